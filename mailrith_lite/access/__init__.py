@@ -1,0 +1,1 @@
+"""Workspaces, the API keys that open them, and what a key may do."""

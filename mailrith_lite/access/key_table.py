@@ -1,0 +1,112 @@
+"""The table `api_keys`."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from mailrith_lite import ids
+from mailrith_lite.database import Connection, Row
+
+KeyStatus = Literal["active", "expired", "revoked", "rotated"]
+
+_COLUMNS = """api_keys.id, api_keys.workspace_id, api_keys.name, key_hash, preview, scopes, expires_at,
+    last_used_at, rotated_at, revoked_at, api_keys.created_at, workspaces.name AS workspace_name"""
+_TABLES = "api_keys JOIN workspaces ON workspaces.id = api_keys.workspace_id"
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored key: never the key itself, only its SHA-256 and a preview."""
+
+    id: int
+    workspace_id: int
+    workspace_name: str
+    name: str
+    key_hash: bytes
+    preview: str
+    scopes: tuple[str, ...]
+    expires_at: int | None
+    last_used_at: int | None
+    rotated_at: int | None
+    revoked_at: int | None
+    created_at: int
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode(ids.API_KEY, self.id)
+
+    def status(self, now: int) -> KeyStatus:
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.rotated_at is not None:
+            return "rotated"
+        if self.expires_at is not None and self.expires_at <= now:
+            return "expired"
+        return "active"
+
+
+def _from_row(row: Row) -> ApiKey:
+    values: dict[str, Any] = dict(row)
+    values["scopes"] = tuple(row["scopes"].split())
+    return ApiKey(**values)
+
+
+async def select_keys(connection: Connection, workspace_id: int | None) -> list[ApiKey]:
+    """Oldest first; of every workspace when none is named (for the operator's command line)."""
+    rows = await connection.execute_fetchall(
+        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE ?1 IS NULL OR workspace_id = ?1 ORDER BY api_keys.id",
+        (workspace_id,),
+    )
+    return [_from_row(row) for row in rows]
+
+
+async def select_key(connection: Connection, key_id: int) -> ApiKey | None:
+    rows = await connection.execute_fetchall(
+        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE api_keys.id = ?",
+        (key_id,),
+    )
+    return next(map(_from_row, rows), None)
+
+
+async def select_key_by_hash(connection: Connection, key_hash: bytes) -> ApiKey | None:
+    rows = await connection.execute_fetchall(
+        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE key_hash = ?",
+        (key_hash,),
+    )
+    return next(map(_from_row, rows), None)
+
+
+async def insert_key(
+    connection: Connection,
+    *,
+    workspace_id: int,
+    name: str,
+    key_hash: bytes,
+    preview: str,
+    scopes: tuple[str, ...],
+    expires_at: int | None,
+    now: int,
+) -> int:
+    """The new key's integer id."""
+    row = await connection.execute_insert(
+        """INSERT INTO api_keys (workspace_id, name, key_hash, preview, scopes, expires_at, created_at, updated_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        (workspace_id, name, key_hash, preview, " ".join(scopes), expires_at, now, now),
+    )
+    assert row is not None
+    return int(row[0])
+
+
+async def update_key_revoked(connection: Connection, key_id: int, now: int) -> None:
+    await connection.execute("UPDATE api_keys SET revoked_at = ?1, updated_at = ?1 WHERE id = ?2", (now, key_id))
+
+
+async def update_key_rotated(connection: Connection, key_id: int, now: int) -> None:
+    await connection.execute("UPDATE api_keys SET rotated_at = ?1, updated_at = ?1 WHERE id = ?2", (now, key_id))
+
+
+async def update_keys_used(connection: Connection, used: dict[int, int]) -> None:
+    """`used`: key's integer id -> when it was last used."""
+    await connection.executemany(
+        "UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?",
+        [(moment, key_id) for key_id, moment in used.items()],
+    )

@@ -1,0 +1,90 @@
+"""Receive a body: limits first, hashed on the way, and on the disk instead of in memory when it is large."""
+
+import asyncio
+import contextlib
+import hashlib
+import mmap
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiofiles
+import msgspec
+from aiohttp import web
+
+from mailrith_lite import disk, errors
+from mailrith_lite.api.context import Call
+
+IN_MEMORY = 1 << 20
+_BLOCK = 1 << 20
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """`data`: the bytes, in memory or mapped from a file; `digest`: their SHA-256."""
+
+    data: memoryview
+    digest: bytes
+
+
+@contextlib.asynccontextmanager
+async def receive(call: Call) -> AsyncIterator[Body]:
+    """
+    Raises:
+        UnsupportedMediaType: the body is compressed, or not JSON.
+        PayloadTooLarge: it is over the limit; what is over is never kept.
+        InvalidHttp: its transfer is broken.
+    """
+    limit = call.services.settings.max_body_bytes
+    _check_headers(call.request, limit)
+    spool = call.services.imports_directory / f"{secrets.token_hex(16)}.body"
+    try:
+        yield await _read(call.request, limit, spool)
+    finally:
+        spool.unlink(missing_ok=True)
+
+
+def _check_headers(request: web.Request, limit: int) -> None:
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
+        raise errors.UnsupportedMediaType("Send the body uncompressed, without Content-Encoding.")
+    if request.content_length is not None and request.content_length > limit:
+        raise _too_large(limit)
+    if "Content-Type" in request.headers and request.can_read_body:
+        json = request.content_type == "application/json" or request.content_type.endswith("+json")
+        if not json or (request.charset or "utf-8").lower().replace("-", "") != "utf8":
+            raise errors.UnsupportedMediaType("Send the body as application/json in UTF-8.")
+
+
+async def _read(request: web.Request, limit: int, spool: Path) -> Body:
+    digest = hashlib.sha256()
+    size = 0
+    held = bytearray()
+    async with contextlib.AsyncExitStack() as stack:
+        file = None
+        try:
+            async for piece in request.content.iter_any():
+                size += len(piece)
+                if size > limit:
+                    raise _too_large(limit)
+                digest.update(piece)
+                held += piece
+                if file is None and size > IN_MEMORY:
+                    disk.create_private(spool).close()
+                    file = await stack.enter_async_context(aiofiles.open(spool, "wb"))
+                if file is not None and len(held) >= _BLOCK:
+                    await file.write(held)
+                    held = bytearray()
+        except web.RequestPayloadError as error:
+            raise errors.InvalidHttp("The body's transfer is broken; send the request again.") from error
+        if file is None:
+            return Body(data=memoryview(held), digest=digest.digest())
+        await file.write(held)
+    return Body(data=await asyncio.to_thread(_map, spool), digest=digest.digest())
+
+
+def _map(path: Path) -> memoryview:
+    with path.open("rb") as file:
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def _too_large(limit: int) -> errors.PayloadTooLarge:
+    return errors.PayloadTooLarge(f"The body is over the limit of {limit:,} bytes; send less at once.")

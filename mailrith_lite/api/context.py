@@ -1,0 +1,47 @@
+"""What every handler gets: the services of this process, and the call it has to answer."""
+
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from mailrith_lite.access.keys import KeyUse, Principal
+from mailrith_lite.database import Database
+from mailrith_lite.jobs.runner import Runner
+from mailrith_lite.links import Links
+from mailrith_lite.settings import Settings
+
+
+class Services(msgspec.Struct, kw_only=True):
+    """One for the life of the process. `stopping`: new requests are turned away."""
+
+    settings: Settings
+    database: Database
+    runner: Runner
+    links: Links
+    key_use: KeyUse
+    imports_directory: Path
+    exports_directory: Path
+    stopping: bool = False
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One authenticated request."""
+
+    request: web.Request
+    services: Services
+    principal: Principal
+    request_id: str
+
+    @property
+    def workspace_id(self) -> int:
+        return self.principal.workspace_id
+
+    @property
+    def database(self) -> Database:
+        return self.services.database
+
+
+SERVICES = web.AppKey("services", Services)
+REQUEST_ID = "request_id"
+PRINCIPAL = "principal"

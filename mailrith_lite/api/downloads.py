@@ -1,0 +1,85 @@
+"""/downloads: finished exports and error reports, behind signed links instead of a key."""
+
+from aiohttp import web
+
+from mailrith_lite import clock, errors, ids
+from mailrith_lite.api.context import SERVICES, Call, Services
+from mailrith_lite.exports.pipeline import file_path
+from mailrith_lite.exports.table import select_export
+from mailrith_lite.imports.report import stream_report
+from mailrith_lite.jobs import queue
+
+PATH = "/downloads/{workspace_id}/{job_id}"
+_HEADERS = {
+    "Cache-Control": "private, no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Type": "text/csv; charset=utf-8",
+}
+
+
+def download_url(call: Call, public_job_id: str, expires_at: int) -> str:
+    """The absolute, signed address of a job's file, valid until `expires_at` (milliseconds)."""
+    base = call.services.settings.public_url or _origin(call.request)
+    path = PATH.format(workspace_id=ids.encode(ids.WORKSPACE, call.workspace_id), job_id=public_job_id)
+    expires = expires_at // clock.SECOND
+    return f"{base}{path}?expires={expires}&signature={call.services.links.sign(path, expires)}"
+
+
+async def download(request: web.Request) -> web.StreamResponse:
+    services = request.app[SERVICES]
+    if services.stopping:
+        raise errors.ShuttingDown
+    services.links.check(
+        request.path,
+        request.query.get("expires", ""),
+        request.query.get("signature", ""),
+        clock.now() // clock.SECOND,
+    )
+    workspace_id = ids.decode(ids.WORKSPACE, request.match_info["workspace_id"]) or 0
+    public_id = request.match_info["job_id"]
+    if (job_id := ids.decode(ids.EXPORT_JOB, public_id)) is not None:
+        return await _send_export(services, workspace_id, job_id, public_id)
+    return await _send_report(request, services, workspace_id, queue.parse_id("import", public_id))
+
+
+async def _send_export(services: Services, workspace_id: int, job_id: int, public_id: str) -> web.StreamResponse:
+    async with services.database.read() as connection:
+        if await queue.select_job(connection, workspace_id, "export", job_id) is None:
+            raise errors.NotFound.of("job", public_id)
+        export = await select_export(connection, workspace_id, job_id)
+    if export.expires_at is not None and not export.available(clock.now()):
+        raise errors.Expired("This file has expired; start a new export.")
+    path = file_path(services.exports_directory, public_id)
+    if export.file_name is None or not path.is_file():
+        raise errors.NotFound("The file is not there; start a new export.", code="file_not_found")
+    return web.FileResponse(path, headers=_HEADERS | _attachment(export.file_name))
+
+
+async def _send_report(
+    request: web.Request, services: Services, workspace_id: int, job_id: int
+) -> web.StreamResponse:
+    async with services.database.read() as connection:
+        job = await queue.select_job(connection, workspace_id, "import", job_id)
+    if job is None:
+        raise errors.NotFound.of("job", request.match_info["job_id"])
+    response = web.StreamResponse(headers=_HEADERS | _attachment(f"{job.public_id}-errors.csv"))
+    guard = services.settings.export_formula_guard
+    await response.prepare(request)
+    if request.method != "HEAD":
+        async for block in stream_report(services.database, workspace_id, job_id, formula_guard=guard):
+            await response.write(block)
+    await response.write_eof()
+    return response
+
+
+def _attachment(file_name: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="{file_name}"'}
+
+
+def _origin(request: web.Request) -> str:
+    """The address that the client used; one that is no address is replaced by the socket's own."""
+    try:
+        return str(request.url.origin())
+    except ValueError:
+        host, port = request.transport.get_extra_info("sockname")[:2] if request.transport else ("localhost", 80)
+        return f"{request.scheme}://{host}:{port}"

@@ -1,0 +1,24 @@
+"""/healthz: the database answers, or it does not."""
+
+import asyncio
+
+from aiohttp import web
+
+from mailrith_lite import errors
+from mailrith_lite.api import codec
+from mailrith_lite.api.context import SERVICES
+
+PATH = "/healthz"
+_TIMEOUT = 5.0  # seconds
+
+
+async def healthz(request: web.Request) -> web.StreamResponse:
+    services = request.app[SERVICES]
+    if services.stopping:
+        raise errors.ShuttingDown
+    try:
+        async with asyncio.timeout(_TIMEOUT), services.database.read() as connection:
+            await connection.execute_fetchall("SELECT count(*) FROM workspaces")
+    except Exception as error:
+        raise errors.Unhealthy from error
+    return codec.json_response(codec.encode({"status": "ok"}))

@@ -1,0 +1,173 @@
+"""/v1/jobs/subscriber-imports"""
+
+import asyncio
+import functools
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from mailrith_lite import clock, errors
+from mailrith_lite.api import codec, idempotent
+from mailrith_lite.api.bodies import Body, receive
+from mailrith_lite.api.context import Call
+from mailrith_lite.api.downloads import download_url
+from mailrith_lite.database import Connection
+from mailrith_lite.idempotency import Answer
+from mailrith_lite.imports import submit
+from mailrith_lite.imports.mapping import Mapping
+from mailrith_lite.imports.submit import ImportOrder
+from mailrith_lite.imports.table import ImportPlan
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.queue import Job, JobStatus, Progress
+
+PATH = "/v1/jobs/subscriber-imports"
+RETRY_LATER = {"Retry-After": "1"}
+
+
+class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Exactly one of `csv_text` and `upload_id`. `csv_text` stays the raw literal: it may be very large."""
+
+    mappings: list[Mapping]
+    csv_text: msgspec.Raw = msgspec.Raw(b"null")
+    upload_id: str | None = None
+    new_tag_name: str | None = None
+    existing_tag_ids: list[str] | None = None
+    sequence_ids: list[str] | None = None
+
+
+class ImportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    self_: str = msgspec.field(name="self")
+    status: JobStatus
+    imported_count: int | None
+    started_at: str | None
+    completed_at: str | None
+    created_at: str
+    updated_at: str
+    progress: Progress
+
+
+class ImportJob(ImportJobSummary, frozen=True, kw_only=True):
+    error_message: str | None
+    error_report_url: str | None
+
+
+async def create_import(call: Call) -> web.StreamResponse:
+    async with receive(call) as body:
+        attempt = idempotent.attempt(call, "createSubscriberImportJob", body)
+        answer = await idempotent.replay(call, attempt)
+        if answer is None:
+            directory = call.services.imports_directory
+            plan = await asyncio.to_thread(_prepare, call, body)
+            try:
+                answer = await idempotent.once(call, attempt, functools.partial(_insert, call, plan))
+            except Exception:
+                submit.discard(plan, directory)
+                raise
+            if answer.replayed:
+                submit.discard(plan, directory)
+            call.services.runner.wake()
+    return codec.answer_response(answer, RETRY_LATER)
+
+
+async def get_import(call: Call) -> web.StreamResponse:
+    async with call.database.read() as connection:
+        job = await _find(connection, call)
+    return _job_response(call, job)
+
+
+async def list_imports(call: Call) -> web.StreamResponse:
+    page = codec.parse_page(call.request, "import_job")
+    async with call.database.read() as connection:
+        jobs = await queue.select_jobs(
+            connection, call.workspace_id, "import", before_id=page.before_id, limit=page.limit + 1
+        )
+    shown = [_summary(job) for job in jobs[: page.limit]]
+    return codec.page_response(shown, len(jobs) > page.limit, shown[-1].id if shown else None)
+
+
+async def cancel_import(call: Call) -> web.StreamResponse:
+    async with call.database.write(durable=True) as connection:
+        before = await _find(connection, call)
+        job = await queue.update_canceled(connection, before, clock.now())
+    await call.services.runner.canceled(before)
+    return _job_response(call, job)
+
+
+def _prepare(call: Call, body: Body) -> ImportPlan:
+    """Runs in a thread: a large text is decoded, written and its header read."""
+    request = codec.decode(body.data, ImportRequest)
+    literal = memoryview(request.csv_text)
+    has_text = bytes(literal[:5]) != b"null"
+    if has_text == (request.upload_id is not None):
+        raise errors.InvalidBody("Send exactly one of csv_text and upload_id.", field="csv_text")
+    if not has_text:
+        raise errors.InvalidBody(
+            "There is no upload with this id in the workspace.", field="upload_id", reason="upload_not_found"
+        )
+    if bytes(literal[:1]) != b'"':
+        raise errors.InvalidBody("csv_text has the wrong form: expected a string.", field="csv_text")
+    order = ImportOrder(
+        mappings=request.mappings,
+        new_tag_name=request.new_tag_name,
+        existing_tag_ids=request.existing_tag_ids or [],
+        sequence_ids=request.sequence_ids or [],
+    )
+    return submit.prepare(literal, order, call.services.imports_directory)
+
+
+async def _insert(call: Call, plan: ImportPlan, connection: Connection, now: int) -> Answer:
+    job = await submit.insert(
+        connection,
+        call.workspace_id,
+        plan,
+        call.request_id,
+        max_queued=call.services.settings.max_queued_jobs,
+        now=now,
+    )
+    shown = _shown(call, job)
+    return Answer(status=202, body=codec.data(shown), location=shown.self_)
+
+
+async def _find(connection: Connection, call: Call) -> Job:
+    public_id = call.request.match_info["job_id"]
+    job_id = queue.parse_id("import", public_id)
+    job = await queue.select_job(connection, call.workspace_id, "import", job_id)
+    if job is None:
+        raise errors.NotFound.of("job", public_id)
+    return job
+
+
+def _job_response(call: Call, job: Job) -> web.Response:
+    return codec.json_response(codec.data(_shown(call, job)), headers=None if job.final else RETRY_LATER)
+
+
+def _summary(job: Job) -> ImportJobSummary:
+    return ImportJobSummary(**_common(job))
+
+
+def _shown(call: Call, job: Job) -> ImportJob:
+    reported = job.progress.rejected_count + job.progress.warning_count
+    expires_at = clock.now() + call.services.settings.export_ttl * clock.SECOND
+    return ImportJob(
+        error_message=job.error_message,
+        error_report_url=download_url(call, job.public_id, expires_at) if reported else None,
+        **_common(job),
+    )
+
+
+def _common(job: Job) -> dict[str, Any]:
+    progress = job.progress
+    applied = progress.rows_processed - progress.rejected_count
+    return {
+        "id": job.public_id,
+        "self_": f"{PATH}/{job.public_id}",
+        "status": job.status,
+        "imported_count": None if job.started_at is None else applied,
+        "started_at": clock.optional_rfc3339(job.started_at),
+        "completed_at": clock.optional_rfc3339(job.completed_at),
+        "created_at": clock.rfc3339(job.created_at),
+        "updated_at": clock.rfc3339(job.updated_at),
+        "progress": progress,
+    }

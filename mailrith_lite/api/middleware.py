@@ -1,0 +1,100 @@
+"""Around every request: its id, its log line, its error envelope; and before a handler: key, scope."""
+
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from mailrith_lite import __version__, clock, errors, ids, logs
+from mailrith_lite.access import keys, scopes
+from mailrith_lite.api.context import PRINCIPAL, REQUEST_ID, SERVICES, Call
+from mailrith_lite.api.errors import from_framework, respond
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+CallHandler = Callable[[Call], Awaitable[web.StreamResponse]]
+
+REQUEST_ID_HEADER = "x-mailrith-request-id"
+_CLIENT_HEADER = "x-mailrith-client"
+_SENT = "response_begun"
+
+
+def request_id_of(request: web.BaseRequest) -> str:
+    """The client's own id when it is printable ASCII of at most 128 characters, else a new one."""
+    sent = request.headers.get(REQUEST_ID_HEADER, "")
+    return sent if re.fullmatch(r"[!-~]{1,128}", sent) else f"req_{secrets.token_hex(12)}"
+
+
+@web.middleware
+async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Nothing leaves without a request id, an envelope if it is an error, and a line in the log."""
+    request[REQUEST_ID] = request_id_of(request)
+    began = time.monotonic()
+    status = 499  # the client hung up
+    try:
+        response = await _answer(request, handler)
+        status = response.status
+        return response
+    finally:
+        _log(request, status, time.monotonic() - began)
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except errors.MailrithError as error:
+        return respond(error)
+    except web.HTTPException as error:
+        return respond(from_framework(error, request))
+    except ConnectionError:
+        raise
+    except Exception:
+        logs.service.exception("request failed", extra={"fields": {"request_id": request[REQUEST_ID]}})
+        if request.get(_SENT):
+            raise ConnectionResetError("the answer had begun and cannot be finished") from None
+        return respond(errors.InternalError(request[REQUEST_ID]))
+
+
+async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    """Called by the framework just before an answer goes out."""
+    request[_SENT] = True
+    response.headers[REQUEST_ID_HEADER] = request.get(REQUEST_ID) or request_id_of(request)
+    response.headers["Server"] = f"mailrith-lite/{__version__}"
+
+
+def authenticated(handler: CallHandler, required: tuple[str, ...]) -> Handler:
+    """The handler behind its key and scopes."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        services = request.app[SERVICES]
+        if services.stopping:
+            raise errors.ShuttingDown
+        now = clock.now()
+        async with services.database.read() as connection:
+            principal = await keys.authenticate(connection, request.headers, now)
+        request[PRINCIPAL] = principal
+        services.key_use.note(principal.key_id, now)
+        scopes.require(principal.scopes, required)
+        return await handler(
+            Call(request=request, services=services, principal=principal, request_id=request[REQUEST_ID])
+        )
+
+    return handle
+
+
+def _log(request: web.Request, status: int, seconds: float) -> None:
+    """The route, never the path: a path can hold a signature or an address."""
+    resource = request.match_info.route.resource
+    principal: keys.Principal | None = request.get(PRINCIPAL)
+    client = request.headers.get(_CLIENT_HEADER, "")
+    fields = {
+        "request_id": request[REQUEST_ID],
+        "method": request.method,
+        "route": resource.canonical if resource is not None else None,
+        "status": status,
+        "ms": round(seconds * 1_000, 1),
+        "workspace": ids.encode(ids.WORKSPACE, principal.workspace_id) if principal else None,
+        "client": client if re.fullmatch(r"[\w./-]{1,64}", client, re.ASCII) else None,
+    }
+    logs.access.info("request", extra={"fields": fields})

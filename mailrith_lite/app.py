@@ -1,0 +1,127 @@
+"""The composition root: the only place that sees every room."""
+
+import asyncio
+import contextlib
+import fcntl
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+from aiohttp import web
+
+from mailrith_lite import clock, disk, errors, idempotency, logs
+from mailrith_lite.access import keys, workspaces
+from mailrith_lite.access.keys import KeyUse
+from mailrith_lite.api.context import SERVICES, Services
+from mailrith_lite.api.middleware import add_headers, boundary
+from mailrith_lite.api.routes import add_routes
+from mailrith_lite.database import Database
+from mailrith_lite.exports.pipeline import ExportPipeline
+from mailrith_lite.imports.pipeline import ImportPipeline
+from mailrith_lite.jobs.runner import Runner
+from mailrith_lite.links import Links
+from mailrith_lite.settings import Settings
+
+DATABASE_FILE = "mailrith.db"
+_HOUSEKEEPING_SECONDS = 30.0
+
+
+def create_app(services: Services) -> web.Application:
+    app = web.Application(middlewares=[boundary])
+    app[SERVICES] = services
+    app.on_response_prepare.append(add_headers)
+    add_routes(app.router)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Everything that the API needs, running: the data directory locked, the database open, the jobs going.
+
+    Raises:
+        StartError: the data directory cannot be used, or another process owns it.
+    """
+    with data_directory(settings.data_dir) as directory:
+        async with Database.open(directory / DATABASE_FILE) as database:
+            imports_directory = disk.private_directory(directory / "imports")
+            exports_directory = disk.private_directory(directory / "exports")
+            guard = settings.export_formula_guard
+            imports = ImportPipeline(database, imports_directory, formula_guard=guard)
+            exports = ExportPipeline(database, exports_directory, formula_guard=guard, ttl=settings.export_ttl)
+            runner = Runner(database, {"import": imports, "export": exports}, concurrency=settings.job_concurrency)
+            services = Services(
+                settings=settings,
+                database=database,
+                runner=runner,
+                links=Links(_secret(directory)),
+                key_use=KeyUse(),
+                imports_directory=imports_directory,
+                exports_directory=exports_directory,
+            )
+            await imports.sweep()
+            await exports.sweep()
+            await runner.start()
+            housekeeping = asyncio.create_task(_keep_house(services, exports), name="housekeeping")
+            try:
+                yield services
+            finally:
+                services.stopping = True
+                housekeeping.cancel()
+                await runner.stop()
+                await asyncio.wait([housekeeping])
+                await services.key_use.save(database)
+
+
+@contextlib.contextmanager
+def data_directory(path: Path) -> Iterator[Path]:
+    """The directory, made if need be, owned by this process as long as the context lasts."""
+    try:
+        directory = disk.private_directory(path)
+        lock = (directory / "lock").open("a")
+    except OSError as error:
+        raise errors.StartError(f"cannot use the data directory {path}: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise errors.StartError(f"another process serves the data directory {path}") from None
+        (directory / "lock").chmod(0o600)
+        yield directory
+
+
+async def first_start(services: Services) -> str | None:
+    """On an empty database: makes the workspace `Default` and its key, and returns the key."""
+    async with services.database.write(durable=True) as connection:
+        if await workspaces.select_workspaces(connection):
+            return None
+        now = clock.now()
+        key = services.settings.bootstrap_key or keys.new_key()
+        workspace = await workspaces.insert_workspace(connection, "Default", now)
+        await keys.create(connection, workspace_id=workspace.id, name="First key", key=key, now=now)
+        return key
+
+
+async def _keep_house(services: Services, exports: ExportPipeline) -> None:
+    """Deletes what has expired, for as long as the service runs."""
+    while True:
+        try:
+            await exports.remove_expired()
+            async with services.database.write() as connection:
+                await idempotency.delete_expired(connection, clock.now())
+            await services.key_use.save(services.database)
+        except Exception:
+            logs.service.exception("housekeeping failed; it will try again")
+        await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+
+
+def _secret(directory: Path) -> bytes:
+    """What signs the links: made once, kept as long as the data directory."""
+    path = directory / "secret"
+    if not path.exists():
+        part = directory / "secret.part"
+        with disk.create_private(part) as file:
+            file.write(secrets.token_hex(32).encode())
+            disk.sync_file(file)
+        part.rename(path)
+        disk.sync_directory(directory)
+    return path.read_bytes()

@@ -1,0 +1,115 @@
+"""The table `custom_fields`."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from mailrith_lite import errors
+from mailrith_lite.audience.values import CHOICE_TYPES, FieldType
+from mailrith_lite.database import Connection, Row
+
+MAX_LABEL = 100
+MAX_OPTIONS = 500
+MAX_OPTION = 200
+
+_COLUMNS = "id, label, type, options, created_at, updated_at"
+_options_decoder = msgspec.json.Decoder(list[str])
+
+
+class CustomField(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    label: str
+    type: FieldType
+    options: list[str]
+    created_at: int
+    updated_at: int
+
+    @property
+    def personalization_token(self) -> str:
+        return f'[{re.sub(r"[^0-9A-Za-z]+", "_", self.label).strip("_")}, fallback=""]'
+
+
+def _from_row(row: Row) -> CustomField:
+    values: dict[str, Any] = dict(row)
+    values["options"] = _options_decoder.decode(row["options"])
+    return CustomField(**values)
+
+
+async def create_custom_field(
+    connection: Connection, workspace_id: int, *, label: str, field_type: FieldType, options: list[str], now: int
+) -> CustomField:
+    """
+    Raises:
+        InvalidBody: label or options break a rule, or the label is taken (in any case): it names a column in
+            every export.
+    """
+    label = _clean_label(label)
+    options = _clean_options(field_type, options)
+    if await _select_label(connection, workspace_id, label):
+        raise errors.InvalidBody(
+            "A custom field with this label exists already; choose another label.",
+            field="label",
+            reason="label_taken",
+        )
+    row = await connection.execute_insert(
+        """INSERT INTO custom_fields (workspace_id, label, label_key, type, options, created_at, updated_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?)""",
+        (workspace_id, label, label.casefold(), field_type, msgspec.json.encode(options).decode(), now, now),
+    )
+    assert row is not None
+    return CustomField(id=row[0], label=label, type=field_type, options=options, created_at=now, updated_at=now)
+
+
+async def select_custom_fields(
+    connection: Connection, workspace_id: int, *, before_id: int | None, limit: int
+) -> list[CustomField]:
+    """Newest first, those with an integer id below `before_id`."""
+    rows = await connection.execute_fetchall(
+        f"SELECT {_COLUMNS} FROM custom_fields WHERE workspace_id = ?1 AND (?2 IS NULL OR id < ?2)"
+        " ORDER BY id DESC LIMIT ?3",
+        (workspace_id, before_id, limit),
+    )
+    return [_from_row(row) for row in rows]
+
+
+async def select_all_custom_fields(connection: Connection, workspace_id: int) -> list[CustomField]:
+    """Oldest first: the order of an export's columns."""
+    rows = await connection.execute_fetchall(
+        f"SELECT {_COLUMNS} FROM custom_fields WHERE workspace_id = ? ORDER BY id",
+        (workspace_id,),
+    )
+    return [_from_row(row) for row in rows]
+
+
+async def _select_label(connection: Connection, workspace_id: int, label: str) -> bool:
+    rows = await connection.execute_fetchall(
+        "SELECT 1 FROM custom_fields WHERE workspace_id = ? AND label_key = ?", (workspace_id, label.casefold())
+    )
+    return bool(list(rows))
+
+
+def _clean_label(label: str) -> str:
+    trimmed = " ".join(label.split())
+    if not 1 <= len(trimmed) <= MAX_LABEL:
+        raise errors.InvalidBody(f"label takes 1 to {MAX_LABEL} characters.", field="label")
+    return trimmed
+
+
+def _clean_options(field_type: FieldType, options: list[str]) -> list[str]:
+    field = "settings.options"
+    cleaned = [option.strip() for option in options]
+    if field_type not in CHOICE_TYPES:
+        if cleaned:
+            raise errors.InvalidBody(f"{field_type} takes no options; leave {field} out.", field=field)
+        return []
+    if not 1 <= len(cleaned) <= MAX_OPTIONS:
+        raise errors.InvalidBody(f"{field_type} takes 1 to {MAX_OPTIONS} options.", field=field)
+    for index, option in enumerate(cleaned):
+        if not 1 <= len(option) <= MAX_OPTION or not option.isprintable():
+            raise errors.InvalidBody(
+                f"An option takes 1 to {MAX_OPTION} printable characters.", field=f"{field}[{index}]"
+            )
+    if len(set(cleaned)) < len(cleaned):
+        raise errors.InvalidBody("Each option stands once in the list.", field=field)
+    return cleaned

@@ -1,0 +1,96 @@
+"""The table `tags`, and who has one."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from mailrith_lite import errors
+from mailrith_lite.database import Connection, Row
+
+MAX_NAME = 100
+MAX_DESCRIPTION = 1_000
+
+_COLUMNS = """id, name, description, created_at, updated_at,
+    (SELECT count(*) FROM subscriber_tags WHERE tag_id = tags.id) AS subscriber_count"""
+
+
+class Tag(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    name: str
+    description: str | None
+    subscriber_count: int
+    created_at: int
+    updated_at: int
+
+
+def _from_row(row: Row) -> Tag:
+    return Tag(**dict(row))
+
+
+def clean_name(name: str, field: str) -> str:
+    """
+    Raises:
+        InvalidBody: not 1 to 100 characters after trimming.
+    """
+    trimmed = name.strip()
+    if not 1 <= len(trimmed) <= MAX_NAME:
+        raise errors.InvalidBody(f"{field} takes 1 to {MAX_NAME} characters.", field=field)
+    return trimmed
+
+
+async def create_tag(
+    connection: Connection, workspace_id: int, *, name: str, description: str | None, now: int
+) -> Tag:
+    """
+    Raises:
+        InvalidBody: the name or the description breaks its limit.
+        Conflict: a tag of this name, in any case, exists.
+    """
+    name = clean_name(name, "name")
+    if description is not None and len(description) > MAX_DESCRIPTION:
+        raise errors.InvalidBody(f"description takes at most {MAX_DESCRIPTION:,} characters.", field="description")
+    if await select_tag_id(connection, workspace_id, name) is not None:
+        raise errors.Conflict(
+            "A tag of this name exists already; choose another name.", code="tag_name_taken", field="name"
+        )
+    tag_id = await insert_tag(connection, workspace_id, name, description, now)
+    return Tag(id=tag_id, name=name, description=description, subscriber_count=0, created_at=now, updated_at=now)
+
+
+async def select_tags(connection: Connection, workspace_id: int, *, before_id: int | None, limit: int) -> list[Tag]:
+    """Newest first, those with an integer id below `before_id`."""
+    rows = await connection.execute_fetchall(
+        f"SELECT {_COLUMNS} FROM tags WHERE workspace_id = ?1 AND (?2 IS NULL OR id < ?2)"
+        " ORDER BY id DESC LIMIT ?3",
+        (workspace_id, before_id, limit),
+    )
+    return [_from_row(row) for row in rows]
+
+
+async def select_tag_id(connection: Connection, workspace_id: int, name: str) -> int | None:
+    """By name, in any case."""
+    rows = await connection.execute_fetchall(
+        "SELECT id FROM tags WHERE workspace_id = ? AND name_key = ?", (workspace_id, name.casefold())
+    )
+    return next((int(row["id"]) for row in rows), None)
+
+
+async def select_known_tag_ids(connection: Connection, workspace_id: int, tag_ids: Iterable[int]) -> set[int]:
+    """Those of the ids that are tags of this workspace."""
+    rows = await connection.execute_fetchall(
+        "SELECT id FROM tags WHERE workspace_id = ? AND id IN (SELECT value FROM json_each(?))",
+        (workspace_id, msgspec.json.encode(list(tag_ids)).decode()),
+    )
+    return {int(row["id"]) for row in rows}
+
+
+async def insert_tag(
+    connection: Connection, workspace_id: int, name: str, description: str | None, now: int
+) -> int:
+    row = await connection.execute_insert(
+        """INSERT INTO tags (workspace_id, name, name_key, description, created_at, updated_at)
+        VALUES (?, ?, ?, ?, ?, ?)""",
+        (workspace_id, name, name.casefold(), description, now, now),
+    )
+    assert row is not None
+    return int(row[0])

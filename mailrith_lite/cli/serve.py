@@ -1,0 +1,73 @@
+"""`mailrith-lite serve`: one process, from the lock on its data directory to a clean end."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator
+
+import click
+from aiohttp import web
+
+from mailrith_lite import __version__, errors, logs
+from mailrith_lite.api.context import Services
+from mailrith_lite.api.server import ApiRunner
+from mailrith_lite.app import create_app, first_start, open_services
+from mailrith_lite.settings import Settings
+
+_CLOSE_SECONDS = 2.0  # for requests that are still being answered when the jobs are put back
+_SWITCH_SECONDS = 0.0005  # threads that parse rows hand the interpreter over this often, so that answers come soon
+
+
+def run(settings: Settings) -> None:
+    """
+    Raises:
+        StartError: the data directory or the address cannot be used.
+    """
+    logs.configure(settings.log_format, settings.log_level)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    with _fast_loop() as runner:
+        runner.run(_serve(settings))
+
+
+def _fast_loop() -> asyncio.Runner:
+    """uvloop's loop where the extra `speed` is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.Runner()
+    return asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(settings) as (address, _):
+        shown = f"serving {address} (data directory: {settings.data_dir})"
+        click.echo(f"mailrith-lite {__version__} {shown}")
+        sys.stdout.flush()
+        await stop.wait()
+        logs.service.info("stopping")
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[tuple[str, Services]]:
+    """The service, answering; gives its address. At the end: stop accepting, put jobs back, close."""
+    async with contextlib.AsyncExitStack() as stack:
+        services = await stack.enter_async_context(open_services(settings))
+        key = await first_start(services)
+        runner = ApiRunner(create_app(services), shutdown_timeout=_CLOSE_SECONDS)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, settings.host, settings.port)
+        try:
+            await site.start()
+        except OSError as error:
+            reason = error.strerror or error
+            raise errors.StartError(f"cannot listen on {settings.host}:{settings.port}: {reason}") from error
+        if key is not None and settings.bootstrap_key is None:
+            click.echo(f"The API key of the new workspace Default, shown this once: {key}", err=True)
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        yield f"http://{host}:{runner.addresses[0][1]}", services
+        services.stopping = True

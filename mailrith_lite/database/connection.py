@@ -1,0 +1,156 @@
+"""One writer behind a fair lock, and readers that never see half a transaction."""
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Awaitable
+from pathlib import Path
+from typing import TypeVar
+
+import aiosqlite
+from aiosqlite import Connection
+
+from mailrith_lite import errors
+from mailrith_lite.database.migrate import migrate
+
+__all__ = ["Connection", "Database", "Row"]
+
+Row = sqlite3.Row
+T = TypeVar("T")
+
+READERS = 3
+_BUSY_TIMEOUT = 10.0  # seconds; a command line that writes beside the service waits this long
+_WRITER_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA cache_size = -32768",
+    "PRAGMA wal_autocheckpoint = 8000",
+    "PRAGMA temp_store = MEMORY",
+)
+_READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA foreign_keys = ON")
+
+
+class Database:
+    """`async with Database.open(path) as database:` migrates the file and holds its connections."""
+
+    def __init__(self, path: Path, writer: Connection, readers: list[Connection]) -> None:
+        self.path = path
+        self._writer = writer
+        self._connections = [writer, *readers]
+        self._lock = asyncio.Lock()
+        self._idle: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
+        self._contended_at = float("-inf")
+        for reader in readers:
+            self._idle.put_nowait(reader)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(cls, path: Path) -> AsyncIterator["Database"]:
+        """
+        Raises:
+            StartError: the file is no database, or one from a newer version.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            try:
+                writer = await stack.enter_async_context(_connect(path, _WRITER_PRAGMAS))
+                path.chmod(0o600)
+                await migrate(writer)
+            except sqlite3.DatabaseError as error:
+                raise errors.StartError(f"cannot open the database {path}: {error}") from error
+            readers = [await stack.enter_async_context(_connect(path, _READER_PRAGMAS)) for _ in range(READERS)]
+            yield cls(path, writer, readers)
+
+    @contextlib.asynccontextmanager
+    async def write(self, *, durable: bool = False) -> AsyncIterator[Connection]:
+        """A transaction of its own: commits at the end, rolls back on any exception, cancellation included.
+
+        The lock is first come, first served. `durable` syncs the commit to the disk before it returns: for what
+        must survive a power cut, such as a 202. Await nothing slow inside.
+
+        Raises:
+            StorageFull: the disk is full; nothing was changed.
+        """
+        if self._lock.locked():
+            self._contended_at = time.monotonic()
+        async with self._lock:
+            try:
+                if durable:
+                    await self._writer.execute("PRAGMA synchronous = FULL")
+                await self._writer.execute("BEGIN IMMEDIATE")
+                yield self._writer
+                await self._writer.execute("COMMIT")
+            except BaseException as error:
+                await _finish(self._roll_back())
+                if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+                    raise errors.StorageFull from error
+                raise
+            finally:
+                if durable:
+                    await _finish(self._writer.execute("PRAGMA synchronous = NORMAL"))
+
+    @contextlib.asynccontextmanager
+    async def read(self) -> AsyncIterator[Connection]:
+        """A reader from the pool. Each statement sees one committed state; use `snapshot` for several."""
+        connection = await self._idle.get()
+        try:
+            yield connection
+        finally:
+            self._idle.put_nowait(connection)
+
+    @contextlib.asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """A reader of its own that sees one committed state however long it reads."""
+        async with _connect(self.path, _READER_PRAGMAS) as connection:
+            await connection.execute("BEGIN")
+            yield connection
+
+    async def copy_to(self, target: Path) -> None:
+        """A consistent copy of the database, made while it is in use."""
+        async with _connect(self.path, _READER_PRAGMAS) as connection:
+            await connection.execute("VACUUM INTO ?", (str(target),))
+
+    async def check(self) -> list[str]:
+        """What is wrong with the file; nothing when it is sound."""
+        async with self.read() as connection:
+            rows = await connection.execute_fetchall("PRAGMA integrity_check(10)")
+            found = [str(row[0]) for row in rows if row[0] != "ok"]
+            if list(await connection.execute_fetchall("PRAGMA foreign_key_check")):
+                found.append("a row refers to one that is not there")
+        return found
+
+    def contended(self, seconds: float) -> bool:
+        """Has a writer had to wait for the lock within these last seconds?"""
+        return time.monotonic() - self._contended_at < seconds
+
+    async def _roll_back(self) -> None:
+        if self._writer.in_transaction:
+            await self._writer.execute("ROLLBACK")
+
+
+@contextlib.asynccontextmanager
+async def _connect(path: Path, pragmas: tuple[str, ...]) -> AsyncIterator[Connection]:
+    async with aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_TIMEOUT) as connection:
+        connection.row_factory = sqlite3.Row
+        for pragma in pragmas:
+            await connection.execute(pragma)
+        yield connection
+
+
+async def _finish(work: Awaitable[T]) -> T:
+    """Sees the work through even when the task that asks for it is cancelled, then lets the cancellation go on."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.cancelled():
+                raise
+            cancelled = error
+        except Exception:  # the task keeps it, and result() below raises it
+            break
+    if cancelled is not None:
+        raise cancelled
+    return task.result()

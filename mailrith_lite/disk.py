@@ -1,0 +1,31 @@
+"""Files that only their owner reads, and names that survive a power cut."""
+
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+
+def create_private(path: Path) -> BinaryIO:
+    """A new empty file of mode 0600 from its first moment; one that is there already is emptied."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+
+def private_directory(path: Path) -> Path:
+    """The directory, made if it is not there, of mode 0700."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.chmod(0o700)
+    return path
+
+
+def sync_file(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def sync_directory(directory: Path) -> None:
+    """After a file was created or renamed in it."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Subscribers become a CSV file: selection, snapshot, file, signed link, expiry."""

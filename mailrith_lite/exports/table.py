@@ -1,0 +1,95 @@
+"""The table `exports`: what was selected, and the file that holds it."""
+
+from typing import Any
+
+import msgspec
+
+from mailrith_lite.audience.subscribers import SubscriberFilter
+from mailrith_lite.audience.values import Status
+from mailrith_lite.database import Connection, Row
+
+_COLUMNS = "exports.query, exports.status, exports.cold_only, file_name, expires_at"
+_TABLES = "exports JOIN jobs ON jobs.id = exports.job_id"
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """`query` is the list endpoint's `search`."""
+
+    query: str | None = None
+    status: Status | None = None
+    cold_only: bool = False
+
+    def subscriber_filter(self) -> SubscriberFilter:
+        return SubscriberFilter(search=self.query, status=self.status, cold_only=self.cold_only)
+
+
+class Export(msgspec.Struct, frozen=True, kw_only=True):
+    """`file_name` and `expires_at` are None until the job is Completed."""
+
+    selection: Selection
+    file_name: str | None
+    expires_at: int | None
+
+    def available(self, now: int) -> bool:
+        return self.expires_at is not None and now < self.expires_at
+
+
+def _from_row(row: Row) -> Export:
+    selection: dict[str, Any] = {"query": row["query"], "status": row["status"]}
+    return Export(
+        selection=Selection(cold_only=bool(row["cold_only"]), **selection),
+        file_name=row["file_name"],
+        expires_at=row["expires_at"],
+    )
+
+
+async def insert_export(connection: Connection, job_id: int, selection: Selection) -> None:
+    await connection.execute(
+        "INSERT INTO exports (job_id, query, status, cold_only) VALUES (?, ?, ?, ?)",
+        (job_id, selection.query, selection.status, selection.cold_only),
+    )
+
+
+async def select_export(connection: Connection, workspace_id: int, job_id: int) -> Export:
+    rows = await connection.execute_fetchall(
+        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE job_id = ? AND workspace_id = ?", (job_id, workspace_id)
+    )
+    return _from_row(next(iter(rows)))
+
+
+async def select_exports(connection: Connection, workspace_id: int, job_ids: list[int]) -> dict[int, Export]:
+    """By the job's integer id."""
+    rows = await connection.execute_fetchall(
+        f"""SELECT job_id, {_COLUMNS} FROM {_TABLES}
+        WHERE workspace_id = ? AND job_id IN (SELECT value FROM json_each(?))""",
+        (workspace_id, msgspec.json.encode(job_ids).decode()),
+    )
+    return {row["job_id"]: _from_row(row) for row in rows}
+
+
+async def select_kept_ids(connection: Connection) -> set[int]:
+    """Jobs of every workspace that have a file."""
+    rows = await connection.execute_fetchall(
+        "SELECT job_id FROM exports WHERE expires_at IS NOT NULL AND removed_at IS NULL"
+    )
+    return {int(row["job_id"]) for row in rows}
+
+
+async def select_expired_ids(connection: Connection, now: int) -> list[int]:
+    """Jobs of every workspace whose file has to go."""
+    rows = await connection.execute_fetchall(
+        "SELECT job_id FROM exports WHERE expires_at <= ? AND removed_at IS NULL", (now,)
+    )
+    return [int(row["job_id"]) for row in rows]
+
+
+async def update_file(connection: Connection, job_id: int, file_name: str, expires_at: int) -> None:
+    await connection.execute(
+        "UPDATE exports SET file_name = ?, expires_at = ? WHERE job_id = ?", (file_name, expires_at, job_id)
+    )
+
+
+async def update_removed(connection: Connection, job_ids: list[int], now: int) -> None:
+    await connection.executemany(
+        "UPDATE exports SET removed_at = ? WHERE job_id = ?", [(now, job_id) for job_id in job_ids]
+    )

@@ -1,0 +1,47 @@
+"""Public ids, made from the integers of the database and read back without a look-up.
+
+A public id is a readable prefix and 13 letters or digits: the integer times an odd constant modulo 2^64, in
+Crockford's base 32. Neighbours look unrelated, every id has one spelling, and nothing has to be stored. It hides
+nothing: what keeps workspaces apart is that every query names its workspace.
+"""
+
+from typing import Final
+
+API_KEY: Final = "api_key"
+CUSTOM_FIELD: Final = "custom_field"
+EXPORT_JOB: Final = "export_job"
+IMPORT_JOB: Final = "import_job"
+SEQUENCE: Final = "sequence"
+SUBSCRIBER: Final = "subscriber"
+TAG: Final = "tag"
+WORKSPACE: Final = "workspace"
+
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
+_LENGTH = 13
+_MODULUS = 1 << 64
+_FACTOR = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio: odd, so it has an inverse
+_INVERSE = pow(_FACTOR, -1, _MODULUS)
+
+
+def encode(prefix: str, number: int) -> str:
+    mixed = number * _FACTOR % _MODULUS
+    digits = [_DIGITS[mixed >> shift & 31] for shift in range(60, -1, -5)]
+    return f"{prefix}_{''.join(digits)}"
+
+
+def decode(prefix: str, public_id: str) -> int | None:
+    """The integer behind an id of this prefix; None for any other text."""
+    head, separator, digits = public_id.rpartition("_")
+    if not separator or head != prefix or len(digits) != _LENGTH:
+        return None
+    mixed = 0
+    for digit in digits:
+        value = _VALUES.get(digit)
+        if value is None:
+            return None
+        mixed = mixed << 5 | value
+    if mixed >= _MODULUS:
+        return None
+    number = mixed * _INVERSE % _MODULUS
+    return number if 0 < number < 1 << 63 else None

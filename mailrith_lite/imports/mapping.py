@@ -1,0 +1,110 @@
+"""Which column of the file becomes which field of a subscriber."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+
+from mailrith_lite import errors, ids
+from mailrith_lite.imports.source import column_name
+
+MappedType = Literal["email", "name", "country", "subscriber-status", "custom-field"]
+
+
+class MappedField(msgspec.Struct, frozen=True, kw_only=True):
+    type: MappedType
+    custom_field_id: str | None = None
+
+
+class Mapping(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a request's `mappings`."""
+
+    csv_column: str
+    field: MappedField
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """A mapped column: its place in a record, its name, and where its cells go."""
+
+    index: int
+    name: str
+    type: MappedType
+    custom_field_id: int | None = None
+
+
+def resolve(names: Sequence[str], mappings: Sequence[Mapping]) -> list[Column]:
+    """The mapped columns of a file with these column names, in the order of the mappings.
+
+    Raises:
+        InvalidBody: naming the mapping that cannot be.
+    """
+    if not mappings:
+        raise errors.InvalidBody("mappings takes at least one entry, one of them for the email.", field="mappings")
+    columns: list[Column] = []
+    taken: set[tuple[str, int | None]] = set()
+    for position, mapping in enumerate(mappings):
+        path = f"mappings[{position}]"
+        column = Column(
+            index=_find(names, mapping.csv_column, path),
+            name=column_name(mapping.csv_column),
+            type=mapping.field.type,
+            custom_field_id=_custom_field_id(mapping.field, path),
+        )
+        if any(column.index == other.index for other in columns):
+            raise errors.InvalidBody(
+                "A column can be mapped once only.", field=f"{path}.csv_column", reason="column_mapped_twice"
+            )
+        if (column.type, column.custom_field_id) in taken:
+            raise errors.InvalidBody(
+                "A field can be mapped once only.", field=f"{path}.field", reason="field_mapped_twice"
+            )
+        taken.add((column.type, column.custom_field_id))
+        columns.append(column)
+    if ("email", None) not in taken:
+        raise errors.InvalidBody(
+            "Map one column to the field type email.", field="mappings", reason="email_not_mapped"
+        )
+    return columns
+
+
+def _find(names: Sequence[str], csv_column: str, path: str) -> int:
+    name = column_name(csv_column)
+    places = [index for index, other in enumerate(names) if other == name]
+    if not places:
+        raise errors.InvalidBody(
+            "csv_column is not a column of the file; use a name from its header row.",
+            field=f"{path}.csv_column",
+            reason="column_not_found",
+        )
+    if len(places) > 1:
+        raise errors.InvalidBody(
+            "The file has several columns of this name; rename all but one.",
+            field=f"{path}.csv_column",
+            reason="column_ambiguous",
+        )
+    return places[0]
+
+
+def _custom_field_id(field: MappedField, path: str) -> int | None:
+    if field.type != "custom-field":
+        if field.custom_field_id is not None:
+            raise errors.InvalidBody(
+                "custom_field_id goes with the field type custom-field only.", field=f"{path}.field.custom_field_id"
+            )
+        return None
+    if field.custom_field_id is None:
+        raise errors.InvalidBody(
+            "The field type custom-field takes a custom_field_id.", field=f"{path}.field.custom_field_id"
+        )
+    number = ids.decode(ids.CUSTOM_FIELD, field.custom_field_id)
+    if number is None:
+        raise unknown_custom_field(path)
+    return number
+
+
+def unknown_custom_field(path: str) -> errors.InvalidBody:
+    return errors.InvalidBody(
+        "There is no custom field with this id in the workspace.",
+        field=f"{path}.field.custom_field_id",
+        reason="custom_field_not_found",
+    )

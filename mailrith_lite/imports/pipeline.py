@@ -1,0 +1,219 @@
+"""Runs an import: one pass that proves the file and counts its rows, one that applies them chunk by chunk."""
+
+import asyncio
+import contextlib
+import itertools
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from mailrith_lite import clock
+from mailrith_lite.audience import bulk, tags
+from mailrith_lite.audience.custom_fields import select_all_custom_fields
+from mailrith_lite.database import Connection, Database
+from mailrith_lite.imports import report, source, table
+from mailrith_lite.imports.rows import Row, RowReader
+from mailrith_lite.imports.table import ImportPlan
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.queue import Job, Progress
+from mailrith_lite.jobs.runner import JobFailed, Run
+
+MAX_CHUNK_ROWS = 10_000
+MAX_CHUNK_CHARACTERS = 1 << 22
+_MIN_CHUNK_ROWS = 200
+_COUNTED_AT_ONCE = 50_000
+_CHUNK_SECONDS = 0.025  # how long a chunk may take while somebody else wants to write
+_CONTENTION_MEMORY = 1.0  # seconds for which chunks stay small after somebody had to wait
+
+
+class ImportPipeline:
+    def __init__(self, database: Database, directory: Path, *, formula_guard: bool) -> None:
+        """`directory` holds the source files."""
+        self._database = database
+        self._directory = directory
+        self._formula_guard = formula_guard
+
+    async def run(self, run: Run) -> None:
+        """
+        Raises:
+            JobFailed: the file cannot be read; nothing was imported.
+        """
+        job = run.job
+        async with self._database.read() as connection:
+            plan = await table.select_import(connection, job.workspace_id, job.id)
+        path = self._directory / plan.source
+        progress = job.progress
+        if progress.rows_total is None:
+            total = await _count_rows(path, plan.delimiter, run)
+            plan, progress = await self._begin(job, plan, Progress(rows_total=total))
+        await self._apply(run, plan, path, progress)
+
+    async def complete(self, connection: Connection, job: Job, now: int) -> None:
+        """Everything is written already: the last chunk's checkpoint holds every count."""
+
+    async def tidy(self, job: Job) -> None:
+        """Deletes the source; the report and the counters stay."""
+        async with self._database.read() as connection:
+            plan = await table.select_import(connection, job.workspace_id, job.id)
+        await asyncio.to_thread((self._directory / plan.source).unlink, missing_ok=True)
+
+    async def sweep(self) -> None:
+        """At the start, before any request: deletes files that no unfinished job names."""
+        async with self._database.read() as connection:
+            named = await table.select_open_sources(connection)
+        for path in self._directory.iterdir():
+            if path.name not in named:
+                path.unlink()
+
+    async def _begin(self, job: Job, plan: ImportPlan, progress: Progress) -> tuple[ImportPlan, Progress]:
+        """The file is good: from here on the import has a total and its new tag."""
+        async with self._database.write() as connection:
+            now = clock.now()
+            if plan.new_tag_name is not None:
+                tag_id = await tags.select_tag_id(connection, job.workspace_id, plan.new_tag_name)
+                if tag_id is None:
+                    tag_id = await tags.insert_tag(connection, job.workspace_id, plan.new_tag_name, None, now)
+                await table.update_tag_ids(connection, job.id, list(dict.fromkeys([*plan.tag_ids, tag_id])))
+            await queue.update_checkpoint(connection, job.id, progress, now)
+            return await table.select_import(connection, job.workspace_id, job.id), progress
+
+    async def _apply(self, run: Run, plan: ImportPlan, path: Path, progress: Progress) -> None:
+        async with self._database.read() as connection:
+            fields = await select_all_custom_fields(connection, run.job.workspace_id)
+        reader = RowReader(
+            plan.columns,
+            {field.id: field for field in fields},
+            width=len(plan.header),
+            formula_guard=self._formula_guard,
+        )
+        pace = _Pace(self._database)
+        async with _batches(path, plan.delimiter, reader, skip=progress.rows_processed) as batches:
+            async for batch in batches:
+                begin = 0
+                while begin < len(batch):
+                    run.check()
+                    chunk = batch[begin : begin + pace.rows]
+                    with pace.measure(len(chunk)):
+                        progress = await self._write_chunk(run.job, plan, reader, chunk, progress)
+                    begin += len(chunk)
+
+    async def _write_chunk(
+        self, job: Job, plan: ImportPlan, reader: RowReader, chunk: Sequence[Row], progress: Progress
+    ) -> Progress:
+        """One transaction: subscribers, memberships, row errors, counters and checkpoint, or nothing."""
+        changes = [row.change for row in chunk if row.change is not None]
+        row_errors = [row.error for row in chunk if row.error is not None]
+        rejected = len(row_errors)
+        async with self._database.write() as connection:
+            now = clock.now()
+            outcome = await bulk.apply(
+                connection,
+                job.workspace_id,
+                changes,
+                tag_ids=plan.tag_ids,
+                sequence_ids=plan.sequence_ids,
+                now=now,
+            )
+            if outcome.status_kept:
+                kept = set(outcome.status_kept)
+                row_errors += [reader.status_kept(row) for row in chunk if row.line in kept]
+            if row_errors:
+                await report.insert_row_errors(connection, job.id, row_errors)
+            progress = Progress(
+                rows_total=progress.rows_total,
+                rows_processed=progress.rows_processed + len(chunk),
+                created_count=progress.created_count + outcome.created,
+                updated_count=progress.updated_count + outcome.updated,
+                unchanged_count=progress.unchanged_count + outcome.unchanged,
+                rejected_count=progress.rejected_count + rejected,
+                warning_count=progress.warning_count + len(outcome.status_kept),
+            )
+            await queue.update_checkpoint(connection, job.id, progress, now)
+        return progress
+
+
+class _Pace:
+    """How many rows a chunk takes: many when nobody waits, a few milliseconds' worth when somebody does."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._rows_a_second = 20_000.0
+
+    @property
+    def rows(self) -> int:
+        if not self._database.contended(_CONTENTION_MEMORY):
+            return MAX_CHUNK_ROWS
+        return min(MAX_CHUNK_ROWS, max(_MIN_CHUNK_ROWS, int(self._rows_a_second * _CHUNK_SECONDS)))
+
+    @contextlib.contextmanager
+    def measure(self, rows: int) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        speed = rows / max(time.monotonic() - began, 1e-6)
+        self._rows_a_second += 0.3 * (speed - self._rows_a_second)
+
+
+async def _count_rows(path: Path, delimiter: str, run: Run) -> int:
+    """Reads the whole file and applies nothing.
+
+    Raises:
+        JobFailed: the file cannot be read; the message names the line.
+    """
+    with source.open_source(path) as file:
+        records = source.records(file, delimiter)
+        total = -1  # the header is a record, and no row
+        while True:
+            run.check()
+            try:
+                counted = await asyncio.to_thread(_advance, records, _COUNTED_AT_ONCE)
+            except source.BrokenFile as error:
+                raise JobFailed(f"The file cannot be read: {error}. Nothing was imported.") from None
+            total += counted
+            if counted < _COUNTED_AT_ONCE:
+                return total
+
+
+def _advance(records: Iterator[tuple[int, list[str]]], count: int) -> int:
+    """How many of the next `count` records there were."""
+    return sum(1 for _ in itertools.islice(records, count))
+
+
+@contextlib.asynccontextmanager
+async def _batches(
+    path: Path, delimiter: str, reader: RowReader, *, skip: int
+) -> AsyncIterator[AsyncIterator[list[Row]]]:
+    """The rows behind the first `skip`, read in a thread while the caller works on the batch before."""
+    with source.open_source(path) as file:
+        rows = _read_batches(file, delimiter, reader, skip)
+        ahead = asyncio.create_task(asyncio.to_thread(_next_batch, rows))
+
+        async def batches() -> AsyncIterator[list[Row]]:
+            nonlocal ahead
+            while (batch := await asyncio.shield(ahead)) is not None:
+                ahead = asyncio.create_task(asyncio.to_thread(_next_batch, rows))
+                yield batch
+
+        try:
+            yield batches()
+        finally:
+            await asyncio.wait([ahead])  # its thread may still read: the file stays open until it is done
+
+
+def _next_batch(batches: Iterator[list[Row]]) -> list[Row] | None:
+    return next(batches, None)
+
+
+def _read_batches(file: TextIO, delimiter: str, reader: RowReader, skip: int) -> Iterator[list[Row]]:
+    records = source.records(file, delimiter)
+    _advance(records, skip + 1)  # the header, and the rows that are applied already
+    batch: list[Row] = []
+    characters = 0
+    for line, cells in records:
+        batch.append(reader.read(line, cells))
+        characters += sum(map(len, cells))
+        if len(batch) >= MAX_CHUNK_ROWS or characters >= MAX_CHUNK_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch

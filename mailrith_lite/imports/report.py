@@ -1,0 +1,79 @@
+"""The table `import_row_errors`, and the report that is made from it: a CSV file to be mended and sent again."""
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+
+from mailrith_lite.cells import guard, unguard
+from mailrith_lite.database import Connection, Database, Row
+from mailrith_lite.imports.rows import RowError
+from mailrith_lite.imports.table import select_import
+
+ADDED_COLUMNS = ("error_line", "error_column", "error_code", "error_message")
+_BATCH = 1_000
+_cells_decoder = msgspec.json.Decoder(list[str])
+
+
+async def insert_row_errors(connection: Connection, job_id: int, row_errors: Sequence[RowError]) -> None:
+    rows = await asyncio.to_thread(_as_json, row_errors)
+    await connection.execute(
+        """INSERT INTO import_row_errors (job_id, line, column_name, code, message, cells)
+        SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+            json_extract(value, '$[3]'), json_extract(value, '$[4]')
+        FROM json_each(?2)""",
+        (job_id, rows),
+    )
+
+
+async def select_row_errors(
+    connection: Connection, workspace_id: int, job_id: int, *, after_line: int, limit: int
+) -> list[Row]:
+    rows = await connection.execute_fetchall(
+        """SELECT line, column_name, code, message, cells FROM import_row_errors
+        JOIN jobs ON jobs.id = job_id
+        WHERE job_id = ? AND workspace_id = ? AND line > ? ORDER BY line LIMIT ?""",
+        (job_id, workspace_id, after_line, limit),
+    )
+    return list(rows)
+
+
+async def stream_report(
+    database: Database, workspace_id: int, job_id: int, *, formula_guard: bool
+) -> AsyncIterator[bytes]:
+    """The file's own columns and the four added ones, UTF-8, RFC 4180, however long, a batch at a time."""
+    async with database.snapshot() as connection:
+        plan = await select_import(connection, workspace_id, job_id)
+        yield _write_rows([[*(_safe(name, formula_guard) for name in plan.header), *ADDED_COLUMNS]])
+        line = 0
+        while rows := await select_row_errors(connection, workspace_id, job_id, after_line=line, limit=_BATCH):
+            yield await asyncio.to_thread(_format, rows, len(plan.header), formula_guard)
+            line = rows[-1]["line"]
+
+
+def _as_json(row_errors: Sequence[RowError]) -> str:
+    return msgspec.json.encode(
+        [(error.line, error.column, error.code, error.message, error.cells) for error in row_errors]
+    ).decode()
+
+
+def _format(rows: Sequence[Row], width: int, formula_guard: bool) -> bytes:
+    lines = []
+    for row in rows:
+        cells = [_safe(cell, formula_guard) for cell in _cells_decoder.decode(row["cells"])]
+        cells += [""] * (width - len(cells))
+        lines.append([*cells, row["line"], _safe(row["column_name"], formula_guard), row["code"], row["message"]])
+    return _write_rows(lines)
+
+
+def _safe(cell: str, formula_guard: bool) -> str:
+    """Guarded exactly once: the import of the mended report takes off what is added here, and no more."""
+    return guard(unguard(cell)) if formula_guard else cell
+
+
+def _write_rows(rows: Sequence[Sequence[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()

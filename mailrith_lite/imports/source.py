@@ -1,0 +1,172 @@
+"""A source file as records: the dialect found from its header, and every record with the line it starts on."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from mailrith_lite.cells import unguard
+
+DELIMITERS = ",;\t|"
+MAX_CELL = 1 << 20  # characters
+MAX_ROW = 1 << 24
+MAX_COLUMNS = 250
+MAX_COLUMN_NAME = 200
+MAX_HEADER_BYTES = 12 << 10
+_HEADER_PREFIX = 1 << 17  # characters that the header row may take, quotes and blank lines before it included
+
+csv.field_size_limit(MAX_CELL)
+
+
+class BrokenFile(Exception):
+    """The file cannot be read; the text names the line."""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """`names`: as mappings name them, trimmed and without a formula guard."""
+
+    delimiter: str
+    names: list[str]
+
+
+def open_source(path: Path) -> TextIO:
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+def read_header(path: Path) -> Header:
+    """
+    Raises:
+        BrokenFile: there is no header row, or it breaks a limit.
+    """
+    with open_source(path) as file:
+        prefix = file.read(_HEADER_PREFIX)
+    if "\0" in prefix:
+        raise BrokenFile("the text holds a NUL character; remove it")
+    readings = [(delimiter, _first_record(prefix, delimiter)) for delimiter in DELIMITERS]
+    # the delimiter that splits the header into most columns; the first of equals
+    delimiter, cells = max(readings, key=lambda reading: len(reading[1]))
+    if not cells:
+        raise BrokenFile(
+            "the header row is too long or a quote in it is not closed"
+            if prefix.strip()
+            else "there is no header row; the first line must name the columns"
+        )
+    names = [column_name(cell) for cell in cells]
+    if len(names) > MAX_COLUMNS:
+        raise BrokenFile(f"the header row names {len(names):,} columns; at most {MAX_COLUMNS} are possible")
+    if any(len(name) > MAX_COLUMN_NAME for name in names):
+        raise BrokenFile(f"a column name has more than {MAX_COLUMN_NAME} characters")
+    if sum(len(name.encode()) for name in names) > MAX_HEADER_BYTES:
+        raise BrokenFile(f"the column names have more than {MAX_HEADER_BYTES // 1024} KiB together")
+    return Header(delimiter=delimiter, names=names)
+
+
+def column_name(cell: str) -> str:
+    """The name by which a mapping finds a header cell."""
+    return unguard(cell.strip()).strip()
+
+
+def records(file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """(line on which the record starts, cells) for every record that is not a blank line, the header first.
+
+    Raises:
+        BrokenFile: quoting, a NUL character or a size makes the rest unreadable.
+    """
+    lines = _Lines(file)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        line = reader.line_num + 1
+        lines.row_characters = 0
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise BrokenFile(_explain(error, file, delimiter, line, reader.line_num)) from error
+        except _Unreadable as error:
+            raise BrokenFile(f"line {reader.line_num + 1}: {error}") from error
+        except UnicodeDecodeError as error:
+            raise BrokenFile(f"line {reader.line_num + 1}: the text is not valid UTF-8") from error
+        if cells and not (len(cells) == 1 and cells[0].isspace()):
+            yield line, cells
+
+
+class _Unreadable(Exception):
+    pass
+
+
+class _Lines:
+    """The physical lines, with the checks that csv.reader does not make."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._read = file.readline
+        self.row_characters = 0
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._read(MAX_ROW)
+        if not line:
+            raise StopIteration
+        if "\0" in line:
+            raise _Unreadable("there is a NUL character; remove it")
+        self.row_characters += len(line)
+        if self.row_characters >= MAX_ROW:
+            raise _Unreadable(f"the row is longer than {MAX_ROW:,} characters")
+        return line
+
+
+def _first_record(prefix: str, delimiter: str) -> list[str]:
+    """The first record of the text; nothing when it does not end within it or cannot be read."""
+    try:
+        for _, cells in records(io.StringIO(prefix, newline=""), delimiter):
+            return cells
+    except BrokenFile:
+        pass  # with this delimiter the header makes no sense; another may do
+    return []
+
+
+def _explain(error: csv.Error, file: TextIO, delimiter: str, first_line: int, last_line: int) -> str:
+    text = str(error)
+    if "expected after" in text:
+        return f"line {last_line}: a quote inside a quoted cell must be doubled, and a closing one ends the cell"
+    opened = _open_quote(file, delimiter, first_line)
+    if "end of data" in text and opened:
+        return f"line {opened}: a quote is opened here and never closed"
+    place = f"line {opened}: the cell whose quote opens here" if opened else f"line {last_line}: a cell"
+    return f"{place} is longer than {MAX_CELL:,} characters"
+
+
+def _open_quote(file: TextIO, delimiter: str, first_line: int) -> int | None:
+    """The line with the quote that is still open at the end of the record that starts on `first_line`."""
+    file.seek(0)
+    opened: int | None = None
+    seen = 0
+    for number, line in enumerate(iter(lambda: file.readline(MAX_ROW), ""), 1):
+        if number < first_line:
+            continue
+        position = 0
+        while 0 <= position < len(line):
+            if opened is None and line[position] == '"':
+                opened, position = number, position + 1
+            elif opened is None:
+                position = _behind(line, delimiter, position)
+            elif (quote := line.find('"', position)) < 0:
+                break
+            elif line.startswith('""', quote):
+                position = quote + 2
+            else:
+                opened, position = None, _behind(line, delimiter, quote)
+        seen += len(line)
+        if opened is None or seen > MAX_ROW:
+            break
+    return opened
+
+
+def _behind(line: str, delimiter: str, position: int) -> int:
+    found = line.find(delimiter, position)
+    return found + 1 if found >= 0 else len(line)

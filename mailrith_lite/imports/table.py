@@ -1,0 +1,75 @@
+"""The table `imports`: what a request asked for, and where its rows are until the job is final."""
+
+import msgspec
+
+from mailrith_lite.database import Connection
+from mailrith_lite.imports.mapping import Column
+
+_names_decoder = msgspec.json.Decoder(list[str])
+_columns_decoder = msgspec.json.Decoder(list[Column])
+_ids_decoder = msgspec.json.Decoder(list[int])
+
+
+class ImportPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """`source`: the file's name in the imports directory; `header`: its column names."""
+
+    source: str
+    delimiter: str
+    header: list[str]
+    columns: list[Column]
+    tag_ids: list[int]
+    sequence_ids: list[int]
+    new_tag_name: str | None
+
+
+async def insert_import(connection: Connection, job_id: int, plan: ImportPlan) -> None:
+    await connection.execute(
+        """INSERT INTO imports
+        (job_id, source, delimiter, header, columns, tag_ids, sequence_ids, new_tag_name)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            job_id,
+            plan.source,
+            plan.delimiter,
+            _json(plan.header),
+            _json(plan.columns),
+            _json(plan.tag_ids),
+            _json(plan.sequence_ids),
+            plan.new_tag_name,
+        ),
+    )
+
+
+async def select_import(connection: Connection, workspace_id: int, job_id: int) -> ImportPlan:
+    rows = await connection.execute_fetchall(
+        """SELECT source, delimiter, header, columns, tag_ids, sequence_ids, new_tag_name
+        FROM imports JOIN jobs ON jobs.id = imports.job_id WHERE job_id = ? AND workspace_id = ?""",
+        (job_id, workspace_id),
+    )
+    row = next(iter(rows))
+    return ImportPlan(
+        source=row["source"],
+        delimiter=row["delimiter"],
+        header=_names_decoder.decode(row["header"]),
+        columns=_columns_decoder.decode(row["columns"]),
+        tag_ids=_ids_decoder.decode(row["tag_ids"]),
+        sequence_ids=_ids_decoder.decode(row["sequence_ids"]),
+        new_tag_name=row["new_tag_name"],
+    )
+
+
+async def select_open_sources(connection: Connection) -> set[str]:
+    """The source files of every workspace's unfinished jobs."""
+    rows = await connection.execute_fetchall(
+        """SELECT source FROM imports JOIN jobs ON jobs.id = imports.job_id
+        WHERE status IN ('Queued', 'Processing')"""
+    )
+    return {row["source"] for row in rows}
+
+
+async def update_tag_ids(connection: Connection, job_id: int, tag_ids: list[int]) -> None:
+    await connection.execute("UPDATE imports SET tag_ids = ? WHERE job_id = ?", (_json(tag_ids), job_id))
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,214 @@
+"""The table `jobs`: insert, claim, checkpoint, finish."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from mailrith_lite import errors, ids
+from mailrith_lite.database import Connection, Row
+
+JobKind = Literal["import", "export"]
+JobStatus = Literal["Queued", "Processing", "Completed", "Failed"]
+
+CANCELED = "Canceled by the client."
+MAX_DEATHS = 3
+DIED = (
+    f"The service was stopped {MAX_DEATHS} times while it worked on this job without getting any further; "
+    "the job is given up so that it cannot stop the service again."
+)
+_PREFIXES = {"import": ids.IMPORT_JOB, "export": ids.EXPORT_JOB}
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """Each processed row has one fate; a warning is counted beside it. `rows_total` is None until it is known."""
+
+    rows_total: int | None = None
+    rows_processed: int = 0
+    created_count: int = 0
+    updated_count: int = 0
+    unchanged_count: int = 0
+    rejected_count: int = 0
+    warning_count: int = 0
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    id: int
+    workspace_id: int
+    kind: JobKind
+    status: JobStatus
+    error_message: str | None
+    request_id: str
+    deaths: int
+    progress: Progress
+    created_at: int
+    updated_at: int
+    started_at: int | None
+    completed_at: int | None
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode(_PREFIXES[self.kind], self.id)
+
+    @property
+    def final(self) -> bool:
+        return self.completed_at is not None
+
+
+class NotProcessing(Exception):
+    """The job is no longer Processing: it was canceled."""
+
+
+def parse_id(kind: JobKind, public_id: str) -> int:
+    """
+    Raises:
+        NotFound: this is not the id of such a job.
+    """
+    number = ids.decode(_PREFIXES[kind], public_id)
+    if number is None:
+        raise errors.NotFound.of("job", public_id)
+    return number
+
+
+def _from_row(row: Row) -> Job:
+    values: dict[str, Any] = dict(row)
+    progress = Progress(**{field: values.pop(field) for field in Progress.__struct_fields__})
+    return Job(progress=progress, **values)
+
+
+async def insert_job(
+    connection: Connection, workspace_id: int, kind: JobKind, request_id: str, *, max_queued: int, now: int
+) -> Job:
+    """
+    Raises:
+        QueueFull: the workspace has `max_queued` jobs waiting.
+    """
+    rows = await connection.execute_fetchall(
+        "SELECT count(*) FROM jobs WHERE status = 'Queued' AND workspace_id = ?", (workspace_id,)
+    )
+    if next(iter(rows))[0] >= max_queued:
+        raise errors.QueueFull(f"{max_queued:,} jobs of this workspace are waiting; try again when some are done.")
+    rows = await connection.execute_fetchall(
+        """INSERT INTO jobs (workspace_id, kind, status, request_id, created_at, updated_at)
+        VALUES (?1, ?2, 'Queued', ?3, ?4, ?4) RETURNING *""",
+        (workspace_id, kind, request_id, now),
+    )
+    return _from_row(next(iter(rows)))
+
+
+async def select_job(connection: Connection, workspace_id: int, kind: JobKind, job_id: int) -> Job | None:
+    rows = await connection.execute_fetchall(
+        "SELECT * FROM jobs WHERE workspace_id = ? AND kind = ? AND id = ?", (workspace_id, kind, job_id)
+    )
+    return next(map(_from_row, rows), None)
+
+
+async def select_jobs(
+    connection: Connection, workspace_id: int, kind: JobKind, *, before_id: int | None, limit: int
+) -> list[Job]:
+    """Newest first, those with an integer id below `before_id`."""
+    rows = await connection.execute_fetchall(
+        """SELECT * FROM jobs WHERE workspace_id = ?1 AND kind = ?2 AND (?3 IS NULL OR id < ?3)
+        ORDER BY id DESC LIMIT ?4""",
+        (workspace_id, kind, before_id, limit),
+    )
+    return [_from_row(row) for row in rows]
+
+
+async def select_next_of_each(connection: Connection) -> list[tuple[int, JobKind, int]]:
+    """(workspace, kind, oldest queued job) for every workspace and kind with a queued job."""
+    rows = await connection.execute_fetchall(
+        """SELECT workspace_id, kind, min(id) FROM jobs WHERE status = 'Queued' GROUP BY workspace_id, kind"""
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def select_open_ids(connection: Connection, kind: JobKind) -> set[int]:
+    """Jobs of this kind, of every workspace, that are not final."""
+    rows = await connection.execute_fetchall(
+        "SELECT id FROM jobs WHERE status IN ('Queued', 'Processing') AND kind = ?", (kind,)
+    )
+    return {int(row["id"]) for row in rows}
+
+
+async def update_claimed(connection: Connection, job_id: int, now: int) -> Job:
+    rows = await connection.execute_fetchall(
+        """UPDATE jobs SET status = 'Processing', started_at = coalesce(started_at, ?1), updated_at = ?1
+        WHERE id = ?2 AND status = 'Queued' RETURNING *""",
+        (now, job_id),
+    )
+    return _from_row(next(iter(rows)))
+
+
+async def update_checkpoint(connection: Connection, job_id: int, progress: Progress, now: int) -> None:
+    """
+    Raises:
+        NotProcessing: the job was canceled; roll the chunk back.
+    """
+    cursor = await connection.execute(
+        """UPDATE jobs SET rows_total = :rows_total, rows_processed = :rows_processed,
+            created_count = :created_count, updated_count = :updated_count, unchanged_count = :unchanged_count,
+            rejected_count = :rejected_count, warning_count = :warning_count, deaths = 0, updated_at = :now
+        WHERE id = :id AND status = 'Processing'""",
+        {**msgspec.structs.asdict(progress), "id": job_id, "now": now},
+    )
+    if cursor.rowcount != 1:
+        raise NotProcessing
+
+
+async def update_final(
+    connection: Connection, job_id: int, status: JobStatus, error_message: str | None, now: int
+) -> None:
+    """
+    Raises:
+        NotProcessing: the job was canceled.
+    """
+    cursor = await connection.execute(
+        """UPDATE jobs SET status = ?1, error_message = ?2, completed_at = ?3, updated_at = ?3
+        WHERE id = ?4 AND status = 'Processing'""",
+        (status, error_message, now, job_id),
+    )
+    if cursor.rowcount != 1:
+        raise NotProcessing
+
+
+async def update_queued(connection: Connection, job_id: int, now: int) -> None:
+    """Puts a running job back, to be continued from its checkpoint."""
+    await connection.execute(
+        "UPDATE jobs SET status = 'Queued', updated_at = ? WHERE id = ? AND status = 'Processing'", (now, job_id)
+    )
+
+
+async def update_interrupted(connection: Connection, now: int) -> list[Job]:
+    """At the start: jobs found Processing lost their process. They go back to the queue, or are given up.
+
+    Returns those that were given up.
+    """
+    await connection.execute(
+        """UPDATE jobs SET deaths = deaths + 1, status = 'Queued', updated_at = ? WHERE status = 'Processing'""",
+        (now,),
+    )
+    rows = await connection.execute_fetchall(
+        """UPDATE jobs SET status = 'Failed', error_message = ?1, completed_at = ?2
+        WHERE status = 'Queued' AND deaths >= ?3 RETURNING *""",
+        (DIED, now, MAX_DEATHS),
+    )
+    return [_from_row(row) for row in rows]
+
+
+async def update_canceled(connection: Connection, job: Job, now: int) -> Job:
+    """
+    Raises:
+        Conflict: the job is final already.
+    """
+    rows = await connection.execute_fetchall(
+        """UPDATE jobs SET status = 'Failed', error_message = ?1, completed_at = ?2, updated_at = ?2
+        WHERE id = ?3 AND workspace_id = ?4 AND status IN ('Queued', 'Processing') RETURNING *""",
+        (CANCELED, now, job.id, job.workspace_id),
+    )
+    for row in rows:
+        return _from_row(row)
+    raise errors.Conflict(
+        f"The job is {job.status} already and cannot be canceled.",
+        code="job_already_final",
+        resource=("job", job.public_id),
+    )

@@ -1,0 +1,231 @@
+"""Runs the queued jobs as asyncio tasks of this process, a few at a time.
+
+A job's truth is its row: the runner may die at any instruction, and the next start goes on from what is committed.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import Protocol
+
+from mailrith_lite import clock, errors, logs
+from mailrith_lite.database import Connection, Database
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.queue import Job, JobKind, JobStatus, NotProcessing
+
+GRACE = 6.0  # seconds that a running chunk gets to finish when the service stops
+_RETRY = 1.0  # seconds to wait after the queue itself could not be read
+
+
+class JobFailed(Exception):
+    """The job cannot be done, and its text tells the client why."""
+
+
+class Interrupted(Exception):
+    """The service is stopping: leave what is committed and come back later."""
+
+
+class Run:
+    """One attempt at a job, as its pipeline sees it."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._canceled = False
+        self._stopping = False
+
+    def cancel(self) -> None:
+        self._canceled = True
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    def check(self) -> None:
+        """Call it between steps.
+
+        Raises:
+            NotProcessing: the job was canceled.
+            Interrupted: the service is stopping.
+        """
+        if self._canceled:
+            raise NotProcessing
+        if self._stopping:
+            raise Interrupted
+
+
+class Pipeline(Protocol):
+    """What a kind of job does; `app` registers one for each kind."""
+
+    async def run(self, run: Run) -> None:
+        """Does the work, from the job's checkpoint on. Raises JobFailed with a message for the client."""
+
+    async def complete(self, connection: Connection, job: Job, now: int) -> None:
+        """Writes what belongs to the kind, in the transaction that completes the job."""
+
+    async def tidy(self, job: Job) -> None:
+        """Deletes the files that a final job no longer needs. Called once it is final, possibly twice."""
+
+
+class Runner:
+    def __init__(self, database: Database, pipelines: Mapping[JobKind, Pipeline], *, concurrency: int) -> None:
+        self._database = database
+        self._pipelines = pipelines
+        self._concurrency = concurrency
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._stopping = False
+        self._runs: dict[int, Run] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._turns: dict[int, int] = {}  # workspace -> when it last had its turn, counted in claims
+        self._loop: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Takes up what an earlier process left behind, then begins to work."""
+        async with self._database.write(durable=True) as connection:
+            given_up = await queue.update_interrupted(connection, clock.now())
+        for job in given_up:
+            logs.service.error("job given up", extra={"fields": _fields(job)})
+            await self._pipelines[job.kind].tidy(job)
+        self._loop = asyncio.create_task(self._supervise(), name="job runner")
+
+    def wake(self) -> None:
+        """A job was queued."""
+        self._idle.clear()
+        self._wake.set()
+
+    async def canceled(self, job: Job) -> None:
+        """A job, as it stood before, was canceled in the database: its run ends at its next step."""
+        if run := self._runs.get(job.id):
+            run.cancel()
+        elif job.status == "Queued":
+            await self._pipelines[job.kind].tidy(job)
+
+    async def drain(self) -> None:
+        """Waits until no job is queued or running."""
+        await self._idle.wait()
+
+    async def stop(self) -> None:
+        """Lets running chunks finish and puts their jobs back; what takes longer than the grace is cut off."""
+        self._stopping = True
+        self._wake.set()
+        for run in self._runs.values():
+            run.stop()
+        if self._loop is not None:
+            await self._loop
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=GRACE)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _supervise(self) -> None:
+        while not self._stopping:
+            try:
+                await self._work_through_queue()
+            except Exception:
+                logs.service.exception("the job queue could not be read; trying again")
+                await asyncio.sleep(_RETRY)
+
+    async def _work_through_queue(self) -> None:
+        while not self._stopping:
+            self._wake.clear()
+            while len(self._runs) < self._concurrency and not self._stopping:
+                job = await self._claim()
+                if job is None:
+                    break
+                self._begin(job)
+            if not self._runs and not self._wake.is_set():
+                self._idle.set()
+            await self._wake.wait()
+
+    async def _claim(self) -> Job | None:
+        """The next job: of the workspace with the fewest running, then the longest without a turn, then the oldest.
+
+        Imports of one workspace run one after another, in their order.
+        """
+        async with self._database.write() as connection:
+            candidates = await queue.select_next_of_each(connection)
+            running = [run.job for run in self._runs.values()]
+            importing = {job.workspace_id for job in running if job.kind == "import"}
+            load = {workspace: 0 for workspace, _, _ in candidates}
+            for job in running:
+                load[job.workspace_id] = load.get(job.workspace_id, 0) + 1
+            waiting = [
+                (load[workspace], self._turns.get(workspace, 0), job_id, workspace)
+                for workspace, kind, job_id in candidates
+                if kind != "import" or workspace not in importing
+            ]
+            if not waiting:
+                return None
+            _, _, job_id, workspace = min(waiting)
+            self._turns[workspace] = max(self._turns.values(), default=0) + 1
+            return await queue.update_claimed(connection, job_id, clock.now())
+
+    def _begin(self, job: Job) -> None:
+        run = self._runs[job.id] = Run(job)
+        task = asyncio.create_task(self._attend(run), name=job.public_id)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _attend(self, run: Run) -> None:
+        job, began = run.job, time.monotonic()
+        logs.service.info("job started", extra={"fields": _fields(job)})
+        try:
+            outcome = await self._attempt(run)
+        except Exception:
+            # not even its end could be written: the row says Processing, and the next start takes it up again
+            logs.service.exception("job left as it stands", extra={"fields": _fields(job)})
+        else:
+            duration = round((time.monotonic() - began) * 1_000)
+            logs.service.info(f"job {outcome}", extra={"fields": _fields(job) | {"ms": duration}})
+        finally:
+            del self._runs[job.id]
+            self.wake()
+
+    async def _attempt(self, run: Run) -> str:
+        """Runs the pipeline and writes how it ended."""
+        job = run.job
+        try:
+            await self._pipelines[job.kind].run(run)
+            return await self._finish(job, "Completed", None)
+        except NotProcessing:
+            await self._pipelines[job.kind].tidy(job)
+            return "canceled"
+        except JobFailed as failure:
+            return await self._finish(job, "Failed", str(failure))
+        except (Interrupted, asyncio.CancelledError) as interruption:
+            async with self._database.write(durable=True) as connection:
+                await queue.update_queued(connection, job.id, clock.now())
+            if isinstance(interruption, asyncio.CancelledError):
+                raise
+            return "put back"
+        except Exception as error:
+            logs.service.exception("job failed", extra={"fields": _fields(job)})
+            return await self._finish(job, "Failed", _plain_message(job, error))
+
+    async def _finish(self, job: Job, status: JobStatus, error_message: str | None) -> str:
+        # Durable before the files go: a power cut must not find the job unfinished and its source gone.
+        try:
+            async with self._database.write(durable=True) as connection:
+                now = clock.now()
+                await queue.update_final(connection, job.id, status, error_message, now)
+                if status == "Completed":
+                    await self._pipelines[job.kind].complete(connection, job, now)
+        except NotProcessing:
+            status = "Failed"
+        await self._pipelines[job.kind].tidy(job)
+        return status.lower()
+
+
+def _plain_message(job: Job, error: Exception) -> str:
+    if isinstance(error, errors.StorageFull):
+        return f"The {job.kind} stopped because the service's disk is full; rows already applied stay."
+    return f"The {job.kind} stopped on an internal error. The service's log has the details under {job.request_id}."
+
+
+def _fields(job: Job) -> dict[str, object]:
+    return {
+        "job": job.public_id,
+        "kind": job.kind,
+        "workspace": job.workspace_id,
+        "request_id": job.request_id,
+    }

@@ -1,0 +1,165 @@
+"""One frozen settings object, built once at start and passed on; nothing else reads the environment."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+
+ENVIRONMENT_PREFIX = "MAILRITH_LITE_"
+MEBIBYTE = 1 << 20
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+LogFormat = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class BadSetting(ValueError):
+    """A setting has a value that it cannot have; the text names the setting and says what it takes."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes in bytes, times in seconds."""
+
+    host: str = "127.0.0.1"
+    port: int = 8787
+    data_dir: Path = Path("data")
+    public_url: str | None = None
+    log_format: LogFormat = "text"
+    log_level: LogLevel = "info"
+    job_concurrency: int = 2
+    max_body_bytes: int = 64 * MEBIBYTE
+    max_queued_jobs: int = 1_000
+    export_ttl: int = 86_400
+    idempotency_ttl: int = 86_400
+    export_formula_guard: bool = True
+    bootstrap_key: str | None = None
+
+
+class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the commands that speak HTTP need; the names are those of Mailrith's own command line."""
+
+    api_key: str | None = None
+    api_base_url: str = "http://localhost:8787"
+
+
+class Setting(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table that the documentation and the command line show."""
+
+    name: str
+    parse: Callable[[str], Any]
+    help: str
+
+
+def duration(text: str) -> int:
+    """Seconds in `90d`, `12h`, `30m`, `45s` or a bare number of seconds."""
+    match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text.strip())
+    if not match or not int(match[1]):
+        raise ValueError("a duration: a positive number with s, m, h or d, such as 90d")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,15}", text.strip()) or not int(text):
+        raise ValueError("a whole number above zero")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text.strip()) or int(text) > 65_535:
+        raise ValueError("a port from 0 to 65535; 0 takes a free one")
+    return int(text)
+
+
+def _switch(text: str) -> bool:
+    values = {
+        "1": True,
+        "true": True,
+        "yes": True,
+        "on": True,
+        "0": False,
+        "false": False,
+        "no": False,
+        "off": False,
+    }
+    if text.strip().lower() not in values:
+        raise ValueError("on or off")
+    return values[text.strip().lower()]
+
+
+def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.strip().lower() not in choices:
+            raise ValueError(f"one of {', '.join(choices)}")
+        return text.strip().lower()
+
+    return parse
+
+
+def _url(text: str) -> str:
+    try:
+        parts = urlsplit(text.strip())
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ValueError("an address such as https://mail.example.com")
+    return text.strip().rstrip("/")
+
+
+def _key(text: str) -> str:
+    if not re.fullmatch(r"mrk_[A-Za-z0-9_-]{12,200}", text):
+        raise ValueError("a key: mrk_ and 12 to 200 letters, digits, _ or -")
+    return text
+
+
+SETTINGS = (
+    Setting(name="host", parse=str, help="address to listen on"),
+    Setting(name="port", parse=_port, help="port to listen on; 0 takes a free one"),
+    Setting(name="data_dir", parse=Path, help="directory that holds everything the service keeps"),
+    Setting(name="public_url", parse=_url, help="address that clients see, for links; else the request's own"),
+    Setting(name="log_format", parse=_one_of(get_args(LogFormat)), help="text or json"),
+    Setting(name="log_level", parse=_one_of(get_args(LogLevel)), help="debug, info, warning or error"),
+    Setting(name="job_concurrency", parse=_count, help="jobs that run at the same time"),
+    Setting(name="max_body_bytes", parse=_count, help="largest request body, in bytes"),
+    Setting(name="max_queued_jobs", parse=_count, help="jobs of one workspace that may wait at a time"),
+    Setting(name="export_ttl", parse=duration, help="how long an export's file can be downloaded"),
+    Setting(name="idempotency_ttl", parse=duration, help="how long an Idempotency-Key is remembered"),
+    Setting(
+        name="export_formula_guard", parse=_switch, help="mark cells that a spreadsheet would run as a formula"
+    ),
+    Setting(name="bootstrap_key", parse=_key, help="API key that the first start makes, instead of a random one"),
+)
+
+
+def load(environment: Mapping[str, str], **flags: str | None) -> Settings:
+    """Flags win over the environment, which wins over the defaults. An empty variable counts as absent.
+
+    Raises:
+        BadSetting: a value is not one that its setting takes.
+    """
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        variable = ENVIRONMENT_PREFIX + setting.name.upper()
+        flag = flags.get(setting.name)
+        text = flag if flag is not None else environment.get(variable) or None
+        if text is None:
+            continue
+        try:
+            values[setting.name] = setting.parse(text)
+        except ValueError as error:
+            source = f"--{setting.name.replace('_', '-')}" if flag is not None else variable
+            raise BadSetting(f"{source} takes {error}") from error
+    return Settings(**values)
+
+
+def load_client(environment: Mapping[str, str]) -> ClientSettings:
+    """Raises BadSetting when the base address is not one."""
+    key = environment.get("MAILRITH_API_KEY") or None
+    address = environment.get("MAILRITH_API_BASE_URL") or ClientSettings().api_base_url
+    try:
+        return ClientSettings(api_key=key, api_base_url=_url(address))
+    except ValueError as error:
+        raise BadSetting(f"MAILRITH_API_BASE_URL takes {error}") from error

@@ -1,0 +1,199 @@
+"""Real databases, a real server on a real socket, and the real SDK. No mocks."""
+
+import asyncio
+import contextlib
+import http.client
+import json
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from mailrith_sdk import MailrithClient
+
+from mailrith_lite.access import keys, scopes, workspaces
+from mailrith_lite.api.context import Services
+from mailrith_lite.cli.serve import running
+from mailrith_lite.database import Database
+from mailrith_lite.settings import Settings
+
+KEY = "mrk_example_secret_key"
+MAPPINGS = [
+    {"csv_column": "Email", "field": {"type": "email"}},
+    {"csv_column": "Name", "field": {"type": "name"}},
+]
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: Mapping[str, str]  # lower-case names
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> Any:
+        return self.json["error"]
+
+
+@dataclass
+class Server:
+    """The service in a thread of its own, so that blocking clients can talk to it."""
+
+    settings: Settings
+    url: str = ""
+    services: Services = field(default=None)  # type: ignore[assignment]
+    _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
+    _ready: threading.Event = field(default_factory=threading.Event)
+    _failure: BaseException | None = None
+
+    @contextlib.contextmanager
+    def serving(self) -> Iterator["Server"]:
+        thread = threading.Thread(target=self._run)
+        thread.start()
+        self._ready.wait()
+        if self._failure is not None:
+            thread.join()
+            raise self._failure
+        try:
+            yield self
+        finally:
+            self._loop.call_soon_threadsafe(self._stop.set)
+            thread.join()
+
+    def _run(self) -> None:
+        async def serve() -> None:
+            self._stop = asyncio.Event()
+            try:
+                async with running(self.settings) as (self.url, self.services):
+                    self._ready.set()
+                    await self._stop.wait()
+            except BaseException as failure:
+                self._failure = failure
+                self._ready.set()
+
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(serve())
+
+    def wait(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Runs a coroutine on the service's own loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    def drain(self) -> None:
+        """Until no job is queued or running."""
+        self.wait(self.services.runner.drain())
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = KEY,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """One request, on a connection of its own. A body that is not bytes is sent as JSON."""
+        sent = dict(headers or {})
+        if key is not None:
+            sent.setdefault("Authorization", f"Bearer {key}")
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            sent.setdefault("Content-Type", "application/json")
+        parts = urlsplit(self.url)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+        try:
+            connection.request(method, path, body, sent)
+            answer = connection.getresponse()
+            names = {name.lower(): value for name, value in answer.getheaders()}
+            return Reply(answer.status, names, answer.read())
+        finally:
+            connection.close()
+
+    def sdk(self, key: str = KEY) -> MailrithClient:
+        return MailrithClient(base_url=self.url, api_key=key)
+
+    def new_key(
+        self, *, workspace: str = "Default", held: tuple[str, ...] = scopes.ALL, expires_at: int | None = None
+    ) -> str:
+        """A key of a workspace, which is made if it is not there."""
+
+        async def make() -> str:
+            key = keys.new_key()
+            async with self.services.database.write() as connection:
+                owner = await workspaces.select_workspace(connection, workspace)
+                owner = owner or await workspaces.insert_workspace(connection, workspace, 1)
+                await keys.create(
+                    connection,
+                    workspace_id=owner.id,
+                    name="test",
+                    key=key,
+                    held=held,
+                    expires_at=expires_at,
+                    now=1,
+                )
+            return key
+
+        return str(self.wait(make()))
+
+    def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """What a query finds in the service's database."""
+
+        async def select() -> list[tuple[Any, ...]]:
+            async with self.services.database.read() as connection:
+                return [tuple(row) for row in await connection.execute_fetchall(sql, parameters)]
+
+        found: list[tuple[Any, ...]] = self.wait(select())
+        return found
+
+    def import_csv(self, csv_text: str, mappings: Any = None, *, key: str = KEY, **body: Any) -> Any:
+        """Submits an import, waits for its end, and gives the job."""
+        client = self.sdk(key)
+        job = client.jobs.create_import(body={"csv_text": csv_text, "mappings": mappings or MAPPINGS, **body})[
+            "data"
+        ]
+        self.drain()
+        return client.jobs.get_import(path={"job_id": job["id"]})["data"]
+
+    def export_csv(self, *, key: str = KEY, **body: Any) -> tuple[Any, str]:
+        """Submits an export, waits for its end, and gives the job and the file's text."""
+        client = self.sdk(key)
+        job = client.jobs.create_export(body=body)["data"]
+        self.drain()
+        job = client.jobs.get_export(path={"job_id": job["id"]})["data"]
+        return job, self.fetch(job["download_url"]).body.decode()
+
+    def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
+        """A signed link, without a key."""
+        return self.call("GET", url.removeprefix(self.url), key=None, headers=headers)
+
+    def report(self, job: Any) -> str:
+        return self.fetch(job["error_report_url"]).body.decode()
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """`serve(**settings)`: a service on a free port with a data directory of its own."""
+    with contextlib.ExitStack() as stack:
+
+        def start(**changes: Any) -> Server:
+            values = {"port": 0, "data_dir": tmp_path / "data", "bootstrap_key": KEY, **changes}
+            return stack.enter_context(Server(Settings(**values)).serving())
+
+        yield start
+
+
+@pytest.fixture
+def server(serve: Callable[..., Server]) -> Server:
+    return serve()
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    async with Database.open(tmp_path / "test.db") as opened:
+        yield opened
