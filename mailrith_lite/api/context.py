@@ -43,5 +43,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 SERVICES = web.AppKey("services", Services)
-REQUEST_ID = "request_id"
-PRINCIPAL = "principal"
+REQUEST_ID = web.RequestKey("request_id", str)
+PRINCIPAL = web.RequestKey("principal", Principal)
+ANSWER_BEGUN = web.RequestKey("answer_begun", bool)

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from mailrith_lite import __version__, clock, errors, ids, logs
 from mailrith_lite.access import keys, scopes
-from mailrith_lite.api.context import PRINCIPAL, REQUEST_ID, SERVICES, Call
+from mailrith_lite.api.context import ANSWER_BEGUN, PRINCIPAL, REQUEST_ID, SERVICES, Call
 from mailrith_lite.api.errors import from_framework, respond
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -17,7 +17,6 @@ CallHandler = Callable[[Call], Awaitable[web.StreamResponse]]
 
 REQUEST_ID_HEADER = "x-mailrith-request-id"
 _CLIENT_HEADER = "x-mailrith-client"
-_SENT = "response_begun"
 
 
 def request_id_of(request: web.BaseRequest) -> str:
@@ -51,14 +50,14 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         raise
     except Exception:
         logs.service.exception("request failed", extra={"fields": {"request_id": request[REQUEST_ID]}})
-        if request.get(_SENT):
+        if request.get(ANSWER_BEGUN):
             raise ConnectionResetError("the answer had begun and cannot be finished") from None
         return respond(errors.InternalError(request[REQUEST_ID]))
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Called by the framework just before an answer goes out."""
-    request[_SENT] = True
+    request[ANSWER_BEGUN] = True
     response.headers[REQUEST_ID_HEADER] = request.get(REQUEST_ID) or request_id_of(request)
     response.headers["Server"] = f"mailrith-lite/{__version__}"
 
