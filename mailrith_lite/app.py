@@ -103,7 +103,7 @@ async def first_start(services: Services) -> str | None:
 
 async def _keep_house(services: Services, exports: ExportPipeline) -> None:
     """Deletes what has expired, for as long as the service runs."""
-    while True:
+    while not services.stopping:
         try:
             await exports.remove_expired()
             async with services.database.write() as connection:

@@ -20,6 +20,7 @@ _FORMULA = re.compile(
     )""",
     re.VERBOSE,
 )
+_NEEDS_QUOTES = re.compile(r'[,"\r\n]')
 _SUSPECTS = frozenset("=@\t\r+-'")
 
 
@@ -38,26 +39,29 @@ def unguard(cell: str) -> str:
 
 def join_list(items: Iterable[str]) -> str:
     """Items joined with `, `, each quoted where a reader could not tell it apart otherwise."""
-    return ", ".join(_quoted(item) for item in items)
+    return ", ".join(map(_quoted, items))
 
 
 def split_list(cell: str) -> list[str]:
     """The items of a cell that `join_list`, or a person, has written. Blank items are dropped.
 
     Raises:
-        ValueError: a quote is not closed.
+        ValueError: a quote is not closed, or items stand on several lines.
     """
     if '"' not in cell:
         items = cell.split(",")
     else:
         try:
-            items = next(csv.reader(io.StringIO(cell, newline=""), skipinitialspace=True, strict=True), [])
+            records = list(csv.reader(io.StringIO(cell.strip(), newline=""), skipinitialspace=True, strict=True))
         except csv.Error as error:
             raise ValueError("a quote in the list is not closed") from error
+        if len(records) > 1:
+            raise ValueError("the list goes on behind a line break")
+        items = records[0]
     return [item for item in map(str.strip, items) if item]
 
 
 def _quoted(item: str) -> str:
-    if any(mark in item for mark in ',"\r\n'):
+    if _NEEDS_QUOTES.search(item):
         return '"' + item.replace('"', '""') + '"'
     return item

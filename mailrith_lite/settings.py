@@ -10,6 +10,7 @@ import msgspec
 
 ENVIRONMENT_PREFIX = "MAILRITH_LITE_"
 MEBIBYTE = 1 << 20
+MAX_DURATION = 36_500 * 86_400  # a hundred years: what ends later has no date that can be written
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 LogFormat = Literal["text", "json"]
@@ -55,10 +56,11 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
 
 def duration(text: str) -> int:
     """Seconds in `90d`, `12h`, `30m`, `45s` or a bare number of seconds."""
-    match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text.strip())
-    if not match or not int(match[1]):
-        raise ValueError("a duration: a positive number with s, m, h or d, such as 90d")
-    return int(match[1]) * _UNITS[match[2]]
+    match = re.fullmatch(r"([0-9]{1,10})([smhd]?)", text.strip())
+    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not 0 < seconds <= MAX_DURATION:
+        raise ValueError("a duration: a positive number with s, m, h or d, such as 90d, of at most 36500d")
+    return seconds
 
 
 def _count(text: str) -> int:
@@ -71,6 +73,20 @@ def _port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text.strip()) or int(text) > 65_535:
         raise ValueError("a port from 0 to 65535; 0 takes a free one")
     return int(text)
+
+
+def _host(text: str) -> str:
+    """An empty one would listen on every address."""
+    if not re.fullmatch(r"[!-~]+", text.strip()):
+        raise ValueError("a name or an address such as 127.0.0.1")
+    return text.strip()
+
+
+def _directory(text: str) -> Path:
+    """An empty one would be the current directory, and the service closes its directory to others."""
+    if not text.strip():
+        raise ValueError("a directory")
+    return Path(text)
 
 
 def _switch(text: str) -> bool:
@@ -102,9 +118,10 @@ def _url(text: str) -> str:
     try:
         parts = urlsplit(text.strip())
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
+        valid = valid and parts.port != 0  # reading it raises when it is no port
     except ValueError:
         valid = False
-    if not valid:
+    if not valid or not text.strip().isprintable() or " " in text.strip():
         raise ValueError("an address such as https://mail.example.com")
     return text.strip().rstrip("/")
 
@@ -116,9 +133,9 @@ def _key(text: str) -> str:
 
 
 SETTINGS = (
-    Setting(name="host", parse=str, help="address to listen on"),
+    Setting(name="host", parse=_host, help="address to listen on"),
     Setting(name="port", parse=_port, help="port to listen on; 0 takes a free one"),
-    Setting(name="data_dir", parse=Path, help="directory that holds everything the service keeps"),
+    Setting(name="data_dir", parse=_directory, help="directory that holds everything the service keeps"),
     Setting(name="public_url", parse=_url, help="address that clients see, for links; else the request's own"),
     Setting(name="log_format", parse=_one_of(get_args(LogFormat)), help="text or json"),
     Setting(name="log_level", parse=_one_of(get_args(LogLevel)), help="debug, info, warning or error"),

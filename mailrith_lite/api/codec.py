@@ -115,7 +115,9 @@ def parse_flag(request: web.Request, name: str) -> bool:
 
 def _invalid_body(text: str) -> errors.InvalidBody:
     """msgspec says `Expected `str`, got `int` - at `$.mappings[2].csv_column``; we name the field our way."""
-    problem, _, place = text.partition(" - at `$")
+    problem, separator, place = text.rpartition(" - at `$")  # the last: a value that is quoted may hold the same
+    if not separator:
+        problem, place = text, ""
     field = place.rstrip("`").lstrip(".")
     for start in ("Object missing required field `", "Object contains unknown field `"):
         if problem.startswith(start):

@@ -1,15 +1,20 @@
 """/downloads: finished exports and error reports, behind signed links instead of a key."""
 
+import re
+
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.api.context import SERVICES, Call, Services
+from mailrith_lite.api.errors import PreconditionFailed, RangeNotSatisfiable
 from mailrith_lite.exports.pipeline import file_path
 from mailrith_lite.exports.table import select_export
 from mailrith_lite.imports.report import stream_report
 from mailrith_lite.jobs import queue
 
 PATH = "/downloads/{workspace_id}/{job_id}"
+_HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 _HEADERS = {
     "Cache-Control": "private, no-store",
     "X-Content-Type-Options": "nosniff",
@@ -38,11 +43,14 @@ async def download(request: web.Request) -> web.StreamResponse:
     workspace_id = ids.decode(ids.WORKSPACE, request.match_info["workspace_id"]) or 0
     public_id = request.match_info["job_id"]
     if (job_id := ids.decode(ids.EXPORT_JOB, public_id)) is not None:
-        return await _send_export(services, workspace_id, job_id, public_id)
+        return await _send_export(request, services, workspace_id, job_id)
     return await _send_report(request, services, workspace_id, queue.parse_id("import", public_id))
 
 
-async def _send_export(services: Services, workspace_id: int, job_id: int, public_id: str) -> web.StreamResponse:
+async def _send_export(
+    request: web.Request, services: Services, workspace_id: int, job_id: int
+) -> web.StreamResponse:
+    public_id = request.match_info["job_id"]
     async with services.database.read() as connection:
         if await queue.select_job(connection, workspace_id, "export", job_id) is None:
             raise errors.NotFound.of("job", public_id)
@@ -51,8 +59,33 @@ async def _send_export(services: Services, workspace_id: int, job_id: int, publi
         raise errors.Expired("This file has expired; start a new export.")
     path = file_path(services.exports_directory, public_id)
     if export.file_name is None or not path.is_file():
-        raise errors.NotFound("The file is not there; start a new export.", code="file_not_found")
-    return web.FileResponse(path, headers=_HEADERS | _attachment(export.file_name))
+        raise _file_not_found()
+    response = _File(path, headers=_HEADERS | _attachment(export.file_name))
+    await response.prepare(request)
+    return response
+
+
+class _File(web.FileResponse):
+    """A FileResponse that raises what it would refuse, so that a refusal has the envelope like every other.
+
+    Prepare it in the handler: that sends the file, too.
+    """
+
+    def set_status(self, status: int, reason: str | None = None) -> None:
+        if status == web.HTTPRequestRangeNotSatisfiable.status_code:
+            raise RangeNotSatisfiable(self.headers["Content-Range"])
+        if status == web.HTTPPreconditionFailed.status_code:
+            raise PreconditionFailed
+        if status in (web.HTTPForbidden.status_code, web.HTTPNotFound.status_code):
+            raise _file_not_found()  # it expired at this very moment
+        super().set_status(status, reason)
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        return None if self.prepared else await super().prepare(request)
+
+
+def _file_not_found() -> errors.NotFound:
+    return errors.NotFound("The file is not there; start a new export.", code="file_not_found")
 
 
 async def _send_report(
@@ -77,9 +110,11 @@ def _attachment(file_name: str) -> dict[str, str]:
 
 
 def _origin(request: web.Request) -> str:
-    """The address that the client used; one that is no address is replaced by the socket's own."""
-    try:
-        return str(request.url.origin())
-    except ValueError:
-        host, port = request.transport.get_extra_info("sockname")[:2] if request.transport else ("localhost", 80)
-        return f"{request.scheme}://{host}:{port}"
+    """The address that the client used; one that is no address, or none, is replaced by the socket's own."""
+    if _HOST.fullmatch(request.headers.get("Host", "")):
+        try:
+            return str(request.url.origin())
+        except ValueError:
+            pass  # a port or an IP address out of range
+    host, port = request.transport.get_extra_info("sockname")[:2] if request.transport else ("localhost", 80)
+    return f"{request.scheme}://[{host}]:{port}" if ":" in host else f"{request.scheme}://{host}:{port}"

@@ -7,6 +7,24 @@ from mailrith_lite import errors
 
 RETRY_AFTER = "1"  # seconds
 
+
+class RangeNotSatisfiable(errors.Invalid):
+    """`content_range`: says how long the file is."""
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, content_range: str) -> None:
+        super().__init__("The file has no such range of bytes; leave the header Range out to get all of it.")
+        self.content_range = content_range
+
+
+class PreconditionFailed(errors.Invalid):
+    code = "precondition_failed"
+
+    def __init__(self) -> None:
+        super().__init__("The file is not the one that If-Match or If-Unmodified-Since asks for.")
+
+
 STATUSES: dict[type[errors.MailrithError], tuple[int, str]] = {
     errors.Invalid: (400, "invalid_request"),
     errors.InvalidBody: (400, "invalid_request"),
@@ -22,8 +40,10 @@ STATUSES: dict[type[errors.MailrithError], tuple[int, str]] = {
     errors.MethodNotAllowed: (405, "invalid_request"),
     errors.Conflict: (409, "conflict"),
     errors.Expired: (410, "not_found"),
+    PreconditionFailed: (412, "invalid_request"),
     errors.PayloadTooLarge: (413, "invalid_request"),
     errors.UnsupportedMediaType: (415, "invalid_request"),
+    RangeNotSatisfiable: (416, "invalid_request"),
     errors.ExpectationFailed: (417, "invalid_request"),
     errors.QueueFull: (429, "invalid_request"),
     errors.HeadersTooLarge: (431, "invalid_request"),
@@ -55,6 +75,8 @@ def _headers(error: errors.MailrithError, status: int) -> dict[str, str]:
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, errors.MethodNotAllowed):
         return {"Allow": error.allowed}
+    if isinstance(error, RangeNotSatisfiable):
+        return {"Content-Range": error.content_range}
     if status in (429, 503):
         return {"Retry-After": RETRY_AFTER}
     return {}

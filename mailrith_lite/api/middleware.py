@@ -1,5 +1,6 @@
 """Around every request: its id, its log line, its error envelope; and before a handler: key, scope."""
 
+import errno
 import re
 import secrets
 import time
@@ -16,7 +17,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CallHandler = Callable[[Call], Awaitable[web.StreamResponse]]
 
 REQUEST_ID_HEADER = "x-mailrith-request-id"
+SERVER = f"mailrith-lite/{__version__}"
 _CLIENT_HEADER = "x-mailrith-client"
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def request_id_of(request: web.BaseRequest) -> str:
@@ -48,10 +51,12 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         return respond(from_framework(error, request))
     except ConnectionError:
         raise
-    except Exception:
+    except Exception as error:
         logs.service.exception("request failed", extra={"fields": {"request_id": request[REQUEST_ID]}})
         if request.get(ANSWER_BEGUN):
             raise ConnectionResetError("the answer had begun and cannot be finished") from None
+        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+            return respond(errors.StorageFull())
         return respond(errors.InternalError(request[REQUEST_ID]))
 
 
@@ -59,7 +64,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """Called by the framework just before an answer goes out."""
     request[ANSWER_BEGUN] = True
     response.headers[REQUEST_ID_HEADER] = request.get(REQUEST_ID) or request_id_of(request)
-    response.headers["Server"] = f"mailrith-lite/{__version__}"
+    response.headers["Server"] = SERVER
 
 
 def authenticated(handler: CallHandler, required: tuple[str, ...]) -> Handler:

@@ -120,3 +120,6 @@ GET    /v1/workspace getWorkspace
 
 NOT_SERVED = tuple(tuple(line.split()) for line in _OPERATIONS.strip().splitlines())
 """(method, path, operationId)"""
+
+PUBLIC = ("getPublicApiMeta", "getPublicApiOpenApiDocument")
+"""Those of them that the contract opens to everybody, without a key."""

@@ -7,9 +7,8 @@ from aiohttp import web
 
 from mailrith_lite import errors
 from mailrith_lite.api import custom_fields, downloads, exports, health, imports, subscribers, tags
-from mailrith_lite.api.context import Call
-from mailrith_lite.api.middleware import CallHandler, authenticated
-from mailrith_lite.api.not_served import NOT_SERVED
+from mailrith_lite.api.middleware import Handler, authenticated
+from mailrith_lite.api.not_served import NOT_SERVED, PUBLIC
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -78,7 +77,7 @@ def add_routes(router: web.UrlDispatcher) -> None:
     for route in ROUTES:
         _add(router, route.method, route.path, authenticated(route.handler, route.scopes))
     for method, path, operation_id in NOT_SERVED:
-        _add(router, method, path, authenticated(_refusal(operation_id), ()))
+        _add(router, method, path, _refusal(operation_id))
 
 
 def _add(router: web.UrlDispatcher, method: str, path: str, handler: Any) -> None:
@@ -88,8 +87,8 @@ def _add(router: web.UrlDispatcher, method: str, path: str, handler: Any) -> Non
         router.add_route(method, path, handler)
 
 
-def _refusal(operation_id: str) -> CallHandler:
-    async def refuse(call: Call) -> web.StreamResponse:
+def _refusal(operation_id: str) -> Handler:
+    async def refuse(_: object) -> web.StreamResponse:
         raise errors.OperationNotSupported(operation_id)
 
-    return refuse
+    return refuse if operation_id in PUBLIC else authenticated(refuse, ())

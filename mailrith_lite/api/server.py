@@ -8,7 +8,7 @@ from aiohttp.http_exceptions import LineTooLong
 
 from mailrith_lite import errors, logs
 from mailrith_lite.api.errors import from_framework, respond
-from mailrith_lite.api.middleware import REQUEST_ID_HEADER, request_id_of
+from mailrith_lite.api.middleware import REQUEST_ID_HEADER, SERVER, request_id_of
 
 KEEP_ALIVE = 75.0  # seconds
 LINGER = 2.0  # seconds for which the rest of a refused body is read and thrown away
@@ -56,6 +56,8 @@ class _ApiProtocol(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Bytes that are no HTTP request. What they were is not logged: they may be anything."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # the client hung up; its line is in the log already
         if request.writer.output_size > 0:
             raise ConnectionResetError("the answer had begun and cannot be finished")
         if isinstance(exc, LineTooLong):
@@ -76,4 +78,5 @@ class _ApiProtocol(web.RequestHandler):
 
 def _with_request_id(response: web.Response, request: web.BaseRequest) -> web.Response:
     response.headers[REQUEST_ID_HEADER] = request_id_of(request)
+    response.headers["Server"] = SERVER
     return response

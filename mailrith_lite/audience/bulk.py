@@ -9,6 +9,7 @@ index are what an import into a large table pays for.
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -54,12 +55,14 @@ class _State(msgspec.Struct, array_like=True, gc=False):
     complete: int  # has each of the job's tags and sequences already
 
 
-class _Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """JSON texts for SQLite, and what the plan comes to."""
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a chunk comes to, and the JSON texts from which SQLite makes it so."""
 
     inserts: str
     updates: str
     members: str
+    tag_ids: str
+    sequence_ids: str
     outcome: Outcome
 
 
@@ -67,33 +70,38 @@ _states_decoder = msgspec.json.Decoder(list[_State], float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
-async def apply(
+async def plan(
     connection: Connection,
     workspace_id: int,
     changes: Sequence[Change],
     *,
     tag_ids: Sequence[int],
     sequence_ids: Sequence[int],
-    now: int,
-) -> Outcome:
-    """Applies the changes in the caller's transaction and gives every applied row the tags and sequences."""
+) -> Plan:
+    """Works out what the changes alter, given what is saved. Every applied row gets the tags and sequences."""
     tags, sequences = _json(tag_ids), _json(sequence_ids)
-    emails = await asyncio.to_thread(lambda: _json(sorted({change.email for change in changes})))
+    emails = await asyncio.to_thread(_emails, changes)
     states = await _select_states(connection, workspace_id, emails, tags, sequences)
     next_id = await _select_next_id(connection)
-    plan = await asyncio.to_thread(_plan, states, changes, next_id, bool(tag_ids or sequence_ids))
+    return await asyncio.to_thread(_plan, states, changes, next_id, tags, sequences)
+
+
+async def apply(connection: Connection, workspace_id: int, plan: Plan, now: int) -> None:
+    """Carries out a plan that was made in the same transaction."""
     if plan.inserts:
         await _insert_subscribers(connection, workspace_id, plan.inserts, now)
     if plan.updates:
         await _update_subscribers(connection, workspace_id, plan.updates, now)
-    if plan.members and tag_ids:
-        await _insert_tags(connection, plan.members, tags)
-    if plan.members and sequence_ids:
-        await _insert_sequences(connection, plan.members, sequences)
-    return plan.outcome
+    if plan.members:
+        await _insert_tags(connection, plan.members, plan.tag_ids)
+        await _insert_sequences(connection, plan.members, plan.sequence_ids)
 
 
-def _plan(states: str, changes: Sequence[Change], next_id: int, memberships: bool) -> _Plan:
+def _emails(changes: Sequence[Change]) -> str:
+    return _json(sorted({change.email for change in changes}))
+
+
+def _plan(states: str, changes: Sequence[Change], next_id: int, tag_ids: str, sequence_ids: str) -> Plan:
     by_email = {state.email: state for state in _states_decoder.decode(states)}
     first_new = next_id
     updated_states: dict[int, _State] = {}
@@ -118,12 +126,14 @@ def _plan(states: str, changes: Sequence[Change], next_id: int, memberships: boo
             updated += 1
             if state.id < first_new:
                 updated_states[state.id] = state
-    inserts = sorted((state for state in by_email.values() if state.id >= first_new), key=_by_email)
-    members = [*incomplete, *range(first_new, next_id)] if memberships else []
-    return _Plan(
+    inserts = sorted((state for state in by_email.values() if state.id >= first_new), key=attrgetter("email"))
+    members = [*incomplete, *range(first_new, next_id)]
+    return Plan(
         inserts=_json(inserts) if inserts else "",
         updates=_json(list(updated_states.values())) if updated_states else "",
         members=_json(members) if members else "",
+        tag_ids=tag_ids,
+        sequence_ids=sequence_ids,
         outcome=Outcome(
             created=created,
             updated=updated,
@@ -161,10 +171,6 @@ def _alter(state: _State, change: Change) -> tuple[bool, bool]:
         if state.custom_fields.get(field_id) != value:
             state.custom_fields[field_id], altered = value, True
     return altered, kept
-
-
-def _by_email(state: _State) -> str:
-    return state.email
 
 
 def _json(value: Any) -> str:

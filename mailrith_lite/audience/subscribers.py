@@ -42,7 +42,7 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExportBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """`rows`: a JSON list of lists of email, name, status, country, subscribed at, last opened at (RFC 3339),
+    """`rows`: a JSON list of lists of email, name, status, country, subscribed at, last opened at,
     tag names, sequence names and custom fields. `last_id`: the integer id of the last of them.
     """
 
@@ -138,10 +138,7 @@ async def select_export_batch(
     condition, parameters = subscriber_filter.where(workspace_id, now)
     rows = await connection.execute_fetchall(
         f"""SELECT json_group_array(json_array(email, name, status, country,
-            strftime('%Y-%m-%dT%H:%M:', subscribed_at / 1000, 'unixepoch')
-                || printf('%02d.%03dZ', subscribed_at / 1000 % 60, subscribed_at % 1000),
-            strftime('%Y-%m-%dT%H:%M:', last_opened_at / 1000, 'unixepoch')
-                || printf('%02d.%03dZ', last_opened_at / 1000 % 60, last_opened_at % 1000),
+            subscribed_at, last_opened_at,
             (SELECT json_group_array(tags.name) FROM subscriber_tags
                 JOIN tags ON tags.id = tag_id WHERE subscriber_id = batch.id),
             (SELECT json_group_array(sequences.name) FROM subscriber_sequences

@@ -1,5 +1,6 @@
 """The commands, on one page. What a command needs is imported when it runs: `--help` and `serve` stay quick."""
 
+import io
 import os
 import sys
 
@@ -25,12 +26,18 @@ def cli() -> None:
 
 def main() -> None:
     """Runs a command; whatever goes wrong is one line on stderr and a non-zero exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # names may hold letters that the terminal has not
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as finished:
         sys.exit(finished.exit_code)
     except click.Abort:
         _fail("stopped", 130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        sys.exit(error.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
     except (StartError, BadSetting) as error:
@@ -68,9 +75,9 @@ def serve(**flags: str | None) -> None:
 
 
 def _register() -> None:
-    from mailrith_lite.cli import operator
+    from mailrith_lite.cli import client, operator
 
-    for command in operator.COMMANDS:
+    for command in (*client.COMMANDS, *operator.COMMANDS):
         cli.add_command(command)
 
 

@@ -55,7 +55,7 @@ def keys() -> None:
 
     \b
     Example:
-      mailrith-lite keys create --name "Nightly import" --scope subscribers:import --expires-in 90d
+      mailrith-lite keys create --name "Nightly import" --scope subscribers:import --scope live_actions:write --expires-in 90d
     """
 
 
@@ -68,7 +68,12 @@ def keys() -> None:
 def create_key(
     name: str, workspace: str | None, held: tuple[str, ...], expires_in: str | None, data_dir: str | None
 ) -> None:
-    """Make a key and print it, alone, on stdout. It is shown this once."""
+    """Make a key and print it, alone, on stdout. It is shown this once.
+
+    \b
+    Example:
+      mailrith-lite keys create --name "Nightly export" --scope subscribers:export
+    """
     from mailrith_lite.access import keys as rules
     from mailrith_lite.access import scopes
 
@@ -98,7 +103,12 @@ def create_key(
 @click.option("--workspace", metavar="NAME_OR_ID", help="of this workspace only")
 @_data_dir
 def list_keys(workspace: str | None, data_dir: str | None) -> None:
-    """Show every key: never the key itself, only how it begins and ends."""
+    """Show every key: never the key itself, only how it begins and ends.
+
+    \b
+    Example:
+      mailrith-lite keys list --workspace Default
+    """
     from mailrith_lite.access import key_table
     from mailrith_lite.cli.printing import print_table
 
@@ -129,7 +139,12 @@ def list_keys(workspace: str | None, data_dir: str | None) -> None:
 @click.argument("key_id", metavar="ID")
 @_data_dir
 def rotate_key(key_id: str, data_dir: str | None) -> None:
-    """Replace a key by a new one of the same name and scopes. The old one stops working at once."""
+    """Replace a key by a new one of the same name and scopes. The old one stops working at once.
+
+    \b
+    Example:
+      mailrith-lite keys rotate api_key_9wdvsq5zmmz0n
+    """
     from mailrith_lite.access import keys as rules
 
     key = rules.new_key()
@@ -149,7 +164,12 @@ def rotate_key(key_id: str, data_dir: str | None) -> None:
 @click.argument("key_id", metavar="ID")
 @_data_dir
 def revoke_key(key_id: str, data_dir: str | None) -> None:
-    """Make a key stop working at once."""
+    """Make a key stop working at once.
+
+    \b
+    Example:
+      mailrith-lite keys revoke api_key_9wdvsq5zmmz0n
+    """
     from mailrith_lite.access import key_table
     from mailrith_lite.access import keys as rules
 
@@ -176,7 +196,12 @@ def workspaces() -> None:
 @click.argument("name")
 @_data_dir
 def create_workspace(name: str, data_dir: str | None) -> None:
-    """Make a workspace and print its id."""
+    """Make a workspace and print its id.
+
+    \b
+    Example:
+      mailrith-lite workspaces create "Second shop"
+    """
     from mailrith_lite.access import workspaces as table
 
     async def work(connection: Any) -> str:
@@ -190,7 +215,12 @@ def create_workspace(name: str, data_dir: str | None) -> None:
 @workspaces.command("list")
 @_data_dir
 def list_workspaces(data_dir: str | None) -> None:
-    """Show every workspace."""
+    """Show every workspace.
+
+    \b
+    Example:
+      mailrith-lite workspaces list
+    """
     from mailrith_lite.access import workspaces as table
     from mailrith_lite.cli.printing import print_table
 
@@ -219,10 +249,13 @@ def backup(file: Path, data_dir: str | None) -> None:
             await database.copy_to(file)
 
     try:
-        with disk.create_private(file):
-            asyncio.run(run())
+        disk.create_private(file).close()
+        asyncio.run(run())
     except OSError as error:
         raise StartError(f"cannot write {file}: {error.strerror}") from error
+    except BaseException:
+        file.unlink()
+        raise
     click.echo(f"wrote {file} ({file.stat().st_size:,} bytes)")
 
 

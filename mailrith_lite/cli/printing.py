@@ -1,9 +1,16 @@
-"""How commands print, with rich."""
+"""How commands print, with rich: for a person on a terminal, plain lines for a file or another program."""
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
+import click
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
+
+Show = Callable[[int, int | None], None]
+"""Takes how much is done, and of how much; None as long as that is not known."""
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -11,9 +18,45 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console = Console()
     if not console.is_terminal:
         for row in rows:
-            console.out("\t".join(row), highlight=False)
+            click.echo("\t".join(map(one_line, row)))  # rich would turn tabs into spaces
         return
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(one_line(cell)) for cell in row))
     console.print(table)
+
+
+def print_fields(fields: Iterable[tuple[str, str]]) -> None:
+    """One a line, those that are blank left out."""
+    for name, value in fields:
+        if value:
+            click.echo(f"{name:<10} {one_line(value)}")
+
+
+@contextlib.contextmanager
+def progress_bar(label: str) -> Iterator[Show]:
+    """A bar on stderr as long as the context lasts; nothing where stderr is no terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task(one_line(label), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+@contextlib.contextmanager
+def spinner(label: str) -> Iterator[None]:
+    """Likewise, for work of unknown length."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield
+        return
+    with console.status(label):
+        yield
+
+
+def one_line(text: str) -> str:
+    """What stands in a file or a database may hold line ends, tabs, or codes that steer the terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from mailrith_lite.settings import Settings
 
 _CLOSE_SECONDS = 2.0  # for requests that are still being answered when the jobs are put back
 _SWITCH_SECONDS = 0.0005  # threads that parse rows hand the interpreter over this often, so that answers come soon
+_GC_THRESHOLD = 50_000  # a chunk of rows is that many objects, and none of them is garbage in a cycle
 
 
 def run(settings: Settings) -> None:
@@ -26,6 +28,8 @@ def run(settings: Settings) -> None:
     """
     logs.configure(settings.log_format, settings.log_level)
     sys.setswitchinterval(_SWITCH_SECONDS)
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
     with _fast_loop() as runner:
         runner.run(_serve(settings))
 

@@ -25,10 +25,11 @@ _WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -32768",
+    "PRAGMA cache_size = -16384",
     "PRAGMA wal_autocheckpoint = 8000",
     "PRAGMA temp_store = MEMORY",
 )
+_UNUSABLE = (sqlite3.DatabaseError, sqlite3.OperationalError)  # damaged, locked, unreadable
 _READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA foreign_keys = ON")
 
 
@@ -50,17 +51,19 @@ class Database:
     async def open(cls, path: Path) -> AsyncIterator["Database"]:
         """
         Raises:
-            StartError: the file is no database, or one from a newer version.
+            StartError: the file is no database, one from a newer version, or one that is damaged or locked.
         """
-        async with contextlib.AsyncExitStack() as stack:
-            try:
+        try:
+            async with contextlib.AsyncExitStack() as stack:
                 writer = await stack.enter_async_context(_connect(path, _WRITER_PRAGMAS))
                 path.chmod(0o600)
                 await migrate(writer)
-            except sqlite3.DatabaseError as error:
-                raise errors.StartError(f"cannot open the database {path}: {error}") from error
-            readers = [await stack.enter_async_context(_connect(path, _READER_PRAGMAS)) for _ in range(READERS)]
-            yield cls(path, writer, readers)
+                readers = [await stack.enter_async_context(_connect(path, _READER_PRAGMAS)) for _ in range(READERS)]
+                yield cls(path, writer, readers)
+        except sqlite3.DatabaseError as error:
+            if type(error) not in _UNUSABLE:
+                raise
+            raise errors.StartError(f"cannot use the database {path}: {error}") from error
 
     @contextlib.asynccontextmanager
     async def write(self, *, durable: bool = False) -> AsyncIterator[Connection]:
@@ -82,7 +85,7 @@ class Database:
                 yield self._writer
                 await self._writer.execute("COMMIT")
             except BaseException as error:
-                await _finish(self._roll_back())
+                await _finish(self._writer.rollback())  # nothing to do where no transaction is open
                 if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
                     raise errors.StorageFull from error
                 raise
@@ -108,25 +111,24 @@ class Database:
 
     async def copy_to(self, target: Path) -> None:
         """A consistent copy of the database, made while it is in use."""
-        async with _connect(self.path, _READER_PRAGMAS) as connection:
+        async with _connect(self.path, ()) as connection:
             await connection.execute("VACUUM INTO ?", (str(target),))
 
     async def check(self) -> list[str]:
         """What is wrong with the file; nothing when it is sound."""
-        async with self.read() as connection:
-            rows = await connection.execute_fetchall("PRAGMA integrity_check(10)")
-            found = [str(row[0]) for row in rows if row[0] != "ok"]
-            if list(await connection.execute_fetchall("PRAGMA foreign_key_check")):
-                found.append("a row refers to one that is not there")
+        try:
+            async with self.read() as connection:
+                rows = await connection.execute_fetchall("PRAGMA integrity_check(10)")
+                found = [str(row[0]) for row in rows if row[0] != "ok"]
+                if list(await connection.execute_fetchall("PRAGMA foreign_key_check")):
+                    found.append("a row refers to one that is not there")
+        except sqlite3.DatabaseError as error:
+            return [str(error)]
         return found
 
     def contended(self, seconds: float) -> bool:
         """Has a writer had to wait for the lock within these last seconds?"""
         return time.monotonic() - self._contended_at < seconds
-
-    async def _roll_back(self) -> None:
-        if self._writer.in_transaction:
-            await self._writer.execute("ROLLBACK")
 
 
 @contextlib.asynccontextmanager

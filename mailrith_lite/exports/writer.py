@@ -1,6 +1,7 @@
 """The columns of an export, and its rows as CSV: UTF-8, RFC 4180, CRLF."""
 
 import csv
+import functools
 import io
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -8,14 +9,17 @@ from typing import Any
 
 import msgspec
 
+from mailrith_lite import clock
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.values import field_text
 from mailrith_lite.cells import guard, join_list
 
 COLUMNS = ("Email", "Name", "Status", "Country", "Subscribed At", "Last Opened At", "Tags", "Sequences")
 
-_Line = tuple[str, str, str, str | None, str, str | None, list[str], list[str], dict[str, Any]]
+_Line = tuple[str, str, str, str | None, int, int | None, tuple[str, ...], tuple[str, ...], dict[str, Any]]
 _lines_decoder = msgspec.json.Decoder(list[_Line], float_hook=Decimal)
+
+_written = functools.lru_cache(1_000)(clock.rfc3339)  # a chunk of an import shares its moment
 
 
 class Writer:
@@ -23,6 +27,7 @@ class Writer:
 
     def __init__(self, fields: Sequence[CustomField], *, formula_guard: bool) -> None:
         self._safe: Callable[[str], str] = guard if formula_guard else str
+        self._list_cell = functools.lru_cache(10_000)(lambda names: self._safe(join_list(names)))
         self._labels = _distinct([field.label for field in fields])
         self._keys = [str(field.id) for field in fields]
 
@@ -31,33 +36,32 @@ class Writer:
 
     def lines(self, rows: str) -> bytes:
         """`rows`: those of an `ExportBatch`."""
-        safe, keys = self._safe, self._keys
-        return _csv(
-            [
-                [
-                    safe(email),
-                    safe(name),
-                    status,
-                    country,
-                    subscribed_at,
-                    last_opened_at,
-                    safe(join_list(tags)) if tags else "",
-                    safe(join_list(sequences)) if sequences else "",
-                    *(safe(field_text(custom_fields[key])) if key in custom_fields else "" for key in keys),
-                ]
-                for (
-                    email,
-                    name,
-                    status,
-                    country,
-                    subscribed_at,
-                    last_opened_at,
-                    tags,
-                    sequences,
-                    custom_fields,
-                ) in _lines_decoder.decode(rows)
-            ]
-        )
+        return _csv([self._cells(*line) for line in _lines_decoder.decode(rows)])
+
+    def _cells(
+        self,
+        email: str,
+        name: str,
+        status: str,
+        country: str | None,
+        subscribed_at: int,
+        last_opened_at: int | None,
+        tags: tuple[str, ...],
+        sequences: tuple[str, ...],
+        custom_fields: dict[str, Any],
+    ) -> list[str | None]:
+        safe = self._safe
+        return [
+            safe(email),
+            safe(name),
+            status,
+            country,
+            _written(subscribed_at),
+            None if last_opened_at is None else _written(last_opened_at),
+            self._list_cell(tags),
+            self._list_cell(sequences),
+            *[safe(field_text(custom_fields[key])) if key in custom_fields else "" for key in self._keys],
+        ]
 
 
 def _csv(rows: Sequence[Sequence[str | None]]) -> bytes:

@@ -88,18 +88,24 @@ class ImportPipeline:
             formula_guard=self._formula_guard,
         )
         pace = _Pace(self._database)
-        async with _batches(path, plan.delimiter, reader, skip=progress.rows_processed) as batches:
-            async for batch in batches:
+        async with _open_batches(path, plan.delimiter, reader, progress.rows_processed) as batches:
+            while batch := await batches.next():
                 begin = 0
                 while begin < len(batch):
                     run.check()
                     chunk = batch[begin : begin + pace.rows]
                     with pace.measure(len(chunk)):
-                        progress = await self._write_chunk(run.job, plan, reader, chunk, progress)
+                        progress = await self._write_chunk(run.job, plan, reader, batches, chunk, progress)
                     begin += len(chunk)
 
     async def _write_chunk(
-        self, job: Job, plan: ImportPlan, reader: RowReader, chunk: Sequence[Row], progress: Progress
+        self,
+        job: Job,
+        plan: ImportPlan,
+        reader: RowReader,
+        batches: "_Batches",
+        chunk: Sequence[Row],
+        progress: Progress,
     ) -> Progress:
         """One transaction: subscribers, memberships, row errors, counters and checkpoint, or nothing."""
         changes = [row.change for row in chunk if row.change is not None]
@@ -107,14 +113,12 @@ class ImportPipeline:
         rejected = len(row_errors)
         async with self._database.write() as connection:
             now = clock.now()
-            outcome = await bulk.apply(
-                connection,
-                job.workspace_id,
-                changes,
-                tag_ids=plan.tag_ids,
-                sequence_ids=plan.sequence_ids,
-                now=now,
+            planned = await bulk.plan(
+                connection, job.workspace_id, changes, tag_ids=plan.tag_ids, sequence_ids=plan.sequence_ids
             )
+            batches.read_ahead()  # now, when the rest is SQLite's: planning and parsing would slow each other
+            await bulk.apply(connection, job.workspace_id, planned, now)
+            outcome = planned.outcome
             if outcome.status_kept:
                 kept = set(outcome.status_kept)
                 row_errors += [reader.status_kept(row) for row in chunk if row.line in kept]
@@ -179,28 +183,42 @@ def _advance(records: Iterator[tuple[int, list[str]]], count: int) -> int:
     return sum(1 for _ in itertools.islice(records, count))
 
 
+class _Batches:
+    """The batches of a file, each read in a thread while the one before is being written."""
+
+    def __init__(self, batches: Iterator[list[Row]]) -> None:
+        self._batches = batches
+        self._ahead: asyncio.Task[list[Row] | None] | None = None
+
+    def read_ahead(self) -> asyncio.Task[list[Row] | None]:
+        """The reading of the next batch, begun now unless it has begun already."""
+        if self._ahead is None:
+            self._ahead = asyncio.create_task(asyncio.to_thread(_next, self._batches))
+        return self._ahead
+
+    async def next(self) -> list[Row] | None:
+        batch = await asyncio.shield(self.read_ahead())
+        self._ahead = None
+        return batch
+
+    async def settle(self) -> None:
+        """Until no thread reads the file any more."""
+        if self._ahead is not None:
+            await asyncio.wait([self._ahead])
+
+
 @contextlib.asynccontextmanager
-async def _batches(
-    path: Path, delimiter: str, reader: RowReader, *, skip: int
-) -> AsyncIterator[AsyncIterator[list[Row]]]:
-    """The rows behind the first `skip`, read in a thread while the caller works on the batch before."""
+async def _open_batches(path: Path, delimiter: str, reader: RowReader, skip: int) -> AsyncIterator[_Batches]:
+    """The rows behind the first `skip`."""
     with source.open_source(path) as file:
-        rows = _read_batches(file, delimiter, reader, skip)
-        ahead = asyncio.create_task(asyncio.to_thread(_next_batch, rows))
-
-        async def batches() -> AsyncIterator[list[Row]]:
-            nonlocal ahead
-            while (batch := await asyncio.shield(ahead)) is not None:
-                ahead = asyncio.create_task(asyncio.to_thread(_next_batch, rows))
-                yield batch
-
+        batches = _Batches(_read_batches(file, delimiter, reader, skip))
         try:
-            yield batches()
+            yield batches
         finally:
-            await asyncio.wait([ahead])  # its thread may still read: the file stays open until it is done
+            await batches.settle()
 
 
-def _next_batch(batches: Iterator[list[Row]]) -> list[Row] | None:
+def _next(batches: Iterator[list[Row]]) -> list[Row] | None:
     return next(batches, None)
 
 

@@ -10,9 +10,9 @@ import msgspec
 from mailrith_lite.cells import guard, unguard
 from mailrith_lite.database import Connection, Database, Row
 from mailrith_lite.imports.rows import RowError
+from mailrith_lite.imports.source import REPORT_COLUMNS
 from mailrith_lite.imports.table import select_import
 
-ADDED_COLUMNS = ("error_line", "error_column", "error_code", "error_message")
 _BATCH = 1_000
 _cells_decoder = msgspec.json.Decoder(list[str])
 
@@ -46,7 +46,7 @@ async def stream_report(
     """The file's own columns and the four added ones, UTF-8, RFC 4180, however long, a batch at a time."""
     async with database.snapshot() as connection:
         plan = await select_import(connection, workspace_id, job_id)
-        yield _write_rows([[*(_safe(name, formula_guard) for name in plan.header), *ADDED_COLUMNS]])
+        yield _write_rows([[*(_safe(name, formula_guard) for name in plan.header), *REPORT_COLUMNS]])
         line = 0
         while rows := await select_row_errors(connection, workspace_id, job_id, after_line=line, limit=_BATCH):
             yield await asyncio.to_thread(_format, rows, len(plan.header), formula_guard)

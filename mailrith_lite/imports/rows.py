@@ -13,6 +13,7 @@ from mailrith_lite.imports.mapping import Column
 
 RowErrorCode = values.RefusalCode | Literal["status_kept"]
 _CUSTOM: Final = "custom_fields"
+_NO_CELLS: Final[list[str]] = []
 
 
 class RowError(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +27,7 @@ class RowError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One record: it has either a change or an error."""
+    """One record: it has either a change or an error. `cells` are kept where a warning may need them."""
 
     line: int
     cells: list[str]
@@ -41,7 +42,7 @@ class RowReader:
         self, columns: Sequence[Column], fields: Mapping[int, CustomField], *, width: int, formula_guard: bool
     ) -> None:
         self._width = width
-        self._clean: Callable[[str], str] = unguard if formula_guard else str
+        self._formula_guard = formula_guard
         self._steps = [_step(column, fields) for column in columns]
         self._status_column = next((column.name for column in columns if column.type == "subscriber-status"), "")
 
@@ -56,7 +57,9 @@ class RowReader:
         try:
             for step in self._steps:
                 index, _, slot, key, read = step
-                cell = self._clean(cells[index]) if index < count else ""
+                cell = cells[index] if index < count else ""
+                if cell[:1] == "'" and self._formula_guard:
+                    cell = unguard(cell)
                 if not cell or cell.isspace():
                     if slot == "email":
                         raise values.Refused("missing_email", "The email is missing.")
@@ -66,7 +69,11 @@ class RowReader:
                     found[slot] = read(cell)
         except values.Refused as refusal:
             return _refused(line, cells, step[1], refusal.code, refusal.message)
-        return Row(line=line, cells=cells, change=Change(line=line, custom_fields=fields, **found))
+        return Row(
+            line=line,
+            cells=cells if self._status_column else _NO_CELLS,
+            change=Change(line=line, custom_fields=fields, **found),
+        )
 
     def status_kept(self, row: Row) -> RowError:
         return RowError(
@@ -105,4 +112,4 @@ def _step(
 
 def _refused(line: int, cells: list[str], column: str, code: RowErrorCode, message: str) -> Row:
     error = RowError(line=line, column=column, code=code, message=message, cells=cells)
-    return Row(line=line, cells=cells, error=error)
+    return Row(line=line, cells=_NO_CELLS, error=error)

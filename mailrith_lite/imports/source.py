@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
@@ -16,6 +17,8 @@ MAX_ROW = 1 << 24
 MAX_COLUMNS = 250
 MAX_COLUMN_NAME = 200
 MAX_HEADER_BYTES = 12 << 10
+REPORT_COLUMNS = ("error_line", "error_column", "error_code", "error_message")
+"""What an error report adds at the end of a file's own columns."""
 _HEADER_PREFIX = 1 << 17  # characters that the header row may take, quotes and blank lines before it included
 
 csv.field_size_limit(MAX_CELL)
@@ -45,9 +48,10 @@ def read_header(path: Path) -> Header:
         prefix = file.read(_HEADER_PREFIX)
     if "\0" in prefix:
         raise BrokenFile("the text holds a NUL character; remove it")
-    readings = [(delimiter, _first_record(prefix, delimiter)) for delimiter in DELIMITERS]
-    # the delimiter that splits the header into most columns; the first of equals
-    delimiter, cells = max(readings, key=lambda reading: len(reading[1]))
+    readings = [(delimiter, *_first_record(prefix, delimiter)) for delimiter in DELIMITERS]
+    # The delimiter that leaves quoted cells whole and makes most columns; the first of equals. One with which the
+    # header cannot be read wins over one that takes all of it, a quote in its middle, for a single name.
+    delimiter, _, cells = max(readings, key=lambda reading: (reading[1], len(reading[2]) or 1, not reading[2]))
     if not cells:
         raise BrokenFile(
             "the header row is too long or a quote in it is not closed"
@@ -55,13 +59,21 @@ def read_header(path: Path) -> Header:
             else "there is no header row; the first line must name the columns"
         )
     names = [column_name(cell) for cell in cells]
-    if len(names) > MAX_COLUMNS:
-        raise BrokenFile(f"the header row names {len(names):,} columns; at most {MAX_COLUMNS} are possible")
-    if any(len(name) > MAX_COLUMN_NAME for name in names):
+    own = _without_report_columns(names)
+    if len(own) > MAX_COLUMNS:
+        raise BrokenFile(f"the header row names {len(own):,} columns; at most {MAX_COLUMNS} are possible")
+    if any(len(name) > MAX_COLUMN_NAME for name in own):
         raise BrokenFile(f"a column name has more than {MAX_COLUMN_NAME} characters")
-    if sum(len(name.encode()) for name in names) > MAX_HEADER_BYTES:
+    if sum(len(name.encode()) for name in own) > MAX_HEADER_BYTES:
         raise BrokenFile(f"the column names have more than {MAX_HEADER_BYTES // 1024} KiB together")
     return Header(delimiter=delimiter, names=names)
+
+
+def _without_report_columns(names: list[str]) -> list[str]:
+    """The file's own: the report of a file at its limits can be mended and sent again."""
+    while tuple(names[-len(REPORT_COLUMNS) :]) == REPORT_COLUMNS:
+        names = names[: -len(REPORT_COLUMNS)]
+    return names
 
 
 def column_name(cell: str) -> str:
@@ -120,32 +132,45 @@ class _Lines:
         return line
 
 
-def _first_record(prefix: str, delimiter: str) -> list[str]:
-    """The first record of the text; nothing when it does not end within it or cannot be read."""
+def _first_record(prefix: str, delimiter: str) -> tuple[bool, list[str]]:
+    """(does no quote stand within an unquoted cell, cells) of the first record of the text.
+
+    There are no cells when the record does not end within the prefix or cannot be read.
+    """
+    text = io.StringIO(prefix, newline="")
     try:
-        for _, cells in records(io.StringIO(prefix, newline=""), delimiter):
-            return cells
+        for _, cells in records(text, delimiter):
+            if text.tell() == _HEADER_PREFIX:
+                break
+            return bool(_tidy(delimiter).fullmatch(prefix[: text.tell()].strip())), cells
     except BrokenFile:
         pass  # with this delimiter the header makes no sense; another may do
-    return []
+    return False, []
+
+
+def _tidy(delimiter: str) -> re.Pattern[str]:
+    """A record whose quotes all open at a cell's begin and close at its end. Possessive: it never looks twice."""
+    cell = rf'(?:"(?:[^"]|"")*+"|[^"{re.escape(delimiter)}]*+)'
+    return re.compile(rf"{cell}(?:{re.escape(delimiter)}{cell})*+")
 
 
 def _explain(error: csv.Error, file: TextIO, delimiter: str, first_line: int, last_line: int) -> str:
     text = str(error)
-    if "expected after" in text:
+    opened = _open_quote(file, delimiter, first_line, last_line)
+    if "expected after" in text and opened in (None, last_line):
         return f"line {last_line}: a quote inside a quoted cell must be doubled, and a closing one ends the cell"
-    opened = _open_quote(file, delimiter, first_line)
+    if "expected after" in text:
+        return f"line {opened}: a quote is opened here, and closed on line {last_line} before the end of its cell"
     if "end of data" in text and opened:
         return f"line {opened}: a quote is opened here and never closed"
     place = f"line {opened}: the cell whose quote opens here" if opened else f"line {last_line}: a cell"
     return f"{place} is longer than {MAX_CELL:,} characters"
 
 
-def _open_quote(file: TextIO, delimiter: str, first_line: int) -> int | None:
-    """The line with the quote that is still open at the end of the record that starts on `first_line`."""
+def _open_quote(file: TextIO, delimiter: str, first_line: int, last_line: int) -> int | None:
+    """The line with the quote that is open where reading stopped, in the record that starts on `first_line`."""
     file.seek(0)
     opened: int | None = None
-    seen = 0
     for number, line in enumerate(iter(lambda: file.readline(MAX_ROW), ""), 1):
         if number < first_line:
             continue
@@ -159,10 +184,11 @@ def _open_quote(file: TextIO, delimiter: str, first_line: int) -> int | None:
                 break
             elif line.startswith('""', quote):
                 position = quote + 2
+            elif line[quote + 1 : quote + 2] not in (delimiter, "\r", "\n", ""):
+                return opened
             else:
                 opened, position = None, _behind(line, delimiter, quote)
-        seen += len(line)
-        if opened is None or seen > MAX_ROW:
+        if number >= last_line:
             break
     return opened
 

@@ -26,6 +26,8 @@ def write_source(literal: memoryview, path: Path) -> None:
             segment = bytes(literal[start : min(start + SEGMENT, end)])
             if start + len(segment) < end:
                 segment = segment[: _whole_characters(segment)]
+                if not segment:  # half characters only: no cut would ever get past them
+                    raise _not_text()
             file.write(_unescape(segment))
             start += len(segment)
         disk.sync_file(file)
@@ -36,9 +38,13 @@ def _unescape(segment: bytes) -> bytes:
     try:
         return _text_decoder.decode(b'"' + segment + b'"').encode()
     except (msgspec.DecodeError, UnicodeError):
-        raise errors.InvalidJson(
-            "csv_text is not valid text; send it as UTF-8 with complete escapes.", field="csv_text"
-        ) from None
+        raise _not_text() from None
+
+
+def _not_text() -> errors.InvalidJson:
+    return errors.InvalidJson(
+        "csv_text is not valid text; send it as UTF-8 with complete escapes.", field="csv_text"
+    )
 
 
 def _whole_characters(segment: bytes) -> int:

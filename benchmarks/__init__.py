@@ -1,0 +1,1 @@
+"""Programs that measure the service against a floor in the same run. Seconds differ by machine, ratios hardly."""

@@ -1,0 +1,71 @@
+"""The service as its users run it: a process of its own, spoken to over HTTP."""
+
+import contextlib
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+KEY = "mrk_benchmark_key_0001"
+
+
+@dataclass
+class Service:
+    process: subprocess.Popen[str]
+    address: str
+
+    def request(self, method: str, path: str, body: bytes | None = None) -> Any:
+        connection = self.connect()
+        try:
+            connection.request(method, path, body, self.headers())
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+    def connect(self) -> http.client.HTTPConnection:
+        parts = urlsplit(self.address)
+        return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=600)
+
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+
+    def run_job(self, kind: str, body: bytes) -> tuple[float, Any]:
+        """Seconds from the POST to the moment that the job was Completed, and the job."""
+        path = f"/v1/jobs/subscriber-{kind}s"
+        began = time.time()
+        job = self.request("POST", path, body)["data"]
+        while job["status"] not in ("Completed", "Failed"):
+            time.sleep(0.05)
+            job = self.request("GET", f"{path}/{job['id']}")["data"]
+        if job["status"] != "Completed":
+            raise RuntimeError(job["error_message"])
+        return datetime.fromisoformat(job["completed_at"]).timestamp() - began, job
+
+    def memory(self, name: str) -> float:
+        """MiB of `VmHWM` (the peak so far) or `VmRSS` (now)."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) / 1024
+        raise RuntimeError(f"no {name}")
+
+
+@contextlib.contextmanager
+def serving(data_dir: Path) -> Iterator[Service]:
+    command = [sys.executable, "-m", "mailrith_lite", "serve", "--port", "0", "--data-dir", str(data_dir)]
+    environment = {**os.environ, "MAILRITH_LITE_BOOTSTRAP_KEY": KEY, "MAILRITH_LITE_LOG_LEVEL": "warning"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            yield Service(process, line.split("serving ")[1].split(" ")[0])
+        finally:
+            process.terminate()
+            process.wait()

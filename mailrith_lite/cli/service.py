@@ -1,0 +1,238 @@
+"""The service as the commands see it: its HTTP API, with errors in one line and retries where they are safe.
+
+errors.StartError
+├── Unreachable     there was no answer
+└── Refused         there was one, and it was no success
+"""
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any, TypeVar
+
+import aiohttp
+import msgspec
+
+from mailrith_lite import __version__
+from mailrith_lite.errors import StartError
+from mailrith_lite.settings import ClientSettings
+
+T = TypeVar("T")
+
+PAGE = 100  # the most that one request may ask for
+_BEFORE_FIRST_ANSWER = (0.3, 0.7)  # seconds between attempts: perhaps nothing listens there
+_AFTER = (0.5, 1.0, 2.0)  # it has answered before: long enough for a restart
+_LONGEST_WAIT = 30.0
+_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
+_BLOCK = 1 << 16
+
+
+class Unreachable(StartError):
+    """`delivered`: the request may have arrived all the same."""
+
+    def __init__(self, message: str, *, delivered: bool) -> None:
+        super().__init__(message)
+        self.delivered = delivered
+
+
+class Refused(StartError):
+    """`code` is the API's; `retry_after`, in seconds, is None when trying again is no use."""
+
+    def __init__(self, message: str, *, code: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry_after = retry_after
+
+
+class _Page(msgspec.Struct, frozen=True):
+    has_more: bool
+    next_cursor: str | None = None
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    data: msgspec.Raw
+    pagination: _Page = _Page(has_more=False)
+
+
+class _Error(msgspec.Struct, frozen=True):
+    code: str
+    message: str
+    details: dict[str, Any] = {}
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    error: _Error
+
+
+class Service:
+    def __init__(self, session: aiohttp.ClientSession, settings: ClientSettings) -> None:
+        self._session = session
+        self._base = settings.api_base_url
+        self._headers = {
+            "Authorization": f"Bearer {settings.api_key}",
+            "Content-Type": "application/json",
+            "x-mailrith-client": f"mailrith_lite_cli/{__version__}",
+        }
+        self._answered = False
+
+    async def get(self, path: str, form: type[T]) -> T:
+        """
+        Raises:
+            Unreachable, Refused
+        """
+        return self._decode((await self._request("GET", path)).data, form)
+
+    async def post(self, path: str, form: type[T], body: Any = None, *, key: str | None = None) -> T:
+        """With an idempotency key it is tried again after a broken connection; without one it may not be.
+
+        Raises:
+            Unreachable, Refused
+        """
+        sent = b"" if body is None else msgspec.json.encode(body)
+        return self._decode((await self._request("POST", path, sent, key)).data, form)
+
+    async def listed(self, path: str, form: type[T]) -> AsyncIterator[T]:
+        """The items of a list, newest first; the next page is asked for when the one before is used up.
+
+        Raises:
+            Unreachable, Refused
+        """
+        address = f"{path}?limit={PAGE}"
+        while True:
+            answer = await self._request("GET", address)
+            for item in self._decode(answer.data, list[form]):  # type: ignore[valid-type]
+                yield item
+            if not answer.pagination.has_more or answer.pagination.next_cursor is None:
+                return
+            address = f"{path}?limit={PAGE}&starting_after={answer.pagination.next_cursor}"
+
+    async def stream(self, url: str) -> AsyncIterator[bytes]:
+        """The blocks of a signed link's file. The key stays here: the link needs none.
+
+        Raises:
+            Unreachable: there is no answer, or it broke off.
+            Refused: the link is no good (any more).
+        """
+        with _explained(url):
+            async with self._session.get(url) as answer:
+                if answer.status != 200:
+                    raise _refusal(url, answer, await answer.read())
+                async for block in answer.content.iter_chunked(_BLOCK):
+                    yield block
+
+    async def _request(self, method: str, path: str, body: bytes | None = None, key: str | None = None) -> _Answer:
+        delays = iter(_AFTER if self._answered else _BEFORE_FIRST_ANSWER)
+        delivered = False
+        while True:
+            try:
+                return await self._attempt(method, path, body, key)
+            except Unreachable as failure:
+                delivered = failure.delivered = delivered or failure.delivered
+                delay = next(delays, None)
+                if delay is None or (method != "GET" and key is None):
+                    raise
+            except Refused as refusal:
+                delay = next(delays, None)
+                if delay is None or refusal.retry_after is None:
+                    raise
+                delay = min(max(delay, refusal.retry_after), _LONGEST_WAIT)
+            await asyncio.sleep(delay)
+
+    async def _attempt(self, method: str, path: str, body: bytes | None, key: str | None) -> _Answer:
+        headers = self._headers if key is None else self._headers | {"Idempotency-Key": key}
+        url = self._base + path
+        with _explained(self._base):
+            async with self._session.request(
+                method, url, data=body, headers=headers, allow_redirects=False
+            ) as answer:
+                data = await answer.read()
+        self._answered = True
+        if not 200 <= answer.status < 300:
+            raise _refusal(self._base, answer, data)
+        try:
+            return msgspec.json.decode(data, type=_Answer)
+        except (msgspec.DecodeError, UnicodeError):
+            raise _foreign(self._base, answer) from None
+
+    def _decode(self, data: msgspec.Raw, form: type[T]) -> T:
+        try:
+            return msgspec.json.decode(data, type=form)
+        except (msgspec.DecodeError, UnicodeError) as error:
+            raise StartError(f"{self._base} answers in another form than Mailrith's API: {error}") from None
+
+
+@contextlib.asynccontextmanager
+async def connect(settings: ClientSettings) -> AsyncIterator[Service]:
+    """
+    Raises:
+        StartError: there is no key, or what is there cannot be one.
+    """
+    if settings.api_key is None:
+        raise StartError("set MAILRITH_API_KEY to an API key of the workspace")
+    if not re.fullmatch(r"[!-~]+", settings.api_key):
+        raise StartError("MAILRITH_API_KEY is not an API key: mrk_ and letters, digits, _ or -")
+    async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
+        yield Service(session, settings)
+
+
+@contextlib.contextmanager
+def _explained(url: str) -> Iterator[None]:
+    """The errors of the network as one plain line."""
+    try:
+        yield
+    except aiohttp.ClientConnectorCertificateError as error:
+        raise Unreachable(f"cannot reach {_origin(url)}: its certificate is not valid", delivered=False) from error
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise Unreachable(f"cannot reach {_origin(url)}; is the service running?", delivered=False) from error
+    except aiohttp.InvalidURL as error:
+        raise StartError(f"{_origin(url)} is not an address; check MAILRITH_API_BASE_URL") from error
+    except TimeoutError as error:
+        raise Unreachable(f"{_origin(url)} does not answer", delivered=True) from error
+    except (aiohttp.ClientError, ConnectionError) as error:
+        raise Unreachable(f"the connection to {_origin(url)} broke", delivered=True) from error
+
+
+def _refusal(url: str, answer: aiohttp.ClientResponse, data: bytes) -> StartError:
+    if answer.status in (301, 302, 303, 307, 308):
+        return StartError(
+            f"{_origin(url)} sends on to {answer.headers.get('Location', 'another address')};"
+            " set MAILRITH_API_BASE_URL to the address that answers itself"
+        )
+    try:
+        error = msgspec.json.decode(data, type=_Envelope).error
+    except (msgspec.DecodeError, UnicodeError):
+        return _foreign(url, answer)
+    request_id = answer.headers.get("x-mailrith-request-id")
+    hints = (error.code, error.details.get("field"), request_id and f"request {request_id}")
+    return Refused(
+        f"{_sentence(error.message)} ({_listing(hints)})",
+        code=error.code,
+        retry_after=_retry_after(answer) if answer.status in (429, 503) else None,
+    )
+
+
+def _foreign(url: str, answer: aiohttp.ClientResponse) -> StartError:
+    """A proxy's page, or a server that is something else altogether."""
+    return StartError(
+        f"{_origin(url)} does not answer like Mailrith's API (HTTP {answer.status}, {answer.content_type});"
+        " check MAILRITH_API_BASE_URL"
+    )
+
+
+def _retry_after(answer: aiohttp.ClientResponse) -> float:
+    text = answer.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else 0.0
+
+
+def _origin(url: str) -> str:
+    """Scheme and host: the rest of a link is a secret."""
+    return "/".join(url.split("/", 3)[:3])
+
+
+def _sentence(message: str) -> str:
+    return message.rstrip(". ")
+
+
+def _listing(hints: Iterable[Any]) -> str:
+    return ", ".join(str(hint) for hint in hints if hint)
