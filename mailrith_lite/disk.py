@@ -1,6 +1,8 @@
 """Files that only their owner reads, and names that survive a power cut."""
 
+import errno
 import os
+import stat
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,8 +13,14 @@ def create_private(path: Path) -> BinaryIO:
 
 
 def private_directory(path: Path) -> Path:
-    """The directory, made if it is not there, of mode 0700."""
+    """The directory, made if it is not there, of mode 0700.
+
+    Raises:
+        OSError: it cannot be made, or it is one that everybody shares, such as /tmp.
+    """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.stat().st_mode & stat.S_ISVTX:
+        raise PermissionError(errno.EPERM, "it is shared with others; name a directory of its own", str(path))
     path.chmod(0o700)
     return path
 

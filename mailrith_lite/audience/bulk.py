@@ -1,9 +1,9 @@
 """A chunk of changes at once, each an upsert by email in the order of the file.
 
 The chunk's existing subscribers are read first, the outcome is worked out in memory, and what is left to do is
-a few set-based statements: SQLite runs each over the whole chunk without the interpreter lock, so the API stays quick and
-the next chunk is parsed meanwhile. Every statement walks the emails in index order, because random places in the
-index are what an import into a large table pays for.
+a few set-based statements: SQLite runs each over the whole chunk without the interpreter lock, so the API stays
+quick and the next chunk is parsed meanwhile. Every statement walks the emails in index order, because random places
+in the index are what an import into a large table pays for.
 """
 
 import asyncio

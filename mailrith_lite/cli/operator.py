@@ -55,7 +55,7 @@ def keys() -> None:
 
     \b
     Example:
-      mailrith-lite keys create --name "Nightly import" --scope subscribers:import --scope live_actions:write --expires-in 90d
+      mailrith-lite keys create --name "Nightly export" --scope subscribers:export --expires-in 90d
     """
 
 
@@ -72,7 +72,7 @@ def create_key(
 
     \b
     Example:
-      mailrith-lite keys create --name "Nightly export" --scope subscribers:export
+      mailrith-lite keys create --name Import --scope subscribers:import --scope live_actions:write
     """
     from mailrith_lite.access import keys as rules
     from mailrith_lite.access import scopes

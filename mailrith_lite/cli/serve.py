@@ -61,6 +61,8 @@ async def running(settings: Settings) -> AsyncIterator[tuple[str, Services]]:
     async with contextlib.AsyncExitStack() as stack:
         services = await stack.enter_async_context(open_services(settings))
         key = await first_start(services)
+        if key is not None and settings.bootstrap_key is None:
+            click.echo(f"The API key of the new workspace Default, shown this once: {key}", err=True)
         runner = ApiRunner(create_app(services), shutdown_timeout=_CLOSE_SECONDS)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -70,8 +72,6 @@ async def running(settings: Settings) -> AsyncIterator[tuple[str, Services]]:
         except OSError as error:
             reason = error.strerror or error
             raise errors.StartError(f"cannot listen on {settings.host}:{settings.port}: {reason}") from error
-        if key is not None and settings.bootstrap_key is None:
-            click.echo(f"The API key of the new workspace Default, shown this once: {key}", err=True)
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         yield f"http://{host}:{runner.addresses[0][1]}", services
         services.stopping = True

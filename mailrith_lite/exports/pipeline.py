@@ -54,7 +54,7 @@ class ExportPipeline:
             kept = await table.select_kept_ids(connection)
         names = {file_path(self._directory, ids.encode(ids.EXPORT_JOB, job_id)).name for job_id in kept}
         for path in self._directory.iterdir():
-            if path.name not in names:
+            if path.name.startswith(f"{ids.EXPORT_JOB}_") and path.name not in names:
                 path.unlink()
 
     async def remove_expired(self) -> None:

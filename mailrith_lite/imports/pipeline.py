@@ -12,7 +12,7 @@ from mailrith_lite import clock
 from mailrith_lite.audience import bulk, tags
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.imports import report, source, table
+from mailrith_lite.imports import report, source, submit, table
 from mailrith_lite.imports.rows import Row, RowReader
 from mailrith_lite.imports.table import ImportPlan
 from mailrith_lite.jobs import queue
@@ -63,7 +63,7 @@ class ImportPipeline:
         async with self._database.read() as connection:
             named = await table.select_open_sources(connection)
         for path in self._directory.iterdir():
-            if path.name not in named:
+            if submit.is_ours(path.name) and path.name not in named:
                 path.unlink()
 
     async def _begin(self, job: Job, plan: ImportPlan, progress: Progress) -> tuple[ImportPlan, Progress]:

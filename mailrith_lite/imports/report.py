@@ -44,13 +44,18 @@ async def stream_report(
     database: Database, workspace_id: int, job_id: int, *, formula_guard: bool
 ) -> AsyncIterator[bytes]:
     """The file's own columns and the four added ones, UTF-8, RFC 4180, however long, a batch at a time."""
-    async with database.snapshot() as connection:
+    async with database.read() as connection:
         plan = await select_import(connection, workspace_id, job_id)
-        yield _write_rows([[*(_safe(name, formula_guard) for name in plan.header), *REPORT_COLUMNS]])
-        line = 0
-        while rows := await select_row_errors(connection, workspace_id, job_id, after_line=line, limit=_BATCH):
-            yield await asyncio.to_thread(_format, rows, len(plan.header), formula_guard)
-            line = rows[-1]["line"]
+    yield _write_rows([[*(_safe(name, formula_guard) for name in plan.header), *REPORT_COLUMNS]])
+    line = 0
+    while True:
+        # no snapshot: rows only come behind those that are read, and a slow reader shall not hold back the WAL
+        async with database.read() as connection:
+            rows = await select_row_errors(connection, workspace_id, job_id, after_line=line, limit=_BATCH)
+        if not rows:
+            return
+        yield await asyncio.to_thread(_format, rows, len(plan.header), formula_guard)
+        line = rows[-1]["line"]
 
 
 def _as_json(row_errors: Sequence[RowError]) -> str:
@@ -64,13 +69,18 @@ def _format(rows: Sequence[Row], width: int, formula_guard: bool) -> bytes:
     for row in rows:
         cells = [_safe(cell, formula_guard) for cell in _cells_decoder.decode(row["cells"])]
         cells += [""] * (width - len(cells))
-        lines.append([*cells, row["line"], _safe(row["column_name"], formula_guard), row["code"], row["message"]])
+        lines.append([*cells, row["line"], _name(row["column_name"], formula_guard), row["code"], row["message"]])
     return _write_rows(lines)
 
 
 def _safe(cell: str, formula_guard: bool) -> str:
     """Guarded exactly once: the import of the mended report takes off what is added here, and no more."""
     return guard(unguard(cell)) if formula_guard else cell
+
+
+def _name(name: str, formula_guard: bool) -> str:
+    """A column's name, written so that it is read as this name again; one guard is off it already."""
+    return guard(name) if formula_guard or unguard(name) != name else name
 
 
 def _write_rows(rows: Sequence[Sequence[str]]) -> bytes:

@@ -1,5 +1,6 @@
 """Accept a request: all that can be known from it is checked before the 202."""
 
+import re
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +26,11 @@ class ImportOrder(msgspec.Struct, frozen=True, kw_only=True):
     new_tag_name: str | None = None
     existing_tag_ids: list[str] = []
     sequence_ids: list[str] = []
+
+
+def is_ours(file_name: str) -> bool:
+    """Is it the name of a source, or of a body that was being received?"""
+    return re.fullmatch(r"[0-9a-f]{32}\.(?:csv|body)", file_name) is not None
 
 
 def prepare(literal: memoryview, order: ImportOrder, directory: Path) -> ImportPlan:
