@@ -14,6 +14,7 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 DEFAULT_LIMIT = 25
 MAX_LIMIT = 100
 MAX_QUERY = 254
+_CHECKED_WHOLE = 1 << 20
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,8 @@ def decode(body: bytes | memoryview, form: type[T]) -> T:
         InvalidBody: JSON of another form; the error names the field.
     """
     try:
+        if len(body) <= _CHECKED_WHOLE:
+            str(body, "utf-8")  # the decoder does not look into strings that it skips
         return msgspec.json.decode(body, type=form)
     except msgspec.ValidationError as error:
         raise _invalid_body(str(error)) from None
@@ -104,8 +107,8 @@ def parse_text(request: web.Request, name: str) -> str | None:
         InvalidQuery: the parameter is blank or too long.
     """
     text = request.query.get(name)
-    if text is not None and not 1 <= len(text.strip()) <= MAX_QUERY:
-        raise errors.InvalidQuery(f"{name} takes 1 to {MAX_QUERY} characters.", field=name)
+    if text is not None and ("\0" in text or not 1 <= len(text.strip()) <= MAX_QUERY):
+        raise errors.InvalidQuery(f"{name} takes 1 to {MAX_QUERY} characters, none a NUL.", field=name)
     return text
 
 

@@ -90,8 +90,8 @@ def _selection(body: Body) -> Selection:
         return Selection()
     request = codec.decode(body.data, ExportRequest)
     query = request.query.strip() if request.query is not None else ""
-    if len(query) > codec.MAX_QUERY:
-        raise errors.InvalidBody(f"query takes at most {codec.MAX_QUERY} characters.", field="query")
+    if len(query) > codec.MAX_QUERY or "\0" in query:
+        raise errors.InvalidBody(f"query takes at most {codec.MAX_QUERY} characters, none a NUL.", field="query")
     return Selection(query=query or None, status=request.status, cold_only=bool(request.cold_only))
 
 

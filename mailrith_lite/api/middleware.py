@@ -25,7 +25,7 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 def request_id_of(request: web.BaseRequest) -> str:
     """The client's own id when it is printable ASCII of at most 128 characters, else a new one."""
     sent = request.headers.get(REQUEST_ID_HEADER, "")
-    return sent if re.fullmatch(r"[!-~]{1,128}", sent) else f"req_{secrets.token_hex(12)}"
+    return sent if re.fullmatch(r"[ -~]{1,128}", sent) else f"req_{secrets.token_hex(12)}"
 
 
 @web.middleware

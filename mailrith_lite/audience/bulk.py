@@ -212,12 +212,13 @@ async def _insert_subscribers(connection: Connection, workspace_id: int, states:
 
 
 async def _update_subscribers(connection: Connection, workspace_id: int, states: str, now: int) -> None:
+    """The plus keeps SQLite from walking the workspace's index and looking for each subscriber in the list."""
     await connection.execute(
         """UPDATE subscribers SET name = json_extract(row.value, '$[2]'),
             status = json_extract(row.value, '$[3]'), country = json_extract(row.value, '$[4]'),
             custom_fields = json_extract(row.value, '$[5]'), updated_at = :now
         FROM json_each(:states) AS row
-        WHERE subscribers.id = json_extract(row.value, '$[0]') AND workspace_id = :workspace_id""",
+        WHERE subscribers.id = json_extract(row.value, '$[0]') AND +workspace_id = :workspace_id""",
         {"workspace_id": workspace_id, "states": states, "now": now},
     )
 

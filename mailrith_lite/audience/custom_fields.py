@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from mailrith_lite import errors
-from mailrith_lite.audience.values import CHOICE_TYPES, FieldType
+from mailrith_lite.audience.values import CHOICE_TYPES, FieldType, has_control
 from mailrith_lite.database import Connection, Row
 
 MAX_LABEL = 100
@@ -91,8 +91,10 @@ async def _select_label(connection: Connection, workspace_id: int, label: str) -
 
 def _clean_label(label: str) -> str:
     trimmed = " ".join(label.split())
-    if not 1 <= len(trimmed) <= MAX_LABEL:
-        raise errors.InvalidBody(f"label takes 1 to {MAX_LABEL} characters.", field="label")
+    if not 1 <= len(trimmed) <= MAX_LABEL or has_control(trimmed):
+        raise errors.InvalidBody(
+            f"label takes 1 to {MAX_LABEL} characters, none a control character.", field="label"
+        )
     return trimmed
 
 
@@ -106,9 +108,10 @@ def _clean_options(field_type: FieldType, options: list[str]) -> list[str]:
     if not 1 <= len(cleaned) <= MAX_OPTIONS:
         raise errors.InvalidBody(f"{field_type} takes 1 to {MAX_OPTIONS} options.", field=field)
     for index, option in enumerate(cleaned):
-        if not 1 <= len(option) <= MAX_OPTION or not option.isprintable():
+        if not 1 <= len(option) <= MAX_OPTION or has_control(option):
             raise errors.InvalidBody(
-                f"An option takes 1 to {MAX_OPTION} printable characters.", field=f"{field}[{index}]"
+                f"An option takes 1 to {MAX_OPTION} characters, none a control character.",
+                field=f"{field}[{index}]",
             )
     if len(set(cleaned)) < len(cleaned):
         raise errors.InvalidBody("Each option stands once in the list.", field=field)

@@ -1,14 +1,18 @@
 """The table `subscribers`: who is shown by a filter, and how a row becomes a subscriber."""
 
+import functools
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from mailrith_lite import clock, ids
+from mailrith_lite.audience import values
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection, Row
 
+_LAST_CASED = 0x1F000  # no script beyond has capital letters
 COLD_AFTER_OPEN = 90 * clock.DAY
 COLD_WITHOUT_OPEN = 30 * clock.DAY
 
@@ -69,7 +73,7 @@ class SubscriberFilter(msgspec.Struct, frozen=True, kw_only=True):
         parameters: dict[str, Any] = {"workspace_id": workspace_id}
         if self.email is not None:
             conditions.append("subscribers.email = :email")
-            parameters["email"] = self.email.strip().lower()
+            parameters["email"] = _comparable(self.email)
         if self.status is not None:
             conditions.append("subscribers.status = :status")
             parameters["status"] = self.status
@@ -170,19 +174,36 @@ def _from_row(row: Row) -> Subscriber:
     )
 
 
+def _comparable(email: str) -> str:
+    """In the form in which addresses are saved; a text that is none stays, and finds nobody."""
+    try:
+        return values.email(email)
+    except values.Refused:
+        return email
+
+
 def _any_case(needle: str) -> str:
     """A GLOB pattern of the needle in any case: SQLite's LIKE folds ASCII alone."""
     return "".join(_glob_letter(letter, _cases(letter)) for letter in needle)
 
 
-def _glob_letter(letter: str, forms: set[str]) -> str:
+def _glob_letter(letter: str, forms: Sequence[str]) -> str:
     if len(forms) == 1 and letter not in "*?[":
         return letter
-    return f"[{''.join(sorted(forms))}]"
+    return f"[{''.join(forms)}]"
 
 
-def _cases(letter: str) -> set[str]:
-    forms = {letter}
-    for _ in range(2):  # twice: final sigma reaches sigma through its capital
-        forms |= {form for known in forms for form in (known.lower(), known.upper(), known.casefold())}
-    return {form for form in forms if len(form) == 1}
+def _cases(letter: str) -> Sequence[str]:
+    """The letter in every case, itself among them."""
+    if letter.isascii():
+        return sorted({letter.lower(), letter.upper()})
+    return _case_groups().get(letter.casefold(), letter)
+
+
+@functools.cache
+def _case_groups() -> dict[str, str]:
+    """Letters that fold to the same one, by that one: a final sigma is found by a capital one, and the reverse."""
+    groups: dict[str, str] = {}
+    for letter in map(chr, range(_LAST_CASED)):
+        groups[letter.casefold()] = groups.get(letter.casefold(), "") + letter
+    return groups

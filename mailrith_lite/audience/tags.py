@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from mailrith_lite import errors
+from mailrith_lite.audience import values
 from mailrith_lite.database import Connection, Row
 
 MAX_NAME = 100
@@ -30,11 +31,13 @@ def _from_row(row: Row) -> Tag:
 def clean_name(name: str, field: str) -> str:
     """
     Raises:
-        InvalidBody: not 1 to 100 characters after trimming.
+        InvalidBody: not 1 to 100 characters after trimming, or a control character among them.
     """
     trimmed = name.strip()
-    if not 1 <= len(trimmed) <= MAX_NAME:
-        raise errors.InvalidBody(f"{field} takes 1 to {MAX_NAME} characters.", field=field)
+    if not 1 <= len(trimmed) <= MAX_NAME or values.has_control(trimmed):
+        raise errors.InvalidBody(
+            f"{field} takes 1 to {MAX_NAME} characters, none a control character.", field=field
+        )
     return trimmed
 
 

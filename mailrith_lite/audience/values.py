@@ -44,6 +44,7 @@ _EMAIL = re.compile(
 )
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CHECKBOX = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _STATUS_BY_KEY: Final[dict[str, Status]] = {status.lower(): status for status in STATUSES}
 
@@ -94,6 +95,11 @@ def country(text: str) -> str:
     if code is None:
         raise Refused("invalid_country", "A country is an ISO 3166-1 code or an English country name.")
     return code
+
+
+def has_control(text: str) -> bool:
+    """Is there a control character in it, a line end or a NUL for instance? Names and labels have none."""
+    return _CONTROL.search(text) is not None
 
 
 def field_reader(field_type: FieldType, options: Sequence[str]) -> Callable[[str], FieldValue]:

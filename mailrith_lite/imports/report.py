@@ -46,7 +46,7 @@ async def stream_report(
     """The file's own columns and the four added ones, UTF-8, RFC 4180, however long, a batch at a time."""
     async with database.read() as connection:
         plan = await select_import(connection, workspace_id, job_id)
-    yield _write_rows([[*(_safe(name, formula_guard) for name in plan.header), *REPORT_COLUMNS]])
+    yield _write_rows([[*(_name(name, formula_guard) for name in plan.header), *REPORT_COLUMNS]])
     line = 0
     while True:
         # no snapshot: rows only come behind those that are read, and a slow reader shall not hold back the WAL

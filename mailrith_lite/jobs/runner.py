@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import Protocol
 
-from mailrith_lite import clock, errors, logs
+from mailrith_lite import clock, errors, ids, logs
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, JobKind, JobStatus, NotProcessing
@@ -162,6 +162,8 @@ class Runner:
 
     def _begin(self, job: Job) -> None:
         run = self._runs[job.id] = Run(job)
+        if self._stopping:  # it was claimed in this very moment
+            run.stop()
         task = asyncio.create_task(self._attend(run), name=job.public_id)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -226,6 +228,6 @@ def _fields(job: Job) -> dict[str, object]:
     return {
         "job": job.public_id,
         "kind": job.kind,
-        "workspace": job.workspace_id,
+        "workspace": ids.encode(ids.WORKSPACE, job.workspace_id),
         "request_id": job.request_id,
     }

@@ -1,0 +1,130 @@
+"""Arbitrary requests: whatever comes, no answer says that something went wrong inside."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from conftest import Server
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from wire import AUTHORIZATION, EXPORTS, HOST, IMPORTS, connect, sources, standing
+
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "150"))
+JSON = {"Content-Type": "application/json"}
+POSTS = [IMPORTS, EXPORTS, "/v1/tags", "/v1/custom-fields"]
+GETS = [IMPORTS, EXPORTS, "/v1/tags", "/v1/custom-fields", "/v1/subscribers"]
+many = settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+
+NAMES = """csv_text upload_id mappings csv_column field type custom_field_id new_tag_name existing_tag_ids
+    sequence_ids query status cold_only name description label settings options"""
+names = st.sampled_from(NAMES.split())
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=30)
+    | st.sampled_from(
+        ["Email", "email", "name", "custom-field", "Active", "Text", "Multi Select", "Email,Name\na@b,c\n"]
+    )
+)
+values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names | st.text(max_size=5), inner, max_size=6),
+)
+mappings = st.lists(
+    st.fixed_dictionaries(
+        {"csv_column": st.sampled_from(["Email", "Name", "X"]) | values},
+        optional={"field": st.fixed_dictionaries({"type": st.sampled_from(["email", "name"]) | values}) | values},
+    ),
+    max_size=4,
+)
+orders = st.fixed_dictionaries(
+    {"csv_text": st.text(max_size=60) | st.sampled_from(["Email,Name\na@b,c\n", 'Email\n"'])},
+    optional={
+        "mappings": mappings | values,
+        "new_tag_name": values,
+        "existing_tag_ids": values,
+        "sequence_ids": values,
+        "upload_id": st.none() | values,
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with standing(tmp_path_factory, max_queued_jobs=100_000) as server:
+        yield server
+        server.drain()
+        assert not sources(server)
+
+
+def check(server: Server, path: str, body: bytes) -> None:
+    reply = server.call("POST", path, body, headers=JSON)
+    assert reply.status in (201, 202, 400, 409), reply.body
+    assert reply.json
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_any_json_is_answered(service: Server, path: str) -> None:
+    @many
+    @given(values)
+    def ask(value: Any) -> None:
+        check(service, path, json.dumps(value).encode())
+
+    ask()
+
+
+@many
+@given(orders)
+def test_anything_like_an_import_is_answered(service: Server, order: Any) -> None:
+    check(service, IMPORTS, json.dumps(order, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_any_bytes_are_answered(service: Server, path: str) -> None:
+    @many
+    @given(st.binary(max_size=200) | st.binary(max_size=50).map(lambda tail: b'{"csv_text":"' + tail))
+    def ask(body: bytes) -> None:
+        check(service, path, body)
+
+    ask()
+
+
+@pytest.mark.parametrize("path", GETS)
+def test_any_query_is_answered(service: Server, path: str) -> None:
+    parameters = st.sampled_from(["limit", "starting_after", "search", "email", "status", "cold_only"])
+
+    @many
+    @given(st.dictionaries(parameters, st.text(max_size=40) | st.integers().map(str), max_size=4))
+    def ask(query: dict[str, str]) -> None:
+        text = "&".join(f"{name}={quote(value, errors='surrogatepass')}" for name, value in query.items())
+        assert service.call("GET", f"{path}?{text}").status in (200, 400)
+
+    ask()
+
+
+@pytest.mark.parametrize("path", [*GETS, "/downloads/workspace_x"])
+def test_any_id_is_answered(service: Server, path: str) -> None:
+    @many
+    @given(st.text(min_size=1, max_size=40))
+    def ask(public_id: str) -> None:
+        reply = service.call("GET", f"{path}/{quote(public_id, safe='', errors='surrogatepass')}")
+        assert reply.status in (403, 404, 405, 501)
+        assert reply.error["message"]
+
+    ask()
+
+
+@many
+@given(st.binary(max_size=60), st.binary(max_size=60))
+def test_any_header_and_any_tail_are_answered(service: Server, header: bytes, tail: bytes) -> None:
+    head = b"POST /v1/tags HTTP/1.1\r\n" + HOST + AUTHORIZATION + b"Content-Length: %d\r\n" % len(tail)
+    with connect(service) as connection:
+        connection.sendall(head + b"Idempotency-Key: " + header + b"\r\n\r\n" + tail)
+        assert int(connection.recv(12)[9:12]) in (201, 400, 409, 413, 415, 417, 431)

@@ -1,0 +1,243 @@
+"""`Idempotency-Key`: the same key and body get the first answer again, and make nothing twice."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import time_machine
+from conftest import MAPPINGS, Reply, Server
+from wire import EMAIL, EXPORTS, IMPORTS, envelope, exchange, post, sources, standing
+
+CSV = "Email,Name\nada@example.com,Ada\n"
+IMPORT: dict[str, Any] = {"csv_text": CSV, "mappings": MAPPINGS}
+OPERATIONS = {
+    "import": (IMPORTS, IMPORT, "jobs"),
+    "export": (EXPORTS, {"status": "Active"}, "jobs"),
+    "tag": ("/v1/tags", {"name": "Spring"}, "tags"),
+    "custom field": ("/v1/custom-fields", {"label": "Size", "type": "Text"}, "custom_fields"),
+}
+EACH = pytest.mark.parametrize(("path", "body", "table"), OPERATIONS.values(), ids=OPERATIONS)
+DAY = 86_400
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with standing(tmp_path_factory) as server:
+        yield server
+
+
+def submit(server: Server, path: str, body: Any, key: str | None = "k", **more: Any) -> Reply:
+    return server.call("POST", path, body, headers={} if key is None else {"Idempotency-Key": key}, **more)
+
+
+def count(server: Server, table: str) -> int:
+    return int(server.rows(f"SELECT count(*) FROM {table}")[0][0])
+
+
+@EACH
+def test_the_first_answer_is_replayed_byte_by_byte(server: Server, path: str, body: Any, table: str) -> None:
+    first = submit(server, path, body)
+    server.drain()
+    second = submit(server, path, body)
+    assert (second.status, second.body) == (first.status, first.body)
+    assert "idempotent-replayed" not in first.headers
+    assert second.headers["idempotent-replayed"] == "true"
+    assert second.headers["location"] == first.headers["location"]
+    assert second.headers.get("retry-after") == first.headers.get("retry-after")
+    assert second.headers["x-mailrith-request-id"] != first.headers["x-mailrith-request-id"]
+    assert count(server, table) == 1
+
+
+def test_the_answer_to_a_job_stays_queued_when_the_job_has_finished(server: Server) -> None:
+    job = submit(server, IMPORTS, IMPORT).json["data"]
+    server.drain()
+    assert server.call("GET", job["self"]).json["data"]["status"] == "Completed"
+    again = submit(server, IMPORTS, IMPORT).json["data"]
+    assert (again, again["status"], again["imported_count"]) == (job, "Queued", None)
+    assert not sources(server)
+
+
+@EACH
+def test_another_body_is_a_conflict(server: Server, path: str, body: Any, table: str) -> None:
+    submit(server, path, body)
+    server.drain()
+    reply = submit(server, path, json.dumps(body).encode() + b" ")
+    assert envelope(reply) == (409, "conflict", "idempotency_key_reused")
+    assert count(server, table) == 1
+    assert not sources(server)
+
+
+def test_an_absent_body_is_another_than_an_empty_object(server: Server) -> None:
+    assert submit(server, EXPORTS, None).status == 202
+    assert submit(server, EXPORTS, None).headers["idempotent-replayed"] == "true"
+    assert submit(server, EXPORTS, {}).status == 409
+
+
+def test_another_body_is_a_conflict_even_when_it_is_no_good(server: Server) -> None:
+    submit(server, "/v1/tags", {"name": "Spring"})
+    assert submit(server, "/v1/tags", b"{").status == 409
+
+
+@pytest.mark.parametrize(
+    ("path", "bad", "good", "status"),
+    [
+        (IMPORTS, {"csv_text": CSV, "mappings": []}, IMPORT, 400),
+        (IMPORTS, b"{", IMPORT, 400),
+        (EXPORTS, {"status": "Nobody"}, {}, 400),
+        ("/v1/tags", {"name": ""}, {"name": "Spring"}, 400),
+        ("/v1/custom-fields", {"label": "Size"}, {"label": "Size", "type": "Text"}, 400),
+    ],
+)
+def test_a_refused_request_may_be_corrected_with_its_key(
+    server: Server, path: str, bad: Any, good: Any, status: int
+) -> None:
+    assert submit(server, path, bad).status == status
+    assert count(server, "idempotency_records") == 0
+    reply = submit(server, path, good)
+    assert reply.status in (201, 202)
+    assert "idempotent-replayed" not in reply.headers
+
+
+def test_a_conflict_is_not_kept(server: Server) -> None:
+    submit(server, "/v1/tags", {"name": "Spring"}, None)
+    assert submit(server, "/v1/tags", {"name": "Spring"}).error["code"] == "tag_name_taken"
+    assert submit(server, "/v1/tags", {"name": "Autumn"}).status == 201
+
+
+@EACH
+def test_a_key_in_quotes_equals_the_bare_one(server: Server, path: str, body: Any, table: str) -> None:
+    first = submit(server, path, body, '"order 66"')
+    assert submit(server, path, body, "order 66").body == first.body
+    assert submit(server, path, body, "  order 66 ").body == first.body
+    assert count(server, table) == 1
+
+
+@pytest.mark.parametrize(
+    "key", ["a", "~", '"', "k" * 255, f'"{"k" * 255}"', "import-2026-04-11", "a/b?c=d&e", "'--"]
+)
+def test_a_key_is_up_to_255_printable_characters(service: Server, key: str) -> None:
+    assert submit(service, EXPORTS, {}, key).status == 202
+    assert submit(service, EXPORTS, {}, key).headers["idempotent-replayed"] == "true"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [b"", b"   ", b'""', b"k" * 256, b'"' + b"k" * 256 + b'"', "clé".encode(), "☃".encode(), b"a\tb", b"\xff"],
+)
+@pytest.mark.parametrize("path", [IMPORTS, EXPORTS, "/v1/tags", "/v1/custom-fields"])
+def test_any_other_key_is_refused(service: Server, path: str, key: bytes) -> None:
+    reply = exchange(service, post(path, b"Idempotency-Key: " + key, b"Content-Length: 2", body=b"{}"))
+    assert envelope(reply) == (400, "invalid_request", "invalid_idempotency_key")
+
+
+def test_a_key_belongs_to_one_operation(server: Server) -> None:
+    replies = [submit(server, path, body) for path, body, _ in OPERATIONS.values()]
+    assert [reply.status for reply in replies] == [202, 202, 201, 201]
+    assert not [reply for reply in replies if "idempotent-replayed" in reply.headers]
+
+
+def test_a_second_api_key_of_the_workspace_gets_the_replay(server: Server) -> None:
+    first = submit(server, "/v1/tags", {"name": "Spring"})
+    second = server.call(
+        "POST", "/v1/tags", {"name": "Spring"}, key=server.new_key(), headers={"Idempotency-Key": "k"}
+    )
+    assert second.body == first.body
+
+
+@EACH
+def test_an_expired_record_gives_way_and_its_resource_stays(
+    server: Server, path: str, body: Any, table: str
+) -> None:
+    first = submit(server, path, body)
+    server.drain()
+    other = {**body, "name": "Autumn"} if path == "/v1/tags" else {**body, "label": "Weight"}
+    other = other if table != "jobs" else body
+    with time_machine.travel(time.time() + DAY - 60, tick=True):
+        assert submit(server, path, body).body == first.body
+    with time_machine.travel(time.time() + DAY + 60, tick=True):
+        again = submit(server, path, other)
+        assert again.status == first.status
+        assert "idempotent-replayed" not in again.headers
+        server.drain()
+    assert again.json["data"]["id"] != first.json["data"]["id"]
+    assert count(server, table) == 2
+    assert count(server, "idempotency_records") == 1
+
+
+def test_how_long_a_record_is_kept_is_a_setting(serve: Callable[..., Server]) -> None:
+    server = serve(idempotency_ttl=3_600)
+    first = submit(server, EXPORTS, {})
+    with time_machine.travel(time.time() + 3_590, tick=True):
+        assert submit(server, EXPORTS, {}).body == first.body
+    with time_machine.travel(time.time() + 3_610, tick=True):
+        assert submit(server, EXPORTS, {}).body != first.body
+
+
+@EACH
+def test_a_hundred_identical_requests_at_once_make_one(server: Server, path: str, body: Any, table: str) -> None:
+    barrier = threading.Barrier(20)
+
+    def one(number: int) -> Reply:
+        if number < 20:
+            barrier.wait(30)
+        return submit(server, path, body)
+
+    with ThreadPoolExecutor(20) as pool:
+        replies = list(pool.map(one, range(100)))
+    server.drain()
+    assert len({(reply.status, reply.body) for reply in replies}) == 1
+    assert sum("idempotent-replayed" not in reply.headers for reply in replies) == 1
+    assert count(server, table) == 1
+    assert not sources(server)
+
+
+def test_different_bodies_at_once_under_one_key_make_one_and_conflicts(server: Server) -> None:
+    with ThreadPoolExecutor(20) as pool:
+        replies = list(pool.map(lambda n: submit(server, "/v1/tags", {"name": f"Tag {n}"}), range(40)))
+    assert sorted(reply.status for reply in replies) == [201] + [409] * 39
+    assert {reply.error["code"] for reply in replies if reply.status == 409} == {"idempotency_key_reused"}
+    assert count(server, "tags") == 1
+
+
+@pytest.mark.parametrize(("path", "body"), [(IMPORTS, IMPORT), (EXPORTS, {})])
+def test_without_a_key_each_request_makes_a_job(server: Server, path: str, body: Any) -> None:
+    replies = [submit(server, path, body, None) for _ in range(2)]
+    assert replies[0].json["data"]["id"] != replies[1].json["data"]["id"]
+    assert count(server, "idempotency_records") == 0
+
+
+def large(last_name: str) -> dict[str, Any]:
+    rows = "".join(f"user{number}@example.com,{'x' * 200}\n" for number in range(7_000))
+    return {"csv_text": f"Email,Name\n{rows}last@example.com,{last_name}\n", "mappings": MAPPINGS}
+
+
+def test_a_body_that_is_spooled_to_disk_is_replayed_and_compared_alike(server: Server) -> None:
+    first = submit(server, IMPORTS, large("Ada"))
+    second = submit(server, IMPORTS, large("Ada"))
+    assert (first.status, second.body) == (202, first.body)
+    assert submit(server, IMPORTS, large("Bob")).error["code"] == "idempotency_key_reused"
+    server.drain()
+    (progress,) = server.rows("SELECT rows_total, created_count FROM jobs")
+    assert progress == (7_001, 7_001)
+    assert not sources(server)
+
+
+def test_spooled_bodies_at_once_make_one_job(server: Server) -> None:
+    body = json.dumps(large("Ada")).encode()
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: submit(server, IMPORTS, body), range(8)))
+    server.drain()
+    assert len({reply.body for reply in replies}) == 1
+    assert count(server, "jobs") == 1
+    assert not sources(server)
+
+
+def test_the_header_may_be_sent_where_it_means_nothing(server: Server) -> None:
+    job = server.import_csv("Email\n", [EMAIL])
+    headers = {"Idempotency-Key": "k" * 999}
+    assert server.call("GET", job["self"], headers=headers).status == 200
+    assert server.call("POST", f"{job['self']}/cancel", headers=headers).status == 409

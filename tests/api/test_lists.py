@@ -1,0 +1,300 @@
+"""Lists: pages, their order, and which subscribers a filter shows."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from conftest import MAPPINGS, Server
+from wire import EMAIL, EXPORTS, IMPORTS, envelope, standing
+
+from mailrith_lite import clock, ids
+
+LISTS = {
+    IMPORTS: ids.IMPORT_JOB,
+    EXPORTS: ids.EXPORT_JOB,
+    "/v1/tags": ids.TAG,
+    "/v1/custom-fields": ids.CUSTOM_FIELD,
+    "/v1/subscribers": ids.SUBSCRIBER,
+}
+NAMES = {
+    "ada@example.com": "Ada Lovelace",
+    "emile@example.com": "Émile Zola",
+    "odysseus@example.com": "Οδυσσεύς",
+    "star*@example.com": "A*B",
+    "what?@example.com": "Why?",
+    "bracket@example.com": "[x] ^ ]y[",
+    "range@example.com": "a-c",
+    "percent%@example.com": "100%_",
+    "cyrillic@example.com": "Достоевский",
+}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with standing(tmp_path_factory) as server:
+        rows = "".join(f'{email},"{name}"\n' for email, name in NAMES.items())
+        server.import_csv(f"Email,Name\n{rows}", MAPPINGS)
+        status = {"csv_column": "Status", "field": {"type": "subscriber-status"}}
+        server.import_csv("Email,Status\nbounced@example.com,Bounced\n", [EMAIL, status])
+        for number in range(30):
+            server.call("POST", "/v1/tags", {"name": f"Tag {number}"})
+            server.call("POST", "/v1/custom-fields", {"label": f"Field {number}", "type": "Text"})
+        yield server
+
+
+def page(server: Server, path: str, **query: Any) -> Any:
+    reply = server.call("GET", f"{path}?{urlencode(query)}")
+    assert reply.status == 200, reply.body
+    return reply.json
+
+
+def found(server: Server, **query: Any) -> set[str]:
+    """The local parts of the addresses that a filter shows."""
+    return {one["email"].split("@")[0] for one in page(server, "/v1/subscribers", **query)["data"]}
+
+
+@pytest.mark.parametrize("path", ["/v1/tags", "/v1/custom-fields"])
+def test_a_page_holds_25_unless_told(service: Server, path: str) -> None:
+    first = page(service, path)
+    assert len(first["data"]) == 25
+    assert first["pagination"]["has_more"] is True
+    rest = page(service, path, starting_after=first["pagination"]["next_cursor"])
+    assert len(rest["data"]) == 5
+    assert rest["pagination"] == {"has_more": False, "next_cursor": None}
+
+
+@pytest.mark.parametrize("limit", [1, 7, 29, 30, 31, 100])
+def test_the_pages_together_are_the_whole_list_newest_first(service: Server, limit: int) -> None:
+    seen: list[str] = []
+    cursor: dict[str, str] = {}
+    while True:
+        answer = page(service, "/v1/tags", limit=limit, **cursor)
+        assert len(answer["data"]) <= limit
+        seen += [tag["name"] for tag in answer["data"]]
+        if not answer["pagination"]["has_more"]:
+            break
+        cursor = {"starting_after": answer["pagination"]["next_cursor"]}
+    assert seen == [f"Tag {number}" for number in reversed(range(30))]
+
+
+@pytest.mark.parametrize(("path", "kind"), LISTS.items())
+def test_an_empty_list_is_a_list(server: Server, path: str, kind: str) -> None:
+    empty = {"data": [], "pagination": {"has_more": False, "next_cursor": None}}
+    assert page(server, path) == empty
+    assert page(server, path, starting_after=ids.encode(kind, 5)) == empty
+
+
+def test_a_list_stays_where_it_was_while_rows_are_added(server: Server) -> None:
+    for number in range(4):
+        server.call("POST", "/v1/tags", {"name": f"Tag {number}"})
+    first = page(server, "/v1/tags", limit=2)
+    for number in range(4, 8):
+        server.call("POST", "/v1/tags", {"name": f"Tag {number}"})
+    second = page(server, "/v1/tags", limit=2, starting_after=first["pagination"]["next_cursor"])
+    assert [tag["name"] for tag in first["data"] + second["data"]] == ["Tag 3", "Tag 2", "Tag 1", "Tag 0"]
+    assert second["pagination"] == {"has_more": False, "next_cursor": None}
+
+
+def test_a_list_goes_on_after_a_row_that_is_gone(server: Server) -> None:
+    server.import_csv("Email\n" + "".join(f"user{n}@example.com\n" for n in range(4)), [EMAIL])
+    first = page(server, "/v1/subscribers", limit=2)
+
+    async def delete(number: int | None) -> None:
+        async with server.services.database.write() as connection:
+            await connection.execute("DELETE FROM subscribers WHERE id = ?", (number,))
+
+    server.wait(delete(ids.decode(ids.SUBSCRIBER, first["pagination"]["next_cursor"])))
+    second = page(server, "/v1/subscribers", limit=2, starting_after=first["pagination"]["next_cursor"])
+    assert len(second["data"]) == 2
+
+
+def test_jobs_are_listed_newest_first_and_by_their_kind(server: Server) -> None:
+    made = [server.sdk().jobs.create_export()["data"]["id"] for _ in range(3)]
+    server.import_csv("Email\n", [EMAIL])
+    first = page(server, EXPORTS, limit=2)
+    second = page(server, EXPORTS, limit=2, starting_after=first["pagination"]["next_cursor"])
+    assert [job["id"] for job in first["data"] + second["data"]] == made[::-1]
+    assert len(page(server, IMPORTS)["data"]) == 1
+
+
+@pytest.mark.parametrize(
+    "limit", ["0", "101", "-1", "", " 5", "5 ", "+5", "1e1", "5.0", "0x5", "٥", "999999999999", "x"]
+)
+@pytest.mark.parametrize("path", LISTS)
+def test_a_limit_is_a_number_from_1_to_100(service: Server, path: str, limit: str) -> None:
+    reply = service.call("GET", f"{path}?limit={quote(limit)}")
+    assert envelope(reply) == (400, "invalid_request", "invalid_query")
+    assert reply.error["details"] == {"field": "limit"}
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "1", "workspace_9wdvsq5zmmz0n", "tag_", "_", "tag_zzzzzzzzzzzzz", "%00"]
+)
+@pytest.mark.parametrize("path", LISTS)
+def test_a_cursor_is_one_that_a_page_gave(service: Server, path: str, cursor: str) -> None:
+    reply = service.call("GET", f"{path}?starting_after={cursor}")
+    assert envelope(reply) == (400, "invalid_request", "invalid_query")
+    assert reply.error["details"] == {"field": "starting_after"}
+
+
+@pytest.mark.parametrize(
+    ("search", "expected"),
+    [
+        ("lovelace", {"ada"}),
+        ("ADA LOVE", {"ada"}),
+        ("  ada  ", {"ada"}),
+        ("ÉMILE", {"emile"}),
+        ("émile", {"emile"}),
+        ("zola", {"emile"}),
+        ("οδυσσεύς", {"odysseus"}),
+        ("ΟΔΥΣΣΕ", {"odysseus"}),
+        ("ДОСТОЕВСКИЙ", {"cyrillic"}),
+        ("*", {"star*"}),
+        ("a*b", {"star*"}),
+        ("?", {"what?"}),
+        ("[", {"bracket"}),
+        ("]", {"bracket"}),
+        ("[X]", {"bracket"}),
+        ("^", {"bracket"}),
+        ("]y[", {"bracket"}),
+        ("[a-z]", set()),
+        ("a-c", {"range"}),
+        ("%", {"percent%"}),
+        ("100%_", {"percent%"}),
+        ("\\", set()),
+        ("bounced", {"bounced"}),
+        ("BOUNCED", {"bounced"}),
+        ("bounce", {"bounced"}),
+        ("nobody", set()),
+        ("'", set()),
+        ("x" * 254, set()),
+        ("*" * 254, set()),
+    ],
+)
+def test_a_search_is_a_part_of_name_or_email_in_any_case(service: Server, search: str, expected: set[str]) -> None:
+    assert found(service, search=search, limit=100) == expected
+
+
+def test_a_search_finds_a_final_sigma_by_its_capital(service: Server) -> None:
+    assert found(service, search="ΟΔΥΣΣΕΎΣ") == {"odysseus"}
+
+
+@pytest.mark.parametrize("search", ["\0", "com\0x"])
+def test_a_search_with_a_nul_is_refused(service: Server, search: str) -> None:
+    reply = service.call("GET", f"/v1/subscribers?{urlencode({'search': search})}")
+    assert (reply.status, reply.error["details"]) == (400, {"field": "search"})
+
+
+def test_the_filter_email_takes_an_international_domain(server: Server) -> None:
+    server.import_csv("Email,Name\nhans@b\u00fccher.example,Hans\n")
+    (hans,) = page(server, "/v1/subscribers", email="Hans@B\u00dcCHER.example")["data"]
+    assert hans["email"] == "hans@xn--bcher-kva.example"
+
+
+def test_a_search_is_also_a_whole_id_or_status(service: Server) -> None:
+    (ada,) = page(service, "/v1/subscribers", search="ada")["data"]
+    assert found(service, search=ada["id"]) == {"ada"}
+    assert found(service, search=ada["id"][:-1]) == set()
+    assert found(service, search="aCtIvE", limit=100) == {email.split("@")[0] for email in NAMES}
+    assert found(service, search="activ") == set()
+
+
+def test_the_filter_email_is_the_whole_address_in_any_case(service: Server) -> None:
+    assert found(service, email=" ADA@Example.COM ") == {"ada"}
+    assert found(service, email="ada@example") == set()
+    assert found(service, email="star*@example.com") == {"star*"}
+    assert found(service, email="*") == set()
+
+
+def test_the_filter_status_is_one_status(service: Server) -> None:
+    assert found(service, status="Bounced") == {"bounced"}
+    assert len(found(service, status="Active", limit=100)) == len(NAMES)
+    assert found(service, status="Complained") == set()
+
+
+def test_filters_go_together(service: Server) -> None:
+    assert found(service, status="Active", search="e@example") == {"emile", "range"}
+    assert found(service, status="Bounced", search="ada") == set()
+    assert found(service, status="Active", email="ada@example.com", search="ada") == {"ada"}
+
+
+def test_a_filtered_list_has_pages(service: Server) -> None:
+    first = page(service, "/v1/subscribers", status="Active", limit=5)
+    second = page(
+        service, "/v1/subscribers", status="Active", limit=5, starting_after=first["pagination"]["next_cursor"]
+    )
+    assert (len(first["data"]), len(second["data"])) == (5, len(NAMES) - 5)
+    assert second["pagination"]["has_more"] is False
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("status=active", "status"),
+        ("status=", "status"),
+        ("status=Active%20", "status"),
+        ("cold_only=1", "cold_only"),
+        ("cold_only=", "cold_only"),
+        ("cold_only=True", "cold_only"),
+        ("search=", "search"),
+        ("search=%20%20", "search"),
+        (f"search={'x' * 255}", "search"),
+        ("email=", "email"),
+        (f"email={'x' * 255}", "email"),
+        ("tag_id=tag_x", "tag_id"),
+        ("tag_ids=tag_x&tag_ids=tag_y", "tag_ids"),
+        ("tag_operator=has_any_of", "tag_operator"),
+        ("sequence_id=x", "sequence_id"),
+        ("sequence_ids=x", "sequence_ids"),
+        ("sequence_operator=x", "sequence_operator"),
+    ],
+)
+def test_a_filter_that_cannot_be_is_refused(service: Server, query: str, field: str) -> None:
+    reply = service.call("GET", f"/v1/subscribers?{query}")
+    assert envelope(reply) == (400, "invalid_request", "invalid_query")
+    assert reply.error["details"] == {"field": field}
+
+
+def test_a_parameter_that_nobody_knows_is_ignored(service: Server) -> None:
+    assert page(service, "/v1/tags", colour="red", limit=1)["data"]
+
+
+DAYS = {
+    # email: (status, subscribed days ago, opened days ago), cold?
+    "fresh": (("Active", 29, None), False),
+    "silent": (("Active", 30, None), True),
+    "reader": (("Active", 400, 89), False),
+    "lapsed": (("Active", 400, 90), True),
+    "early": (("Active", 10, 95), True),
+    "left": (("Unsubscribed", 400, 400), False),
+    "unsure": (("Unconfirmed", 400, None), False),
+}
+
+
+def test_cold_subscribers_are_active_and_have_not_opened_for_long(server: Server) -> None:
+    server.import_csv("Email\n" + "".join(f"{name}@example.com\n" for name in DAYS), [EMAIL])
+    now = time.time_ns() // 1_000_000
+
+    async def age() -> None:
+        async with server.services.database.write() as connection:
+            for name, ((status, subscribed, opened), _) in DAYS.items():
+                await connection.execute(
+                    "UPDATE subscribers SET status = ?, subscribed_at = ?, last_opened_at = ? WHERE email = ?",
+                    (
+                        status,
+                        now - subscribed * clock.DAY,
+                        None if opened is None else now - opened * clock.DAY,
+                        f"{name}@example.com",
+                    ),
+                )
+
+    server.wait(age())
+    cold = {name for name, (_, is_cold) in DAYS.items() if is_cold}
+    assert found(server, cold_only="true") == cold
+    assert found(server, cold_only="false") == set(DAYS)
+    assert found(server, cold_only="true", search="lapsed") == {"lapsed"}
+    job, text = server.export_csv(cold_only=True)
+    assert job["exported_count"] == len(cold)
+    assert {line.split("@")[0] for line in text.splitlines()[1:]} == cold

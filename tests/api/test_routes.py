@@ -1,0 +1,124 @@
+"""The table of routes against the manifest of operations that the SDK carries."""
+
+import json
+import re
+from collections.abc import Iterator
+from importlib import resources
+from typing import Any
+
+import pytest
+from conftest import Server
+from wire import EMAIL, envelope, standing
+
+from mailrith_lite.access import scopes
+from mailrith_lite.api.not_served import NOT_SERVED
+from mailrith_lite.api.routes import ROUTES, Route
+
+MANIFEST: dict[str, dict[str, Any]] = {
+    operation["operation_id"]: operation
+    for namespace in json.loads(resources.files("mailrith_sdk").joinpath("manifest.json").read_text())
+    for operation in namespace["operations"]
+}
+OURS = {"cancelSubscriberImportJob", "cancelSubscriberExportJob"}  # the contract cannot cancel a job
+SERVED = {route.operation_id for route in ROUTES}
+BODIES = {
+    "createTag": {"name": "Spring"},
+    "createCustomField": {"label": "Size", "type": "Text"},
+    "createSubscriberImportJob": {"csv_text": "Email\n", "mappings": [EMAIL]},
+    "createSubscriberExportJob": {},
+}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with standing(tmp_path_factory) as server:
+        yield server
+
+
+def ids_of(routes: Any) -> list[str]:
+    return [route.operation_id for route in routes]
+
+
+def address(path: str) -> str:
+    return re.sub(r"\{\w+\}", "some_id", path)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=ids_of(ROUTES))
+def test_a_route_needs_a_key(service: Server, route: Route) -> None:
+    reply = service.call(route.method, address(route.path), BODIES.get(route.operation_id), key=None)
+    assert envelope(reply) == (401, "authentication_error", "invalid_api_key")
+
+
+@pytest.mark.parametrize(
+    ("route", "scope"),
+    [pytest.param(route, scope, id=f"{route.operation_id}-{scope}") for route in ROUTES for scope in route.scopes],
+)
+def test_a_route_needs_each_of_its_scopes(service: Server, route: Route, scope: str) -> None:
+    held = tuple(other for other in scopes.ALL if other != scope)
+    key = service.new_key(held=held)
+    reply = service.call(route.method, address(route.path), BODIES.get(route.operation_id), key=key)
+    assert envelope(reply) == (403, "permission_error", "insufficient_scope")
+    assert reply.error["required_scopes"] == list(route.scopes)
+    assert reply.error["missing_scopes"] == [scope]
+    assert reply.error["replacement_scopes"] == sorted(scopes.ALL)
+    assert reply.error["recovery"]["replacement_scopes"] == sorted(scopes.ALL)
+    assert scope in reply.error["message"]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=ids_of(ROUTES))
+def test_the_scopes_of_a_route_are_enough(service: Server, route: Route) -> None:
+    key = service.new_key(held=route.scopes)
+    reply = service.call(route.method, address(route.path), BODIES.get(route.operation_id), key=key)
+    assert reply.status == (404 if "{" in route.path else {"GET": 200, "POST": reply.status}[route.method])
+    assert reply.status in (200, 201, 202, 404)
+
+
+def test_a_key_without_any_scope_is_told_all_that_are_missing(service: Server) -> None:
+    reply = service.call("POST", "/v1/jobs/subscriber-imports", key=service.new_key(held=()))
+    assert reply.error["missing_scopes"] == ["subscribers:import", "live_actions:write"]
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=ids_of(ROUTES))
+def test_a_route_agrees_with_the_manifest(route: Route) -> None:
+    if route.operation_id in OURS:
+        assert route.operation_id not in MANIFEST
+        return
+    operation = MANIFEST[route.operation_id]
+    assert (route.method, route.path) == (operation["method"], operation["path"])
+    assert sorted(route.scopes) == sorted(operation["required_scopes"])
+
+
+def test_each_operation_of_the_manifest_is_served_or_refused_by_name() -> None:
+    refused = {(operation_id, method, path) for method, path, operation_id in NOT_SERVED}
+    wanted = {(name, operation["method"], operation["path"]) for name, operation in MANIFEST.items()}
+    assert refused == {entry for entry in wanted if entry[0] not in SERVED}
+
+
+@pytest.mark.parametrize("operation_id", sorted(set(MANIFEST) - SERVED))
+def test_an_operation_that_is_not_served_answers_501_and_its_name(service: Server, operation_id: str) -> None:
+    operation = MANIFEST[operation_id]
+    reply = service.call(operation["method"], address(operation["path"]))
+    assert envelope(reply) == (501, "api_error", "operation_not_supported")
+    assert operation_id in reply.error["message"]
+
+
+@pytest.mark.parametrize("operation_id", sorted(set(MANIFEST) - SERVED))
+def test_an_operation_that_is_not_served_needs_a_key_where_the_contract_does(
+    service: Server, operation_id: str
+) -> None:
+    operation = MANIFEST[operation_id]
+    reply = service.call(operation["method"], address(operation["path"]), key=None)
+    assert reply.status == (401 if operation["auth_required"] else 501)
+
+
+@pytest.mark.parametrize("operation_id", sorted(MANIFEST))
+def test_no_operation_of_the_manifest_is_an_unknown_path(service: Server, operation_id: str) -> None:
+    operation = MANIFEST[operation_id]
+    path = address(operation["path"])
+    assert service.call("TRACE", path).status == 405
+    assert b"route_not_found" not in service.call(operation["method"], path).body
+
+
+def test_every_scope_of_the_manifest_can_be_held() -> None:
+    assert {scope for operation in MANIFEST.values() for scope in operation["required_scopes"]} <= set(scopes.ALL)
+    assert len(set(scopes.ALL)) == len(scopes.ALL)

@@ -1,0 +1,384 @@
+"""What a valid email, name, status, country and custom-field value is."""
+
+import os
+from decimal import Decimal
+from typing import Any
+
+import pycountry
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailrith_lite.audience import values
+from mailrith_lite.audience.values import FieldType, Refused
+
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "200"))
+OPTIONS = ["Red", "red", "Deep Blue", "a, b", '5" disk', "=1", "ü"]
+
+
+def read(field_type: FieldType, text: str) -> Any:
+    return values.field_reader(field_type, OPTIONS)(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "email"),
+    [
+        ("ada@example.com", "ada@example.com"),
+        ("ADA@EXAMPLE.COM", "ada@example.com"),
+        (" \t\r\nada@example.com\u00a0\u3000\n", "ada@example.com"),
+        ("a@b", "a@b"),
+        ("1@2.3", "1@2.3"),
+        (".a..b.@example.com", ".a..b.@example.com"),
+        ("!#$%&'*+/=?^_`{|}~-@example.com", "!#$%&'*+/=?^_`{|}~-@example.com"),
+        ("=cmd@example.com", "=cmd@example.com"),
+        ("a@" + "b" * 63, "a@" + "b" * 63),
+        ("a@x" + "-" * 61 + "y", "a@x" + "-" * 61 + "y"),
+        ("ada@bücher.example", "ada@xn--bcher-kva.example"),
+        ("ada@BÜCHER.example", "ada@xn--bcher-kva.example"),
+        ("ada@bu\u0308cher.example", "ada@xn--bcher-kva.example"),
+        ("ada@bücher", "ada@xn--bcher-kva"),
+        ("ada@straße.de", "ada@xn--strae-oqa.de"),
+        ("ada@例え。テスト", "ada@xn--r8jz45g.xn--zckzah"),
+        ("ada@ｅｘａｍｐｌｅ.com", "ada@example.com"),
+        ("ada@xn--bcher-kva.example", "ada@xn--bcher-kva.example"),
+        ("a" * (254 - len("@example.com")) + "@example.com", "a" * (254 - len("@example.com")) + "@example.com"),
+    ],
+)
+def test_an_email_is_trimmed_lower_case_and_ascii(text: str, email: str) -> None:
+    assert values.email(text) == email
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t\r\n", "\u00a0\u2003"])
+def test_a_blank_email_is_missing(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        values.email(text)
+    assert refused.value.code == "missing_email"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ada",
+        "@",
+        "@example.com",
+        "ada@",
+        "ada@@example.com",
+        "ada@exam ple.com",
+        "ad a@example.com",
+        "ada@example..com",
+        "ada@.example.com",
+        "ada@example.com.",
+        "ada@-example.com",
+        "ada@example-.com",
+        "ada@exa_mple.com",
+        "ada@" + "b" * 64,
+        "ada@[127.0.0.1]",
+        '"ada lovelace"@example.com',
+        "Ada <ada@example.com>",
+        "ada@example.com,bob@example.com",
+        "ada@example.com\nbob@example.com",
+        "ada\n@example.com",
+        "ada@example.com\x00",
+        "ada@exam\x00ple.com",
+        "ädä@example.com",
+        "ada\u200b@example.com",
+        "\u212aelvin@example.com",  # the Kelvin sign, which lower() makes an ASCII k of
+        "ada@bü cher.example",
+        "ada@ü..example",
+        "ada@-ü.example",
+        "ada@xn--ü.example",
+        "ada@\u200d.example",
+        "ada@\u2024",
+        "ada@a\u0338.\ufffd",
+        "ada@" + "ü" * 60 + ".example",
+        "ada＠example.com",
+        "👩@example.com",
+    ],
+)
+def test_what_is_no_email_is_refused(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        values.email(text)
+    assert refused.value.code == "invalid_email"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" * (255 - len("@example.com")) + "@example.com",
+        "a" * 100_000,
+        "ü" * 300 + "@example.com",
+        "a" * 100 + "@" + ".".join(["ü" * 20] * 6),  # short as it stands, too long in ASCII
+    ],
+)
+def test_an_email_of_more_than_254_characters_is_too_long(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        values.email(text)
+    assert refused.value.code == "value_too_long"
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.one_of(st.text(max_size=40), st.emails(), st.from_regex(r"[a-z]{1,9}@[\w.-]{1,20}", fullmatch=True)))
+def test_an_accepted_email_is_accepted_unchanged_the_next_time(text: str) -> None:
+    try:
+        email = values.email(text)
+    except Refused as refusal:
+        assert refusal.code in ("missing_email", "invalid_email", "value_too_long")
+    else:
+        assert email.isascii()
+        assert len(email) <= 254
+        assert values.email(email) == email
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("  Ada  ", "Ada"), ("", ""), ("a\nb", "a\nb"), ("\u00a0é\u2003", "é"), ("x" * 200, "x" * 200)],
+)
+def test_a_name_is_trimmed(text: str, name: str) -> None:
+    assert values.name(text) == name
+
+
+def test_the_blanks_around_a_name_do_not_count() -> None:
+    assert values.name(" " * 500 + "👩" * 200 + "\n" * 500) == "👩" * 200
+
+
+def test_a_name_has_at_most_200_characters() -> None:
+    with pytest.raises(Refused) as refused:
+        values.name("x" * 201)
+    assert refused.value.code == "value_too_long"
+
+
+@pytest.mark.parametrize("status", values.STATUSES)
+@pytest.mark.parametrize("form", [str, str.lower, str.upper, str.swapcase, "  {}\t".format])
+def test_a_status_is_known_in_any_case(status: str, form: Any) -> None:
+    assert values.status(form(status)) == status
+
+
+@pytest.mark.parametrize("text", ["subscribed", "Act ive", "Active;", "0", "null", "aktiv", "ᴀctive", "x" * 10_000])
+def test_an_unknown_status_is_refused(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        values.status(text)
+    assert refused.value.code == "invalid_status"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("DE", "DE"),
+        ("de", "DE"),
+        (" gb\n", "GB"),
+        ("DEU", "DE"),
+        ("usa", "US"),
+        ("Germany", "DE"),
+        ("gErMaNy", "DE"),
+        ("United States", "US"),
+        ("UNITED STATES OF AMERICA", "US"),
+        ("Taiwan", "TW"),
+        ("Taiwan, Province of China", "TW"),
+        ("Côte d'Ivoire", "CI"),
+        ("CÔTE D'IVOIRE", "CI"),
+        ("åland islands", "AX"),
+        ("Federal Republic of Germany", "DE"),
+        ("Viet Nam", "VN"),
+        ("vietnam", "VN"),
+        ("NA", "NA"),
+        ("NO", "NO"),
+    ],
+)
+def test_a_country_is_a_code_or_a_name_in_any_case(text: str, code: str) -> None:
+    assert values.country(text) == code
+
+
+def test_every_country_that_pycountry_knows_is_known_by_each_of_its_names() -> None:
+    for entry in pycountry.countries:
+        for field in ("alpha_2", "alpha_3", "name", "official_name", "common_name"):
+            if hasattr(entry, field):
+                assert values.country(getattr(entry, field)) == entry.alpha_2
+
+
+@pytest.mark.parametrize(
+    "text", ["XX", "UK", "EU", "ZZZ", "276", "Deutschland", "Ger many", "D", "England", "x" * 9_999]
+)
+def test_an_unknown_country_is_refused(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        values.country(text)
+    assert refused.value.code == "invalid_country"
+
+
+@pytest.mark.parametrize(
+    ("field_type", "text", "value"),
+    [
+        ("Text", "  a\nb  ", "a\nb"),
+        ("Text", "x" * 10_000, "x" * 10_000),
+        ("Text", " " * 9 + "x" * 10_000 + " " * 9, "x" * 10_000),
+        ("Text", "'=1", "'=1"),
+        ("Text Area", "  a\r\nb\t\n", "  a\r\nb\t\n"),
+        ("Text Area", "x" * 10_000, "x" * 10_000),
+        ("Number", "12", 12),
+        ("Number", " +12 ", 12),
+        ("Number", "-7", -7),
+        ("Number", "007", 7),
+        ("Number", "12.50", Decimal("12.5")),
+        ("Number", "12.00", 12),
+        ("Number", ".5", Decimal("0.5")),
+        ("Number", "5.", 5),
+        ("Number", "-0", 0),
+        ("Number", "-0.0", 0),
+        ("Number", "0e5", 0),
+        ("Number", "1e3", 1000),
+        ("Number", "1E-3", Decimal("0.001")),
+        ("Number", "0.1", Decimal("0.1")),
+        ("Number", "0.30000000000000004", Decimal("0.30000000000000004")),
+        ("Number", "9007199254740993", 9007199254740993),
+        ("Number", "18446744073709551616", 18446744073709551616),
+        ("Number", "-9223372036854775809", -9223372036854775809),
+        ("Number", "9" * 100, int("9" * 100)),
+        ("Number", "1" * 49 + "." + "1" * 50, Decimal("1" * 49 + "." + "1" * 50)),
+        ("Date", "2026-02-28", "2026-02-28"),
+        ("Date", " 2024-02-29\t", "2024-02-29"),
+        ("Date", "0001-01-01", "0001-01-01"),
+        ("Date", "9999-12-31", "9999-12-31"),
+        ("Checkbox", "true", True),
+        ("Checkbox", " YES ", True),
+        ("Checkbox", "1", True),
+        ("Checkbox", "False", False),
+        ("Checkbox", "nO", False),
+        ("Checkbox", "0", False),
+        ("Select (Dropdown)", " Deep Blue ", "Deep Blue"),
+        ("Select (Dropdown)", "a, b", "a, b"),
+        ("Single Select", "red", "red"),
+        ("Single Select", "=1", "=1"),
+        ("Multi Select", "Red", ["Red"]),
+        ("Multi Select", "red, Red,red ,, ", ["red", "Red"]),
+        ("Multi Select", 'Red, "a, b", 5" disk', ["Red", "a, b", '5" disk']),
+        ("Multi Select", '"5"" disk"', ['5" disk']),
+        ("Multi Select", "ü,=1", ["ü", "=1"]),
+    ],
+)
+def test_a_cell_becomes_a_value_of_its_custom_field(field_type: FieldType, text: str, value: Any) -> None:
+    found = read(field_type, text)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("field_type", "text"),
+    [
+        ("Text", "x" * 10_001),
+        ("Text Area", "x" * 10_001),
+        ("Text Area", " " * 10_001),
+        ("Number", "9" * 101),
+        ("Number", "0" * 101),
+        ("Number", "1e100"),
+        ("Number", "1e-100"),
+        ("Number", "1e-300"),
+    ],
+)
+def test_a_value_over_its_limit_is_too_long(field_type: FieldType, text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read(field_type, text)
+    assert refused.value.code == "value_too_long"
+
+
+@pytest.mark.parametrize(
+    ("field_type", "text"),
+    [
+        ("Number", "twelve"),
+        ("Number", "nan"),
+        ("Number", "inf"),
+        ("Number", "-Infinity"),
+        ("Number", "1e999"),
+        ("Number", "1e9999999999"),
+        ("Number", "1,000"),
+        ("Number", "1_000"),
+        ("Number", "0x10"),
+        ("Number", "1 000"),
+        ("Number", "--1"),
+        ("Number", "+-1"),
+        ("Number", "1e"),
+        ("Number", "."),
+        ("Number", "-"),
+        ("Number", "١٢"),
+        ("Number", "½"),
+        ("Number", "1e5.5"),
+        ("Number", "12\n13"),
+        ("Date", "2026-02-29"),
+        ("Date", "2026-13-01"),
+        ("Date", "2026-00-10"),
+        ("Date", "0000-01-01"),
+        ("Date", "26-02-01"),
+        ("Date", "2026-2-1"),
+        ("Date", "20260201"),
+        ("Date", "2026-W05-1"),
+        ("Date", "01.02.2026"),
+        ("Date", "2026-02-01T00:00:00"),
+        ("Date", "２０２６-02-01"),
+        ("Date", "-2026-02-01"),
+        ("Checkbox", "on"),
+        ("Checkbox", "y"),
+        ("Checkbox", "2"),
+        ("Checkbox", "１"),
+        ("Select (Dropdown)", "RED"),
+        ("Select (Dropdown)", "Green"),
+        ("Single Select", "Deep  Blue"),
+        ("Single Select", "Red, red"),
+        ("Multi Select", "Red, Green"),
+        ("Multi Select", "a, b"),
+        ("Multi Select", '"Red'),
+        ("Multi Select", '"Red" x'),
+        ("Multi Select", '"Red"\nred'),
+        ("Multi Select", "Red;red"),
+    ],
+)
+def test_a_value_of_another_form_is_refused(field_type: FieldType, text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read(field_type, text)
+    assert refused.value.code == "invalid_custom_field"
+
+
+numbers = st.one_of(
+    st.integers(min_value=-(10**99) + 1, max_value=10**99 - 1),
+    st.decimals(
+        allow_nan=False, allow_infinity=False, min_value=Decimal(-(10**40)), max_value=Decimal(10**40), places=30
+    ),
+)
+
+
+@settings(max_examples=EXAMPLES)
+@given(numbers)
+def test_a_number_is_exact(number: int | Decimal) -> None:
+    assert read("Number", format(number, "f") if isinstance(number, Decimal) else str(number)) == number
+
+
+@settings(max_examples=EXAMPLES)
+@given(numbers)
+def test_a_number_as_text_is_read_back_as_the_same_number(number: int | Decimal) -> None:
+    text = values.field_text(read("Number", str(number)))
+    assert "E" not in text.upper()
+    assert read("Number", text) == number
+    assert values.field_text(read("Number", text)) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("a, b", "a, b"),
+        (True, "true"),
+        (False, "false"),
+        (0, "0"),
+        (-5, "-5"),
+        (10**30, "1" + "0" * 30),
+        (Decimal("1.5"), "1.5"),
+        (Decimal("1E-7"), "0.0000001"),
+        (["a", "b"], "a, b"),
+        (["a, b", 'c"d'], '"a, b", "c""d"'),
+        ([], ""),
+    ],
+)
+def test_a_value_has_one_text(value: Any, text: str) -> None:
+    assert values.field_text(value) == text
+
+
+@settings(max_examples=EXAMPLES)
+@given(st.lists(st.sampled_from(OPTIONS), unique=True, min_size=1))
+def test_chosen_options_as_text_are_read_back_in_their_order(chosen: list[str]) -> None:
+    assert read("Multi Select", values.field_text(chosen)) == chosen

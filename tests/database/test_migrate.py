@@ -1,0 +1,133 @@
+"""Migrations: once each, whole or not at all, and never backwards."""
+
+import asyncio
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mailrith_lite import errors
+from mailrith_lite.database import Database
+from mailrith_lite.database.migrate import migrations
+
+OPEN = """
+import asyncio, sys
+from pathlib import Path
+from mailrith_lite.database import Database
+
+async def main():
+    sys.stdin.readline()
+    async with Database.open(Path(sys.argv[1])) as database:
+        async with database.write() as connection:
+            await connection.execute(
+                "INSERT INTO workspaces (name, created_at, updated_at) VALUES (?, 1, 1)", (sys.argv[2],)
+            )
+
+asyncio.run(main())
+"""
+
+
+def version(path: Path) -> int:
+    connection = sqlite3.connect(path)
+    try:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    finally:
+        connection.close()
+
+
+def schema(path: Path) -> list[str]:
+    connection = sqlite3.connect(path)
+    try:
+        return [
+            row[0]
+            for row in connection.execute("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
+        ]
+    finally:
+        connection.close()
+
+
+def test_the_migrations_are_numbered_without_a_gap() -> None:
+    assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
+
+
+async def test_a_new_database_has_the_newest_version(tmp_path: Path) -> None:
+    async with Database.open(tmp_path / "new.db"):
+        assert version(tmp_path / "new.db") == migrations()[-1][0]
+
+
+async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "twice.db"
+    async with Database.open(path) as database, database.write() as connection:
+        await connection.execute("INSERT INTO workspaces (name, created_at, updated_at) VALUES ('a', 1, 1)")
+    before = schema(path)
+    async with Database.open(path) as database, database.read() as connection:
+        rows = await connection.execute_fetchall("SELECT name FROM workspaces")
+        assert [row["name"] for row in rows] == ["a"]
+    assert schema(path) == before
+
+
+async def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "newer.db"
+    async with Database.open(path):
+        pass
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 9999")
+    connection.close()
+    before = schema(path)
+    with pytest.raises(errors.StartError, match="version 9999, newer than this program knows") as refused:
+        async with Database.open(path):
+            pass
+    assert "\n" not in str(refused.value)
+    assert version(path) == 9999
+    assert schema(path) == before
+
+
+async def test_a_migration_that_cannot_be_applied_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "odd.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE jobs (id)")  # version 0, and in the way of the first migration
+    connection.close()
+    before = schema(path)
+    with pytest.raises(errors.StartError, match="cannot use the database"):
+        async with Database.open(path):
+            pass
+    assert version(path) == 0
+    assert schema(path) == before
+
+
+def test_several_processes_may_start_on_one_new_directory(tmp_path: Path) -> None:
+    for attempt in range(3):
+        path = tmp_path / f"{attempt}.db"
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "-c", OPEN, str(path), f"process {number}"],
+                stdin=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for number in range(4)
+        ]
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        said = [process.communicate(timeout=60)[1] for process in processes]
+        assert said == [""] * 4
+        connection = sqlite3.connect(path)
+        assert {row[0] for row in connection.execute("SELECT name FROM workspaces")} == {
+            f"process {number}" for number in range(4)
+        }
+        connection.close()
+
+
+async def test_two_openings_in_one_process_make_one_schema(tmp_path: Path) -> None:
+    path = tmp_path / "both.db"
+
+    async def open_and_close() -> None:
+        async with Database.open(path):
+            pass
+
+    await asyncio.gather(*(open_and_close() for _ in range(4)))
+    assert version(path) == migrations()[-1][0]

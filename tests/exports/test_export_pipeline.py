@@ -1,0 +1,233 @@
+"""An export is one snapshot in one file, and a file with its final name is whole."""
+
+import asyncio
+import csv
+import io
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import time_machine
+
+from mailrith_lite import clock, disk, ids
+from mailrith_lite.access import workspaces
+from mailrith_lite.database import Database
+from mailrith_lite.exports import table
+from mailrith_lite.exports.pipeline import ExportPipeline
+from mailrith_lite.exports.table import Selection
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.queue import Job, NotProcessing
+from mailrith_lite.jobs.runner import Interrupted, Run
+
+COUNT = 5_500
+MANY = """WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)
+INSERT INTO subscribers (workspace_id, email, name, status, custom_fields, subscribed_at, created_at, updated_at)
+SELECT 1, printf('user%06d@x.com', n), 'before', 'Active', '{}', 1, 1, 1 FROM numbers"""
+
+
+class Watched(Run):
+    """A run that lets a test act between its steps, which is where a real run is stopped or canceled."""
+
+    def __init__(self, job: Job, act: Callable[[int], None]) -> None:
+        super().__init__(job)
+        self._act = act
+        self._steps = 0
+
+    def check(self) -> None:
+        self._steps += 1
+        self._act(self._steps)
+        super().check()
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return disk.private_directory(tmp_path / "exports")
+
+
+@pytest.fixture
+def pipeline(database: Database, directory: Path) -> ExportPipeline:
+    return ExportPipeline(database, directory, formula_guard=True, ttl=60)
+
+
+@pytest.fixture
+async def job(database: Database) -> Job:
+    async with database.write() as connection:
+        await workspaces.insert_workspace(connection, "Default", 1)
+        await connection.execute(MANY, (COUNT,))
+    return await claimed(database)
+
+
+async def claimed(database: Database) -> Job:
+    async with database.write() as connection:
+        job = await queue.insert_job(connection, 1, "export", "req", max_queued=99, now=1)
+        await table.insert_export(connection, job.id, Selection())
+        return await queue.update_claimed(connection, job.id, 1)
+
+
+async def complete(database: Database, pipeline: ExportPipeline, job: Job) -> None:
+    async with database.write() as connection:
+        now = clock.now()
+        await queue.update_final(connection, job.id, "Completed", None, now)
+        await pipeline.complete(connection, job, now)
+
+
+def names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+def rows(path: Path) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(path.read_bytes().decode(), newline=""), strict=True))
+
+
+async def test_what_is_committed_after_the_start_is_not_in_the_file(
+    database: Database, directory: Path, pipeline: ExportPipeline, job: Job
+) -> None:
+    def change(step: int) -> None:
+        """Another program commits between the batches."""
+        other = sqlite3.connect(database.path)
+        with other:
+            other.execute(MANY.replace("user", f"late{step}-"), (10,))
+            other.execute("UPDATE subscribers SET name = 'after', status = 'Blocked'")
+            other.execute("DELETE FROM subscribers WHERE id % 2 AND id > 3000")
+            other.execute(
+                "INSERT INTO tags (workspace_id, name, name_key, created_at, updated_at) VALUES (1, ?, ?, 1, 1)",
+                (f"t{step}",) * 2,
+            )
+            other.execute("INSERT INTO subscriber_tags SELECT id, ? FROM subscribers", (step,))
+            other.execute(
+                "INSERT INTO custom_fields (workspace_id, label, label_key, type, options, created_at, updated_at)"
+                " VALUES (1, ?, ?, 'Text', '[]', 1, 1)",
+                (f"f{step}",) * 2,
+            )
+        other.close()
+
+    await pipeline.run(Watched(job, change))
+    (name,) = names(directory)
+    header, *found = rows(directory / name)
+    assert len(header) == 8
+    assert [row[0] for row in found] == [f"user{number:06}@x.com" for number in range(1, COUNT + 1)]
+    assert {tuple(row[1:4]) + tuple(row[6:]) for row in found} == {("before", "Active", "", "", "")}
+
+
+async def test_until_it_is_whole_the_file_has_no_final_name(
+    directory: Path, pipeline: ExportPipeline, job: Job
+) -> None:
+    seen: list[list[str]] = []
+    await pipeline.run(Watched(job, lambda step: seen.append(names(directory))))
+    assert len(seen) >= 2
+    assert all(found == [f"{job.public_id}.csv.part"] for found in seen)
+    assert names(directory) == [f"{job.public_id}.csv"]
+
+
+async def test_the_file_is_private_from_its_first_moment(
+    directory: Path, pipeline: ExportPipeline, job: Job
+) -> None:
+    modes: set[int] = set()
+    await pipeline.run(
+        Watched(job, lambda step: modes.update(path.stat().st_mode & 0o777 for path in directory.iterdir()))
+    )
+    assert modes == {0o600}
+    assert next(directory.iterdir()).stat().st_mode & 0o777 == 0o600
+
+
+async def test_an_interrupted_export_starts_again_from_nothing(
+    database: Database, directory: Path, pipeline: ExportPipeline, job: Job
+) -> None:
+    run = Watched(job, lambda step: run.stop() if step == 2 else None)
+    with pytest.raises(Interrupted):
+        await pipeline.run(run)
+    assert names(directory) == [f"{job.public_id}.csv.part"]
+    await pipeline.sweep()
+    assert names(directory) == []
+    (directory / f"{job.public_id}.csv.part").write_text("left over " * 1_000_000)
+    await pipeline.run(Run(job))
+    assert len(rows(directory / f"{job.public_id}.csv")) == COUNT + 1
+
+
+async def test_a_canceled_export_leaves_no_file(
+    database: Database, directory: Path, pipeline: ExportPipeline, job: Job
+) -> None:
+    run = Watched(job, lambda step: run.cancel() if step == 2 else None)
+    with pytest.raises(NotProcessing):
+        await pipeline.run(run)
+    await pipeline.tidy(job)
+    assert names(directory) == []
+
+
+async def test_an_export_that_was_canceled_after_its_last_row_leaves_no_file(
+    database: Database, directory: Path, pipeline: ExportPipeline, job: Job
+) -> None:
+    async with database.write() as connection:
+        await queue.update_canceled(connection, job, 1)
+    with pytest.raises(NotProcessing):
+        await pipeline.run(Run(job))
+    await pipeline.tidy(job)
+    assert names(directory) == []
+
+
+async def test_the_start_removes_what_no_completed_export_owns(
+    database: Database, directory: Path, pipeline: ExportPipeline, job: Job
+) -> None:
+    await pipeline.run(Run(job))
+    await complete(database, pipeline, job)
+    unfinished = await claimed(database)
+    await pipeline.run(Run(unfinished))
+    for stray in ("stray.csv", f"{job.public_id}.csv.part", ids.encode(ids.EXPORT_JOB, 99) + ".csv"):
+        (directory / stray).write_text("x")
+    await pipeline.sweep()
+    assert names(directory) == [f"{job.public_id}.csv", "stray.csv"]  # what is not of our making stays
+
+
+async def test_an_expired_file_is_removed_once_its_time_has_come(
+    database: Database, directory: Path, pipeline: ExportPipeline, job: Job
+) -> None:
+    with time_machine.travel(1_800_000_000, tick=False) as traveller:
+        await pipeline.run(Run(job))
+        await complete(database, pipeline, job)
+        traveller.shift(59.999)
+        await pipeline.remove_expired()
+        assert names(directory) == [f"{job.public_id}.csv"]
+        traveller.shift(0.001)
+        await pipeline.remove_expired()
+        assert names(directory) == []
+        async with database.read() as connection:
+            export = await table.select_export(connection, 1, job.id)
+            assert await table.select_kept_ids(connection) == set()
+            assert await table.select_expired_ids(connection, clock.now() + clock.DAY) == []
+        assert (export.file_name is not None, export.expires_at) == (True, 1_800_000_060_000)
+
+
+async def test_a_file_that_somebody_removed_already_expires_in_peace(
+    database: Database, directory: Path, pipeline: ExportPipeline, job: Job
+) -> None:
+    with time_machine.travel(1_800_000_000, tick=False) as traveller:
+        await pipeline.run(Run(job))
+        await complete(database, pipeline, job)
+        next(directory.iterdir()).unlink()
+        traveller.shift(61)
+        await pipeline.remove_expired()
+    async with database.read() as connection:
+        assert await table.select_kept_ids(connection) == set()
+
+
+async def test_a_reader_gets_the_whole_file_while_the_next_export_is_written(
+    database: Database, directory: Path, pipeline: ExportPipeline, job: Job
+) -> None:
+    await pipeline.run(Run(job))
+    await complete(database, pipeline, job)
+    whole = (directory / f"{job.public_id}.csv").read_bytes()
+    second = await claimed(database)
+    seen: set[bytes] = set()
+    await pipeline.run(Watched(second, lambda step: seen.add((directory / f"{job.public_id}.csv").read_bytes())))
+    assert seen == {whole}
+    assert (directory / f"{second.public_id}.csv").read_bytes() == whole
+
+
+async def test_exports_side_by_side_do_not_disturb_each_other(
+    database: Database, directory: Path, pipeline: ExportPipeline, job: Job
+) -> None:
+    jobs = [job, *[await claimed(database) for _ in range(3)]]
+    await asyncio.gather(*(pipeline.run(Run(each)) for each in jobs))
+    assert len(names(directory)) == 4
+    assert len({path.read_bytes() for path in directory.iterdir()}) == 1

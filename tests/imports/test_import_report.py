@@ -1,0 +1,185 @@
+"""The error report: complete, in order, and ready to be mended and sent again."""
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from conftest import MAPPINGS, Server
+
+ADDED = ["error_line", "error_column", "error_code", "error_message"]
+
+
+def table(*rows: list[str]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
+def report(server: Server, job: Any) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(server.report(job), newline=""), strict=True))
+
+
+def test_there_is_no_report_when_there_is_nothing_to_report(server: Server) -> None:
+    assert server.import_csv("Email,Name\na@x.com,A\n")["error_report_url"] is None
+
+
+def test_the_report_has_the_files_own_columns_and_four_more(server: Server) -> None:
+    job = server.import_csv(
+        table(
+            ["Note", " Email", "Name ", "", "Note"],
+            ["n1", "a@x.com", "A", "", ""],
+            ["n2", "nobody", "B", "e", "m"],
+            ["n3"],
+            ["n4", "c@x.com", "C", "", "", "one", "two"],
+        )
+    )
+    found = report(server, job)
+    assert found[0] == ["Note", "Email", "Name", "", "Note", *ADDED]
+    assert [row[:8] for row in found[1:]] == [
+        ["n2", "nobody", "B", "e", "m", "3", "Email", "invalid_email"],
+        ["n3", "", "", "", "", "4", "Email", "missing_email"],
+        ["n4", "c@x.com", "C", "", "", "5", "", "too_many_columns"],
+    ]
+    assert all(row[8].endswith(".") for row in found[1:])
+
+
+def test_a_report_is_a_private_csv_download(server: Server) -> None:
+    job = server.import_csv("Email,Name\nnobody,A\n")
+    reply = server.fetch(job["error_report_url"])
+    assert reply.status == 200
+    assert reply.headers["content-type"] == "text/csv; charset=utf-8"
+    assert reply.headers["content-disposition"].startswith("attachment")
+    assert reply.headers["cache-control"] == "private, no-store"
+    assert reply.body.startswith(b"Email,Name,error_line,error_column,error_code,error_message\r\n")
+
+
+def test_a_report_names_physical_lines(server: Server) -> None:
+    job = server.import_csv('Email,Name\r\n\r\na@x.com,"1\n2\r3\r\n4"\r\n\rnobody,x\n\n"no\nbody",y\n"",""\n')
+    assert [row[2] for row in report(server, job)[1:]] == ["8", "10", "12"]
+
+
+def test_a_report_is_complete_and_in_order_however_long(server: Server) -> None:
+    rows = [f"user{number}@x.com" if number % 3 else f"nobody {number}" for number in range(30_000)]
+    job = server.import_csv("Email,Name\n" + "".join(f"{row},x\n" for row in rows))
+    found = report(server, job)[1:]
+    assert [row[0] for row in found] == [row for row in rows if row.startswith("nobody")]
+    assert [int(row[2]) for row in found] == [number + 2 for number in range(30_000) if number % 3 == 0]
+    assert job["progress"]["rejected_count"] == len(found)
+
+
+def test_refused_rows_and_warnings_stand_together_in_the_order_of_the_file(server: Server) -> None:
+    mappings = [MAPPINGS[0], {"csv_column": "Status", "field": {"type": "subscriber-status"}}]
+    server.import_csv("Email,Status\na@x.com,Blocked\n", mappings)
+    job = server.import_csv("Email,Status\nx,\na@x.com,Active\ny,\nb@x.com,\na@x.com,Unconfirmed\n", mappings)
+    assert [(row[2], row[4]) for row in report(server, job)[1:]] == [
+        ("2", "invalid_email"),
+        ("3", "status_kept"),
+        ("4", "invalid_email"),
+        ("6", "status_kept"),
+    ]
+
+
+HOSTILE = [
+    "=1+1",
+    "'=1",
+    "''=1",
+    "@x",
+    "+1",
+    "+A",
+    "-x",
+    "'x",
+    "\tx",
+    'a"b',
+    "a,b",
+    "a\nb",
+    "a\r\nb",
+    "a\rb",
+    " pad ",
+    "é👩",
+]
+
+
+def test_cells_stand_in_the_report_guarded_once(server: Server) -> None:
+    job = server.import_csv(
+        table(["Email", "=Head", "'@x"], *(["nobody", cell, ""] for cell in HOSTILE)), MAPPINGS[:1]
+    )
+    found = report(server, job)
+    assert found[0][:3] == ["Email", "'=Head", "'@x"]
+    assert [row[1] for row in found[1:]] == [
+        "'=1+1", "'=1", "''=1", "'@x", "+1", "'+A", "'-x", "'x", "'\tx", 'a"b', "a,b", "a\nb", "a\r\nb", "a\rb", " pad ", "é👩",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("guard", [True, False])
+def test_a_mended_report_gives_what_the_right_file_would_have_given(
+    serve: Callable[..., Server], guard: bool
+) -> None:
+    server = serve(export_formula_guard=guard)
+    reference = server.new_key(workspace="Reference")
+    right = [[f"user{number}@x.com", cell] for number, cell in enumerate(HOSTILE)]
+    wrong = [
+        [email.replace("@", " at "), cell] if number % 2 else [email, cell]
+        for number, (email, cell) in enumerate(right)
+    ]
+    server.import_csv(table(["Email", "Name"], *right), key=reference)
+    job = server.import_csv(table(["Email", "Name"], *wrong))
+    assert job["progress"]["rejected_count"] == len(HOSTILE) // 2
+    mended = server.report(job).replace(" at ", "@")
+    again = server.import_csv(mended)
+    assert (again["progress"]["created_count"], again["error_report_url"]) == (len(HOSTILE) // 2, None)
+    people = "SELECT email, name, status FROM subscribers WHERE workspace_id = ? ORDER BY email"
+    assert server.rows(people, 1) == server.rows(people, 2)
+    assert len(server.rows(people, 1)) == len(HOSTILE)
+
+
+def test_a_report_that_is_sent_again_as_it_is_reports_the_same_rows(server: Server) -> None:
+    job = server.import_csv("Email;Name\nnobody;'=1\n;B\n")
+    again = server.import_csv(server.report(job))
+    first, second = report(server, job)[1:], report(server, again)[1:]
+    assert [row[:2] for row in first] == [row[:2] for row in second]
+    assert [row[4] for row in first] == [row[8] for row in second] == ["invalid_email", "missing_email"]
+
+
+def test_the_report_of_a_file_of_many_columns_can_be_sent_again(server: Server) -> None:
+    names = ["Email", *(f"c{number}" for number in range(249))]
+    job = server.import_csv(table(names, ["nobody", *["x"] * 249]), MAPPINGS[:1])
+    mended = server.report(job).replace("nobody", "a@x.com")
+    assert server.import_csv(mended, MAPPINGS[:1])["imported_count"] == 1
+
+
+def test_a_row_of_ten_thousand_cells_is_reported_with_those_of_the_header(server: Server) -> None:
+    job = server.import_csv(table(["Email", "Name"], ["a@x.com", *["x"] * 9_999]))
+    ((email, name, line, column, code, message),) = report(server, job)[1:]
+    assert (email, name, line, column, code) == ("a@x.com", "x", "2", "", "too_many_columns")
+    assert "10,000 cells" in message
+
+
+def test_a_very_long_refused_cell_is_reported_whole(server: Server) -> None:
+    cell = "é," * (1 << 19)
+    job = server.import_csv(table(["Email", "Name"], ["a@x.com", cell]))
+    assert report(server, job)[1][1:5] == [cell, "2", "Name", "value_too_long"]
+
+
+def test_the_report_of_a_running_import_holds_what_was_refused_so_far(server: Server) -> None:
+    rows = "".join("nobody,x\n" if not number % 2 else f"u{number}@x.com,x\n" for number in range(60_000))
+    body = {"csv_text": "Email,Name\n" + rows, "mappings": MAPPINGS}
+    job = server.call("POST", "/v1/jobs/subscriber-imports", body).json["data"]
+    while job["error_report_url"] is None:
+        job = server.call("GET", job["self"]).json["data"]
+    found = report(server, job)[1:]
+    assert [int(row[2]) for row in found] == [2 * number + 2 for number in range(len(found))]
+    server.drain()
+    assert len(report(server, server.call("GET", job["self"]).json["data"])) == 30_001
+
+
+@pytest.mark.parametrize("guard", [True, False])
+def test_a_report_names_every_column_as_the_file_did(serve: Callable[..., Server], guard: bool) -> None:
+    server = serve(export_formula_guard=guard)
+    header = ["Email", "=1", "''=1", "'x", "-", "''", "'''+a"]
+    mappings = [MAPPINGS[0], {"csv_column": "'''+a", "field": {"type": "name"}}]
+    job = server.import_csv(table(header, ["nobody", *"123456"]), mappings)
+    again = server.import_csv(server.report(job).replace("nobody", "a@x.com"), mappings)
+    assert again["imported_count"] == 1
+    assert server.rows("SELECT name FROM subscribers") == [("6",)]

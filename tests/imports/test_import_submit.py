@@ -1,0 +1,193 @@
+"""What is checked before the 202, and what a 202 promises."""
+
+from typing import Any
+
+import pytest
+from conftest import KEY, MAPPINGS, Server
+
+from mailrith_lite import clock, ids
+from mailrith_lite.audience import sequences
+
+PATH = "/v1/jobs/subscriber-imports"
+EMAIL = {"csv_column": "Email", "field": {"type": "email"}}
+CSV = "Email,Name,Name,Other\nada@example.com,Ada,A,x\n"
+UNKNOWN_FIELD = ids.encode(ids.CUSTOM_FIELD, 999)
+
+
+def column(name: str, field_type: str, **more: Any) -> dict[str, Any]:
+    return {"csv_column": name, "field": {"type": field_type, **more}}
+
+
+def left_over(server: Server) -> list[str]:
+    return [path.name for path in server.services.imports_directory.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "reason"),
+    [
+        ({"mappings": []}, "mappings", None),
+        ({"mappings": [column("Other", "name")]}, "mappings", "email_not_mapped"),
+        ({"mappings": [column("email", "email")]}, "mappings[0].csv_column", "column_not_found"),
+        ({"mappings": [EMAIL, column("", "name")]}, "mappings[1].csv_column", "column_not_found"),
+        ({"mappings": [EMAIL, column("Name", "name")]}, "mappings[1].csv_column", "column_ambiguous"),
+        ({"mappings": [EMAIL, column(" Email ", "name")]}, "mappings[1].csv_column", "column_mapped_twice"),
+        ({"mappings": [EMAIL, column("Other", "email")]}, "mappings[1].field", "field_mapped_twice"),
+        ({"mappings": [EMAIL, column("Other", "custom-field")]}, "mappings[1].field.custom_field_id", None),
+        (
+            {"mappings": [EMAIL, column("Other", "name", custom_field_id=UNKNOWN_FIELD)]},
+            "mappings[1].field.custom_field_id",
+            None,
+        ),
+        (
+            {"mappings": [EMAIL, column("Other", "custom-field", custom_field_id=UNKNOWN_FIELD)]},
+            "mappings[1].field.custom_field_id",
+            "custom_field_not_found",
+        ),
+        (
+            {"mappings": [EMAIL, column("Other", "custom-field", custom_field_id="1")]},
+            "mappings[1].field.custom_field_id",
+            "custom_field_not_found",
+        ),
+        ({"mappings": [EMAIL, column("Other", "phone")]}, "mappings[1].field.type", None),
+        ({"mappings": [{"csv_column": "Email"}]}, "mappings[0].field", "missing"),
+        ({"existing_tag_ids": [ids.encode(ids.TAG, 999)]}, "existing_tag_ids[0]", "tag_not_found"),
+        ({"existing_tag_ids": ["x"]}, "existing_tag_ids[0]", "tag_not_found"),
+        ({"sequence_ids": [ids.encode(ids.SEQUENCE, 999)]}, "sequence_ids[0]", "sequence_not_found"),
+        ({"sequence_ids": [ids.encode(ids.TAG, 1)]}, "sequence_ids[0]", "sequence_not_found"),
+        ({"new_tag_name": ""}, "new_tag_name", None),
+        ({"new_tag_name": "  \t "}, "new_tag_name", None),
+        ({"new_tag_name": "x" * 101}, "new_tag_name", None),
+        ({"csv_text": ""}, "csv_text", None),
+        ({"csv_text": "\n \n"}, "csv_text", None),
+        ({"csv_text": "Email\0\na@x\n"}, "csv_text", None),
+        ({"csv_text": ",".join(["Email", *"x" * 250]) + "\n"}, "csv_text", None),
+        ({"csv_text": "Email," + "x" * 201 + "\n"}, "csv_text", None),
+        ({"csv_text": 'Email,"Name\nada@example.com\n'}, "csv_text", None),
+        ({"csv_text": None}, "csv_text", None),
+        ({"csv_text": 7}, "csv_text", None),
+        ({"csv_text": ["Email"]}, "csv_text", None),
+        ({"upload_id": "upload_1"}, "csv_text", None),
+        ({"csv_text": None, "upload_id": "upload_1"}, "upload_id", "upload_not_found"),
+    ],
+)
+def test_a_request_that_cannot_be_done_names_the_field(
+    server: Server, body: dict[str, Any], field: str, reason: str | None
+) -> None:
+    reply = server.call("POST", PATH, {"csv_text": CSV, "mappings": [EMAIL], **body})
+    assert reply.status == 400
+    assert reply.error["code"] == "invalid_body"
+    assert reply.error["details"]["field"] == field
+    assert reply.error["details"].get("reason") == reason
+    assert left_over(server) == []
+    assert server.rows("SELECT count(*) FROM jobs") == [(0,)]
+
+
+@pytest.mark.parametrize("text", [b"\\ud800", b"\xff", b"\x80" * 200_000, b"\\ud83d" * 40_000])
+def test_csv_text_that_is_no_text_is_refused_and_leaves_no_file(server: Server, text: bytes) -> None:
+    body = (
+        b'{"mappings": [{"csv_column": "Email", "field": {"type": "email"}}], "csv_text": "Email\\n' + text + b'"}'
+    )
+    reply = server.call("POST", PATH, body, headers={"Content-Type": "application/json"})
+    assert reply.status == 400
+    assert reply.error["code"] == "invalid_json"
+    assert left_over(server) == []
+
+
+@pytest.mark.parametrize("kind", ["tag", "sequence", "custom field"])
+def test_what_belongs_to_another_workspace_is_as_unknown_as_what_does_not_exist(server: Server, kind: str) -> None:
+    other = server.new_key(workspace="Other")
+    body: dict[str, Any] = {"csv_text": CSV, "mappings": [EMAIL]}
+    if kind == "tag":
+        tag = server.call("POST", "/v1/tags", {"name": "Theirs"}, key=other).json["data"]["id"]
+        body["existing_tag_ids"] = [tag]
+    elif kind == "sequence":
+
+        async def insert() -> int:
+            async with server.services.database.write() as connection:
+                return await sequences.insert_sequence(connection, 2, "Theirs", clock.now())
+
+        body["sequence_ids"] = [ids.encode(ids.SEQUENCE, server.wait(insert()))]
+    else:
+        label = {"label": "Theirs", "type": "Text"}
+        field = server.call("POST", "/v1/custom-fields", label, key=other).json["data"]["id"]
+        body["mappings"] = [EMAIL, column("Other", "custom-field", custom_field_id=field)]
+    assert server.call("POST", PATH, body).status == 400
+    if kind != "sequence":
+        assert server.call("POST", PATH, body, key=other).status == 202
+
+
+@pytest.mark.parametrize("csv_text", ["Email,Name", "Email,Name\n", "\ufeffEmail;Name\r\n\r\n \r\n"])
+def test_a_header_without_rows_completes_with_nothing(server: Server, csv_text: str) -> None:
+    job = server.import_csv(csv_text)
+    assert (job["status"], job["imported_count"], job["error_message"]) == ("Completed", 0, None)
+    assert set(job["progress"].values()) == {0}
+    assert job["error_report_url"] is None
+
+
+def test_250_columns_are_possible(server: Server) -> None:
+    names = ["Email", *(f"c{number}" for number in range(249))]
+    job = server.import_csv(",".join(names) + "\nada@example.com" + ",x" * 249 + "\n", [EMAIL])
+    assert (job["status"], job["imported_count"]) == ("Completed", 1)
+
+
+@pytest.mark.parametrize(
+    ("header", "csv_column"),
+    [
+        ("Email ,Name", "Email"),
+        ("Email,Name", "\tEmail "),
+        ('"E-Mail, first",Name', "E-Mail, first"),
+        ("'=Email,Name", "=Email"),
+        ("=Email,Name", "'=Email"),
+        ('"E\nmail",Name', "E\nmail"),
+        ("Émail,Name", "Émail"),
+    ],
+)
+def test_a_column_is_found_by_its_trimmed_name(server: Server, header: str, csv_column: str) -> None:
+    job = server.import_csv(f"{header}\nada@example.com,Ada\n", [column(csv_column, "email")])
+    assert job["imported_count"] == 1
+
+
+def test_a_column_that_occurs_twice_may_stay_unmapped(server: Server) -> None:
+    job = server.import_csv("Email,x,x,\nada@example.com,1,2,3\n", [EMAIL])
+    assert job["imported_count"] == 1
+
+
+def test_a_queued_job_has_its_rows_in_a_private_file(serve: Any) -> None:
+    server = serve(job_concurrency=1)
+    first = server.call("POST", PATH, {"csv_text": "Email\n" + "ada@example.com\n" * 60_000, "mappings": [EMAIL]})
+    assert first.status == 202
+    second = server.call("POST", PATH, {"csv_text": CSV, "mappings": [EMAIL]})
+    assert second.json["data"]["status"] == "Queued"
+    ((source,),) = server.rows("SELECT source FROM imports WHERE job_id = 2")
+    path = server.services.imports_directory / source
+    assert path.read_text() == CSV
+    assert path.stat().st_mode & 0o777 == 0o600
+    server.drain()
+    assert left_over(server) == []
+
+
+def test_a_workspace_may_have_so_many_jobs_waiting_and_no_more(serve: Any) -> None:
+    server = serve(job_concurrency=1, max_queued_jobs=2)
+    body = {"csv_text": "Email\n" + "ada@example.com\n" * 60_000, "mappings": [EMAIL]}
+    replies = [server.call("POST", PATH, body)]
+    small = {"csv_text": CSV, "mappings": [EMAIL]}
+    while (reply := server.call("POST", PATH, small)).status == 202:
+        replies.append(reply)
+    assert reply.status == 429
+    assert reply.error["code"] == "queue_full"
+    assert "2 jobs" in reply.error["message"]
+    assert "retry-after" in reply.headers
+    assert server.call("POST", PATH, small, key=server.new_key(workspace="Other")).status == 202
+    server.drain()
+    assert left_over(server) == []
+    assert server.rows("SELECT DISTINCT status FROM jobs") == [("Completed",)]
+    assert server.rows("SELECT count(*) FROM jobs") == [(len(replies) + 1,)]
+
+
+def test_the_imports_of_a_workspace_are_applied_in_the_order_of_their_202s(server: Server) -> None:
+    for number in range(12):
+        body = {"csv_text": f"Email,Name\nada@example.com,Ada {number}\n", "mappings": MAPPINGS}
+        assert server.call("POST", PATH, body, key=KEY).status == 202
+    server.drain()
+    assert server.rows("SELECT name FROM subscribers") == [("Ada 11",)]
+    assert server.rows("SELECT sum(created_count), sum(updated_count) FROM jobs") == [(1, 11)]

@@ -1,0 +1,92 @@
+"""Records of answers, beneath the wire."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailrith_lite import errors, idempotency
+from mailrith_lite.access import workspaces
+from mailrith_lite.database import Database
+from mailrith_lite.idempotency import Answer, Request
+
+PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=255)
+ANSWER = Answer(status=201, body=b'{"data":1}', location="/v1/tags/x")
+
+
+def request(*, key: str = "k", operation: str = "createTag", body_hash: bytes = b"h") -> Request:
+    return Request(workspace_id=1, operation=operation, key=key, body_hash=body_hash)
+
+
+async def keep(database: Database, kept: Request, expires_at: int, answer: Answer = ANSWER) -> None:
+    async with database.write() as connection:
+        if not await workspaces.select_workspaces(connection):
+            await workspaces.insert_workspace(connection, "Default", 1)
+        await idempotency.insert_answer(connection, kept, answer, expires_at)
+
+
+async def find(database: Database, wanted: Request, now: int) -> Answer | None:
+    async with database.read() as connection:
+        return await idempotency.select_answer(connection, wanted, now)
+
+
+@given(PRINTABLE)
+def test_a_key_in_quotes_is_the_bare_key(key: str) -> None:
+    assert idempotency.parse_key(f'"{key}"') == key
+
+
+@given(PRINTABLE.filter(lambda key: key == key.strip() and not (len(key) > 1 and key[0] == key[-1] == '"')))
+def test_a_bare_key_is_itself_without_the_space_around_it(key: str) -> None:
+    assert idempotency.parse_key(f" {key}  ") == key
+
+
+@given(st.text())
+def test_any_text_is_a_key_or_refused(text: str) -> None:
+    try:
+        key = idempotency.parse_key(text)
+    except errors.InvalidIdempotencyKey:
+        return
+    assert 1 <= len(key) <= 255
+    assert key.isascii()
+    assert key.isprintable()
+
+
+async def test_a_kept_answer_comes_back_marked_as_replayed(database: Database) -> None:
+    await keep(database, request(), 10)
+    found = await find(database, request(), 9)
+    assert found == Answer(status=201, body=b'{"data":1}', location="/v1/tags/x", replayed=True)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        request(key="K"),
+        request(operation="createCustomField"),
+        Request(workspace_id=2, operation="createTag", key="k", body_hash=b"h"),
+    ],
+)
+async def test_another_key_operation_or_workspace_finds_nothing(database: Database, other: Request) -> None:
+    await keep(database, request(), 10)
+    assert await find(database, other, 9) is None
+
+
+async def test_another_body_is_a_conflict_until_the_record_expires(database: Database) -> None:
+    await keep(database, request(), 10)
+    with pytest.raises(errors.Conflict) as refused:
+        await find(database, request(body_hash=b"other"), 9)
+    assert refused.value.error_code == "idempotency_key_reused"
+    assert await find(database, request(body_hash=b"other"), 10) is None
+
+
+async def test_an_expired_record_gives_way_to_a_new_one(database: Database) -> None:
+    await keep(database, request(), 10)
+    await keep(database, request(body_hash=b"other"), 20, Answer(status=202, body=b"new"))
+    assert await find(database, request(body_hash=b"other"), 15) == Answer(status=202, body=b"new", replayed=True)
+
+
+async def test_only_expired_records_are_deleted(database: Database) -> None:
+    await keep(database, request(key="old"), 10)
+    await keep(database, request(key="new"), 11)
+    async with database.write() as connection:
+        await idempotency.delete_expired(connection, 10)
+        rows = await connection.execute_fetchall("SELECT idempotency_key FROM idempotency_records")
+    assert [row[0] for row in rows] == ["new"]

@@ -1,0 +1,46 @@
+"""Signatures of links, beneath the wire."""
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from mailrith_lite import errors
+from mailrith_lite.links import Links
+
+LINKS = Links(b"secret")
+paths = st.text(st.characters(codec="utf-8"), max_size=40)
+seconds = st.integers(1, 1 << 40)
+
+
+@given(paths, seconds)
+def test_a_signature_opens_its_own_link_until_it_ends(path: str, expires: int) -> None:
+    signature = LINKS.sign(path, expires)
+    LINKS.check(path, str(expires), signature, expires - 1)
+    with pytest.raises(errors.Expired) as expired:
+        LINKS.check(path, str(expires), signature, expires)
+    assert expired.value.error_code == "download_expired"
+
+
+@given(paths, paths, seconds, seconds)
+def test_a_signature_opens_no_other_link(path: str, other: str, expires: int, moved: int) -> None:
+    assume((path, expires) != (other, moved))
+    assume("." not in other)  # as in every path that is signed: a dot parts the path from the time
+    with pytest.raises(errors.InvalidSignature):
+        LINKS.check(other, str(moved), LINKS.sign(path, expires), 0)
+
+
+@given(st.text(), st.text(), st.text())
+def test_any_text_is_refused(path: str, expires: str, signature: str) -> None:
+    with pytest.raises(errors.InvalidSignature):
+        LINKS.check(path, expires, signature, 0)
+
+
+@given(paths, seconds)
+def test_another_secret_makes_another_signature(path: str, expires: int) -> None:
+    with pytest.raises(errors.InvalidSignature):
+        LINKS.check(path, str(expires), Links(b"another").sign(path, expires), 0)
+
+
+def test_an_expired_link_with_a_wrong_signature_does_not_say_that_it_expired() -> None:
+    with pytest.raises(errors.InvalidSignature):
+        LINKS.check("/downloads/a/b", "1", "x", 10)

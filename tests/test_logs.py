@@ -1,0 +1,248 @@
+"""What the log says of a request, and what it never says."""
+
+import json
+import logging
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from conftest import KEY, MAPPINGS, Server
+
+from mailrith_lite import logs
+from mailrith_lite.settings import Settings
+
+SECRETS = {
+    "key": KEY,
+    "wrong key": "mrk_wrong_key_0123456789",
+    "cell": "Lovelace-the-cell",
+    "email": "ada.secret@example.com",
+    "bad cell": "not-an-address-but-secret",
+    "query": "searched-for-secret",
+    "body": "broken-body-secret",
+    "tag": "tag-name-secret",
+    "header": "idempotency-secret",
+}
+
+Used = tuple[dict[str, int], dict[str, str], str]  # request id -> status, the secrets, the log
+
+
+class Process:
+    """The service as a user starts it; `lines` are those of its log, once it has ended."""
+
+    def __init__(self, directory: Path, log_format: str) -> None:
+        self._log = directory / "log"
+        environment = {
+            "MAILRITH_LITE_BOOTSTRAP_KEY": KEY,
+            "MAILRITH_LITE_LOG_LEVEL": "debug",
+            "PATH": "/usr/bin:/bin",
+        }
+        command = [sys.executable, "-m", "mailrith_lite", "serve", "--port", "0", "--log-format", log_format]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, "--data-dir", str(directory / "data")],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=environment,
+                cwd=Path(logs.__file__).parents[1],
+            )
+        assert self._process.stdout is not None
+        address = re.search(rb"serving (http://\S+)", self._process.stdout.readline())
+        assert address is not None
+        # a Server that speaks to the process; it runs nothing itself
+        self.server = Server(Settings(), url=address[1].decode())
+        self.server._loop.close()
+
+    def stop(self) -> str:
+        self._process.send_signal(signal.SIGTERM)
+        self._process.communicate(timeout=30)
+        assert self._process.returncode == 0
+        return self._log.read_text()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate(timeout=30)
+
+
+@contextmanager
+def process(directory: Path, log_format: str) -> Iterator[Process]:
+    started = Process(directory, log_format)
+    try:
+        yield started
+    finally:
+        started.kill()
+
+
+def use(server: Server) -> tuple[dict[str, int], dict[str, str]]:
+    """Requests that go well, and all that go wrong, full of secrets.
+
+    Returns request id -> status, and every secret, with those that the service made.
+    """
+    seen: dict[str, int] = {}
+
+    def ask(method: str, path: str, body: Any = None, **more: Any) -> Any:
+        reply = server.call(method, path, body, **more)
+        seen[reply.headers["x-mailrith-request-id"]] = reply.status
+        return reply
+
+    imports, exports = "/v1/jobs/subscriber-imports", "/v1/jobs/subscriber-exports"
+    csv_text = f"Email,Name\n{SECRETS['email']},{SECRETS['cell']}\n{SECRETS['bad cell']},{SECRETS['cell']}\n"
+    job = ask("POST", imports, {"csv_text": csv_text, "mappings": MAPPINGS, "new_tag_name": SECRETS["tag"]})
+    broken = {"csv_text": f'Email,Name\n"{SECRETS["cell"]}', "mappings": MAPPINGS}
+    ask("POST", imports, broken)
+    ask(
+        "POST",
+        imports,
+        {**broken, "mappings": [{"csv_column": SECRETS["cell"], "field": {"type": SECRETS["cell"]}}]},
+    )
+    ask("POST", imports, f"{{{SECRETS['body']}".encode())
+    done = follow(ask, job.json["data"]["self"])
+    report = urlsplit(done["error_report_url"])
+    export = ask("POST", exports, {"query": SECRETS["email"]}).json["data"]["self"]
+    link = urlsplit(follow(ask, export)["download_url"])
+    for parts in (report, link):
+        ask("GET", f"{parts.path}?{parts.query}", key=None)
+        ask("GET", f"{parts.path}?{parts.query}x", key=None)
+    made = {"signature": link.query.partition("signature=")[2], "report's": report.query.partition("signature=")[2]}
+    ask("GET", f"/v1/subscribers?search={SECRETS['query']}&email={SECRETS['email']}")
+    ask("GET", f"/v1/subscribers/{SECRETS['email']}")
+    ask("GET", f"/{SECRETS['email']}?{SECRETS['query']}")
+    ask("GET", "/v1/tags", key=SECRETS["wrong key"])
+    ask("GET", f"/v1/tags?api_key={KEY}", key=None)
+    ask("POST", "/v1/tags", {"name": SECRETS["tag"]}, headers={"Idempotency-Key": SECRETS["header"]})
+    ask("POST", "/v1/tags", {"name": SECRETS["tag"], SECRETS["cell"]: 1})
+    ask("GET", "/v1/workspace")
+    ask("GET", "/healthz", key=None, headers={"x-mailrith-client": SECRETS["email"]})
+    garble(server)
+    return seen, SECRETS | made
+
+
+def follow(ask: Callable[..., Any], path: str) -> Any:
+    while (job := ask("GET", path).json["data"])["status"] in ("Queued", "Processing"):
+        pass
+    return job
+
+
+def garble(server: Server) -> None:
+    """Bytes that are no request, and a client that hangs up."""
+    parts = urlsplit(server.url)
+    for sent in (
+        f"GARBAGE {SECRETS['email']}\r\n\r\n",
+        f"GET /{SECRETS['email']} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Length: x\r\n\r\n",
+        f"POST /v1/tags HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 99\r\n\r\n"
+        + SECRETS["body"],
+    ):
+        with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
+            connection.sendall(sent.encode())
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(65_536):
+                pass
+
+
+@pytest.fixture(scope="module")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Used]:
+    with process(tmp_path_factory.mktemp("json"), "json") as started:
+        seen, secrets = use(started.server)
+        yield seen, secrets, started.stop()
+
+
+@pytest.fixture(scope="module")
+def lines(used: Used) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in used[2].splitlines()]
+
+
+def test_every_request_has_one_line_with_its_id_and_status(used: Used, lines: list[dict[str, Any]]) -> None:
+    logged = [line for line in lines if line["message"] == "request" and "route" in line]
+    statuses = {line["request_id"]: line["status"] for line in logged}
+    assert {request_id: statuses.get(request_id) for request_id in used[0]} == used[0]
+    assert len(statuses) == len(logged)
+
+
+def test_a_line_says_what_was_asked_and_how_it_went(lines: list[dict[str, Any]]) -> None:
+    (line,) = [one for one in lines if one.get("route") == "/v1/subscribers"]
+    assert set(line) == {
+        "time",
+        "level",
+        "message",
+        "request_id",
+        "method",
+        "route",
+        "status",
+        "ms",
+        "workspace",
+        "client",
+    }
+    assert (line["method"], line["status"], line["level"]) == ("GET", 200, "info")
+    assert line["ms"] >= 0
+    assert line["workspace"].startswith("workspace_")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
+
+
+def test_a_line_names_the_route_and_never_the_path(lines: list[dict[str, Any]]) -> None:
+    routes = {line["route"] for line in lines if "route" in line}
+    assert {"/v1/subscribers/{subscriber_id}", "/downloads/{workspace_id}/{job_id}", "/healthz", None} <= routes
+    assert all(line["workspace"] is None for line in lines if line.get("status") in (401, 403) and "route" in line)
+
+
+def test_bytes_that_are_no_request_have_a_line_too(lines: list[dict[str, Any]]) -> None:
+    assert len([line for line in lines if line.get("status") == 400 and "route" not in line]) == 2
+
+
+def test_a_client_that_hangs_up_is_no_failure_of_the_service(lines: list[dict[str, Any]]) -> None:
+    assert [line for line in lines if line.get("status") == 499]
+    assert not [line for line in lines if line["level"] not in ("info", "debug")]
+    assert not [line for line in lines if line.get("status") == 500]
+
+
+def test_a_jobs_lines_have_the_id_of_the_request_that_made_it(lines: list[dict[str, Any]]) -> None:
+    accepted = {line["request_id"] for line in lines if line.get("status") == 202}
+    jobs = [line for line in lines if "job" in line]
+    assert {line["message"] for line in jobs} == {"job started", "job completed", "job failed"}
+    assert {line["request_id"] for line in jobs} == accepted
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_no_log_holds_a_secret(log_format: str, used: Used, tmp_path: Path) -> None:
+    _, secrets, log = used
+    if log_format == "text":
+        with process(tmp_path, log_format) as started:
+            _, secrets = use(started.server)
+            log = started.stop()
+    assert len(log.splitlines()) > 20
+    assert [name for name, secret in secrets.items() if secret in log] == []
+    assert "@" not in log
+    assert "mrk_" not in log
+
+
+def test_an_unexpected_failure_is_logged_by_type_and_place_alone() -> None:
+    try:
+        try:
+            int(SECRETS["cell"])
+        except ValueError as inner:
+            raise RuntimeError(SECRETS["email"]) from inner
+    except RuntimeError as error:
+        places = logs.failure_places(error)
+    assert places[0] == "RuntimeError"
+    assert "ValueError" in places
+    assert any("test_logs.py" in place for place in places)
+    assert not [place for place in places if SECRETS["cell"] in place or SECRETS["email"] in place]
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_a_failure_in_the_log_shows_no_message(log_format: str) -> None:
+    formatter = logs._JsonFormatter() if log_format == "json" else logs._TextFormatter()
+    try:
+        raise ValueError(SECRETS["cell"])
+    except ValueError:
+        record = logging.LogRecord("x", logging.ERROR, __file__, 1, "request failed", (), sys.exc_info())
+        record.fields = {"request_id": "r", "client": None}
+    text = formatter.format(record)
+    assert "ValueError" in text
+    assert SECRETS["cell"] not in text

@@ -1,0 +1,169 @@
+"""Exporting and importing again gives the same subscribers, whatever is in them."""
+
+import csv
+import io
+import itertools
+import json
+import os
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from conftest import Server
+from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import strategies as st
+
+from mailrith_lite.audience import values
+from mailrith_lite.audience.values import STATUSES
+from mailrith_lite.cells import guard
+
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "25"))
+OPTIONS = ["Red", "a, b", 'say "hi"', '"', "=1", "'=1", "'x", "-", "+1", "ü👩", "|;", "true", "A\u0300"]
+FIELDS = {
+    "=Text": "Text",
+    "Email": "Text Area",
+    "Number": "Number",
+    "Da,te": "Date",
+    "'=Drop": "Select (Dropdown)",
+    "Single;": "Single Select",
+    'M"ulti': "Multi Select",
+    "Check\u00fc": "Checkbox",
+}
+FIXED = {"Email": "email", "Name": "name", "Status": "subscriber-status", "Country": "country"}
+_numbers = itertools.count(1)
+
+texts = st.one_of(
+    st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=20),
+    st.text(alphabet="'=@+-\t\r\n \",;|0123456789xé\u2028\u00a0\u200b", max_size=10),
+)
+numbers = st.one_of(
+    st.integers(-(10**60), 10**60).map(str),
+    st.decimals(-(10**20), 10**20, places=25).map(lambda number: format(number, "f")),
+    st.sampled_from(["-0", "1e50", "1E-50", "+.5", "5.", "00012.3400"]),
+)
+people = st.fixed_dictionaries(
+    {
+        "Name": texts,
+        "Status": st.sampled_from(STATUSES),
+        "Country": st.sampled_from(["", "de", "GBR", "Côte d'Ivoire", "no"]),
+        "=Text": texts,
+        "Email (2)": texts,  # the Text Area whose label is Email
+        "Number": st.just("") | numbers,
+        "Da,te": st.just("") | st.dates().map(str),
+        "'=Drop": st.sampled_from(["", *OPTIONS]),
+        "Single;": st.sampled_from(["", *OPTIONS]),
+        'M"ulti': st.lists(st.sampled_from(OPTIONS), unique=True).map(values.field_text),
+        "Check\u00fc": st.sampled_from(["", "yes", "0"]),
+    }
+)
+emails = st.builds(
+    "{}@{}".format,
+    st.text(alphabet="abz019.!#$%&'*+/=?^_`{|}~-", min_size=1, max_size=12),
+    st.sampled_from(["x.com", "bücher.example", "localhost"]),
+)
+audiences = st.dictionaries(emails, people, max_size=6)
+NASTY = {
+    "Name": "'=1\r\n\"x",
+    "Status": "Bounced",
+    "Country": "no",
+    "=Text": "\t=\u00a0'",
+    "Email (2)": " \r'@\n ",
+    "Number": "1" * 40 + ".5",
+    "Da,te": "0001-01-01",
+    "'=Drop": "'=1",
+    "Single;": "a, b",
+    'M"ulti': '"""", "a, b", =1',
+    "Check\u00fc": "no",
+}
+
+
+def new_workspace(server: Server) -> tuple[int, str, dict[str, str]]:
+    """(integer id, key, label -> public id of its custom field)"""
+    name = f"Workspace {next(_numbers)}"
+    key = server.new_key(workspace=name)
+    fields = {}
+    for label, field_type in FIELDS.items():
+        body: dict[str, Any] = {"label": label, "type": field_type}
+        if "elect" in field_type:
+            body["settings"] = {"options": OPTIONS}
+        reply = server.call("POST", "/v1/custom-fields", body, key=key)
+        fields[label] = reply.json["data"]["id"]
+    ((number,),) = server.rows("SELECT id FROM workspaces WHERE name = ?", name)
+    return number, key, fields
+
+
+def mappings(fields: dict[str, str], guarded: bool) -> list[dict[str, Any]]:
+    safe: Callable[[str], str] = guard if guarded else str
+    found = [{"csv_column": column, "field": {"type": kind}} for column, kind in FIXED.items()]
+    for label, field_id in fields.items():
+        column = "Email (2)" if label == "Email" else label
+        found.append({"csv_column": safe(column), "field": {"type": "custom-field", "custom_field_id": field_id}})
+    return found
+
+
+def state(server: Server, workspace: int) -> dict[str, Any]:
+    """email -> name, status, country and custom fields by label, numbers exact."""
+    labels = {str(number): label for number, label in server.rows("SELECT id, label FROM custom_fields")}
+    found = {}
+    for email, name, status, country, fields in server.rows(
+        "SELECT email, name, status, country, custom_fields FROM subscribers WHERE workspace_id = ?", workspace
+    ):
+        decoded = json.loads(fields, parse_float=Decimal)
+        found[email] = (name, status, country, {labels[key]: value for key, value in decoded.items()})
+    return found
+
+
+def table(audience: dict[str, dict[str, str]], guarded: bool) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL)
+    columns = list(NASTY)
+    safe: Callable[[str], str] = guard if guarded else str
+    writer.writerow(["Email", *map(safe, columns)])
+    for email, cells in audience.items():
+        writer.writerow([safe(email), *(safe(cells[column]) for column in columns)])
+    return text.getvalue()
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "bare"])
+def test_any_subscribers_survive_an_export_and_an_import(serve: Callable[..., Server], guarded: bool) -> None:
+    server = serve(export_formula_guard=guarded)
+
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
+    )
+    @example({"=1@x.com": NASTY, "'=1@x.com": NASTY, "+1@bücher.example": NASTY})
+    @given(audiences)
+    def travels(audience: dict[str, dict[str, str]]) -> None:
+        (first, first_key, first_fields), (second, second_key, second_fields) = (
+            new_workspace(server),
+            new_workspace(server),
+        )
+        job = server.import_csv(table(audience, guarded), mappings(first_fields, guarded), key=first_key)
+        assert job["progress"]["rejected_count"] == 0, server.report(job)
+        saved = state(server, first)
+        _check(audience, saved)
+        _, exported = server.export_csv(key=first_key)
+        again = server.import_csv(exported, mappings(second_fields, guarded), key=second_key)
+        assert again["error_report_url"] is None
+        assert state(server, second) == saved
+        unchanged = server.import_csv(exported, mappings(first_fields, guarded), key=first_key)
+        assert unchanged["progress"]["unchanged_count"] == len(saved)
+
+    travels()
+
+
+def _check(audience: dict[str, dict[str, str]], saved: dict[str, Any]) -> None:
+    """The first import has taken every cell for what it is."""
+    assert set(saved) == {values.email(email) for email in audience}
+    for email, cells in audience.items():
+        name, status, _, fields = saved[values.email(email)]
+        assert (name, status) == (cells["Name"].strip(), cells["Status"])
+        assert fields.get("=Text", "") == cells["=Text"].strip()
+        assert fields.get("Email", "") == (cells["Email (2)"] if cells["Email (2)"].strip() else "")
+        if cells["Number"]:
+            assert Decimal(fields["Number"]) == Decimal(cells["Number"])
+        assert values.field_text(fields.get('M"ulti', [])) == cells['M"ulti']

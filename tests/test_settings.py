@@ -1,0 +1,163 @@
+"""Settings from flags and environment: good values, bad ones, and who wins."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailrith_lite import settings
+from mailrith_lite.settings import SETTINGS, BadSetting, Settings
+
+NAMES = [setting.name for setting in SETTINGS]
+GOOD: list[tuple[str, str, Any]] = [
+    ("host", "0.0.0.0", "0.0.0.0"),  # noqa: S104
+    ("host", " ::1 ", "::1"),
+    ("port", "0", 0),
+    ("port", "65535", 65_535),
+    ("data_dir", "some/where", Path("some/where")),
+    ("public_url", "https://mail.example.com/", "https://mail.example.com"),
+    ("public_url", "http://localhost:8787/base", "http://localhost:8787/base"),
+    ("public_url", "http://[::1]:8787", "http://[::1]:8787"),
+    ("log_format", "JSON", "json"),
+    ("log_format", "text", "text"),
+    ("log_level", "Debug", "debug"),
+    ("job_concurrency", "1", 1),
+    ("max_body_bytes", " 1048576 ", 1 << 20),
+    ("max_queued_jobs", "007", 7),
+    ("export_ttl", "90d", 90 * 86_400),
+    ("export_ttl", "36500d", 36_500 * 86_400),
+    ("idempotency_ttl", "3600", 3_600),
+    ("idempotency_ttl", "12h", 12 * 3_600),
+    ("export_formula_guard", "off", False),
+    ("export_formula_guard", "YES", True),
+    ("bootstrap_key", "mrk_example_secret_key", "mrk_example_secret_key"),
+]
+BAD = [
+    ("host", " "),
+    ("host", "my host"),
+    ("port", "65536"),
+    ("port", "-1"),
+    ("port", "http"),
+    ("port", "8787.0"),
+    ("port", "٨٧"),
+    ("data_dir", " "),
+    ("public_url", "mail.example.com"),
+    ("public_url", "ftp://mail.example.com"),
+    ("public_url", "https://"),
+    ("public_url", "https://example.com/?a=b"),
+    ("public_url", "https://example.com/#top"),
+    ("public_url", "https://[::1"),
+    ("public_url", "https://example.com:99999"),
+    ("public_url", "https://example.com:http"),
+    ("public_url", "https://exa mple.com"),
+    ("public_url", "https://example.com\n.evil"),
+    ("log_format", "xml"),
+    ("log_level", "loud"),
+    ("job_concurrency", "0"),
+    ("job_concurrency", "two"),
+    ("max_body_bytes", "64MB"),
+    ("max_body_bytes", "1_000"),
+    ("max_body_bytes", "9" * 16),
+    ("max_queued_jobs", "-5"),
+    ("export_ttl", "0"),
+    ("export_ttl", "0d"),
+    ("export_ttl", "-1h"),
+    ("export_ttl", "1.5h"),
+    ("export_ttl", "90 d"),
+    ("export_ttl", "1w"),
+    ("export_ttl", "d"),
+    ("export_ttl", "36501d"),
+    ("export_ttl", "999999999d"),
+    ("idempotency_ttl", "forever"),
+    ("export_formula_guard", "maybe"),
+    ("bootstrap_key", "secret"),
+    ("bootstrap_key", "mrk_short"),
+    ("bootstrap_key", "mrk_with a blank in it"),
+    ("bootstrap_key", "mrk_" + "x" * 201),
+]
+
+
+def variable(name: str) -> str:
+    return f"MAILRITH_LITE_{name.upper()}"
+
+
+@pytest.mark.parametrize(("name", "text", "value"), GOOD)
+def test_a_good_value_is_read_from_flag_and_environment(name: str, text: str, value: Any) -> None:
+    assert getattr(settings.load({variable(name): text}), name) == value
+    assert getattr(settings.load({}, **{name: text}), name) == value
+
+
+@pytest.mark.parametrize(("name", "text"), BAD)
+def test_a_bad_value_is_refused_by_the_name_that_the_user_gave(name: str, text: str) -> None:
+    with pytest.raises(BadSetting, match=rf"^{variable(name)} takes "):
+        settings.load({variable(name): text})
+    with pytest.raises(BadSetting, match=rf"^--{name.replace('_', '-')} takes "):
+        settings.load({}, **{name: text})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_flag_wins_over_the_environment(name: str) -> None:
+    good = [text for setting, text, _ in GOOD if setting == name]
+    assert settings.load({variable(name): "\0 bad \0"}, **{name: good[-1]}) == settings.load({}, **{name: good[-1]})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_empty_variable_counts_as_absent(name: str) -> None:
+    assert settings.load({variable(name): ""}) == Settings()
+
+
+@pytest.mark.parametrize("name", ["host", "data_dir", "port", "public_url", "export_ttl"])
+def test_an_empty_flag_is_a_bad_value(name: str) -> None:
+    with pytest.raises(BadSetting):
+        settings.load({}, **{name: ""})
+
+
+def test_a_flag_that_was_not_given_leaves_the_environment() -> None:
+    assert settings.load({variable("port"): "1"}, port=None, host=None).port == 1
+
+
+def test_other_variables_are_nothing_to_it() -> None:
+    assert settings.load({"PORT": "x", "MAILRITH_PORT": "x", "MAILRITH_LITE_COLOUR": "x"}) == Settings()
+
+
+def test_the_table_lists_every_setting_once() -> None:
+    assert sorted(NAMES) == sorted(Settings.__struct_fields__)
+
+
+def test_the_default_address_is_the_contracts_own() -> None:
+    assert (Settings().host, Settings().port, Settings().data_dir) == ("127.0.0.1", 8787, Path("data"))
+
+
+@given(st.integers(1, 36_500), st.sampled_from("smhd"))
+def test_a_duration_is_a_number_of_its_unit(number: int, unit: str) -> None:
+    assert settings.duration(f"{number}{unit}") == number * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[unit]
+
+
+@given(st.text())
+def test_any_text_is_a_duration_or_refused(text: str) -> None:
+    try:
+        assert 0 < settings.duration(text) <= settings.MAX_DURATION
+    except ValueError as error:
+        assert "a duration" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, (None, "http://localhost:8787")),
+        ({"MAILRITH_API_KEY": "", "MAILRITH_API_BASE_URL": ""}, (None, "http://localhost:8787")),
+        ({"MAILRITH_API_KEY": "k", "MAILRITH_API_BASE_URL": "https://a.example/"}, ("k", "https://a.example")),
+    ],
+)
+def test_the_client_commands_read_mailriths_own_names(
+    environment: dict[str, str], expected: tuple[Any, str]
+) -> None:
+    loaded = settings.load_client(environment)
+    assert (loaded.api_key, loaded.api_base_url) == expected
+
+
+def test_a_base_address_that_is_none_is_refused_by_name() -> None:
+    with pytest.raises(BadSetting, match=r"^MAILRITH_API_BASE_URL takes an address"):
+        settings.load_client({"MAILRITH_API_BASE_URL": "localhost"})
