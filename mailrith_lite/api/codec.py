@@ -1,5 +1,6 @@
 """Bytes to a Struct, and back; query parameters to a page."""
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +23,11 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     limit: int
     before_id: int | None
+
+    @property
+    def fetched(self) -> int:
+        """One more than is shown, to know whether there is more."""
+        return self.limit + 1
 
 
 def decode(body: bytes | memoryview, form: type[T]) -> T:
@@ -64,10 +70,12 @@ def answer_response(answer: Answer, headers: dict[str, str] | None = None) -> we
     return json_response(answer.body, status=answer.status, headers=headers)
 
 
-def page_response(items: list[Any], has_more: bool, last_public_id: str | None) -> web.Response:
-    """`last_public_id`: of the page's last item, which is the cursor."""
-    cursor = last_public_id if has_more else None
-    return json_response(encode({"data": items, "pagination": {"has_more": has_more, "next_cursor": cursor}}))
+def page_response(page: Page, items: Sequence[Any]) -> web.Response:
+    """`items`: one more than the page holds, if there is one; the last that is shown is the cursor."""
+    shown = items[: page.limit]
+    cursor = shown[-1].id if len(items) > page.limit else None
+    pagination = {"has_more": cursor is not None, "next_cursor": cursor}
+    return json_response(encode({"data": shown, "pagination": pagination}))
 
 
 def parse_page(request: web.Request, prefix: str) -> Page:

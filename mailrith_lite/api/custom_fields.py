@@ -1,13 +1,11 @@
 """/v1/custom-fields"""
 
-import functools
-
 import msgspec
 from aiohttp import web
 
 from mailrith_lite import clock, ids
 from mailrith_lite.api import codec, idempotent
-from mailrith_lite.api.bodies import receive
+from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.context import Call
 from mailrith_lite.audience import custom_fields
 from mailrith_lite.audience.custom_fields import CustomField
@@ -43,20 +41,17 @@ async def list_custom_fields(call: Call) -> web.StreamResponse:
     page = codec.parse_page(call.request, ids.CUSTOM_FIELD)
     async with call.database.read() as connection:
         found = await custom_fields.select_custom_fields(
-            connection, call.workspace_id, before_id=page.before_id, limit=page.limit + 1
+            connection, call.workspace_id, before_id=page.before_id, limit=page.fetched
         )
-    shown = [_shown(field) for field in found[: page.limit]]
-    return codec.page_response(shown, len(found) > page.limit, shown[-1].id if shown else None)
+    return codec.page_response(page, [_shown(field) for field in found])
 
 
 async def create_custom_field(call: Call) -> web.StreamResponse:
-    async with receive(call) as body:
-        attempt = idempotent.attempt(call, "createCustomField", body)
-        answer = await idempotent.replay(call, attempt)
-        if answer is None:
-            request = codec.decode(body.data, CustomFieldRequest)
-            answer = await idempotent.once(call, attempt, functools.partial(_create, call, request))
-    return codec.answer_response(answer)
+    return codec.answer_response(await idempotent.create(call, "createCustomField", _parse, _create))
+
+
+def _parse(body: Body) -> CustomFieldRequest:
+    return codec.decode(body.data, CustomFieldRequest)
 
 
 async def _create(call: Call, request: CustomFieldRequest, connection: Connection, now: int) -> Answer:

@@ -1,6 +1,5 @@
 """/v1/jobs/subscriber-exports"""
 
-import functools
 from typing import Any
 
 import msgspec
@@ -8,7 +7,7 @@ from aiohttp import web
 
 from mailrith_lite import clock, errors
 from mailrith_lite.api import codec, idempotent
-from mailrith_lite.api.bodies import Body, receive
+from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.context import Call
 from mailrith_lite.api.downloads import download_url
 from mailrith_lite.api.imports import RETRY_LATER
@@ -49,13 +48,8 @@ class ExportJob(ExportJobSummary, frozen=True, kw_only=True):
 
 
 async def create_export(call: Call) -> web.StreamResponse:
-    async with receive(call) as body:
-        attempt = idempotent.attempt(call, "createSubscriberExportJob", body)
-        answer = await idempotent.replay(call, attempt)
-        if answer is None:
-            selection = _selection(body)
-            answer = await idempotent.once(call, attempt, functools.partial(_insert, call, selection))
-            call.services.runner.wake()
+    answer = await idempotent.create(call, "createSubscriberExportJob", _selection, _insert)
+    call.services.runner.wake()
     return codec.answer_response(answer, RETRY_LATER)
 
 
@@ -69,11 +63,10 @@ async def list_exports(call: Call) -> web.StreamResponse:
     page = codec.parse_page(call.request, "export_job")
     async with call.database.read() as connection:
         jobs = await queue.select_jobs(
-            connection, call.workspace_id, "export", before_id=page.before_id, limit=page.limit + 1
+            connection, call.workspace_id, "export", before_id=page.before_id, limit=page.fetched
         )
         exports = await table.select_exports(connection, call.workspace_id, [job.id for job in jobs])
-    shown = [ExportJobSummary(**_common(job, exports[job.id])) for job in jobs[: page.limit]]
-    return codec.page_response(shown, len(jobs) > page.limit, shown[-1].id if shown else None)
+    return codec.page_response(page, [ExportJobSummary(**_common(job, exports[job.id])) for job in jobs])
 
 
 async def cancel_export(call: Call) -> web.StreamResponse:

@@ -1,14 +1,32 @@
 """Answer a POST once: the same `Idempotency-Key` gets the same answer, and makes nothing twice."""
 
+import functools
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from mailrith_lite import clock, idempotency
-from mailrith_lite.api.bodies import Body
+from mailrith_lite.api.bodies import Body, receive
 from mailrith_lite.api.context import Call
 from mailrith_lite.database import Connection
 from mailrith_lite.idempotency import Answer, Request
 
+T = TypeVar("T")
 Make = Callable[[Connection, int], Awaitable[Answer]]
+
+
+async def create(
+    call: Call,
+    operation: str,
+    parse: Callable[[Body], T],
+    make: Callable[[Call, T, Connection, int], Awaitable[Answer]],
+) -> Answer:
+    """Receives the body, and answers as it did before or with what `make` makes of it."""
+    async with receive(call) as body:
+        request = attempt(call, operation, body)
+        answer = await replay(call, request)
+        if answer is None:
+            answer = await once(call, request, functools.partial(make, call, parse(body)))
+        return answer
 
 
 def attempt(call: Call, operation: str, body: Body) -> Request | None:

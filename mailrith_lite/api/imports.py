@@ -81,10 +81,9 @@ async def list_imports(call: Call) -> web.StreamResponse:
     page = codec.parse_page(call.request, "import_job")
     async with call.database.read() as connection:
         jobs = await queue.select_jobs(
-            connection, call.workspace_id, "import", before_id=page.before_id, limit=page.limit + 1
+            connection, call.workspace_id, "import", before_id=page.before_id, limit=page.fetched
         )
-    shown = [_summary(job) for job in jobs[: page.limit]]
-    return codec.page_response(shown, len(jobs) > page.limit, shown[-1].id if shown else None)
+    return codec.page_response(page, [_summary(job) for job in jobs])
 
 
 async def cancel_import(call: Call) -> web.StreamResponse:

@@ -55,11 +55,10 @@ async def list_subscribers(call: Call) -> web.StreamResponse:
             call.workspace_id,
             wanted,
             before_id=page.before_id,
-            limit=page.limit + 1,
+            limit=page.fetched,
             now=clock.now(),
         )
-    shown = [_shown(subscriber) for subscriber in found[: page.limit]]
-    return codec.page_response(shown, len(found) > page.limit, shown[-1].id if shown else None)
+    return codec.page_response(page, [_shown(subscriber) for subscriber in found])
 
 
 async def get_subscriber(call: Call) -> web.StreamResponse:

@@ -1,13 +1,11 @@
 """/v1/tags"""
 
-import functools
-
 import msgspec
 from aiohttp import web
 
 from mailrith_lite import clock, ids
 from mailrith_lite.api import codec, idempotent
-from mailrith_lite.api.bodies import receive
+from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.context import Call
 from mailrith_lite.audience import tags
 from mailrith_lite.audience.tags import Tag
@@ -36,21 +34,16 @@ class TagResource(msgspec.Struct, frozen=True, kw_only=True):
 async def list_tags(call: Call) -> web.StreamResponse:
     page = codec.parse_page(call.request, ids.TAG)
     async with call.database.read() as connection:
-        found = await tags.select_tags(
-            connection, call.workspace_id, before_id=page.before_id, limit=page.limit + 1
-        )
-    shown = [_shown(tag) for tag in found[: page.limit]]
-    return codec.page_response(shown, len(found) > page.limit, shown[-1].id if shown else None)
+        found = await tags.select_tags(connection, call.workspace_id, before_id=page.before_id, limit=page.fetched)
+    return codec.page_response(page, [_shown(tag) for tag in found])
 
 
 async def create_tag(call: Call) -> web.StreamResponse:
-    async with receive(call) as body:
-        attempt = idempotent.attempt(call, "createTag", body)
-        answer = await idempotent.replay(call, attempt)
-        if answer is None:
-            request = codec.decode(body.data, TagRequest)
-            answer = await idempotent.once(call, attempt, functools.partial(_create, call, request))
-    return codec.answer_response(answer)
+    return codec.answer_response(await idempotent.create(call, "createTag", _parse, _create))
+
+
+def _parse(body: Body) -> TagRequest:
+    return codec.decode(body.data, TagRequest)
 
 
 async def _create(call: Call, request: TagRequest, connection: Connection, now: int) -> Answer:

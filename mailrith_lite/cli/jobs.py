@@ -18,30 +18,23 @@ import msgspec
 from mailrith_lite.cli.service import Refused, Service, Unreachable
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports.mapping import Mapping
+from mailrith_lite.jobs.queue import Progress
 
 PATHS = {"import": "/v1/jobs/subscriber-imports", "export": "/v1/jobs/subscriber-exports"}
 REPORTED_ROWS = 20
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0  # seconds; the service's Retry-After is one
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    rows_total: int | None = None
-    rows_processed: int = 0
-    created_count: int = 0
-    updated_count: int = 0
-    unchanged_count: int = 0
-    rejected_count: int = 0
-    warning_count: int = 0
-
-    def __str__(self) -> str:
-        counts = (
-            f"{self.created_count:,} created",
-            f"{self.updated_count:,} updated",
-            f"{self.unchanged_count:,} unchanged",
-            f"{self.rejected_count:,} refused",
-            f"{self.warning_count:,} warning{'' if self.warning_count == 1 else 's'}",
-        )
-        return ", ".join(counts)
+def fates(progress: Progress) -> str:
+    """What became of the rows, in words."""
+    counts = (
+        f"{progress.created_count:,} created",
+        f"{progress.updated_count:,} updated",
+        f"{progress.unchanged_count:,} unchanged",
+        f"{progress.rejected_count:,} refused",
+        f"{progress.warning_count:,} warning{'' if progress.warning_count == 1 else 's'}",
+    )
+    return ", ".join(counts)
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +69,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         if self.kind == "export":
             return "" if self.exported_count is None else f"{self.exported_count:,} exported"
         if self.progress is not None:
-            return f"{self.progress.rows_processed:,} rows: {self.progress}"
+            return f"{self.progress.rows_processed:,} rows: {fates(self.progress)}"
         return "" if self.imported_count is None else f"{self.imported_count:,} imported"
 
     @property
