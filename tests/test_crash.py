@@ -49,18 +49,18 @@ class Service:
         self._address: Any = None
 
     def start(self) -> "Service":
-        environment = {**os.environ, "MAILRITH_LITE_BOOTSTRAP_KEY": KEY, "MAILRITH_LITE_LOG_LEVEL": "error"}
+        environment = {**os.environ, "MAILRITH_LITE_BOOTSTRAP_KEY": KEY}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "mailrith_lite", "serve", "--port", "0", "--data-dir", str(self.directory)],
             env=environment,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.DEVNULL,
             text=True,
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         found = re.search(r"http://\S+", line)
-        assert found, line + self._process.stdout.read()
+        assert found, line
         self._address = urlsplit(found[0])
         return self
 

@@ -17,6 +17,7 @@ import msgspec
 from mailrith_lite.audience.values import SUPPRESSED, Status
 from mailrith_lite.database import Connection
 
+MAX_CHARACTERS = 1 << 23
 _NEW_STATUS: Status = "Active"
 
 
@@ -70,6 +71,10 @@ _states_decoder = msgspec.json.Decoder(list[_State], float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
+class ChunkTooLarge(Exception):
+    """The chunk's subscribers have more custom fields than shall be in memory at a time."""
+
+
 async def plan(
     connection: Connection,
     workspace_id: int,
@@ -78,10 +83,17 @@ async def plan(
     tag_ids: Sequence[int],
     sequence_ids: Sequence[int],
 ) -> Plan:
-    """Works out what the changes alter, given what is saved. Every applied row gets the tags and sequences."""
+    """Works out what the changes alter, given what is saved. Every applied row gets the tags and sequences.
+
+    Raises:
+        ChunkTooLarge: what is saved of these subscribers is too much to hold; plan fewer changes at once.
+    """
     tags, sequences = _json(tag_ids), _json(sequence_ids)
     emails = await asyncio.to_thread(_emails, changes)
-    states = await _select_states(connection, workspace_id, emails, tags, sequences)
+    count, characters = await _select_size(connection, workspace_id, emails)
+    if characters > MAX_CHARACTERS and len(changes) > 1:
+        raise ChunkTooLarge
+    states = await _select_states(connection, workspace_id, emails, tags, sequences) if count else "[]"
     next_id = await _select_next_id(connection)
     return await asyncio.to_thread(_plan, states, changes, next_id, tags, sequences)
 
@@ -175,6 +187,17 @@ def _alter(state: _State, change: Change) -> tuple[bool, bool]:
 
 def _json(value: Any) -> str:
     return _encoder.encode(value).decode()
+
+
+async def _select_size(connection: Connection, workspace_id: int, emails: str) -> tuple[int, int]:
+    """How many of the subscribers are there, and how long their custom fields are together."""
+    rows = await connection.execute_fetchall(
+        """SELECT count(*), coalesce(sum(length(custom_fields)), 0) FROM json_each(:emails) AS row
+        CROSS JOIN subscribers ON subscribers.workspace_id = :workspace_id AND subscribers.email = row.value""",
+        {"workspace_id": workspace_id, "emails": emails},
+    )
+    row = next(iter(rows))
+    return row[0], row[1]
 
 
 async def _select_states(connection: Connection, workspace_id: int, emails: str, tags: str, sequences: str) -> str:

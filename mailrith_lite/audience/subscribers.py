@@ -13,6 +13,8 @@ from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection, Row
 
 _LAST_CASED = 0x1F000  # no script beyond has capital letters
+_BATCH_ROWS = 2_000
+_BATCH_CHARACTERS = 1 << 20  # of custom fields, which are what can be large
 COLD_AFTER_OPEN = 90 * clock.DAY
 COLD_WITHOUT_OPEN = 30 * clock.DAY
 
@@ -132,17 +134,20 @@ async def select_export_batch(
     subscriber_filter: SubscriberFilter,
     *,
     after_id: int,
-    limit: int,
     now: int,
 ) -> ExportBatch:
-    """The next subscribers above `after_id`, oldest first.
+    """The next subscribers above `after_id`, oldest first: many, or few when they are large.
 
     One text for all of them, because SQLite then makes a whole batch without the interpreter lock.
     """
     condition, parameters = subscriber_filter.where(workspace_id, now)
     rows = await connection.execute_fetchall(
-        f"""SELECT json_group_array(json_array(email, name, status, country,
-            subscribed_at, last_opened_at,
+        f"""WITH sizes AS (
+            SELECT id, sum(size) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - size AS before
+            FROM (SELECT id, length(custom_fields) AS size FROM subscribers
+                WHERE {condition} AND subscribers.id > :after_id ORDER BY id LIMIT :rows)
+        )
+        SELECT json_group_array(json_array(email, name, status, country, subscribed_at, last_opened_at,
             (SELECT json_group_array(tags.name) FROM subscriber_tags
                 JOIN tags ON tags.id = tag_id WHERE subscriber_id = batch.id),
             (SELECT json_group_array(sequences.name) FROM subscriber_sequences
@@ -150,8 +155,9 @@ async def select_export_batch(
                 WHERE subscriber_id = batch.id AND subscriber_sequences.status = 'active'),
             json(custom_fields))), max(id), count(*)
         FROM (SELECT * FROM subscribers WHERE {condition} AND subscribers.id > :after_id
-            ORDER BY subscribers.id LIMIT :limit) AS batch""",
-        parameters | {"after_id": after_id, "limit": limit},
+            AND subscribers.id <= (SELECT max(id) FROM sizes WHERE before < :characters)
+            ORDER BY subscribers.id) AS batch""",
+        parameters | {"after_id": after_id, "rows": _BATCH_ROWS, "characters": _BATCH_CHARACTERS},
     )
     row = next(iter(rows))
     return ExportBatch(rows=row[0], last_id=row[1] or after_id, count=row[2])

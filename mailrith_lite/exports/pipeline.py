@@ -14,7 +14,6 @@ from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, Progress
 from mailrith_lite.jobs.runner import Run
 
-_BATCH = 2_000
 _SHORT_ID = slice(-13, -5)
 
 
@@ -82,9 +81,7 @@ class ExportPipeline:
             selection = export.selection.subscriber_filter()
 
             async def batch_after(last_id: int) -> ExportBatch:
-                return await select_export_batch(
-                    connection, job.workspace_id, selection, after_id=last_id, limit=_BATCH, now=now
-                )
+                return await select_export_batch(connection, job.workspace_id, selection, after_id=last_id, now=now)
 
             await asyncio.to_thread(file.write, writer.header())
             count, batch = 0, await batch_after(0)

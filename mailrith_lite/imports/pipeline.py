@@ -94,9 +94,13 @@ class ImportPipeline:
                 while begin < len(batch):
                     run.check()
                     chunk = batch[begin : begin + pace.rows]
-                    with pace.measure(len(chunk)):
-                        progress = await self._write_chunk(run.job, plan, reader, batches, chunk, progress)
-                    begin += len(chunk)
+                    try:
+                        with pace.measure(len(chunk)):
+                            progress = await self._write_chunk(run.job, plan, reader, batches, chunk, progress)
+                    except bulk.ChunkTooLarge:
+                        pace.halve(len(chunk))
+                    else:
+                        begin += len(chunk)
 
     async def _write_chunk(
         self,
@@ -143,12 +147,13 @@ class _Pace:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._rows_a_second = 20_000.0
+        self._most = MAX_CHUNK_ROWS
 
     @property
     def rows(self) -> int:
         if not self._database.contended(_CONTENTION_MEMORY):
-            return MAX_CHUNK_ROWS
-        return min(MAX_CHUNK_ROWS, max(_MIN_CHUNK_ROWS, int(self._rows_a_second * _CHUNK_SECONDS)))
+            return self._most
+        return min(self._most, max(_MIN_CHUNK_ROWS, int(self._rows_a_second * _CHUNK_SECONDS)))
 
     @contextlib.contextmanager
     def measure(self, rows: int) -> Iterator[None]:
@@ -156,6 +161,11 @@ class _Pace:
         yield
         speed = rows / max(time.monotonic() - began, 1e-6)
         self._rows_a_second += 0.3 * (speed - self._rows_a_second)
+        self._most = min(MAX_CHUNK_ROWS, 2 * self._most)
+
+    def halve(self, rows: int) -> None:
+        """A chunk of so many rows was too large."""
+        self._most = max(1, rows // 2)
 
 
 async def _count_rows(path: Path, delimiter: str, run: Run) -> int:

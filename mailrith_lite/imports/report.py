@@ -14,6 +14,7 @@ from mailrith_lite.imports.source import REPORT_COLUMNS
 from mailrith_lite.imports.table import select_import
 
 _BATCH = 1_000
+_BATCH_CHARACTERS = 1 << 20
 _cells_decoder = msgspec.json.Decoder(list[str])
 
 
@@ -29,13 +30,27 @@ async def insert_row_errors(connection: Connection, job_id: int, row_errors: Seq
 
 
 async def select_row_errors(
-    connection: Connection, workspace_id: int, job_id: int, *, after_line: int, limit: int
+    connection: Connection, workspace_id: int, job_id: int, *, after_line: int
 ) -> list[Row]:
+    """The next rows in the file's order, as many as fit a batch: at least one, for a row can be large."""
     rows = await connection.execute_fetchall(
-        """SELECT line, column_name, code, message, cells FROM import_row_errors
+        """WITH sizes AS (
+            SELECT line, sum(size) OVER (ORDER BY line) - size AS before
+            FROM (SELECT line, length(cells) AS size FROM import_row_errors
+                WHERE job_id = :job_id AND line > :after_line ORDER BY line LIMIT :limit)
+        )
+        SELECT line, column_name, code, message, cells FROM import_row_errors
         JOIN jobs ON jobs.id = job_id
-        WHERE job_id = ? AND workspace_id = ? AND line > ? ORDER BY line LIMIT ?""",
-        (job_id, workspace_id, after_line, limit),
+        WHERE job_id = :job_id AND workspace_id = :workspace_id AND line > :after_line
+            AND line <= (SELECT max(line) FROM sizes WHERE before < :characters)
+        ORDER BY line""",
+        {
+            "job_id": job_id,
+            "workspace_id": workspace_id,
+            "after_line": after_line,
+            "limit": _BATCH,
+            "characters": _BATCH_CHARACTERS,
+        },
     )
     return list(rows)
 
@@ -51,7 +66,7 @@ async def stream_report(
     while True:
         # no snapshot: rows only come behind those that are read, and a slow reader shall not hold back the WAL
         async with database.read() as connection:
-            rows = await select_row_errors(connection, workspace_id, job_id, after_line=line, limit=_BATCH)
+            rows = await select_row_errors(connection, workspace_id, job_id, after_line=line)
         if not rows:
             return
         yield await asyncio.to_thread(_format, rows, len(plan.header), formula_guard)

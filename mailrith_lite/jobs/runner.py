@@ -4,6 +4,7 @@ A job's truth is its row: the runner may die at any instruction, and the next st
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Protocol
@@ -174,14 +175,26 @@ class Runner:
         try:
             outcome = await self._attempt(run)
         except Exception:
-            # not even its end could be written: the row says Processing, and the next start takes it up again
-            logs.service.exception("job left as it stands", extra={"fields": _fields(job)})
-        else:
-            duration = round((time.monotonic() - began) * 1_000)
-            logs.service.info(f"job {outcome}", extra={"fields": _fields(job) | {"ms": duration}})
+            logs.service.exception("the end of a job could not be written", extra={"fields": _fields(job)})
+            outcome = await self._put_back(job)
         finally:
             del self._runs[job.id]
             self.wake()
+        duration = round((time.monotonic() - began) * 1_000)
+        logs.service.info(f"job {outcome}", extra={"fields": _fields(job) | {"ms": duration}})
+
+    async def _put_back(self, job: Job) -> str:
+        """Into the queue, to go on from its checkpoint; tried until the database takes it or the service stops.
+
+        Then the row still says Processing, and the next start takes it up.
+        """
+        while not self._stopping:
+            await asyncio.sleep(_RETRY)
+            with contextlib.suppress(Exception):
+                async with self._database.write(durable=True) as connection:
+                    await queue.update_queued(connection, job.id, clock.now())
+                return "put back"
+        return "left as it stands"
 
     async def _attempt(self, run: Run) -> str:
         """Runs the pipeline and writes how it ended."""

@@ -3,7 +3,9 @@
 import asyncio
 import csv
 import io
+import json
 import sqlite3
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import time_machine
 
 from mailrith_lite import clock, disk, ids
 from mailrith_lite.access import workspaces
+from mailrith_lite.audience import custom_fields
 from mailrith_lite.database import Database
 from mailrith_lite.exports import table
 from mailrith_lite.exports.pipeline import ExportPipeline
@@ -231,3 +234,25 @@ async def test_exports_side_by_side_do_not_disturb_each_other(
     await asyncio.gather(*(pipeline.run(Run(each)) for each in jobs))
     assert len(names(directory)) == 4
     assert len({path.read_bytes() for path in directory.iterdir()}) == 1
+
+
+async def test_an_export_of_large_subscribers_holds_a_few_of_them_at_a_time(
+    database: Database, directory: Path, pipeline: ExportPipeline
+) -> None:
+    async with database.write() as connection:
+        await workspaces.insert_workspace(connection, "Default", 1)
+        fields = json.dumps({str(number): "x" * 10_000 for number in range(1, 51)})
+        await connection.execute(MANY.replace("'{}'", f"'{fields}'"), (100,))
+        for number in range(1, 51):
+            await custom_fields.create_custom_field(
+                connection, 1, label=f"f{number}", field_type="Text Area", options=[], now=1
+            )
+    job = await claimed(database)
+    tracemalloc.start()
+    try:
+        await pipeline.run(Run(job))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (directory / f"{job.public_id}.csv").stat().st_size > 100 * 500_000
+    assert peak < 25_000_000  # half of the file; SQLite, which is not counted here, holds a batch once more

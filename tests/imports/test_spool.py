@@ -14,7 +14,7 @@ from mailrith_lite.imports import spool
 
 EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "200"))
 LONGEST_UNIT = 12  # bytes of a pair of escaped surrogates: the shortest segment that any text can be cut into
-SEGMENTS = range(LONGEST_UNIT, 31)
+SEGMENTS = range(LONGEST_UNIT, 2 * LONGEST_UNIT)
 
 texts = st.one_of(
     st.text(alphabet=st.characters(codec="utf-8"), max_size=60),
@@ -52,7 +52,7 @@ def test_any_literal_of_a_text_becomes_the_same_file(text: str, tmp_path: Path) 
         assert write(literal, tmp_path / "whole.csv") == text.encode()
 
 
-@settings(max_examples=EXAMPLES // 4, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=EXAMPLES // 10, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @example(text="\\" * 50)
 @example(text="👩" * 20)
 @example(text='a\\"' * 20)

@@ -132,8 +132,10 @@ async def cancel(database: Database, runner: Runner, number: int) -> None:
 
 async def settle(condition: Callable[[], Awaitable[bool]]) -> None:
     async with asyncio.timeout(20):
-        while not await condition():
+        reached = await condition()
+        while not reached:
             await asyncio.sleep(0)
+            reached = await condition()
 
 
 async def status_is(database: Database, number: int, status: str) -> None:
