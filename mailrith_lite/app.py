@@ -43,8 +43,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """
     with data_directory(settings.data_dir) as directory:
         async with Database.open(directory / DATABASE_FILE) as database:
-            imports_directory = disk.private_directory(directory / "imports")
-            exports_directory = disk.private_directory(directory / "exports")
+            try:
+                imports_directory = disk.private_directory(directory / "imports")
+                exports_directory = disk.private_directory(directory / "exports")
+                links = Links(_secret(directory))
+            except OSError as error:
+                raise _unusable(directory, error) from error
             guard = settings.export_formula_guard
             imports = ImportPipeline(database, imports_directory, formula_guard=guard)
             exports = ExportPipeline(database, exports_directory, formula_guard=guard, ttl=settings.export_ttl)
@@ -53,7 +57,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 settings=settings,
                 database=database,
                 runner=runner,
-                links=Links(_secret(directory)),
+                links=links,
                 key_use=KeyUse(),
                 imports_directory=imports_directory,
                 exports_directory=exports_directory,
@@ -79,7 +83,7 @@ def data_directory(path: Path) -> Iterator[Path]:
         directory = disk.private_directory(path)
         lock = (directory / "lock").open("a")
     except OSError as error:
-        raise errors.StartError(f"cannot use the data directory {path}: {error.strerror}") from error
+        raise _unusable(path, error) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -87,6 +91,10 @@ def data_directory(path: Path) -> Iterator[Path]:
             raise errors.StartError(f"another process serves the data directory {path}") from None
         (directory / "lock").chmod(0o600)
         yield directory
+
+
+def _unusable(directory: Path, error: OSError) -> errors.StartError:
+    return errors.StartError(f"cannot use the data directory {directory}: {error.filename}: {error.strerror}")
 
 
 async def first_start(services: Services) -> str | None:

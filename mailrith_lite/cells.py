@@ -21,6 +21,7 @@ _FORMULA = re.compile(
     re.VERBOSE,
 )
 _NEEDS_QUOTES = re.compile(r'[,"\r\n]')
+_DELIMITER_LIKE = re.compile(r'[,;\t|"\r\n]')
 _SUSPECTS = frozenset("=@\t\r+-'")
 
 
@@ -61,7 +62,12 @@ def split_list(cell: str) -> list[str]:
     return [item for item in map(str.strip, items) if item]
 
 
-def _quoted(item: str) -> str:
-    if _NEEDS_QUOTES.search(item):
+def header_line(names: Iterable[str]) -> bytes:
+    """A CSV header; a name that holds anything which readers take for a delimiter is in quotes."""
+    return (",".join(_quoted(name, _DELIMITER_LIKE) for name in names) + "\r\n").encode()
+
+
+def _quoted(item: str, marks: re.Pattern[str] = _NEEDS_QUOTES) -> str:
+    if marks.search(item):
         return '"' + item.replace('"', '""') + '"'
     return item

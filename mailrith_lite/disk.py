@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 
+def is_full(error: BaseException) -> bool:
+    """Did the disk, or its owner's share of it, have no room left?"""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
 def create_private(path: Path) -> BinaryIO:
     """A new empty file of mode 0600 from its first moment; one that is there already is emptied."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")

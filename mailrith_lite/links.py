@@ -28,4 +28,6 @@ class Links:
         except (BadSignature, UnicodeEncodeError):
             raise errors.InvalidSignature("This link was changed or is incomplete; get a fresh one.") from None
         if int(expires) <= now:
-            raise errors.Expired("This link has expired; start a new export.", code="download_expired")
+            raise errors.Expired(
+                "This link has expired; get the job again, or start a new export.", code="download_expired"
+            )

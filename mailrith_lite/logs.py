@@ -52,6 +52,12 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     return fields
 
 
+def _plain(value: object) -> str:
+    """In quotes when it could be read as more than one field."""
+    text = str(value)
+    return json.dumps(text) if any(mark in text for mark in ' ="') else text
+
+
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
@@ -67,7 +73,7 @@ class _JsonFormatter(logging.Formatter):
 
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        fields = "".join(f" {name}={value}" for name, value in _fields(record).items() if value is not None)
+        fields = "".join(f" {name}={_plain(value)}" for name, value in _fields(record).items() if value is not None)
         lines = [
             f"{clock.rfc3339(int(record.created * 1_000))} {record.levelname:<7} {record.getMessage()}{fields}"
         ]

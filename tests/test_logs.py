@@ -246,3 +246,10 @@ def test_a_failure_in_the_log_shows_no_message(log_format: str) -> None:
     text = formatter.format(record)
     assert "ValueError" in text
     assert SECRETS["cell"] not in text
+
+
+def test_a_value_cannot_pass_for_another_field(capsys: pytest.CaptureFixture[str]) -> None:
+    record = logging.LogRecord("x", logging.INFO, "", 0, "request", (), None)
+    record.fields = {"request_id": 'x status=200 "y', "status": 401}
+    line = logs._TextFormatter().format(record)
+    assert line.endswith(r'request_id="x status=200 \"y" status=401')

@@ -53,8 +53,9 @@ def _from_row(row: Row) -> ApiKey:
 async def select_keys(connection: Connection, workspace_id: int | None) -> list[ApiKey]:
     """Oldest first; of every workspace when none is named (for the operator's command line)."""
     rows = await connection.execute_fetchall(
-        f"SELECT {_COLUMNS} FROM {_TABLES} WHERE ?1 IS NULL OR workspace_id = ?1 ORDER BY api_keys.id",
-        (workspace_id,),
+        f"""SELECT {_COLUMNS} FROM {_TABLES}
+        WHERE :workspace_id IS NULL OR workspace_id = :workspace_id ORDER BY api_keys.id""",
+        {"workspace_id": workspace_id},
     )
     return [_from_row(row) for row in rows]
 
@@ -97,11 +98,11 @@ async def insert_key(
 
 
 async def update_key_revoked(connection: Connection, key_id: int, now: int) -> None:
-    await connection.execute("UPDATE api_keys SET revoked_at = ?1, updated_at = ?1 WHERE id = ?2", (now, key_id))
+    await connection.execute("UPDATE api_keys SET revoked_at = ?, updated_at = ? WHERE id = ?", (now, now, key_id))
 
 
 async def update_key_rotated(connection: Connection, key_id: int, now: int) -> None:
-    await connection.execute("UPDATE api_keys SET rotated_at = ?1, updated_at = ?1 WHERE id = ?2", (now, key_id))
+    await connection.execute("UPDATE api_keys SET rotated_at = ?, updated_at = ? WHERE id = ?", (now, now, key_id))
 
 
 async def update_keys_used(connection: Connection, used: dict[int, int]) -> None:

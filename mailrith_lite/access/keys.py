@@ -21,7 +21,6 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
     key_id: int
     workspace_id: int
-    workspace_name: str
     scopes: tuple[str, ...]
 
 
@@ -104,7 +103,6 @@ async def authenticate(connection: Connection, headers: Mapping[str, str], now: 
     return Principal(
         key_id=key.id,
         workspace_id=key.workspace_id,
-        workspace_name=key.workspace_name,
         scopes=key.scopes,
     )
 

@@ -27,7 +27,7 @@ async def select_workspaces(connection: Connection) -> list[Workspace]:
 
 
 async def select_workspace(connection: Connection, name_or_id: str) -> Workspace | None:
-    """By public id, or by name in any case; an id wins over a name that looks like one."""
+    """By public id, or by name (its ASCII letters in any case); an id wins over a name that looks like one."""
     rows = await connection.execute_fetchall(
         "SELECT id, name, created_at FROM workspaces WHERE id = ? OR name = ? ORDER BY id = ? DESC",
         (number := ids.decode(ids.WORKSPACE, name_or_id), name_or_id, number),

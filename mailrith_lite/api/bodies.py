@@ -17,6 +17,7 @@ from mailrith_lite.api.context import Call
 
 IN_MEMORY = 1 << 20
 _BLOCK = 1 << 20
+_SILENCE = 60.0  # seconds that a client may pause in the middle of a body
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,14 +28,15 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextlib.asynccontextmanager
-async def receive(call: Call) -> AsyncIterator[Body]:
-    """
+async def receive(call: Call, limit: int = IN_MEMORY) -> AsyncIterator[Body]:
+    """`limit`: in bytes; the setting's, if that is less.
+
     Raises:
         UnsupportedMediaType: the body is compressed, or not JSON.
         PayloadTooLarge: it is over the limit; what is over is never kept.
         InvalidHttp: its transfer is broken.
     """
-    limit = call.services.settings.max_body_bytes
+    limit = min(limit, call.services.settings.max_body_bytes)
     _check_headers(call.request, limit)
     spool = call.services.imports_directory / f"{secrets.token_hex(16)}.body"
     try:
@@ -61,7 +63,7 @@ async def _read(request: web.Request, limit: int, spool: Path) -> Body:
     async with contextlib.AsyncExitStack() as stack:
         file = None
         try:
-            async for piece in request.content.iter_any():
+            while piece := await _next_piece(request):
                 size += len(piece)
                 if size > limit:
                     raise _too_large(limit)
@@ -79,6 +81,14 @@ async def _read(request: web.Request, limit: int, spool: Path) -> Body:
             return Body(data=memoryview(held), digest=digest.digest())
         await file.write(held)
     return Body(data=await asyncio.to_thread(_map, spool), digest=digest.digest())
+
+
+async def _next_piece(request: web.Request) -> bytes:
+    try:
+        async with asyncio.timeout(_SILENCE):
+            return await request.content.readany()
+    except TimeoutError:
+        raise errors.InvalidHttp("The body stopped arriving; send the request again.") from None
 
 
 def _map(path: Path) -> memoryview:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from mailrith_lite import clock, errors
+from mailrith_lite import clock, errors, ids
 from mailrith_lite.api import codec, idempotent
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.context import Call
@@ -60,7 +60,7 @@ async def get_export(call: Call) -> web.StreamResponse:
 
 
 async def list_exports(call: Call) -> web.StreamResponse:
-    page = codec.parse_page(call.request, "export_job")
+    page = codec.parse_page(call.request, ids.EXPORT_JOB)
     async with call.database.read() as connection:
         jobs = await queue.select_jobs(
             connection, call.workspace_id, "export", before_id=page.before_id, limit=page.fetched
@@ -112,6 +112,8 @@ def _job_response(call: Call, job: Job, export: Export) -> web.Response:
 
 
 def _shown(call: Call, job: Job, export: Export) -> ExportJob:
+    if job.status != "Completed":  # the job is read first: what the export says by now may be newer
+        export = Export(selection=export.selection, file_name=None, expires_at=None)
     link = None
     if export.expires_at is not None and export.available(clock.now()):
         link = download_url(call, job.public_id, export.expires_at)

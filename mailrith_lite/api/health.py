@@ -17,8 +17,8 @@ async def healthz(request: web.Request) -> web.StreamResponse:
     if services.stopping:
         raise errors.ShuttingDown
     try:
-        async with asyncio.timeout(_TIMEOUT), services.database.read() as connection:
-            await connection.execute_fetchall("SELECT count(*) FROM workspaces")
+        async with asyncio.timeout(_TIMEOUT):
+            await services.database.lookup.execute_fetchall("SELECT count(*) FROM workspaces")
     except Exception as error:
         raise errors.Unhealthy from error
     return codec.json_response(codec.encode({"status": "ok"}))

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from mailrith_lite import clock, errors
+from mailrith_lite import clock, errors, ids
 from mailrith_lite.api import codec, idempotent
-from mailrith_lite.api.bodies import Body, receive
+from mailrith_lite.api.bodies import IN_MEMORY, Body, receive
 from mailrith_lite.api.context import Call
 from mailrith_lite.api.downloads import download_url
 from mailrith_lite.database import Connection
@@ -36,6 +36,10 @@ class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
     sequence_ids: list[str] | None = None
 
 
+class _TextAlone(msgspec.Struct, frozen=True):
+    csv_text: msgspec.Raw = msgspec.Raw(b"null")
+
+
 class ImportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     self_: str = msgspec.field(name="self")
@@ -54,7 +58,7 @@ class ImportJob(ImportJobSummary, frozen=True, kw_only=True):
 
 
 async def create_import(call: Call) -> web.StreamResponse:
-    async with receive(call) as body:
+    async with receive(call, call.services.settings.max_body_bytes) as body:
         attempt = idempotent.attempt(call, "createSubscriberImportJob", body)
         answer = await idempotent.replay(call, attempt)
         if answer is None:
@@ -78,7 +82,7 @@ async def get_import(call: Call) -> web.StreamResponse:
 
 
 async def list_imports(call: Call) -> web.StreamResponse:
-    page = codec.parse_page(call.request, "import_job")
+    page = codec.parse_page(call.request, ids.IMPORT_JOB)
     async with call.database.read() as connection:
         jobs = await queue.select_jobs(
             connection, call.workspace_id, "import", before_id=page.before_id, limit=page.fetched
@@ -96,6 +100,10 @@ async def cancel_import(call: Call) -> web.StreamResponse:
 
 def _prepare(call: Call, body: Body) -> ImportPlan:
     """Runs in a thread: a large text is decoded, written and its header read."""
+    if len(body.data) > IN_MEMORY:
+        rest = len(body.data) - len(memoryview(codec.decode(body.data, _TextAlone).csv_text))
+        if rest > IN_MEMORY:  # it would be decoded into memory, many times its size
+            raise errors.PayloadTooLarge(f"Everything beside csv_text takes at most {IN_MEMORY:,} bytes.")
     request = codec.decode(body.data, ImportRequest)
     literal = memoryview(request.csv_text)
     has_text = bytes(literal[:5]) != b"null"

@@ -1,6 +1,5 @@
 """Around every request: its id, its log line, its error envelope; and before a handler: key, scope."""
 
-import errno
 import re
 import secrets
 import time
@@ -8,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from mailrith_lite import __version__, clock, errors, ids, logs
+from mailrith_lite import __version__, clock, disk, errors, ids, logs
 from mailrith_lite.access import keys, scopes
 from mailrith_lite.api.context import ANSWER_BEGUN, PRINCIPAL, REQUEST_ID, SERVICES, Call
 from mailrith_lite.api.errors import from_framework, respond
@@ -19,7 +18,6 @@ CallHandler = Callable[[Call], Awaitable[web.StreamResponse]]
 REQUEST_ID_HEADER = "x-mailrith-request-id"
 SERVER = f"mailrith-lite/{__version__}"
 _CLIENT_HEADER = "x-mailrith-client"
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def request_id_of(request: web.BaseRequest) -> str:
@@ -55,7 +53,7 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         logs.service.exception("request failed", extra={"fields": {"request_id": request[REQUEST_ID]}})
         if request.get(ANSWER_BEGUN):
             raise ConnectionResetError("the answer had begun and cannot be finished") from None
-        if isinstance(error, OSError) and error.errno in _DISK_FULL:
+        if disk.is_full(error):
             return respond(errors.StorageFull())
         return respond(errors.InternalError(request[REQUEST_ID]))
 
@@ -75,8 +73,7 @@ def authenticated(handler: CallHandler, required: tuple[str, ...]) -> Handler:
         if services.stopping:
             raise errors.ShuttingDown
         now = clock.now()
-        async with services.database.read() as connection:
-            principal = await keys.authenticate(connection, request.headers, now)
+        principal = await keys.authenticate(services.database.lookup, request.headers, now)
         request[PRINCIPAL] = principal
         services.key_use.note(principal.key_id, now)
         scopes.require(principal.scopes, required)

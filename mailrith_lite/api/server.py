@@ -11,6 +11,7 @@ from mailrith_lite.api.errors import from_framework, respond
 from mailrith_lite.api.middleware import REQUEST_ID_HEADER, SERVER, request_id_of
 
 KEEP_ALIVE = 75.0  # seconds
+SILENCE = 30.0  # seconds that a new connection has for the head of its first request
 LINGER = 2.0  # seconds for which the rest of a refused body is read and thrown away
 
 
@@ -39,6 +40,15 @@ class _ApiServer(web.Server):
 
 class _ApiProtocol(web.RequestHandler):
     __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        asyncio.get_running_loop().call_later(SILENCE, self._close_if_silent)
+
+    def _close_if_silent(self) -> None:
+        """A connection that never sent a request would keep its place for ever."""
+        if self._request_count == 0:
+            self.force_close()
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None

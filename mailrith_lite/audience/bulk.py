@@ -53,6 +53,7 @@ class _State(msgspec.Struct, array_like=True, gc=False):
     status: Status
     country: str | None
     custom_fields: dict[str, Any]
+    name_key: str | None
     complete: int  # has each of the job's tags and sequences already
 
 
@@ -163,6 +164,7 @@ def _new_state(subscriber_id: int, change: Change) -> _State:
         change.status or _NEW_STATUS,
         change.country,
         dict(change.custom_fields),
+        _name_key(change.name or ""),
         1,
     )
 
@@ -171,7 +173,7 @@ def _alter(state: _State, change: Change) -> tuple[bool, bool]:
     """Was anything altered, and was a suppressed status kept against the row's wish?"""
     altered = kept = False
     if change.name is not None and change.name != state.name:
-        state.name, altered = change.name, True
+        state.name, state.name_key, altered = change.name, _name_key(change.name), True
     if change.country is not None and change.country != state.country:
         state.country, altered = change.country, True
     if change.status is not None and change.status != state.status:
@@ -183,6 +185,11 @@ def _alter(state: _State, change: Change) -> tuple[bool, bool]:
         if state.custom_fields.get(field_id) != value:
             state.custom_fields[field_id], altered = value, True
     return altered, kept
+
+
+def _name_key(name: str) -> str | None:
+    """The name as a search compares it, where SQLite's own lower() would not do."""
+    return None if name.isascii() else name.casefold()
 
 
 def _json(value: Any) -> str:
@@ -204,7 +211,7 @@ async def _select_states(connection: Connection, workspace_id: int, emails: str,
     """One JSON list of `_State`s: the subscribers of this workspace that have one of the emails."""
     rows = await connection.execute_fetchall(
         """SELECT json_group_array(json_array(
-            subscribers.id, email, name, status, country, json(custom_fields),
+            subscribers.id, email, name, status, country, json(custom_fields), name_key,
             NOT EXISTS (SELECT 1 FROM json_each(:tags) AS wanted WHERE NOT EXISTS (
                 SELECT 1 FROM subscriber_tags WHERE subscriber_id = subscribers.id AND tag_id = wanted.value))
             AND NOT EXISTS (SELECT 1 FROM json_each(:sequences) AS wanted WHERE NOT EXISTS (
@@ -225,10 +232,10 @@ async def _select_next_id(connection: Connection) -> int:
 async def _insert_subscribers(connection: Connection, workspace_id: int, states: str, now: int) -> None:
     await connection.execute(
         """INSERT INTO subscribers (id, workspace_id, email, name, status, country, custom_fields,
-            subscribed_at, created_at, updated_at)
+            name_key, subscribed_at, created_at, updated_at)
         SELECT json_extract(value, '$[0]'), :workspace_id, json_extract(value, '$[1]'),
             json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]'),
-            json_extract(value, '$[5]'), :now, :now, :now
+            json_extract(value, '$[5]'), json_extract(value, '$[6]'), :now, :now, :now
         FROM json_each(:states)""",
         {"workspace_id": workspace_id, "states": states, "now": now},
     )
@@ -239,7 +246,8 @@ async def _update_subscribers(connection: Connection, workspace_id: int, states:
     await connection.execute(
         """UPDATE subscribers SET name = json_extract(row.value, '$[2]'),
             status = json_extract(row.value, '$[3]'), country = json_extract(row.value, '$[4]'),
-            custom_fields = json_extract(row.value, '$[5]'), updated_at = :now
+            custom_fields = json_extract(row.value, '$[5]'), name_key = json_extract(row.value, '$[6]'),
+            updated_at = :now
         FROM json_each(:states) AS row
         WHERE subscribers.id = json_extract(row.value, '$[0]') AND +workspace_id = :workspace_id""",
         {"workspace_id": workspace_id, "states": states, "now": now},

@@ -7,7 +7,7 @@ import msgspec
 
 from mailrith_lite import errors
 from mailrith_lite.audience.values import CHOICE_TYPES, FieldType, has_control
-from mailrith_lite.database import Connection, Row
+from mailrith_lite.database import MAX_ID, Connection, Row
 
 MAX_LABEL = 100
 MAX_OPTIONS = 500
@@ -66,9 +66,8 @@ async def select_custom_fields(
 ) -> list[CustomField]:
     """Newest first, those with an integer id below `before_id`."""
     rows = await connection.execute_fetchall(
-        f"SELECT {_COLUMNS} FROM custom_fields WHERE workspace_id = ?1 AND (?2 IS NULL OR id < ?2)"
-        " ORDER BY id DESC LIMIT ?3",
-        (workspace_id, before_id, limit),
+        f"SELECT {_COLUMNS} FROM custom_fields WHERE workspace_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
+        (workspace_id, before_id or MAX_ID, limit),
     )
     return [_from_row(row) for row in rows]
 
@@ -100,13 +99,13 @@ def _clean_label(label: str) -> str:
 
 def _clean_options(field_type: FieldType, options: list[str]) -> list[str]:
     field = "settings.options"
-    cleaned = [option.strip() for option in options]
     if field_type not in CHOICE_TYPES:
-        if cleaned:
+        if options:
             raise errors.InvalidBody(f"{field_type} takes no options; leave {field} out.", field=field)
         return []
-    if not 1 <= len(cleaned) <= MAX_OPTIONS:
+    if not 1 <= len(options) <= MAX_OPTIONS:
         raise errors.InvalidBody(f"{field_type} takes 1 to {MAX_OPTIONS} options.", field=field)
+    cleaned = [option.strip() for option in options]
     for index, option in enumerate(cleaned):
         if not 1 <= len(option) <= MAX_OPTION or has_control(option):
             raise errors.InvalidBody(

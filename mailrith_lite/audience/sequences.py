@@ -12,7 +12,7 @@ async def select_known_sequence_ids(
 ) -> set[int]:
     """Those of the ids that are sequences of this workspace."""
     rows = await connection.execute_fetchall(
-        "SELECT id FROM sequences WHERE workspace_id = ? AND id IN (SELECT value FROM json_each(?))",
+        "SELECT id FROM sequences WHERE +workspace_id = ? AND id IN (SELECT value FROM json_each(?))",
         (workspace_id, msgspec.json.encode(list(sequence_ids)).decode()),
     )
     return {int(row["id"]) for row in rows}

@@ -1,7 +1,5 @@
 """The table `subscribers`: who is shown by a filter, and how a row becomes a subscriber."""
 
-import functools
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +10,6 @@ from mailrith_lite.audience import values
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection, Row
 
-_LAST_CASED = 0x1F000  # no script beyond has capital letters
 _BATCH_ROWS = 2_000
 _BATCH_CHARACTERS = 1 << 20  # of custom fields, which are what can be large
 COLD_AFTER_OPEN = 90 * clock.DAY
@@ -82,12 +79,13 @@ class SubscriberFilter(msgspec.Struct, frozen=True, kw_only=True):
         if self.search is not None:
             conditions.append(
                 "(subscribers.id = :search_id OR lower(subscribers.status) = :search_status"
-                " OR subscribers.email GLOB :search OR subscribers.name GLOB :search)"
+                " OR instr(subscribers.email, :search)"
+                " OR instr(coalesce(subscribers.name_key, lower(subscribers.name)), :search))"
             )
             needle = self.search.strip()
             parameters["search_id"] = ids.decode(ids.SUBSCRIBER, needle)
             parameters["search_status"] = needle.lower()
-            parameters["search"] = f"*{_any_case(needle)}*"
+            parameters["search"] = needle.casefold()
         if self.cold_only:
             conditions.append(
                 "subscribers.status = 'Active' AND CASE WHEN subscribers.last_opened_at IS NULL"
@@ -186,30 +184,3 @@ def _comparable(email: str) -> str:
         return values.email(email)
     except values.Refused:
         return email
-
-
-def _any_case(needle: str) -> str:
-    """A GLOB pattern of the needle in any case: SQLite's LIKE folds ASCII alone."""
-    return "".join(_glob_letter(letter, _cases(letter)) for letter in needle)
-
-
-def _glob_letter(letter: str, forms: Sequence[str]) -> str:
-    if len(forms) == 1 and letter not in "*?[":
-        return letter
-    return f"[{''.join(forms)}]"
-
-
-def _cases(letter: str) -> Sequence[str]:
-    """The letter in every case, itself among them."""
-    if letter.isascii():
-        return sorted({letter.lower(), letter.upper()})
-    return _case_groups().get(letter.casefold(), letter)
-
-
-@functools.cache
-def _case_groups() -> dict[str, str]:
-    """Letters that fold to the same one, by that one: a final sigma is found by a capital one, and the reverse."""
-    groups: dict[str, str] = {}
-    for letter in map(chr, range(_LAST_CASED)):
-        groups[letter.casefold()] = groups.get(letter.casefold(), "") + letter
-    return groups

@@ -6,7 +6,7 @@ import msgspec
 
 from mailrith_lite import errors
 from mailrith_lite.audience import values
-from mailrith_lite.database import Connection, Row
+from mailrith_lite.database import MAX_ID, Connection, Row
 
 MAX_NAME = 100
 MAX_DESCRIPTION = 1_000
@@ -63,9 +63,10 @@ async def create_tag(
 async def select_tags(connection: Connection, workspace_id: int, *, before_id: int | None, limit: int) -> list[Tag]:
     """Newest first, those with an integer id below `before_id`."""
     rows = await connection.execute_fetchall(
-        f"SELECT {_COLUMNS} FROM tags WHERE workspace_id = ?1 AND (?2 IS NULL OR id < ?2)"
-        " ORDER BY id DESC LIMIT ?3",
-        (workspace_id, before_id, limit),
+        f"""SELECT {_COLUMNS} FROM (
+            SELECT * FROM tags WHERE workspace_id = ? AND id < ? ORDER BY id DESC LIMIT ?
+        ) AS tags ORDER BY id DESC""",  # first the page, then the counts: of its tags alone
+        (workspace_id, before_id or MAX_ID, limit),
     )
     return [_from_row(row) for row in rows]
 
@@ -81,7 +82,7 @@ async def select_tag_id(connection: Connection, workspace_id: int, name: str) ->
 async def select_known_tag_ids(connection: Connection, workspace_id: int, tag_ids: Iterable[int]) -> set[int]:
     """Those of the ids that are tags of this workspace."""
     rows = await connection.execute_fetchall(
-        "SELECT id FROM tags WHERE workspace_id = ? AND id IN (SELECT value FROM json_each(?))",
+        "SELECT id FROM tags WHERE +workspace_id = ? AND id IN (SELECT value FROM json_each(?))",
         (workspace_id, msgspec.json.encode(list(tag_ids)).decode()),
     )
     return {int(row["id"]) for row in rows}

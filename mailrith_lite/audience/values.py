@@ -98,7 +98,7 @@ def country(text: str) -> str:
 
 
 def has_control(text: str) -> bool:
-    """Is there a control character in it, a line end or a NUL for instance? Names and labels have none."""
+    """Is there a line end, a NUL or another control character in it? Labels and tags' names have none."""
     return _CONTROL.search(text) is not None
 
 

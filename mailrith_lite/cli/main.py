@@ -30,6 +30,10 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # names may hold letters that the terminal has not
     try:
+        "".join(sys.argv).encode()
+    except UnicodeEncodeError:
+        _fail("an argument is not valid text in this locale", 2)
+    try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as finished:
         sys.exit(finished.exit_code)

@@ -45,6 +45,8 @@ async def _open(data_dir: str | None) -> AsyncIterator[Any]:
         disk.private_directory(directory)
     except OSError as error:
         raise StartError(f"cannot use the data directory {directory}: {error.strerror}") from error
+    if not (directory / DATABASE_FILE).exists():
+        click.echo(f"made a new database in {directory}; name another data directory with --data-dir", err=True)
     async with Database.open(directory / DATABASE_FILE) as database:
         yield database
 
@@ -112,6 +114,8 @@ def list_keys(workspace: str | None, data_dir: str | None) -> None:
     from mailrith_lite.access import key_table
     from mailrith_lite.cli.printing import print_table
 
+    _existing(data_dir)
+
     async def work(connection: Any) -> list[key_table.ApiKey]:
         owner = await _workspace(connection, workspace) if workspace is not None else None
         return await key_table.select_keys(connection, owner.id if owner else None)
@@ -147,6 +151,7 @@ def rotate_key(key_id: str, data_dir: str | None) -> None:
     """
     from mailrith_lite.access import keys as rules
 
+    _existing(data_dir)
     key = rules.new_key()
 
     async def work(connection: Any) -> None:
@@ -172,6 +177,8 @@ def revoke_key(key_id: str, data_dir: str | None) -> None:
     """
     from mailrith_lite.access import key_table
     from mailrith_lite.access import keys as rules
+
+    _existing(data_dir)
 
     async def work(connection: Any) -> str:
         key = await rules.find(connection, key_id)
@@ -224,6 +231,7 @@ def list_workspaces(data_dir: str | None) -> None:
     from mailrith_lite.access import workspaces as table
     from mailrith_lite.cli.printing import print_table
 
+    _existing(data_dir)
     found = _with_database(data_dir, table.select_workspaces)
     print_table(
         ("id", "name", "created"), [(one.public_id, one.name, clock.rfc3339(one.created_at)) for one in found]

@@ -13,6 +13,9 @@ Show = Callable[[int, int | None], None]
 """Takes how much is done, and of how much; None as long as that is not known."""
 
 
+_ID_WIDTH = 24  # of the longest public id: import_job_ and 13 more
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table on a terminal; tab-separated lines, for other programs, where stdout is none."""
     console = Console()
@@ -20,7 +23,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         for row in rows:
             click.echo("\t".join(map(one_line, row)))  # rich would turn tabs into spaces
         return
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:  # an id is to be copied: it stays whole, the others make room
+        width = _ID_WIDTH if column == "id" else None
+        table.add_column(column, no_wrap=column == "id", min_width=width, overflow="fold")
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
     console.print(table)

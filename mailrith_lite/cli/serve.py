@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import gc
+import os
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -27,11 +29,18 @@ def run(settings: Settings) -> None:
         StartError: the data directory or the address cannot be used.
     """
     logs.configure(settings.log_format, settings.log_level)
+    _raise_open_files()
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
     with _fast_loop() as runner:
         runner.run(_serve(settings))
+
+
+def _raise_open_files() -> None:
+    """As many connections as the system allows: the usual soft limit, 1,024, is soon reached."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _fast_loop() -> asyncio.Runner:
@@ -70,8 +79,10 @@ async def running(settings: Settings) -> AsyncIterator[tuple[str, Services]]:
         try:
             await site.start()
         except OSError as error:
-            reason = error.strerror or error
-            raise errors.StartError(f"cannot listen on {settings.host}:{settings.port}: {reason}") from error
+            reason = os.strerror(error.errno) if error.errno else error
+            raise errors.StartError(
+                f"cannot listen on {settings.host}:{settings.port}: {reason}; choose another with --host and --port"
+            ) from error
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         yield f"http://{host}:{runner.addresses[0][1]}", services
         services.stopping = True

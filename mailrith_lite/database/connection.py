@@ -14,12 +14,13 @@ from aiosqlite import Connection
 from mailrith_lite import errors
 from mailrith_lite.database.migrate import migrate
 
-__all__ = ["Connection", "Database", "Row"]
+__all__ = ["MAX_ID", "Connection", "Database", "Row"]
 
 Row = sqlite3.Row
 T = TypeVar("T")
 
 READERS = 3
+MAX_ID = (1 << 63) - 1
 _BUSY_TIMEOUT = 10.0  # seconds; a command line that writes beside the service waits this long
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -37,9 +38,10 @@ class Database:
     """`async with Database.open(path) as database:` migrates the file and holds its connections."""
 
     def __init__(self, path: Path, writer: Connection, readers: list[Connection]) -> None:
+        """The first reader answers look-ups, the others are the pool of `read`."""
         self.path = path
+        self.lookup, *readers = readers
         self._writer = writer
-        self._connections = [writer, *readers]
         self._lock = asyncio.Lock()
         self._idle: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
         self._contended_at = float("-inf")
@@ -58,7 +60,9 @@ class Database:
                 writer = await stack.enter_async_context(_connect(path, _WRITER_PRAGMAS))
                 path.chmod(0o600)
                 await migrate(writer)
-                readers = [await stack.enter_async_context(_connect(path, _READER_PRAGMAS)) for _ in range(READERS)]
+                readers = [
+                    await stack.enter_async_context(_connect(path, _READER_PRAGMAS)) for _ in range(1 + READERS)
+                ]
                 yield cls(path, writer, readers)
         except sqlite3.DatabaseError as error:
             if type(error) not in _UNUSABLE:
@@ -137,7 +141,11 @@ async def _connect(path: Path, pragmas: tuple[str, ...]) -> AsyncIterator[Connec
         connection.row_factory = sqlite3.Row
         for pragma in pragmas:
             await connection.execute(pragma)
-        yield connection
+        try:
+            yield connection
+        finally:
+            if pragmas is _READER_PRAGMAS:
+                await connection.interrupt()  # nobody waits for a long SELECT any more
 
 
 async def _finish(work: Awaitable[T]) -> T:

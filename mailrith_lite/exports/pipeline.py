@@ -27,9 +27,13 @@ class ExportPipeline:
 
     async def run(self, run: Run) -> None:
         part = self._part(run.job)
-        with disk.create_private(part) as file:
-            count = await self._write(run, file)
-            await asyncio.to_thread(disk.sync_file, file)
+        try:
+            with disk.create_private(part) as file:
+                count = await self._write(run, file)
+                await asyncio.to_thread(disk.sync_file, file)
+        except BaseException:
+            part.unlink(missing_ok=True)  # at once: a full disk must take the job's end
+            raise
         await asyncio.to_thread(_rename, part, file_path(self._directory, run.job.public_id))
         async with self._database.write() as connection:
             progress = Progress(rows_total=count, rows_processed=count)

@@ -61,7 +61,7 @@ async def select_exports(connection: Connection, workspace_id: int, job_ids: lis
     """By the job's integer id."""
     rows = await connection.execute_fetchall(
         f"""SELECT job_id, {_COLUMNS} FROM {_TABLES}
-        WHERE workspace_id = ? AND job_id IN (SELECT value FROM json_each(?))""",
+        WHERE +workspace_id = ? AND job_id IN (SELECT value FROM json_each(?))""",
         (workspace_id, msgspec.json.encode(job_ids).decode()),
     )
     return {row["job_id"]: _from_row(row) for row in rows}

@@ -12,7 +12,7 @@ import msgspec
 from mailrith_lite import clock
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.values import field_text
-from mailrith_lite.cells import guard, join_list
+from mailrith_lite.cells import guard, header_line, join_list
 
 COLUMNS = ("Email", "Name", "Status", "Country", "Subscribed At", "Last Opened At", "Tags", "Sequences")
 
@@ -32,7 +32,7 @@ class Writer:
         self._keys = [str(field.id) for field in fields]
 
     def header(self) -> bytes:
-        return _csv([[*COLUMNS, *map(self._safe, self._labels)]])
+        return header_line([*COLUMNS, *map(self._safe, self._labels)])
 
     def lines(self, rows: str) -> bytes:
         """`rows`: those of an `ExportBatch`."""

@@ -6,7 +6,6 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
 
 from mailrith_lite import clock
 from mailrith_lite.audience import bulk, tags
@@ -43,6 +42,8 @@ class ImportPipeline:
         async with self._database.read() as connection:
             plan = await table.select_import(connection, job.workspace_id, job.id)
         path = self._directory / plan.source
+        if not path.is_file():  # after a backup was put back: a copy of the database has no files
+            raise JobFailed("The rows of this import are no longer there; send the import again.")
         progress = job.progress
         if progress.rows_total is None:
             total = await _count_rows(path, plan.delimiter, run)
@@ -88,7 +89,7 @@ class ImportPipeline:
             formula_guard=self._formula_guard,
         )
         pace = _Pace(self._database)
-        async with _open_batches(path, plan.delimiter, reader, progress.rows_processed) as batches:
+        async with _open_batches(path, plan.delimiter, reader, progress.rows_processed, run) as batches:
             while batch := await batches.next():
                 begin = 0
                 while begin < len(batch):
@@ -175,7 +176,7 @@ async def _count_rows(path: Path, delimiter: str, run: Run) -> int:
         JobFailed: the file cannot be read; the message names the line.
     """
     with source.open_source(path) as file:
-        records = source.records(file, delimiter)
+        records = source.records(file, delimiter, run.check)
         total = -1  # the header is a record, and no row
         while True:
             run.check()
@@ -218,10 +219,12 @@ class _Batches:
 
 
 @contextlib.asynccontextmanager
-async def _open_batches(path: Path, delimiter: str, reader: RowReader, skip: int) -> AsyncIterator[_Batches]:
+async def _open_batches(
+    path: Path, delimiter: str, reader: RowReader, skip: int, run: Run
+) -> AsyncIterator[_Batches]:
     """The rows behind the first `skip`."""
     with source.open_source(path) as file:
-        batches = _Batches(_read_batches(file, delimiter, reader, skip))
+        batches = _Batches(_read_batches(source.records(file, delimiter, run.check), reader, skip))
         try:
             yield batches
         finally:
@@ -232,8 +235,7 @@ def _next(batches: Iterator[list[Row]]) -> list[Row] | None:
     return next(batches, None)
 
 
-def _read_batches(file: TextIO, delimiter: str, reader: RowReader, skip: int) -> Iterator[list[Row]]:
-    records = source.records(file, delimiter)
+def _read_batches(records: Iterator[tuple[int, list[str]]], reader: RowReader, skip: int) -> Iterator[list[Row]]:
     _advance(records, skip + 1)  # the header, and the rows that are applied already
     batch: list[Row] = []
     characters = 0

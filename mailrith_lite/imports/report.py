@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
-from mailrith_lite.cells import guard, unguard
+from mailrith_lite.cells import guard, header_line, unguard
 from mailrith_lite.database import Connection, Database, Row
 from mailrith_lite.imports.rows import RowError
 from mailrith_lite.imports.source import REPORT_COLUMNS
@@ -22,9 +22,9 @@ async def insert_row_errors(connection: Connection, job_id: int, row_errors: Seq
     rows = await asyncio.to_thread(_as_json, row_errors)
     await connection.execute(
         """INSERT INTO import_row_errors (job_id, line, column_name, code, message, cells)
-        SELECT ?1, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+        SELECT ?, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
             json_extract(value, '$[3]'), json_extract(value, '$[4]')
-        FROM json_each(?2)""",
+        FROM json_each(?)""",
         (job_id, rows),
     )
 
@@ -61,7 +61,7 @@ async def stream_report(
     """The file's own columns and the four added ones, UTF-8, RFC 4180, however long, a batch at a time."""
     async with database.read() as connection:
         plan = await select_import(connection, workspace_id, job_id)
-    yield _write_rows([[*(_name(name, formula_guard) for name in plan.header), *REPORT_COLUMNS]])
+    yield header_line([*(_name(name, formula_guard) for name in plan.header), *REPORT_COLUMNS])
     line = 0
     while True:
         # no snapshot: rows only come behind those that are read, and a slow reader shall not hold back the WAL

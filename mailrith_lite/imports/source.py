@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -15,6 +15,7 @@ DELIMITERS = ",;\t|"
 MAX_CELL = 1 << 20  # characters
 MAX_ROW = 1 << 24
 MAX_COLUMNS = 250
+_CHECKED_LINES = 50_000
 MAX_COLUMN_NAME = 200
 MAX_HEADER_BYTES = 12 << 10
 REPORT_COLUMNS = ("error_line", "error_column", "error_code", "error_message")
@@ -81,8 +82,12 @@ def column_name(cell: str) -> str:
     return unguard(cell.strip()).strip()
 
 
-def records(file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def records(
+    file: TextIO, delimiter: str, check: Callable[[], None] = lambda: None
+) -> Iterator[tuple[int, list[str]]]:
     """(line on which the record starts, cells) for every record that is not a blank line, the header first.
+
+    `check` is called now and then while there are blank lines only, and may raise to end the reading.
 
     Raises:
         BrokenFile: quoting, a NUL character or a size makes the rest unreadable.
@@ -104,6 +109,8 @@ def records(file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             raise BrokenFile(f"line {reader.line_num + 1}: the text is not valid UTF-8") from error
         if cells and not (len(cells) == 1 and cells[0].isspace()):
             yield line, cells
+        elif line % _CHECKED_LINES == 0:
+            check()
 
 
 class _Unreadable(Exception):

@@ -62,7 +62,7 @@ async def select_open_sources(connection: Connection) -> set[str]:
     """The source files of every workspace's unfinished jobs."""
     rows = await connection.execute_fetchall(
         """SELECT source FROM imports JOIN jobs ON jobs.id = imports.job_id
-        WHERE status IN ('Queued', 'Processing')"""
+        WHERE completed_at IS NULL"""
     )
     return {row["source"] for row in rows}
 

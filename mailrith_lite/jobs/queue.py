@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from mailrith_lite import errors, ids
-from mailrith_lite.database import Connection, Row
+from mailrith_lite.database import MAX_ID, Connection, Row
 
 JobKind = Literal["import", "export"]
 JobStatus = Literal["Queued", "Processing", "Completed", "Failed"]
@@ -83,14 +83,15 @@ async def insert_job(
         QueueFull: the workspace has `max_queued` jobs waiting.
     """
     rows = await connection.execute_fetchall(
-        "SELECT count(*) FROM jobs WHERE status = 'Queued' AND workspace_id = ?", (workspace_id,)
+        "SELECT count(*) FROM jobs WHERE completed_at IS NULL AND status = 'Queued' AND workspace_id = ?",
+        (workspace_id,),
     )
     if next(iter(rows))[0] >= max_queued:
         raise errors.QueueFull(f"{max_queued:,} jobs of this workspace are waiting; try again when some are done.")
     rows = await connection.execute_fetchall(
         """INSERT INTO jobs (workspace_id, kind, status, request_id, created_at, updated_at)
-        VALUES (?1, ?2, 'Queued', ?3, ?4, ?4) RETURNING *""",
-        (workspace_id, kind, request_id, now),
+        VALUES (?, ?, 'Queued', ?, ?, ?) RETURNING *""",
+        (workspace_id, kind, request_id, now, now),
     )
     return _from_row(next(iter(rows)))
 
@@ -107,9 +108,8 @@ async def select_jobs(
 ) -> list[Job]:
     """Newest first, those with an integer id below `before_id`."""
     rows = await connection.execute_fetchall(
-        """SELECT * FROM jobs WHERE workspace_id = ?1 AND kind = ?2 AND (?3 IS NULL OR id < ?3)
-        ORDER BY id DESC LIMIT ?4""",
-        (workspace_id, kind, before_id, limit),
+        """SELECT * FROM jobs WHERE workspace_id = ? AND kind = ? AND id < ? ORDER BY id DESC LIMIT ?""",
+        (workspace_id, kind, before_id or MAX_ID, limit),
     )
     return [_from_row(row) for row in rows]
 
@@ -117,24 +117,17 @@ async def select_jobs(
 async def select_next_of_each(connection: Connection) -> list[tuple[int, JobKind, int]]:
     """(workspace, kind, oldest queued job) for every workspace and kind with a queued job."""
     rows = await connection.execute_fetchall(
-        """SELECT workspace_id, kind, min(id) FROM jobs WHERE status = 'Queued' GROUP BY workspace_id, kind"""
+        """SELECT workspace_id, kind, min(id) FROM jobs
+        WHERE completed_at IS NULL AND status = 'Queued' GROUP BY workspace_id, kind"""
     )
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-async def select_open_ids(connection: Connection, kind: JobKind) -> set[int]:
-    """Jobs of this kind, of every workspace, that are not final."""
-    rows = await connection.execute_fetchall(
-        "SELECT id FROM jobs WHERE status IN ('Queued', 'Processing') AND kind = ?", (kind,)
-    )
-    return {int(row["id"]) for row in rows}
-
-
 async def update_claimed(connection: Connection, job_id: int, now: int) -> Job:
     rows = await connection.execute_fetchall(
-        """UPDATE jobs SET status = 'Processing', started_at = coalesce(started_at, ?1), updated_at = ?1
-        WHERE id = ?2 AND status = 'Queued' RETURNING *""",
-        (now, job_id),
+        """UPDATE jobs SET status = 'Processing', started_at = coalesce(started_at, :now), updated_at = :now
+        WHERE id = :id AND status = 'Queued' RETURNING *""",
+        {"now": now, "id": job_id},
     )
     return _from_row(next(iter(rows)))
 
@@ -163,19 +156,25 @@ async def update_final(
         NotProcessing: the job was canceled.
     """
     cursor = await connection.execute(
-        """UPDATE jobs SET status = ?1, error_message = ?2, completed_at = ?3, updated_at = ?3
-        WHERE id = ?4 AND status = 'Processing'""",
-        (status, error_message, now, job_id),
+        """UPDATE jobs SET status = ?, error_message = ?, completed_at = ?, updated_at = ?
+        WHERE id = ? AND status = 'Processing'""",
+        (status, error_message, now, now, job_id),
     )
     if cursor.rowcount != 1:
         raise NotProcessing
 
 
 async def update_queued(connection: Connection, job_id: int, now: int) -> None:
-    """Puts a running job back, to be continued from its checkpoint."""
-    await connection.execute(
+    """Puts a running job back, to be continued from its checkpoint.
+
+    Raises:
+        NotProcessing: the job was canceled.
+    """
+    cursor = await connection.execute(
         "UPDATE jobs SET status = 'Queued', updated_at = ? WHERE id = ? AND status = 'Processing'", (now, job_id)
     )
+    if cursor.rowcount != 1:
+        raise NotProcessing
 
 
 async def update_interrupted(connection: Connection, now: int) -> list[Job]:
@@ -184,12 +183,13 @@ async def update_interrupted(connection: Connection, now: int) -> list[Job]:
     Returns those that were given up.
     """
     await connection.execute(
-        """UPDATE jobs SET deaths = deaths + 1, status = 'Queued', updated_at = ? WHERE status = 'Processing'""",
+        """UPDATE jobs SET deaths = deaths + 1, status = 'Queued', updated_at = ?
+        WHERE completed_at IS NULL AND status = 'Processing'""",
         (now,),
     )
     rows = await connection.execute_fetchall(
-        """UPDATE jobs SET status = 'Failed', error_message = ?1, completed_at = ?2
-        WHERE status = 'Queued' AND deaths >= ?3 RETURNING *""",
+        """UPDATE jobs SET status = 'Failed', error_message = ?, completed_at = ?
+        WHERE completed_at IS NULL AND status = 'Queued' AND deaths >= ? RETURNING *""",
         (DIED, now, MAX_DEATHS),
     )
     return [_from_row(row) for row in rows]
@@ -201,9 +201,9 @@ async def update_canceled(connection: Connection, job: Job, now: int) -> Job:
         Conflict: the job is final already.
     """
     rows = await connection.execute_fetchall(
-        """UPDATE jobs SET status = 'Failed', error_message = ?1, completed_at = ?2, updated_at = ?2
-        WHERE id = ?3 AND workspace_id = ?4 AND status IN ('Queued', 'Processing') RETURNING *""",
-        (CANCELED, now, job.id, job.workspace_id),
+        """UPDATE jobs SET status = 'Failed', error_message = ?, completed_at = ?, updated_at = ?
+        WHERE id = ? AND workspace_id = ? AND status IN ('Queued', 'Processing') RETURNING *""",
+        (CANCELED, now, now, job.id, job.workspace_id),
     )
     for row in rows:
         return _from_row(row)

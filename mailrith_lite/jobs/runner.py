@@ -4,12 +4,11 @@ A job's truth is its row: the runner may die at any instruction, and the next st
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Mapping
 from typing import Protocol
 
-from mailrith_lite import clock, errors, ids, logs
+from mailrith_lite import clock, disk, errors, ids, logs
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, JobKind, JobStatus, NotProcessing
@@ -190,10 +189,17 @@ class Runner:
         """
         while not self._stopping:
             await asyncio.sleep(_RETRY)
-            with contextlib.suppress(Exception):
+            try:
                 async with self._database.write(durable=True) as connection:
                     await queue.update_queued(connection, job.id, clock.now())
                 return "put back"
+            except NotProcessing:
+                await self._pipelines[job.kind].tidy(job)
+                return "canceled"
+            except Exception:
+                logs.service.exception(
+                    "the job could not be put back; trying again", extra={"fields": _fields(job)}
+                )
         return "left as it stands"
 
     async def _attempt(self, run: Run) -> str:
@@ -208,8 +214,12 @@ class Runner:
         except JobFailed as failure:
             return await self._finish(job, "Failed", str(failure))
         except (Interrupted, asyncio.CancelledError) as interruption:
-            async with self._database.write(durable=True) as connection:
-                await queue.update_queued(connection, job.id, clock.now())
+            try:
+                async with self._database.write(durable=True) as connection:
+                    await queue.update_queued(connection, job.id, clock.now())
+            except NotProcessing:
+                await self._pipelines[job.kind].tidy(job)
+                return "canceled"
             if isinstance(interruption, asyncio.CancelledError):
                 raise
             return "put back"
@@ -232,7 +242,7 @@ class Runner:
 
 
 def _plain_message(job: Job, error: Exception) -> str:
-    if isinstance(error, errors.StorageFull):
+    if isinstance(error, errors.StorageFull) or disk.is_full(error):
         return f"The {job.kind} stopped because the service's disk is full; rows already applied stay."
     return f"The {job.kind} stopped on an internal error. The service's log has the details under {job.request_id}."
 

@@ -353,8 +353,26 @@ def test_a_body_in_many_small_pieces_is_put_together(server: Server) -> None:
 @pytest.mark.parametrize("size", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (2 << 20) + 1, 5 << 20])
 def test_a_body_around_the_size_that_goes_to_disk_is_whole(server: Server, size: int) -> None:
     body = json.dumps(text("Email\nada@example.com\n")).encode()
-    sent = body[:-1] + b" " * (size - len(body)) + b"}"
+    lines, odd = divmod(size - len(body), 2)
+    sent = body.replace(b"com\\n", b"com\\n" + b"\\n" * lines)[:-1] + b" " * odd + b"}"
     assert server.call("POST", IMPORTS, sent, headers=JSON).status == 202
     server.drain()
     assert server.rows("SELECT created_count FROM jobs") == [(1,)]
+    assert not sources(server)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/tags", {"name": "x", "description": "x" * (1 << 20)}),
+        ("/v1/custom-fields", {"label": "x", "type": "Single Select", "settings": {"options": ["x"] * 400_000}}),
+        (EXPORTS, {"query": "x" * (1 << 20)}),
+        (IMPORTS, text("Email\n") | {"existing_tag_ids": ["x"] * 400_000}),
+        (IMPORTS, text("Email\n" * 200_000) | {"mappings": [EMAIL] * 40_000}),
+    ],
+)
+def test_only_csv_text_may_be_large(server: Server, path: str, body: dict[str, Any]) -> None:
+    reply = server.call("POST", path, body)
+    assert (reply.status, reply.error["code"]) == (413, "payload_too_large")
+    assert "1,048,576" in reply.error["message"]
     assert not sources(server)

@@ -271,3 +271,46 @@ def test_data_directory_without_a_database(cwd: Path, command: tuple[str, ...]) 
 def test_spoiled_database_is_one_line_for_keys_too(data_dir_at_rest: Path) -> None:
     spoil(data_dir_at_rest)
     assert_one_line(keys(data_dir_at_rest, "list"), "malformed")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("keys", "list"),
+        ("keys", "rotate", "api_key_9wdvsq5zmmz0n"),
+        ("keys", "revoke", "api_key_9wdvsq5zmmz0n"),
+        ("workspaces", "list"),
+        ("backup", "copy.db"),
+        ("doctor",),
+    ],
+)
+def test_a_command_that_needs_a_service_makes_none_where_there_is_none(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "other").mkdir(mode=0o755)
+    for name in ("typo", "other"):
+        assert_one_line(run(*arguments, "--data-dir", name, cwd=tmp_path), "there is no database in")
+    assert not (tmp_path / "typo").exists()
+    assert (tmp_path / "other").stat().st_mode & 0o777 == 0o755
+    assert list((tmp_path / "other").iterdir()) == []
+
+
+def test_a_key_for_a_new_database_says_that_it_is_new(tmp_path: Path) -> None:
+    outcome = run("keys", "create", "--name", "First", "--data-dir", "fresh", cwd=tmp_path)
+    assert outcome.stdout.startswith("mrk_")
+    assert "made a new database in fresh" in outcome.stderr
+
+
+def test_an_argument_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    outcome = run("keys", "create", "--name", "\udcff", "--data-dir", tmp_path / "d", cwd=tmp_path)
+    assert_one_line(outcome, "not valid text")
+
+
+@pytest.mark.parametrize("name", ["imports", "exports", "secret"])
+def test_a_file_in_the_way_of_the_service_is_one_line(name: str, tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    if name == "secret":
+        (tmp_path / "d" / name).mkdir()
+    else:
+        (tmp_path / "d" / name).touch()
+    assert_one_line(run("serve", "--port", "0", "--data-dir", "d", cwd=tmp_path), name)

@@ -17,8 +17,8 @@ from mailrith_lite.audience import sequences
 COLUMNS = ["Email", "Name", "Status", "Country", "Subscribed At", "Last Opened At", "Tags", "Sequences"]
 PATH = "/v1/jobs/subscriber-exports"
 PEOPLE = """INSERT INTO subscribers
-(workspace_id, email, name, status, custom_fields, subscribed_at, last_opened_at, created_at, updated_at)
-VALUES (1, ?, ?, ?, '{}', ?, ?, 1, 1)"""
+(workspace_id, email, name, status, custom_fields, subscribed_at, last_opened_at, created_at, updated_at, name_key)
+VALUES (1, ?, ?, ?, '{}', ?, ?, 1, 1, ?)"""
 
 
 def rows(text: str) -> list[list[str]]:
@@ -49,7 +49,7 @@ def add(server: Server, *people: tuple[Any, ...]) -> None:
 
     async def insert() -> None:
         async with server.services.database.write() as connection:
-            await connection.executemany(PEOPLE, people)
+            await connection.executemany(PEOPLE, [(*one, one[1].casefold()) for one in people])
 
     server.wait(insert())
 
@@ -320,3 +320,15 @@ def test_a_canceled_export_leaves_no_file(serve: Callable[..., Server]) -> None:
     assert shown[1]["error_message"] == "Canceled by the client."
     completed = [job for job in shown if job["status"] == "Completed"]
     assert len(list(server.services.exports_directory.iterdir())) == len(completed)
+
+
+def test_labels_with_delimiters_survive_an_export_and_an_import(server: Server) -> None:
+    label = "red;green;blue;white;black;grey;pink;lime;cyan;gold;rust|mint"
+    field = server.sdk().custom_fields.create(body={"label": label, "type": "Text"})["data"]
+    mappings = [
+        {"csv_column": "Email", "field": {"type": "email"}},
+        {"csv_column": label, "field": {"type": "custom-field", "custom_field_id": field["id"]}},
+    ]
+    server.import_csv(f'Email,"{label}"\nada@example.com,x\n', mappings)
+    _, exported = server.export_csv()
+    assert server.import_csv(exported, mappings)["progress"]["unchanged_count"] == 1

@@ -198,3 +198,30 @@ def test_updating_many_subscribers_costs_about_as_much_as_creating_them(server: 
         assert job["imported_count"] == 6_000
         seconds.append(time.monotonic() - began)
     assert seconds[1] < 10 * seconds[0]
+
+
+def test_a_file_of_blank_lines_can_be_canceled_at_once(server: Server) -> None:
+    client = server.sdk()
+    blank = {"csv_text": "Email\n" + "\n" * 20_000_000, "mappings": MAPPINGS[:1]}
+    endless = client.jobs.create_import(body=blank)["data"]
+    server.call("POST", f"{endless['self']}/cancel")
+    server.import_csv("Email\nada@example.com\n", MAPPINGS[:1])
+    (moments,) = server.rows("SELECT min(completed_at), max(completed_at) FROM jobs")
+    assert moments[1] - moments[0] < 2_000  # reading all of it takes several seconds
+
+
+def test_an_import_whose_rows_are_gone_says_so(server: Server) -> None:
+    server.wait(server.services.runner.stop())
+    job = server.sdk().jobs.create_import(body={"csv_text": "Email\na@x.com\n", "mappings": MAPPINGS[:1]})["data"]
+    for path in server.services.imports_directory.iterdir():
+        path.unlink()
+    server.wait(restart(server))
+    server.drain()
+    found = server.sdk().jobs.get_import(path={"job_id": job["id"]})["data"]
+    assert (found["status"], found["imported_count"]) == ("Failed", 0)
+    assert "send the import again" in found["error_message"]
+
+
+async def restart(server: Server) -> None:
+    server.services.runner._stopping = False
+    await server.services.runner.start()

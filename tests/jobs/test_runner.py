@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -651,3 +652,17 @@ async def test_a_job_outlives_its_database_connection(tmp_path: Path) -> None:
         async with working(database, recorder) as runner:
             await runner.drain()
         assert (await find(database, job))["status"] == "Completed"
+
+
+async def test_a_disk_that_is_full_is_said_in_plain_words(database: Database, recorder: Recorder) -> None:
+    async def fill(run: Run) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (job,) = await add(database, "export")
+    recorder.bodies[job] = fill
+    async with working(database, recorder) as runner:
+        await runner.drain()
+    async with database.read() as connection:
+        (row,) = await connection.execute_fetchall("SELECT status, error_message FROM jobs WHERE id = ?", (job,))
+    assert row["status"] == "Failed"
+    assert "disk is full" in row["error_message"]

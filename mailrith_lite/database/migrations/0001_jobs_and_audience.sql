@@ -42,6 +42,7 @@ CREATE TABLE subscribers (
     workspace_id INTEGER NOT NULL REFERENCES workspaces (id),
     email TEXT NOT NULL,
     name TEXT NOT NULL,
+    name_key TEXT, -- the name, case folded, where lower() would not do: it knows ASCII alone
     status TEXT NOT NULL,
     country TEXT,
     custom_fields TEXT NOT NULL, -- a JSON object: custom field's integer id -> value
@@ -65,6 +66,8 @@ CREATE TABLE tags (
     UNIQUE (workspace_id, name_key)
 );
 
+CREATE INDEX tags_newest ON tags (workspace_id, id);
+
 CREATE TABLE subscriber_tags (
     subscriber_id INTEGER NOT NULL REFERENCES subscribers (id) ON DELETE CASCADE,
     tag_id INTEGER NOT NULL REFERENCES tags (id) ON DELETE CASCADE,
@@ -84,6 +87,8 @@ CREATE TABLE custom_fields (
     updated_at INTEGER NOT NULL,
     UNIQUE (workspace_id, label_key)
 );
+
+CREATE INDEX custom_fields_newest ON custom_fields (workspace_id, id);
 
 CREATE TABLE sequences (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -134,14 +139,15 @@ CREATE TABLE jobs (
 );
 
 CREATE INDEX jobs_newest ON jobs (workspace_id, kind, id);
-CREATE INDEX jobs_open ON jobs (status, workspace_id, kind, id) WHERE status IN ('Queued', 'Processing');
+-- The few that are not final; a statement has to say "completed_at IS NULL" to find its way through it.
+CREATE INDEX jobs_open ON jobs (status, workspace_id, kind, id) WHERE completed_at IS NULL;
 
 CREATE TABLE imports (
     job_id INTEGER PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,
     source TEXT NOT NULL, -- the file's name in imports/, deleted when the job is final
     delimiter TEXT NOT NULL,
     header TEXT NOT NULL, -- a JSON list of the file's column names
-    columns TEXT NOT NULL, -- a JSON list of {column, type, custom_field_id}
+    columns TEXT NOT NULL, -- a JSON list of {index, name, type, custom_field_id}
     tag_ids TEXT NOT NULL, -- a JSON list of integers
     sequence_ids TEXT NOT NULL, -- a JSON list of integers
     new_tag_name TEXT
