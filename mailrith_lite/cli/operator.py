@@ -111,7 +111,7 @@ def list_keys(workspace: str | None, data_dir: str | None) -> None:
     Example:
       mailrith-lite keys list --workspace Default
     """
-    from mailrith_lite.access import key_table
+    from mailrith_lite.access import key_table, scopes
     from mailrith_lite.cli.printing import print_table
 
     _existing(data_dir)
@@ -130,7 +130,7 @@ def list_keys(workspace: str | None, data_dir: str | None) -> None:
                 key.workspace_name,
                 key.preview,
                 key.status(now),
-                "all" if len(key.scopes) == _scope_count() else " ".join(key.scopes),
+                "all" if len(key.scopes) == len(scopes.ALL) else " ".join(key.scopes),
                 clock.optional_rfc3339(key.expires_at) or "never",
                 clock.optional_rfc3339(key.last_used_at) or "never",
             )
@@ -341,12 +341,6 @@ def _duration(text: str | None) -> int | None:
         return None if text is None else settings.duration(text)
     except ValueError as error:
         raise click.UsageError(f"--expires-in takes {error}") from error
-
-
-def _scope_count() -> int:
-    from mailrith_lite.access import scopes
-
-    return len(scopes.ALL)
 
 
 COMMANDS = (keys, workspaces, backup, doctor)

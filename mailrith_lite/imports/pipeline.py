@@ -18,7 +18,7 @@ from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, Progress
 from mailrith_lite.jobs.runner import JobFailed, Run
 
-MAX_CHUNK_ROWS = 10_000
+MAX_CHUNK_ROWS = 6_000  # more would be a little quicker, and hold the interpreter for longer at a time
 MAX_CHUNK_CHARACTERS = 1 << 22
 _MIN_CHUNK_ROWS = 200
 _COUNTED_AT_ONCE = 50_000
