@@ -1,5 +1,6 @@
 """/downloads: finished exports and error reports, behind signed links instead of a key."""
 
+import contextlib
 import re
 
 from aiohttp import web
@@ -112,9 +113,7 @@ def _attachment(file_name: str) -> dict[str, str]:
 def _origin(request: web.Request) -> str:
     """The address that the client used; one that is no address, or none, is replaced by the socket's own."""
     if _HOST.fullmatch(request.headers.get("Host", "")):
-        try:
+        with contextlib.suppress(ValueError):  # a port or an IP address out of range
             return str(request.url.origin())
-        except ValueError:
-            pass  # a port or an IP address out of range
     host, port = request.transport.get_extra_info("sockname")[:2] if request.transport else ("localhost", 80)
     return f"{request.scheme}://[{host}]:{port}" if ":" in host else f"{request.scheme}://{host}:{port}"

@@ -1,5 +1,6 @@
 """What a valid email, name, country, status and custom-field value is: the one place that decides."""
 
+import contextlib
 import functools
 import math
 import re
@@ -185,11 +186,9 @@ def _shortest(number: Decimal) -> int | Decimal:
 
 def _date(text: str) -> str:
     day = text.strip()
-    try:
-        if _DATE.fullmatch(day):
+    if _DATE.fullmatch(day):
+        with contextlib.suppress(ValueError):  # the 30th of February: refused below, like any other text
             return date.fromisoformat(day).isoformat()
-    except ValueError:
-        pass  # the 30th of February: refused below, like any other text
     raise Refused("invalid_custom_field", "A date is written YYYY-MM-DD.")
 
 

@@ -1,5 +1,6 @@
 """A source file as records: the dialect found from its header, and every record with the line it starts on."""
 
+import contextlib
 import csv
 import io
 import re
@@ -145,13 +146,11 @@ def _first_record(prefix: str, delimiter: str) -> tuple[bool, list[str]]:
     There are no cells when the record does not end within the prefix or cannot be read.
     """
     text = io.StringIO(prefix, newline="")
-    try:
+    with contextlib.suppress(BrokenFile):  # with this delimiter the header makes no sense; another may do
         for _, cells in records(text, delimiter):
             if text.tell() == _HEADER_PREFIX:
                 break
             return bool(_tidy(delimiter).fullmatch(prefix[: text.tell()].strip())), cells
-    except BrokenFile:
-        pass  # with this delimiter the header makes no sense; another may do
     return False, []
 
 
