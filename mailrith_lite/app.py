@@ -15,6 +15,8 @@ from mailrith_lite.access.keys import KeyUse
 from mailrith_lite.api.context import SERVICES, Services
 from mailrith_lite.api.middleware import add_headers, boundary
 from mailrith_lite.api.routes import add_routes
+from mailrith_lite.audience import blocks, search_index
+from mailrith_lite.audience.segment_counts import SegmentCounts
 from mailrith_lite.database import Database
 from mailrith_lite.exports.pipeline import ExportPipeline
 from mailrith_lite.imports.pipeline import ImportPipeline
@@ -24,13 +26,14 @@ from mailrith_lite.settings import Settings
 
 DATABASE_FILE = "mailrith.db"
 _HOUSEKEEPING_SECONDS = 30.0
+_KEEPING_UP_SECONDS = 1.0
 
 
 def create_app(services: Services) -> web.Application:
     app = web.Application(middlewares=[boundary])
     app[SERVICES] = services
     app.on_response_prepare.append(add_headers)
-    add_routes(app.router)
+    add_routes(app)
     return app
 
 
@@ -59,20 +62,25 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 runner=runner,
                 links=links,
                 key_use=KeyUse(),
+                segment_counts=SegmentCounts(database),
                 imports_directory=imports_directory,
                 exports_directory=exports_directory,
             )
             await imports.sweep()
             await exports.sweep()
             await runner.start()
-            housekeeping = asyncio.create_task(_keep_house(services, exports), name="housekeeping")
+            housekeeping = [
+                asyncio.create_task(_keep_house(services, exports), name="housekeeping"),
+                asyncio.create_task(_keep_up(services), name="indexes"),
+            ]
             try:
                 yield services
             finally:
                 services.stopping = True
-                housekeeping.cancel()
+                for task in housekeeping:
+                    task.cancel()
                 await runner.stop()
-                await asyncio.wait([housekeeping])
+                await asyncio.wait(housekeeping)
                 await services.key_use.save(database)
 
 
@@ -114,12 +122,23 @@ async def _keep_house(services: Services, exports: ExportPipeline) -> None:
     while not services.stopping:
         try:
             await exports.remove_expired()
-            async with services.database.write() as connection:
+            async with services.database.write(housekeeping=True) as connection:
                 await idempotency.delete_expired(connection, clock.now())
             await services.key_use.save(services.database)
         except Exception:
             logs.service.exception("housekeeping failed; it will try again")
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+
+
+async def _keep_up(services: Services) -> None:
+    """Brings what lists are led by up to what there is now, and leaves an import its time."""
+    while not services.stopping:
+        behind = False
+        try:
+            behind = await search_index.catch_up(services.database) or await blocks.refresh(services.database)
+        except Exception:
+            logs.service.exception("the indexes could not be kept up; it will try again")
+        await asyncio.sleep(0 if behind and not services.runner.busy else _KEEPING_UP_SECONDS)
 
 
 def _secret(directory: Path) -> bytes:

@@ -1,7 +1,8 @@
-"""The one place that reads the wall clock: milliseconds since 1970-01-01 UTC, and their written form."""
+"""The one place that reads the wall clock: milliseconds since 1970-01-01 UTC, how they are written, their days."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, tzinfo
+from zoneinfo import ZoneInfo
 
 SECOND = 1_000
 DAY = 86_400 * SECOND
@@ -19,3 +20,17 @@ def rfc3339(milliseconds: int) -> str:
 
 def optional_rfc3339(milliseconds: int | None) -> str | None:
     return None if milliseconds is None else rfc3339(milliseconds)
+
+
+def day(milliseconds: int, time_zone: str | None) -> date:
+    """The day that it is then in a time zone (an IANA name; None is UTC)."""
+    return datetime.fromtimestamp(milliseconds // 1_000, _zone(time_zone)).date()
+
+
+def midnight(day: date, time_zone: str | None) -> int:
+    """When the day begins in a time zone."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=_zone(time_zone)).timestamp()) * 1_000
+
+
+def _zone(time_zone: str | None) -> tzinfo:
+    return ZoneInfo(time_zone) if time_zone is not None else UTC

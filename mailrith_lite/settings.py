@@ -36,6 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     export_ttl: int = 86_400
     idempotency_ttl: int = 86_400
     export_formula_guard: bool = True
+    require_consent_evidence: bool = False
     bootstrap_key: str | None = None
 
 
@@ -146,6 +147,9 @@ SETTINGS = (
     Setting(name="idempotency_ttl", parse=duration, help="how long an Idempotency-Key is remembered"),
     Setting(
         name="export_formula_guard", parse=_switch, help="mark cells that a spreadsheet would run as a formula"
+    ),
+    Setting(
+        name="require_consent_evidence", parse=_switch, help="making somebody Active takes evidence of consent"
     ),
     Setting(name="bootstrap_key", parse=_key, help="API key that the first start makes, instead of a random one"),
 )

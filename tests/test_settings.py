@@ -32,6 +32,8 @@ GOOD: list[tuple[str, str, Any]] = [
     ("idempotency_ttl", "12h", 12 * 3_600),
     ("export_formula_guard", "off", False),
     ("export_formula_guard", "YES", True),
+    ("require_consent_evidence", "no", False),
+    ("require_consent_evidence", "On", True),
     ("bootstrap_key", "mrk_example_secret_key", "mrk_example_secret_key"),
 ]
 BAD = [
@@ -72,6 +74,7 @@ BAD = [
     ("export_ttl", "999999999d"),
     ("idempotency_ttl", "forever"),
     ("export_formula_guard", "maybe"),
+    ("require_consent_evidence", "required"),
     ("bootstrap_key", "secret"),
     ("bootstrap_key", "mrk_short"),
     ("bootstrap_key", "mrk_with a blank in it"),

@@ -77,6 +77,7 @@ def test_the_wheel_holds_the_package_its_data_and_nothing_else(wheel: Path) -> N
     assert {name for name in names if ".dist-info/" not in name} == inside
     assert "mailrith_lite/database/migrations/0001_jobs_and_audience.sql" in names
     assert "mailrith_lite/py.typed" in names
+    assert "mailrith_lite/api/viewer/swagger-ui/swagger-ui-bundle.js" in names
 
 
 def test_the_installed_wheel_serves_from_any_directory(python: Path, tmp_path: Path) -> None:
@@ -102,6 +103,8 @@ def test_the_installed_wheel_serves_from_any_directory(python: Path, tmp_path: P
         address = re.search(r"http://\S+", line)
         assert address, line
         assert call(address[0], "GET", "/healthz")[0] == 200
+        with urllib.request.urlopen(f"{address[0]}/docs/start.js", timeout=30) as script:
+            assert script.status == 200
         mappings = [
             {"csv_column": "Email", "field": {"type": "email"}},
             {"csv_column": "Country", "field": {"type": "country"}},

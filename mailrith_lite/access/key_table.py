@@ -10,7 +10,8 @@ from mailrith_lite.database import Connection, Row
 KeyStatus = Literal["active", "expired", "revoked", "rotated"]
 
 _COLUMNS = """api_keys.id, api_keys.workspace_id, api_keys.name, key_hash, preview, scopes, expires_at,
-    last_used_at, rotated_at, revoked_at, api_keys.created_at, workspaces.name AS workspace_name"""
+    last_used_at, rotated_at, revoked_at, api_keys.created_at, api_keys.updated_at,
+    workspaces.name AS workspace_name"""
 _TABLES = "api_keys JOIN workspaces ON workspaces.id = api_keys.workspace_id"
 
 
@@ -29,6 +30,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     rotated_at: int | None
     revoked_at: int | None
     created_at: int
+    updated_at: int
 
     @property
     def public_id(self) -> str:

@@ -36,7 +36,7 @@ class KeyUse:
     async def save(self, database: Database) -> None:
         if self._used:
             used, self._used = self._used, {}
-            async with database.write() as connection:
+            async with database.write(housekeeping=True) as connection:
                 await key_table.update_keys_used(connection, used)
 
 

@@ -1,15 +1,29 @@
 """The table `workspaces`."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from mailrith_lite import ids
 from mailrith_lite.database import Connection, Row
 
+_COLUMNS = """id, name, logo, address, city, state, postal_code, country, time_zone, created_at, updated_at"""
+
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
+    """`time_zone`: an IANA name; None is UTC."""
+
     id: int
     name: str
+    logo: str | None = None
+    address: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+    time_zone: str | None = None
     created_at: int
+    updated_at: int
 
     @property
     def public_id(self) -> str:
@@ -17,22 +31,28 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _from_row(row: Row) -> Workspace:
-    return Workspace(id=row["id"], name=row["name"], created_at=row["created_at"])
+    return Workspace(**dict(row))
 
 
 async def select_workspaces(connection: Connection) -> list[Workspace]:
     """All of them, oldest first."""
-    rows = await connection.execute_fetchall("SELECT id, name, created_at FROM workspaces ORDER BY id")
+    rows = await connection.execute_fetchall(f"SELECT {_COLUMNS} FROM workspaces ORDER BY id")
     return [_from_row(row) for row in rows]
 
 
 async def select_workspace(connection: Connection, name_or_id: str) -> Workspace | None:
     """By public id, or by name (its ASCII letters in any case); an id wins over a name that looks like one."""
     rows = await connection.execute_fetchall(
-        "SELECT id, name, created_at FROM workspaces WHERE id = ? OR name = ? ORDER BY id = ? DESC",
+        f"SELECT {_COLUMNS} FROM workspaces WHERE id = ? OR name = ? ORDER BY id = ? DESC",
         (number := ids.decode(ids.WORKSPACE, name_or_id), name_or_id, number),
     )
     return next(map(_from_row, rows), None)
+
+
+async def select_own(connection: Connection, workspace_id: int) -> Workspace:
+    """The workspace of a key, which is there as long as the key is."""
+    rows = await connection.execute_fetchall(f"SELECT {_COLUMNS} FROM workspaces WHERE id = ?", (workspace_id,))
+    return _from_row(next(iter(rows)))
 
 
 async def insert_workspace(connection: Connection, name: str, now: int) -> Workspace:
@@ -40,4 +60,16 @@ async def insert_workspace(connection: Connection, name: str, now: int) -> Works
         "INSERT INTO workspaces (name, created_at, updated_at) VALUES (?, ?, ?)", (name, now, now)
     )
     assert row is not None
-    return Workspace(id=row[0], name=name, created_at=now)
+    return Workspace(id=row[0], name=name, created_at=now, updated_at=now)
+
+
+async def update_workspace(
+    connection: Connection, workspace_id: int, particulars: Mapping[str, str | None], now: int
+) -> None:
+    """`particulars`: a field's name -> its new value; others stay."""
+    known = {field for field in Workspace.__struct_fields__ if field not in ("id", "created_at", "updated_at")}
+    assignments = ", ".join(f"{field} = :{field}" for field in particulars if field in known)
+    await connection.execute(
+        f"UPDATE workspaces SET {assignments}, updated_at = :now WHERE id = :id",
+        {**particulars, "now": now, "id": workspace_id},
+    )

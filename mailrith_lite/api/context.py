@@ -6,6 +6,8 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite.access.keys import KeyUse, Principal
+from mailrith_lite.api.route import Route
+from mailrith_lite.audience.segment_counts import SegmentCounts
 from mailrith_lite.database import Database
 from mailrith_lite.jobs.runner import Runner
 from mailrith_lite.links import Links
@@ -20,6 +22,7 @@ class Services(msgspec.Struct, kw_only=True):
     runner: Runner
     links: Links
     key_use: KeyUse
+    segment_counts: SegmentCounts
     imports_directory: Path
     exports_directory: Path
     stopping: bool = False
@@ -42,6 +45,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return self.services.database
 
 
+ROUTES = web.AppKey("routes", tuple[Route, ...])
 SERVICES = web.AppKey("services", Services)
 REQUEST_ID = web.RequestKey("request_id", str)
 PRINCIPAL = web.RequestKey("principal", Principal)

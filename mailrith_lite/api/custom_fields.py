@@ -1,29 +1,46 @@
 """/v1/custom-fields"""
 
+from typing import Annotated
+
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, ids
-from mailrith_lite.api import codec, idempotent
+from mailrith_lite.api import codec, idempotent, in_use, parameters, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.context import Call
-from mailrith_lite.audience import custom_fields
+from mailrith_lite.api.resources import SearchQuery, chosen
+from mailrith_lite.audience import custom_fields, field_changes
 from mailrith_lite.audience.custom_fields import CustomField
-from mailrith_lite.audience.values import FieldType
+from mailrith_lite.audience.values import CHOICE_TYPES, FieldType
 from mailrith_lite.database import Connection
 from mailrith_lite.idempotency import Answer
 
 PATH = "/v1/custom-fields"
 
+Label = Annotated[str, texts.name(custom_fields.MAX_LABEL)]
+Option = Annotated[str, texts.name(custom_fields.MAX_OPTION)]
+Options = Annotated[
+    list[Option],
+    texts.listed(custom_fields.MAX_OPTIONS, "Each once; the three select types take at least one, the others none"),
+]
 
-class FieldSettings(msgspec.Struct, frozen=True, kw_only=True):
-    options: list[str] = []
+
+class FieldSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    options: Options = []
 
 
 class CustomFieldRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    label: str
+    label: Label
     type: FieldType
     settings: FieldSettings | None = None
+
+
+class CustomFieldChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    label: Label | UnsetType = UNSET
+    type: FieldType | UnsetType = UNSET
+    settings: FieldSettings | UnsetType = UNSET
 
 
 class CustomFieldResource(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,16 +55,70 @@ class CustomFieldResource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_custom_fields(call: Call) -> web.StreamResponse:
-    page = codec.parse_page(call.request, ids.CUSTOM_FIELD)
+    """List custom fields
+
+    Newest first. `search` is found in a label or a type, in any case.
+    """
+    query = parameters.parse(call.request, SearchQuery)
+    page = query.page(ids.CUSTOM_FIELD)
     async with call.database.read() as connection:
         found = await custom_fields.select_custom_fields(
-            connection, call.workspace_id, before_id=page.before_id, limit=page.fetched
+            connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )
     return codec.page_response(page, [_shown(field) for field in found])
 
 
 async def create_custom_field(call: Call) -> web.StreamResponse:
+    """Create a custom field
+
+    Labels are distinct within a workspace, in any case, because a label names a column in exports.
+    """
     return codec.answer_response(await idempotent.create(call, "createCustomField", _parse, _create))
+
+
+async def get_custom_field(call: Call) -> web.StreamResponse:
+    """Get a custom field"""
+    async with call.database.read() as connection:
+        field = await resources.find(call, connection, "custom_field", custom_fields.select_custom_field)
+    return codec.json_response(codec.data(_shown(field)))
+
+
+async def update_custom_field(call: Call) -> web.StreamResponse:
+    """Update a custom field
+
+    What is left out stays as it is. A type or list of options that would lose a saved value is refused. Of a field
+    that a saved segment or an unfinished import names, the type stays, and no option is taken away.
+    """
+    change = await resources.receive_change(call, CustomFieldChange)
+    async with call.database.write(durable=True) as connection:
+        field = await resources.find(call, connection, "custom_field", custom_fields.select_custom_field)
+        field_type = chosen(change.type, field.type)
+        kept = field.options if field_type in CHOICE_TYPES else []
+        options = kept if isinstance(change.settings, UnsetType) else change.settings.options
+        if field_type != field.type or not {option.strip() for option in options}.issuperset(field.options):
+            await in_use.check_custom_field(connection, call.workspace_id, field.id)
+        changed = await field_changes.change_custom_field(
+            connection,
+            call.workspace_id,
+            field,
+            label=chosen(change.label, field.label),
+            field_type=field_type,
+            options=options,
+            now=clock.now(),
+        )
+    return codec.json_response(codec.data(_shown(changed)))
+
+
+async def delete_custom_field(call: Call) -> web.StreamResponse:
+    """Delete a custom field
+
+    With the values that subscribers have for it. A field that a saved segment or an unfinished import names stays.
+    """
+    async with call.database.write(durable=True) as connection:
+        field = await resources.find(call, connection, "custom_field", custom_fields.select_custom_field)
+        await in_use.check_custom_field(connection, call.workspace_id, field.id)
+        await custom_fields.delete_custom_field(connection, call.workspace_id, field.id)
+    return web.Response(status=204)
 
 
 def _parse(body: Body) -> CustomFieldRequest:

@@ -1,12 +1,10 @@
 """/downloads: finished exports and error reports, behind signed links instead of a key."""
 
-import contextlib
-import re
-
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from mailrith_lite import clock, errors, ids
+from mailrith_lite.api.addresses import base_address
 from mailrith_lite.api.context import SERVICES, Call, Services
 from mailrith_lite.api.errors import PreconditionFailed, RangeNotSatisfiable
 from mailrith_lite.exports.pipeline import file_path
@@ -15,7 +13,6 @@ from mailrith_lite.imports.report import stream_report
 from mailrith_lite.jobs import queue
 
 PATH = "/downloads/{workspace_id}/{job_id}"
-_HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
 _HEADERS = {
     "Cache-Control": "private, no-store",
     "X-Content-Type-Options": "nosniff",
@@ -25,9 +22,9 @@ _HEADERS = {
 
 def download_url(call: Call, public_job_id: str, expires_at: int) -> str:
     """The absolute, signed address of a job's file, valid until `expires_at` (milliseconds)."""
-    base = call.services.settings.public_url or _origin(call.request)
     path = PATH.format(workspace_id=ids.encode(ids.WORKSPACE, call.workspace_id), job_id=public_job_id)
     expires = expires_at // clock.SECOND
+    base = base_address(call.services, call.request)
     return f"{base}{path}?expires={expires}&signature={call.services.links.sign(path, expires)}"
 
 
@@ -108,12 +105,3 @@ async def _send_report(
 
 def _attachment(file_name: str) -> dict[str, str]:
     return {"Content-Disposition": f'attachment; filename="{file_name}"'}
-
-
-def _origin(request: web.Request) -> str:
-    """The address that the client used; one that is no address, or none, is replaced by the socket's own."""
-    if _HOST.fullmatch(request.headers.get("Host", "")):
-        with contextlib.suppress(ValueError):  # a port or an IP address out of range
-            return str(request.url.origin())
-    host, port = request.transport.get_extra_info("sockname")[:2] if request.transport else ("localhost", 80)
-    return f"{request.scheme}://[{host}]:{port}" if ":" in host else f"{request.scheme}://{host}:{port}"

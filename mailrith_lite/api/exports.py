@@ -1,12 +1,13 @@
 """/v1/jobs/subscriber-exports"""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.api import codec, idempotent
+from mailrith_lite.api import codec, idempotent, parameters
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.context import Call
 from mailrith_lite.api.downloads import download_url
@@ -22,8 +23,17 @@ from mailrith_lite.jobs.queue import Job, JobStatus
 PATH = "/v1/jobs/subscriber-exports"
 
 
+Query = Annotated[
+    str,
+    Meta(
+        description="What the list of subscribers takes as search",
+        extra_json_schema={"maxLength": parameters.MAX_TEXT, "pattern": r"^[^\x00]*$"},
+    ),
+]
+
+
 class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
-    query: str | None = None
+    query: Query | None = None
     status: Status | None = None
     cold_only: bool | None = None
 
@@ -48,19 +58,31 @@ class ExportJob(ExportJobSummary, frozen=True, kw_only=True):
 
 
 async def create_export(call: Call) -> web.StreamResponse:
+    """Create a subscriber export job
+
+    Without a body, or without a choice in it, everybody is exported.
+    """
     answer = await idempotent.create(call, "createSubscriberExportJob", _selection, _insert)
     call.services.runner.wake()
     return codec.answer_response(answer, RETRY_LATER)
 
 
 async def get_export(call: Call) -> web.StreamResponse:
+    """Get a subscriber export job
+
+    `download_url` is there from `Completed` until `expires_at`.
+    """
     async with call.database.read() as connection:
         job, export = await _find(connection, call)
     return _job_response(call, job, export)
 
 
 async def list_exports(call: Call) -> web.StreamResponse:
-    page = codec.parse_page(call.request, ids.EXPORT_JOB)
+    """List subscriber export jobs
+
+    Newest first.
+    """
+    page = parameters.parse_page(call.request, ids.EXPORT_JOB)
     async with call.database.read() as connection:
         jobs = await queue.select_jobs(
             connection, call.workspace_id, "export", before_id=page.before_id, limit=page.fetched
@@ -70,6 +92,10 @@ async def list_exports(call: Call) -> web.StreamResponse:
 
 
 async def cancel_export(call: Call) -> web.StreamResponse:
+    """Cancel a subscriber export job
+
+    Not in the contract of the hosted service.
+    """
     async with call.database.write(durable=True) as connection:
         before, export = await _find(connection, call)
         job = await queue.update_canceled(connection, before, clock.now())
@@ -83,8 +109,10 @@ def _selection(body: Body) -> Selection:
         return Selection()
     request = codec.decode(body.data, ExportRequest)
     query = request.query.strip() if request.query is not None else ""
-    if len(query) > codec.MAX_QUERY or "\0" in query:
-        raise errors.InvalidBody(f"query takes at most {codec.MAX_QUERY} characters, none a NUL.", field="query")
+    if len(query) > parameters.MAX_TEXT or "\0" in query:
+        raise errors.InvalidBody(
+            f"query takes at most {parameters.MAX_TEXT} characters, none a NUL.", field="query"
+        )
     return Selection(query=query or None, status=request.status, cold_only=bool(request.cold_only))
 
 

@@ -2,16 +2,18 @@
 
 import asyncio
 import functools
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from aiohttp import web
+from msgspec import Meta
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.api import codec, idempotent
+from mailrith_lite.api import codec, idempotent, parameters, texts
 from mailrith_lite.api.bodies import IN_MEMORY, Body, receive
 from mailrith_lite.api.context import Call
 from mailrith_lite.api.downloads import download_url
+from mailrith_lite.audience import tags
 from mailrith_lite.database import Connection
 from mailrith_lite.idempotency import Answer
 from mailrith_lite.imports import submit
@@ -24,16 +26,30 @@ from mailrith_lite.jobs.queue import Job, JobStatus, Progress
 PATH = "/v1/jobs/subscriber-imports"
 RETRY_LATER = {"Retry-After": "1"}
 
+CsvText = Annotated[
+    msgspec.Raw,
+    Meta(
+        description="The file as one text, its first line the header; or upload_id",
+        extra_json_schema={"type": ["string", "null"]},
+    ),
+]
+Mappings = Annotated[
+    list[Mapping], Meta(description="One of them for the email", extra_json_schema={"minItems": 1})
+]
+Ids = Annotated[list[str], texts.listed(submit.MAX_LISTED, "For every row that is applied")]
+
 
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Exactly one of `csv_text` and `upload_id`. `csv_text` stays the raw literal: it may be very large."""
+    """Exactly one of `csv_text` and `upload_id`."""
 
-    mappings: list[Mapping]
-    csv_text: msgspec.Raw = msgspec.Raw(b"null")
+    mappings: Mappings
+    csv_text: CsvText = msgspec.field(  # the raw literal: it may be very large
+        default_factory=functools.partial(msgspec.Raw, b"null")
+    )
     upload_id: str | None = None
-    new_tag_name: str | None = None
-    existing_tag_ids: list[str] | None = None
-    sequence_ids: list[str] | None = None
+    new_tag_name: Annotated[str, texts.name(tags.MAX_NAME)] | None = None
+    existing_tag_ids: Ids | None = None
+    sequence_ids: Ids | None = None
 
 
 class _TextAlone(msgspec.Struct, frozen=True):
@@ -58,6 +74,10 @@ class ImportJob(ImportJobSummary, frozen=True, kw_only=True):
 
 
 async def create_import(call: Call) -> web.StreamResponse:
+    """Create a subscriber import job
+
+    The rows are safe on the disk before the 202. Exactly one of `csv_text` and `upload_id`.
+    """
     async with receive(call, call.services.settings.max_body_bytes) as body:
         attempt = idempotent.attempt(call, "createSubscriberImportJob", body)
         answer = await idempotent.replay(call, attempt)
@@ -76,13 +96,18 @@ async def create_import(call: Call) -> web.StreamResponse:
 
 
 async def get_import(call: Call) -> web.StreamResponse:
+    """Get a subscriber import job"""
     async with call.database.read() as connection:
         job = await _find(connection, call)
     return _job_response(call, job)
 
 
 async def list_imports(call: Call) -> web.StreamResponse:
-    page = codec.parse_page(call.request, ids.IMPORT_JOB)
+    """List subscriber import jobs
+
+    Newest first.
+    """
+    page = parameters.parse_page(call.request, ids.IMPORT_JOB)
     async with call.database.read() as connection:
         jobs = await queue.select_jobs(
             connection, call.workspace_id, "import", before_id=page.before_id, limit=page.fetched
@@ -91,6 +116,10 @@ async def list_imports(call: Call) -> web.StreamResponse:
 
 
 async def cancel_import(call: Call) -> web.StreamResponse:
+    """Cancel a subscriber import job
+
+    Rows that are applied already stay, and are counted. Not in the contract of the hosted service.
+    """
     async with call.database.write(durable=True) as connection:
         before = await _find(connection, call)
         job = await queue.update_canceled(connection, before, clock.now())

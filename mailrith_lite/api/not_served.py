@@ -1,7 +1,6 @@
 """Operations of the contract that this service does not have: they answer 501, naming themselves."""
 
 _OPERATIONS = """
-GET    /v1 getPublicApiMeta
 POST   /v1/analytics/reports createAnalyticsReport
 GET    /v1/analytics/reports/{report_id} getAnalyticsReport
 GET    /v1/automations listAutomations
@@ -26,10 +25,6 @@ DELETE /v1/broadcasts/{broadcast_id}/schedule unscheduleBroadcast
 PUT    /v1/broadcasts/{broadcast_id}/schedule scheduleBroadcast
 POST   /v1/broadcasts/{broadcast_id}/send sendBroadcast
 POST   /v1/broadcasts/{broadcast_id}/test testBroadcast
-GET    /v1/capabilities getPublicApiCapabilities
-DELETE /v1/custom-fields/{custom_field_id} deleteCustomField
-GET    /v1/custom-fields/{custom_field_id} getCustomField
-PUT    /v1/custom-fields/{custom_field_id} updateCustomField
 GET    /v1/diagnostics/automations/{automation_id}/runs listAutomationRunDiagnostics
 GET    /v1/diagnostics/automations/{automation_id}/runs/{run_id} getAutomationRunDiagnostics
 GET    /v1/diagnostics/broadcasts/{broadcast_id} getBroadcastDiagnostics
@@ -74,23 +69,10 @@ POST   /v1/magic-links createMagicLink
 DELETE /v1/magic-links/{magic_link_id} deleteMagicLink
 GET    /v1/magic-links/{magic_link_id} getMagicLink
 PUT    /v1/magic-links/{magic_link_id} updateMagicLink
-GET    /v1/openapi.json getPublicApiOpenApiDocument
-GET    /v1/segments listSegments
-POST   /v1/segments createSegment
-POST   /v1/segments/preview previewSegment
-DELETE /v1/segments/{segment_id} deleteSegment
-GET    /v1/segments/{segment_id} getSegment
-PUT    /v1/segments/{segment_id} updateSegment
 GET    /v1/sender-identities listSenderIdentities
 GET    /v1/sender-identities/{sender_identity_id} getSenderIdentity
-GET    /v1/sequences listSequences
-POST   /v1/sequences createSequence
-DELETE /v1/sequences/{sequence_id} deleteSequence
-GET    /v1/sequences/{sequence_id} getSequence
-PUT    /v1/sequences/{sequence_id} updateSequence
 GET    /v1/sequences/{sequence_id}/journey-preview previewSequenceJourney
 GET    /v1/sequences/{sequence_id}/preflight preflightSequence
-PUT    /v1/sequences/{sequence_id}/status updateSequenceStatus
 POST   /v1/sequences/{sequence_id}/test testSequence
 GET    /v1/starting-points/email-templates listEmailStartingPoints
 GET    /v1/starting-points/email-templates/{starting_point_id} getEmailStartingPoint
@@ -98,28 +80,13 @@ GET    /v1/starting-points/forms listFormStartingPoints
 GET    /v1/starting-points/forms/{starting_point_id} getFormStartingPoint
 GET    /v1/starting-points/landing-pages listLandingPageStartingPoints
 GET    /v1/starting-points/landing-pages/{starting_point_id} getLandingPageStartingPoint
-POST   /v1/subscribers upsertSubscriber
-DELETE /v1/subscribers/{subscriber_id} deleteSubscriber
-PATCH  /v1/subscribers/{subscriber_id} updateSubscriber
-DELETE /v1/subscribers/{subscriber_id}/sequences/{sequence_id} removeSubscriberSequence
-PUT    /v1/subscribers/{subscriber_id}/sequences/{sequence_id} addSubscriberSequence
-PUT    /v1/subscribers/{subscriber_id}/status updateSubscriberStatus
-DELETE /v1/subscribers/{subscriber_id}/tags/{tag_id} removeSubscriberTag
-PUT    /v1/subscribers/{subscriber_id}/tags/{tag_id} addSubscriberTag
-DELETE /v1/tags/{tag_id} deleteTag
-GET    /v1/tags/{tag_id} getTag
-PUT    /v1/tags/{tag_id} updateTag
 GET    /v1/webhook-subscriptions listWebhookSubscriptions
 POST   /v1/webhook-subscriptions createWebhookSubscription
 DELETE /v1/webhook-subscriptions/{webhook_subscription_id} deleteWebhookSubscription
 GET    /v1/webhook-subscriptions/{webhook_subscription_id} getWebhookSubscription
 PUT    /v1/webhook-subscriptions/{webhook_subscription_id} updateWebhookSubscription
 POST   /v1/webhook-subscriptions/{webhook_subscription_id}/rotate-secret rotateWebhookSubscriptionSecret
-GET    /v1/workspace getWorkspace
 """
 
 NOT_SERVED = tuple(tuple(line.split()) for line in _OPERATIONS.strip().splitlines())
 """(method, path, operationId)"""
-
-PUBLIC = ("getPublicApiMeta", "getPublicApiOpenApiDocument")
-"""Those of them that the contract opens to everybody, without a key."""

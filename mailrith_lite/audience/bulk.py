@@ -14,6 +14,9 @@ from typing import Any
 
 import msgspec
 
+from mailrith_lite.audience import blocks
+from mailrith_lite.audience.sequences import select_known_sequence_ids
+from mailrith_lite.audience.subscribers import name_key
 from mailrith_lite.audience.values import SUPPRESSED, Status
 from mailrith_lite.database import Connection
 
@@ -58,8 +61,9 @@ class _State(msgspec.Struct, array_like=True, gc=False):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a chunk comes to, and the JSON texts from which SQLite makes it so."""
+    """What a chunk comes to, and the JSON texts from which SQLite makes it so. `first_id`: of those who are new."""
 
+    first_id: int
     inserts: str
     updates: str
     members: str
@@ -84,12 +88,14 @@ async def plan(
     tag_ids: Sequence[int],
     sequence_ids: Sequence[int],
 ) -> Plan:
-    """Works out what the changes alter, given what is saved. Every applied row gets the tags and sequences.
+    """Works out what the changes alter, given what is saved. Every applied row gets the tags, and the sequences
+    that are still there.
 
     Raises:
         ChunkTooLarge: what is saved of these subscribers is too much to hold; plan fewer changes at once.
     """
-    tags, sequences = _json(tag_ids), _json(sequence_ids)
+    tags = _json(list(dict.fromkeys(tag_ids)))
+    sequences = _json(sorted(await select_known_sequence_ids(connection, workspace_id, sequence_ids)))
     emails = await asyncio.to_thread(_emails, changes)
     count, characters = await _select_size(connection, workspace_id, emails)
     if characters > MAX_CHARACTERS and len(changes) > 1:
@@ -103,9 +109,11 @@ async def apply(connection: Connection, workspace_id: int, plan: Plan, now: int)
     """Carries out a plan that was made in the same transaction."""
     if plan.inserts:
         await _insert_subscribers(connection, workspace_id, plan.inserts, now)
+        await blocks.count_subscribers(connection, workspace_id, plan.first_id)
     if plan.updates:
         await _update_subscribers(connection, workspace_id, plan.updates, now)
     if plan.members:
+        await blocks.count_tagged(connection, plan.members, plan.tag_ids, new_from=plan.first_id)
         await _insert_tags(connection, plan.members, plan.tag_ids)
         await _insert_sequences(connection, plan.members, plan.sequence_ids)
 
@@ -142,6 +150,7 @@ def _plan(states: str, changes: Sequence[Change], next_id: int, tag_ids: str, se
     inserts = sorted((state for state in by_email.values() if state.id >= first_new), key=attrgetter("email"))
     members = [*incomplete, *range(first_new, next_id)]
     return Plan(
+        first_id=first_new,
         inserts=_json(inserts) if inserts else "",
         updates=_json(list(updated_states.values())) if updated_states else "",
         members=_json(members) if members else "",
@@ -164,7 +173,7 @@ def _new_state(subscriber_id: int, change: Change) -> _State:
         change.status or _NEW_STATUS,
         change.country,
         dict(change.custom_fields),
-        _name_key(change.name or ""),
+        name_key(change.name or ""),
         1,
     )
 
@@ -173,7 +182,7 @@ def _alter(state: _State, change: Change) -> tuple[bool, bool]:
     """Was anything altered, and was a suppressed status kept against the row's wish?"""
     altered = kept = False
     if change.name is not None and change.name != state.name:
-        state.name, state.name_key, altered = change.name, _name_key(change.name), True
+        state.name, state.name_key, altered = change.name, name_key(change.name), True
     if change.country is not None and change.country != state.country:
         state.country, altered = change.country, True
     if change.status is not None and change.status != state.status:
@@ -185,11 +194,6 @@ def _alter(state: _State, change: Change) -> tuple[bool, bool]:
         if state.custom_fields.get(field_id) != value:
             state.custom_fields[field_id], altered = value, True
     return altered, kept
-
-
-def _name_key(name: str) -> str | None:
-    """The name as a search compares it, where SQLite's own lower() would not do."""
-    return None if name.isascii() else name.casefold()
 
 
 def _json(value: Any) -> str:

@@ -44,14 +44,9 @@ async def create_custom_field(
         InvalidBody: label or options break a rule, or the label is taken (in any case): it names a column in
             every export.
     """
-    label = _clean_label(label)
-    options = _clean_options(field_type, options)
-    if await _select_label(connection, workspace_id, label):
-        raise errors.InvalidBody(
-            "A custom field with this label exists already; choose another label.",
-            field="label",
-            reason="label_taken",
-        )
+    label = clean_label(label)
+    options = clean_options(field_type, options)
+    await check_free(connection, workspace_id, label, None)
     row = await connection.execute_insert(
         """INSERT INTO custom_fields (workspace_id, label, label_key, type, options, created_at, updated_at)
         VALUES (?, ?, ?, ?, ?, ?, ?)""",
@@ -62,14 +57,61 @@ async def create_custom_field(
 
 
 async def select_custom_fields(
-    connection: Connection, workspace_id: int, *, before_id: int | None, limit: int
+    connection: Connection, workspace_id: int, *, search: str | None, before_id: int | None, limit: int
 ) -> list[CustomField]:
-    """Newest first, those with an integer id below `before_id`."""
+    """Newest first, those with an integer id below `before_id`. `search`: in the label or type, any case."""
     rows = await connection.execute_fetchall(
-        f"SELECT {_COLUMNS} FROM custom_fields WHERE workspace_id = ? AND id < ? ORDER BY id DESC LIMIT ?",
-        (workspace_id, before_id or MAX_ID, limit),
+        f"""SELECT {_COLUMNS} FROM custom_fields WHERE workspace_id = :workspace_id AND id < :before_id
+            AND (:search IS NULL OR instr(label_key, :search) OR instr(lower(type), :search))
+        ORDER BY id DESC LIMIT :limit""",
+        {
+            "workspace_id": workspace_id,
+            "before_id": before_id or MAX_ID,
+            "search": search and search.strip().casefold(),
+            "limit": limit,
+        },
     )
     return [_from_row(row) for row in rows]
+
+
+async def select_custom_field(connection: Connection, workspace_id: int, field_id: int) -> CustomField | None:
+    rows = await connection.execute_fetchall(
+        f"SELECT {_COLUMNS} FROM custom_fields WHERE workspace_id = ? AND id = ?", (workspace_id, field_id)
+    )
+    return next(map(_from_row, rows), None)
+
+
+async def update_custom_field(connection: Connection, workspace_id: int, field: CustomField) -> None:
+    await connection.execute(
+        """UPDATE custom_fields SET label = ?, label_key = ?, type = ?, options = ?, updated_at = ?
+        WHERE workspace_id = ? AND id = ?""",
+        (
+            field.label,
+            field.label.casefold(),
+            field.type,
+            msgspec.json.encode(field.options).decode(),
+            field.updated_at,
+            workspace_id,
+            field.id,
+        ),
+    )
+
+
+async def delete_custom_field(connection: Connection, workspace_id: int, field_id: int) -> None:
+    """With the values that subscribers have for it."""
+    await connection.execute(
+        """UPDATE subscribers SET custom_fields = json_remove(custom_fields, :path)
+        WHERE workspace_id = :workspace_id AND json_type(custom_fields, :path) IS NOT NULL""",
+        {"workspace_id": workspace_id, "path": json_path(field_id)},
+    )
+    await connection.execute(
+        "DELETE FROM custom_fields WHERE workspace_id = ? AND id = ?", (workspace_id, field_id)
+    )
+
+
+def json_path(field_id: int) -> str:
+    """Where the field's value stands in `subscribers.custom_fields`."""
+    return f'$."{field_id}"'
 
 
 async def select_all_custom_fields(connection: Connection, workspace_id: int) -> list[CustomField]:
@@ -81,14 +123,24 @@ async def select_all_custom_fields(connection: Connection, workspace_id: int) ->
     return [_from_row(row) for row in rows]
 
 
-async def _select_label(connection: Connection, workspace_id: int, label: str) -> bool:
+async def check_free(connection: Connection, workspace_id: int, label: str, own_id: int | None) -> None:
+    """
+    Raises:
+        InvalidBody: another field has this label, in any case.
+    """
     rows = await connection.execute_fetchall(
-        "SELECT 1 FROM custom_fields WHERE workspace_id = ? AND label_key = ?", (workspace_id, label.casefold())
+        "SELECT id FROM custom_fields WHERE workspace_id = ? AND label_key = ? AND id IS NOT ?",
+        (workspace_id, label.casefold(), own_id),
     )
-    return bool(list(rows))
+    if list(rows):
+        raise errors.InvalidBody(
+            "A custom field with this label exists already; choose another label.",
+            field="label",
+            reason="label_taken",
+        )
 
 
-def _clean_label(label: str) -> str:
+def clean_label(label: str) -> str:
     trimmed = " ".join(label.split())
     if not 1 <= len(trimmed) <= MAX_LABEL or has_control(trimmed):
         raise errors.InvalidBody(
@@ -97,7 +149,7 @@ def _clean_label(label: str) -> str:
     return trimmed
 
 
-def _clean_options(field_type: FieldType, options: list[str]) -> list[str]:
+def clean_options(field_type: FieldType, options: list[str]) -> list[str]:
     field = "settings.options"
     if field_type not in CHOICE_TYPES:
         if options:

@@ -1,10 +1,162 @@
 """The table `sequences`. Memberships only: nothing is ever sent."""
 
 from collections.abc import Iterable
+from typing import Any, Literal
 
 import msgspec
 
-from mailrith_lite.database import Connection
+from mailrith_lite import errors
+from mailrith_lite.audience import values
+from mailrith_lite.database import MAX_ID, Connection, Row
+
+SequenceStatus = Literal["running", "paused"]
+
+MAX_NAME = 200
+MAX_TEXT = 500
+
+_TEXTS = (
+    "connection_id",
+    "reply_to_email",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_term",
+    "utm_content",
+)
+_COLUMNS = f"""id, name, status, definition, email_count, track_opens, track_clicks, {", ".join(_TEXTS)},
+    created_at, updated_at, subscriber_count"""
+_SUMMARY = """id, name, status, email_count, created_at, updated_at, subscriber_count"""
+
+
+class SequenceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client decides of a sequence. `definition`: JSON, kept as it was sent, with `email_count` emails."""
+
+    name: str
+    definition: bytes
+    email_count: int
+    connection_id: str | None = None
+    reply_to_email: str | None = None
+    track_opens: bool = True
+    track_clicks: bool = True
+    utm_source: str | None = None
+    utm_medium: str | None = None
+    utm_campaign: str | None = None
+    utm_term: str | None = None
+    utm_content: str | None = None
+
+
+class Sequence(msgspec.Struct, frozen=True, kw_only=True):
+    """`subscriber_count`: those who are active in it."""
+
+    id: int
+    status: SequenceStatus
+    settings: SequenceSettings
+    subscriber_count: int
+    created_at: int
+    updated_at: int
+
+
+class SequenceSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A sequence in a list: without its definition, which may be large."""
+
+    id: int
+    name: str
+    status: SequenceStatus
+    email_count: int
+    subscriber_count: int
+    created_at: int
+    updated_at: int
+
+
+def _from_row(row: Row) -> Sequence:
+    found: dict[str, Any] = dict(row)
+    settings = {name: found.pop(name) for name in SequenceSettings.__struct_fields__}
+    settings["definition"] = settings["definition"].encode()
+    for name in ("track_opens", "track_clicks"):
+        settings[name] = bool(settings[name])
+    return Sequence(settings=SequenceSettings(**settings), **found)
+
+
+def check(settings: SequenceSettings) -> SequenceSettings:
+    """With the name trimmed.
+
+    Raises:
+        InvalidBody: naming the field that breaks a limit.
+    """
+    name = settings.name.strip()
+    if not 1 <= len(name) <= MAX_NAME or values.has_control(name):
+        raise errors.InvalidBody(f"name takes 1 to {MAX_NAME} characters, none a control character.", field="name")
+    for field in _TEXTS:
+        text = getattr(settings, field)
+        if text is not None and (len(text) > MAX_TEXT or values.has_control(text)):
+            raise errors.InvalidBody(
+                f"{field} takes at most {MAX_TEXT} characters, none a control character.", field=field
+            )
+    return msgspec.structs.replace(settings, name=name)
+
+
+async def insert_sequence(
+    connection: Connection, workspace_id: int, settings: SequenceSettings, now: int
+) -> Sequence:
+    """A new sequence is paused."""
+    names = SequenceSettings.__struct_fields__
+    row = await connection.execute_insert(
+        f"""INSERT INTO sequences (workspace_id, created_at, updated_at, {", ".join(names)})
+        VALUES (:workspace_id, :now, :now, {", ".join(f":{name}" for name in names)})""",
+        {"workspace_id": workspace_id, "now": now, **_bound(settings)},
+    )
+    assert row is not None
+    return Sequence(
+        id=row[0], status="paused", settings=settings, subscriber_count=0, created_at=now, updated_at=now
+    )
+
+
+async def update_sequence(
+    connection: Connection,
+    workspace_id: int,
+    sequence: Sequence,
+    *,
+    settings: SequenceSettings,
+    status: SequenceStatus,
+    now: int,
+) -> Sequence:
+    if (settings, status) == (sequence.settings, sequence.status):
+        return sequence
+    assignments = ", ".join(f"{name} = :{name}" for name in SequenceSettings.__struct_fields__)
+    await connection.execute(
+        f"""UPDATE sequences SET {assignments}, status = :status, updated_at = :now
+        WHERE workspace_id = :workspace_id AND id = :id""",
+        {"workspace_id": workspace_id, "id": sequence.id, "status": status, "now": now, **_bound(settings)},
+    )
+    return msgspec.structs.replace(sequence, settings=settings, status=status, updated_at=now)
+
+
+async def select_sequences(
+    connection: Connection, workspace_id: int, *, search: str | None, before_id: int | None, limit: int
+) -> list[SequenceSummary]:
+    """Newest first, those with an integer id below `before_id`. `search`: in name, status or sender, any case."""
+    rows = await connection.execute_fetchall(
+        f"""SELECT {_SUMMARY} FROM (
+            SELECT * FROM sequences WHERE workspace_id = :workspace_id AND id < :before_id AND (:search IS NULL
+                OR instr(casefold(name), :search) OR instr(status, :search)
+                OR instr(casefold(reply_to_email), :search))
+            ORDER BY id DESC LIMIT :limit
+        ) AS sequences ORDER BY id DESC""",  # first the page, then the counts: of its sequences alone
+        {
+            "workspace_id": workspace_id,
+            "before_id": before_id or MAX_ID,
+            "search": search and search.strip().casefold(),
+            "limit": limit,
+        },
+    )
+    return [SequenceSummary(**dict(row)) for row in rows]
+
+
+async def select_sequence(connection: Connection, workspace_id: int, sequence_id: int) -> Sequence | None:
+    rows = await connection.execute_fetchall(
+        f"SELECT {_COLUMNS} FROM sequences WHERE workspace_id = ? AND id = ?", (workspace_id, sequence_id)
+    )
+    return next(map(_from_row, rows), None)
 
 
 async def select_known_sequence_ids(
@@ -18,10 +170,15 @@ async def select_known_sequence_ids(
     return {int(row["id"]) for row in rows}
 
 
-async def insert_sequence(connection: Connection, workspace_id: int, name: str, now: int) -> int:
-    row = await connection.execute_insert(
-        "INSERT INTO sequences (workspace_id, name, created_at, updated_at) VALUES (?, ?, ?, ?)",
-        (workspace_id, name, now, now),
+async def delete_sequence(connection: Connection, workspace_id: int, sequence_id: int) -> None:
+    """With its memberships."""
+    await connection.execute(
+        """DELETE FROM sequence_blocks -- first, so that they are not counted down one by one
+        WHERE sequence_id = (SELECT id FROM sequences WHERE workspace_id = ? AND id = ?)""",
+        (workspace_id, sequence_id),
     )
-    assert row is not None
-    return int(row[0])
+    await connection.execute("DELETE FROM sequences WHERE workspace_id = ? AND id = ?", (workspace_id, sequence_id))
+
+
+def _bound(settings: SequenceSettings) -> dict[str, Any]:
+    return {**msgspec.structs.asdict(settings), "definition": settings.definition.decode()}

@@ -1,20 +1,20 @@
-"""The table `subscribers`: who is shown by a filter, and how a row becomes a subscriber."""
+"""The table `subscribers`: one of them, and the batches of an export."""
 
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from mailrith_lite import clock, ids
-from mailrith_lite.audience import values
+from mailrith_lite.audience import blocks
+from mailrith_lite.audience.conditions import Values
+from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection, Row
 
 _BATCH_ROWS = 2_000
 _BATCH_CHARACTERS = 1 << 20  # of custom fields, which are what can be large
-COLD_AFTER_OPEN = 90 * clock.DAY
-COLD_WITHOUT_OPEN = 30 * clock.DAY
 
+_encoder = msgspec.json.Encoder(decimal_format="number")
 _fields_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 _tags_decoder = msgspec.json.Decoder(list[tuple[int, str]])
 _sequences_decoder = msgspec.json.Decoder(list[int])
@@ -23,7 +23,7 @@ _TAGS = """(SELECT json_group_array(json_array(tags.id, tags.name)) FROM subscri
     JOIN tags ON tags.id = subscriber_tags.tag_id WHERE subscriber_tags.subscriber_id = subscribers.id)"""
 _SEQUENCES = """(SELECT json_group_array(sequence_id) FROM subscriber_sequences
     WHERE subscriber_sequences.subscriber_id = subscribers.id AND subscriber_sequences.status = 'active')"""
-_COLUMNS = f"""id, email, name, status, country, custom_fields, subscribed_at, last_opened_at,
+COLUMNS = f"""subscribers.id, email, name, status, country, custom_fields, subscribed_at, last_opened_at,
     created_at, updated_at, {_TAGS} AS tags, {_SEQUENCES} AS sequence_ids"""
 
 
@@ -54,76 +54,73 @@ class ExportBatch(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
-class SubscriberFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which subscribers a list shows and an export holds: the same rules for both.
-
-    `search`: the id or status is it, or the name or email has it in it, in any case.
-    `cold_only`: Active and not opened for 90 days, or never opened and subscribed for 30 (Kit's definition).
-    """
-
-    search: str | None = None
-    email: str | None = None
-    status: Status | None = None
-    cold_only: bool = False
-
-    def where(self, workspace_id: int, now: int) -> tuple[str, dict[str, Any]]:
-        """A condition on `subscribers` and its named parameters."""
-        conditions = ["subscribers.workspace_id = :workspace_id"]
-        parameters: dict[str, Any] = {"workspace_id": workspace_id}
-        if self.email is not None:
-            conditions.append("subscribers.email = :email")
-            parameters["email"] = _comparable(self.email)
-        if self.status is not None:
-            conditions.append("subscribers.status = :status")
-            parameters["status"] = self.status
-        if self.search is not None:
-            conditions.append(
-                "(subscribers.id = :search_id OR lower(subscribers.status) = :search_status"
-                " OR instr(subscribers.email, :search)"
-                " OR instr(coalesce(subscribers.name_key, lower(subscribers.name)), :search))"
-            )
-            needle = self.search.strip()
-            parameters["search_id"] = ids.decode(ids.SUBSCRIBER, needle)
-            parameters["search_status"] = needle.lower()
-            parameters["search"] = needle.casefold()
-        if self.cold_only:
-            conditions.append(
-                "subscribers.status = 'Active' AND CASE WHEN subscribers.last_opened_at IS NULL"
-                " THEN subscribers.subscribed_at <= :cold_subscribed"
-                " ELSE subscribers.last_opened_at <= :cold_opened END"
-            )
-            parameters["cold_subscribed"] = now - COLD_WITHOUT_OPEN
-            parameters["cold_opened"] = now - COLD_AFTER_OPEN
-        return " AND ".join(conditions), parameters
-
-
-async def select_subscribers(
-    connection: Connection,
-    workspace_id: int,
-    subscriber_filter: SubscriberFilter,
-    *,
-    before_id: int | None,
-    limit: int,
-    now: int,
-) -> list[Subscriber]:
-    """Newest first, those with an integer id below `before_id`."""
-    condition, parameters = subscriber_filter.where(workspace_id, now)
-    if before_id is not None:
-        condition += " AND subscribers.id < :before_id"
-        parameters["before_id"] = before_id
-    rows = await connection.execute_fetchall(
-        f"SELECT {_COLUMNS} FROM subscribers WHERE {condition} ORDER BY subscribers.id DESC LIMIT :limit",
-        parameters | {"limit": limit},
-    )
-    return [_from_row(row) for row in rows]
-
-
 async def select_subscriber(connection: Connection, workspace_id: int, subscriber_id: int) -> Subscriber | None:
     rows = await connection.execute_fetchall(
-        f"SELECT {_COLUMNS} FROM subscribers WHERE workspace_id = ? AND id = ?",
+        f"SELECT {COLUMNS} FROM subscribers WHERE workspace_id = ? AND id = ?",
         (workspace_id, subscriber_id),
     )
-    return next(map(_from_row, rows), None)
+    return next(map(from_row, rows), None)
+
+
+async def select_subscriber_id(connection: Connection, workspace_id: int, email: str) -> int | None:
+    """By the address in the form in which it is saved."""
+    rows = await connection.execute_fetchall(
+        "SELECT id FROM subscribers WHERE workspace_id = ? AND email = ?", (workspace_id, email)
+    )
+    return next((int(row["id"]) for row in rows), None)
+
+
+async def insert_subscriber(connection: Connection, workspace_id: int, subscriber: Subscriber) -> int:
+    """The integer id that it gets; its own id, its tags and its sequences are not looked at."""
+    row = await connection.execute_insert(
+        """INSERT INTO subscribers (workspace_id, email, name, name_key, status, country, custom_fields,
+            subscribed_at, created_at, updated_at)
+        VALUES (:workspace_id, :email, :name, :name_key, :status, :country, :custom_fields,
+            :subscribed_at, :created_at, :updated_at)""",
+        _bound(workspace_id, subscriber),
+    )
+    assert row is not None
+    await blocks.count_subscribers(connection, workspace_id, row[0])
+    return int(row[0])
+
+
+async def update_subscriber(connection: Connection, workspace_id: int, subscriber: Subscriber) -> None:
+    """Its tags and sequences stay as they are."""
+    await connection.execute(
+        """UPDATE subscribers SET email = :email, name = :name, name_key = :name_key, status = :status,
+            country = :country, custom_fields = :custom_fields, subscribed_at = :subscribed_at,
+            updated_at = :updated_at
+        WHERE workspace_id = :workspace_id AND id = :id""",
+        _bound(workspace_id, subscriber),
+    )
+
+
+async def delete_subscriber(connection: Connection, workspace_id: int, subscriber_id: int) -> None:
+    """With memberships and evidence of consent."""
+    await connection.execute(
+        "DELETE FROM subscribers WHERE workspace_id = ? AND id = ?", (workspace_id, subscriber_id)
+    )
+
+
+def name_key(name: str) -> str | None:
+    """The name as a search compares it, where SQLite's own lower() would not do."""
+    return None if name.isascii() else name.casefold()
+
+
+def _bound(workspace_id: int, subscriber: Subscriber) -> dict[str, Any]:
+    return {
+        "workspace_id": workspace_id,
+        "id": subscriber.id,
+        "email": subscriber.email,
+        "name": subscriber.name,
+        "name_key": name_key(subscriber.name),
+        "status": subscriber.status,
+        "country": subscriber.country,
+        "custom_fields": _encoder.encode(subscriber.custom_fields).decode(),
+        "subscribed_at": subscriber.subscribed_at,
+        "created_at": subscriber.created_at,
+        "updated_at": subscriber.updated_at,
+    }
 
 
 async def select_export_batch(
@@ -138,7 +135,8 @@ async def select_export_batch(
 
     One text for all of them, because SQLite then makes a whole batch without the interpreter lock.
     """
-    condition, parameters = subscriber_filter.where(workspace_id, now)
+    bound = Values()
+    condition = subscriber_filter.where(bound, workspace_id, now)
     rows = await connection.execute_fetchall(
         f"""WITH sizes AS (
             SELECT id, sum(size) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - size AS before
@@ -155,13 +153,13 @@ async def select_export_batch(
         FROM (SELECT * FROM subscribers WHERE {condition} AND subscribers.id > :after_id
             AND subscribers.id <= (SELECT max(id) FROM sizes WHERE before < :characters)
             ORDER BY subscribers.id) AS batch""",
-        parameters | {"after_id": after_id, "rows": _BATCH_ROWS, "characters": _BATCH_CHARACTERS},
+        bound.bound | {"after_id": after_id, "rows": _BATCH_ROWS, "characters": _BATCH_CHARACTERS},
     )
     row = next(iter(rows))
     return ExportBatch(rows=row[0], last_id=row[1] or after_id, count=row[2])
 
 
-def _from_row(row: Row) -> Subscriber:
+def from_row(row: Row) -> Subscriber:
     return Subscriber(
         id=row["id"],
         email=row["email"],
@@ -176,11 +174,3 @@ def _from_row(row: Row) -> Subscriber:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
     )
-
-
-def _comparable(email: str) -> str:
-    """In the form in which addresses are saved; a text that is none stays, and finds nobody."""
-    try:
-        return values.email(email)
-    except values.Refused:
-        return email

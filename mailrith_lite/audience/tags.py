@@ -12,7 +12,7 @@ MAX_NAME = 100
 MAX_DESCRIPTION = 1_000
 
 _COLUMNS = """id, name, description, created_at, updated_at,
-    (SELECT count(*) FROM subscriber_tags WHERE tag_id = tags.id) AS subscriber_count"""
+    subscriber_count"""
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,25 +50,76 @@ async def create_tag(
         Conflict: a tag of this name, in any case, exists.
     """
     name = clean_name(name, "name")
-    if description is not None and len(description) > MAX_DESCRIPTION:
-        raise errors.InvalidBody(f"description takes at most {MAX_DESCRIPTION:,} characters.", field="description")
-    if await select_tag_id(connection, workspace_id, name) is not None:
-        raise errors.Conflict(
-            "A tag of this name exists already; choose another name.", code="tag_name_taken", field="name"
-        )
+    _check_description(description)
+    await _check_free(connection, workspace_id, name, None)
     tag_id = await insert_tag(connection, workspace_id, name, description, now)
     return Tag(id=tag_id, name=name, description=description, subscriber_count=0, created_at=now, updated_at=now)
 
 
-async def select_tags(connection: Connection, workspace_id: int, *, before_id: int | None, limit: int) -> list[Tag]:
-    """Newest first, those with an integer id below `before_id`."""
+async def change_tag(
+    connection: Connection, workspace_id: int, tag: Tag, *, name: str, description: str | None, now: int
+) -> Tag:
+    """Raises as `create_tag` does."""
+    name = clean_name(name, "name")
+    _check_description(description)
+    await _check_free(connection, workspace_id, name, tag.id)
+    if (name, description) == (tag.name, tag.description):
+        return tag
+    await connection.execute(
+        """UPDATE tags SET name = ?, name_key = ?, description = ?, updated_at = ?
+        WHERE workspace_id = ? AND id = ?""",
+        (name, name.casefold(), description, now, workspace_id, tag.id),
+    )
+    return msgspec.structs.replace(tag, name=name, description=description, updated_at=now)
+
+
+def _check_description(description: str | None) -> None:
+    if description is not None and len(description) > MAX_DESCRIPTION:
+        raise errors.InvalidBody(f"description takes at most {MAX_DESCRIPTION:,} characters.", field="description")
+
+
+async def _check_free(connection: Connection, workspace_id: int, name: str, own_id: int | None) -> None:
+    if await select_tag_id(connection, workspace_id, name) not in (None, own_id):
+        raise errors.Conflict(
+            "A tag of this name exists already; choose another name.", code="tag_name_taken", field="name"
+        )
+
+
+async def select_tags(
+    connection: Connection, workspace_id: int, *, search: str | None, before_id: int | None, limit: int
+) -> list[Tag]:
+    """Newest first, those with an integer id below `before_id`. `search`: in the name or description, any case."""
     rows = await connection.execute_fetchall(
         f"""SELECT {_COLUMNS} FROM (
-            SELECT * FROM tags WHERE workspace_id = ? AND id < ? ORDER BY id DESC LIMIT ?
+            SELECT * FROM tags WHERE workspace_id = :workspace_id AND id < :before_id AND (:search IS NULL
+                OR instr(name_key, :search) OR instr(casefold(description), :search))
+            ORDER BY id DESC LIMIT :limit
         ) AS tags ORDER BY id DESC""",  # first the page, then the counts: of its tags alone
-        (workspace_id, before_id or MAX_ID, limit),
+        {
+            "workspace_id": workspace_id,
+            "before_id": before_id or MAX_ID,
+            "search": search and search.strip().casefold(),
+            "limit": limit,
+        },
     )
     return [_from_row(row) for row in rows]
+
+
+async def select_tag(connection: Connection, workspace_id: int, tag_id: int) -> Tag | None:
+    rows = await connection.execute_fetchall(
+        f"SELECT {_COLUMNS} FROM tags WHERE workspace_id = ? AND id = ?", (workspace_id, tag_id)
+    )
+    return next(map(_from_row, rows), None)
+
+
+async def delete_tag(connection: Connection, workspace_id: int, tag_id: int) -> None:
+    """With its memberships."""
+    await connection.execute(
+        """DELETE FROM tag_blocks -- first, so that they are not counted down one by one
+        WHERE tag_id = (SELECT id FROM tags WHERE workspace_id = ? AND id = ?)""",
+        (workspace_id, tag_id),
+    )
+    await connection.execute("DELETE FROM tags WHERE workspace_id = ? AND id = ?", (workspace_id, tag_id))
 
 
 async def select_tag_id(connection: Connection, workspace_id: int, name: str) -> int | None:

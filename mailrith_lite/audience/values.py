@@ -49,6 +49,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _CHECKBOX = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _STATUS_BY_KEY: Final[dict[str, Status]] = {status.lower(): status for status in STATUSES}
 
+_JSON_FORMS = {"Number": "a number", "Checkbox": "true or false", "Multi Select": "a list of options"}
+
 
 class Refused(ValueError):
     """A value breaks a rule; `code` is the row error's code, the text says what to change."""
@@ -113,13 +115,36 @@ def field_reader(field_type: FieldType, options: Sequence[str]) -> Callable[[str
         case "Number":
             return _number
         case "Date":
-            return _date
+            return day
         case "Checkbox":
             return _checkbox
         case "Multi Select":
             return functools.partial(_choices, frozenset(options))
         case "Select (Dropdown)" | "Single Select":
             return functools.partial(_choice, frozenset(options))
+
+
+def field_value(field_type: FieldType, options: Sequence[str], sent: Any) -> FieldValue | None:
+    """What a JSON value is worth in this custom field; None for a blank one. A text counts as it would in a cell.
+
+    Raises:
+        Refused: it is no value of the field.
+    """
+    if isinstance(sent, str):
+        return field_reader(field_type, options)(sent) if sent and not sent.isspace() else None
+    if sent is None or sent == []:
+        return None
+    if isinstance(sent, bool):
+        if field_type == "Checkbox":
+            return sent
+    elif isinstance(sent, int | Decimal):
+        if field_type == "Number":
+            return _number(str(sent))
+    elif isinstance(sent, list) and field_type == "Multi Select" and all(isinstance(item, str) for item in sent):
+        return _listed(frozenset(options), sent)
+    raise Refused(
+        "invalid_custom_field", f"A value of the type {field_type} is {_JSON_FORMS.get(field_type, 'a text')}."
+    )
 
 
 def field_text(value: Any) -> str:
@@ -184,11 +209,12 @@ def _shortest(number: Decimal) -> int | Decimal:
     return Decimal(format(number, "f").rstrip("0"))  # normalize() would round to the context's precision
 
 
-def _date(text: str) -> str:
-    day = text.strip()
-    if _DATE.fullmatch(day):
+def day(text: str) -> str:
+    """`YYYY-MM-DD`."""
+    trimmed = text.strip()
+    if _DATE.fullmatch(trimmed):
         with contextlib.suppress(ValueError):  # the 30th of February: refused below, like any other text
-            return date.fromisoformat(day).isoformat()
+            return date.fromisoformat(trimmed).isoformat()
     raise Refused("invalid_custom_field", "A date is written YYYY-MM-DD.")
 
 
@@ -209,9 +235,14 @@ def _choice(options: frozenset[str], text: str) -> str:
 def _choices(options: frozenset[str], text: str) -> list[str]:
     """In the order given, each option once."""
     try:
-        chosen = list(dict.fromkeys(split_list(text)))
+        chosen = split_list(text)
     except ValueError as error:
         raise Refused("invalid_custom_field", f"The options cannot be told apart: {error}.") from None
-    if not options.issuperset(chosen):
+    return _listed(options, chosen)
+
+
+def _listed(options: frozenset[str], chosen: list[str]) -> list[str]:
+    distinct = list(dict.fromkeys(item.strip() for item in chosen))
+    if not options.issuperset(distinct):
         raise Refused("invalid_custom_field", "A value is not one of the field's options.")
-    return chosen
+    return distinct

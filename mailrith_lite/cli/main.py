@@ -79,9 +79,9 @@ def serve(**flags: str | None) -> None:
 
 
 def _register() -> None:
-    from mailrith_lite.cli import client, operator
+    from mailrith_lite.cli import client, openapi, operator, workspaces
 
-    for command in (*client.COMMANDS, *operator.COMMANDS):
+    for command in (*client.COMMANDS, *operator.COMMANDS, *workspaces.COMMANDS, *openapi.COMMANDS):
         cli.add_command(command)
 
 

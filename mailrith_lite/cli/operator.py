@@ -1,4 +1,4 @@
-"""Commands that work on the data directory, also while the service runs: keys, workspaces, backup, doctor."""
+"""Commands that work on the data directory, also while the service runs: keys, backup, doctor."""
 
 import asyncio
 import contextlib
@@ -18,10 +18,10 @@ T = TypeVar("T")
 _LEAST_FREE = 1 << 30  # bytes: below that, doctor warns
 _EARLIEST = 1_767_225_600_000  # 2026-01-01: a clock before this is wrong
 
-_data_dir = click.option("--data-dir", metavar="DIRECTORY", help="the service's data directory  [data]")
+data_dir_option = click.option("--data-dir", metavar="DIRECTORY", help="the service's data directory  [data]")
 
 
-def _with_database(data_dir: str | None, work: Callable[[Any], Awaitable[T]]) -> T:
+def with_database(data_dir: str | None, work: Callable[[Any], Awaitable[T]]) -> T:
     """Runs `work` with a writing connection in one transaction."""
 
     async def run() -> T:
@@ -66,7 +66,7 @@ def keys() -> None:
 @click.option("--workspace", metavar="NAME_OR_ID", help="needed when there are several")
 @click.option("--scope", "held", multiple=True, help="may be given several times  [all scopes]")
 @click.option("--expires-in", metavar="DURATION", help="such as 90d  [never]")
-@_data_dir
+@data_dir_option
 def create_key(
     name: str, workspace: str | None, held: tuple[str, ...], expires_in: str | None, data_dir: str | None
 ) -> None:
@@ -90,20 +90,20 @@ def create_key(
         await rules.create(
             connection,
             workspace_id=owner.id,
-            name=_name(name),
+            name=clean_name(name),
             key=key,
             held=held or scopes.ALL,
             expires_at=None if lifetime is None else now + lifetime * clock.SECOND,
             now=now,
         )
 
-    _with_database(data_dir, work)
+    with_database(data_dir, work)
     click.echo(key)
 
 
 @keys.command("list")
 @click.option("--workspace", metavar="NAME_OR_ID", help="of this workspace only")
-@_data_dir
+@data_dir_option
 def list_keys(workspace: str | None, data_dir: str | None) -> None:
     """Show every key: never the key itself, only how it begins and ends.
 
@@ -114,7 +114,7 @@ def list_keys(workspace: str | None, data_dir: str | None) -> None:
     from mailrith_lite.access import key_table, scopes
     from mailrith_lite.cli.printing import print_table
 
-    _existing(data_dir)
+    existing(data_dir)
 
     async def work(connection: Any) -> list[key_table.ApiKey]:
         owner = await _workspace(connection, workspace) if workspace is not None else None
@@ -134,14 +134,14 @@ def list_keys(workspace: str | None, data_dir: str | None) -> None:
                 clock.optional_rfc3339(key.expires_at) or "never",
                 clock.optional_rfc3339(key.last_used_at) or "never",
             )
-            for key in _with_database(data_dir, work)
+            for key in with_database(data_dir, work)
         ],
     )
 
 
 @keys.command("rotate")
 @click.argument("key_id", metavar="ID")
-@_data_dir
+@data_dir_option
 def rotate_key(key_id: str, data_dir: str | None) -> None:
     """Replace a key by a new one of the same name and scopes. The old one stops working at once.
 
@@ -151,7 +151,7 @@ def rotate_key(key_id: str, data_dir: str | None) -> None:
     """
     from mailrith_lite.access import keys as rules
 
-    _existing(data_dir)
+    existing(data_dir)
     key = rules.new_key()
 
     async def work(connection: Any) -> None:
@@ -161,13 +161,13 @@ def rotate_key(key_id: str, data_dir: str | None) -> None:
             raise StartError(f"the key {key_id} is {old.status(now)}; create a new one instead")
         await rules.rotate(connection, old, key, now)
 
-    _with_database(data_dir, work)
+    with_database(data_dir, work)
     click.echo(key)
 
 
 @keys.command("revoke")
 @click.argument("key_id", metavar="ID")
-@_data_dir
+@data_dir_option
 def revoke_key(key_id: str, data_dir: str | None) -> None:
     """Make a key stop working at once.
 
@@ -178,7 +178,7 @@ def revoke_key(key_id: str, data_dir: str | None) -> None:
     from mailrith_lite.access import key_table
     from mailrith_lite.access import keys as rules
 
-    _existing(data_dir)
+    existing(data_dir)
 
     async def work(connection: Any) -> str:
         key = await rules.find(connection, key_id)
@@ -186,61 +186,12 @@ def revoke_key(key_id: str, data_dir: str | None) -> None:
             await key_table.update_key_revoked(connection, key.id, clock.now())
         return key.name
 
-    click.echo(f"revoked {key_id} ({_with_database(data_dir, work)})")
-
-
-@click.group()
-def workspaces() -> None:
-    """Create and list workspaces. Nothing of one is visible to another.
-
-    \b
-    Example:
-      mailrith-lite workspaces create "Second shop"
-    """
-
-
-@workspaces.command("create")
-@click.argument("name")
-@_data_dir
-def create_workspace(name: str, data_dir: str | None) -> None:
-    """Make a workspace and print its id.
-
-    \b
-    Example:
-      mailrith-lite workspaces create "Second shop"
-    """
-    from mailrith_lite.access import workspaces as table
-
-    async def work(connection: Any) -> str:
-        if await table.select_workspace(connection, _name(name)) is not None:
-            raise StartError(f"there is a workspace {name} already")
-        return (await table.insert_workspace(connection, _name(name), clock.now())).public_id
-
-    click.echo(_with_database(data_dir, work))
-
-
-@workspaces.command("list")
-@_data_dir
-def list_workspaces(data_dir: str | None) -> None:
-    """Show every workspace.
-
-    \b
-    Example:
-      mailrith-lite workspaces list
-    """
-    from mailrith_lite.access import workspaces as table
-    from mailrith_lite.cli.printing import print_table
-
-    _existing(data_dir)
-    found = _with_database(data_dir, table.select_workspaces)
-    print_table(
-        ("id", "name", "created"), [(one.public_id, one.name, clock.rfc3339(one.created_at)) for one in found]
-    )
+    click.echo(f"revoked {key_id} ({with_database(data_dir, work)})")
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@_data_dir
+@data_dir_option
 def backup(file: Path, data_dir: str | None) -> None:
     """Write a consistent copy of the database, also while the service runs.
 
@@ -248,7 +199,7 @@ def backup(file: Path, data_dir: str | None) -> None:
     Example:
       mailrith-lite backup /backups/mailrith-2026-04-11.db
     """
-    _existing(data_dir)
+    existing(data_dir)
     if file.exists():
         raise StartError(f"{file} exists already; give a new name")
 
@@ -268,7 +219,7 @@ def backup(file: Path, data_dir: str | None) -> None:
 
 
 @click.command()
-@_data_dir
+@data_dir_option
 def doctor(data_dir: str | None) -> None:
     """Check data directory, database, disk space and clock; exit 1 when something is wrong.
 
@@ -276,12 +227,15 @@ def doctor(data_dir: str | None) -> None:
     Example:
       mailrith-lite doctor --data-dir data
     """
-    directory = _existing(data_dir)
+    from mailrith_lite.audience.blocks import select_miscounts
+
+    directory = existing(data_dir)
 
     async def inspect() -> list[str]:
         async with _open(data_dir) as database:
             found: list[str] = await database.check()
-            return found
+            async with database.read() as connection:
+                return found or await select_miscounts(connection)
 
     modes = [path for path in (directory, *directory.iterdir()) if _too_open(directory, path)]
     free = shutil.disk_usage(directory).free
@@ -297,7 +251,7 @@ def doctor(data_dir: str | None) -> None:
         raise StartError("something is wrong; see above")
 
 
-def _existing(data_dir: str | None) -> Path:
+def existing(data_dir: str | None) -> Path:
     """The data directory of a service that has been started before."""
     from mailrith_lite.app import DATABASE_FILE
 
@@ -329,7 +283,7 @@ async def _workspace(connection: Any, name_or_id: str | None) -> Any:
     return known[0]
 
 
-def _name(text: str) -> str:
+def clean_name(text: str) -> str:
     trimmed = " ".join(text.split())
     if not 1 <= len(trimmed) <= 100:
         raise StartError("a name takes 1 to 100 characters")
@@ -343,4 +297,4 @@ def _duration(text: str | None) -> int | None:
         raise click.UsageError(f"--expires-in takes {error}") from error
 
 
-COMMANDS = (keys, workspaces, backup, doctor)
+COMMANDS = (keys, backup, doctor)

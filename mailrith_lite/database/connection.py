@@ -40,6 +40,7 @@ class Database:
     def __init__(self, path: Path, writer: Connection, readers: list[Connection]) -> None:
         """The first reader answers look-ups, the others are the pool of `read`."""
         self.path = path
+        self.revision = 0  # goes up with every commit that a client can see something of
         self.lookup, *readers = readers
         self._writer = writer
         self._lock = asyncio.Lock()
@@ -70,16 +71,17 @@ class Database:
             raise errors.StartError(f"cannot use the database {path}: {error}") from error
 
     @contextlib.asynccontextmanager
-    async def write(self, *, durable: bool = False) -> AsyncIterator[Connection]:
+    async def write(self, *, durable: bool = False, housekeeping: bool = False) -> AsyncIterator[Connection]:
         """A transaction of its own: commits at the end, rolls back on any exception, cancellation included.
 
         The lock is first come, first served. `durable` syncs the commit to the disk before it returns: for what
-        must survive a power cut, such as a 202. Await nothing slow inside.
+        must survive a power cut, such as a 202. `housekeeping`: no answer changes with it. Await nothing slow
+        inside.
 
         Raises:
             StorageFull: the disk is full; nothing was changed.
         """
-        if self._lock.locked():
+        if self._lock.locked() and not housekeeping:
             self._contended_at = time.monotonic()
         async with self._lock:
             try:
@@ -87,7 +89,10 @@ class Database:
                     await self._writer.execute("PRAGMA synchronous = FULL")
                 await self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
-                await self._writer.execute("COMMIT")
+                try:
+                    await _finish(self._writer.execute("COMMIT"))
+                finally:
+                    self.revision += not housekeeping  # what is read from here on may be new
             except BaseException as error:
                 await _finish(self._writer.rollback())  # nothing to do where no transaction is open
                 if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
@@ -139,6 +144,7 @@ class Database:
 async def _connect(path: Path, pragmas: tuple[str, ...]) -> AsyncIterator[Connection]:
     async with aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_TIMEOUT) as connection:
         connection.row_factory = sqlite3.Row
+        await connection.create_function("casefold", 1, _casefold, deterministic=True)
         for pragma in pragmas:
             await connection.execute(pragma)
         try:
@@ -146,6 +152,11 @@ async def _connect(path: Path, pragmas: tuple[str, ...]) -> AsyncIterator[Connec
         finally:
             if pragmas is _READER_PRAGMAS:
                 await connection.interrupt()  # nobody waits for a long SELECT any more
+
+
+def _casefold(text: str | None) -> str | None:
+    """For small tables: SQLite's own lower() knows ASCII alone."""
+    return None if text is None else text.casefold()
 
 
 async def _finish(work: Awaitable[T]) -> T:

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from mailrith_lite.audience.subscribers import SubscriberFilter
+from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection, Row
 

@@ -73,3 +73,24 @@ async def update_tag_ids(connection: Connection, job_id: int, tag_ids: list[int]
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
+
+
+async def select_names_tag(connection: Connection, workspace_id: int, tag_id: int) -> bool:
+    """Does an unfinished import name the tag?"""
+    return await _select_names(connection, workspace_id, "json_each(imports.tag_ids)", "value", tag_id)
+
+
+async def select_names_custom_field(connection: Connection, workspace_id: int, field_id: int) -> bool:
+    """Does an unfinished import have a column for the custom field?"""
+    source = "json_each(imports.columns)"
+    return await _select_names(connection, workspace_id, source, "value ->> 'custom_field_id'", field_id)
+
+
+async def _select_names(connection: Connection, workspace_id: int, source: str, named: str, number: int) -> bool:
+    rows = await connection.execute_fetchall(
+        f"""SELECT 1 FROM jobs JOIN imports ON imports.job_id = jobs.id
+        WHERE jobs.completed_at IS NULL AND jobs.workspace_id = ?
+            AND EXISTS (SELECT 1 FROM {source} WHERE {named} = ?) LIMIT 1""",
+        (workspace_id, number),
+    )
+    return bool(list(rows))

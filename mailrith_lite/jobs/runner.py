@@ -87,6 +87,11 @@ class Runner:
             await self._pipelines[job.kind].tidy(job)
         self._loop = asyncio.create_task(self._supervise(), name="job runner")
 
+    @property
+    def busy(self) -> bool:
+        """Is a job running?"""
+        return bool(self._runs)
+
     def wake(self) -> None:
         """A job was queued."""
         self._idle.clear()

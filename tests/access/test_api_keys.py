@@ -186,6 +186,7 @@ def test_the_status_of_a_key(values: dict[str, Any], status: str) -> None:
         preview="",
         scopes=(),
         created_at=1,
+        updated_at=1,
         **(nothing | values),
     )
     assert key.status(10) == status

@@ -1,39 +1,146 @@
 """Whatever belongs to another workspace answers exactly like something that does not exist."""
 
 import json
+import re
+import secrets
 from collections.abc import Iterator
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
-from conftest import KEY, MAPPINGS, Server
+from conftest import KEY, MAPPINGS, Reply, Server
+from everything import BODIES, OPERATIONS, Everything, contents, parameters
 
 from mailrith_lite import ids
-from mailrith_lite.audience import sequences
+from mailrith_lite.api.routes import ROUTES
+from mailrith_lite.audience.conditions import SEQUENCE_OPERATORS
 from mailrith_lite.settings import Settings
 
-IMPORTS = "/v1/jobs/subscriber-imports"
-EXPORTS = "/v1/jobs/subscriber-exports"
 NOWHERE = 987_654_321  # an integer that nothing has
-EMAIL = MAPPINGS[0]
+KINDS = (
+    ids.TAG,
+    ids.CUSTOM_FIELD,
+    ids.SEQUENCE,
+    ids.SEGMENT,
+    ids.SUBSCRIBER,
+    ids.IMPORT_JOB,
+    ids.EXPORT_JOB,
+)
+NOBODYS = {kind: ids.encode(kind, NOWHERE) for kind in KINDS} | {"name": "initech", "email": "initech@example.com"}
+PUBLIC = {"getPublicApiMeta", "getPublicApiOpenApiDocument"}
+NAMES_NOTHING = PUBLIC | {"getPublicApiCapabilities", "getWorkspace"}
+PLAIN = {  # what names no resource
+    *("limit", "status", "cold_only", "tag_operator", "sequence_operator", "country", "subscribed_on"),
+    *("create_only", "consent_evidence", "description", "type", "settings", "csv_text", "connection_id"),
+    *("reply_to_email", "track_opens", "track_clicks"),
+    *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
+}
 
 
-class Other:
-    """The key and the ids of everything in a second workspace."""
+class Case(NamedTuple):
+    """`kind`: what stands for ID in the query or body. `status`: of the answer."""
 
-    def __init__(self, server: Server) -> None:
-        self.key = server.new_key(workspace="Other")
-        client = server.sdk(self.key)
-        self.tag = client.tags.create(body={"name": "Theirs"})["data"]["id"]
-        self.field = client.custom_fields.create(body={"label": "Theirs", "type": "Text"})["data"]["id"]
-        self.job = server.import_csv("Email,Name\ntheirs@example.com,T\nbad,B\n", key=self.key)
-        self.export, _ = server.export_csv(key=self.key)
-        self.subscriber = client.subscribers.list()["data"][0]["id"]
-        self.sequence = ids.encode(ids.SEQUENCE, server.wait(self._insert_sequence(server)))
+    kind: str
+    asked: Any
+    status: int
 
-    async def _insert_sequence(self, server: Server) -> int:
-        async with server.services.database.write() as connection:
-            return await sequences.insert_sequence(connection, 2, "Theirs", 1)
+
+def definition(field: str, operator: str, value: Any = None, **more: Any) -> dict[str, Any]:
+    """With the condition in the second place of the second group."""
+    first = {"id": "1", "field": "subscriber_status", "operator": "is", "value": ["Active"]}
+    second = {"id": "2", "field": field, "operator": operator, "value": value, **more}
+    groups = [{"id": str(number), "match": "any", "conditions": [first]} for number in range(2)]
+    groups[1]["conditions"] = [first, second]
+    return {"match": "any", "groups": groups}
+
+
+DEFINITIONS = [
+    *(
+        Case(kind, definition(kind, operator, value), 400)
+        for kind in (ids.TAG, ids.SEGMENT)
+        for operator, value in (("has_any_of", ["ID"]), ("has_none_of", ["ID"]), ("is", "ID"), ("is_not", "ID"))
+    ),
+    *(Case(ids.SEQUENCE, definition("sequence", operator, ["ID"]), 400) for operator in SEQUENCE_OPERATORS),
+    Case(ids.CUSTOM_FIELD, definition("custom_field", "is", "globex", customFieldId="ID"), 400),
+    Case(ids.CUSTOM_FIELD, definition("custom_field", "is_empty", customFieldId="ID"), 400),
+    Case("name", definition("tag", "is", "ID"), 400),
+]
+NEVER_SENT = {"emails": [], "excludeAudienceDefinition": definition("tag", "is", "ID")}  # kept, and not looked into
+NAMED_LIST = [Case("name", "search=ID", 200)]
+COLUMN = {"csv_column": "Name", "field": {"type": "custom-field", "custom_field_id": "ID"}}
+
+CASES: dict[str, list[Case]] = {
+    "listSubscribers": [
+        *(Case(ids.SUBSCRIBER, query, 200) for query in ("search=ID", "starting_after=ID", "search=ID&limit=1")),
+        *(Case("name", query, 200) for query in ("search=ID", "search=ID&status=Active", "tag_id=ID")),
+        *(Case("email", query, 200) for query in ("email=ID", "search=ID")),
+        *(
+            Case(ids.TAG, f"{name}=ID&tag_operator={operator}", 200)
+            for name in ("tag_id", "tag_ids", "tag_ids=x,ID&tag_id")
+            for operator in ("has_any_of", "has_none_of")
+        ),
+        *(
+            Case(ids.SEQUENCE, f"{name}=ID&sequence_operator={operator}", 200)
+            for name in ("sequence_id", "sequence_ids")
+            for operator in SEQUENCE_OPERATORS
+        ),
+        Case(ids.TAG, "tag_ids=ID&cold_only=true", 200),
+        Case(ids.SEQUENCE, "tag_ids=ID&sequence_ids=ID&search=ID", 200),
+    ],
+    "upsertSubscriber": [
+        Case(ids.CUSTOM_FIELD, {"email": "a@example.com", "custom_fields": {"ID": "x"}}, 400),
+        Case("name", {"email": "a@example.com", "custom_fields": {"ID": "x"}}, 400),
+        Case("email", {"email": "ID", "name": "Ours"}, 201),
+        Case("email", {"email": "ID", "create_only": True}, 201),
+        Case("name", {"email": "a@example.com", "name": "ID", "new_tags": ["ID"]}, 201),
+    ],
+    "updateSubscriber": [
+        Case(ids.CUSTOM_FIELD, {"custom_fields": {"ID": "x"}}, 400),
+        Case("name", {"custom_fields": {"ID": ""}}, 400),
+        Case("email", {"email": "ID"}, 200),
+        Case("name", {"name": "ID"}, 200),
+    ],
+    "listTags": [*NAMED_LIST, Case(ids.TAG, "starting_after=ID", 200), Case(ids.TAG, "search=ID", 200)],
+    "createTag": [Case("name", {"name": "ID"}, 201)],
+    "updateTag": [Case("name", {"name": "ID"}, 200)],
+    "listCustomFields": [*NAMED_LIST, Case(ids.CUSTOM_FIELD, "starting_after=ID", 200)],
+    "createCustomField": [Case("name", {"label": "ID", "type": "Text"}, 201)],
+    "updateCustomField": [Case("name", {"label": "ID"}, 200)],
+    "listSequences": [*NAMED_LIST, Case(ids.SEQUENCE, "starting_after=ID", 200)],
+    "createSequence": [
+        Case("name", {"name": "ID", "definition": {"emails": []}}, 201),
+        Case(ids.TAG, {"name": "New", "definition": NEVER_SENT}, 201),
+    ],
+    "updateSequence": [Case("name", {"name": "ID"}, 200), Case(ids.TAG, {"definition": NEVER_SENT}, 200)],
+    "listSegments": [*NAMED_LIST, Case(ids.SEGMENT, "starting_after=ID", 200)],
+    "createSegment": [
+        *(Case(kind, {"name": "New", "definition": found}, status) for kind, found, status in DEFINITIONS),
+        Case("name", {"name": "ID", "definition": definition("tag", "is_empty")}, 201),
+    ],
+    "updateSegment": [
+        *(Case(kind, {"definition": found}, status) for kind, found, status in DEFINITIONS),
+        Case("name", {"name": "ID"}, 200),
+    ],
+    "previewSegment": [
+        *(Case(kind, {"definition": found}, status) for kind, found, status in DEFINITIONS),
+        Case(ids.SEGMENT, {"definition": definition("tag", "is_empty"), "current_segment_id": "ID"}, 400),
+    ],
+    "listSubscriberImportJobs": [Case(ids.IMPORT_JOB, "starting_after=ID", 200)],
+    "createSubscriberImportJob": [
+        Case(ids.TAG, {"existing_tag_ids": ["ID"]}, 400),
+        Case(ids.SEQUENCE, {"sequence_ids": ["ID"]}, 400),
+        Case(ids.CUSTOM_FIELD, {"mappings": [MAPPINGS[0], COLUMN]}, 400),
+        Case(ids.IMPORT_JOB, {"csv_text": None, "upload_id": "ID"}, 400),
+        Case("name", {"new_tag_name": "ID"}, 202),
+    ],
+    "listSubscriberExportJobs": [Case(ids.EXPORT_JOB, "starting_after=ID", 200)],
+    "createSubscriberExportJob": [
+        *(Case(kind, {"query": "ID"}, 202) for kind in (ids.SUBSCRIBER, "email", "name")),
+    ],
+}
+ALL_CASES = [(operation_id, case) for operation_id, cases in CASES.items() for case in cases]
+PATHS = [(route.operation_id, kind) for route in ROUTES for kind in parameters(route)]
 
 
 @pytest.fixture(scope="module")
@@ -44,118 +151,160 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def other(service: Server) -> Other:
-    return Other(service)
+def ours(service: Server) -> Everything:
+    """Older than theirs: a cursor is a place in the order of all ids, and theirs is behind all of ours."""
+    return Everything(service, "acme")
 
 
-def same(service: Server, method: str, path: str, theirs: str, nobodys: str, body: Any = None) -> int:
-    """Asks with a foreign id and with one that nothing has; the answers differ in the id alone."""
-    asked = [
-        service.call(method, path.replace("ID", public_id), json.loads(json.dumps(body).replace("ID", public_id)))
-        for public_id in (theirs, nobodys)
-    ]
-    assert asked[0].status == asked[1].status
-    assert asked[0].body.replace(theirs.encode(), nobodys.encode()) == asked[1].body
-    varying = ("x-mailrith-request-id", "date", "content-length")
-    assert [name for name in asked[0].headers if name not in varying] == [
-        name for name in asked[1].headers if name not in varying
-    ]
-    return asked[0].status
+@pytest.fixture(scope="module")
+def theirs(service: Server, ours: Everything) -> Everything:
+    theirs = Everything(service, "globex")
+    service.drain()
+    return theirs
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "kind", "attribute"),
-    [
-        ("GET", f"{IMPORTS}/ID", ids.IMPORT_JOB, "job"),
-        ("POST", f"{IMPORTS}/ID/cancel", ids.IMPORT_JOB, "job"),
-        ("GET", f"{EXPORTS}/ID", ids.EXPORT_JOB, "export"),
-        ("POST", f"{EXPORTS}/ID/cancel", ids.EXPORT_JOB, "export"),
-        ("GET", "/v1/subscribers/ID", ids.SUBSCRIBER, "subscriber"),
-    ],
-)
+def seen(everything: Everything) -> dict[str, bytes]:
+    """What every operation that reads shows of a workspace."""
+    reads = [route.operation_id for route in ROUTES if route.method == "GET"]
+    passing = rb'"(last_used_at|error_report_url)":(null|"[^"]*")'
+    return {name: re.sub(passing, b"", everything.ask(name).body) for name in reads}
+
+
+def answer(everything: Everything, reply: Reply, named: str) -> tuple[int, dict[str, str], bytes]:
+    """Without the id that was asked for, the asker's own ones, and what differs from one request to the next."""
+    varying = ("x-mailrith-request-id", "date", "content-length", "location")
+    headers = {name: value for name, value in reply.headers.items() if name not in varying}
+    body = reply.body.replace(named.encode(), b"ID")
+    if reply.status < 300:
+        for kind in KINDS:
+            body = body.replace(everything.known[kind].encode(), kind.encode())
+        body = re.sub(rb'"(id|self|(created|updated|subscribed)_at)":"[^"]*"', b"", body)
+    return reply.status, headers, body
+
+
+def ask(everything: Everything, operation_id: str, asked: Any, named: str) -> Reply:
+    """`asked`: a query, or what a body says beside the usual; what stands for ID in it is `named`."""
+    asked = json.loads(json.dumps(asked).replace("ID", named))
+    if isinstance(asked, str):
+        return everything.ask(operation_id, query=f"?{asked}")
+    usual = BODIES[operation_id] if operation_id == "createSubscriberImportJob" else {}
+    return everything.ask(operation_id, body=usual | asked)
+
+
+def named_in(case: Case) -> set[str]:
+    return set(parse_qs(case.asked)) if isinstance(case.asked, str) else set(case.asked)
+
+
+def test_every_operation_is_in_the_matrix() -> None:
+    assert set(OPERATIONS) == set(CASES) | {operation_id for operation_id, _ in PATHS} | NAMES_NOTHING
+    assert set(NOBODYS) == set(KINDS) | {"name", "email"}
+
+
+@pytest.mark.parametrize("operation_id", sorted(set(OPERATIONS) - NAMES_NOTHING))
+def test_every_field_that_can_name_something_is_in_the_matrix(operation_id: str) -> None:
+    route = OPERATIONS[operation_id]
+    forms = [route.query] if route.request is None else [route.query, route.request]
+    fields = {field.encode_name for form in forms for field in msgspec.structs.fields(form)}
+    assert fields - PLAIN <= {name for case in CASES.get(operation_id, []) for name in named_in(case)}
+
+
+@pytest.mark.parametrize(("operation_id", "kind"), PATHS)
 def test_a_foreign_resource_is_not_there(
-    service: Server, other: Other, method: str, path: str, kind: str, attribute: str
+    service: Server, ours: Everything, theirs: Everything, operation_id: str, kind: str
 ) -> None:
-    theirs = getattr(other, attribute)
-    theirs = theirs if isinstance(theirs, str) else theirs["id"]
-    assert same(service, method, path, theirs, ids.encode(kind, NOWHERE)) == 404
+    before = contents(service)
+    found = [
+        answer(ours, ours.ask(operation_id, named={kind: named}), named)
+        for named in (theirs.known[kind], NOBODYS[kind.removeprefix("free_")])
+    ]
+    assert found[0] == found[1]
+    assert found[0][0] == 404
+    assert contents(service) == before
+
+
+@pytest.mark.parametrize(("operation_id", "case"), ALL_CASES)
+def test_naming_what_is_foreign_is_naming_nothing(
+    service: Server, ours: Everything, theirs: Everything, operation_id: str, case: Case
+) -> None:
+    changes = case.status < 300 and OPERATIONS[operation_id].method != "GET"
+    asking = [Everything(service, "acme", workspace=secrets.token_hex()) if changes else ours for _ in "ab"]
+    before = seen(theirs) if changes else contents(service)
+    found = [
+        answer(everything, ask(everything, operation_id, case.asked, known[case.kind]), known[case.kind])
+        for everything, known in zip(asking, (theirs.known, NOBODYS), strict=True)
+    ]
+    assert found[0] == found[1]
+    assert found[0][0] == case.status
+    assert (seen(theirs) if changes else contents(service)) == before
+    service.drain()
 
 
 @pytest.mark.parametrize(
-    ("attribute", "kind", "extra"),
+    ("operation_id", "case"),
     [
-        ("tag", ids.TAG, {"existing_tag_ids": ["ID"]}),
-        ("sequence", ids.SEQUENCE, {"sequence_ids": ["ID"]}),
-        (
-            "field",
-            ids.CUSTOM_FIELD,
-            {
-                "mappings": [
-                    EMAIL,
-                    {"csv_column": "Name", "field": {"type": "custom-field", "custom_field_id": "ID"}},
-                ]
-            },
-        ),
+        (operation_id, case)
+        for operation_id, case in ALL_CASES
+        if case.status == 400 and case.kind in (ids.TAG, ids.CUSTOM_FIELD, ids.SEQUENCE, ids.SEGMENT)
     ],
 )
-def test_an_import_cannot_name_what_is_foreign(
-    service: Server, other: Other, attribute: str, kind: str, extra: dict[str, Any]
-) -> None:
-    body = {"csv_text": "Email,Name\na@example.com,A\n", "mappings": MAPPINGS} | extra
-    assert same(service, "POST", IMPORTS, getattr(other, attribute), ids.encode(kind, NOWHERE), body) == 400
+def test_the_same_is_possible_for_the_one_who_has_it(service: Server, operation_id: str, case: Case) -> None:
+    own = Everything(service, "own", workspace=secrets.token_hex())
+    reply = ask(own, operation_id, case.asked, own.known[case.kind])
+    if (operation_id, case.kind) == ("updateSegment", ids.SEGMENT):
+        assert reply.error["details"]["reason"] == "circular_reference"
+    else:
+        assert reply.status < 300, reply.body
+    service.drain()
 
 
-def test_a_job_is_not_found_under_the_other_kind_of_job(service: Server, other: Other) -> None:
-    number = ids.decode(ids.IMPORT_JOB, other.job["id"])
+@pytest.mark.parametrize("operation_id", [route.operation_id for route in ROUTES if route.method == "GET"])
+def test_nothing_foreign_is_shown(ours: Everything, theirs: Everything, operation_id: str) -> None:
+    body = ours.ask(operation_id).body
+    assert not [name for name in theirs.known.values() if name.encode() in body]
+    if operation_id not in PUBLIC:
+        assert [name for name in ours.known.values() if name.encode() in body]
+
+
+def test_a_job_is_not_found_under_the_other_kind_of_job(theirs: Everything) -> None:
+    number = ids.decode(ids.IMPORT_JOB, theirs.known[ids.IMPORT_JOB])
     assert number is not None
-    assert service.call("GET", f"{EXPORTS}/{ids.encode(ids.EXPORT_JOB, number)}", key=other.key).status == 404
-    assert service.call("GET", f"{EXPORTS}/{other.job['id']}", key=other.key).status == 404
+    for named in (ids.encode(ids.EXPORT_JOB, number), theirs.known[ids.IMPORT_JOB]):
+        assert theirs.ask("getSubscriberExportJob", named={ids.EXPORT_JOB: named}).status == 404
 
 
-@pytest.mark.parametrize("path", [IMPORTS, "/v1/subscribers", "/v1/tags", "/v1/custom-fields"])
-def test_a_list_shows_nothing_foreign(service: Server, other: Other, path: str) -> None:
-    assert service.call("GET", path).json["data"] == []
-    assert service.call("GET", path, key=other.key).json["data"] != []
+@pytest.mark.parametrize("kind", ["name", "email", ids.SUBSCRIBER])
+def test_a_filter_and_an_export_find_their_own_alone(
+    service: Server, ours: Everything, theirs: Everything, kind: str
+) -> None:
+    named = theirs.known[kind]
+    for everything, found in ((ours, []), (theirs, [theirs.known["email"]])):
+        listed = everything.ask("listSubscribers", query=f"?search={named}").json["data"]
+        assert [one["email"] for one in listed] == found
+        _, text = service.export_csv(key=everything.key, query=named)
+        assert [line.split(",")[0] for line in text.splitlines()[1:]] == found
+        assert ("globex" in text) is bool(found)
 
 
-@pytest.mark.parametrize("query", ["search=theirs", "email=theirs@example.com", "status=Active", "search=ID"])
-def test_no_filter_finds_anything_foreign(service: Server, other: Other, query: str) -> None:
-    query = query.replace("ID", other.subscriber)
-    assert len(service.call("GET", f"/v1/subscribers?{query}", key=other.key).json["data"]) == 1
-    assert service.call("GET", f"/v1/subscribers?{query}").json["data"] == []
+def test_an_import_does_not_touch_a_foreign_subscriber_of_the_same_email(
+    service: Server, theirs: Everything
+) -> None:
+    own = Everything(service, "own", workspace=secrets.token_hex())
+    before = seen(theirs)
+    rows = "".join(f"{everything.known['email']},Changed\n" for everything in (own, theirs))
+    more = {"new_tag_name": "Changed", "sequence_ids": [own.known["free_sequence"]]}
+    job = service.import_csv(f"Email,Name\n{rows}", key=own.key, **more)
+    assert (job["progress"]["created_count"], job["progress"]["updated_count"]) == (1, 1)
+    assert seen(theirs) == before
 
 
-def test_a_foreign_cursor_shows_nothing_foreign(service: Server, other: Other) -> None:
-    assert service.call("GET", f"/v1/subscribers?starting_after={other.subscriber}").json["data"] == []
-
-
-def test_an_export_holds_nothing_foreign(service: Server, other: Other) -> None:
-    job, text = service.export_csv(query="theirs")
-    assert job["exported_count"] == 0
-    assert text.splitlines() == ["Email,Name,Status,Country,Subscribed At,Last Opened At,Tags,Sequences"]
-
-
-def test_an_import_does_not_touch_a_foreign_subscriber_of_the_same_email(server: Server) -> None:
-    key = server.new_key(workspace="Other")
-    server.import_csv("Email,Name\nshared@example.com,Theirs\n", key=key)
-    assert server.import_csv("Email,Name\nshared@example.com,Ours\n")["progress"]["created_count"] == 1
-    assert [one["name"] for one in server.sdk(key).subscribers.list()["data"]] == ["Theirs"]
-
-
-def test_tags_and_custom_fields_of_one_name_live_in_both_workspaces(server: Server) -> None:
-    key = server.new_key(workspace="Other")
-    for one in (KEY, key):
-        assert server.call("POST", "/v1/tags", {"name": "Spring"}, key=one).status == 201
-        assert server.call("POST", "/v1/custom-fields", {"label": "Size", "type": "Text"}, key=one).status == 201
-
-
-def test_a_link_cannot_be_turned_to_another_workspace(service: Server, other: Other) -> None:
-    ours = ids.encode(ids.WORKSPACE, 1)
-    for url in (other.export["download_url"], other.job["error_report_url"]):
-        path = urlsplit(url).path
-        theirs = path.split("/")[2]
+def test_a_link_cannot_be_turned_to_another_workspace(
+    service: Server, ours: Everything, theirs: Everything
+) -> None:
+    jobs = [theirs.ask(f"getSubscriber{kind}Job").json["data"] for kind in ("Import", "Export")]
+    own = ours.ask("getWorkspace").json["data"]["id"]
+    for url in (jobs[0]["error_report_url"], jobs[1]["download_url"]):
         assert service.fetch(url).status == 200
-        turned = service.fetch(url.replace(theirs, ours))
+        turned = service.fetch(url.replace(urlsplit(url).path.split("/")[2], own))
         assert (turned.status, turned.error["code"]) == (403, "invalid_signature")
 
 

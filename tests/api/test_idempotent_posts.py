@@ -12,15 +12,27 @@ import time_machine
 from conftest import MAPPINGS, Reply, Server
 from wire import EMAIL, EXPORTS, IMPORTS, envelope, exchange, post, sources, standing
 
+from mailrith_lite.api.routes import ROUTES
+
 CSV = "Email,Name\nada@example.com,Ada\n"
 IMPORT: dict[str, Any] = {"csv_text": CSV, "mappings": MAPPINGS}
+TAGGED = {
+    "match": "all",
+    "groups": [
+        {"id": "g", "match": "any", "conditions": [{"id": "c", "field": "tag", "operator": "is_not_empty"}]}
+    ],
+}
 OPERATIONS = {
     "import": (IMPORTS, IMPORT, "jobs"),
     "export": (EXPORTS, {"status": "Active"}, "jobs"),
     "tag": ("/v1/tags", {"name": "Spring"}, "tags"),
     "custom field": ("/v1/custom-fields", {"label": "Size", "type": "Text"}, "custom_fields"),
+    "sequence": ("/v1/sequences", {"name": "Spring", "definition": {"emails": []}}, "sequences"),
+    "segment": ("/v1/segments", {"name": "Spring", "definition": TAGGED}, "segments"),
+    "subscriber": ("/v1/subscribers", {"email": "grace@example.com", "new_tags": ["Spring"]}, "subscribers"),
 }
 EACH = pytest.mark.parametrize(("path", "body", "table"), OPERATIONS.values(), ids=OPERATIONS)
+OTHER = {"name": "Autumn", "label": "Weight", "email": "bob@example.com"}
 DAY = 86_400
 
 
@@ -90,6 +102,9 @@ def test_another_body_is_a_conflict_even_when_it_is_no_good(server: Server) -> N
         (EXPORTS, {"status": "Nobody"}, {}, 400),
         ("/v1/tags", {"name": ""}, {"name": "Spring"}, 400),
         ("/v1/custom-fields", {"label": "Size"}, {"label": "Size", "type": "Text"}, 400),
+        ("/v1/sequences", {"name": "S", "definition": {}}, {"name": "S", "definition": {"emails": []}}, 400),
+        ("/v1/segments", {"name": "", "definition": TAGGED}, {"name": "S", "definition": TAGGED}, 400),
+        ("/v1/subscribers", {"email": "ada"}, {"email": "ada@example.com"}, 400),
     ],
 )
 def test_a_refused_request_may_be_corrected_with_its_key(
@@ -128,7 +143,7 @@ def test_a_key_is_up_to_255_printable_characters(service: Server, key: str) -> N
     "key",
     [b"", b"   ", b'""', b"k" * 256, b'"' + b"k" * 256 + b'"', "clé".encode(), "☃".encode(), b"a\tb", b"\xff"],
 )
-@pytest.mark.parametrize("path", [IMPORTS, EXPORTS, "/v1/tags", "/v1/custom-fields"])
+@pytest.mark.parametrize("path", sorted({path for path, _, _ in OPERATIONS.values()}))
 def test_any_other_key_is_refused(service: Server, path: str, key: bytes) -> None:
     reply = exchange(service, post(path, b"Idempotency-Key: " + key, b"Content-Length: 2", body=b"{}"))
     assert envelope(reply) == (400, "invalid_request", "invalid_idempotency_key")
@@ -136,7 +151,7 @@ def test_any_other_key_is_refused(service: Server, path: str, key: bytes) -> Non
 
 def test_a_key_belongs_to_one_operation(server: Server) -> None:
     replies = [submit(server, path, body) for path, body, _ in OPERATIONS.values()]
-    assert [reply.status for reply in replies] == [202, 202, 201, 201]
+    assert [reply.status for reply in replies] == [202, 202, 201, 201, 201, 201, 201]
     assert not [reply for reply in replies if "idempotent-replayed" in reply.headers]
 
 
@@ -154,8 +169,7 @@ def test_an_expired_record_gives_way_and_its_resource_stays(
 ) -> None:
     first = submit(server, path, body)
     server.drain()
-    other = {**body, "name": "Autumn"} if path == "/v1/tags" else {**body, "label": "Weight"}
-    other = other if table != "jobs" else body
+    other = {name: OTHER.get(name, value) for name, value in body.items()}
     with time_machine.travel(time.time() + DAY - 60, tick=True):
         assert submit(server, path, body).body == first.body
     with time_machine.travel(time.time() + DAY + 60, tick=True):
@@ -241,3 +255,19 @@ def test_the_header_may_be_sent_where_it_means_nothing(server: Server) -> None:
     headers = {"Idempotency-Key": "k" * 999}
     assert server.call("GET", job["self"], headers=headers).status == 200
     assert server.call("POST", f"{job['self']}/cancel", headers=headers).status == 409
+
+
+def test_every_operation_that_takes_the_header_is_tested_here() -> None:
+    assert {route.path for route in ROUTES if route.idempotent} == {path for path, _, _ in OPERATIONS.values()}
+
+
+def test_a_subscriber_who_was_updated_is_replayed_as_such(server: Server) -> None:
+    ada = {"email": "ada@example.com", "name": "Ada"}
+    assert submit(server, "/v1/subscribers", ada, "first").status == 201
+    second = submit(server, "/v1/subscribers", ada | {"name": "Countess"}, "second")
+    assert (second.status, second.headers.get("location")) == (200, None)
+    submit(server, "/v1/subscribers", ada | {"name": "Lady"}, "third")
+    again = submit(server, "/v1/subscribers", ada | {"name": "Countess"}, "second")
+    assert (again.status, again.body) == (200, second.body)
+    assert again.headers["idempotent-replayed"] == "true"
+    assert server.sdk().subscribers.list()["data"][0]["name"] == "Lady"

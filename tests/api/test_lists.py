@@ -16,6 +16,8 @@ LISTS = {
     EXPORTS: ids.EXPORT_JOB,
     "/v1/tags": ids.TAG,
     "/v1/custom-fields": ids.CUSTOM_FIELD,
+    "/v1/sequences": ids.SEQUENCE,
+    "/v1/segments": ids.SEGMENT,
     "/v1/subscribers": ids.SUBSCRIBER,
 }
 NAMES = {
@@ -243,11 +245,14 @@ def test_a_filtered_list_has_pages(service: Server) -> None:
         (f"search={'x' * 255}", "search"),
         ("email=", "email"),
         (f"email={'x' * 255}", "email"),
-        ("tag_id=tag_x", "tag_id"),
-        ("tag_ids=tag_x&tag_ids=tag_y", "tag_ids"),
-        ("tag_operator=has_any_of", "tag_operator"),
-        ("sequence_id=x", "sequence_id"),
-        ("sequence_ids=x", "sequence_ids"),
+        (f"tag_id={'x,' * 100}x", "tag_id"),
+        ("&".join(["tag_ids=x"] * 101), "tag_ids"),
+        (f"tag_id=x&tag_ids={'x,' * 99}x", "tag_ids"),
+        ("tag_operator=is_active_in_any_of", "tag_operator"),
+        ("tag_operator=", "tag_operator"),
+        (f"sequence_id={'x,' * 100}x", "sequence_id"),
+        (f"sequence_ids={'x,' * 100}x", "sequence_ids"),
+        (f"sequence_ids=x&sequence_id={'x,' * 99}x", "sequence_ids"),
         ("sequence_operator=x", "sequence_operator"),
     ],
 )
@@ -255,6 +260,24 @@ def test_a_filter_that_cannot_be_is_refused(service: Server, query: str, field: 
     reply = service.call("GET", f"/v1/subscribers?{query}")
     assert envelope(reply) == (400, "invalid_request", "invalid_query")
     assert reply.error["details"] == {"field": field}
+
+
+@pytest.mark.parametrize("name", ["tag_id", "tag_ids", "sequence_id", "sequence_ids"])
+def test_nobody_is_in_what_does_not_exist(service: Server, name: str) -> None:
+    everybody = found(service, limit=100)
+    operator = {"tag": "has_none_of", "sequence": "has_never_been_in_any_of"}
+    kind = name.split("_")[0]
+    for unknown in ("x", f"{kind}_", ids.encode(kind, 987_654), f"x,{ids.encode(kind, 987_654)}"):
+        assert found(service, **{name: unknown}) == set()
+        assert found(service, limit=100, **{name: unknown, f"{kind}_operator": operator[kind]}) == everybody
+
+
+@pytest.mark.parametrize("operator", ["tag_operator=has_none_of", "sequence_operator=has_completed_any_of"])
+def test_an_operator_without_ids_asks_nothing(service: Server, operator: str) -> None:
+    assert (
+        page(service, "/v1/subscribers", limit=100)
+        == service.call("GET", f"/v1/subscribers?limit=100&{operator}").json
+    )
 
 
 def test_a_parameter_that_nobody_knows_is_ignored(service: Server) -> None:

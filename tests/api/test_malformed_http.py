@@ -134,7 +134,7 @@ def test_a_connection_goes_on_after_a_refusal(service: Server) -> None:
         ("POST", "/v1/tags", b"{", key, 400),
         ("DELETE", "/v1/tags", b"x" * 500_000, key, 405),
         ("POST", "/nothing", b"x" * 500_000, key, 404),
-        ("GET", "/v1/workspace", None, key, 501),
+        ("GET", "/v1/forms", None, key, 501),
         ("GET", "/v1/tags", None, key, 200),
     ]
     with contextlib.closing(connection):

@@ -40,6 +40,10 @@ REFUSALS = {
     "import to cancel": (call("POST", f"{IMPORTS}/x/cancel"), 404, "not_found", "job_not_found"),
     "export to cancel": (call("POST", f"{EXPORTS}/x/cancel"), 404, "not_found", "job_not_found"),
     "subscriber": (call("GET", "/v1/subscribers/x"), 404, "not_found", "subscriber_not_found"),
+    "tag": (call("GET", "/v1/tags/x"), 404, "not_found", "tag_not_found"),
+    "custom field": (call("GET", "/v1/custom-fields/x"), 404, "not_found", "custom_field_not_found"),
+    "sequence": (call("GET", "/v1/sequences/x"), 404, "not_found", "sequence_not_found"),
+    "segment": (call("GET", "/v1/segments/x"), 404, "not_found", "segment_not_found"),
     "path": (call("GET", "/v1/nothing"), 404, "not_found", "route_not_found"),
     "path without a key": (call("GET", "/", key=None), 404, "not_found", "route_not_found"),
     "method": (call("DELETE", "/v1/tags"), 405, "invalid_request", "method_not_allowed"),
@@ -50,7 +54,7 @@ REFUSALS = {
         "invalid_request",
         "unsupported_media_type",
     ),
-    "operation": (call("GET", "/v1/workspace"), 501, "api_error", "operation_not_supported"),
+    "operation": (call("GET", "/v1/forms"), 501, "api_error", "operation_not_supported"),
 }
 
 

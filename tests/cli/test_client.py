@@ -26,8 +26,6 @@ from cli.processes import (
     run,
     subscribers,
 )
-from mailrith_lite import clock, ids
-from mailrith_lite.audience import sequences
 
 
 @pytest.mark.parametrize(
@@ -146,11 +144,8 @@ def test_several_tags_are_found_behind_the_first_page(server: Server, cwd: Path,
 
 
 def test_sequences_are_given_to_every_row(server: Server, cwd: Path, write: Write) -> None:
-    async def insert() -> int:
-        async with server.services.database.write() as connection:
-            return await sequences.insert_sequence(connection, 1, "Welcome", clock.now())
-
-    sequence_id = ids.encode(ids.SEQUENCE, server.wait(insert()))
+    body = {"name": "Welcome", "definition": {"emails": []}}
+    sequence_id = server.call("POST", "/v1/sequences", body).json["data"]["id"]
     outcome = run("import", write(EMAIL_NAME), "--sequence", sequence_id, env=client(server), cwd=cwd)
     assert outcome.returncode == 0, outcome.stderr
     assert [one["sequence_ids"] for one in subscribers(server).values()] == [[sequence_id]] * 2

@@ -5,9 +5,6 @@ from typing import Any
 import pytest
 from conftest import KEY, MAPPINGS, Server
 
-from mailrith_lite import clock, ids
-from mailrith_lite.audience import sequences
-
 ROWS = "Email,Name\na@x.com,A\nb@x.com,B\n"
 
 
@@ -16,11 +13,8 @@ def new_tag(server: Server, name: str) -> str:
 
 
 def new_sequence(server: Server, name: str) -> str:
-    async def insert() -> int:
-        async with server.services.database.write() as connection:
-            return await sequences.insert_sequence(connection, 1, name, clock.now())
-
-    return ids.encode(ids.SEQUENCE, server.wait(insert()))
+    body = {"name": name, "definition": {"emails": []}}
+    return str(server.call("POST", "/v1/sequences", body).json["data"]["id"])
 
 
 def tags(server: Server) -> dict[str, int]:

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from conftest import KEY, MAPPINGS, Server
 
-from mailrith_lite import clock, ids
-from mailrith_lite.audience import sequences
+from mailrith_lite import ids
 
 PATH = "/v1/jobs/subscriber-imports"
 EMAIL = {"csv_column": "Email", "field": {"type": "email"}}
@@ -101,19 +100,15 @@ def test_what_belongs_to_another_workspace_is_as_unknown_as_what_does_not_exist(
         tag = server.call("POST", "/v1/tags", {"name": "Theirs"}, key=other).json["data"]["id"]
         body["existing_tag_ids"] = [tag]
     elif kind == "sequence":
-
-        async def insert() -> int:
-            async with server.services.database.write() as connection:
-                return await sequences.insert_sequence(connection, 2, "Theirs", clock.now())
-
-        body["sequence_ids"] = [ids.encode(ids.SEQUENCE, server.wait(insert()))]
+        theirs = {"name": "Theirs", "definition": {"emails": []}}
+        sequence = server.call("POST", "/v1/sequences", theirs, key=other).json["data"]["id"]
+        body["sequence_ids"] = [sequence]
     else:
         label = {"label": "Theirs", "type": "Text"}
         field = server.call("POST", "/v1/custom-fields", label, key=other).json["data"]["id"]
         body["mappings"] = [EMAIL, column("Other", "custom-field", custom_field_id=field)]
     assert server.call("POST", PATH, body).status == 400
-    if kind != "sequence":
-        assert server.call("POST", PATH, body, key=other).status == 202
+    assert server.call("POST", PATH, body, key=other).status == 202
 
 
 @pytest.mark.parametrize("csv_text", ["Email,Name", "Email,Name\n", "\ufeffEmail;Name\r\n\r\n \r\n"])

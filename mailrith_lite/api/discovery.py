@@ -1,0 +1,278 @@
+"""/v1 and /v1/capabilities: what is here, and what this key may do of it."""
+
+from typing import Literal
+
+import msgspec
+from aiohttp import web
+
+from mailrith_lite import clock, ids
+from mailrith_lite.access import key_table, scopes
+from mailrith_lite.access.key_table import KeyStatus
+from mailrith_lite.api import codec
+from mailrith_lite.api.addresses import base_address
+from mailrith_lite.api.context import ROUTES, SERVICES, Call
+from mailrith_lite.api.not_served import NOT_SERVED
+from mailrith_lite.api.route import Route
+
+PATH = "/v1"
+CAPABILITIES_PATH = "/v1/capabilities"
+OPENAPI_PATH = "/v1/openapi.json"
+REFERENCE_PATH = "/docs"
+
+_VERSION = "v1"
+_DEVELOPERS = "https://mailrith.com/developers"  # what is written there of the contract holds here, too
+_RESOURCES = {
+    "workspace": ("Workspace", "The workspace that the key opens."),
+    "subscribers": ("Subscribers", "List, create and change subscribers, with their tags and sequences."),
+    "tags": ("Tags", "Labels for subscribers."),
+    "custom_fields": ("Custom Fields", "Typed fields of the workspace's own for subscribers."),
+    "sequences": ("Sequences", "Who is in which sequence; nothing is ever sent."),
+    "segments": ("Segments", "Saved definitions of who is meant, and how many they are."),
+    "jobs": ("Import and Export Jobs", "Move many subscribers in or out, and follow the job to its end."),
+}
+
+
+class Addresses(msgspec.Struct, frozen=True, kw_only=True):
+    documentation_url: str
+    reference_url: str
+    agents_url: str
+    sdk_docs_url: str
+    typescript_sdk_url: str
+    python_sdk_url: str
+    mcp_docs_url: str
+    mcp_url: str
+    llms_url: str
+    llms_full_url: str
+    openapi_url: str
+    webhook_subscriptions_url: str
+    oauth_authorization_server_url: str
+
+
+class Meta(Addresses, frozen=True, kw_only=True):
+    version: str
+    capabilities_url: str
+
+
+class WorkspaceReference(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+
+
+class Authentication(msgspec.Struct, frozen=True, kw_only=True):
+    type: Literal["bearer"] = "bearer"
+    header_name: str = "Authorization"
+    header_value_prefix: str = "Bearer"
+    workspace_scoped: bool = True
+    scopes_supported: list[str]
+    supported_credential_types: tuple[Literal["workspace_api_key"], ...] = ("workspace_api_key",)
+
+
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
+    type: Literal["workspace_api_key"] = "workspace_api_key"
+    id: str
+    name: str
+    status: KeyStatus
+    scopes: list[str]
+    key_preview: str
+    expires_at: str | None
+    last_used_at: str | None
+    revoked_at: str | None
+    created_at: str
+    updated_at: str
+
+
+class Sdk(msgspec.Struct, frozen=True, kw_only=True):
+    package_name: str
+    docs_url: str
+    language: Literal["typescript", "python"]
+
+
+class Sdks(msgspec.Struct, frozen=True, kw_only=True):
+    typescript: Sdk
+    python: Sdk
+
+
+class Mcp(msgspec.Struct, frozen=True, kw_only=True):
+    package_name: str
+    docs_url: str
+    server_url: str
+    recommended_transport: Literal["streamable_http"] = "streamable_http"
+    supported_transports: list[Literal["streamable_http", "stdio"]]
+
+
+class Conventions(msgspec.Struct, frozen=True, kw_only=True):
+    pagination_type: Literal["cursor"] = "cursor"
+    pagination_limit_param: str = "limit"
+    pagination_cursor_param: str = "starting_after"
+    idempotency_header: str = "Idempotency-Key"
+
+
+class Limitation(msgspec.Struct, frozen=True, kw_only=True):
+    code: str
+    message: str
+    affected_operation_ids: list[str]
+
+
+class Signing(msgspec.Struct, frozen=True, kw_only=True):
+    algorithm: Literal["hmac-sha256"] = "hmac-sha256"
+    id_header: str = "webhook-id"
+    timestamp_header: str = "webhook-timestamp"
+    signature_header: str = "webhook-signature"
+    signature_prefix: str = "v1"
+
+
+class Events(msgspec.Struct, frozen=True, kw_only=True):
+    """None are sent yet."""
+
+    subscriptions_url: str
+    supported_events: list[str] = []
+    supported_event_patterns: list[str] = []
+    signing: Signing = Signing()
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    method: str
+    path: str
+    operation_id: str
+    summary: str
+    required_scopes: list[str]
+
+
+class Resource(msgspec.Struct, frozen=True, kw_only=True):
+    key: str
+    name: str
+    description: str
+    operations: list[Operation]
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    version: str
+    workspace: WorkspaceReference
+    authentication: Authentication
+    credential: Credential
+    discovery: Addresses
+    sdks: Sdks
+    mcp: Mcp
+    conventions: Conventions
+    capability_mode: Literal["effective"] = "effective"
+    limitations: list[Limitation]
+    events: Events
+    resources: list[Resource]
+
+
+async def get_meta(request: web.Request) -> web.StreamResponse:
+    """Get API metadata"""
+    base = base_address(request.app[SERVICES], request)
+    addresses = msgspec.structs.asdict(_addresses(base))
+    meta = Meta(version=_VERSION, capabilities_url=base + CAPABILITIES_PATH, **addresses)
+    return codec.json_response(codec.encode(meta))
+
+
+async def get_capabilities(call: Call) -> web.StreamResponse:
+    """Get authenticated API capabilities
+
+    Only what this key may do; what is not served here stands under `limitations`.
+    """
+    async with call.database.read() as connection:
+        key = await key_table.select_key(connection, call.principal.key_id)
+    assert key is not None
+    base = base_address(call.services, call.request)
+    addresses = _addresses(base)
+    shown = Capabilities(
+        version=_VERSION,
+        workspace=WorkspaceReference(id=ids.encode(ids.WORKSPACE, key.workspace_id), name=key.workspace_name),
+        authentication=Authentication(scopes_supported=list(scopes.ALL)),
+        credential=_credential(key),
+        discovery=addresses,
+        sdks=Sdks(
+            typescript=Sdk(
+                package_name="@mailrith/sdk", docs_url=addresses.typescript_sdk_url, language="typescript"
+            ),
+            python=Sdk(package_name="mailrith-sdk", docs_url=addresses.python_sdk_url, language="python"),
+        ),
+        mcp=Mcp(
+            package_name="@mailrith/mcp-server",
+            docs_url=addresses.mcp_docs_url,
+            server_url=addresses.mcp_url,
+            supported_transports=["stdio"],
+        ),
+        conventions=Conventions(),
+        limitations=_limitations(),
+        events=Events(subscriptions_url=addresses.webhook_subscriptions_url),
+        resources=_resources(call.request.app[ROUTES], call.principal.scopes),
+    )
+    return codec.json_response(codec.data(shown))
+
+
+def resource_key(path: str) -> str | None:
+    """The resource that a path is of; None for those about the API itself."""
+    parts = path.removeprefix("/v1").split("/")
+    key = parts[1].replace("-", "_") if len(parts) > 1 else ""
+    return key if key in _RESOURCES else None
+
+
+def resource_name(key: str) -> str:
+    return _RESOURCES[key][0]
+
+
+def _addresses(base: str) -> Addresses:
+    return Addresses(
+        documentation_url=_DEVELOPERS,
+        reference_url=base + REFERENCE_PATH,
+        agents_url=f"{_DEVELOPERS}/agents",
+        sdk_docs_url=f"{_DEVELOPERS}/sdks",
+        typescript_sdk_url=f"{_DEVELOPERS}/sdks",
+        python_sdk_url=f"{_DEVELOPERS}/sdks",
+        mcp_docs_url=f"{_DEVELOPERS}/mcp",
+        mcp_url=f"{base}/mcp",
+        llms_url="https://mailrith.com/llms.txt",
+        llms_full_url="https://mailrith.com/llms-full.txt",
+        openapi_url=base + OPENAPI_PATH,
+        webhook_subscriptions_url=f"{base}/v1/webhook-subscriptions",
+        oauth_authorization_server_url=f"{base}/.well-known/oauth-authorization-server",
+    )
+
+
+def _credential(key: key_table.ApiKey) -> Credential:
+    return Credential(
+        id=key.public_id,
+        name=key.name,
+        status=key.status(clock.now()),
+        scopes=list(key.scopes),
+        key_preview=key.preview,
+        expires_at=clock.optional_rfc3339(key.expires_at),
+        last_used_at=clock.optional_rfc3339(key.last_used_at),
+        revoked_at=clock.optional_rfc3339(key.revoked_at),
+        created_at=clock.rfc3339(key.created_at),
+        updated_at=clock.rfc3339(key.updated_at),
+    )
+
+
+def _limitations() -> list[Limitation]:
+    return [
+        Limitation(
+            code="operation_not_supported",
+            message="These operations are not served here: they answer 501. Nothing is ever sent.",
+            affected_operation_ids=[operation_id for _, _, operation_id in NOT_SERVED],
+        )
+    ]
+
+
+def _resources(routes: tuple[Route, ...], held: tuple[str, ...]) -> list[Resource]:
+    found: dict[str, list[Operation]] = {key: [] for key in _RESOURCES}
+    for route in routes:
+        key = resource_key(route.path)
+        if key is not None and set(route.scopes) <= set(held):
+            operation = Operation(
+                method=route.method,
+                path=route.path,
+                operation_id=route.operation_id,
+                summary=route.summary,
+                required_scopes=list(route.scopes),
+            )
+            found[key].append(operation)
+    return [
+        Resource(key=key, name=_RESOURCES[key][0], description=_RESOURCES[key][1], operations=operations)
+        for key, operations in found.items()
+        if operations
+    ]

@@ -1,0 +1,56 @@
+"""What may not be deleted: a tag, custom field or segment that a saved segment or an unfinished import names."""
+
+from mailrith_lite import errors, ids
+from mailrith_lite.audience import segments
+from mailrith_lite.database import Connection
+from mailrith_lite.imports import table as imports
+
+
+async def check_tag(connection: Connection, workspace_id: int, tag_id: int) -> None:
+    """
+    Raises:
+        Conflict: with the code `tag_in_use`.
+    """
+    await _check_segments(connection, workspace_id, ids.TAG, tag_id)
+    if await imports.select_names_tag(connection, workspace_id, tag_id):
+        raise _in_use_by_import(ids.TAG, tag_id)
+
+
+async def check_custom_field(connection: Connection, workspace_id: int, field_id: int) -> None:
+    """
+    Raises:
+        Conflict: with the code `custom_field_in_use`.
+    """
+    await _check_segments(connection, workspace_id, ids.CUSTOM_FIELD, field_id)
+    if await imports.select_names_custom_field(connection, workspace_id, field_id):
+        raise _in_use_by_import(ids.CUSTOM_FIELD, field_id)
+
+
+async def check_segment(connection: Connection, workspace_id: int, segment_id: int) -> None:
+    """
+    Raises:
+        Conflict: with the code `segment_in_use`.
+    """
+    await _check_segments(connection, workspace_id, ids.SEGMENT, segment_id)
+
+
+async def _check_segments(connection: Connection, workspace_id: int, resource: str, number: int) -> None:
+    public_id = ids.encode(resource, number)
+    for segment in await segments.select_naming(connection, workspace_id, resource, public_id):
+        name = resource.replace("_", " ")
+        raise errors.Conflict(
+            f'The segment "{segment.name}" names this {name}; change or delete the segment first.',
+            code=f"{resource}_in_use",
+            reason="named_by_segment",
+            resource=("segment", ids.encode(ids.SEGMENT, segment.id)),
+        )
+
+
+def _in_use_by_import(resource: str, number: int) -> errors.Conflict:
+    name = resource.replace("_", " ")
+    return errors.Conflict(
+        f"An import that is not finished names this {name}; wait for its end or cancel it.",
+        code=f"{resource}_in_use",
+        reason="named_by_import",
+        resource=(resource, ids.encode(resource, number)),
+    )

@@ -1,0 +1,131 @@
+"""Query parameters: a Struct says what an operation takes, and is where its documentation comes from."""
+
+import functools
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from aiohttp import web
+from msgspec import Meta, inspect
+
+from mailrith_lite import errors, ids
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+DEFAULT_LIMIT = 25
+MAX_LIMIT = 100
+MAX_TEXT = 254
+
+Text = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_TEXT,
+        pattern=r"^[^\x00]*[^\s\x00\x1c-\x1f\x85][^\x00]*$",  # for JSON Schema, \x1c-\x1f and \x85 are not in \s
+        description="1 to 254 characters, none a NUL",
+    ),
+]
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """`before_id`: the last item of the page before, as an integer; None begins with the newest."""
+
+    limit: int
+    before_id: int | None
+
+    @property
+    def fetched(self) -> int:
+        """One more than is shown, to know whether there is more."""
+        return self.limit + 1
+
+
+class PageQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """What every list takes. A description completes the sentence "limit takes …"."""
+
+    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="a whole number from 1 to 100")] = DEFAULT_LIMIT
+    starting_after: Annotated[str, Meta(description="the next_cursor of the page before")] | None = None
+
+    def page(self, prefix: str) -> Page:
+        """
+        Raises:
+            InvalidQuery: `starting_after` is not a cursor of this list.
+        """
+        before_id = None if self.starting_after is None else ids.decode(prefix, self.starting_after)
+        if self.starting_after is not None and before_id is None:
+            raise _invalid(type(self), "starting_after")
+        return Page(limit=self.limit, before_id=before_id)
+
+
+class Empty(msgspec.Struct, frozen=True):
+    """Of an operation that takes no query parameters."""
+
+
+def parse(request: web.Request, form: type[T]) -> T:
+    """A list may be one parameter with commas, or the parameter repeated. Others than the form's are ignored.
+
+    Raises:
+        InvalidQuery: naming the parameter.
+    """
+    given = {
+        name: _value(kinds, request.query.getall(name))
+        for name, kinds in _kinds(form).items()
+        if name in request.query
+    }
+    for name, value in given.items():  # one by one, because the error of the whole does not say which
+        try:
+            msgspec.convert({name: value}, form)
+        except msgspec.ValidationError:
+            raise _invalid(form, name) from None
+    return msgspec.convert(given, form)
+
+
+def parse_page(request: web.Request, prefix: str) -> Page:
+    """
+    Raises:
+        InvalidQuery: `limit` or `starting_after` is not one.
+    """
+    return parse(request, PageQuery).page(prefix)
+
+
+def description(form: type[msgspec.Struct], name: str) -> str:
+    """What the parameter takes, in words."""
+    schema = msgspec.json.schema(form)
+    properties: dict[str, Any] = next(iter(schema["$defs"].values()))["properties"]
+    found = properties[name]
+    choices = [found, *found.get("anyOf", [])]
+    text = next((choice["description"] for choice in choices if "description" in choice), None)
+    if text is None:
+        listed = next(choice["enum"] for choice in choices if "enum" in choice)
+        text = f"one of {', '.join(map(str, listed))}"
+    return str(text)
+
+
+def _invalid(form: type[msgspec.Struct], name: str) -> errors.InvalidQuery:
+    return errors.InvalidQuery(f"{name} takes {description(form, name)}.", field=name)
+
+
+@functools.cache
+def _kinds(form: type[msgspec.Struct]) -> dict[str, tuple[type[inspect.Type], ...]]:
+    """Parameter -> the kinds of value that it takes."""
+    info = inspect.type_info(form)
+    assert isinstance(info, inspect.StructType)
+    return {field.encode_name: tuple(map(type, _flat(field.type))) for field in info.fields}
+
+
+def _flat(found: inspect.Type) -> list[inspect.Type]:
+    if isinstance(found, inspect.Metadata):
+        return _flat(found.type)
+    if isinstance(found, inspect.UnionType):
+        return [kind for member in found.types for kind in _flat(member)]
+    return [found]
+
+
+def _value(kinds: tuple[type[inspect.Type], ...], texts: list[str]) -> Any:
+    """The value that the text writes; a text that writes none stays, to be refused."""
+    if inspect.ListType in kinds:
+        return [item.strip() for text in texts for item in text.split(",")]
+    text = texts[0]
+    if inspect.BoolType in kinds:
+        return {"true": True, "false": False}.get(text, text)
+    if inspect.IntType in kinds and text.isascii() and text.isdigit() and len(text) < 16:
+        return int(text)
+    return text

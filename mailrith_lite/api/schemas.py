@@ -1,0 +1,135 @@
+"""The wire Structs as schemas of the OpenAPI document: what may be left out of a request is always in an answer."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+_PREFIX = "#/components/schemas/"
+_FORMATS = {"_at": "date-time", "_url": "uri"}  # by the end of a field's name
+_ONE_SOURCE = [
+    {"required": [name], "properties": {name: {"type": "string"}, other: {"type": "null"}}}
+    for name, other in (("csv_text", "upload_id"), ("upload_id", "csv_text"))
+]
+_WHOLE: dict[str, dict[str, Any]] = {
+    "ImportRequest": {"oneOf": _ONE_SOURCE},
+    **{
+        name: {"minProperties": 1} for name in ("TagChange", "CustomFieldChange", "SequenceChange", "SegmentChange")
+    },
+}
+"""Rules that hold for a form as a whole, by the name of its Struct."""
+_WITHOUT_DEFAULTS = {"Condition"}  # a Struct that leaves them out of answers, too
+
+
+class Schemas:
+    """`components`: every Struct by its name. Of one that stands in requests and answers, and reads differently in
+    them, the answer's form ends in `Resource`."""
+
+    def __init__(self, requests: Iterable[Any], answers: Iterable[Any]) -> None:
+        self._requests, sent = _collect(requests)
+        self._answers, received = _collect(answers)
+        for name, schema in sent.items():
+            schema.update(_WHOLE.get(name, {}))
+        for name in received.keys() - _WITHOUT_DEFAULTS:
+            _always_there(received[name])
+        differing = {name for name, schema in received.items() if sent.get(name, schema) != schema}
+        received = {_renamed(name, differing): schema for name, schema in received.items()}
+        for schema in (*received.values(), *self._answers.values()):
+            _rename(schema, differing)
+        self.components = dict(sorted((sent | received).items()))
+
+    def request(self, form: Any) -> dict[str, Any]:
+        return self._requests[form]
+
+    def answer(self, form: Any) -> dict[str, Any]:
+        return self._answers[form]
+
+
+def query_properties(form: type[msgspec.Struct]) -> dict[str, dict[str, Any]]:
+    """Parameter -> what it takes; a parameter cannot be null."""
+    _, components = _collect([form])
+    return {name: _without_null(schema) for name, schema in components[form.__name__]["properties"].items()}
+
+
+def _collect(forms: Iterable[Any]) -> tuple[dict[Any, dict[str, Any]], dict[str, dict[str, Any]]]:
+    distinct = list(dict.fromkeys(forms))
+    found, components = msgspec.json.schema_components(distinct, ref_template=_PREFIX + "{name}")
+    return (
+        dict(zip(distinct, map(_tidy, found), strict=True)),
+        {name: _tidy(schema) for name, schema in components.items()},
+    )
+
+
+def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
+    """Descriptions become sentences, and a type that may be null is one schema instead of two."""
+    tidied = {name: _tidy_member(name, value) for name, value in schema.items() if name != "title"}
+    if "enum" in tidied:
+        tidied.setdefault("type", "string")
+    if "description" in tidied:
+        tidied["description"] = sentence(tidied["description"])
+    if tidied.get("required") == []:
+        del tidied["required"]
+    return _nullable(tidied)
+
+
+def _tidy_member(name: str, value: Any) -> Any:
+    match name:
+        case "properties":
+            return {field: _with_format(field, _tidy(schema)) for field, schema in value.items()}
+        case "anyOf":
+            return [_tidy(schema) for schema in value]
+        case "items" | "additionalProperties" if isinstance(value, dict):
+            return _tidy(value)
+    return value
+
+
+def sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    choices = schema.get("anyOf", [])
+    if len(choices) != 2 or choices[1] != {"type": "null"} or "type" not in choices[0]:
+        return schema
+    rest = {name: value for name, value in schema.items() if name != "anyOf"}
+    merged = {**choices[0], **rest, "type": [choices[0]["type"], "null"]}
+    if "enum" in merged:
+        merged["enum"] = [*merged["enum"], None]
+    return merged
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    found = {name: value for name, value in schema.items() if (name, value) != ("default", None)}
+    if isinstance(found.get("type"), list):
+        found["type"] = found["type"][0]
+    if "enum" in found:
+        found["enum"] = [value for value in found["enum"] if value is not None]
+    return found
+
+
+def _with_format(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    wanted = next((wanted for end, wanted in _FORMATS.items() if name.endswith(end)), None)
+    texts = schema.get("type") in ("string", ["string", "null"])
+    return {**schema, "format": wanted} if wanted and texts and "format" not in schema else schema
+
+
+def _always_there(schema: dict[str, Any]) -> None:
+    """An answer holds every field."""
+    schema["required"] = list(schema["properties"])
+    for field in schema["properties"].values():
+        field.pop("default", None)
+
+
+def _rename(schema: Any, names: set[str]) -> None:
+    if isinstance(schema, list):
+        for item in schema:
+            _rename(item, names)
+    elif isinstance(schema, dict):
+        if isinstance(target := schema.get("$ref"), str):
+            schema["$ref"] = _PREFIX + _renamed(target.removeprefix(_PREFIX), names)
+        for value in schema.values():
+            _rename(value, names)
+
+
+def _renamed(name: str, names: set[str]) -> str:
+    return f"{name}Resource" if name in names else name

@@ -1,0 +1,219 @@
+"""/v1/segments"""
+
+import functools
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import msgspec
+from aiohttp import web
+from msgspec import UNSET, UnsetType
+
+from mailrith_lite import clock, errors, ids
+from mailrith_lite.access import workspaces
+from mailrith_lite.api import codec, idempotent, in_use, parameters, resources, texts
+from mailrith_lite.api.bodies import receive
+from mailrith_lite.api.context import Call
+from mailrith_lite.api.resources import SearchQuery, chosen
+from mailrith_lite.audience import segments
+from mailrith_lite.audience.compile import Surroundings
+from mailrith_lite.audience.definition import Definition
+from mailrith_lite.audience.segments import Counts, Segment
+from mailrith_lite.database import Connection
+from mailrith_lite.idempotency import Answer
+
+PATH = "/v1/segments"
+
+Name = Annotated[str, texts.name(segments.MAX_NAME)]
+Description = Annotated[str, texts.long(segments.MAX_DESCRIPTION)]
+
+
+class SegmentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: Name
+    definition: Definition
+    description: Description | None = None
+
+
+class SegmentChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: Name | UnsetType = UNSET
+    definition: Definition | UnsetType = UNSET
+    description: Description | UnsetType | None = UNSET
+
+
+class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """`current_segment_id`: the segment that is being edited, so that one that names itself is refused."""
+
+    definition: Definition
+    current_segment_id: str | None = None
+
+
+class SegmentPreview(msgspec.Struct, frozen=True, kw_only=True):
+    """Confirmed are those who are Active."""
+
+    confirmed_subscriber_count: int
+    total_subscriber_count: int
+
+
+class SegmentSummary(SegmentPreview, frozen=True, kw_only=True):
+    id: str
+    self_: str = msgspec.field(name="self")
+    name: str
+    description: str | None
+    created_at: str
+    updated_at: str
+
+
+class SegmentResource(SegmentSummary, frozen=True, kw_only=True):
+    definition: Definition
+
+
+async def list_segments(call: Call) -> web.StreamResponse:
+    """List segments
+
+    Newest first. `search` is found in a name or a description, in any case.
+    """
+    query = parameters.parse(call.request, SearchQuery)
+    page = query.page(ids.SEGMENT)
+    async with call.database.read() as connection:
+        found = await segments.select_segments(
+            connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
+        )
+        around = await _surroundings(call, connection, [segment.definition for segment in found])
+    shown = [
+        SegmentSummary(**_common(segment, await _count(call, segment, around))) for segment in found[: page.limit]
+    ]
+    return codec.page_response(page, shown, more=len(found) > page.limit)
+
+
+async def create_segment(call: Call) -> web.StreamResponse:
+    """Create a segment
+
+    A saved definition, not a list of people: who is in it follows what becomes of the subscribers.
+    """
+    async with receive(call) as body:
+        attempt = idempotent.attempt(call, "createSegment", body)
+        answer = await idempotent.replay(call, attempt)
+        if answer is None:
+            request = codec.decode(body.data, SegmentRequest)
+            counts = await _preview(call, request.definition, None)  # a count can be slow: before the transaction
+            answer = await idempotent.once(call, attempt, functools.partial(_create, call, request, counts))
+    return codec.answer_response(answer)
+
+
+async def get_segment(call: Call) -> web.StreamResponse:
+    """Get a segment"""
+    async with call.database.read() as connection:
+        segment = await resources.find(call, connection, "segment", segments.select_segment)
+    return codec.json_response(codec.data(await _shown(call, segment)))
+
+
+async def update_segment(call: Call) -> web.StreamResponse:
+    """Update a segment
+
+    What is left out stays as it is.
+    """
+    change = await resources.receive_change(call, SegmentChange)
+    async with call.database.write(durable=True) as connection:
+        segment = await resources.find(call, connection, "segment", segments.select_segment)
+        workspace = await workspaces.select_own(connection, call.workspace_id)
+        changed = await segments.change_segment(
+            connection,
+            call.workspace_id,
+            segment,
+            name=chosen(change.name, segment.name),
+            description=chosen(change.description, segment.description),
+            wanted=chosen(change.definition, segment.definition),
+            time_zone=workspace.time_zone,
+            now=clock.now(),
+        )
+    return codec.json_response(codec.data(await _shown(call, changed)))
+
+
+async def delete_segment(call: Call) -> web.StreamResponse:
+    """Delete a segment
+
+    The subscribers stay as they are. A segment that another one names stays.
+    """
+    async with call.database.write(durable=True) as connection:
+        segment = await resources.find(call, connection, "segment", segments.select_segment)
+        await in_use.check_segment(connection, call.workspace_id, segment.id)
+        await segments.delete_segment(connection, call.workspace_id, segment.id)
+    return web.Response(status=204)
+
+
+async def preview_segment(call: Call) -> web.StreamResponse:
+    """Preview a segment definition
+
+    How many subscribers a definition would hold; nothing is saved.
+    """
+    request = await resources.receive_form(call, PreviewRequest)
+    counts = await _preview(call, request.definition, request.current_segment_id)
+    return codec.json_response(codec.data(SegmentPreview(**_counted(counts))))
+
+
+async def _create(call: Call, request: SegmentRequest, counts: Counts, connection: Connection, now: int) -> Answer:
+    workspace = await workspaces.select_own(connection, call.workspace_id)
+    segment = await segments.create_segment(
+        connection,
+        call.workspace_id,
+        name=request.name,
+        description=request.description,
+        wanted=request.definition,
+        time_zone=workspace.time_zone,
+        now=now,
+    )
+    shown = SegmentResource(definition=segment.definition, **_common(segment, counts))
+    return Answer(status=201, body=codec.data(shown), location=shown.self_)
+
+
+async def _preview(call: Call, wanted: Definition, current_id: str | None) -> Counts:
+    async with call.database.read() as connection:
+        around = await _surroundings(call, connection, [wanted])
+        own_id = None if current_id is None else ids.decode(ids.SEGMENT, current_id)
+        if current_id is not None and not await _is_segment(call, connection, own_id):
+            raise errors.InvalidBody(
+                "There is no segment with this id in the workspace.",
+                field="current_segment_id",
+                reason="segment_not_found",
+            )
+    query = segments.query(call.workspace_id, wanted, around, own_id=own_id)
+    return await call.services.segment_counts.count(query)
+
+
+async def _surroundings(call: Call, connection: Connection, wanted: Sequence[Definition]) -> Surroundings:
+    workspace = await workspaces.select_own(connection, call.workspace_id)
+    return await segments.select_surroundings(
+        connection, call.workspace_id, wanted, workspace.time_zone, clock.now()
+    )
+
+
+async def _is_segment(call: Call, connection: Connection, number: int | None) -> bool:
+    return number is not None and await segments.select_segment(connection, call.workspace_id, number) is not None
+
+
+async def _count(call: Call, segment: Segment, around: Surroundings) -> Counts:
+    query = segments.query(call.workspace_id, segment.definition, around, own_id=segment.id, saved=True)
+    return await call.services.segment_counts.count(query)
+
+
+async def _shown(call: Call, segment: Segment) -> SegmentResource:
+    async with call.database.read() as connection:
+        around = await _surroundings(call, connection, [segment.definition])
+    counts = await _count(call, segment, around)
+    return SegmentResource(definition=segment.definition, **_common(segment, counts))
+
+
+def _common(segment: Segment, counts: Counts) -> dict[str, Any]:
+    public_id = ids.encode(ids.SEGMENT, segment.id)
+    return {
+        "id": public_id,
+        "self_": f"{PATH}/{public_id}",
+        "name": segment.name,
+        "description": segment.description,
+        "created_at": clock.rfc3339(segment.created_at),
+        "updated_at": clock.rfc3339(segment.updated_at),
+        **_counted(counts),
+    }
+
+
+def _counted(counts: Counts) -> dict[str, int]:
+    return {"confirmed_subscriber_count": counts.confirmed, "total_subscriber_count": counts.total}

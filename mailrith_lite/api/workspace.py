@@ -1,0 +1,51 @@
+"""/v1/workspace"""
+
+import msgspec
+from aiohttp import web
+
+from mailrith_lite import clock
+from mailrith_lite.access import workspaces
+from mailrith_lite.api import codec
+from mailrith_lite.api.context import Call
+
+PATH = "/v1/workspace"
+
+
+class WorkspaceResource(msgspec.Struct, frozen=True, kw_only=True):
+    """`time_zone`: an IANA name; null is UTC."""
+
+    id: str
+    self_: str = msgspec.field(name="self", default=PATH)
+    name: str
+    logo: str | None
+    address: str | None
+    city: str | None
+    state: str | None
+    postal_code: str | None
+    country: str | None
+    time_zone: str | None
+    created_at: str
+    updated_at: str
+
+
+async def get_workspace(call: Call) -> web.StreamResponse:
+    """Get the current workspace
+
+    The one that the key opens. `mailrith-lite workspaces update` changes its particulars.
+    """
+    async with call.database.read() as connection:
+        found = await workspaces.select_own(connection, call.workspace_id)
+    shown = WorkspaceResource(
+        id=found.public_id,
+        name=found.name,
+        logo=found.logo,
+        address=found.address,
+        city=found.city,
+        state=found.state,
+        postal_code=found.postal_code,
+        country=found.country,
+        time_zone=found.time_zone,
+        created_at=clock.rfc3339(found.created_at),
+        updated_at=clock.rfc3339(found.updated_at),
+    )
+    return codec.json_response(codec.data(shown))

@@ -1,0 +1,59 @@
+"""Evidence that somebody agreed to get email: the contract's closed object, and the table that keeps it."""
+
+import re
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from mailrith_lite import errors
+from mailrith_lite.database import Connection
+
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
+_NOT_BLANK = r"[^\s\x1c-\x1f\x85]"  # for JSON Schema, \x1c-\x1f and \x85 are not in \s
+_FIELD = "consent_evidence"
+
+
+class ConsentEvidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Only references: the raw text, an address or a browser's name stay with the one who collected them."""
+
+    lawful_basis: Annotated[str, Meta(max_length=64, pattern=_NOT_BLANK)]
+    collected_at: Annotated[datetime, Meta(tz=True)]
+    evidence_reference: Annotated[str, Meta(max_length=512, pattern=_NOT_BLANK)]
+    consent_text_version: Annotated[str, Meta(max_length=128)] | None = None
+    source_url: Annotated[str, Meta(max_length=2048, extra_json_schema={"format": "uri"})] | None = None
+    technical_evidence_hash: Annotated[str, Meta(max_length=64, pattern="^[a-f0-9]{64}$")] | None = None
+
+
+def check(evidence: ConsentEvidence, now: int) -> None:
+    """
+    Raises:
+        InvalidBody: it was collected in the future, or `source_url` is no URI.
+    """
+    if evidence.collected_at.timestamp() * 1_000 > now:
+        raise errors.InvalidBody(
+            "collected_at must not be later than now.", field=f"{_FIELD}.collected_at", reason="in_the_future"
+        )
+    if evidence.source_url is not None and not _URI.fullmatch(evidence.source_url):
+        raise errors.InvalidBody(
+            "source_url takes an absolute URI such as https://example.com/form.", field=f"{_FIELD}.source_url"
+        )
+
+
+def require(evidence: ConsentEvidence | None) -> None:
+    """
+    Raises:
+        InvalidBody: there is none.
+    """
+    if evidence is None:
+        raise errors.InvalidBody(
+            "Making somebody Active takes consent_evidence.", field=_FIELD, reason="consent_evidence_required"
+        )
+
+
+async def insert_evidence(connection: Connection, subscriber_id: int, evidence: ConsentEvidence, now: int) -> None:
+    await connection.execute(
+        "INSERT INTO consent_evidence (subscriber_id, evidence, created_at) VALUES (?, ?, ?)",
+        (subscriber_id, msgspec.json.encode(evidence).decode(), now),
+    )

@@ -1,0 +1,129 @@
+"""Every operation takes each of its scopes, takes no other, and does nothing without them."""
+
+import json
+from collections.abc import Iterator
+from importlib import resources
+
+import pytest
+from conftest import KEY, Server
+from everything import BODIES, OPERATIONS, Everything, contents
+
+from mailrith_lite.access import scopes
+from mailrith_lite.api.routes import ROUTES
+from mailrith_lite.settings import Settings
+
+REQUIRED: dict[str, tuple[str, ...]] = {
+    operation["operation_id"]: tuple(operation["required_scopes"])
+    for namespace in json.loads(resources.files("mailrith_sdk").joinpath("manifest.json").read_text())
+    for operation in namespace["operations"]
+    if operation["operation_id"] in OPERATIONS
+} | {  # the contract cannot cancel a job
+    "cancelSubscriberImportJob": ("subscribers:import", "live_actions:write"),
+    "cancelSubscriberExportJob": ("subscribers:export",),
+}
+NEEDED = [(operation_id, scope) for operation_id in OPERATIONS for scope in REQUIRED.get(operation_id, ())]
+PUBLIC = {"getPublicApiMeta", "getPublicApiOpenApiDocument"}
+ABOUT_THE_API = PUBLIC | {"getPublicApiCapabilities"}
+HELD = [
+    (),
+    ("live_actions:write",),
+    ("subscribers:write",),
+    ("subscribers:write", "live_actions:write"),
+    ("subscribers:import",),
+    ("sequences:write",),
+    ("segments:read", "tags:write"),
+    ("workspace:read", "webhooks:write", "forms:read"),
+    tuple(scope for scope in scopes.ALL if scope.endswith(":read")),
+    tuple(scope for scope in scopes.ALL if scope != "live_actions:write"),
+    scopes.ALL,
+]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Its jobs stay queued, so that they can be canceled."""
+    directory = tmp_path_factory.mktemp("scopes") / "data"
+    with Server(Settings(port=0, data_dir=directory, bootstrap_key=KEY)).serving() as server:
+        server.wait(server.services.runner.stop())
+        yield server
+
+
+@pytest.fixture(scope="module")
+def ours(service: Server) -> Everything:
+    return Everything(service, "ours")
+
+
+def test_every_operation_is_in_the_matrix() -> None:
+    assert set(REQUIRED) == set(OPERATIONS)
+    assert len(OPERATIONS) == len(ROUTES)
+    assert set(BODIES) == {route.operation_id for route in ROUTES if route.request is not None}
+
+
+@pytest.mark.parametrize(("operation_id", "scope"), NEEDED)
+def test_without_one_scope_nothing_is_done(
+    service: Server, ours: Everything, operation_id: str, scope: str
+) -> None:
+    before, files = contents(service), list(service.services.imports_directory.iterdir())
+    required = REQUIRED[operation_id]
+    for held in (tuple(other for other in scopes.ALL if other != scope), tuple(set(required) - {scope})):
+        reply = ours.ask(operation_id, key=service.new_key(workspace="ours", held=held))
+        assert (reply.status, reply.error["type"]) == (403, "permission_error")
+        assert reply.error["code"] == "insufficient_scope"
+        assert sorted(reply.error["required_scopes"]) == sorted(required)
+        assert reply.error["missing_scopes"] == [scope]
+        assert reply.error["replacement_scopes"] == sorted({*held, *required})
+        assert reply.error["recovery"]["replacement_scopes"] == reply.error["replacement_scopes"]
+        assert reply.error["credential_type"] == "workspace_api_key"
+        assert scope in reply.error["message"]
+    assert contents(service) == before
+    assert list(service.services.imports_directory.iterdir()) == files
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+def test_its_scopes_are_enough(service: Server, operation_id: str) -> None:
+    own = Everything(service, operation_id)
+    key = service.new_key(workspace=operation_id, held=REQUIRED[operation_id])
+    before = contents(service)
+    reply = own.ask(operation_id, key=key)
+    assert reply.status == OPERATIONS[operation_id].statuses[0], reply.body
+    reads = OPERATIONS[operation_id].method == "GET" or operation_id == "previewSegment"
+    assert (contents(service) == before) is reads
+
+
+@pytest.mark.parametrize("operation_id", OPERATIONS)
+def test_a_key_is_needed_where_the_contract_says_so(service: Server, ours: Everything, operation_id: str) -> None:
+    before = contents(service)
+    reply = ours.ask(operation_id, key="mrk_a_key_that_nobody_has")
+    assert reply.status == (200 if operation_id in PUBLIC else 401)
+    assert contents(service) == before
+
+
+def test_a_key_without_any_scope_is_told_all_that_are_missing(service: Server) -> None:
+    reply = service.call("POST", "/v1/jobs/subscriber-imports", key=service.new_key(held=()))
+    assert reply.error["missing_scopes"] == ["subscribers:import", "live_actions:write"]
+
+
+@pytest.mark.parametrize("held", HELD)
+def test_capabilities_show_what_the_key_may_do_and_nothing_else(service: Server, held: tuple[str, ...]) -> None:
+    key = service.new_key(held=held)
+    data = service.call("GET", "/v1/capabilities", key=key).json["data"]
+    shown = [operation for resource in data["resources"] for operation in resource["operations"]]
+    possible = {name for name, required in REQUIRED.items() if set(required) <= set(held)} - ABOUT_THE_API
+    assert sorted(operation["operation_id"] for operation in shown) == sorted(possible)
+    assert all(resource["operations"] for resource in data["resources"])
+    assert data["credential"]["scopes"] == list(held)
+    for operation in shown:
+        route = OPERATIONS[operation["operation_id"]]
+        assert (operation["method"], operation["path"]) == (route.method, route.path)
+        assert sorted(operation["required_scopes"]) == sorted(REQUIRED[route.operation_id])
+
+
+@pytest.mark.parametrize("held", HELD)
+def test_what_capabilities_show_is_what_is_not_refused(
+    service: Server, ours: Everything, held: tuple[str, ...]
+) -> None:
+    key = service.new_key(workspace="Nothing in it", held=held)
+    data = service.call("GET", "/v1/capabilities", key=key).json["data"]
+    shown = {op["operation_id"] for resource in data["resources"] for op in resource["operations"]}
+    statuses = {name: ours.ask(name, key=key, body={}).status for name in OPERATIONS if name not in ABOUT_THE_API}
+    assert {name for name, status in statuses.items() if status != 403} == shown

@@ -1,0 +1,264 @@
+"""Every operation of the manifest that the SDK has, called through it, against the OpenAPI document we publish."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema
+import pytest
+from conftest import Server
+from contract_calls import CALLS, Answer, Call, World, body, send
+from mailrith_sdk import MailrithApiError, MailrithClient
+from records import definition
+from wire import standing
+
+from mailrith_lite.access import scopes
+from mailrith_lite.api.not_served import NOT_SERVED
+
+MANIFEST: dict[str, dict[str, Any]] = {
+    operation["operation_id"]: operation
+    for resource in MailrithClient().operations
+    for operation in resource["operations"]
+}
+REFUSED = {operation_id: f"{method} {path}" for method, path, operation_id in NOT_SERVED}
+WITH_KEY = [name for name in CALLS if MANIFEST[name]["auth_required"]]
+ANSWERS = [pytest.param(name, status, id=f"{name}-{status}") for name in CALLS for status in CALLS[name]]
+NEEDED = [
+    pytest.param(name, scope, id=f"{name}-{scope}")
+    for name in WITH_KEY
+    for scope in MANIFEST[name]["required_scopes"]
+]
+ERRORS = {
+    400: "invalid_request",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found",
+    409: "conflict",
+    501: "api_error",
+}
+IDEMPOTENT: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "upsertSubscriber": ({"email": "nobody"}, {"email": "ada@example.com", "new_tags": ["Fair"]}),
+    "createTag": ({"name": ""}, {"name": "Fair"}),
+    "createCustomField": ({"label": "Size"}, {"label": "Size", "type": "Text"}),
+    "createSequence": ({"name": "S"}, {"name": "S", "definition": {"emails": []}}),
+    "createSegment": ({"name": "S"}, {"name": "S", "definition": definition("subscriber_status", "is", "Active")}),
+    "createSubscriberImportJob": (
+        {"csv_text": "Email\n", "mappings": []},
+        {"csv_text": "Email\n", "mappings": [{"csv_column": "Email", "field": {"type": "email"}}]},
+    ),
+    "createSubscriberExportJob": ({"status": "x"}, {"status": "Active"}),
+}
+TABLES = ("subscribers", "tags", "custom_fields", "sequences", "segments", "jobs")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with standing(tmp_path_factory) as server:
+        yield World(server)
+
+
+@pytest.fixture(scope="module")
+def document(world: World) -> Any:
+    return send(world.server, "getPublicApiOpenApiDocument", {}).body
+
+
+def described(document: Any, operation_id: str) -> Any:
+    operation = MANIFEST[operation_id]
+    found = document["paths"][operation["path"]][operation["method"].lower()]
+    assert found["operationId"] == operation_id
+    return found
+
+
+def check(document: Any, operation_id: str, answer: Answer) -> None:
+    """The answer is one that the document describes, and has nothing that the document does not."""
+    response = resolved(document, described(document, operation_id)["responses"][str(answer.status)])
+    if answer.status == 204:
+        assert (answer.body, response.get("content")) == (None, None)
+        return
+    (media,) = response["content"]
+    assert answer.headers["content-type"].partition(";")[0] == media
+    assert faults(closed(document), closed(response["content"][media]["schema"]), answer.body) == []
+
+
+def faults(document: Any, schema: Any, instance: Any) -> list[str]:
+    validator = jsonschema.Draft202012Validator(
+        {**schema, "components": document["components"]},
+        format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER,
+    )
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(instance)]
+
+
+def resolved(document: Any, found: Any) -> Any:
+    """What a `$ref` to a component stands for."""
+    if "$ref" not in found:
+        return found
+    _, section, name = found["$ref"].removeprefix("#/").split("/")
+    return document["components"][section][name]
+
+
+def closed(schema: Any) -> Any:
+    """Without room for properties that are not described."""
+    if isinstance(schema, list):
+        return [closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    more = {"additionalProperties": False} if isinstance(schema.get("properties"), dict) else {}
+    return more | {name: closed(value) for name, value in schema.items()}
+
+
+def check_error(answer: Answer) -> None:
+    assert answer.body["error"]["type"] == ERRORS[answer.status]
+    assert re.fullmatch(r"[a-z_]+", answer.body["error"]["code"])
+    assert answer.headers["x-mailrith-request-id"]
+
+
+def some(name: str, world: World) -> Call:
+    """A call that would succeed."""
+    return next(iter(CALLS[name].values()))(world)
+
+
+def test_every_operation_of_the_manifest_is_called_here_or_is_not_served() -> None:
+    assert set(CALLS) | set(REFUSED) == set(MANIFEST)
+    assert not set(CALLS) & set(REFUSED)
+
+
+def test_what_is_not_served_is_named_as_the_manifest_names_it() -> None:
+    assert {name: f"{MANIFEST[name]['method']} {MANIFEST[name]['path']}" for name in REFUSED} == REFUSED
+
+
+@pytest.mark.parametrize(("name", "status"), ANSWERS)
+def test_an_operation_comes_to_its_documented_answer(world: World, document: Any, name: str, status: int) -> None:
+    answer = send(world.server, name, CALLS[name][status](world))
+    assert answer.status == status, answer
+    assert answer.headers["x-mailrith-request-id"]
+    if status >= 400:
+        check_error(answer)
+    if name.startswith("list") and status == 200:
+        assert len(answer.body["data"]) == 1
+    check(document, name, answer)
+
+
+@pytest.mark.parametrize("name", [name for name in CALLS if MANIFEST[name]["has_request_body"]])
+def test_a_body_that_succeeds_is_one_that_the_document_describes(world: World, document: Any, name: str) -> None:
+    sent = described(document, name)["requestBody"]
+    call = some(name, world)
+    assert sent.get("required", False) == ("body" in call) == MANIFEST[name]["request_body_required"]
+    assert faults(document, sent["content"]["application/json"]["schema"], call.get("body", {})) == []
+
+
+@pytest.mark.parametrize("name", WITH_KEY)
+def test_an_operation_refuses_a_wrong_key(world: World, document: Any, name: str) -> None:
+    answer = send(world.server, name, some(name, world), key="mrk_wrong_secret_key")
+    assert (answer.status, answer.body["error"]["code"]) == (401, "invalid_api_key")
+    check_error(answer)
+    check(document, name, answer)
+
+
+@pytest.mark.parametrize(("name", "scope"), NEEDED)
+def test_an_operation_refuses_a_key_without_one_of_the_manifests_scopes(
+    world: World, document: Any, name: str, scope: str
+) -> None:
+    key = world.key(*(held for held in scopes.ALL if held != scope))
+    answer = send(world.server, name, some(name, world), key=key)
+    assert (answer.status, answer.body["error"]["code"]) == (403, "insufficient_scope")
+    assert answer.body["error"]["missing_scopes"] == [scope]
+    check_error(answer)
+    check(document, name, answer)
+
+
+@pytest.mark.parametrize("name", WITH_KEY)
+def test_the_manifests_scopes_are_enough(world: World, name: str) -> None:
+    key = world.key(*MANIFEST[name]["required_scopes"])
+    assert send(world.server, name, some(name, world), key=key).status in (200, 201, 202, 204)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_an_operation_that_is_not_served_names_itself(world: World, name: str) -> None:
+    names = re.findall(r"\{(\w+)\}", MANIFEST[name]["path"])
+    call = {"path": dict.fromkeys(names, "x")} | (body() if MANIFEST[name]["has_request_body"] else {})
+    answer = send(world.server, name, call)
+    assert (answer.status, answer.body["error"]["code"]) == (501, "operation_not_supported")
+    assert name in answer.body["error"]["message"]
+    check_error(answer)
+
+
+def test_an_error_reaches_the_sdks_user_with_type_and_code(world: World) -> None:
+    with pytest.raises(MailrithApiError) as error:
+        world.server.sdk().tags.delete(path={"tag_id": "x"})
+    assert (error.value.status, error.value.type, error.value.code) == (404, "not_found", "tag_not_found")
+
+
+def rows(server: Server) -> int:
+    return sum(int(server.rows(f"SELECT count(*) FROM {table}")[0][0]) for table in TABLES)
+
+
+EACH = pytest.mark.parametrize(("name", "bodies"), IDEMPOTENT.items(), ids=IDEMPOTENT)
+
+
+def test_every_post_that_makes_something_takes_an_idempotency_key() -> None:
+    served = {name for name in CALLS if "Idempotency-Key" in json.dumps(MANIFEST[name]["header_params"])}
+    assert served == set(IDEMPOTENT)
+
+
+@EACH
+def test_a_repeated_post_gets_its_first_answer_and_makes_nothing(
+    server: Server, name: str, bodies: tuple[Any, Any]
+) -> None:
+    call = {"body": bodies[1], "idempotency_key": "once"}
+    first = send(server, name, call)
+    made = rows(server)
+    second = send(server, name, call)
+    assert (second.status, second.body) == (first.status, first.body)
+    assert "idempotent-replayed" not in first.headers
+    assert second.headers["idempotent-replayed"] == "true"
+    assert second.headers["location"] == first.headers["location"]
+    assert rows(server) == made
+
+
+@EACH
+def test_a_key_that_comes_back_with_another_body_is_a_conflict(
+    server: Server, document: Any, name: str, bodies: tuple[Any, Any]
+) -> None:
+    assert send(server, name, {"body": bodies[1], "idempotency_key": "once"}).status in (201, 202)
+    made = rows(server)
+    answer = send(server, name, {"body": {**bodies[1], "extra": 1}, "idempotency_key": "once"})
+    assert (answer.status, answer.body["error"]["code"]) == (409, "idempotency_key_reused")
+    assert rows(server) == made
+    check(document, name, answer)
+
+
+@EACH
+def test_a_refused_post_may_be_corrected_with_its_key(server: Server, name: str, bodies: tuple[Any, Any]) -> None:
+    statuses = [send(server, name, {"body": sent, "idempotency_key": "once"}).status for sent in bodies]
+    assert statuses[0] == 400
+    assert statuses[1] in (201, 202)
+
+
+@EACH
+def test_a_key_is_of_one_operation(server: Server, name: str, bodies: tuple[Any, Any]) -> None:
+    other = "createTag" if name != "createTag" else "createSequence"
+    assert send(server, other, {"body": IDEMPOTENT[other][1], "idempotency_key": "once"}).status == 201
+    answer = send(server, name, {"body": bodies[1], "idempotency_key": "once"})
+    assert answer.status in (201, 202)
+    assert "idempotent-replayed" not in answer.headers
+
+
+def test_the_answer_to_an_upsert_stays_created_when_the_subscriber_has_changed_or_gone(server: Server) -> None:
+    call = {"body": {"email": "ada@example.com"}, "idempotency_key": "once"}
+    first = send(server, "upsertSubscriber", call)
+    one = {"path": {"subscriber_id": first.body["data"]["id"]}}
+    assert send(server, "updateSubscriber", {**one, "body": {"name": "Ada"}}).status == 200
+    assert (send(server, "upsertSubscriber", call).status, first.status) == (201, 201)
+    assert send(server, "deleteSubscriber", one).status == 204
+    assert send(server, "upsertSubscriber", call).body == first.body
+    assert rows(server) == 0
+
+
+def test_an_upsert_that_updated_replays_that_it_updated(server: Server) -> None:
+    send(server, "upsertSubscriber", {"body": {"email": "ada@example.com"}})
+    call = {"body": {"email": "ada@example.com", "name": "Ada"}, "idempotency_key": "once"}
+    answers = [send(server, "upsertSubscriber", call) for _ in range(2)]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert answers[0].body == answers[1].body
+    assert "location" not in answers[1].headers

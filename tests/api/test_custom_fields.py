@@ -1,0 +1,225 @@
+"""/v1/custom-fields; what becomes of values when a field changes is in audience/test_field_changes.py."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import Reply, Server
+from records import LONG_AGO, backdate, details, field, made, read, subscriber
+from wire import envelope, standing
+
+PATH = "/v1/custom-fields"
+PLAIN = ["Text", "Number", "Date", "Text Area", "Checkbox"]
+CHOICES = ["Select (Dropdown)", "Single Select", "Multi Select"]
+SL = {"options": ["S", "L"]}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with standing(tmp_path_factory) as server:
+        yield server
+
+
+def put(server: Server, one: Any, body: Any) -> Reply:
+    return server.call("PUT", one["self"], body)
+
+
+@pytest.mark.parametrize("kind", PLAIN + CHOICES)
+def test_a_new_field_is_answered_in_full(service: Server, kind: str) -> None:
+    options = ["S", " L "] if kind in CHOICES else []
+    body = {"label": f" The  {kind} ", "type": kind, "settings": {"options": options}}
+    reply = service.call("POST", PATH, body)
+    created = reply.json["data"]
+    assert reply.status == 201
+    assert reply.headers["location"] == created["self"] == f"{PATH}/{created['id']}"
+    assert created == {
+        "id": created["id"],
+        "self": created["self"],
+        "label": f"The {kind}",
+        "type": kind,
+        "settings": {"options": [option.strip() for option in options]},
+        "personalization_token": created["personalization_token"],
+        "created_at": created["created_at"],
+        "updated_at": created["created_at"],
+    }
+    assert read(service, created) == created
+
+
+@pytest.mark.parametrize(
+    ("label", "token"),
+    [("Company", "Company"), ("Shoe size (EU)", "Shoe_size_EU"), ("a.b-c", "a_b_c"), ("  x  y ", "x_y")],
+)
+def test_a_token_is_made_from_the_label(service: Server, label: str, token: str) -> None:
+    one = field(service, label)
+    assert one["personalization_token"] == f'[{token}, fallback=""]'
+    changed = made(put(service, one, {"label": f"{label} again"}))
+    assert changed["personalization_token"] == f'[{token}_again, fallback=""]'.replace("__", "_")
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+@pytest.mark.parametrize("settings", [None, {}, {"options": []}])
+def test_a_field_without_choices_needs_no_settings(service: Server, kind: str, settings: Any) -> None:
+    body = {"label": f"{kind} {settings}", "type": kind, "settings": settings}
+    assert made(service.call("POST", PATH, body))["settings"] == {"options": []}
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "reason"),
+    [
+        ({"type": "Text"}, "label", "missing"),
+        ({"label": "x"}, "type", "missing"),
+        ({"label": None, "type": "Text"}, "label", None),
+        ({"label": "", "type": "Text"}, "label", None),
+        ({"label": " ", "type": "Text"}, "label", None),
+        ({"label": "x" * 101, "type": "Text"}, "label", None),
+        ({"label": "a\x00b", "type": "Text"}, "label", None),
+        ({"label": "x", "type": "text"}, "type", None),
+        ({"label": "x", "type": "URL"}, "type", None),
+        ({"label": "x", "type": None}, "type", None),
+        ({"label": "x", "type": "Text", "key": "x"}, "key", "unknown_field"),
+        ({"label": "x", "type": "Text", "settings": []}, "settings", None),
+        ({"label": "x", "type": "Text", "settings": {"min": 1}}, "settings.min", "unknown_field"),
+        ({"label": "x", "type": "Text", "settings": {"options": None}}, "settings.options", None),
+        ({"label": "x", "type": "Text", "settings": SL}, "settings.options", None),
+        ({"label": "x", "type": "Checkbox", "settings": SL}, "settings.options", None),
+        ({"label": "x", "type": "Multi Select"}, "settings.options", None),
+        ({"label": "x", "type": "Single Select", "settings": {}}, "settings.options", None),
+        ({"label": "x", "type": "Single Select", "settings": {"options": []}}, "settings.options", None),
+        ({"label": "x", "type": "Single Select", "settings": {"options": [5]}}, "settings.options[0]", None),
+        ({"label": "x", "type": "Single Select", "settings": {"options": ["S", " "]}}, "settings.options[1]", None),
+        (
+            {"label": "x", "type": "Single Select", "settings": {"options": ["x" * 201]}},
+            "settings.options[0]",
+            None,
+        ),
+        ({"label": "x", "type": "Single Select", "settings": {"options": ["a\nb"]}}, "settings.options[0]", None),
+        ({"label": "x", "type": "Single Select", "settings": {"options": ["S", " S "]}}, "settings.options", None),
+        (
+            {"label": "x", "type": "Single Select", "settings": {"options": [f"o{n}" for n in range(501)]}},
+            "settings.options",
+            None,
+        ),
+    ],
+)
+def test_a_field_that_breaks_a_rule_is_refused(service: Server, body: Any, field: str, reason: str | None) -> None:
+    before = service.rows("SELECT count(*) FROM custom_fields")
+    assert details(service.call("POST", PATH, body)) == (400, "invalid_body", field, reason)
+    assert service.rows("SELECT count(*) FROM custom_fields") == before
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "reason"),
+    [
+        ({}, None, "nothing_to_change"),
+        ({"label": " "}, "label", None),
+        ({"label": None}, "label", None),
+        ({"type": "URL"}, "type", None),
+        ({"type": "Single Select"}, "settings.options", None),
+        ({"settings": None}, "settings", None),
+        ({"settings": SL}, "settings.options", None),
+        ({"key": "x"}, "key", "unknown_field"),
+        ({"label": "y", "id": "x"}, "id", "unknown_field"),
+    ],
+)
+def test_a_change_that_breaks_a_rule_is_refused_and_changes_nothing(
+    server: Server, body: Any, field: str | None, reason: str | None
+) -> None:
+    one = made(server.call("POST", PATH, {"label": "Size", "type": "Text"}))
+    assert details(put(server, one, body)) == (400, "invalid_body", field, reason)
+    assert read(server, one) == one
+
+
+def test_a_field_at_the_limits_is_taken(server: Server) -> None:
+    options = [f"{number:03}" + "é" * 197 for number in range(500)]
+    assert field(server, "x" * 100, "Multi Select", options)["settings"]["options"] == options
+
+
+@pytest.mark.parametrize("label", ["shoe size", " SHOE  SIZE", "Shoe\tsize"])
+def test_two_labels_differ_in_more_than_case_and_space(server: Server, label: str) -> None:
+    field(server, "Shoe size")
+    other = field(server, "Other")
+    for reply in (
+        server.call("POST", PATH, {"label": label, "type": "Text"}),
+        put(server, other, {"label": label}),
+    ):
+        assert details(reply) == (400, "invalid_body", "label", "label_taken")
+    assert read(server, other) == other
+
+
+@pytest.mark.parametrize(
+    ("change", "saved"),
+    [
+        ({"label": "Shoe size"}, {"label": "Shoe size", "personalization_token": '[Shoe_size, fallback=""]'}),
+        ({"label": "SIZE"}, {"label": "SIZE", "personalization_token": '[SIZE, fallback=""]'}),
+        ({"type": "Multi Select"}, {"type": "Multi Select"}),
+        ({"type": "Text"}, {"type": "Text", "settings": {"options": []}}),
+        ({"type": "Text", "settings": {}}, {"type": "Text", "settings": {"options": []}}),
+        ({"settings": {"options": ["L", "S", "XL"]}}, {"settings": {"options": ["L", "S", "XL"]}}),
+    ],
+)
+def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: Any, saved: Any) -> None:
+    one = field(server, "Size", "Single Select", ["S", "L"])
+    backdate(server)
+    changed = made(put(server, one, change))
+    assert changed == {**one, **saved, "created_at": LONG_AGO, "updated_at": changed["updated_at"]}
+    assert changed["updated_at"] > LONG_AGO
+    assert read(server, one) == changed
+
+
+@pytest.mark.parametrize(
+    "body", [{"label": " Size "}, {"type": "Single Select"}, {"settings": {"options": ["S", " L"]}}]
+)
+def test_the_same_values_again_are_no_change(server: Server, body: Any) -> None:
+    one = field(server, "Size", "Single Select", ["S", "L"])
+    backdate(server)
+    assert made(put(server, one, body))["updated_at"] == LONG_AGO
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("SIZE", ["Shoe size"]),
+        ("select", ["Shoe size", "Colour"]),
+        ("multi", ["Colour"]),
+        ("TEXT", ["Straße"]),
+        ("strasse", ["Straße"]),
+        ("nothing", []),
+    ],
+)
+def test_a_search_looks_into_labels_and_types_in_any_case(server: Server, search: str, found: list[str]) -> None:
+    field(server, "Straße", "Text Area")
+    field(server, "Colour", "Multi Select", ["red"])
+    field(server, "Shoe size", "Select (Dropdown)", ["S"])
+    listed = server.sdk().custom_fields.list(query={"search": search})
+    assert [item["label"] for item in listed["data"]] == found
+
+
+def test_a_deleted_field_takes_its_values_along_and_leaves_the_others(server: Server) -> None:
+    gone, kept = field(server, "Gone")["id"], field(server, "Kept")["id"]
+    ada = subscriber(server, "ada@example.com", custom_fields={gone: "x", kept: "y"})
+    bob = subscriber(server, "bob@example.com", custom_fields={gone: "x"})
+    reply = server.call("DELETE", f"{PATH}/{gone}")
+    assert (reply.status, reply.body) == (204, b"")
+    assert read(server, ada)["custom_fields"] == {kept: "y"}
+    assert read(server, bob)["custom_fields"] == {}
+    again = field(server, "Gone")
+    assert again["id"] != gone
+    assert server.rows("SELECT custom_fields FROM subscribers WHERE email LIKE 'bob%'") == [("{}",)]
+    refused = server.call("PATCH", ada["self"], {"custom_fields": {gone: "x"}})
+    assert details(refused) == (400, "invalid_body", f"custom_fields.{gone}", "custom_field_not_found")
+
+
+@pytest.mark.parametrize("public_id", ["custom_field_x", "size", "foreign", "gone"])
+@pytest.mark.parametrize(("method", "body"), [("GET", None), ("PUT", {"label": "x"}), ("DELETE", None)])
+def test_a_field_that_is_not_of_this_workspace_is_not_found(
+    server: Server, public_id: str, method: str, body: Any
+) -> None:
+    other = server.new_key(workspace="Other")
+    foreign = server.call("POST", PATH, {"label": "Size", "type": "Text"}, key=other).json["data"]
+    gone = field(server, "Gone")
+    server.call("DELETE", gone["self"])
+    asked = {"foreign": foreign["id"], "gone": gone["id"]}.get(public_id, public_id)
+    reply = server.call(method, f"{PATH}/{asked}", body)
+    assert envelope(reply) == (404, "not_found", "custom_field_not_found")
+    assert reply.error["details"] == {"resource": {"type": "custom_field", "id": asked}}
+    assert made(server.call("GET", foreign["self"], key=other)) == foreign

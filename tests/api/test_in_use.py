@@ -1,0 +1,241 @@
+"""What a saved segment or an unfinished import names cannot be deleted, and is free again afterwards."""
+
+from typing import Any
+
+import pytest
+from conftest import Reply, Server
+from records import (
+    definition,
+    execute,
+    field,
+    hold_jobs,
+    made,
+    read,
+    release_jobs,
+    segment,
+    sequence,
+    subscriber,
+    tag,
+)
+from wire import EMAIL, IMPORTS, envelope
+
+from mailrith_lite import clock
+from mailrith_lite.jobs import queue
+
+ROWS = "Email,Company\nada@example.com,AE\nbob@example.com,BB\n"
+KINDS = ["tag", "custom_field", "segment"]
+
+
+def thing(server: Server, kind: str) -> Any:
+    if kind == "tag":
+        return tag(server, "Spring")
+    if kind == "custom_field":
+        return field(server, "Company")
+    return segment(server, "Inner", definition("subscriber_status", "is", ["Active"]))
+
+
+def naming(kind: str, one: Any) -> Any:
+    """A definition that names it."""
+    if kind == "tag":
+        return definition("tag", "has_none_of", [one["id"]])
+    if kind == "custom_field":
+        return definition("custom_field", "is_empty", customFieldId=one["id"])
+    return definition("segment", "is_not", [one["id"]])
+
+
+def submit(server: Server, **body: Any) -> Any:
+    return made(server.call("POST", IMPORTS, {"csv_text": ROWS, "mappings": [EMAIL], **body}))
+
+
+def company(one: Any) -> Any:
+    return {"csv_column": "Company", "field": {"type": "custom-field", "custom_field_id": one["id"]}}
+
+
+def submit_naming(server: Server, kind: str, one: Any) -> Any:
+    if kind == "tag":
+        return submit(server, existing_tag_ids=[one["id"]])
+    return submit(server, mappings=[EMAIL, company(one)])
+
+
+def claim(server: Server) -> None:
+    """The only queued job becomes Processing, as if it had just been taken up."""
+
+    async def work() -> None:
+        async with server.services.database.write() as connection:
+            ((_, _, job_id),) = await queue.select_next_of_each(connection)
+            await queue.update_claimed(connection, job_id, clock.now())
+
+    server.wait(work())
+
+
+def delete(server: Server, one: Any) -> Reply:
+    return server.call("DELETE", one["self"])
+
+
+def refused(reply: Reply, kind: str, reason: str) -> Any:
+    """The resource that the refusal names."""
+    assert envelope(reply) == (409, "conflict", f"{kind}_in_use")
+    assert reply.error["details"]["reason"] == reason
+    return reply.error["details"]["resource"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_segment_names_stays_until_the_segment_is_gone(server: Server, kind: str) -> None:
+    one = thing(server, kind)
+    outer = segment(server, 'The "outer" one', naming(kind, one))
+    reply = delete(server, one)
+    assert refused(reply, kind, "named_by_segment") == {"type": "segment", "id": outer["id"]}
+    assert outer["name"] in reply.error["message"]
+    assert read(server, one) == one
+    assert delete(server, outer).status == 204
+    assert delete(server, one).status == 204
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_segment_names_is_free_when_the_segment_names_it_no_more(server: Server, kind: str) -> None:
+    one = thing(server, kind)
+    outer = segment(server, "Outer", naming(kind, one))
+    assert server.call("PUT", outer["self"], {"description": "still names it"}).status == 200
+    refused(delete(server, one), kind, "named_by_segment")
+    other = definition("subscriber_status", "is", ["Blocked"])
+    assert server.call("PUT", outer["self"], {"definition": other}).status == 200
+    assert delete(server, one).status == 204
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_id_in_another_place_of_a_segment_names_nothing(server: Server, kind: str) -> None:
+    one = thing(server, kind)
+    wanted = definition("subscriber_status", "is", ["Active"])
+    wanted["groups"][0]["id"] = wanted["groups"][0]["conditions"][0]["id"] = one["id"]
+    segment(server, one["id"], wanted)
+    assert delete(server, one).status == 204
+
+
+def test_a_preview_names_nothing_for_good(server: Server) -> None:
+    one = tag(server, "Spring")
+    body = {"definition": definition("tag", "has_any_of", [one["id"]])}
+    assert server.call("POST", "/v1/segments/preview", body).status == 200
+    assert delete(server, one).status == 204
+
+
+def test_a_field_that_a_segment_names_can_be_relabelled_and_keeps_its_type(server: Server) -> None:
+    one = field(server, "Company")
+    segment(server, "Outer", naming("custom_field", one))
+    assert server.call("PUT", one["self"], {"label": "Firm"}).status == 200
+    refused(server.call("PUT", one["self"], {"type": "Text Area"}), "custom_field", "named_by_segment")
+    assert (read(server, one)["label"], read(server, one)["type"]) == ("Firm", "Text")
+
+
+@pytest.mark.parametrize(
+    "options", [["S", "L", "XL"], ["L", "S"], ["S", " L "]], ids=["added", "moved", "the same"]
+)
+def test_options_that_take_nothing_away_can_be_saved_while_a_segment_names_the_field(
+    server: Server, options: list[str]
+) -> None:
+    one = field(server, "Size", "Single Select", ["S", "L"])
+    segment(server, "Outer", definition("custom_field", "is", "S", customFieldId=one["id"]))
+    assert server.call("PUT", one["self"], {"settings": {"options": options}}).status == 200
+
+
+@pytest.mark.parametrize("processing", [False, True], ids=["queued", "processing"])
+@pytest.mark.parametrize("kind", ["tag", "custom_field"])
+def test_what_an_import_names_stays_until_the_import_is_final(server: Server, kind: str, processing: bool) -> None:
+    one = thing(server, kind)
+    hold_jobs(server)
+    job = submit_naming(server, kind, one)
+    if processing:
+        claim(server)
+    reply = delete(server, one)
+    assert refused(reply, kind, "named_by_import") == {"type": kind, "id": one["id"]}
+    assert read(server, one) == one
+    release_jobs(server)
+    assert read(server, job)["progress"]["created_count"] == 2
+    assert delete(server, one).status == 204
+    ada = made(server.call("GET", "/v1/subscribers?email=ada@example.com"))[0]
+    assert (ada["tags"], ada["custom_fields"]) == ([], {})
+
+
+@pytest.mark.parametrize("kind", ["tag", "custom_field"])
+def test_what_a_canceled_import_named_is_free(server: Server, kind: str) -> None:
+    one = thing(server, kind)
+    hold_jobs(server)
+    job = submit_naming(server, kind, one)
+    refused(delete(server, one), kind, "named_by_import")
+    assert server.call("POST", f"{job['self']}/cancel").status == 200
+    assert delete(server, one).status == 204
+
+
+def test_the_type_of_a_field_that_an_import_names_stays(server: Server) -> None:
+    one = field(server, "Company")
+    hold_jobs(server)
+    submit_naming(server, "custom_field", one)
+    refused(server.call("PUT", one["self"], {"type": "Text Area"}), "custom_field", "named_by_import")
+    assert server.call("PUT", one["self"], {"label": "Firm"}).status == 200
+    release_jobs(server)
+    assert server.call("PUT", one["self"], {"type": "Text Area"}).status == 200
+    ada = made(server.call("GET", "/v1/subscribers?email=ada@example.com"))[0]
+    assert ada["custom_fields"] == {one["id"]: "AE"}
+
+
+def test_an_import_holds_only_what_it_names(server: Server) -> None:
+    named, other = tag(server, "Spring"), tag(server, "Autumn")
+    fields = field(server, "Company"), field(server, "Size")
+    hold_jobs(server)
+    submit(server, existing_tag_ids=[named["id"]], mappings=[EMAIL, company(fields[0])])
+    assert [delete(server, one).status for one in (other, fields[1])] == [204, 204]
+    assert [delete(server, one).status for one in (named, fields[0])] == [409, 409]
+
+
+def test_an_import_of_another_workspace_holds_nothing_here(server: Server) -> None:
+    """Both workspaces' first tag and field have different integers, but no query may rest on that."""
+    one = tag(server, "Spring")
+    key = server.new_key(workspace="Other")
+    theirs = server.call("POST", "/v1/tags", {"name": "Spring"}, key=key).json["data"]
+    hold_jobs(server)
+    body = {"csv_text": ROWS, "mappings": [EMAIL], "existing_tag_ids": [theirs["id"]]}
+    assert server.call("POST", IMPORTS, body, key=key).status == 202
+    ((number,),) = server.rows("SELECT id FROM tags WHERE workspace_id = 1")
+    execute(server, "UPDATE imports SET tag_ids = ?", f"[{number}]")
+    assert delete(server, one).status == 204
+
+
+@pytest.mark.parametrize("processing", [False, True], ids=["queued", "processing"])
+def test_an_import_goes_on_without_a_sequence_that_was_deleted(server: Server, processing: bool) -> None:
+    ada = subscriber(server)
+    gone, kept = sequence(server, "Gone"), sequence(server, "Kept")
+    hold_jobs(server)
+    job = submit(server, sequence_ids=[gone["id"], kept["id"]])
+    if processing:
+        claim(server)
+    assert delete(server, gone).status == 204
+    release_jobs(server)
+    progress = read(server, job)["progress"]
+    assert read(server, job)["status"] == "Completed"
+    assert (progress["created_count"], progress["updated_count"], progress["rows_processed"]) == (1, 1, 2)
+    assert read(server, ada)["sequence_ids"] == [kept["id"]]
+    assert read(server, kept)["subscriber_count"] == 2
+    assert server.rows("SELECT count(*) FROM subscriber_sequences") == [(2,)]
+
+
+def test_a_row_that_would_only_have_joined_the_deleted_sequence_is_unchanged(server: Server) -> None:
+    subscriber(server, "ada@example.com")
+    subscriber(server, "bob@example.com")
+    gone = sequence(server)
+    hold_jobs(server)
+    job = submit(server, sequence_ids=[gone["id"]])
+    assert delete(server, gone).status == 204
+    release_jobs(server)
+    progress = read(server, job)["progress"]
+    assert (progress["unchanged_count"], progress["updated_count"]) == (2, 0)
+    assert (read(server, job)["status"], read(server, job)["imported_count"]) == ("Completed", 2)
+
+
+def test_a_tag_that_an_import_is_to_make_is_made_again_when_it_was_deleted(server: Server) -> None:
+    one = tag(server, "Spring")
+    hold_jobs(server)
+    submit(server, new_tag_name="SPRING")
+    assert delete(server, one).status == 204
+    release_jobs(server)
+    (made_anew,) = server.call("GET", "/v1/tags").json["data"]
+    assert (made_anew["name"], made_anew["subscriber_count"]) == ("SPRING", 2)
+    assert made_anew["id"] != one["id"]

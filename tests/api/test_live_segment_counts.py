@@ -1,0 +1,124 @@
+"""How many a segment means is right at once, whatever has just been written."""
+
+from typing import Any
+
+import pytest
+import time_machine
+from conftest import MAPPINGS, Server
+from records import definition, details, execute, field, made, read, segment, sequence, subscriber, tag
+from wire import EMAIL
+
+PATH = "/v1/segments"
+EVERYBODY = definition("form", "is_empty")
+
+
+def counts(answer: Any) -> tuple[int, int]:
+    """(all, those who are Active)"""
+    return answer["total_subscriber_count"], answer["confirmed_subscriber_count"]
+
+
+def listed(server: Server) -> list[Any]:
+    found: list[Any] = server.call("GET", PATH).json["data"]
+    return found
+
+
+def preview(server: Server, wanted: Any) -> Any:
+    return made(server.call("POST", f"{PATH}/preview", {"definition": wanted}))
+
+
+CHANGES: dict[str, Any] = {
+    "a new subscriber": lambda s, at: subscriber(s, "new@example.com"),
+    "a status": lambda s, at: made(s.call("PUT", f"{at['ada']['self']}/status", {"status": "Bounced"})),
+    "a country": lambda s, at: made(s.call("PATCH", at["ada"]["self"], {"country": "DE"})),
+    "a tag": lambda s, at: made(s.call("PUT", f"{at['ada']['self']}/tags/{at['tag']['id']}")),
+    "a sequence": lambda s, at: made(s.call("PUT", f"{at['ada']['self']}/sequences/{at['sequence']['id']}")),
+    "a value": lambda s, at: subscriber(s, custom_fields={at["field"]["id"]: "x"}),
+    "a deletion": lambda s, at: s.call("DELETE", at["ada"]["self"]),
+    "an import": lambda s, at: s.import_csv("Email\nnew@example.com\nada@example.com\n", MAPPINGS[:1],
+                                           existing_tag_ids=[at["tag"]["id"]]),
+    "a sequence that goes": lambda s, at: s.call("DELETE", at["sequence"]["self"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", list(CHANGES.values()), ids=list(CHANGES))
+def test_a_count_is_right_at_once_after(server: Server, change: Any) -> None:
+    at: dict[str, Any] = {
+        "tag": tag(server, "Spring"),
+        "sequence": sequence(server),
+        "field": field(server, "Text"),
+    }
+    at["ada"] = subscriber(server, status="Active")
+    conditions = [
+        ("tag", "is", at["tag"]["id"], {}),
+        ("sequence", "is_not_active_in_any_of", at["sequence"]["id"], {}),
+        ("country", "is", "DE", {}),
+        ("subscriber_status", "is", "Active", {}),
+        ("custom_field", "is_not_empty", None, {"customFieldId": at["field"]["id"]}),
+    ]
+    saved = [
+        segment(server, f"Segment {number}", definition(kind, operator, value, **more))
+        for number, (kind, operator, value, more) in enumerate(conditions)
+    ]
+    for one in saved:  # from here on they are known
+        read(server, one)
+    change(server, at)
+    expected = {one["id"]: _counted(server, number) for number, one in enumerate(saved)}
+    assert {one["id"]: counts(one) for one in listed(server)} == expected
+    assert {one["id"]: counts(read(server, one)) for one in saved} == expected
+    for one in saved:
+        assert counts(made(server.call("PUT", one["self"], {"description": "new"}))) == expected[one["id"]]
+
+
+def _counted(server: Server, number: int) -> tuple[int, int]:
+    """What each of the five segments comes to, from the tables themselves."""
+    condition = [
+        "id IN (SELECT subscriber_id FROM subscriber_tags)",
+        "id NOT IN (SELECT subscriber_id FROM subscriber_sequences WHERE status = 'active')",
+        "country = 'DE'",
+        "status = 'Active'",
+        "custom_fields <> '{}'",
+    ][number]
+    sql = f"SELECT count(*), count(*) FILTER (WHERE status = 'Active') FROM subscribers WHERE {condition}"
+    ((total, active),) = server.rows(sql)
+    return total, active
+
+
+def test_counts_follow_every_chunk_of_an_import_and_are_whole_at_its_end(server: Server) -> None:
+    everybody = segment(server, "Everybody", EVERYBODY)
+    rows = "".join(f"user{number}@x.com\n" for number in range(20_000))
+    job = made(
+        server.call("POST", "/v1/jobs/subscriber-imports", {"csv_text": f"Email\n{rows}", "mappings": [EMAIL]})
+    )
+    while True:
+        before = read(server, job)
+        total = counts(read(server, everybody))[0]
+        assert total >= before["progress"]["created_count"]
+        if before["status"] == "Completed":
+            break
+    assert total == 20_000
+
+
+def test_a_sequence_that_is_deleted_leaves_a_segment_that_can_be_shown_and_renamed(server: Server) -> None:
+    one = sequence(server)
+    saved = segment(server, "Never", definition("sequence", "has_never_been_in_any_of", [one["id"]]))
+    subscriber(server)
+    assert server.call("DELETE", one["self"]).status == 204
+    assert counts(read(server, saved)) == (1, 0)
+    assert counts(made(server.call("PUT", saved["self"], {"name": "Renamed"}))) == (1, 0)
+    refusal = details(server.call("POST", f"{PATH}/preview", {"definition": saved["definition"]}))
+    assert (refusal[0], refusal[3]) == (400, "sequence_not_found")
+
+
+def test_the_days_of_a_segment_are_those_of_the_workspaces_time_zone(server: Server) -> None:
+    """At this hour it is tomorrow already in one of the zones, and still yesterday in the other."""
+    day = field(server, "Day", "Date")
+    for number, value in enumerate(["2026-04-09", "2026-04-10", "2026-04-11", "2026-04-12"], start=1):
+        for copy in range(number):
+            subscriber(server, f"day{number}.{copy}@x.com", custom_fields={day["id"]: value})
+    last = definition("custom_field", "in_last_days", 1, customFieldId=day["id"])
+    found = {}
+    with time_machine.travel("2026-04-11T11:00:00Z", tick=False):
+        for zone in (None, "Pacific/Kiritimati", "Etc/GMT+12"):
+            execute(server, "UPDATE workspaces SET time_zone = ? WHERE id = 1", zone)
+            found[zone] = counts(preview(server, last))[0]
+    assert found == {None: 3 + 2, "Pacific/Kiritimati": 4 + 3, "Etc/GMT+12": 2 + 1}

@@ -1,0 +1,212 @@
+"""The OpenAPI document: valid, complete, and true to the table of routes."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import Server
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from wire import envelope, standing
+
+from mailrith_lite.api.errors import STATUSES
+from mailrith_lite.api.openapi import document
+from mailrith_lite.api.refusals import CONFLICTS
+from mailrith_lite.api.routes import ROUTES, Route
+
+DOCUMENT = document(ROUTES, ["/"])
+SCHEMAS = DOCUMENT["components"]["schemas"]
+BY_ID = {
+    operation["operationId"]: operation for methods in DOCUMENT["paths"].values() for operation in methods.values()
+}
+CHANGES = [route for route in ROUTES if route.method in ("PUT", "PATCH") and route.request is not None]
+
+
+def ids_of(routes: Any) -> list[str]:
+    return [route.operation_id for route in routes]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with standing(tmp_path_factory) as server:
+        yield server
+
+
+def resolved(found: Any) -> Any:
+    """What a reference leads to."""
+    while "$ref" in found:
+        target = DOCUMENT
+        for part in found["$ref"].removeprefix("#/").split("/"):
+            target = target[part]
+        found = target
+    return found
+
+
+def answers(operation: Any) -> dict[int, Any]:
+    return {int(status): resolved(answer) for status, answer in operation["responses"].items()}
+
+
+def examples(media: Any) -> list[Any]:
+    return (
+        [media["example"]] if "example" in media else [one["value"] for one in media.get("examples", {}).values()]
+    )
+
+
+def codes(operation: Any, status: int) -> set[str]:
+    found = answers(operation).get(status, {"content": {"application/json": {}}})
+    return {example["error"]["code"] for example in examples(found["content"]["application/json"])}
+
+
+def problems(schema: Any, value: Any) -> list[str]:
+    whole = {**schema, "components": DOCUMENT["components"]}
+    checker = Draft202012Validator.FORMAT_CHECKER
+    return [error.message for error in Draft202012Validator(whole, format_checker=checker).iter_errors(value)]
+
+
+def test_the_document_is_valid_openapi() -> None:
+    assert DOCUMENT["openapi"] == "3.1.0"
+    assert [str(error) for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
+
+
+def test_the_service_answers_with_the_document(service: Server) -> None:
+    reply = service.call("GET", "/v1/openapi.json", key=None)
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.json == DOCUMENT
+
+
+def test_the_document_names_the_address_that_the_service_is_known_by(tmp_path_factory: Any) -> None:
+    with standing(tmp_path_factory, public_url="https://mail.example.com") as server:
+        found = server.call("GET", "/v1/openapi.json", key=None).json["servers"]
+    assert found == [{"url": "/"}, {"url": "https://mail.example.com"}]
+
+
+def test_the_document_holds_the_routes_and_nothing_else() -> None:
+    found = {
+        (method.upper(), path, operation["operationId"])
+        for path, methods in DOCUMENT["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert found == {(route.method, route.path, route.operation_id) for route in ROUTES}
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=ids_of(ROUTES))
+def test_an_operation_says_what_it_is_and_what_key_it_takes(route: Route) -> None:
+    operation = BY_ID[route.operation_id]
+    assert operation["summary"] == route.summary
+    assert len(operation["tags"]) == 1
+    assert {"name": operation["tags"][0]} in DOCUMENT["tags"]
+    assert operation["security"] == ([] if route.public else [{"WorkspaceApiKey": []}])
+    assert operation["x-required-scopes"] == list(route.scopes)
+    assert all(f"`{scope}`" in operation["description"] for scope in route.scopes)
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=ids_of(ROUTES))
+def test_an_operation_has_the_answers_and_errors_of_its_route(route: Route) -> None:
+    operation = BY_ID[route.operation_id]
+    assert {status for status in answers(operation) if status < 300} == set(route.statuses)
+    assert codes(operation, 401) == (set() if route.public else {"invalid_api_key"})
+    assert codes(operation, 403) == ({"insufficient_scope"} if route.scopes else set())
+    named = {name.removesuffix("_id") for name in re.findall(r"\{(\w+)\}", route.path)}
+    assert codes(operation, 404) == {f"{name}_not_found" for name in named}
+    reused = {"idempotency_key_reused"} if route.idempotent else set()
+    assert codes(operation, 409) == {*route.conflicts, *reused}
+    assert "internal_error" in codes(operation, 500)
+    parameters = {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "header"}
+    assert parameters == ({"Idempotency-Key"} if route.idempotent else set())
+
+
+@pytest.mark.parametrize("operation_id", BY_ID)
+def test_every_answer_has_the_request_id(operation_id: str) -> None:
+    for answer in answers(BY_ID[operation_id]).values():
+        assert resolved(answer["headers"]["x-mailrith-request-id"])["required"]
+
+
+@pytest.mark.parametrize("operation_id", BY_ID)
+def test_examples_keep_to_their_schemas(operation_id: str) -> None:
+    operation = BY_ID[operation_id]
+    held = [answer["content"] for answer in answers(operation).values() if "content" in answer]
+    if "requestBody" in operation:
+        held.append(operation["requestBody"]["content"])
+        assert "example" in held[-1]["application/json"]
+    for content in held:
+        media = content["application/json"]
+        for example in examples(media):
+            assert problems(media["schema"], example) == []
+
+
+def test_an_error_in_the_document_is_what_the_service_answers() -> None:
+    known = dict(STATUSES.values()) | {409: "conflict"}
+    for operation in BY_ID.values():
+        for status, answer in answers(operation).items():
+            if status >= 400:
+                for example in examples(answer["content"]["application/json"]):
+                    assert example["error"]["type"] == known[status]
+
+
+def test_the_words_of_the_conflicts_are_those_of_the_service(service: Server) -> None:
+    tag = {"name": "Words"}
+    segment = {
+        "name": "Readers",
+        "definition": {
+            "match": "all",
+            "groups": [{"id": "g", "match": "all", "conditions": []}],
+        },
+    }
+    assert service.call("POST", "/v1/tags", tag, headers={"Idempotency-Key": "w"}).status == 201
+    made = service.call("POST", "/v1/tags", {"name": "Named"}).json["data"]["id"]
+    segment["definition"]["groups"][0]["conditions"] = [  # type: ignore[index]
+        {"id": "c", "field": "tag", "operator": "is", "value": made}
+    ]
+    assert service.call("POST", "/v1/segments", segment).status == 201
+    person = {"email": "ada@example.com"}
+    assert service.call("POST", "/v1/subscribers", person).status == 201
+    job = service.call("POST", "/v1/jobs/subscriber-exports").json["data"]
+    service.drain()
+    replies = [
+        service.call("POST", "/v1/tags", {"name": "Other"}, headers={"Idempotency-Key": "w"}),
+        service.call("POST", "/v1/tags", tag),
+        service.call("POST", "/v1/segments", segment),
+        service.call("DELETE", f"/v1/tags/{made}"),
+        service.call("POST", "/v1/subscribers", {**person, "create_only": True}),
+        service.call("POST", f"{job['self']}/cancel"),
+    ]
+    for reply in replies:
+        assert envelope(reply)[0] == 409
+        assert reply.error["message"] == CONFLICTS[reply.error["code"]].message
+    assert len({reply.error["code"] for reply in replies}) == len(replies)
+
+
+@pytest.mark.parametrize("route", CHANGES, ids=ids_of(CHANGES))
+def test_a_change_of_nothing_is_refused_where_the_schema_says_so(service: Server, route: Route) -> None:
+    path = re.sub(r"\{\w+\}", "some_id", route.path)
+    reply = service.call(route.method, path, {})
+    schema = resolved(BY_ID[route.operation_id]["requestBody"]["content"]["application/json"]["schema"])
+    assert (reply.status == 400) == bool(problems(schema, {}))
+
+
+def test_what_an_answer_holds_is_required_in_its_schema() -> None:
+    assert SCHEMAS["WorkspaceResource"]["required"] == list(SCHEMAS["WorkspaceResource"]["properties"])
+    assert "open_rate" in SCHEMAS["SequenceResource"]["required"]
+    assert SCHEMAS["FieldSettingsResource"]["required"] == ["options"]
+    assert "required" not in SCHEMAS["FieldSettings"]
+
+
+def test_the_names_of_schemas_are_plain() -> None:
+    assert all(re.fullmatch(r"[A-Z]\w+", name) for name in SCHEMAS)
+
+
+@pytest.mark.parametrize(
+    ("body", "valid"),
+    [
+        ({"csv_text": "Email\n"}, True),
+        ({"upload_id": "upload_1"}, True),
+        ({"csv_text": "Email\n", "upload_id": None}, True),
+        ({"csv_text": "Email\n", "upload_id": "upload_1"}, False),
+        ({}, False),
+        ({"csv_text": None}, False),
+    ],
+)
+def test_an_import_names_one_source(body: Any, valid: bool) -> None:
+    mappings = [{"csv_column": "Email", "field": {"type": "email"}}]
+    assert (problems(SCHEMAS["ImportRequest"], {**body, "mappings": mappings}) == []) == valid

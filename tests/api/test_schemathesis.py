@@ -1,0 +1,152 @@
+"""Schemathesis asks the running service everything that the OpenAPI document allows, and much that it does not."""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from conftest import KEY, Server
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+from schemathesis.checks import CheckContext
+from schemathesis.core.transport import Response
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+from wire import EMAIL, EXPORTS, IMPORTS, standing
+
+from mailrith_lite.api.openapi import document
+from mailrith_lite.api.routes import ROUTES
+
+CONDITION = r"definition\.groups\[\d+\]\.conditions\[\d+\]"
+BEYOND_A_SCHEMA = {
+    "starting_after": "a cursor of the very list",
+    rf"{CONDITION}\.(operator|value|customFieldId)": "which operator a field takes, and which value that takes",
+    r"settings\.options": "the select types need options, the others take none",
+    "label": "no other field's",
+    "current_segment_id": "a segment of the workspace",
+    r"custom_fields\..*": "a custom field of the workspace, and a value of its type",
+    "country": "the name of a country",
+    "subscribed_on": "not in the future, nor before 1970",
+    r"consent_evidence\.collected_at": "not in the future",
+    "csv_text": "has a header row",
+    r"mappings(\[\d+\]\..*)?": "the columns of csv_text, one of them the email",
+    "upload_id": "an upload of the workspace",
+    r"(existing_tag_ids|sequence_ids)\[\d+\]": "a tag or sequence of the workspace",
+}
+"""Where a 400 may say that a value is wrong which the schema allows, and what that value has to be."""
+
+CONFIG = {
+    "auth": {"openapi": {"WorkspaceApiKey": {"bearer": KEY}}},
+    "generation": {
+        "deterministic": True,
+        "database": "none",
+        "max-examples": 10,
+        "with-security-parameters": False,  # else most answers are a 401; the check ignored_auth asks without a key
+    },
+    "checks": {"positive_data_acceptance": {"enabled": False}},  # accepts_what_the_document_allows stands for it
+    "operations": [
+        {
+            # its path is one of /v1/segments/{segment_id}, too, and Allow names the methods of that
+            "include-operation-id": "previewSegment",
+            "checks": {"allow_header_conformance": {"enabled": False}},
+        },
+        {
+            # more ids than it takes may make a line that is longer than a request's may be
+            "include-operation-id": "listSubscribers",
+            "checks": {"negative_data_rejection": {"expected-statuses": ["400", "405", "431"]}},
+        },
+    ],
+}
+api = schemathesis.openapi.from_dict(document(ROUTES, ["/"]), config=schemathesis.Config.from_dict(CONFIG))
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with standing(tmp_path_factory, max_queued_jobs=100_000) as server:
+        yield server
+        server.drain()
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def make(service: Server) -> Callable[[str, str], str]:
+    """`make(name, path)`: the id of something new that `{name}` in the path can stand for."""
+    number = itertools.count()
+
+    def make_one(name: str, path: str) -> str:
+        text = f"Made {next(number)}"
+        condition = {"id": "c", "field": "tag", "operator": "is_empty"}
+        definition = {"match": "any", "groups": [{"id": "g", "match": "any", "conditions": [condition]}]}
+        address, body = {
+            "subscriber_id": ("/v1/subscribers", {"email": f"{text.replace(' ', '')}@example.com"}),
+            "tag_id": ("/v1/tags", {"name": text}),
+            "custom_field_id": ("/v1/custom-fields", {"label": text, "type": "Text"}),
+            "sequence_id": ("/v1/sequences", {"name": text, "definition": {"emails": []}}),
+            "segment_id": ("/v1/segments", {"name": text, "definition": definition}),
+            "job_id": (EXPORTS, {})
+            if path.startswith(EXPORTS)
+            else (IMPORTS, {"csv_text": "Email", "mappings": [EMAIL]}),
+        }[name]
+        return str(service.call("POST", address, body).json["data"]["id"])
+
+    return make_one
+
+
+@schemathesis.check
+def accepts_what_the_document_allows(ctx: CheckContext, response: Response, case: schemathesis.Case) -> Any:
+    """Schemathesis's own check, but for the rules that no schema can say."""
+    if response.status_code == 400:
+        field = response.json()["error"].get("details", {}).get("field", "")
+        if any(re.fullmatch(known, field, re.DOTALL) for known in BEYOND_A_SCHEMA):
+            return None
+    return positive_data_acceptance(ctx, response, case)
+
+
+@api.exclude(path_regex="{", method=["PATCH", "PUT"]).parametrize()  # these would be a 404: they come below
+def test_every_operation_keeps_to_the_document(
+    case: schemathesis.Case, service: Server, session: requests.Session
+) -> None:
+    case.call_and_validate(base_url=service.url, session=session)
+
+
+@api.exclude(path_regex=r"^[^{]*$").parametrize()
+def test_every_operation_on_something_that_is_there_keeps_to_the_document(
+    case: schemathesis.Case, service: Server, session: requests.Session, make: Callable[[str, str], str]
+) -> None:
+    case.path_parameters = {name: make(name, case.path) for name in case.path_parameters}
+    reply = case.call_and_validate(base_url=service.url, session=session)
+    assert reply.status_code != 404
+
+
+def test_what_was_made_can_be_used_until_it_is_deleted(service: Server, session: requests.Session) -> None:
+    """Follows the document's links: what one answer made is what later requests are about."""
+    number = itertools.count()
+
+    class Client(api.as_state_machine()):  # type: ignore[misc]
+        def setup(self) -> None:
+            """A workspace of its own: what an earlier run of the same steps has left would alter the answers."""
+            self.key = service.new_key(workspace=f"Client {next(number)}")
+
+        def get_call_kwargs(self, case: schemathesis.Case) -> dict[str, Any]:
+            return {"base_url": service.url, "session": session, "headers": {"Authorization": f"Bearer {self.key}"}}
+
+        def after_call(self, response: Response, case: schemathesis.Case) -> None:
+            super().after_call(response, case)
+            service.drain()  # whether a job is final yet must not be a matter of chance
+
+    limits = settings(
+        derandomize=True,
+        database=None,
+        deadline=None,
+        max_examples=30,
+        stateful_step_count=8,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    run_state_machine_as_test(Client, settings=limits)

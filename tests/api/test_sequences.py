@@ -1,0 +1,247 @@
+"""/v1/sequences: membership, and settings that are kept as they were sent."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import KEY, Reply, Server
+from records import LONG_AGO, backdate, details, made, read, sequence, subscriber
+from wire import envelope, standing
+
+PATH = "/v1/sequences"
+EMPTY = {"emails": []}
+TEXTS = ["connection_id", "reply_to_email", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"]
+ZERO = ["subscriber_count", "open_rate", "click_rate", "unsubscribed_count", "bounced_count", "complained_count"]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with standing(tmp_path_factory) as server:
+        yield server
+
+
+def put(server: Server, one: Any, body: Any) -> Reply:
+    return server.call("PUT", one["self"], body)
+
+
+def test_a_new_sequence_is_paused_tracks_and_holds_nobody(server: Server) -> None:
+    reply = server.call("POST", PATH, {"name": " Welcome ", "definition": EMPTY})
+    created = reply.json["data"]
+    assert reply.status == 201
+    assert reply.headers["location"] == created["self"] == f"{PATH}/{created['id']}"
+    assert created == {
+        "id": created["id"],
+        "self": created["self"],
+        "name": "Welcome",
+        "status": "paused",
+        "is_updating": False,
+        "from_name": None,
+        "from_email": None,
+        **dict.fromkeys(TEXTS),
+        "track_opens": True,
+        "track_clicks": True,
+        "definition": EMPTY,
+        **dict.fromkeys(ZERO, 0),
+        "created_at": created["created_at"],
+        "updated_at": created["created_at"],
+    }
+    assert read(server, created) == created
+
+
+def test_a_list_shows_summaries_with_the_number_of_emails(server: Server) -> None:
+    one = sequence(server, definition={"emails": [{"id": "a"}, {"id": "b"}]})
+    (summary,) = server.call("GET", PATH).json["data"]
+    assert summary == {
+        "id": one["id"],
+        "self": one["self"],
+        "name": "Welcome",
+        "status": "paused",
+        "is_updating": False,
+        "email_count": 2,
+        "subscriber_count": 0,
+        "open_rate": 0,
+        "click_rate": 0,
+        "unsubscribed_count": 0,
+        "created_at": one["created_at"],
+        "updated_at": one["updated_at"],
+    }
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        b'{"emails":[]}',
+        b'{ "emails" : [ { "id":"e", "delayValue": 1.50, "subject":"Gr\\u00fc\\u00dfe" } ] }',
+        b'{"zeta":1,"emails":[{"b":1,"a":{"deep":[null,true,12345678901234567890.123]}}],"alpha":{}}',
+        '{"emails":[{"subject":"🎉"}],"defaultTemplateId":null}'.encode(),
+    ],
+)
+def test_a_definition_is_kept_as_it_was_sent(service: Server, definition: bytes) -> None:
+    reply = service.call("POST", PATH, b'{"name":"S","definition":' + definition + b"}")
+    assert reply.status == 201
+    assert b'"definition":' + definition + b"," in reply.body
+    again = service.call("GET", reply.json["data"]["self"])
+    assert b'"definition":' + definition + b"," in again.body
+    assert json.loads(again.body)["data"] == reply.json["data"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "reason"),
+    [
+        ({"definition": EMPTY}, "name", "missing"),
+        ({"name": "x"}, "definition", "missing"),
+        ({"name": None, "definition": EMPTY}, "name", None),
+        ({"name": " ", "definition": EMPTY}, "name", None),
+        ({"name": "x" * 201, "definition": EMPTY}, "name", None),
+        ({"name": "a\nb", "definition": EMPTY}, "name", None),
+        ({"name": "x", "definition": None}, "definition", None),
+        ({"name": "x", "definition": []}, "definition", None),
+        ({"name": "x", "definition": {}}, "definition", None),
+        ({"name": "x", "definition": {"emails": {}}}, "definition", None),
+        ({"name": "x", "definition": {"emails": [1]}}, "definition", None),
+        ({"name": "x", "definition": EMPTY, "status": "running"}, "status", "unknown_field"),
+        ({"name": "x", "definition": EMPTY, "from_name": "Ada"}, "from_name", "unknown_field"),
+        ({"name": "x", "definition": EMPTY, "track_opens": None}, "track_opens", None),
+        ({"name": "x", "definition": EMPTY, "track_clicks": "yes"}, "track_clicks", None),
+        *[({"name": "x", "definition": EMPTY, text: "x" * 501}, text, None) for text in TEXTS],
+        *[({"name": "x", "definition": EMPTY, text: 5}, text, None) for text in TEXTS],
+        ({"name": "x", "definition": EMPTY, "utm_term": "a\x00b"}, "utm_term", None),
+    ],
+)
+def test_a_sequence_that_breaks_a_rule_is_refused_when_it_is_made_and_when_it_is_changed(
+    service: Server, body: Any, field: str, reason: str | None
+) -> None:
+    before = service.rows("SELECT count(*) FROM sequences")
+    assert details(service.call("POST", PATH, body)) == (400, "invalid_body", field, reason)
+    assert service.rows("SELECT count(*) FROM sequences") == before
+    if reason != "missing":
+        one = sequence(service, "before")
+        assert details(put(service, one, body)) == (400, "invalid_body", field, reason)
+        assert read(service, one) == one
+
+
+def test_a_put_of_nothing_is_refused(server: Server) -> None:
+    assert details(put(server, sequence(server), {})) == (400, "invalid_body", None, "nothing_to_change")
+
+
+def test_a_sequence_at_the_limits_is_taken(server: Server) -> None:
+    body = {"track_opens": False, "track_clicks": False, **dict.fromkeys(TEXTS, "é" * 500)}
+    one = sequence(server, "🎉" * 200, **body)
+    assert {name: one[name] for name in body} == body
+    assert read(server, one) == one
+
+
+def test_two_sequences_may_have_the_same_name(server: Server) -> None:
+    assert sequence(server, "Welcome")["id"] != sequence(server, "Welcome")["id"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "Goodbye"},
+        {"definition": {"emails": [{"id": "e"}]}},
+        {"track_opens": False},
+        {"track_clicks": False},
+        {"utm_source": "other", "utm_medium": None},
+        *[{text: None} for text in TEXTS],
+        *[{text: "new"} for text in TEXTS],
+    ],
+)
+def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: Any) -> None:
+    one = sequence(server, **dict.fromkeys(TEXTS, "old"))
+    backdate(server)
+    changed = made(put(server, one, change))
+    assert changed == {**one, **change, "created_at": LONG_AGO, "updated_at": changed["updated_at"]}
+    assert changed["updated_at"] > LONG_AGO
+    assert read(server, one) == changed
+
+
+def test_a_new_definition_has_a_new_number_of_emails(server: Server) -> None:
+    one = sequence(server, definition={"emails": [{}, {}]})
+    put(server, one, {"definition": {"emails": [{}, {}, {}]}})
+    assert server.call("GET", PATH).json["data"][0]["email_count"] == 3
+    put(server, one, {"name": "Other"})
+    assert server.call("GET", PATH).json["data"][0]["email_count"] == 3
+
+
+@pytest.mark.parametrize("change", [{"name": " Welcome "}, {"definition": EMPTY}, {"utm_term": None}])
+def test_the_same_values_again_are_no_change(server: Server, change: Any) -> None:
+    one = made(server.call("POST", PATH, b'{"name":"Welcome","definition":{"emails": []}}'))
+    backdate(server)
+    assert made(put(server, one, change))["updated_at"] == LONG_AGO
+
+
+def test_a_sequence_is_activated_and_paused(server: Server) -> None:
+    one = sequence(server)
+    for status in ("running", "running", "paused", "paused", "running"):
+        before = read(server, one)
+        backdate(server)
+        changed = made(server.call("PUT", f"{one['self']}/status", {"status": status}))
+        assert changed["status"] == status
+        assert (changed["updated_at"] > LONG_AGO) == (before["status"] != status)
+        assert read(server, one) == changed
+    assert made(put(server, one, {"name": "Other"}))["status"] == "running"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"), [({}, "missing"), ({"status": None}, None), ({"status": "Running"}, None)]
+)
+def test_a_status_that_is_none_is_refused(server: Server, body: Any, reason: str | None) -> None:
+    one = sequence(server)
+    reply = server.call("PUT", f"{one['self']}/status", body)
+    assert details(reply) == (400, "invalid_body", "status", reason)
+    assert read(server, one) == one
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("WELCOME", ["Welcome"]),
+        ("RUNNING", ["Straße"]),
+        ("paused", ["Welcome"]),
+        ("ada@", ["Welcome"]),
+        ("STRASSE", ["Straße"]),
+        ("utm", []),
+    ],
+)
+def test_a_search_looks_into_name_status_and_reply_address(server: Server, search: str, found: list[str]) -> None:
+    running = sequence(server, "Straße", utm_source="utm")
+    server.call("PUT", f"{running['self']}/status", {"status": "running"})
+    sequence(server, "Welcome", reply_to_email="Ada@Example.com")
+    listed = server.sdk().sequences.list(query={"search": search})
+    assert [item["name"] for item in listed["data"]] == found
+
+
+def test_a_deleted_sequence_takes_its_memberships_along(server: Server) -> None:
+    one, welcome = subscriber(server), sequence(server)
+    server.call("PUT", f"{one['self']}/sequences/{welcome['id']}")
+    reply = server.call("DELETE", welcome["self"])
+    assert (reply.status, reply.body) == (204, b"")
+    assert read(server, one)["sequence_ids"] == []
+    assert server.rows("SELECT * FROM subscriber_sequences") == []
+    assert server.call("GET", PATH).json["data"] == []
+
+
+@pytest.mark.parametrize("public_id", ["sequence_x", "welcome", "foreign", "gone"])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "", None),
+        ("PUT", "", {"name": "x"}),
+        ("PUT", "/status", {"status": "running"}),
+        ("DELETE", "", None),
+    ],
+)
+def test_a_sequence_that_is_not_of_this_workspace_is_not_found(
+    server: Server, public_id: str, method: str, path: str, body: Any
+) -> None:
+    other = server.new_key(workspace="Other")
+    foreign = server.call("POST", PATH, {"name": "S", "definition": EMPTY}, key=other).json["data"]
+    gone = sequence(server)
+    server.call("DELETE", gone["self"], key=KEY)
+    asked = {"foreign": foreign["id"], "gone": gone["id"]}.get(public_id, public_id)
+    reply = server.call(method, f"{PATH}/{asked}{path}", body)
+    assert envelope(reply) == (404, "not_found", "sequence_not_found")
+    assert reply.error["details"] == {"resource": {"type": "sequence", "id": asked}}
+    assert made(server.call("GET", foreign["self"], key=other)) == foreign

@@ -1,0 +1,337 @@
+"""Create, change and delete one subscriber."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from conftest import Reply, Server
+from records import LONG_AGO, SUBSCRIBERS, backdate, details, field, made, read, sequence, subscriber, tag
+from wire import envelope, standing
+
+STATUSES = ["Active", "Unconfirmed", "Unsubscribed", "Complained", "Bounced", "Blocked"]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with standing(tmp_path_factory) as server:
+        yield server
+
+
+def upsert(server: Server, email: Any = "ada@example.com", **body: Any) -> Reply:
+    return server.call("POST", SUBSCRIBERS, {"email": email, **body})
+
+
+def count(server: Server) -> int:
+    return int(server.rows("SELECT count(*) FROM subscribers")[0][0])
+
+
+def test_a_new_subscriber_is_unconfirmed_and_has_nothing_that_was_not_sent(server: Server) -> None:
+    reply = upsert(server)
+    created = reply.json["data"]
+    assert reply.status == 201
+    assert reply.headers["location"] == created["self"] == f"{SUBSCRIBERS}/{created['id']}"
+    assert created["subscribed_at"] == created["created_at"] == created["updated_at"]
+    assert {name: created[name] for name in ("email", "name", "status", "country", "last_opened_at")} == {
+        "email": "ada@example.com",
+        "name": "",
+        "status": "Unconfirmed",
+        "country": None,
+        "last_opened_at": None,
+    }
+    assert (created["tags"], created["sequence_ids"], created["custom_fields"]) == ([], [], {})
+    assert read(server, created) == created
+
+
+def test_an_upsert_of_an_email_that_is_there_updates_it_and_keeps_what_is_left_out(server: Server) -> None:
+    company = field(server, "Company")["id"]
+    body = {"name": "Ada", "status": "Active", "country": "GB", "subscribed_on": "2026-04-11"}
+    created = subscriber(server, **body, custom_fields={company: "AE"}, new_tags=["Fair"])
+    reply = upsert(server, name="Ada Lovelace")
+    updated = reply.json["data"]
+    assert reply.status == 200
+    assert "location" not in reply.headers
+    assert updated == {**created, "name": "Ada Lovelace", "updated_at": updated["updated_at"]}
+    assert read(server, created) == updated
+    assert count(server) == 1
+
+
+def test_an_upsert_without_status_leaves_the_saved_one(server: Server) -> None:
+    subscriber(server, status="Bounced")
+    assert subscriber(server, name="Ada")["status"] == "Bounced"
+
+
+def test_create_only_is_a_conflict_that_names_the_subscriber_and_changes_nothing(server: Server) -> None:
+    created = subscriber(server, name="Ada")
+    backdate(server)
+    reply = upsert(server, "ADA@example.com ", name="Bob", create_only=True, new_tags=["Fair"])
+    assert envelope(reply) == (409, "conflict", "subscriber_already_exists")
+    assert reply.error["details"] == {"field": "email", "resource": {"type": "subscriber", "id": created["id"]}}
+    assert (read(server, created)["name"], read(server, created)["updated_at"]) == ("Ada", LONG_AGO)
+    assert server.rows("SELECT name FROM tags") == []
+
+
+@pytest.mark.parametrize(("create_only", "again"), [(True, 409), (False, 200)])
+def test_create_only_makes_who_is_not_there(server: Server, create_only: bool, again: int) -> None:
+    assert upsert(server, create_only=create_only).status == 201
+    assert upsert(server, create_only=create_only).status == again
+
+
+@pytest.mark.parametrize(
+    ("sent", "saved"),
+    [
+        ("  Grace@Example.COM\t", "grace@example.com"),
+        ("Hans@Münze.example", "hans@xn--mnze-0ra.example"),
+        ("hans@XN--MNZE-1RA.example", "hans@xn--mnze-1ra.example"),
+        ("用户@example.com", None),
+        ("hans@例え.テスト", "hans@xn--r8jz45g.xn--zckzah"),
+        ("o'hara+news/2@mail-1.example.co.uk", "o'hara+news/2@mail-1.example.co.uk"),
+        ("root@localhost", "root@localhost"),
+        (f"{'x' * 242}@example.com", f"{'x' * 242}@example.com"),
+    ],
+)
+def test_an_email_is_saved_in_one_form(service: Server, sent: str, saved: str | None) -> None:
+    reply = upsert(service, sent)
+    if saved is None:
+        assert details(reply) == (400, "invalid_body", "email", "invalid_email")
+        return
+    assert (reply.status, reply.json["data"]["email"]) == (201, saved)
+    again = [upsert(service, form, name="x") for form in (sent, saved, saved.upper())]
+    assert [(reply.status, reply.json["data"]["id"]) for reply in again] == [(200, reply.json["data"]["id"])] * 3
+
+
+@pytest.mark.parametrize(
+    ("email", "reason"),
+    [
+        ("", "missing_email"),
+        (" \t", "missing_email"),
+        ("ada", "invalid_email"),
+        ("@example.com", "invalid_email"),
+        ("ada@", "invalid_email"),
+        ("ada@example.com, bob@example.com", "invalid_email"),
+        ("ada@exa mple.com", "invalid_email"),
+        ("ada@-example.com", "invalid_email"),
+        ("ada@example..com", "invalid_email"),
+        ("ada\x00@example.com", "invalid_email"),
+        ("Ada <ada@example.com>", "invalid_email"),
+        ("\u212aelvin@example.com", "invalid_email"),
+        ("x" * 243 + "@example.com", "value_too_long"),
+    ],
+)
+def test_what_is_no_email_is_refused_with_the_reason_that_an_import_gives(
+    service: Server, email: str, reason: str
+) -> None:
+    before = count(service)
+    assert details(upsert(service, email)) == (400, "invalid_body", "email", reason)
+    assert count(service) == before
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "reason"),
+    [
+        ({}, "email", "missing"),
+        ({"email": None}, "email", None),
+        ({"email": 5}, "email", None),
+        ({"name": 5}, "name", None),
+        ({"name": None}, "name", None),
+        ({"name": "x" * 201}, "name", "value_too_long"),
+        ({"status": "active"}, "status", None),
+        ({"status": None}, "status", None),
+        ({"country": "Atlantis"}, "country", "invalid_country"),
+        ({"country": 5}, "country", None),
+        ({"create_only": "yes"}, "create_only", None),
+        ({"create_only": None}, "create_only", None),
+        ({"subscribed_on": 20260411}, "subscribed_on", None),
+        ({"custom_fields": []}, "custom_fields", None),
+        ({"custom_fields": None}, "custom_fields", None),
+        ({"new_tags": "Fair"}, "new_tags", None),
+        ({"new_tags": [5]}, "new_tags[0]", None),
+        ({"new_tags": ["Fair", " "]}, "new_tags[1]", None),
+        ({"new_tags": ["x" * 101]}, "new_tags[0]", None),
+        ({"new_tags": ["a\nb"]}, "new_tags[0]", None),
+        ({"new_tags": [f"t{n}" for n in range(101)]}, "new_tags", None),
+    ],
+)
+def test_a_body_that_breaks_a_rule_names_the_field_and_makes_nothing(
+    service: Server, body: Any, field: str, reason: str | None
+) -> None:
+    sent = body if "email" in body or not body else {"email": "refused@example.com", **body}
+    assert details(service.call("POST", SUBSCRIBERS, sent)) == (400, "invalid_body", field, reason)
+    assert service.rows("SELECT 1 FROM subscribers WHERE email = 'refused@example.com'") == []
+    assert service.rows("SELECT 1 FROM tags") == []
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_a_subscriber_is_made_with_any_status(service: Server, status: str) -> None:
+    assert subscriber(service, f"made.{status}@example.com", status=status)["status"] == status
+
+
+@pytest.mark.parametrize("saved", STATUSES)
+@pytest.mark.parametrize("wanted", STATUSES)
+def test_a_status_can_become_any_other(service: Server, saved: str, wanted: str) -> None:
+    one = subscriber(service, "status@example.com", status=saved)
+    changed = made(service.call("PUT", f"{one['self']}/status", {"status": wanted}))
+    assert changed["status"] == wanted
+    assert subscriber(service, "status@example.com", status=saved)["status"] == saved
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "reason"),
+    [
+        ({}, "status", "missing"),
+        ({"status": None}, "status", None),
+        ({"status": "Nobody"}, "status", None),
+        ({"status": "active"}, "status", None),
+        ([], None, None),
+    ],
+)
+def test_a_status_that_is_none_is_refused(service: Server, body: Any, field: str, reason: str | None) -> None:
+    one = subscriber(service, "refused.status@example.com")
+    reply = service.call("PUT", f"{one['self']}/status", body)
+    assert details(reply) == (400, "invalid_body", field, reason)
+    assert read(service, one)["status"] == "Unconfirmed"
+
+
+@pytest.mark.parametrize(
+    ("change", "saved"),
+    [
+        ({}, {}),
+        ({"name": " Ada King "}, {"name": "Ada King"}),
+        ({"name": ""}, {"name": ""}),
+        ({"country": "france"}, {"country": "FR"}),
+        ({"country": None}, {"country": None}),
+        ({"country": " "}, {"country": None}),
+        ({"email": " Countess@Example.com"}, {"email": "countess@example.com"}),
+        ({"subscribed_on": "2026-04-12"}, {"subscribed_at": "2026-04-12T00:00:00.000Z"}),
+        ({"status": "Blocked", "new_tags": ["Fair"], "create_only": True, "whatever": 1}, {}),
+    ],
+)
+def test_a_patch_changes_what_it_names_and_nothing_else(server: Server, change: Any, saved: Any) -> None:
+    company = field(server, "Company")["id"]
+    body = {"name": "Ada", "status": "Active", "country": "GB", "subscribed_on": "2026-04-11"}
+    one = subscriber(server, **body, custom_fields={company: "AE"}, new_tags=["Math"])
+    changed = made(server.call("PATCH", one["self"], change))
+    assert changed == {**one, **saved, "updated_at": changed["updated_at"]}
+    assert read(server, one) == changed
+
+
+def test_an_email_changes_only_to_one_that_nobody_else_has(server: Server) -> None:
+    ada, bob = subscriber(server, "ada@example.com"), subscriber(server, "bob@example.com")
+    reply = server.call("PATCH", ada["self"], {"email": "BOB@example.com", "name": "Ada"})
+    assert envelope(reply) == (409, "conflict", "subscriber_already_exists")
+    assert reply.error["details"]["resource"] == {"type": "subscriber", "id": bob["id"]}
+    assert read(server, ada) == ada
+    assert server.call("PATCH", ada["self"], {"email": "ADA@example.com"}).status == 200
+    assert server.call("DELETE", bob["self"]).status == 204
+    assert made(server.call("PATCH", ada["self"], {"email": "bob@example.com"}))["id"] == ada["id"]
+    assert upsert(server, "ada@example.com").status == 201
+
+
+@pytest.mark.parametrize("email", ["", "nobody", None, 5])
+def test_a_patch_refuses_what_is_no_email(service: Server, email: Any) -> None:
+    one = subscriber(service, "patched@example.com")
+    reply = service.call("PATCH", one["self"], {"email": email})
+    assert (reply.status, reply.error["details"]["field"]) == (400, "email")
+    assert read(service, one) == one
+
+
+def test_the_same_value_again_is_no_change(server: Server) -> None:
+    size = field(server, "Size", "Number")["id"]
+    body = {"name": "Ada", "status": "Active", "country": "GB", "subscribed_on": "2026-04-11"}
+    one = subscriber(server, **body, custom_fields={size: 1.5}, new_tags=["Math"])
+    given, welcome = tag(server, "Given")["id"], sequence(server)["id"]
+    assert server.call("PUT", f"{one['self']}/tags/{given}").status == 200
+    assert server.call("PUT", f"{one['self']}/sequences/{welcome}").status == 200
+    backdate(server)
+    same = [
+        upsert(server, " ADA@example.com"),
+        upsert(server, **body, custom_fields={size: "1.50"}, new_tags=["MATH"]),
+        server.call(
+            "PATCH", one["self"], {"name": " Ada ", "country": "united kingdom", "custom_fields": {size: ""}}
+        ),
+        server.call("PUT", f"{one['self']}/status", {"status": "Active"}),
+        server.call("PUT", f"{one['self']}/tags/{given}"),
+        server.call("PUT", f"{one['self']}/sequences/{welcome}"),
+    ]
+    assert [(reply.status, reply.json["data"]["updated_at"]) for reply in same] == [(200, LONG_AGO)] * len(same)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "", {"email": "ada@example.com", "name": "Ada"}),
+        ("POST", "", {"email": "ada@example.com", "new_tags": ["New"]}),
+        ("PATCH", "{one}", {"country": "GB"}),
+        ("PATCH", "{one}", {"custom_fields": {"Size": 2}}),
+        ("PUT", "{one}/status", {"status": "Active"}),
+        ("PUT", "{one}/tags/{tag}", None),
+        ("PUT", "{one}/sequences/{sequence}", None),
+    ],
+)
+def test_a_change_moves_updated_at_and_nothing_else_of_the_times(
+    server: Server, method: str, path: str, body: Any
+) -> None:
+    field(server, "Size", "Number")
+    names = {"one": subscriber(server)["id"], "tag": tag(server, "T")["id"], "sequence": sequence(server)["id"]}
+    backdate(server)
+    changed = made(server.call(method, f"{SUBSCRIBERS}/{path.format(**names)}".rstrip("/"), body))
+    assert changed["created_at"] == LONG_AGO
+    assert changed["updated_at"] > LONG_AGO
+    assert read(server, changed) == changed
+
+
+def test_of_upserts_at_the_same_moment_one_creates_and_the_others_update(server: Server) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda number: upsert(server, name=f"Ada {number}"), range(8)))
+    assert sorted(reply.status for reply in replies) == [200] * 7 + [201]
+    assert len({reply.json["data"]["id"] for reply in replies}) == 1
+    assert count(server) == 1
+
+
+def test_a_deleted_subscriber_takes_memberships_and_evidence_along(server: Server) -> None:
+    evidence = {"lawful_basis": "consent", "collected_at": "2026-04-11T00:00:00Z", "evidence_reference": "form-1"}
+    one = subscriber(server, new_tags=["Math"], consent_evidence=evidence)
+    welcome = sequence(server)
+    server.call("PUT", f"{one['self']}/sequences/{welcome['id']}")
+    reply = server.call("DELETE", one["self"])
+    assert (reply.status, reply.body) == (204, b"")
+    for table in ("subscribers", "subscriber_tags", "subscriber_sequences", "consent_evidence"):
+        assert server.rows(f"SELECT * FROM {table}") == [], table
+    assert details(server.call("GET", one["self"]))[:2] == (404, "subscriber_not_found")
+    assert details(server.call("DELETE", one["self"]))[:2] == (404, "subscriber_not_found")
+    assert server.call("GET", SUBSCRIBERS).json["data"] == []
+
+
+def test_who_comes_back_after_a_deletion_is_somebody_new(server: Server) -> None:
+    gone = subscriber(server, name="Ada", status="Unsubscribed", new_tags=["Math"])
+    server.call("DELETE", gone["self"])
+    back = subscriber(server)
+    assert back["id"] != gone["id"]
+    assert (back["name"], back["status"], back["tags"]) == ("", "Unconfirmed", [])
+
+
+@pytest.mark.parametrize("public_id", ["subscriber_x", "nobody", "subscriber_0000000000000", "foreign", "wrong"])
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "", None),
+        ("PATCH", "", {"name": "x"}),
+        ("DELETE", "", None),
+        ("PUT", "/status", {"status": "Active"}),
+        ("PUT", "/tags/{tag}", None),
+        ("DELETE", "/tags/{tag}", None),
+        ("PUT", "/sequences/{sequence}", None),
+        ("DELETE", "/sequences/{sequence}", None),
+    ],
+)
+def test_who_is_not_of_this_workspace_is_not_found(
+    server: Server, public_id: str, method: str, path: str, body: Any
+) -> None:
+    other = server.new_key(workspace="Other")
+    foreign = server.call("POST", SUBSCRIBERS, {"email": "x@example.com"}, key=other).json["data"]
+    names = {"tag": tag(server, "T")["id"], "sequence": sequence(server)["id"]}
+    asked = {"foreign": foreign["id"], "wrong": names["tag"]}.get(public_id, public_id)
+    reply = server.call(method, f"{SUBSCRIBERS}/{asked}{path.format(**names)}", body)
+    assert envelope(reply) == (404, "not_found", "subscriber_not_found")
+    assert reply.error["details"] == {"resource": {"type": "subscriber", "id": asked}}
+    assert made(server.call("GET", foreign["self"], key=other)) == foreign

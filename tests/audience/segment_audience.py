@@ -1,0 +1,235 @@
+"""Five subscribers who differ in everything that a segment can ask for, and who of them a definition means."""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import many
+import msgspec
+
+from mailrith_lite import ids
+from mailrith_lite.audience import changes, custom_fields, memberships, segments, subscribers, values
+from mailrith_lite.audience.changes import Profile, Terms
+from mailrith_lite.audience.compile import Surroundings
+from mailrith_lite.audience.definition import Definition
+from mailrith_lite.audience.segments import Counts
+from mailrith_lite.audience.values import FieldType
+from mailrith_lite.database import Connection, Database
+
+TODAY = date(2027, 1, 15)
+OPTIONS = ["Red", "red", "Deep Blue", "a, b", "Straße"]
+FIELDS: tuple[FieldType, ...] = (
+    "Text",
+    "Text Area",
+    "Number",
+    "Date",
+    "Checkbox",
+    "Select (Dropdown)",
+    "Single Select",
+    "Multi Select",
+)
+TAGS, SEQUENCES = ("First", "Second", "Nobody's"), ("One", "Two", "Nobody's")
+PEOPLE: dict[str, dict[str, Any]] = {
+    "ada": {
+        "status": "Active",
+        "country": "DE",
+        "tags": [1],
+        "sequences": {1: "active"},
+        "fields": {
+            "Text": "Straße",
+            "Text Area": " two\nlines ",
+            "Number": 1.5,
+            "Date": "2027-01-10",
+            "Checkbox": True,
+            "Select (Dropdown)": "Red",
+            "Single Select": "a, b",
+            "Multi Select": ["Red", "a, b"],
+        },
+    },
+    "bob": {
+        "status": "Unconfirmed",
+        "country": "US",
+        "tags": [1, 2],
+        "sequences": {1: "completed", 2: "active"},
+        "fields": {
+            "Text": "STRASSE 12",
+            "Text Area": "TWO",
+            "Number": -2,
+            "Date": "2027-01-15",
+            "Checkbox": False,
+            "Select (Dropdown)": "red",
+            "Single Select": "Straße",
+            "Multi Select": ["Deep Blue"],
+        },
+    },
+    "cyd": {
+        "status": "Bounced",
+        "country": None,
+        "tags": [],
+        "sequences": {1: "removed"},
+        "fields": {
+            "Text": '100%_ "\u212a"',
+            "Text Area": "\\",
+            "Number": 2**63,
+            "Date": "0001-01-01",
+            "Select (Dropdown)": "Deep Blue",
+            "Single Select": "Red",
+            "Multi Select": ["red", "Straße"],
+        },
+    },
+    "dan": {"status": "Active", "country": "CI", "tags": [2], "sequences": {}, "fields": {}},
+    "eve": {
+        "status": "Blocked",
+        "country": "GB",
+        "tags": [],
+        "sequences": {2: "completed"},
+        "fields": {"Text": "12", "Number": 0.1, "Date": "2027-01-16", "Checkbox": True},
+    },
+}
+EVERYBODY = frozenset(PEOPLE)
+
+
+class Audience:
+    """The database of one module, on a loop of its own."""
+
+    def __init__(self, runner: asyncio.Runner, database: Database) -> None:
+        self._runner = runner
+        self._database = database
+
+    def matched(self, definition: Any, **around: Any) -> set[str]:
+        """The names of those whom it means."""
+
+        async def select() -> set[str]:
+            async with self._database.read() as connection:
+                query = await self._query(connection, definition, around)
+                rows = await connection.execute_fetchall(
+                    f"SELECT name FROM subscribers WHERE {query.condition}", query.bound
+                )
+                return {row["name"] for row in rows}
+
+        return self._runner.run(select())
+
+    def counts(self, definition: Any, **around: Any) -> Counts:
+        async def select() -> Counts:
+            async with self._database.read() as connection:
+                return await segments.select_counts(connection, await self._query(connection, definition, around))
+
+        return self._runner.run(select())
+
+    def set_number(self, name: str, number: str | None) -> None:
+        """As a request or an import would save it."""
+        path = custom_fields.json_path(1 + FIELDS.index("Number"))
+        value = values.field_value("Number", [], number)
+
+        async def update() -> None:
+            async with self._database.write() as connection:
+                await connection.execute(
+                    "UPDATE subscribers SET custom_fields = iif(:value IS NULL, json_remove(custom_fields, :path),"
+                    " json_set(custom_fields, :path, json(:value))) WHERE name = :name",
+                    {"name": name, "path": path, "value": value and subscribers._encoder.encode(value).decode()},
+                )
+
+        self._runner.run(update())
+
+    async def _query(self, connection: Connection, definition: Any, around: dict[str, Any]) -> segments.Query:
+        own_id, saved = around.pop("own_id", None), around.pop("saved", False)
+        fields = await custom_fields.select_all_custom_fields(connection, 1)
+        known: dict[str, Any] = {
+            "fields": {field.id: field for field in fields},
+            "tag_ids": frozenset(range(1, 1 + len(TAGS))),
+            "sequence_ids": frozenset(range(1, 1 + len(SEQUENCES))),
+            "segments": {},
+            "today": TODAY,
+        }
+        return segments.query(1, decoded(definition), Surroundings(**known | around), own_id=own_id, saved=saved)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Audience]:
+    with asyncio.Runner() as runner:
+        stack = contextlib.AsyncExitStack()
+        database = runner.run(stack.enter_async_context(Database.open(path)))
+        try:
+            runner.run(_fill(database))
+            yield Audience(runner, database)
+        finally:
+            runner.run(stack.aclose())
+
+
+async def _fill(database: Database) -> None:
+    terms = Terms(workspace_id=1, time_zone=None, require_evidence=False, now=many.NOW)
+    async with database.write() as connection:
+        await many.open_workspaces(connection, 2)
+        for name in TAGS:
+            await many.insert_tag(connection, 1, name)
+        for name in SEQUENCES:
+            await many.insert_sequence(connection, 1, name)
+        for kind in FIELDS:
+            await custom_fields.create_custom_field(
+                connection, 1, label=kind, field_type=kind, options=OPTIONS if "elect" in kind else [], now=1
+            )
+        await many.insert_people(connection, 2, [1], "stranger")
+        for name, one in PEOPLE.items():
+            profile = Profile(
+                email=f"{name}@x.com",
+                name=name,
+                status=one["status"],
+                country=one["country"],
+                custom_fields=_exact(one["fields"]),
+            )
+            number = (await changes.create(connection, terms, profile, None)).id
+            for tag_id in one["tags"]:
+                await memberships.insert_tag(connection, number, tag_id)
+            for sequence_id, status in one["sequences"].items():
+                await many.enroll(connection, sequence_id, [number], status)
+
+
+def _exact(fields: Any) -> Any:
+    """Numbers as the API decodes them."""
+    return subscribers._fields_decoder.decode(msgspec.json.encode(fields))
+
+
+def decoded(definition: Any) -> Definition:
+    return msgspec.json.decode(msgspec.json.encode(definition), type=Definition)
+
+
+def condition(field: str, operator: str, value: Any = None) -> dict[str, Any]:
+    """A custom field goes by its type."""
+    found = {"id": "c", "field": field, "operator": operator, "value": value}
+    if field in FIELDS:
+        return found | {"field": "custom_field", "customFieldId": field_id(field)}
+    return found
+
+
+def field_id(kind: str) -> str:
+    return ids.encode(ids.CUSTOM_FIELD, 1 + FIELDS.index(kind))  # type: ignore[arg-type]
+
+
+def definition(*conditions: Any, match: str = "all") -> dict[str, Any]:
+    """With one group."""
+    return {"match": "all", "groups": [{"id": "g", "match": match, "conditions": list(conditions)}]}
+
+
+def only(field: str, operator: str, value: Any = None) -> dict[str, Any]:
+    """With one condition."""
+    return definition(condition(field, operator, value))
+
+
+def tag(number: int) -> str:
+    return ids.encode(ids.TAG, number)
+
+
+def sequence(number: int) -> str:
+    return ids.encode(ids.SEQUENCE, number)
+
+
+def segment(number: int) -> str:
+    return ids.encode(ids.SEGMENT, number)
+
+
+def around(**segments_by_number: Any) -> dict[str, Any]:
+    """`s1=…`: the definition of the saved segment 1."""
+    return {"segments": {int(name[1:]): decoded(one) for name, one in segments_by_number.items()}}

@@ -1,0 +1,301 @@
+"""The counts of neighbouring subscribers follow whatever is done to them, and a database from before gets them."""
+
+import sqlite3
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import many
+import pytest
+from many import BLOCK, NOW
+
+from mailrith_lite.audience import blocks, bulk, changes, custom_fields, memberships, sequences, subscribers, tags
+from mailrith_lite.audience.bulk import Change
+from mailrith_lite.audience.changes import Profile, Terms
+from mailrith_lite.audience.conditions import COLD_AFTER_OPEN, COLD_WITHOUT_OPEN
+from mailrith_lite.audience.filters import SubscriberFilter
+from mailrith_lite.database import MAX_ID, Connection, Database
+from mailrith_lite.database.migrate import migrations
+
+TERMS = Terms(workspace_id=1, time_zone=None, require_evidence=False, now=NOW)
+PEOPLE = [1, 2, 255, 256, 257, 600]
+TAG, OTHER = 1, 2
+COUNTED = "SELECT workspace_id, block, cold_from FROM subscriber_blocks WHERE members > 0 ORDER BY 1, 2"
+COLD = f"""SELECT workspace_id, id >> 8, min(CASE WHEN status <> 'Active' THEN {MAX_ID}
+    ELSE coalesce(last_opened_at + {COLD_AFTER_OPEN}, subscribed_at + {COLD_WITHOUT_OPEN}) END)
+    FROM subscribers GROUP BY 1, 2 ORDER BY 1, 2"""
+Act = Callable[[Connection], Awaitable[Any]]
+
+
+async def audience(database: Database) -> None:
+    """In three blocks, a neighbour of another workspace among them; all have the tag and are in the sequence."""
+    async with database.write() as connection:
+        await many.open_workspaces(connection, 2)
+        for name in ("First", "Second"):
+            await many.insert_tag(connection, 1, name)
+            await many.insert_sequence(connection, 1, name)
+        for number in [*PEOPLE[:5], 258, 600]:
+            await many.insert_people(connection, 2 if number == 258 else 1, [number])
+        await many.tag_people(connection, TAG, PEOPLE)
+        await many.enroll(connection, TAG, PEOPLE)
+
+
+async def import_chunk(
+    connection: Connection, *emails: str, tag_ids: list[int], sequence_ids: list[int], status: Any = None
+) -> None:
+    rows = [Change(line=number, email=email, status=status) for number, email in enumerate(emails)]
+    plan = await bulk.plan(connection, 1, rows, tag_ids=tag_ids, sequence_ids=sequence_ids)
+    await bulk.apply(connection, 1, plan, NOW)
+
+
+async def change(connection: Connection, profile: Profile) -> None:
+    saved = await subscribers.select_subscriber(connection, 1, 256)
+    assert saved is not None
+    await changes.change(connection, TERMS, saved, profile, None)
+
+
+ACTS: dict[str, Act] = {
+    "nothing": lambda c: c.execute("SELECT 1"),
+    "a new subscriber": lambda c: changes.create(c, TERMS, Profile(email="new@x.com", status="Active"), None),
+    "a new tag by name": lambda c: _new_tags(c),
+    "a tag": lambda c: memberships.insert_tag(c, 255, OTHER),
+    "a tag that is there": lambda c: memberships.insert_tag(c, 255, TAG),
+    "a tag taken off": lambda c: memberships.delete_tag(c, 255, TAG),
+    "a tag taken off who has it not": lambda c: memberships.delete_tag(c, 255, OTHER),
+    "a sequence": lambda c: memberships.insert_sequence(c, 255, OTHER),
+    "a sequence that is there": lambda c: memberships.insert_sequence(c, 255, TAG),
+    "a sequence taken off": lambda c: memberships.update_sequence_removed(c, 255, TAG),
+    "a sequence taken off and put back": lambda c: _there_and_back(c),
+    "a sequence completed": lambda c: c.execute("UPDATE subscriber_sequences SET status = 'completed'"),
+    "a status": lambda c: change(c, Profile(status="Bounced")),
+    "an address and a day": lambda c: change(c, Profile(email="new@x.com", subscribed_on="2000-01-01")),
+    "one who goes": lambda c: subscribers.delete_subscriber(c, 1, 256),
+    "a whole block that goes": lambda c: c.execute("DELETE FROM subscribers WHERE id < 256"),
+    "a tag that goes": lambda c: tags.delete_tag(c, 1, TAG),
+    "a sequence that goes": lambda c: sequences.delete_sequence(c, 1, TAG),
+    "a custom field that goes": lambda c: custom_fields.delete_custom_field(c, 1, 1),
+    "an import of new ones": lambda c: import_chunk(
+        c, *(f"new{number}@x.com" for number in range(600)), tag_ids=[OTHER, TAG], sequence_ids=[OTHER, TAG]
+    ),
+    "an import of those who are there": lambda c: import_chunk(
+        c, "user1@x.com", "user256@x.com", tag_ids=[TAG, OTHER], sequence_ids=[OTHER, TAG]
+    ),
+    "an import of both, twice": lambda c: import_chunk(
+        c,
+        "user1@x.com",
+        "new@x.com",
+        "user1@x.com",
+        "new@x.com",
+        tag_ids=[TAG, TAG, OTHER],
+        sequence_ids=[TAG, TAG],
+    ),
+    "an import of nobody": lambda c: import_chunk(c, tag_ids=[TAG], sequence_ids=[TAG]),
+    "an import that changes a status": lambda c: import_chunk(
+        c, "user1@x.com", "user600@x.com", tag_ids=[], sequence_ids=[], status="Bounced"
+    ),
+}
+
+
+async def _new_tags(connection: Connection) -> None:
+    saved = await subscribers.select_subscriber(connection, 1, 257)
+    assert saved is not None
+    await changes.add_new_tags(connection, 1, saved, ["Third", "THIRD", "first", "second"], NOW)
+
+
+async def _there_and_back(connection: Connection) -> None:
+    await memberships.update_sequence_removed(connection, 255, TAG)
+    await memberships.insert_sequence(connection, 255, TAG)
+
+
+@pytest.mark.parametrize("act", list(ACTS.values()), ids=list(ACTS))
+async def test_the_counts_follow_whatever_is_done(database: Database, act: Act) -> None:
+    await audience(database)
+    assert await many.miscounts(database) == []
+    async with database.write() as connection:
+        await act(connection)
+    assert await many.miscounts(database) == []
+    assert await _too_late(database) == []
+    await refresh(database)
+    assert await many.miscounts(database) == []
+    assert await _rows(database, COUNTED) == await _rows(database, COLD)
+
+
+async def refresh(database: Database) -> int:
+    """How many batches it took."""
+    batches = 0
+    while await blocks.refresh(database):
+        batches += 1
+    return batches
+
+
+async def _too_late(database: Database) -> list[int]:
+    """Blocks that a list of cold subscribers would step over although one of them is, or will be."""
+    async with database.read() as connection:
+        rows = await connection.execute_fetchall(
+            f"""SELECT block FROM subscriber_blocks AS counted JOIN subscribers
+            ON subscribers.workspace_id = counted.workspace_id AND subscribers.id >> 8 = counted.block
+            WHERE status = 'Active' AND cold_from >
+                coalesce(last_opened_at + {COLD_AFTER_OPEN}, subscribed_at + {COLD_WITHOUT_OPEN})"""
+        )
+    return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE subscribers SET status = 'Active' WHERE id = 1",
+        "UPDATE subscribers SET subscribed_at = 5, status = 'Active' WHERE id = 1",
+        "UPDATE subscribers SET subscribed_at = 5 WHERE id = 2",
+        "UPDATE subscribers SET last_opened_at = 5 WHERE id = 2",
+        "UPDATE subscribers SET last_opened_at = NULL, subscribed_at = 7 WHERE id = 255",
+        "UPDATE subscribers SET last_opened_at = 9 WHERE id = 255",
+    ],
+)
+async def test_a_block_is_not_stepped_over_once_somebody_in_it_can_be_cold(
+    database: Database, statement: str
+) -> None:
+    await audience(database)
+    async with database.write() as connection:
+        await many.set_column(connection, "status", "Bounced", [1])
+        await many.set_column(connection, "last_opened_at", NOW, [255])
+        await connection.execute(f"UPDATE subscriber_blocks SET cold_from = {MAX_ID} WHERE workspace_id = 1")
+        await many.set_column(connection, "status", "Unconfirmed", PEOPLE)
+        await many.set_column(connection, "status", "Active", PEOPLE[1:])
+        await connection.execute(statement)
+    assert await _too_late(database) == []
+
+
+@pytest.mark.parametrize("table", ["subscriber_blocks", "tag_blocks", "sequence_blocks"])
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "UPDATE {} SET members = members + 1 WHERE block = 1",
+        "UPDATE {} SET members = members - 1 WHERE block = 2",
+        "UPDATE {} SET members = 0 WHERE block = 0",
+        "DELETE FROM {} WHERE block = 2",
+        "UPDATE {} SET block = 77 WHERE block = 2",
+    ],
+)
+async def test_a_count_that_is_wrong_is_named(database: Database, table: str, spoil: str) -> None:
+    await audience(database)
+    async with database.write() as connection:
+        await connection.execute(spoil.format(table))
+    assert f"{table} does not count what is there" in await many.miscounts(database)
+
+
+@pytest.mark.parametrize("table", ["tags", "sequences"])
+@pytest.mark.parametrize("count", ["subscriber_count + 1", "subscriber_count - 1", "0"])
+async def test_a_sum_that_is_wrong_is_named(database: Database, table: str, count: str) -> None:
+    await audience(database)
+    async with database.write() as connection:
+        await connection.execute(f"UPDATE {table} SET subscriber_count = {count} WHERE id = {TAG}")
+    assert await many.miscounts(database) == [f"{table} does not count what is there"]
+
+
+async def test_who_is_cold_no_more_leaves_a_block_to_step_over_once_it_is_refreshed(database: Database) -> None:
+    """Each of them is in a block of their own: more blocks than a batch takes."""
+    numbers = [BLOCK * block for block in range(1, blocks.REFRESHED_AT_ONCE + 6)]
+    async with database.write() as connection:
+        await many.open_workspaces(connection)
+        await many.insert_people(connection, 1, numbers)
+        await many.set_column(connection, "subscribed_at", 1, numbers)
+    assert await refresh(database) == 0
+    async with database.write() as connection:
+        await many.set_column(connection, "last_opened_at", NOW, numbers[:-1])
+        await many.set_column(connection, "status", "Bounced", numbers[-1:])
+    assert {row[2] for row in await _rows(database, COUNTED)} == {1 + COLD_WITHOUT_OPEN}
+    before = database.revision
+    assert await refresh(database) == 2
+    assert await _rows(database, COUNTED) == await _rows(database, COLD)
+    assert database.revision == before
+    cold = SubscriberFilter(cold_only=True)
+    assert await many.page(database, cold, now=NOW + COLD_AFTER_OPEN - 1) == []
+    assert await many.page(database, cold, now=NOW + COLD_AFTER_OPEN) == list(reversed(numbers[:-1]))
+
+
+async def test_a_block_in_which_nobody_is_left_is_never_looked_at(database: Database) -> None:
+    await audience(database)
+    async with database.write() as connection:
+        await connection.execute("DELETE FROM subscribers")
+    assert await refresh(database) == 1
+    assert {row[0] for row in await _rows(database, "SELECT cold_from FROM subscriber_blocks")} == {MAX_ID}
+
+
+async def test_a_count_of_nobody_is_as_good_as_none(database: Database) -> None:
+    await audience(database)
+    async with database.write() as connection:
+        await connection.execute("INSERT INTO tag_blocks VALUES (2, 99, 0)")
+        await connection.execute("INSERT INTO sequence_blocks VALUES (2, 'removed', 99, 0)")
+    assert await many.miscounts(database) == []
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Path]:
+    """A database of the first version, with two workspaces' subscribers, memberships and an address that is odd."""
+    path = tmp_path / "old.db"
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.executescript(migrations()[0][1] + "PRAGMA user_version = 1;")
+    connection.executemany("INSERT INTO workspaces VALUES (?, ?, 1, 1)", [(1, "One"), (2, "Two")])
+    connection.executemany("INSERT INTO tags VALUES (?, 1, ?, ?, NULL, 1, 1)", [(1, "A", "a"), (2, "B", "b")])
+    connection.execute("INSERT INTO sequences VALUES (1, 1, 'S', 'running', '{\"emails\":[]}', 1, 1)")
+    for number in (1, 254, 255, 256, 511, 512, 1_000):
+        name, key = ("Straße", "strasse") if number == 512 else ("Ada", None)
+        status = "Bounced" if number in (1, 512, 1_000) else "Active"
+        opened = NOW if number == 254 else None
+        connection.execute(
+            "INSERT INTO subscribers VALUES (?, ?, ?, ?, ?, ?, NULL, '{}', ?, ?, 1, 1)",
+            (number, 2 if number in (255, 1_000) else 1, f"user{number}@x.com", name, key, status, number, opened),
+        )
+    for number, tag_id in ((1, 1), (254, 1), (256, 1), (256, 2), (512, 2)):
+        connection.execute("INSERT INTO subscriber_tags VALUES (?, ?)", (number, tag_id))
+    for number, status in ((1, "active"), (254, "completed"), (256, "active"), (512, "removed")):
+        connection.execute("INSERT INTO subscriber_sequences VALUES (?, 1, ?)", (number, status))
+    connection.close()
+    yield path
+
+
+async def _rows(database: Database, sql: str) -> list[tuple[Any, ...]]:
+    async with database.read() as connection:
+        return [tuple(row) for row in await connection.execute_fetchall(sql)]
+
+
+async def test_a_database_of_the_first_version_gets_the_counts_of_what_is_in_it(old: Path) -> None:
+    async with Database.open(old) as database:
+        assert await many.miscounts(database) == []
+        assert await _rows(database, "SELECT workspace_id, block, members, cold_from FROM subscriber_blocks") == [
+            (1, 0, 2, NOW + COLD_AFTER_OPEN),
+            (1, 1, 2, 256 + COLD_WITHOUT_OPEN),
+            (1, 2, 1, MAX_ID),
+            (2, 0, 1, 255 + COLD_WITHOUT_OPEN),
+            (2, 3, 1, MAX_ID),
+        ]
+        assert await _rows(database, "SELECT * FROM tag_blocks") == [(1, 0, 2), (1, 1, 1), (2, 1, 1), (2, 2, 1)]
+        assert await _rows(database, "SELECT * FROM sequence_blocks") == [
+            (1, "active", 0, 1),
+            (1, "active", 1, 1),
+            (1, "completed", 0, 1),
+            (1, "removed", 2, 1),
+        ]
+        assert await _rows(database, "SELECT id, subscriber_count FROM tags") == [(1, 3), (2, 2)]
+        assert await _rows(database, "SELECT id, subscriber_count FROM sequences") == [(1, 2)]
+
+
+async def test_a_database_of_the_first_version_is_listed_searched_and_counted_on(old: Path) -> None:
+    async with Database.open(old) as database:
+        without = SubscriberFilter(tag_ids=(1,), tag_operator="has_none_of")
+        assert await many.everyone(database, without) == [512, 511]
+        assert await many.everyone(database, SubscriberFilter(cold_only=True)) == [511, 256]
+        assert await many.everyone(database, SubscriberFilter(search="STRASSE")) == [512]
+        async with database.write() as connection:
+            await many.insert_people(connection, 1, range(1_001, 1_001 + BLOCK))
+            await memberships.insert_tag(connection, 511, 1)
+            await memberships.insert_sequence(connection, 512, 1)
+            await subscribers.delete_subscriber(connection, 1, 256)
+        assert await many.miscounts(database) == []
+        assert await many.page(database, without, limit=2) == [1_000 + BLOCK, 999 + BLOCK]
+        async with database.read() as connection:
+            found = await sequences.select_sequence(connection, 1, 1)
+        assert found is not None
+        assert (found.subscriber_count, found.status, found.settings.track_opens) == (2, "running", True)
+        assert await database.check() == []

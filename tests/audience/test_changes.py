@@ -1,0 +1,305 @@
+"""What a value becomes, through the API as through an import."""
+
+import csv
+import io
+import itertools
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from conftest import KEY, MAPPINGS, Reply, Server
+from records import LONG_AGO, SUBSCRIBERS, backdate, details, exact, field, made, read, subscriber
+
+from mailrith_lite.settings import Settings
+
+SL = ["S", "L"]
+COMMA = ["a, b", "c"]
+HAS_OPTIONS = {"Select (Dropdown)", "Single Select", "Multi Select"}
+_numbers = itertools.count()
+
+SAME = [
+    # column or type of custom field, options, cell, the same in a request, what is saved (all but the cell as JSON)
+    ("name", [], "  Ada  ", '"  Ada  "', '"Ada"'),
+    ("name", [], "Zoë 🎉", '"Zo\\u00eb 🎉"', '"Zoë 🎉"'),
+    ("name", [], "two\nlines", '"two\\nlines"', '"two\\nlines"'),
+    ("name", [], "=1+1", '"=1+1"', '"=1+1"'),
+    ("name", [], "é" * 200, f'"{"é" * 200}"', f'"{"é" * 200}"'),
+    ("country", [], "de", '"de"', '"DE"'),
+    ("country", [], "DEU", '"DEU"', '"DE"'),
+    ("country", [], " germany ", '" germany "', '"DE"'),
+    ("country", [], "CÔTE D'IVOIRE", '"CÔTE D\'IVOIRE"', '"CI"'),
+    ("country", [], "Bolivia, Plurinational State of", '"Bolivia, Plurinational State of"', '"BO"'),
+    ("subscriber-status", [], "Bounced", '"Bounced"', '"Bounced"'),
+    ("Text", [], "  a  b ", '"  a  b "', '"a  b"'),
+    ("Text", [], "x" * 10_000, f'"{"x" * 10_000}"', f'"{"x" * 10_000}"'),
+    ("Text Area", [], "  a\n\tb \n", '"  a\\n\\tb \\n"', '"  a\\n\\tb \\n"'),
+    ("Number", [], "12", "12", "12"),
+    ("Number", [], "12", '"12"', "12"),
+    ("Number", [], "1.50", "1.50", "1.5"),
+    ("Number", [], "1.50", '" 1.50 "', "1.5"),
+    ("Number", [], "-3.0", "-3.0", "-3"),
+    ("Number", [], "-0", "-0", "0"),
+    ("Number", [], "1e3", "1e3", "1000"),
+    ("Number", [], "25E-1", "25E-1", "2.5"),
+    ("Number", [], "+7", '"+7"', "7"),
+    ("Number", [], ".5", "0.5", "0.5"),
+    ("Number", [], "0.1", "0.1", "0.1"),
+    ("Number", [], "12345678901234567890.123", "12345678901234567890.123", "12345678901234567890.123"),
+    ("Number", [], "9" * 100, "9" * 100, "9" * 100),
+    ("Number", [], f"{'7' * 60}.{'7' * 39}", f"{'7' * 60}.{'7' * 39}", f"{'7' * 60}.{'7' * 39}"),
+    ("Number", [], f"-{'7' * 60}.50", f"-{'7' * 60}.50", f"-{'7' * 60}.5"),
+    ("Number", [], "-9007199254740993", "-9007199254740993", "-9007199254740993"),
+    ("Date", [], " 2026-02-28 ", '" 2026-02-28 "', '"2026-02-28"'),
+    ("Date", [], "0001-01-01", '"0001-01-01"', '"0001-01-01"'),
+    ("Checkbox", [], "yes", "true", "true"),
+    ("Checkbox", [], "TRUE", '"TRUE"', "true"),
+    ("Checkbox", [], "0", "false", "false"),
+    ("Checkbox", [], " No ", '" No "', "false"),
+    ("Single Select", SL, " S ", '" S "', '"S"'),
+    ("Select (Dropdown)", COMMA, "a, b", '"a, b"', '"a, b"'),
+    ("Multi Select", SL, "L, S", '["L","S"]', '["L","S"]'),
+    ("Multi Select", SL, "L,S", '"L,S"', '["L","S"]'),
+    ("Multi Select", SL, "S,S,L,S", '["S"," S","L","S"]', '["S","L"]'),
+    ("Multi Select", COMMA, '"a, b", c', '["a, b","c"]', '["a, b","c"]'),
+]
+REFUSED = [
+    ("name", [], "x" * 201, f'"{"x" * 201}"', "value_too_long"),
+    ("country", [], "Atlantis", '"Atlantis"', "invalid_country"),
+    ("country", [], "UK", '"UK"', "invalid_country"),
+    ("Text", [], "x" * 10_001, f'"{"x" * 10_001}"', "value_too_long"),
+    ("Text Area", [], "x" * 10_001, f'"{"x" * 10_001}"', "value_too_long"),
+    ("Number", [], "twelve", '"twelve"', "invalid_custom_field"),
+    ("Number", [], "1,5", '"1,5"', "invalid_custom_field"),
+    ("Number", [], "NaN", '"NaN"', "invalid_custom_field"),
+    ("Number", [], "-Infinity", '"-Infinity"', "invalid_custom_field"),
+    ("Number", [], "١٢", '"١٢"', "invalid_custom_field"),
+    ("Number", [], "0x10", '"0x10"', "invalid_custom_field"),
+    ("Number", [], "1e400", "1e400", "invalid_custom_field"),
+    ("Number", [], "9" * 101, "9" * 101, "value_too_long"),
+    ("Number", [], "1e300", "1e300", "value_too_long"),
+    ("Date", [], "2026-02-29", '"2026-02-29"', "invalid_custom_field"),
+    ("Date", [], "11.04.2026", '"11.04.2026"', "invalid_custom_field"),
+    ("Date", [], "20260411", '"20260411"', "invalid_custom_field"),
+    ("Date", [], "2026-04-11T00:00:00Z", '"2026-04-11T00:00:00Z"', "invalid_custom_field"),
+    ("Checkbox", [], "maybe", '"maybe"', "invalid_custom_field"),
+    ("Checkbox", [], "2", '"2"', "invalid_custom_field"),
+    ("Single Select", SL, "s", '"s"', "invalid_custom_field"),
+    ("Single Select", SL, "S, L", '"S, L"', "invalid_custom_field"),
+    ("Multi Select", SL, "S, M", '["S","M"]', "invalid_custom_field"),
+    ("Multi Select", COMMA, "a, b", '"a, b"', "invalid_custom_field"),
+]
+OTHER_FORMS = [
+    ("Text", [], ["5", "true", '["x"]', "{}"]),
+    ("Text Area", [], ["5", "false", '["x"]', '{"x": 1}']),
+    ("Number", [], ["true", "[1]", "{}"]),
+    ("Date", [], ["20260411", "true", '["2026-04-11"]']),
+    ("Checkbox", [], ["1", "0", "[true]", "{}"]),
+    ("Single Select", SL, ["1", '["S"]', "true"]),
+    ("Select (Dropdown)", SL, ["1", '["S"]', "{}"]),
+    ("Multi Select", SL, ["[1]", "[null]", '[["S"]]', '{"S": true}', "1", "true", '["S", ""]', '["s"]']),
+]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    settings = Settings(port=0, data_dir=tmp_path_factory.mktemp("standing") / "data", bootstrap_key=KEY)
+    with Server(settings).serving() as server:
+        yield server
+
+
+def fresh(server: Server, kind: str, options: list[str]) -> Any:
+    return field(server, f"Field {next(_numbers)}", kind, options if kind in HAS_OPTIONS else None)
+
+
+def target(server: Server, kind: str, options: list[str]) -> tuple[Any, str]:
+    """(an import's mapping of the value, its member of a request)"""
+    if kind in ("name", "country", "subscriber-status"):
+        return {"type": kind}, f'"{kind.removeprefix("subscriber-")}": %s'
+    public_id = fresh(server, kind, options)["id"]
+    return {"type": "custom-field", "custom_field_id": public_id}, f'"custom_fields": {{"{public_id}": %s}}'
+
+
+def post(server: Server, email: str, member: str, method: str = "POST", path: str = SUBSCRIBERS) -> Reply:
+    return server.call(method, path, f'{{"email": "{email}", {member}}}'.encode())
+
+
+def import_cell(server: Server, email: str, mapped: Any, cell: str) -> Any:
+    text = io.StringIO()
+    csv.writer(text).writerows([["Email", "Value"], [email, cell]])
+    return server.import_csv(text.getvalue(), [MAPPINGS[0], {"csv_column": "Value", "field": mapped}])
+
+
+def row(server: Server, email: str, kind: str) -> tuple[Any, ...]:
+    columns = "name, name_key, country, custom_fields" + (", status" if kind == "subscriber-status" else "")
+    (found,) = server.rows(f"SELECT {columns} FROM subscribers WHERE email = ?", email)
+    return found
+
+
+@pytest.mark.parametrize(("kind", "options", "cell", "sent", "kept"), SAME)
+def test_the_api_and_an_import_save_the_same(
+    service: Server, kind: str, options: list[str], cell: str, sent: str, kept: str
+) -> None:
+    mapped, member = target(service, kind, options)
+    number = next(_numbers)
+    api, imported = f"api.{number}@example.com", f"import.{number}@example.com"
+    reply = post(service, api, member % sent)
+    assert reply.status == 201, reply.body
+    assert import_cell(service, imported, mapped, cell)["progress"]["created_count"] == 1
+    assert row(service, api, kind) == row(service, imported, kind)
+    assert (member % kept).replace(" ", "") in reply.body.decode().replace(" ", "")
+    assert exact(service.call("GET", reply.json["data"]["self"])) == exact(reply)
+
+
+@pytest.mark.parametrize(("kind", "options", "cell", "sent", "kept"), SAME)
+def test_what_one_way_has_saved_is_unchanged_by_the_other(
+    service: Server, kind: str, options: list[str], cell: str, sent: str, kept: str
+) -> None:
+    mapped, member = target(service, kind, options)
+    email = f"both.{next(_numbers)}@example.com"
+    one = made(post(service, email, member % sent))
+    assert import_cell(service, email, mapped, cell)["progress"]["unchanged_count"] == 1
+    assert read(service, one) == one
+    assert made(post(service, email, member % sent)) == one
+    assert made(post(service, email, member % kept)) == one
+
+
+@pytest.mark.parametrize(("kind", "options", "cell", "sent", "code"), REFUSED)
+def test_the_api_and_an_import_refuse_the_same_for_the_same_reason(
+    service: Server, kind: str, options: list[str], cell: str, sent: str, code: str
+) -> None:
+    mapped, member = target(service, kind, options)
+    email = f"refused.{next(_numbers)}@example.com"
+    path = f"custom_fields.{mapped['custom_field_id']}" if "custom_field_id" in mapped else kind
+    assert details(post(service, email, member % sent)) == (400, "invalid_body", path, code)
+    job = import_cell(service, email, mapped, cell)
+    (reported,) = csv.DictReader(io.StringIO(service.report(job)))
+    assert (reported["error_code"], reported["error_column"]) == (code, "Value")
+    assert service.rows("SELECT 1 FROM subscribers WHERE email = ?", email) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "sent"), [(kind, options, sent) for kind, options, forms in OTHER_FORMS for sent in forms]
+)
+def test_a_custom_field_takes_its_own_json_forms_only(
+    service: Server, kind: str, options: list[str], sent: str
+) -> None:
+    one = fresh(service, kind, options)
+    ada = subscriber(service, "forms@example.com")
+    for method, path in (("POST", SUBSCRIBERS), ("PATCH", ada["self"])):
+        member = f'"custom_fields": {{"{one["id"]}": {sent}}}'
+        reply = post(service, "forms@example.com", member, method, path)
+        assert details(reply) == (400, "invalid_body", f"custom_fields.{one['id']}", "invalid_custom_field")
+    assert read(service, ada) == ada
+
+
+@pytest.mark.parametrize("blank", ["null", '""', '" \\t\\n"', "[]"])
+@pytest.mark.parametrize(
+    ("kind", "options", "saved"),
+    [("Text", [], '"x"'), ("Number", [], "0"), ("Checkbox", [], "false"), ("Multi Select", SL, '["S"]')],
+)
+def test_a_blank_value_leaves_the_saved_one(
+    service: Server, kind: str, options: list[str], saved: str, blank: str
+) -> None:
+    one = fresh(service, kind, options)["id"]
+    ada = made(post(service, "blank@example.com", f'"custom_fields": {{"{one}": {saved}}}'))
+    for method, path in (("POST", SUBSCRIBERS), ("PATCH", ada["self"])):
+        member = f'"custom_fields": {{"{one}": {blank}}}'
+        assert made(post(service, "blank@example.com", member, method, path)) == ada
+    new = made(post(service, f"new.{next(_numbers)}@example.com", f'"custom_fields": {{"{one}": {blank}}}'))
+    assert new["custom_fields"] == {}
+
+
+@pytest.mark.parametrize("name", ["Shoe size", "shoe SIZE", "  Shoe size ", "{id}"])
+def test_a_custom_field_is_named_by_its_id_or_by_its_label_in_any_case(server: Server, name: str) -> None:
+    one = field(server, "Shoe size")["id"]
+    key = name.format(id=one)
+    ada = subscriber(server, custom_fields={key: "9"})
+    assert ada["custom_fields"] == {one: "9"}
+    assert made(server.call("PATCH", ada["self"], {"custom_fields": {key: "10"}}))["custom_fields"] == {one: "10"}
+
+
+def test_an_id_wins_over_a_label_that_looks_like_it(server: Server) -> None:
+    one = field(server, "Size")["id"]
+    other = field(server, one)["id"]
+    assert subscriber(server, custom_fields={one: "x"})["custom_fields"] == {one: "x"}
+    assert subscriber(server, custom_fields={other: "y"})["custom_fields"] == {one: "x", other: "y"}
+
+
+def test_the_other_fields_keep_their_values(server: Server) -> None:
+    ids = [field(server, label)["id"] for label in ("One", "Two", "Three")]
+    subscriber(server, custom_fields={ids[0]: "1", ids[1]: "2"})
+    assert subscriber(server, custom_fields={ids[1]: "b", ids[2]: "c"})["custom_fields"] == {
+        ids[0]: "1",
+        ids[1]: "b",
+        ids[2]: "c",
+    }
+
+
+@pytest.mark.parametrize("name", ["Nothing", "custom_field_x", "", "{foreign}"])
+def test_a_custom_field_that_is_not_there_is_refused(server: Server, name: str) -> None:
+    key = server.new_key(workspace="Other")
+    theirs = server.call("POST", "/v1/custom-fields", {"label": "Theirs", "type": "Text"}, key=key).json["data"]
+    asked = name.format(foreign=theirs["id"])
+    reply = server.call("POST", SUBSCRIBERS, {"email": "ada@example.com", "custom_fields": {asked: "x"}})
+    assert details(reply) == (400, "invalid_body", f"custom_fields.{asked}", "custom_field_not_found")
+
+
+def test_a_custom_field_that_is_named_twice_is_refused(server: Server) -> None:
+    one = field(server, "Size")["id"]
+    reply = server.call("POST", SUBSCRIBERS, {"email": "ada@example.com", "custom_fields": {one: "1", "SIZE": "2"}})
+    assert details(reply)[:3] == (400, "invalid_body", "custom_fields.SIZE")
+
+
+def test_one_value_that_is_refused_keeps_the_others_from_being_saved(server: Server) -> None:
+    good, bad = field(server, "Good")["id"], field(server, "Bad", "Number")["id"]
+    ada = subscriber(server, name="Ada")
+    body = {"name": "Bob", "country": "GB", "custom_fields": {good: "x", bad: "x"}}
+    for method, path in (("POST", SUBSCRIBERS), ("PATCH", ada["self"])):
+        reply = server.call(method, path, {"email": "ada@example.com", **body})
+        assert details(reply)[2:] == (f"custom_fields.{bad}", "invalid_custom_field")
+    assert read(server, ada) == ada
+
+
+@pytest.mark.parametrize("email", ["  Ada@Example.com ", "ada@MÜNZE.example", "Ada@xn--mnze-0ra.EXAMPLE"])
+def test_an_import_finds_who_was_made_over_the_api_and_the_other_way_round(server: Server, email: str) -> None:
+    one = subscriber(server, email)
+    backdate(server)
+    text = f"Email,Name\n{email},\n"
+    assert server.import_csv(text)["progress"]["unchanged_count"] == 1
+    assert read(server, one)["updated_at"] == LONG_AGO
+    server.call("DELETE", one["self"])
+    assert server.import_csv(text)["progress"]["created_count"] == 1
+    assert server.call("POST", SUBSCRIBERS, {"email": email}).status == 200
+
+
+def test_an_empty_country_clears_it_over_the_api_and_leaves_it_in_an_import(server: Server) -> None:
+    one = subscriber(server, country="GB")
+    mapped = {"type": "country"}
+    assert import_cell(server, "ada@example.com", mapped, " ")["progress"]["unchanged_count"] == 1
+    assert read(server, one)["country"] == "GB"
+    assert subscriber(server, country=None)["country"] is None
+
+
+def test_numbers_keep_their_digits_from_the_request_to_the_export(server: Server) -> None:
+    one = field(server, "Precise", "Number")["id"]
+    digits = "12345678901234567890.123"
+    reply = post(server, "ada@example.com", f'"custom_fields": {{"{one}": {digits}}}')
+    assert f'"{one}":{digits}'.encode() in reply.body
+    listed = server.call("GET", SUBSCRIBERS)
+    assert f'"{one}":{digits}'.encode() in listed.body
+    _, text = server.export_csv()
+    (exported,) = csv.DictReader(io.StringIO(text))
+    assert exported["Precise"] == digits
+    assert json.loads(listed.body, parse_float=str)["data"][0]["custom_fields"] == {one: digits}
+
+
+@pytest.mark.parametrize("kind", ["name", "Text", "Text Area"])
+def test_what_no_import_could_read_back_is_refused(server: Server, kind: str) -> None:
+    _, member = target(server, kind, [])
+    assert post(server, "ada@example.com", member % '"a\\u0000b"').status == 400
+
+
+def test_white_space_within_a_label_counts_as_one_space(server: Server) -> None:
+    one = field(server, "Shoe  size")["id"]
+    assert subscriber(server, custom_fields={"Shoe  size": "9"})["custom_fields"] == {one: "9"}

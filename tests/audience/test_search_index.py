@@ -1,0 +1,281 @@
+"""A search finds the same people before, while and after the index takes them in."""
+
+import many
+import pytest
+from searches import PEOPLE, SEARCHES
+
+from mailrith_lite import ids
+from mailrith_lite.audience import changes, search_index, subscribers
+from mailrith_lite.audience.changes import Profile, Terms
+from mailrith_lite.audience.filters import SubscriberFilter
+from mailrith_lite.audience.search_index import BATCH
+from mailrith_lite.database import Database
+
+TERMS = Terms(workspace_id=1, time_zone=None, require_evidence=False, now=many.NOW)
+
+
+async def insert(database: Database, people: dict[int, tuple[str, str]]) -> None:
+    """Active, but for the ninth."""
+    async with database.write() as connection:
+        await many.open_workspaces(connection, 2)
+        for number, (email, name) in people.items():
+            made = await changes.create(
+                connection,
+                TERMS,
+                Profile(email=email, name=name, status="Bounced" if number == 9 else "Active"),
+                None,
+            )
+            assert made.id == number
+
+
+async def change(database: Database, number: int, profile: Profile) -> None:
+    async with database.write() as connection:
+        saved = await subscribers.select_subscriber(connection, 1, number)
+        assert saved is not None
+        await changes.change(connection, TERMS, saved, profile, None)
+
+
+async def delete(database: Database, number: int) -> None:
+    async with database.write() as connection:
+        await subscribers.delete_subscriber(connection, 1, number)
+
+
+async def catch_up(database: Database) -> int:
+    """How many batches it took."""
+    batches = 0
+    while await search_index.catch_up(database):
+        batches += 1
+    return batches
+
+
+async def search(database: Database, needle: str) -> list[int]:
+    return await many.page(database, SubscriberFilter(search=needle))
+
+
+async def indexed(database: Database, needle: str) -> list[int]:
+    """Whom the index alone leads to, by all trigrams of the needle."""
+    text = needle.casefold()
+    trigrams = (text[place : place + 3].replace('"', '""') for place in range(len(text) - 2))
+    match = " AND ".join(f'"{trigram}"' for trigram in trigrams)
+    async with database.read() as connection:
+        rows = await connection.execute_fetchall(
+            "SELECT rowid FROM subscriber_search WHERE subscriber_search MATCH ? ORDER BY rowid", (match,)
+        )
+    return [row[0] for row in rows]
+
+
+async def up_to(database: Database) -> int:
+    async with database.read() as connection:
+        rows = await connection.execute_fetchall("SELECT up_to_id FROM search_state")
+    return int(next(iter(rows))[0])
+
+
+async def pending(database: Database) -> list[int]:
+    async with database.read() as connection:
+        rows = await connection.execute_fetchall("SELECT subscriber_id FROM search_backlog ORDER BY 1")
+    return [row[0] for row in rows]
+
+
+async def check_index(database: Database) -> None:
+    """That it holds the terms of those who are there, and nothing else."""
+    async with database.write(housekeeping=True) as connection:
+        await connection.execute(
+            "CREATE VIRTUAL TABLE temp.terms USING fts5vocab('main', 'subscriber_search', 'row')"
+        )
+        found = await connection.execute_fetchall("SELECT term, doc FROM temp.terms")
+        await connection.execute("DROP TABLE temp.terms")
+        people = await connection.execute_fetchall("SELECT email, coalesce(name_key, lower(name)) FROM subscribers")
+    expected: dict[str, int] = {}
+    for row in people:
+        for trigram in {text[place : place + 3] for text in row for place in range(len(text) - 2)}:
+            expected[trigram] = expected.get(trigram, 0) + 1
+    assert {row[0]: row[1] for row in found} == expected
+
+
+async def test_a_search_finds_them_before_and_after_the_index_has_them(database: Database) -> None:
+    await insert(database, PEOPLE)
+    for needle, expected in SEARCHES:
+        assert await search(database, needle) == expected, needle
+    assert await catch_up(database) == 1
+    for needle, expected in SEARCHES:
+        assert await search(database, needle) == expected, needle
+    await check_index(database)
+
+
+async def test_a_search_finds_them_while_the_index_has_some(database: Database) -> None:
+    half = {number: PEOPLE[number] for number in range(1, 7)}
+    await insert(database, half)
+    await catch_up(database)
+    async with database.write() as connection:
+        for number in range(7, 14):
+            email, name = PEOPLE[number]
+            status = "Bounced" if number == 9 else "Active"
+            await changes.create(connection, TERMS, Profile(email=email, name=name, status=status), None)
+    for needle, expected in SEARCHES:
+        assert await search(database, needle) == expected, needle
+
+
+async def test_nobody_is_found_by_a_name_or_an_address_that_is_no_longer_theirs(database: Database) -> None:
+    await insert(database, PEOPLE)
+    await catch_up(database)
+    await change(database, 1, Profile(name="Augusta King"))
+    await change(database, 2, Profile(email="weg@example.com", name="Hans Weg"))
+    await delete(database, 5)
+    assert await pending(database) == [1, 2, 5]
+    for _ in range(2):
+        assert await search(database, "Lovelace") == []
+        assert await search(database, "augusta") == [1]
+        assert await search(database, "ada@") == [1]
+        assert await search(database, "straße") == []
+        assert await search(database, "weg") == [2]
+        assert await search(database, 'rock"') == []
+        assert await catch_up(database) in (1, 0)
+    assert await pending(database) == []
+    assert await indexed(database, "lovelace") == await indexed(database, 'rock"') == []
+    assert await indexed(database, "augusta") == [1]
+    await check_index(database)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["Ada", "Augusta", "Countess"],
+        ["Ada", "ADA"],
+        ["Ada", "Augusta", "Ada"],
+        ["Straße", "STRASSE", "strasse"],
+        ["", "Ada", ""],
+        ["Ada", "\u212aelvin", "kelvin"],
+    ],
+)
+@pytest.mark.parametrize("steps", [False, True], ids=["at once", "one by one"])
+async def test_a_name_that_changes_again_and_again_leaves_nothing_behind(
+    database: Database, names: list[str], steps: bool
+) -> None:
+    await insert(database, {1: ("one@example.com", names[0]), 2: ("two@example.com", "Ada Straße")})
+    await catch_up(database)
+    for name in names[1:]:
+        await change(database, 1, Profile(name=name))
+        if steps:
+            await catch_up(database)
+    await catch_up(database)
+    await check_index(database)
+    if names[-1]:
+        assert 1 in await search(database, names[-1])
+
+
+async def test_who_changes_and_then_goes_before_the_index_catches_up_leaves_nothing(database: Database) -> None:
+    await insert(database, {1: ("one@example.com", "First"), 2: ("two@example.com", "Second")})
+    await catch_up(database)
+    await change(database, 1, Profile(name="Third"))
+    await delete(database, 1)
+    await catch_up(database)
+    await check_index(database)
+    assert await search(database, "one@") == []
+
+
+async def test_who_comes_and_goes_before_the_index_catches_up_never_is_in_it(database: Database) -> None:
+    await insert(database, {1: ("one@example.com", "First")})
+    await catch_up(database)
+    await insert_more(database, "two@example.com", "three@example.com")
+    await change(database, 2, Profile(name="Changed"))
+    await delete(database, 3)
+    assert await pending(database) == []
+    assert await catch_up(database) == 1
+    await check_index(database)
+    await delete(database, 2)
+    assert await catch_up(database) == 1
+    assert await catch_up(database) == 0
+    await check_index(database)
+
+
+async def insert_more(database: Database, *emails: str) -> None:
+    async with database.write() as connection:
+        for email in emails:
+            await changes.create(connection, TERMS, Profile(email=email), None)
+
+
+@pytest.mark.parametrize("change_of", ["status", "country", "subscribed_on", "custom_fields"])
+async def test_what_the_index_does_not_hold_does_not_concern_it(database: Database, change_of: str) -> None:
+    await insert(database, {1: ("one@example.com", "First")})
+    await catch_up(database)
+    profile = {"status": "Bounced", "country": "DE", "subscribed_on": "2020-01-01", "custom_fields": {}}
+    await change(database, 1, Profile(**{change_of: profile[change_of]}))  # type: ignore[arg-type]
+    assert await pending(database) == []
+    assert await catch_up(database) == 0
+
+
+async def test_a_batch_is_a_transaction_and_the_new_come_before_the_changed(database: Database) -> None:
+    async with database.write() as connection:
+        await many.open_workspaces(connection)
+        await many.insert_people(connection, 1, range(1, 2 * BATCH + 2), "Somebody")
+    found = []
+    while await search_index.catch_up(database):
+        found.append(await up_to(database))
+        assert await search(database, f"user{BATCH + 1}@") == [BATCH + 1]
+    assert found == [BATCH, 2 * BATCH, 2 * BATCH + 1]
+    async with database.write() as connection:
+        await many.set_column(connection, "name", "Else", range(1, BATCH + 11))
+        await many.insert_people(connection, 1, [2 * BATCH + 2], "Newest")
+    assert await search(database, "somebody else") == []
+    assert (await search(database, "else"))[0] == BATCH + 10
+    assert await search_index.catch_up(database)
+    assert await indexed(database, "newest") == [2 * BATCH + 2]
+    assert len(await pending(database)) == BATCH + 10
+    assert await search_index.catch_up(database)
+    assert await pending(database) == list(range(BATCH + 1, BATCH + 11))
+    assert (await search(database, "else"))[:11] == list(range(BATCH + 10, BATCH - 1, -1))
+    assert await catch_up(database) == 1
+    assert len(await indexed(database, "else")) == BATCH + 10
+    await check_index(database)
+
+
+async def test_keeping_the_index_up_is_no_change_that_a_client_can_see(database: Database) -> None:
+    await insert(database, {1: ("one@example.com", "First")})
+    before = database.revision
+    await catch_up(database)
+    assert database.revision == before
+
+
+async def test_every_workspace_is_in_the_index_and_finds_its_own(database: Database) -> None:
+    async with database.write() as connection:
+        await many.open_workspaces(connection, 2)
+        await many.insert_people(connection, 1, [1, 3], "Shared Name")
+        await many.insert_people(connection, 2, [2, 4], "Shared Name")
+    await catch_up(database)
+    asked = SubscriberFilter(search="shared")
+    assert await many.page(database, asked, workspace_id=1) == [3, 1]
+    assert await many.page(database, asked, workspace_id=2) == [4, 2]
+    assert await many.page(database, SubscriberFilter(search=ids.encode(ids.SUBSCRIBER, 2))) == []
+
+
+@pytest.mark.parametrize(
+    "needle", ["abc", " aBc\n", "abcabcabc", "ß\u212aİ", '""""', 'a"b c', "x" * 254, "n" * 100 + "y"]
+)
+async def test_the_index_is_asked_for_trigrams_of_the_needle_and_not_for_many(
+    database: Database, needle: str
+) -> None:
+    async with database.read() as connection:
+        asked = (await search_index.prepare(connection, needle)).match
+    assert asked is not None
+    trigrams = [part[1:-1].replace('""', '"') for part in asked.split(" AND ")]
+    assert 1 <= len(trigrams) == len(set(trigrams)) <= 3
+    assert all(len(trigram) == 3 and trigram in needle.strip().casefold() for trigram in trigrams)
+
+
+@pytest.mark.parametrize("needle", ["a", "ab", " ab ", "\u212a", "👩👩"])
+async def test_the_index_is_not_asked_for_one_or_two_characters(database: Database, needle: str) -> None:
+    async with database.read() as connection:
+        assert (await search_index.prepare(connection, needle)).match is None
+
+
+async def test_the_index_is_asked_for_what_few_have(database: Database) -> None:
+    async with database.write() as connection:
+        await many.open_workspaces(connection)
+        await many.insert_people(connection, 1, range(1, 641), "Common Name")
+        await many.set_column(connection, "name", "Common Zebra", [100])
+    await catch_up(database)
+    async with database.read() as connection:
+        asked = (await search_index.prepare(connection, "Common Zebra")).match or ""
+    assert not {"com", "omm", "mmo"} & {part.strip('"') for part in asked.split(" AND ")}
+    assert await search(database, "common zebra") == [100]
+    assert len(await search(database, "common")) == 100

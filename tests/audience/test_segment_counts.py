@@ -1,0 +1,166 @@
+"""A count is kept, and never shown once anything has been written that a client could see."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import many
+import pytest
+
+from mailrith_lite.audience.segment_counts import SegmentCounts
+from mailrith_lite.audience.segments import Counts, Query
+from mailrith_lite.database import Connection, Database
+from mailrith_lite.database.connection import READERS
+
+ALL = Query("subscribers.workspace_id = :v0 AND (SELECT watched())", {"v0": 1})
+
+
+@pytest.fixture
+async def audience(tmp_path: Path) -> AsyncIterator[Database]:
+    async with Database.open(tmp_path / "test.db") as database:
+        async with database.write() as connection:
+            await many.open_workspaces(connection, 2)
+            await many.insert_people(connection, 1, range(1, 4))
+            await many.insert_people(connection, 2, range(4, 6))
+            await many.set_column(connection, "status", "Bounced", [1])
+        yield database
+
+
+class Watch:
+    """How many statements have counted; each of them calls `watched()` once."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> int:
+        self.count += 1
+        return 1
+
+
+async def watch(database: Database, function: Callable[[], int]) -> None:
+    """Every reader calls it from now on."""
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(READERS):
+            connection = await stack.enter_async_context(database.read())
+            await connection.create_function("watched", 0, function)
+
+
+@pytest.fixture
+async def watched(audience: Database) -> Watch:
+    found = Watch()
+    await watch(audience, found)
+    return found
+
+
+@pytest.fixture
+def counts(audience: Database) -> SegmentCounts:
+    return SegmentCounts(audience)
+
+
+async def delete(connection: Connection, number: int) -> None:
+    await connection.execute("DELETE FROM subscribers WHERE id = ?", (number,))
+
+
+async def test_a_count_is_made_once_for_as_long_as_nothing_is_written(
+    counts: SegmentCounts, watched: Watch
+) -> None:
+    assert [await counts.count(ALL) for _ in range(3)] == [Counts(total=3, confirmed=2)] * 3
+    assert watched.count == 1
+
+
+async def test_those_who_ask_at_once_share_a_count(counts: SegmentCounts, watched: Watch) -> None:
+    found = await asyncio.gather(*(counts.count(ALL) for _ in range(20)))
+    assert set(map(repr, found)) == {repr(Counts(total=3, confirmed=2))}
+    assert watched.count == 1
+
+
+async def test_a_count_is_made_anew_after_a_commit(
+    audience: Database, counts: SegmentCounts, watched: Watch
+) -> None:
+    await counts.count(ALL)
+    async with audience.write() as connection:
+        await delete(connection, 2)
+        assert await counts.count(ALL) == Counts(total=3, confirmed=2)
+    assert await counts.count(ALL) == Counts(total=2, confirmed=1)
+    assert watched.count == 2
+
+
+async def test_a_count_stands_when_a_write_is_rolled_back(
+    audience: Database, counts: SegmentCounts, watched: Watch
+) -> None:
+    await counts.count(ALL)
+    with pytest.raises(ZeroDivisionError):
+        async with audience.write() as connection:
+            await delete(connection, 2)
+            raise ZeroDivisionError
+    assert await counts.count(ALL) == Counts(total=3, confirmed=2)
+
+
+async def test_a_count_is_made_anew_when_the_writer_was_cancelled_while_it_committed(
+    audience: Database, counts: SegmentCounts, watched: Watch
+) -> None:
+    """SQLite commits all the same."""
+    await counts.count(ALL)
+
+    async def write() -> None:
+        async with audience.write() as connection:
+            await delete(connection, 2)
+            asyncio.get_running_loop().call_soon(task.cancel)
+
+    task = asyncio.create_task(write())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with audience.read() as connection:
+        rows = await connection.execute_fetchall("SELECT count(*) FROM subscribers WHERE workspace_id = 1")
+    assert (await counts.count(ALL)).total == next(iter(rows))[0]
+
+
+async def test_a_count_stands_through_housekeeping(
+    audience: Database, counts: SegmentCounts, watched: Watch
+) -> None:
+    await counts.count(ALL)
+    async with audience.write(housekeeping=True) as connection:
+        await connection.execute("UPDATE search_state SET up_to_id = 3")
+    await counts.count(ALL)
+    assert watched.count == 1
+
+
+async def test_a_count_that_was_begun_before_a_commit_is_not_kept_behind_it(
+    audience: Database, counts: SegmentCounts
+) -> None:
+    loop = asyncio.get_running_loop()
+    begun, written = asyncio.Event(), asyncio.Event()
+
+    def wait() -> int:
+        """Within the count, in the reader's thread."""
+        loop.call_soon_threadsafe(begun.set)
+        asyncio.run_coroutine_threadsafe(written.wait(), loop).result(30)
+        return 1
+
+    await watch(audience, wait)
+    task = asyncio.create_task(counts.count(ALL))
+    await begun.wait()
+    async with audience.write() as connection:
+        await delete(connection, 2)
+    written.set()
+    assert await task == Counts(total=3, confirmed=2)
+    assert await counts.count(ALL) == Counts(total=2, confirmed=1)
+
+
+async def test_another_value_is_another_count(counts: SegmentCounts, watched: Watch) -> None:
+    other = Query(ALL.condition, {"v0": 2})
+    ours, theirs = Counts(total=3, confirmed=2), Counts(total=2, confirmed=2)
+    assert [await counts.count(asked) for asked in (ALL, other, ALL, other)] == [ours, theirs] * 2
+    assert watched.count == 2
+
+
+async def test_only_so_many_counts_are_kept(counts: SegmentCounts, watched: Watch) -> None:
+    asked = [Query("subscribers.id > :v0 AND (SELECT watched())", {"v0": -number}) for number in range(2_001)]
+    for one in asked:
+        await counts.count(one)
+    before = watched.count
+    await counts.count(asked[-1])
+    assert watched.count == before
+    await counts.count(asked[0])
+    assert watched.count == before + 1

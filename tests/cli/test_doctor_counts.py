@@ -1,0 +1,31 @@
+"""`doctor` compares the counts that lists rely on with what is there."""
+
+import pytest
+from conftest import Server
+
+from cli.processes import run
+from mailrith_lite.api.context import Services
+
+TABLES = ("subscriber_blocks", "tag_blocks", "sequence_blocks")
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_count_that_is_wrong_is_found(server: Server, table: str) -> None:
+    client = server.sdk()
+    sequence = client.sequences.create(body={"name": "Welcome", "definition": {"emails": []}})["data"]
+    server.import_csv("Email,Name\na@example.com,A\n", new_tag_name="New", sequence_ids=[sequence["id"]])
+    assert _doctor(server) == "good  database"
+
+    async def spoil(services: Services) -> None:
+        async with services.database.write() as connection:
+            await connection.execute(f"UPDATE {table} SET members = members + 1")
+
+    server.wait(spoil(server.services))
+    assert _doctor(server) == f"bad   database: {table} does not count what is there"
+
+
+def _doctor(server: Server) -> str:
+    """What it says of the database."""
+    directory = server.settings.data_dir
+    outcome = run("doctor", "--data-dir", directory, cwd=directory.parent)
+    return next(line for line in outcome.stdout.splitlines() if "database" in line)

@@ -1,0 +1,108 @@
+"""What an import makes of an audience, row by row, and what its counters say then."""
+
+import csv
+import io
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from model_audience import CODES, STATUSES, SUPPRESSED, Audience, Person, Refused
+
+KINDS = {"Email": "email", "Name": "name", "Country": "country", "Status": "subscriber-status"}
+
+
+@dataclass
+class Import:
+    """`rows`: column -> cell; a column is one of `KINDS`, or the id of a custom field."""
+
+    rows: list[dict[str, str]]
+    columns: list[str]
+    tag_ids: list[str] = field(default_factory=list)
+    sequence_ids: list[str] = field(default_factory=list)
+    new_tag_name: str | None = None
+
+    def body(self) -> dict[str, Any]:
+        text = io.StringIO(newline="")
+        table = csv.writer(text, quoting=csv.QUOTE_ALL)
+        table.writerow(self.columns)
+        table.writerows([row[column] for column in self.columns] for row in self.rows)
+        return {
+            "csv_text": text.getvalue(),
+            "mappings": [{"csv_column": column, "field": _mapped(column)} for column in self.columns],
+            "existing_tag_ids": self.tag_ids,
+            "sequence_ids": self.sequence_ids,
+            "new_tag_name": self.new_tag_name,
+        }
+
+    def apply(self, audience: Audience, tag_ids: list[str], now: int) -> dict[str, int]:
+        """The counters of the job. `tag_ids`: with the one of the new name."""
+        fates: Counter[str] = Counter()
+        for row in self.rows:
+            try:
+                fates[self._apply_row(audience, row, tag_ids, now, fates)] += 1
+            except Refused:
+                fates["rejected"] += 1
+        counted = {f"{name}_count": fates[name] for name in ("created", "updated", "unchanged", "rejected")}
+        return {
+            "rows_total": len(self.rows),
+            "rows_processed": len(self.rows),
+            "warning_count": fates["kept"],
+            **counted,
+        }
+
+    def _apply_row(
+        self, audience: Audience, row: dict[str, str], tag_ids: list[str], now: int, fates: Counter[str]
+    ) -> str:
+        """Whether the row created, updated or left alone."""
+        sent = _read(audience, row)
+        person = audience.find(sent["email"])
+        if person is None:
+            person = Person(sent["email"], "Active", now)
+            audience.change(person, sent, now)
+            audience.people.append(person)
+            self._join(person, tag_ids)
+            return "created"
+        if person.status in SUPPRESSED and sent.get("status") in STATUSES[:2]:
+            del sent["status"]
+            fates["kept"] += 1
+        altered = audience.change(person, sent, now)
+        if self._join(person, tag_ids) or altered:
+            person.updated_at = now
+            return "updated"
+        return "unchanged"
+
+    def _join(self, person: Person, tag_ids: list[str]) -> bool:
+        missing = [one for one in self.sequence_ids if person.sequences.get(one) in (None, "removed")]
+        altered = bool(missing) or not set(tag_ids) <= person.tags
+        person.tags |= set(tag_ids)
+        person.sequences |= dict.fromkeys(missing, "active")
+        return altered
+
+
+def _read(audience: Audience, row: dict[str, str]) -> dict[str, Any]:
+    """The row as a request; a blank cell says nothing."""
+    filled = {column: cell.strip() for column, cell in row.items() if cell.strip()}
+    email = filled.get("Email", "").lower()
+    if email.count("@") != 1:
+        raise Refused
+    sent: dict[str, Any] = {"email": email}
+    if "Name" in filled:
+        sent["name"] = filled["Name"]
+    if "Country" in filled:
+        if filled["Country"].casefold() not in CODES:
+            raise Refused
+        sent["country"] = filled["Country"]
+    if "Status" in filled:
+        sent["status"] = filled["Status"].capitalize()
+        if sent["status"] not in STATUSES:
+            raise Refused
+    sent["custom_fields"] = {key: cell for key, cell in row.items() if key not in KINDS}
+    for key, cell in sent["custom_fields"].items():
+        audience.fields[key].read(cell)
+    return sent
+
+
+def _mapped(column: str) -> dict[str, str]:
+    if column in KINDS:
+        return {"type": KINDS[column]}
+    return {"type": "custom-field", "custom_field_id": column}

@@ -1,0 +1,336 @@
+"""A workspace of the service beside its model: whatever is done, is done to both, and the answers are compared."""
+
+import csv
+import http.client
+import io
+import json
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import model_segments
+from conftest import Server
+from model_audience import MEMBERSHIPS, Audience, Field, Person, joined, text_of, written
+from model_imports import Import
+
+from mailrith_lite import ids
+
+COLUMNS = ["Email", "Name", "Status", "Country", "Subscribed At", "Last Opened At", "Tags", "Sequences"]
+SUBSCRIBERS = "/v1/subscribers"
+
+
+class Client:
+    """One connection that is kept, and one key."""
+
+    def __init__(self, server: Server, key: str) -> None:
+        parts = urlsplit(server.url)
+        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+    def send(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        sent = None if body is None else json.dumps(body).encode()
+        self._connection.request(method, path, sent, self._headers)
+        answer = self._connection.getresponse()
+        received = answer.read()
+        assert answer.status < 500, received
+        return answer.status, json.loads(received, parse_float=Decimal) if received else None
+
+    def get(self, path: str) -> Any:
+        status, body = self.send("GET", path)
+        assert status == 200, body
+        return body
+
+    def everything(self, path: str, limit: int = 100, **query: Any) -> list[Any]:
+        """All pages of a list together."""
+        found: list[Any] = []
+        cursor: str | None = None
+        while True:
+            more = {"starting_after": cursor} if cursor else {}
+            page = self.get(f"{path}?{urlencode({'limit': limit, **query, **more}, doseq=True)}")
+            assert len(page["data"]) <= limit
+            found += page["data"]
+            cursor = page["pagination"]["next_cursor"]
+            assert page["pagination"]["has_more"] == (cursor is not None)
+            if cursor is None:
+                return found
+            assert len(page["data"]) == limit
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Shop:
+    def __init__(self, server: Server, workspace: str, time_zone: str | None) -> None:
+        self.server = server
+        self.client = Client(server, server.new_key(workspace=workspace))
+        self.audience = Audience(time_zone)
+        self.execute("UPDATE workspaces SET time_zone = ? WHERE name = ?", time_zone, workspace)
+
+    def execute(self, sql: str, *values: Any) -> None:
+        """What no request can do, such as opening an email."""
+
+        async def write() -> None:
+            async with self.server.services.database.write() as connection:
+                await connection.execute(sql, values)
+
+        self.server.wait(write())
+
+    # What sorts subscribers
+
+    def create(self, kind: str, body: dict[str, Any]) -> None:
+        taken = kind == "tags" and self.audience.tag(body["name"]) is not None
+        status, answer = self.client.send("POST", f"/v1/{kind}", body)
+        assert status == (409 if taken else 201), answer
+        if taken:
+            return
+        key = answer["data"]["id"]
+        if kind == "tags":
+            self.audience.tags[key] = body["name"]
+        elif kind == "sequences":
+            self.audience.sequences[key] = body["name"]
+        else:
+            options = body.get("settings", {}).get("options", ())
+            self.audience.fields[key] = Field(body["label"], body["type"], tuple(options))
+
+    def rename_tag(self, key: str, name: str) -> None:
+        taken = self.audience.tag(name) not in (None, key)
+        status, answer = self.client.send("PUT", f"/v1/tags/{key}", {"name": name})
+        assert status == (409 if taken else 200), answer
+        if not taken:
+            self.audience.tags[key] = name
+
+    def delete(self, kind: str, key: str) -> None:
+        in_use = kind != "sequences" and model_segments.mentions(self.audience, key)
+        status, answer = self.client.send("DELETE", f"/v1/{kind}/{key}")
+        assert status == (409 if in_use else 204), answer
+        if in_use:
+            return
+        known: dict[str, Any] = getattr(self.audience, kind.replace("custom-", ""))
+        del known[key]
+        for person in self.audience.people:
+            person.tags.discard(key)
+            person.sequences.pop(key, None)
+            person.fields.pop(key, None)
+
+    def save_segment(self, definition: Any, name: str, now: int) -> None:
+        status, answer = self.client.send("POST", "/v1/segments", {"name": name, "definition": definition})
+        too_complex = model_segments.cost(self.audience, definition) > 300
+        assert status == (400 if too_complex else 201), answer
+        if not too_complex:
+            self.audience.segments[answer["data"]["id"]] = definition
+            self._check_segment(answer["data"], now)
+
+    def change_segment(self, key: str, definition: Any, now: int) -> None:
+        changed = {**self.audience.segments, key: definition}
+        refused = model_segments.names(self.audience, definition, key)
+        if not refused:
+            after = Audience(segments=changed)
+            refused = any(model_segments.cost(after, one) > 300 for one in changed.values())
+        status, answer = self.client.send("PUT", f"/v1/segments/{key}", {"definition": definition})
+        assert status == (400 if refused else 200), answer
+        if not refused:
+            self.audience.segments[key] = definition
+            self._check_segment(answer["data"], now)
+
+    # Subscribers
+
+    def upsert(self, sent: dict[str, Any], now: int) -> None:
+        person = self.audience.find(sent["email"])
+        status, answer = self.client.send("POST", SUBSCRIBERS, sent)
+        assert status == (201 if person is None else 409 if sent.get("create_only") else 200), answer
+        if status == 409:
+            return
+        if person is None:
+            person = Person(sent["email"], "Unconfirmed", now, id=answer["data"]["id"])
+            self.audience.people.append(person)
+        self.audience.change(person, sent, now)
+        for name in sent.get("new_tags", []):
+            self._tag_by_name(person, name, answer["data"]["tags"], now)
+        assert self._normal(answer["data"]) == self.shown(person)
+        self._check_found(person, now)
+
+    def change(self, person: Person, sent: dict[str, Any], now: int) -> None:
+        other = self.audience.find(sent.get("email", ""))
+        status, answer = self.client.send("PATCH", f"{SUBSCRIBERS}/{person.id}", sent)
+        if other not in (None, person):
+            assert status == 409, answer
+            return
+        self.audience.change(person, sent, now)
+        assert (status, self._normal(answer["data"])) == (200, self.shown(person))
+        self._check_found(person, now)
+
+    def set_status(self, person: Person, status: str, now: int) -> None:
+        self.audience.change(person, {"status": status}, now)
+        self._changed(person, *self.client.send("PUT", f"{SUBSCRIBERS}/{person.id}/status", {"status": status}))
+
+    def set_tag(self, person: Person, key: str, now: int, *, present: bool) -> None:
+        if (key in person.tags) != present:
+            person.tags ^= {key}
+            person.updated_at = now
+        method = "PUT" if present else "DELETE"
+        self._changed(person, *self.client.send(method, f"{SUBSCRIBERS}/{person.id}/tags/{key}"))
+
+    def set_sequence(self, person: Person, key: str, now: int, *, present: bool) -> None:
+        saved = person.sequences.get(key)
+        if saved in (None, "removed") if present else saved == "active":
+            person.sequences[key] = "active" if present else "removed"
+            person.updated_at = now
+        method = "PUT" if present else "DELETE"
+        self._changed(person, *self.client.send(method, f"{SUBSCRIBERS}/{person.id}/sequences/{key}"))
+
+    def remove(self, person: Person, now: int) -> None:
+        assert self.client.send("DELETE", f"{SUBSCRIBERS}/{person.id}")[0] == 204
+        assert self.client.send("GET", f"{SUBSCRIBERS}/{person.id}")[0] == 404
+        self.audience.people.remove(person)
+        self._check_found(person, now)
+
+    def open_email(self, person: Person, moment: int) -> None:
+        person.opened_at = moment
+        self.execute(
+            "UPDATE subscribers SET last_opened_at = ? WHERE id = ?", moment, ids.decode(ids.SUBSCRIBER, person.id)
+        )
+
+    def complete_sequence(self, key: str) -> None:
+        """By all who are active in it. Nothing is ever sent, so that only a table can say it."""
+        for person in self.audience.people:
+            if person.sequences.get(key) == "active":
+                person.sequences[key] = "completed"
+        self.execute(
+            "UPDATE subscriber_sequences SET status = 'completed' WHERE sequence_id = ? AND status = 'active'",
+            ids.decode(ids.SEQUENCE, key),
+        )
+
+    def run(self, wanted: Import, now: int) -> None:
+        """Submits the import, waits for its end, and compares its counters."""
+        status, answer = self.client.send("POST", "/v1/jobs/subscriber-imports", wanted.body())
+        assert status == 202, answer
+        self.server.drain()
+        job = self.client.get(answer["data"]["self"])["data"]
+        tag_ids = list(wanted.tag_ids)
+        if wanted.new_tag_name is not None:
+            known = {tag["id"]: tag["name"] for tag in self.client.everything("/v1/tags")}
+            if self.audience.tag(wanted.new_tag_name) is None:
+                (new,) = known.keys() - self.audience.tags.keys()
+                assert known[new] == wanted.new_tag_name
+                self.audience.tags[new] = wanted.new_tag_name
+            tag_ids.append(str(self.audience.tag(wanted.new_tag_name)))
+        counters = wanted.apply(self.audience, tag_ids, now)
+        assert (job["status"], job["progress"]) == ("Completed", counters)
+        assert job["imported_count"] == counters["rows_processed"] - counters["rejected_count"]
+        self.check_list({}, now)
+
+    # Comparisons
+
+    def check_list(self, wanted: dict[str, Any], now: int, limit: int = 100) -> None:
+        expected = self.audience.listed(wanted, now)
+        limit = max(limit, len(expected) // 20 + 1)
+        query = {**wanted, **({"cold_only": "true"} if "cold_only" in wanted else {})}
+        found = self.client.everything(SUBSCRIBERS, limit, **query)
+        assert [one["email"] for one in found] == [person.email for person in expected]
+        for one, person in zip(found, expected, strict=True):
+            person.id = person.id or one["id"]  # who was imported is met here for the first time
+            assert self._normal(one) == self.shown(person)
+
+    def _check_found(self, person: Person, now: int) -> None:
+        """By what they are called now."""
+        for text in (person.name, person.email):
+            if text:
+                self.check_list({"search": text}, now)
+
+    def check_preview(self, definition: Any, now: int) -> None:
+        status, answer = self.client.send("POST", "/v1/segments/preview", {"definition": definition})
+        if model_segments.cost(self.audience, definition) > 300:
+            assert status == 400
+        else:
+            assert (status, answer["data"]) == (200, self._counts(definition, now))
+
+    def check_counts(self, now: int) -> None:
+        """Everything that the lists of tags, sequences and segments count."""
+        people = self.audience.people
+        tags = {one["id"]: one["subscriber_count"] for one in self.client.everything("/v1/tags", 3)}
+        assert tags == {key: sum(key in person.tags for person in people) for key in self.audience.tags}
+        found = {one["id"]: one["subscriber_count"] for one in self.client.everything("/v1/sequences", 3)}
+        assert found == {
+            key: sum(person.sequences.get(key) == "active" for person in people) for key in self.audience.sequences
+        }
+        segments = self.client.everything("/v1/segments", 3)
+        assert [one["id"] for one in segments] == list(reversed(self.audience.segments))
+        for segment in segments:
+            self._check_segment(segment, now)
+
+    def check_export(self, selection: dict[str, Any], now: int) -> None:
+        job, text = self.server.export_csv(key=self.client._headers["Authorization"][7:], **selection)
+        wanted = {"search" if name == "query" else name: value for name, value in selection.items()}
+        rows = list(csv.reader(io.StringIO(text, newline="")))
+        expected = [self._cells(person) for person in reversed(self.audience.listed(wanted, now))]
+        assert rows[0] == COLUMNS + [field.label for field in self.audience.fields.values()]
+        assert rows[1:] == expected
+        assert job["exported_count"] == len(expected)
+
+    def check_everything(self, now: int) -> None:
+        self.check_list({}, now)
+        self.check_counts(now)
+        self.check_export({}, now)
+        for filter_name in ("status", "cold_only"):
+            self.check_list({filter_name: "Active" if filter_name == "status" else True}, now)
+        for key in self.audience.tags:
+            for operator in ("has_any_of", "has_none_of"):
+                self.check_list({"tag_ids": [key], "tag_operator": operator}, now)
+        for key in self.audience.sequences:
+            for operator in MEMBERSHIPS:
+                self.check_list({"sequence_ids": [key], "sequence_operator": operator}, now)
+
+    def shown(self, person: Person) -> dict[str, Any]:
+        return {
+            "id": person.id,
+            "self": f"{SUBSCRIBERS}/{person.id}",
+            "email": person.email,
+            "name": person.name,
+            "status": person.status,
+            "country": person.country,
+            "subscribed_at": written(person.subscribed_at),
+            "last_opened_at": written(person.opened_at),
+            "tags": sorted((key, self.audience.tags[key]) for key in person.tags),
+            "sequence_ids": sorted(key for key, status in person.sequences.items() if status == "active"),
+            "custom_fields": person.fields,
+            "created_at": written(person.now),
+            "updated_at": written(person.updated_at),
+        }
+
+    @staticmethod
+    def _normal(answer: Any) -> dict[str, Any]:
+        """Tags and sequences have no order of their own."""
+        tags = sorted((tag["id"], tag["name"]) for tag in answer["tags"])
+        return {**answer, "tags": tags, "sequence_ids": sorted(answer["sequence_ids"])}
+
+    def _changed(self, person: Person, status: int, answer: Any) -> None:
+        assert (status, self._normal(answer["data"])) == (200, self.shown(person))
+
+    def _tag_by_name(self, person: Person, name: str, shown: list[Any], now: int) -> None:
+        key = self.audience.tag(name)
+        if key is None:
+            (key,) = (tag["id"] for tag in shown if tag["name"] == name and tag["id"] not in self.audience.tags)
+            self.audience.tags[key] = name
+        if key not in person.tags:
+            person.tags.add(key)
+            person.updated_at = now
+
+    def _check_segment(self, segment: Any, now: int) -> None:
+        counts = self._counts(self.audience.segments[segment["id"]], now)
+        assert {name: segment[name] for name in counts} == counts
+
+    def _counts(self, definition: Any, now: int) -> dict[str, int]:
+        today = self.audience.today(now)
+        found = [p for p in self.audience.people if model_segments.matches(self.audience, definition, p, today)]
+        return {
+            "total_subscriber_count": len(found),
+            "confirmed_subscriber_count": sum(person.status == "Active" for person in found),
+        }
+
+    def _cells(self, person: Person) -> list[str]:
+        names = [self.audience.tags[key] for key in self.audience.tags if key in person.tags]
+        active = [name for key, name in self.audience.sequences.items() if person.sequences.get(key) == "active"]
+        fields = [text_of(person.fields[key]) if key in person.fields else "" for key in self.audience.fields]
+        moments = [written(person.subscribed_at) or "", written(person.opened_at) or ""]
+        fixed = [person.email, person.name, person.status, person.country or ""]
+        return [*fixed, *moments, joined(names), joined(active), *fields]

@@ -1,0 +1,93 @@
+"""What a test needs to be there, made over the API."""
+
+import json
+from decimal import Decimal
+from typing import Any
+
+from conftest import Reply, Server
+
+SUBSCRIBERS = "/v1/subscribers"
+LONG_AGO = "2001-09-09T01:46:40.000Z"
+_TABLES = ("subscribers", "tags", "custom_fields", "sequences", "segments")
+
+
+def made(reply: Reply) -> Any:
+    """What the answer to a successful request holds."""
+    assert reply.status in (200, 201, 202), reply.body
+    return reply.json["data"]
+
+
+def tag(server: Server, name: str, **body: Any) -> Any:
+    return made(server.call("POST", "/v1/tags", {"name": name, **body}))
+
+
+def field(server: Server, label: str, kind: str = "Text", options: list[str] | None = None) -> Any:
+    settings = {} if options is None else {"settings": {"options": options}}
+    return made(server.call("POST", "/v1/custom-fields", {"label": label, "type": kind, **settings}))
+
+
+def sequence(server: Server, name: str = "Welcome", **body: Any) -> Any:
+    return made(server.call("POST", "/v1/sequences", {"name": name, "definition": {"emails": []}, **body}))
+
+
+def subscriber(server: Server, email: str = "ada@example.com", **body: Any) -> Any:
+    """Made, or changed when the address is there already."""
+    return made(server.call("POST", SUBSCRIBERS, {"email": email, **body}))
+
+
+def definition(field: str, operator: str, value: Any = None, **more: Any) -> Any:
+    """Of a segment with one condition."""
+    condition = {"id": "c", "field": field, "operator": operator, "value": value, **more}
+    return {"match": "all", "groups": [{"id": "g", "match": "all", "conditions": [condition]}]}
+
+
+def segment(server: Server, name: str, wanted: Any) -> Any:
+    return made(server.call("POST", "/v1/segments", {"name": name, "definition": wanted}))
+
+
+def read(server: Server, resource: Any) -> Any:
+    """As it is now."""
+    return made(server.call("GET", resource["self"]))
+
+
+def exact(reply: Reply) -> Any:
+    """The data with every digit of its numbers."""
+    return json.loads(reply.body, parse_float=Decimal)["data"]
+
+
+def details(reply: Reply) -> tuple[int, str, str | None, str | None]:
+    """(status, code, field, reason) of a refusal."""
+    found = reply.error.get("details", {})
+    return reply.status, reply.error["code"], found.get("field"), found.get("reason")
+
+
+def execute(server: Server, sql: str, *parameters: Any) -> None:
+    """Changes what the service has saved."""
+
+    async def write() -> None:
+        async with server.services.database.write() as connection:
+            await connection.execute(sql, parameters)
+
+    server.wait(write())
+
+
+def backdate(server: Server) -> None:
+    """Lets everything have been made and changed at LONG_AGO, so that a change shows in `updated_at`."""
+    for table in _TABLES:
+        execute(server, f"UPDATE {table} SET created_at = 1000000000000, updated_at = 1000000000000")
+
+
+def hold_jobs(server: Server) -> None:
+    """From here on no job is taken up."""
+    server.wait(server.services.runner.stop())
+
+
+def release_jobs(server: Server) -> None:
+    """Takes up what was held, and waits for the end of it."""
+
+    async def start() -> None:
+        server.services.runner._stopping = False
+        await server.services.runner.start()
+
+    server.wait(start())
+    server.drain()
