@@ -7,8 +7,9 @@ from aiohttp import web
 
 from mailrith_lite import errors, ids
 from mailrith_lite.access import key_table, keys
-from mailrith_lite.api.context import BODY_WATCH, SERVICES
+from mailrith_lite.api.context import BODY_WATCH, REQUEST_ID, SERVICES
 from mailrith_lite.api.errors import from_framework, respond
+from mailrith_lite.api.middleware import REQUEST_ID_HEADER
 from mailrith_lite.testing import faults, operations
 from mailrith_lite.testing.faults import Dropped, Faults, Handler
 from mailrith_lite.testing.moment import Moment
@@ -77,7 +78,7 @@ class Around:
                 await self._move(request, workspace_id, operation_id)
                 handler = self.faults(workspace_id).around(operation_id, handler)
             response = await _answered(request, handler)
-            _note(recorded, response)
+            _note(recorded, response, request[REQUEST_ID])
             if not recorded.body and recorded.status != 413 and request.can_read_body:
                 await faults.watch_body(request)
             return response
@@ -117,8 +118,9 @@ def _keeper(recorded: Recorded) -> Callable[[memoryview], None]:
     return keep
 
 
-def _note(recorded: Recorded, response: web.StreamResponse) -> None:
+def _note(recorded: Recorded, response: web.StreamResponse, request_id: str) -> None:
     recorded.status = response.status
     recorded.answer_headers = {name.lower(): value for name, value in response.headers.items()}
+    recorded.answer_headers[REQUEST_ID_HEADER] = request_id
     if isinstance(response, web.Response) and isinstance(response.body, bytes) and len(response.body) <= MAX_BODY:
         recorded.answer = response.body
