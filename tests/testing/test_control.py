@@ -179,7 +179,7 @@ def test_requests_can_be_waited_for(sandbox: Sandbox) -> None:
         (
             "/sandbox/fail-next",
             {"operation_id": "createTags"},
-            "There is no operation createTags; is it createTag?.",
+            "There is no operation createTags; is it createTag?",
         ),
         ("/sandbox/fail-next", {"stat": 500}, "stat is not a field of this request; leave it out."),
         ("/sandbox/fail-next", {"status": 200}, "status has the wrong form"),

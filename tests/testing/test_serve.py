@@ -165,9 +165,9 @@ def test_any_thread_may_call(mailrith: Mailrith) -> None:
 
 async def test_a_client_of_asyncio_may_call_too(mailrith: Mailrith) -> None:
     headers = {"Authorization": f"Bearer {mailrith.api_key}"}
-    async with aiohttp.ClientSession(headers=headers) as session:
-        async with session.post(f"{mailrith.url}/v1/tags", json={"name": "VIP"}) as answer:
-            assert answer.status == 201
+    url = f"{mailrith.url}/v1/tags"
+    async with aiohttp.ClientSession(headers=headers) as session, session.post(url, json={"name": "VIP"}) as answer:
+        assert answer.status == 201
     assert mailrith.requests[0].json == {"name": "VIP"}
 
 
