@@ -39,13 +39,19 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
         _log(request, status, time.monotonic() - began)
 
 
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The handler's answer, or its refusal as one."""
     try:
         return await handler(request)
     except errors.MailrithError as error:
         return respond(error)
     except web.HTTPException as error:
         return respond(from_framework(error, request))
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await answer(request, handler)
     except ConnectionError:
         raise
     except Exception as error:

@@ -5,11 +5,10 @@ from typing import Any
 
 from aiohttp import web
 
-from mailrith_lite import errors, ids
+from mailrith_lite import ids
 from mailrith_lite.access import key_table, keys
 from mailrith_lite.api.context import BODY_WATCH, REQUEST_ID, SERVICES
-from mailrith_lite.api.errors import from_framework, respond
-from mailrith_lite.api.middleware import REQUEST_ID_HEADER
+from mailrith_lite.api.middleware import REQUEST_ID_HEADER, answer
 from mailrith_lite.testing import faults, operations
 from mailrith_lite.testing.faults import Dropped, Faults, Handler
 from mailrith_lite.testing.moment import Moment
@@ -77,7 +76,7 @@ class Around:
             if workspace_id is not None:
                 await self._move(request, workspace_id, operation_id)
                 handler = self.faults(workspace_id).around(operation_id, handler)
-            response = await _answered(request, handler)
+            response = await answer(request, handler)  # a refusal is to be noted, too
             _note(recorded, response, request[REQUEST_ID])
             if not recorded.body and recorded.status != 413 and request.can_read_body:
                 await faults.watch_body(request)
@@ -99,16 +98,6 @@ class Around:
             prefix = ids.IMPORT_JOB if kind == "import" else ids.EXPORT_JOB
             job_id = ids.decode(prefix, request.match_info["job_id"])
             await self.stage.polled(workspace_id, kind, job_id or 0)
-
-
-async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """With the refusals as answers, to be noted."""
-    try:
-        return await handler(request)
-    except errors.MailrithError as error:
-        return respond(error)
-    except web.HTTPException as error:
-        return respond(from_framework(error, request))
 
 
 def _keeper(recorded: Recorded) -> Callable[[memoryview], None]:
