@@ -1,5 +1,6 @@
 """What every handler gets: the services of this process, and the call it has to answer."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -53,3 +54,5 @@ SERVICES = web.AppKey("services", Services)
 REQUEST_ID = web.RequestKey("request_id", str)
 PRINCIPAL = web.RequestKey("principal", Principal)
 ANSWER_BEGUN = web.RequestKey("answer_begun", bool)
+BODY_WATCH = web.RequestKey[Callable[[memoryview], None]]("body_watch")
+"""Told of a body once it is there; it must copy what it wants to keep."""

@@ -1,7 +1,6 @@
 """Around every request: its id, its log line, its error envelope; and before a handler: key, scope."""
 
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 
@@ -23,7 +22,7 @@ _CLIENT_HEADER = "x-mailrith-client"
 def request_id_of(request: web.BaseRequest) -> str:
     """The client's own id when it is printable ASCII of at most 128 characters, else a new one."""
     sent = request.headers.get(REQUEST_ID_HEADER, "")
-    return sent if re.fullmatch(r"[ -~]{1,128}", sent) else f"req_{secrets.token_hex(12)}"
+    return sent if re.fullmatch(r"[ -~]{1,128}", sent) else ids.new_request_id()
 
 
 @web.middleware
@@ -40,13 +39,19 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
         _log(request, status, time.monotonic() - began)
 
 
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The handler's answer, or its refusal as one."""
     try:
         return await handler(request)
     except errors.MailrithError as error:
         return respond(error)
     except web.HTTPException as error:
         return respond(from_framework(error, request))
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await answer(request, handler)
     except ConnectionError:
         raise
     except Exception as error:

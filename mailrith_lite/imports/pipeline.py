@@ -130,7 +130,7 @@ class ImportPipeline:
                 begin = 0
                 while begin < len(batch):
                     run.check()
-                    chunk = batch[begin : begin + pace.rows]
+                    chunk = batch[begin : begin + min(pace.rows, run.chunk_rows or MAX_CHUNK_ROWS)]
                     try:
                         with pace.measure(len(chunk)):
                             progress = await write(chunk, progress, batches)
@@ -138,6 +138,7 @@ class ImportPipeline:
                         pace.halve(len(chunk))
                     else:
                         begin += len(chunk)
+                        await run.step()
 
     async def _apply_chunk(
         self,
