@@ -1,4 +1,4 @@
-"""`python -m benchmarks [NAME]…`: speed, latency, memory, start, lists, uploads, sandbox; all of them by default."""
+"""`python -m benchmarks [NAME]…`: speed, latency, memory, start, lists, uploads, sandbox; all by default."""
 
 import sys
 from importlib import import_module
