@@ -147,6 +147,8 @@ class Runner:
             run.cancel()
         elif job.status == "Queued":
             await self._pipelines[job.kind].tidy(job)
+            if self._gate is not None:
+                self._gate.left(job)
 
     async def drain(self) -> None:
         """Waits until no job is queued or running."""
