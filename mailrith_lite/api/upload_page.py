@@ -5,10 +5,11 @@ A page for a person, a PUT of the raw file for a program, and the form that the 
 
 import contextlib
 import functools
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from email.message import Message
 
-from aiohttp import BodyPartReader, hdrs, web
+from aiohttp import BodyPartReader, MultipartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from mailrith_lite import clock, errors, ids
@@ -135,7 +136,9 @@ async def _file_part(request: web.Request) -> BodyPartReader:
         InvalidHttp: this is no form.
     """
     with _whole():
-        form = await request.multipart()
+        # read as mixed parts: of a form aiohttp wants to know more, and its warnings would quote what was sent
+        kind = re.sub(_FORM, "multipart/mixed", request.headers[hdrs.CONTENT_TYPE], count=1, flags=re.IGNORECASE)
+        form = MultipartReader({hdrs.CONTENT_TYPE: kind}, request.content)
         while (part := await next_piece(form.next)) is not None:
             if isinstance(part, BodyPartReader) and _file_name(part.headers):
                 return part

@@ -113,10 +113,12 @@ async def select_sources(connection: Connection) -> set[str]:
     return {row["source"] for row in rows}
 
 
-async def select_any_over(connection: Connection, now: int) -> bool:
-    """Is there one that no job has taken and whose time is over?"""
+async def select_any_over(connection: Connection, now: int, before: int) -> bool:
+    """Is there one that has expired and still has its file, or one to be forgotten?"""
     rows = await connection.execute_fetchall(
-        "SELECT EXISTS (SELECT 1 FROM uploads WHERE queued_at IS NULL AND expires_at <= ?)", (now,)
+        """SELECT EXISTS (SELECT 1 FROM uploads WHERE queued_at IS NULL
+            AND (expires_at < :before OR (expires_at <= :now AND source IS NOT NULL)))""",
+        {"now": now, "before": before},
     )
     return bool(next(iter(rows))[0])
 

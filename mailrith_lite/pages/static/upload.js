@@ -30,6 +30,10 @@ if (form) {
   };
 
   const send = (file) => {
+    if (file.size > Number(form.dataset.limit)) {
+      refuse(form.dataset.tooLarge); // the service would say so, too, but may close the connection first
+      return;
+    }
     const address = new URL(window.location.href);
     address.hash = "";
     address.searchParams.set("file_name", file.name);
