@@ -77,6 +77,15 @@ async def select_upload(connection: Connection, workspace_id: int, upload_id: in
     return next(map(_from_row, rows), None)
 
 
+async def select_open_count(connection: Connection, workspace_id: int, now: int) -> int:
+    """How many there are that no job has taken, and whose time is not over."""
+    rows = await connection.execute_fetchall(
+        "SELECT count(*) FROM uploads WHERE queued_at IS NULL AND expires_at > ? AND workspace_id = ?",
+        (now, workspace_id),
+    )
+    return int(next(iter(rows))[0])
+
+
 async def update_ready(
     connection: Connection, upload: Upload, contents: Contents, *, expires_at: int, now: int
 ) -> Upload:

@@ -19,6 +19,7 @@ from mailrith_lite.imports import counting, encodings, source, upload_table
 from mailrith_lite.imports.arrival import Arrival
 from mailrith_lite.imports.upload_table import Contents, Upload
 
+MAX_OPEN = 100
 PREVIEWED_ROWS = 5
 _PREVIEWED_CELL = 100  # characters
 _MAX_FILE_NAME = 200
@@ -48,7 +49,13 @@ class UploadStore:
         return self._limit
 
     async def start(self, connection: Connection, workspace_id: int, now: int) -> Upload:
-        """An upload that waits for its file, in the caller's transaction."""
+        """An upload that waits for its file, in the caller's transaction.
+
+        Raises:
+            QueueFull: the workspace has many that no job has taken yet.
+        """
+        if await upload_table.select_open_count(connection, workspace_id, now) >= MAX_OPEN:
+            raise errors.QueueFull(f"{MAX_OPEN} uploads of this workspace wait for their job; use them first.")
         return await upload_table.insert_upload(connection, workspace_id, expires_at=now + self._ttl, now=now)
 
     def path(self, upload: Upload) -> Path | None:
