@@ -1,7 +1,8 @@
 """Every list call among 1,000,000 subscribers against the same call among 10,000, over HTTP.
 
 The subscribers lie where a list has the longest way to them: what is asked for begins behind the newest half, or is
-with a handful of the oldest, or with nobody.
+with a handful of the oldest, or with nobody. At the end the searches of a workspace of 1,000 whose neighbours are
+300,000 against the same without neighbours.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from benchmarks.service import Service, serving
 from mailrith_lite import ids
 
 LARGE, SMALL = 1_000_000, 10_000
+OWN, NEIGHBOURS = 1_000, 300_000
 LIMIT = 5.0  # times
 ROUNDS = 21
 SECONDS = 3.0  # the most that the rounds of one call take, once there are three
@@ -70,6 +72,28 @@ def measure(large: int = LARGE, small: int = SMALL) -> None:
             asyncio.run(crowd.unsubscribe(home, count))
         over += _compare(homes, [Case("cold_only, after they unsubscribed", _listed(cold_only="true"))])
     print(f"lists of {large:,} against {small:,}: {over or 'none'} over {LIMIT:.0f} times")
+    over = _measure_neighbours()
+    print(f"searches beside {NEIGHBOURS:,} neighbours against none: {over or 'none'} over {LIMIT:.0f} times")
+
+
+def _measure_neighbours() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        homes = [(Path(folder) / name, OWN) for name in ("beside", "alone")]
+        for home, count in homes:
+            with serving(home) as service:
+                crowd.furnish(service)
+            asyncio.run(crowd.fill(home, count))
+        asyncio.run(crowd.settle(homes[0][0], NEIGHBOURS))
+        needles = (
+            ("what both have", "reader"),
+            ("what the neighbours have", "nearby.example"),
+            ("one of the neighbours", "reader.77777@nearby.example"),
+            ("what few of one's own have", "zebulon"),
+            ("nobody", "nowhere"),
+        )
+        return _compare(
+            homes, [Case(f"search beside neighbours: {what}", _listed(search=n)) for what, n in needles]
+        )
 
 
 def _compare(homes: Sequence[tuple[Path, int]], cases: Sequence[Case]) -> int:
