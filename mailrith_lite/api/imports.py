@@ -85,7 +85,8 @@ async def create_import(call: Call) -> web.StreamResponse:
             directory = call.services.imports_directory
             plan = await asyncio.to_thread(_prepare, call, body)
             try:
-                answer = await idempotent.once(call, attempt, functools.partial(_insert, call, plan))
+                insert = functools.partial(_insert, call, plan)
+                answer = await idempotent.once(call, attempt, insert, changes="nobody")
             except Exception:
                 submit.discard(plan, directory)
                 raise
@@ -120,7 +121,7 @@ async def cancel_import(call: Call) -> web.StreamResponse:
 
     Rows that are applied already stay, and are counted. Not in the contract of the hosted service.
     """
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes="nobody") as connection:
         before = await _find(connection, call)
         job = await queue.update_canceled(connection, before, clock.now())
     await call.services.runner.canceled(before)

@@ -69,7 +69,7 @@ class ImportPipeline:
 
     async def _begin(self, job: Job, plan: ImportPlan, progress: Progress) -> tuple[ImportPlan, Progress]:
         """The file is good: from here on the import has a total and its new tag."""
-        async with self._database.write() as connection:
+        async with self._database.write(changes="nobody") as connection:
             now = clock.now()
             if plan.new_tag_name is not None:
                 tag_id = await tags.select_tag_id(connection, job.workspace_id, plan.new_tag_name)
@@ -116,7 +116,7 @@ class ImportPipeline:
         changes = [row.change for row in chunk if row.change is not None]
         row_errors = [row.error for row in chunk if row.error is not None]
         rejected = len(row_errors)
-        async with self._database.write() as connection:
+        async with self._database.write(changes=job.workspace_id) as connection:
             now = clock.now()
             planned = await bulk.plan(
                 connection, job.workspace_id, changes, tag_ids=plan.tag_ids, sequence_ids=plan.sequence_ids

@@ -204,10 +204,10 @@ async def test_who_is_cold_no_more_leaves_a_block_to_step_over_once_it_is_refres
         await many.set_column(connection, "last_opened_at", NOW, numbers[:-1])
         await many.set_column(connection, "status", "Bounced", numbers[-1:])
     assert {row[2] for row in await _rows(database, COUNTED)} == {1 + COLD_WITHOUT_OPEN}
-    before = database.revision
+    before = database.revision(1)
     assert await refresh(database) == 2
     assert await _rows(database, COUNTED) == await _rows(database, COLD)
-    assert database.revision == before
+    assert database.revision(1) == before
     cold = SubscriberFilter(cold_only=True)
     assert await many.page(database, cold, now=NOW + COLD_AFTER_OPEN - 1) == []
     assert await many.page(database, cold, now=NOW + COLD_AFTER_OPEN) == list(reversed(numbers[:-1]))
