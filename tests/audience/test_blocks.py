@@ -73,7 +73,7 @@ ACTS: dict[str, Act] = {
     "a whole block that goes": lambda c: c.execute("DELETE FROM subscribers WHERE id < 256"),
     "a tag that goes": lambda c: tags.delete_tag(c, 1, TAG),
     "a sequence that goes": lambda c: sequences.delete_sequence(c, 1, TAG),
-    "a custom field that goes": lambda c: custom_fields.delete_custom_field(c, 1, 1),
+    "a custom field that goes": lambda c: custom_fields.delete_custom_field(c, 1, 1, many.NOW),
     "an import of new ones": lambda c: import_chunk(
         c, *(f"new{number}@x.com" for number in range(600)), tag_ids=[OTHER, TAG], sequence_ids=[OTHER, TAG]
     ),
