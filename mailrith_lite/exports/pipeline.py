@@ -36,7 +36,7 @@ class ExportPipeline:
             part.unlink(missing_ok=True)  # at once: a full disk must take the job's end
             raise
         await asyncio.to_thread(_rename, part, file_path(self._directory, run.job.public_id), clock.now())
-        async with self._database.write() as connection:
+        async with self._database.write(changes="nobody") as connection:
             progress = Progress(rows_total=count, rows_processed=count)
             await queue.update_checkpoint(connection, run.job.id, progress, clock.now())
 
@@ -70,7 +70,7 @@ class ExportPipeline:
             for job_id in expired:
                 path = file_path(self._directory, ids.encode(ids.EXPORT_JOB, job_id))
                 await asyncio.to_thread(path.unlink, missing_ok=True)
-            async with self._database.write() as connection:
+            async with self._database.write(changes="nobody") as connection:
                 await table.update_removed(connection, expired, now)
 
     def _part(self, job: Job) -> Path:

@@ -86,7 +86,7 @@ class UploadStore:
 
     async def _make_ready(self, upload: Upload, contents: Contents) -> tuple[Upload, Upload]:
         """The upload as it was, and as it is now."""
-        async with self._database.write(durable=True) as connection:
+        async with self._database.write(durable=True, changes="nobody") as connection:
             now = clock.now()
             before = await upload_table.select_upload(connection, upload.workspace_id, upload.id)
             if before is None:
