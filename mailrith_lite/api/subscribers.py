@@ -27,7 +27,7 @@ PATH = "/v1/subscribers"
 MAX_LISTED = 100
 
 Email = Annotated[str, texts.of_format("email", "The whole address")]
-Name = Annotated[str, texts.long(values.MAX_NAME)]
+Name = Annotated[str, texts.without_nul(values.MAX_NAME)]
 Country = Annotated[str, Meta(description="An ISO 3166-1 code or an English name of a country")]
 Day = Annotated[str, texts.of_format("date", "From 1970-01-02 up to today; counts from midnight in the workspace")]
 CustomFields = Annotated[
