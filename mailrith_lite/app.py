@@ -12,12 +12,12 @@ from aiohttp import web
 from mailrith_lite import clock, disk, errors, idempotency, logs
 from mailrith_lite.access import keys, workspaces
 from mailrith_lite.access.keys import KeyUse
-from mailrith_lite.api.context import SERVICES, Services
 from mailrith_lite.api.middleware import add_headers, boundary
 from mailrith_lite.api.routes import add_routes
 from mailrith_lite.audience import blocks, search_index
 from mailrith_lite.audience.segment_counts import SegmentCounts
 from mailrith_lite.database import Database
+from mailrith_lite.edge.context import SERVICES, Services
 from mailrith_lite.exports.pipeline import ExportPipeline
 from mailrith_lite.imports.pipeline import ImportPipeline
 from mailrith_lite.jobs.runner import Runner
@@ -49,7 +49,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             try:
                 imports_directory = disk.private_directory(directory / "imports")
                 exports_directory = disk.private_directory(directory / "exports")
-                links = Links(_secret(directory))
+                secret = _secret(directory)
             except OSError as error:
                 raise _unusable(directory, error) from error
             guard = settings.export_formula_guard
@@ -60,9 +60,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 settings=settings,
                 database=database,
                 runner=runner,
-                links=links,
+                links=Links(secret),
                 key_use=KeyUse(),
                 segment_counts=SegmentCounts(database),
+                secret=secret,
                 imports_directory=imports_directory,
                 exports_directory=exports_directory,
             )

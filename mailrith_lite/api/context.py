@@ -1,31 +1,12 @@
-"""What every handler gets: the services of this process, and the call it has to answer."""
-
-from pathlib import Path
+"""What every handler gets: the call it has to answer."""
 
 import msgspec
 from aiohttp import web
 
-from mailrith_lite.access.keys import KeyUse, Principal
+from mailrith_lite.access.keys import Principal
 from mailrith_lite.api.route import Route
-from mailrith_lite.audience.segment_counts import SegmentCounts
 from mailrith_lite.database import Database
-from mailrith_lite.jobs.runner import Runner
-from mailrith_lite.links import Links
-from mailrith_lite.settings import Settings
-
-
-class Services(msgspec.Struct, kw_only=True):
-    """One for the life of the process. `stopping`: new requests are turned away."""
-
-    settings: Settings
-    database: Database
-    runner: Runner
-    links: Links
-    key_use: KeyUse
-    segment_counts: SegmentCounts
-    imports_directory: Path
-    exports_directory: Path
-    stopping: bool = False
+from mailrith_lite.edge.context import Services
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +27,3 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ROUTES = web.AppKey("routes", tuple[Route, ...])
-SERVICES = web.AppKey("services", Services)
-REQUEST_ID = web.RequestKey("request_id", str)
-PRINCIPAL = web.RequestKey("principal", Principal)
-ANSWER_BEGUN = web.RequestKey("answer_begun", bool)

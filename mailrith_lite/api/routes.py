@@ -21,11 +21,12 @@ from mailrith_lite.api import (
     workspace,
 )
 from mailrith_lite.api.context import ROUTES as ROUTES_KEY
-from mailrith_lite.api.middleware import Handler, authenticated
+from mailrith_lite.api.middleware import authenticated
 from mailrith_lite.api.not_served import NOT_SERVED
 from mailrith_lite.api.parameters import PageQuery
 from mailrith_lite.api.resources import SearchQuery
 from mailrith_lite.api.route import Route
+from mailrith_lite.edge.errors import Handler
 
 _READ = ("subscribers:read",)
 _WRITE = ("subscribers:write",)

@@ -13,9 +13,9 @@ import click
 from aiohttp import web
 
 from mailrith_lite import __version__, errors, logs
-from mailrith_lite.api.context import Services
 from mailrith_lite.api.server import ApiRunner
 from mailrith_lite.app import create_app, first_start, open_services
+from mailrith_lite.edge.context import Services
 from mailrith_lite.settings import Settings
 
 _CLOSE_SECONDS = 2.0  # for requests that are still being answered when the jobs are put back
