@@ -16,6 +16,8 @@ from mailrith_lite.api.middleware import add_headers, boundary
 from mailrith_lite.api.routes import add_routes
 from mailrith_lite.audience import blocks, search_index
 from mailrith_lite.audience.segment_counts import SegmentCounts
+from mailrith_lite.console.routes import create_console
+from mailrith_lite.console.visit import PATH as CONSOLE_PATH
 from mailrith_lite.database import Database
 from mailrith_lite.edge.context import SERVICES, Services
 from mailrith_lite.exports.pipeline import ExportPipeline
@@ -34,6 +36,7 @@ def create_app(services: Services) -> web.Application:
     app[SERVICES] = services
     app.on_response_prepare.append(add_headers)
     add_routes(app)
+    app.add_subapp(CONSOLE_PATH, create_console(services.secret))
     return app
 
 
