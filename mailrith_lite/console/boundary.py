@@ -4,6 +4,7 @@ from aiohttp import web
 
 from mailrith_lite import errors
 from mailrith_lite.console import rendering
+from mailrith_lite.console.visit import VISIT, current
 from mailrith_lite.edge.errors import STATUSES, Handler, outcome
 
 _HEADERS = {
@@ -23,6 +24,8 @@ async def error_pages(request: web.Request, handler: Handler) -> web.StreamRespo
     found = await outcome(request, handler)
     if not isinstance(found, errors.MailrithError):
         return found
+    if isinstance(found, errors.NotFound | errors.MethodNotAllowed) and VISIT not in request:
+        await current(request)  # where there is no page, nobody has looked who asks
     status, _ = STATUSES[type(found)]
     response = await rendering.page(
         request,

@@ -41,7 +41,7 @@ def check_origin(request: web.Request) -> None:
         Forbidden: the form is not from a page of this host. A browser says where a form comes from; the scheme is
             not compared, because a proxy may end TLS before us.
     """
-    sent = urlsplit(request.headers.get("Origin", "")).netloc.lower()
+    _, _, sent = request.headers.get("Origin", "").lower().partition("://")
     own = {request.headers.get("Host", "").lower()}
     if public_url := request.config_dict[SERVICES].settings.public_url:
         own.add(urlsplit(public_url).netloc.lower())
