@@ -22,6 +22,7 @@ from mailrith_lite.database import Database
 from mailrith_lite.edge.context import SERVICES, Services
 from mailrith_lite.exports.pipeline import ExportPipeline
 from mailrith_lite.imports.pipeline import ImportPipeline
+from mailrith_lite.imports.uploads import UploadStore
 from mailrith_lite.jobs.runner import Runner
 from mailrith_lite.links import Links
 from mailrith_lite.settings import Settings
@@ -52,6 +53,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             try:
                 imports_directory = disk.private_directory(directory / "imports")
                 exports_directory = disk.private_directory(directory / "exports")
+                uploads_directory = disk.private_directory(directory / "uploads")
                 secret = _secret(directory)
             except OSError as error:
                 raise _unusable(directory, error) from error
@@ -64,14 +66,19 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
                 database=database,
                 runner=runner,
                 links=Links(secret),
+                upload_links=Links(secret, "upload"),
                 key_use=KeyUse(),
                 segment_counts=SegmentCounts(database),
                 secret=secret,
                 imports_directory=imports_directory,
                 exports_directory=exports_directory,
+                uploads=UploadStore(
+                    database, uploads_directory, limit=settings.max_upload_bytes, ttl=settings.upload_ttl
+                ),
             )
             await imports.sweep()
             await exports.sweep()
+            await services.uploads.sweep()
             await runner.start()
             housekeeping = [
                 asyncio.create_task(_keep_house(services, exports), name="housekeeping"),
@@ -126,6 +133,7 @@ async def _keep_house(services: Services, exports: ExportPipeline) -> None:
     while not services.stopping:
         try:
             await exports.remove_expired()
+            await services.uploads.remove_expired()
             async with services.database.write(housekeeping=True) as connection:
                 await idempotency.delete_expired(connection, clock.now())
             await services.key_use.save(services.database)

@@ -3,6 +3,7 @@
 MailrithError
 ├── Invalid                 what was sent must be changed
 │   ├── InvalidBody, InvalidJson, InvalidQuery, InvalidIdempotencyKey
+│   ├── InvalidFile         a file that was handed over cannot be read
 │   ├── PayloadTooLarge, HeadersTooLarge, UnsupportedMediaType, ExpectationFailed, InvalidHttp
 │   └── MethodNotAllowed
 ├── InvalidApiKey           the key is missing, unknown, expired or revoked: never says which
@@ -74,6 +75,10 @@ class InvalidIdempotencyKey(Invalid):
 
 class InvalidHttp(Invalid):
     code = "invalid_http"
+
+
+class InvalidFile(Invalid):
+    code = "invalid_file"
 
 
 class PayloadTooLarge(Invalid):

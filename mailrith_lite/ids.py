@@ -15,6 +15,7 @@ SEGMENT: Final = "segment"
 SEQUENCE: Final = "sequence"
 SUBSCRIBER: Final = "subscriber"
 TAG: Final = "tag"
+UPLOAD: Final = "upload"
 WORKSPACE: Final = "workspace"
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"

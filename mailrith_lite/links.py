@@ -1,17 +1,29 @@
 """Signed links that expire: the signature is the permission, so a link needs no API key."""
 
 import hashlib
+from typing import Literal
 
 from itsdangerous import BadSignature, Signer
 
 from mailrith_lite import errors
 
+Purpose = Literal["download", "upload"]
+
+_EXPIRED: dict[Purpose, str] = {
+    "download": "This link has expired; get the job again, or start a new export.",
+    "upload": "This link has expired; go back to the application and start a new upload.",
+}
+
 
 class Links:
-    """Signs `what` (a resource's public id) together with the second at which the link ends."""
+    """Signs `what` (a resource's public id) together with the second at which the link ends.
 
-    def __init__(self, secret: bytes) -> None:
-        self._signer = Signer(secret, salt="mailrith_lite.download", digest_method=hashlib.sha256)
+    A link for one purpose opens nothing of another.
+    """
+
+    def __init__(self, secret: bytes, purpose: Purpose = "download") -> None:
+        self._purpose: Purpose = purpose
+        self._signer = Signer(secret, salt=f"mailrith_lite.{purpose}", digest_method=hashlib.sha256)
 
     def sign(self, what: str, expires: int) -> str:
         """The signature of a link to `what` that ends at `expires`, in seconds since 1970."""
@@ -28,6 +40,4 @@ class Links:
         except (BadSignature, UnicodeEncodeError):
             raise errors.InvalidSignature("This link was changed or is incomplete; get a fresh one.") from None
         if int(expires) <= now:
-            raise errors.Expired(
-                "This link has expired; get the job again, or start a new export.", code="download_expired"
-            )
+            raise errors.Expired(_EXPIRED[self._purpose], code=f"{self._purpose}_expired")

@@ -32,7 +32,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: LogLevel = "info"
     job_concurrency: int = 2
     max_body_bytes: int = 64 * MEBIBYTE
+    max_upload_bytes: int = 2_048 * MEBIBYTE
     max_queued_jobs: int = 1_000
+    upload_ttl: int = 3_600
     export_ttl: int = 86_400
     idempotency_ttl: int = 86_400
     export_formula_guard: bool = True
@@ -142,7 +144,9 @@ SETTINGS = (
     Setting(name="log_level", parse=_one_of(get_args(LogLevel)), help="debug, info, warning or error"),
     Setting(name="job_concurrency", parse=_count, help="jobs that run at the same time"),
     Setting(name="max_body_bytes", parse=_count, help="largest request body, in bytes"),
+    Setting(name="max_upload_bytes", parse=_count, help="largest file of an upload, also unpacked, in bytes"),
     Setting(name="max_queued_jobs", parse=_count, help="jobs of one workspace that may wait at a time"),
+    Setting(name="upload_ttl", parse=duration, help="how long an upload's link lasts, and then its file"),
     Setting(name="export_ttl", parse=duration, help="how long an export's file can be downloaded"),
     Setting(name="idempotency_ttl", parse=duration, help="how long an Idempotency-Key is remembered"),
     Setting(

@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import mmap
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import aiofiles
@@ -63,7 +63,7 @@ async def _read(request: web.Request, limit: int, spool: Path) -> Body:
     async with contextlib.AsyncExitStack() as stack:
         file = None
         try:
-            while piece := await _next_piece(request):
+            while piece := await next_piece(request.content.readany):
                 size += len(piece)
                 if size > limit:
                     raise _too_large(limit)
@@ -83,10 +83,15 @@ async def _read(request: web.Request, limit: int, spool: Path) -> Body:
     return Body(data=await asyncio.to_thread(_map, spool), digest=digest.digest())
 
 
-async def _next_piece(request: web.Request) -> bytes:
+async def next_piece(read: Callable[[], Awaitable[bytes]]) -> bytes:
+    """What `read` gives, unless the client pauses for too long.
+
+    Raises:
+        InvalidHttp
+    """
     try:
         async with asyncio.timeout(_SILENCE):
-            return await request.content.readany()
+            return await read()
     except TimeoutError:
         raise errors.InvalidHttp("The body stopped arriving; send the request again.") from None
 

@@ -81,10 +81,11 @@ _PROGRESS = {
     "rejected_count": 2,
     "warning_count": 0,
 }
-_IMPORT = {"status": "Completed", "imported_count": 998, "progress": _PROGRESS, **_RUN}
+_IMPORT = {"status": "Completed", "imported_count": 998, "dry_run": False, "progress": _PROGRESS, **_RUN}
 _EXPORT = {"status": "Completed", "exported_count": 998, "expires_at": "2026-04-12T12:00:00.900Z", **_RUN}
 _IMPORT_ID = ids.encode(ids.IMPORT_JOB, 1)
 _EXPORT_ID = ids.encode(ids.EXPORT_JOB, 1)
+_UPLOAD_ID = ids.encode(ids.UPLOAD, 1)
 _DOWNLOADS = f"http://localhost:8787/downloads/{ids.encode(ids.WORKSPACE, 1)}"
 _SIGNED = "expires=1776081600&signature=E1xWq8m0pQ0cVb1nJ8s2"
 
@@ -139,6 +140,20 @@ ANSWERS: dict[str, Any] = {
         error_message=None,
         error_report_url=f"{_DOWNLOADS}/{_IMPORT_ID}?{_SIGNED}",
     ),
+    "ImportUpload": {
+        "id": _UPLOAD_ID,
+        "self": f"/v1/jobs/subscriber-import-uploads/{_UPLOAD_ID}",
+        "status": "Pending",
+        "upload_url": f"http://localhost:8787/uploads/{ids.encode(ids.WORKSPACE, 1)}/{_UPLOAD_ID}?{_SIGNED}",
+        "file_name": None,
+        "size_bytes": None,
+        "headers": [],
+        "row_count": None,
+        "import_job_id": None,
+        "expires_at": "2026-04-11T13:00:00.000Z",
+        "uploaded_at": None,
+        "queued_at": None,
+    },
     "ExportJobSummary": _resource(ids.EXPORT_JOB, "jobs/subscriber-exports", **_EXPORT),
     "ExportJob": _resource(
         ids.EXPORT_JOB,

@@ -15,11 +15,12 @@ from mailrith_lite.api.context import Call
 from mailrith_lite.api.downloads import download_url
 from mailrith_lite.audience import tags
 from mailrith_lite.database import Connection
-from mailrith_lite.idempotency import Answer
-from mailrith_lite.imports import submit
+from mailrith_lite.idempotency import Answer, Request
+from mailrith_lite.imports import submit, upload_table, uploads
 from mailrith_lite.imports.mapping import Mapping
 from mailrith_lite.imports.submit import ImportOrder
 from mailrith_lite.imports.table import ImportPlan
+from mailrith_lite.imports.upload_table import Upload
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, JobStatus, Progress
 
@@ -50,6 +51,7 @@ class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
     new_tag_name: Annotated[str, texts.name(tags.MAX_NAME)] | None = None
     existing_tag_ids: Ids | None = None
     sequence_ids: Ids | None = None
+    dry_run: Annotated[bool, Meta(description="Tell what would become of every row, and change nothing")] = False
 
 
 class _TextAlone(msgspec.Struct, frozen=True):
@@ -65,6 +67,7 @@ class ImportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: str | None
     created_at: str
     updated_at: str
+    dry_run: bool
     progress: Progress
 
 
@@ -76,21 +79,14 @@ class ImportJob(ImportJobSummary, frozen=True, kw_only=True):
 async def create_import(call: Call) -> web.StreamResponse:
     """Create a subscriber import job
 
-    The rows are safe on the disk before the 202. Exactly one of `csv_text` and `upload_id`.
+    The rows are safe on the disk before the 202. Exactly one of `csv_text` and `upload_id`. With `dry_run` the job
+    tells what would become of every row, and changes nothing; an upload can be used again after it.
     """
     async with receive(call, call.services.settings.max_body_bytes) as body:
         attempt = idempotent.attempt(call, "createSubscriberImportJob", body)
         answer = await idempotent.replay(call, attempt)
         if answer is None:
-            directory = call.services.imports_directory
-            plan = await asyncio.to_thread(_prepare, call, body)
-            try:
-                answer = await idempotent.once(call, attempt, functools.partial(_insert, call, plan))
-            except Exception:
-                submit.discard(plan, directory)
-                raise
-            if answer.replayed:
-                submit.discard(plan, directory)
+            answer = await _create(call, attempt, body)
             call.services.runner.wake()
     return codec.answer_response(answer, RETRY_LATER)
 
@@ -127,8 +123,52 @@ async def cancel_import(call: Call) -> web.StreamResponse:
     return _job_response(call, job)
 
 
-def _prepare(call: Call, body: Body) -> ImportPlan:
-    """Runs in a thread: a large text is decoded, written and its header read."""
+class _Submission(msgspec.Struct, frozen=True, kw_only=True):
+    """What is ready to be queued. `upload`: whose file it is."""
+
+    plan: ImportPlan
+    dry_run: bool
+    upload: Upload | None = None
+
+
+async def _create(call: Call, attempt: Request | None, body: Body) -> Answer:
+    try:
+        submission = await _prepare(call, body)
+    except errors.Conflict:  # the upload was used: perhaps by this very request, a moment ago
+        if (answer := await idempotent.replay(call, attempt)) is None:
+            raise
+        return answer
+    try:
+        answer = await idempotent.once(call, attempt, functools.partial(_insert, call, submission))
+    except Exception:
+        submit.discard(submission.plan, call.services.imports_directory)
+        raise
+    if answer.replayed:
+        submit.discard(submission.plan, call.services.imports_directory)
+    elif submission.upload is not None and not submission.dry_run:
+        await call.services.uploads.remove(submission.upload)
+    return answer
+
+
+async def _prepare(call: Call, body: Body) -> _Submission:
+    """In threads: a large text is decoded, written and its header read."""
+    directory = call.services.imports_directory
+    request = await asyncio.to_thread(_decode, body)
+    order = _order(request)
+    if request.upload_id is None:
+        plan = await asyncio.to_thread(submit.prepare, memoryview(request.csv_text), order, directory)
+        return _Submission(plan=plan, dry_run=order.dry_run)
+    async with call.database.read() as connection:
+        number = ids.decode(ids.UPLOAD, request.upload_id) or 0
+        saved = await upload_table.select_upload(connection, call.workspace_id, number)
+    upload = uploads.check_usable(saved, clock.now())
+    path = call.services.uploads.path(upload)
+    assert path is not None
+    plan = await asyncio.to_thread(submit.prepare_upload, upload, path, order, directory)
+    return _Submission(plan=plan, dry_run=order.dry_run, upload=upload)
+
+
+def _decode(body: Body) -> ImportRequest:
     if len(body.data) > IN_MEMORY:
         rest = len(body.data) - len(memoryview(codec.decode(body.data, _TextAlone).csv_text))
         if rest > IN_MEMORY:  # it would be decoded into memory, many times its size
@@ -138,29 +178,31 @@ def _prepare(call: Call, body: Body) -> ImportPlan:
     has_text = bytes(literal[:5]) != b"null"
     if has_text == (request.upload_id is not None):
         raise errors.InvalidBody("Send exactly one of csv_text and upload_id.", field="csv_text")
-    if not has_text:
-        raise errors.InvalidBody(
-            "There is no upload with this id in the workspace.", field="upload_id", reason="upload_not_found"
-        )
-    if bytes(literal[:1]) != b'"':
+    if has_text and bytes(literal[:1]) != b'"':
         raise errors.InvalidBody("csv_text has the wrong form: expected a string.", field="csv_text")
-    order = ImportOrder(
+    return request
+
+
+def _order(request: ImportRequest) -> ImportOrder:
+    return ImportOrder(
         mappings=request.mappings,
         new_tag_name=request.new_tag_name,
         existing_tag_ids=request.existing_tag_ids or [],
         sequence_ids=request.sequence_ids or [],
+        dry_run=request.dry_run,
     )
-    return submit.prepare(literal, order, call.services.imports_directory)
 
 
-async def _insert(call: Call, plan: ImportPlan, connection: Connection, now: int) -> Answer:
+async def _insert(call: Call, submission: _Submission, connection: Connection, now: int) -> Answer:
     job = await submit.insert(
         connection,
         call.workspace_id,
-        plan,
+        submission.plan,
         call.request_id,
         max_queued=call.services.settings.max_queued_jobs,
         now=now,
+        upload=submission.upload,
+        dry_run=submission.dry_run,
     )
     shown = _shown(call, job)
     return Answer(status=202, body=codec.data(shown), location=shown.self_)
@@ -195,7 +237,7 @@ def _shown(call: Call, job: Job) -> ImportJob:
 
 def _common(job: Job) -> dict[str, Any]:
     progress = job.progress
-    applied = progress.rows_processed - progress.rejected_count
+    applied = 0 if job.dry_run else progress.rows_processed - progress.rejected_count
     return {
         "id": job.public_id,
         "self_": f"{PATH}/{job.public_id}",
@@ -205,5 +247,6 @@ def _common(job: Job) -> dict[str, Any]:
         "completed_at": clock.optional_rfc3339(job.completed_at),
         "created_at": clock.rfc3339(job.created_at),
         "updated_at": clock.rfc3339(job.updated_at),
+        "dry_run": job.dry_run,
         "progress": progress,
     }

@@ -54,8 +54,6 @@ PUT    /v1/forms/{form_id} updateForm
 POST   /v1/forms/{form_id}/double-opt-in-preview previewFormDoubleOptIn
 GET    /v1/forms/{form_id}/submissions listFormSubmissions
 GET    /v1/forms/{form_id}/submissions/{submission_id} getFormSubmission
-POST   /v1/jobs/subscriber-import-uploads startSubscriberImportUpload
-GET    /v1/jobs/subscriber-import-uploads/{upload_id} getSubscriberImportUpload
 GET    /v1/landing-pages listLandingPages
 POST   /v1/landing-pages createLandingPage
 DELETE /v1/landing-pages/{landing_page_id} deleteLandingPage

@@ -40,6 +40,11 @@ CONFLICTS: dict[str, errors.Conflict] = {
             )
             for resource, name in ((ids.TAG, "tag"), (ids.CUSTOM_FIELD, "custom field"), (ids.SEGMENT, "segment"))
         ),
+        errors.Conflict(
+            "This upload was used for an import already; start a new upload.",
+            code="upload_already_used",
+            resource=(ids.UPLOAD, ids.encode(ids.UPLOAD, 1)),
+        ),
         errors.Conflict("The job is Completed already and cannot be canceled.", code="job_already_final"),
     )
 }

@@ -18,6 +18,8 @@ from mailrith_lite.api import (
     sequences,
     subscribers,
     tags,
+    upload_page,
+    uploads,
     workspace,
 )
 from mailrith_lite.api.context import ROUTES as ROUTES_KEY
@@ -27,6 +29,7 @@ from mailrith_lite.api.parameters import PageQuery
 from mailrith_lite.api.resources import SearchQuery
 from mailrith_lite.api.route import Route
 from mailrith_lite.edge.errors import Handler
+from mailrith_lite.pages.answers import add_static
 
 _READ = ("subscribers:read",)
 _WRITE = ("subscribers:write",)
@@ -41,6 +44,7 @@ _SEQUENCE = f"{sequences.PATH}/{{sequence_id}}"
 _SEGMENT = f"{segments.PATH}/{{segment_id}}"
 _SUBSCRIBER = f"{subscribers.PATH}/{{subscriber_id}}"
 _IMPORT_JOB = f"{imports.PATH}/{{job_id}}"
+_UPLOAD = f"{uploads.PATH}/{{upload_id}}"
 _EXPORT_JOB = f"{exports.PATH}/{{job_id}}"
 
 _DISCOVERY = (
@@ -89,8 +93,10 @@ _CATALOGUE = (
 )  # fmt: skip
 
 _JOBS = (
+    Route("POST", uploads.PATH, "startSubscriberImportUpload", _IMPORT, uploads.start_upload, answer=uploads.ImportUpload, statuses=(201,)),
+    Route("GET", _UPLOAD, "getSubscriberImportUpload", _IMPORT, uploads.get_upload, answer=uploads.ImportUpload),
     Route("GET", imports.PATH, "listSubscriberImportJobs", _IMPORT, imports.list_imports, answer=imports.ImportJobSummary, listed=True, query=PageQuery),
-    Route("POST", imports.PATH, "createSubscriberImportJob", _IMPORT_LIVE, imports.create_import, imports.ImportRequest, imports.ImportJob, statuses=(202,), idempotent=True),
+    Route("POST", imports.PATH, "createSubscriberImportJob", _IMPORT_LIVE, imports.create_import, imports.ImportRequest, imports.ImportJob, statuses=(202,), conflicts=("upload_already_used",), idempotent=True),
     Route("GET", _IMPORT_JOB, "getSubscriberImportJob", _IMPORT, imports.get_import, answer=imports.ImportJob),
     Route("POST", f"{_IMPORT_JOB}/cancel", "cancelSubscriberImportJob", _IMPORT_LIVE, imports.cancel_import, answer=imports.ImportJob, conflicts=("job_already_final",)),
     Route("GET", exports.PATH, "listSubscriberExportJobs", _EXPORT, exports.list_exports, answer=exports.ExportJobSummary, listed=True, query=PageQuery),
@@ -106,6 +112,8 @@ def add_routes(app: web.Application) -> None:
     app[ROUTES_KEY] = ROUTES
     app.router.add_get(health.PATH, health.healthz)
     app.router.add_get(downloads.PATH, downloads.download)
+    upload_page.add_routes(app.router)
+    add_static(app.router)
     reference.add_routes(app.router)
     for route in ROUTES:
         handler = route.handler if route.public else authenticated(route.handler, route.scopes)

@@ -72,6 +72,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
 
 
+STATE = """json_array(subscribers.id, email, name, status, country, json(custom_fields), name_key,
+    NOT EXISTS (SELECT 1 FROM json_each(:tags) AS wanted WHERE NOT EXISTS (
+        SELECT 1 FROM subscriber_tags WHERE subscriber_id = subscribers.id AND tag_id = wanted.value))
+    AND NOT EXISTS (SELECT 1 FROM json_each(:sequences) AS wanted WHERE NOT EXISTS (
+        SELECT 1 FROM subscriber_sequences AS member WHERE subscriber_id = subscribers.id
+        AND sequence_id = wanted.value AND member.status <> 'removed')))"""
+"""A `_State` in SQL. `:tags` and `:sequences` are JSON lists of integers."""
+
 _states_decoder = msgspec.json.Decoder(list[_State], float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -94,15 +102,15 @@ async def plan(
     Raises:
         ChunkTooLarge: what is saved of these subscribers is too much to hold; plan fewer changes at once.
     """
-    tags = _json(list(dict.fromkeys(tag_ids)))
-    sequences = _json(sorted(await select_known_sequence_ids(connection, workspace_id, sequence_ids)))
-    emails = await asyncio.to_thread(_emails, changes)
+    tags = as_json(list(dict.fromkeys(tag_ids)))
+    sequences = as_json(sorted(await select_known_sequence_ids(connection, workspace_id, sequence_ids)))
+    emails = await asyncio.to_thread(sorted_emails, changes)
     count, characters = await _select_size(connection, workspace_id, emails)
     if characters > MAX_CHARACTERS and len(changes) > 1:
         raise ChunkTooLarge
     states = await _select_states(connection, workspace_id, emails, tags, sequences) if count else "[]"
-    next_id = await _select_next_id(connection)
-    return await asyncio.to_thread(_plan, states, changes, next_id, tags, sequences)
+    next_id = await select_next_id(connection)
+    return await asyncio.to_thread(work_out, states, changes, next_id, tags, sequences)
 
 
 async def apply(connection: Connection, workspace_id: int, plan: Plan, now: int) -> None:
@@ -118,11 +126,13 @@ async def apply(connection: Connection, workspace_id: int, plan: Plan, now: int)
         await _insert_sequences(connection, plan.members, plan.sequence_ids)
 
 
-def _emails(changes: Sequence[Change]) -> str:
-    return _json(sorted({change.email for change in changes}))
+def sorted_emails(changes: Sequence[Change]) -> str:
+    """As a JSON list, each once."""
+    return as_json(sorted({change.email for change in changes}))
 
 
-def _plan(states: str, changes: Sequence[Change], next_id: int, tag_ids: str, sequence_ids: str) -> Plan:
+def work_out(states: str, changes: Sequence[Change], next_id: int, tag_ids: str, sequence_ids: str) -> Plan:
+    """`states`: a JSON list of those of the changes' subscribers who are there, each as `STATE` has it."""
     by_email = {state.email: state for state in _states_decoder.decode(states)}
     first_new = next_id
     updated_states: dict[int, _State] = {}
@@ -151,9 +161,9 @@ def _plan(states: str, changes: Sequence[Change], next_id: int, tag_ids: str, se
     members = [*incomplete, *range(first_new, next_id)]
     return Plan(
         first_id=first_new,
-        inserts=_json(inserts) if inserts else "",
-        updates=_json(list(updated_states.values())) if updated_states else "",
-        members=_json(members) if members else "",
+        inserts=as_json(inserts) if inserts else "",
+        updates=as_json(list(updated_states.values())) if updated_states else "",
+        members=as_json(members) if members else "",
         tag_ids=tag_ids,
         sequence_ids=sequence_ids,
         outcome=Outcome(
@@ -196,7 +206,7 @@ def _alter(state: _State, change: Change) -> tuple[bool, bool]:
     return altered, kept
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
     return _encoder.encode(value).decode()
 
 
@@ -214,13 +224,7 @@ async def _select_size(connection: Connection, workspace_id: int, emails: str) -
 async def _select_states(connection: Connection, workspace_id: int, emails: str, tags: str, sequences: str) -> str:
     """One JSON list of `_State`s: the subscribers of this workspace that have one of the emails."""
     rows = await connection.execute_fetchall(
-        """SELECT json_group_array(json_array(
-            subscribers.id, email, name, status, country, json(custom_fields), name_key,
-            NOT EXISTS (SELECT 1 FROM json_each(:tags) AS wanted WHERE NOT EXISTS (
-                SELECT 1 FROM subscriber_tags WHERE subscriber_id = subscribers.id AND tag_id = wanted.value))
-            AND NOT EXISTS (SELECT 1 FROM json_each(:sequences) AS wanted WHERE NOT EXISTS (
-                SELECT 1 FROM subscriber_sequences AS member WHERE subscriber_id = subscribers.id
-                AND sequence_id = wanted.value AND member.status <> 'removed'))))
+        f"""SELECT json_group_array({STATE})
         FROM json_each(:emails) AS row
         CROSS JOIN subscribers ON subscribers.workspace_id = :workspace_id AND subscribers.email = row.value""",
         {"workspace_id": workspace_id, "emails": emails, "tags": tags, "sequences": sequences},
@@ -228,7 +232,7 @@ async def _select_states(connection: Connection, workspace_id: int, emails: str,
     return str(next(iter(rows))[0])
 
 
-async def _select_next_id(connection: Connection) -> int:
+async def select_next_id(connection: Connection) -> int:
     rows = await connection.execute_fetchall("SELECT seq FROM sqlite_sequence WHERE name = 'subscribers'")
     return 1 + next((int(row[0]) for row in rows), 0)
 

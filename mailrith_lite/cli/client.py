@@ -34,12 +34,14 @@ def _with_service(work: Callable[["Service"], Awaitable[T]]) -> T:
 @click.option("--map", "maps", multiple=True, metavar="COLUMN=FIELD", help="may be given several times  [guessed]")
 @click.option("--tag", "tags", multiple=True, metavar="NAME", help="for every row; made if it is not there")
 @click.option("--sequence", "sequence_ids", multiple=True, metavar="ID", help="for every row")
+@click.option("--dry-run", is_flag=True, help="only say what would become of every row; change nothing")
 @click.option("--idempotency-key", metavar="K", help="the same key and file again make no second job  [random]")
 def import_file(
     file: Path,
     maps: tuple[str, ...],
     tags: tuple[str, ...],
     sequence_ids: tuple[str, ...],
+    dry_run: bool,
     idempotency_key: str | None,
 ) -> None:
     """Import subscribers from a CSV file, and show what became of its rows.
@@ -51,6 +53,7 @@ def import_file(
     Examples:
       mailrith-lite import subscribers.csv --tag "Spring fair"
       mailrith-lite import list.csv --map "E-Mail=email" --map "Firm=Company"
+      mailrith-lite import list.csv --dry-run
     """
     from mailrith_lite.cli import transfer
     from mailrith_lite.cli.jobs import new_key, submit_import
@@ -62,7 +65,9 @@ def import_file(
 
     async def work(service: "Service") -> None:
         mappings = await transfer.mappings(service, file, text, maps)
-        job = await submit_import(service, text, mappings, tags=tags, sequence_ids=sequence_ids, key=key)
+        job = await submit_import(
+            service, text, mappings, tags=tags, sequence_ids=sequence_ids, dry_run=dry_run, key=key
+        )
         await transfer.finish_import(service, job, file.name)
 
     _with_service(work)
@@ -218,6 +223,7 @@ def _fields(job: "Job") -> list[tuple[str, str]]:
         ("status", job.status),
         ("error", job.error_message or ""),
         ("counts", job.counts),
+        ("dry run", "yes" if job.dry_run else ""),
         ("selection", ", ".join(f"{name} {value}" for name, value in selection.items() if value)),
         ("file", job.file_name or ""),
         ("download", job.download_url or ""),

@@ -48,6 +48,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: str | None = None
     error_message: str | None = None
     imported_count: int | None = None
+    dry_run: bool = False
     progress: Progress | None = None
     error_report_url: str | None = None
     selection: dict[str, Any] | None = None
@@ -69,7 +70,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         if self.kind == "export":
             return "" if self.exported_count is None else f"{self.exported_count:,} exported"
         if self.progress is not None:
-            return f"{self.progress.rows_processed:,} rows: {fates(self.progress)}"
+            told = "rows, had this not been a dry run" if self.dry_run else "rows"
+            return f"{self.progress.rows_processed:,} {told}: {fates(self.progress)}"
         return "" if self.imported_count is None else f"{self.imported_count:,} imported"
 
     @property
@@ -109,6 +111,7 @@ async def submit_import(
     *,
     tags: Sequence[str] = (),
     sequence_ids: Sequence[str] = (),
+    dry_run: bool = False,
     key: str,
 ) -> Job:
     """
@@ -120,7 +123,8 @@ async def submit_import(
     body = {
         "mappings": mappings,
         "sequence_ids": sequence_ids,
-        **await _tagging(service, tags),
+        **await _tagging(service, tags, dry_run=dry_run),
+        **({"dry_run": True} if dry_run else {}),
         "csv_text": csv_text,
     }
     try:
@@ -205,13 +209,20 @@ async def download_to(service: Service, url: str, path: Path) -> int:
     return size
 
 
-async def _tagging(service: Service, names: Sequence[str]) -> dict[str, Any]:
-    """The API makes one new tag by its name; of several, those that are not there are made first."""
+async def _tagging(service: Service, names: Sequence[str], *, dry_run: bool) -> dict[str, Any]:
+    """The API makes one new tag by its name; of several, those that are not there are made first.
+
+    A dry run makes none. One stands for all that are not there: whoever lacks one of them lacks them all.
+    """
     if not names:
         return {}
     if len({_key(name) for name in names}) == 1:
         return {"new_tag_name": names[0]}
     known = {_key(tag.name): tag.id async for tag in service.listed("/v1/tags", Named)}
+    if dry_run:
+        there = list(dict.fromkeys(known[_key(name)] for name in names if _key(name) in known))
+        missing = next((name for name in names if _key(name) not in known), None)
+        return {"existing_tag_ids": there, "new_tag_name": missing}
     for name in names:
         if _key(name) not in known:
             known[_key(name)] = await _create_tag(service, name)

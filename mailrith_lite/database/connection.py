@@ -11,7 +11,7 @@ from typing import TypeVar
 import aiosqlite
 from aiosqlite import Connection
 
-from mailrith_lite import errors
+from mailrith_lite import disk, errors
 from mailrith_lite.database.migrate import migrate
 
 __all__ = ["MAX_ID", "Connection", "Database", "Row"]
@@ -32,6 +32,13 @@ _WRITER_PRAGMAS = (
 )
 _UNUSABLE = (sqlite3.DatabaseError, sqlite3.OperationalError)  # damaged, locked, unreadable
 _READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA foreign_keys = ON")
+_STAGE_PRAGMAS = ("PRAGMA temp_store = MEMORY",)
+# nothing in it outlives the connection
+_SCRATCH_PRAGMAS = (
+    "PRAGMA scratch.journal_mode = OFF",
+    "PRAGMA scratch.synchronous = OFF",
+    "PRAGMA scratch.cache_size = -16384",
+)
 
 
 class Database:
@@ -118,6 +125,23 @@ class Database:
             await connection.execute("BEGIN")
             yield connection
 
+    @contextlib.asynccontextmanager
+    async def stage(self, scratch: Path) -> AsyncIterator[Connection]:
+        """A `snapshot` beside which there is `scratch`, an empty database of its own, deleted at the end.
+
+        What is written there needs no lock; the service's own database cannot be written.
+        """
+        disk.create_private(scratch).close()
+        try:
+            async with _connect(self.path, _STAGE_PRAGMAS, read_only=True) as connection:
+                await connection.execute("ATTACH ? AS scratch", (str(scratch),))
+                for pragma in _SCRATCH_PRAGMAS:
+                    await connection.execute(pragma)
+                await connection.execute("BEGIN")
+                yield connection
+        finally:
+            scratch.unlink(missing_ok=True)
+
     async def copy_to(self, target: Path) -> None:
         """A consistent copy of the database, made while it is in use."""
         async with _connect(self.path, ()) as connection:
@@ -141,8 +165,9 @@ class Database:
 
 
 @contextlib.asynccontextmanager
-async def _connect(path: Path, pragmas: tuple[str, ...]) -> AsyncIterator[Connection]:
-    async with aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_TIMEOUT) as connection:
+async def _connect(path: Path, pragmas: tuple[str, ...], *, read_only: bool = False) -> AsyncIterator[Connection]:
+    name = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    async with aiosqlite.connect(name, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT) as connection:
         connection.row_factory = sqlite3.Row
         await connection.create_function("casefold", 1, _casefold, deterministic=True)
         for pragma in pragmas:

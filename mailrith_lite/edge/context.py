@@ -8,6 +8,7 @@ from aiohttp import web
 from mailrith_lite.access.keys import KeyUse, Principal
 from mailrith_lite.audience.segment_counts import SegmentCounts
 from mailrith_lite.database import Database
+from mailrith_lite.imports.uploads import UploadStore
 from mailrith_lite.jobs.runner import Runner
 from mailrith_lite.links import Links
 from mailrith_lite.settings import Settings
@@ -20,11 +21,13 @@ class Services(msgspec.Struct, kw_only=True):
     database: Database
     runner: Runner
     links: Links
+    upload_links: Links
     key_use: KeyUse
     segment_counts: SegmentCounts
     secret: bytes
     imports_directory: Path
     exports_directory: Path
+    uploads: UploadStore
     stopping: bool = False
 
 

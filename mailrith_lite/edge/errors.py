@@ -16,6 +16,7 @@ STATUSES: dict[type[errors.MailrithError], tuple[int, str]] = {
     errors.InvalidQuery: (400, "invalid_request"),
     errors.InvalidIdempotencyKey: (400, "invalid_request"),
     errors.InvalidHttp: (400, "invalid_request"),
+    errors.InvalidFile: (400, "invalid_request"),
     errors.InvalidApiKey: (401, "authentication_error"),
     errors.Forbidden: (403, "permission_error"),
     errors.InsufficientScope: (403, "permission_error"),

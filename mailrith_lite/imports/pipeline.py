@@ -2,13 +2,13 @@
 
 import asyncio
 import contextlib
-import itertools
+import functools
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 from mailrith_lite import clock
-from mailrith_lite.audience import bulk, tags
+from mailrith_lite.audience import bulk, rehearsal, tags
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports import report, source, submit, table
@@ -21,7 +21,6 @@ from mailrith_lite.jobs.runner import JobFailed, Run
 MAX_CHUNK_ROWS = 6_000  # more would be a little quicker, and hold the interpreter for longer at a time
 MAX_CHUNK_CHARACTERS = 1 << 22
 _MIN_CHUNK_ROWS = 200
-_COUNTED_AT_ONCE = 50_000
 _CHUNK_SECONDS = 0.025  # how long a chunk may take while somebody else wants to write
 _CONTENTION_MEMORY = 1.0  # seconds for which chunks stay small after somebody had to wait
 
@@ -44,11 +43,17 @@ class ImportPipeline:
         path = self._directory / plan.source
         if not path.is_file():  # after a backup was put back: a copy of the database has no files
             raise JobFailed("The rows of this import are no longer there; send the import again.")
+        if job.dry_run:
+            await self._rehearse(run, plan, path)
+            return
         progress = job.progress
         if progress.rows_total is None:
             total = await _count_rows(path, plan.delimiter, run)
             plan, progress = await self._begin(job, plan, Progress(rows_total=total))
-        await self._apply(run, plan, path, progress)
+        async with self._database.read() as connection:
+            reader = await self._reader(connection, job, plan)
+        write = functools.partial(self._apply_chunk, job, plan, reader)
+        await self._work_through(run, path, plan.delimiter, reader, progress, write)
 
     async def complete(self, connection: Connection, job: Job, now: int) -> None:
         """Everything is written already: the last chunk's checkpoint holds every count."""
@@ -79,17 +84,48 @@ class ImportPipeline:
             await queue.update_checkpoint(connection, job.id, progress, now)
             return await table.select_import(connection, job.workspace_id, job.id), progress
 
-    async def _apply(self, run: Run, plan: ImportPlan, path: Path, progress: Progress) -> None:
-        async with self._database.read() as connection:
-            fields = await select_all_custom_fields(connection, run.job.workspace_id)
-        reader = RowReader(
+    async def _rehearse(self, run: Run, plan: ImportPlan, path: Path) -> None:
+        """What an import would come to, told from one moment's audience; a dry run that died begins anew."""
+        job = run.job
+        total = await _count_rows(path, plan.delimiter, run)
+        progress = Progress(rows_total=total)
+        await self._forget(job, progress)
+        async with rehearsal.rehearse(self._database, path.with_suffix(".dry")) as stage:
+            tag_ids = plan.tag_ids
+            if plan.new_tag_name is not None:
+                tag_id = await tags.select_tag_id(stage.connection, job.workspace_id, plan.new_tag_name)
+                tag_ids = [*tag_ids, rehearsal.NOBODYS_TAG if tag_id is None else tag_id]
+            reader = await self._reader(stage.connection, job, plan)
+            planned = functools.partial(
+                stage.plan, job.workspace_id, tag_ids=tag_ids, sequence_ids=plan.sequence_ids
+            )
+            write = functools.partial(self._rehearse_chunk, job, reader, planned)
+            await self._work_through(run, path, plan.delimiter, reader, progress, write)
+
+    async def _forget(self, job: Job, progress: Progress) -> None:
+        """What an earlier attempt at a dry run has found."""
+        forgotten = True
+        while forgotten:
+            async with self._database.write() as connection:
+                forgotten = await report.delete_row_errors(connection, job.id)
+        async with self._database.write() as connection:
+            await queue.update_checkpoint(connection, job.id, progress, clock.now(), resumable=False)
+
+    async def _reader(self, connection: Connection, job: Job, plan: ImportPlan) -> RowReader:
+        fields = await select_all_custom_fields(connection, job.workspace_id)
+        return RowReader(
             plan.columns,
             {field.id: field for field in fields},
             width=len(plan.header),
             formula_guard=self._formula_guard,
         )
+
+    async def _work_through(
+        self, run: Run, path: Path, delimiter: str, reader: RowReader, progress: Progress, write: "_Write"
+    ) -> None:
+        """Every row behind the progress, chunk by chunk."""
         pace = _Pace(self._database)
-        async with _open_batches(path, plan.delimiter, reader, progress.rows_processed, run) as batches:
+        async with _open_batches(path, delimiter, reader, progress.rows_processed, run) as batches:
             while batch := await batches.next():
                 begin = 0
                 while begin < len(batch):
@@ -97,49 +133,79 @@ class ImportPipeline:
                     chunk = batch[begin : begin + pace.rows]
                     try:
                         with pace.measure(len(chunk)):
-                            progress = await self._write_chunk(run.job, plan, reader, batches, chunk, progress)
+                            progress = await write(chunk, progress, batches)
                     except bulk.ChunkTooLarge:
                         pace.halve(len(chunk))
                     else:
                         begin += len(chunk)
 
-    async def _write_chunk(
+    async def _apply_chunk(
         self,
         job: Job,
         plan: ImportPlan,
         reader: RowReader,
-        batches: "_Batches",
         chunk: Sequence[Row],
         progress: Progress,
+        batches: "_Batches",
     ) -> Progress:
         """One transaction: subscribers, memberships, row errors, counters and checkpoint, or nothing."""
-        changes = [row.change for row in chunk if row.change is not None]
-        row_errors = [row.error for row in chunk if row.error is not None]
-        rejected = len(row_errors)
         async with self._database.write() as connection:
             now = clock.now()
             planned = await bulk.plan(
-                connection, job.workspace_id, changes, tag_ids=plan.tag_ids, sequence_ids=plan.sequence_ids
+                connection, job.workspace_id, _changes(chunk), tag_ids=plan.tag_ids, sequence_ids=plan.sequence_ids
             )
             batches.read_ahead()  # now, when the rest is SQLite's: planning and parsing would slow each other
             await bulk.apply(connection, job.workspace_id, planned, now)
-            outcome = planned.outcome
-            if outcome.status_kept:
-                kept = set(outcome.status_kept)
-                row_errors += [reader.status_kept(row) for row in chunk if row.line in kept]
-            if row_errors:
-                await report.insert_row_errors(connection, job.id, row_errors)
-            progress = Progress(
-                rows_total=progress.rows_total,
-                rows_processed=progress.rows_processed + len(chunk),
-                created_count=progress.created_count + outcome.created,
-                updated_count=progress.updated_count + outcome.updated,
-                unchanged_count=progress.unchanged_count + outcome.unchanged,
-                rejected_count=progress.rejected_count + rejected,
-                warning_count=progress.warning_count + len(outcome.status_kept),
-            )
-            await queue.update_checkpoint(connection, job.id, progress, now)
-        return progress
+            return await _record(connection, job, reader, chunk, progress, planned.outcome, now)
+
+    async def _rehearse_chunk(
+        self,
+        job: Job,
+        reader: RowReader,
+        plan: Callable[[Sequence[bulk.Change]], Awaitable[bulk.Outcome]],
+        chunk: Sequence[Row],
+        progress: Progress,
+        batches: "_Batches",
+    ) -> Progress:
+        """Row errors and counters alone; the lock is held for no longer than they take."""
+        outcome = await plan(_changes(chunk))
+        batches.read_ahead()
+        async with self._database.write() as connection:
+            return await _record(connection, job, reader, chunk, progress, outcome, clock.now())
+
+
+def _changes(chunk: Sequence[Row]) -> list[bulk.Change]:
+    return [row.change for row in chunk if row.change is not None]
+
+
+async def _record(
+    connection: Connection,
+    job: Job,
+    reader: RowReader,
+    chunk: Sequence[Row],
+    progress: Progress,
+    outcome: bulk.Outcome,
+    now: int,
+) -> Progress:
+    """Writes down what became of the chunk's rows."""
+    row_errors = [row.error for row in chunk if row.error is not None]
+    rejected = len(row_errors)
+    if outcome.status_kept:
+        kept = set(outcome.status_kept)
+        row_errors += [reader.status_kept(row) for row in chunk if row.line in kept]
+    if row_errors:
+        await report.insert_row_errors(connection, job.id, row_errors)
+    progress = Progress(
+        rows_total=progress.rows_total,
+        rows_processed=progress.rows_processed + len(chunk),
+        created_count=progress.created_count + outcome.created,
+        updated_count=progress.updated_count + outcome.updated,
+        unchanged_count=progress.unchanged_count + outcome.unchanged,
+        rejected_count=progress.rejected_count + rejected,
+        warning_count=progress.warning_count + len(outcome.status_kept),
+    )
+    await queue.update_checkpoint(connection, job.id, progress, now, resumable=not job.dry_run)
+    return progress
 
 
 class _Pace:
@@ -175,23 +241,13 @@ async def _count_rows(path: Path, delimiter: str, run: Run) -> int:
     Raises:
         JobFailed: the file cannot be read; the message names the line.
     """
-    with source.open_source(path) as file:
-        records = source.records(file, delimiter, run.check)
-        total = -1  # the header is a record, and no row
-        while True:
-            run.check()
-            try:
-                counted = await asyncio.to_thread(_advance, records, _COUNTED_AT_ONCE)
-            except source.BrokenFile as error:
-                raise JobFailed(f"The file cannot be read: {error}. Nothing was imported.") from None
-            total += counted
-            if counted < _COUNTED_AT_ONCE:
-                return total
+    try:
+        return await source.count_rows(path, delimiter, run.check)
+    except source.BrokenFile as error:
+        raise JobFailed(f"The file cannot be read: {error}. Nothing was imported.") from None
 
 
-def _advance(records: Iterator[tuple[int, list[str]]], count: int) -> int:
-    """How many of the next `count` records there were."""
-    return sum(1 for _ in itertools.islice(records, count))
+_Write = Callable[[Sequence[Row], Progress, "_Batches"], Awaitable[Progress]]
 
 
 class _Batches:
@@ -236,7 +292,7 @@ def _next(batches: Iterator[list[Row]]) -> list[Row] | None:
 
 
 def _read_batches(records: Iterator[tuple[int, list[str]]], reader: RowReader, skip: int) -> Iterator[list[Row]]:
-    _advance(records, skip + 1)  # the header, and the rows that are applied already
+    source.advance(records, skip + 1)  # the header, and the rows that are applied already
     batch: list[Row] = []
     characters = 0
     for line, cells in records:

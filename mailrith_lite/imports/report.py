@@ -14,6 +14,7 @@ from mailrith_lite.imports.source import REPORT_COLUMNS
 from mailrith_lite.imports.table import select_import
 
 _BATCH = 1_000
+_DELETED_AT_ONCE = 5_000
 _BATCH_CHARACTERS = 1 << 20
 _cells_decoder = msgspec.json.Decoder(list[str])
 
@@ -27,6 +28,16 @@ async def insert_row_errors(connection: Connection, job_id: int, row_errors: Seq
         FROM json_each(?)""",
         (job_id, rows),
     )
+
+
+async def delete_row_errors(connection: Connection, job_id: int) -> bool:
+    """So many as take a moment. False when there were none."""
+    cursor = await connection.execute(
+        """DELETE FROM import_row_errors WHERE job_id = :job_id AND line IN (
+            SELECT line FROM import_row_errors WHERE job_id = :job_id ORDER BY line LIMIT :limit)""",
+        {"job_id": job_id, "limit": _DELETED_AT_ONCE},
+    )
+    return cursor.rowcount > 0
 
 
 async def select_row_errors(

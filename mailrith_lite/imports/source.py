@@ -1,8 +1,10 @@
 """A source file as records: the dialect found from its header, and every record with the line it starts on."""
 
+import asyncio
 import contextlib
 import csv
 import io
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +19,7 @@ MAX_CELL = 1 << 20  # characters
 MAX_ROW = 1 << 24
 MAX_COLUMNS = 250
 _CHECKED_LINES = 50_000
+_COUNTED_AT_ONCE = 50_000
 MAX_COLUMN_NAME = 200
 MAX_HEADER_BYTES = 12 << 10
 REPORT_COLUMNS = ("error_line", "error_column", "error_code", "error_message")
@@ -61,7 +64,7 @@ def read_header(path: Path) -> Header:
             else "there is no header row; the first line must name the columns"
         )
     names = [column_name(cell) for cell in cells]
-    own = _without_report_columns(names)
+    own = own_names(names)
     if len(own) > MAX_COLUMNS:
         raise BrokenFile(f"the header row names {len(own):,} columns; at most {MAX_COLUMNS} are possible")
     if any(len(name) > MAX_COLUMN_NAME for name in own):
@@ -71,8 +74,8 @@ def read_header(path: Path) -> Header:
     return Header(delimiter=delimiter, names=names)
 
 
-def _without_report_columns(names: list[str]) -> list[str]:
-    """The file's own: the report of a file at its limits can be mended and sent again."""
+def own_names(names: list[str]) -> list[str]:
+    """The file's own columns: the report of a file at its limits can be mended and sent again."""
     while tuple(names[-len(REPORT_COLUMNS) :]) == REPORT_COLUMNS:
         names = names[: -len(REPORT_COLUMNS)]
     return names
@@ -112,6 +115,28 @@ def records(
             yield line, cells
         elif line % _CHECKED_LINES == 0:
             check()
+
+
+async def count_rows(path: Path, delimiter: str, check: Callable[[], None] = lambda: None) -> int:
+    """Reads the whole file, and thereby proves that it can be read. `check`: as for `records`.
+
+    Raises:
+        BrokenFile: it cannot; the text names the line.
+    """
+    with open_source(path) as file:
+        found = records(file, delimiter, check)
+        total = -1  # the header is a record, and no row
+        while True:
+            check()
+            counted = await asyncio.to_thread(advance, found, _COUNTED_AT_ONCE)
+            total += counted
+            if counted < _COUNTED_AT_ONCE:
+                return total
+
+
+def advance(found: Iterator[tuple[int, list[str]]], count: int) -> int:
+    """How many of the next `count` records there were."""
+    return sum(1 for _ in itertools.islice(found, count))
 
 
 class _Unreadable(Exception):

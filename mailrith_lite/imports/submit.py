@@ -2,35 +2,40 @@
 
 import re
 import secrets
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from mailrith_lite import errors, ids
+from mailrith_lite import disk, errors, ids
 from mailrith_lite.audience import custom_fields, sequences, tags
 from mailrith_lite.database import Connection
-from mailrith_lite.imports import mapping, source, spool, table
+from mailrith_lite.imports import mapping, source, spool, table, upload_table, uploads
 from mailrith_lite.imports.mapping import Column, Mapping
+from mailrith_lite.imports.source import Header
 from mailrith_lite.imports.table import ImportPlan
+from mailrith_lite.imports.upload_table import Upload
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
 
 MAX_LISTED = 100
+_BLOCK = 1 << 20
 
 
 class ImportOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request wants done with its rows."""
+    """What a request wants done with its rows. `dry_run`: it wants to be told only."""
 
     mappings: list[Mapping]
     new_tag_name: str | None = None
     existing_tag_ids: list[str] = []
     sequence_ids: list[str] = []
+    dry_run: bool = False
 
 
 def is_ours(file_name: str) -> bool:
-    """Is it the name of a source, or of a body that was being received?"""
-    return re.fullmatch(r"[0-9a-f]{32}\.(?:csv|body)", file_name) is not None
+    """Is it the name of a source, of a body that was being received, or of what a dry run has noted down?"""
+    return re.fullmatch(r"[0-9a-f]{32}\.(?:csv|body|dry)", file_name) is not None
 
 
 def prepare(literal: memoryview, order: ImportOrder, directory: Path) -> ImportPlan:
@@ -41,6 +46,37 @@ def prepare(literal: memoryview, order: ImportOrder, directory: Path) -> ImportP
     Raises:
         InvalidBody, InvalidJson: naming the field that must be changed.
     """
+
+    def write(path: Path) -> Header:
+        try:
+            spool.write_source(literal, path)
+            return source.read_header(path)
+        except source.BrokenFile as error:
+            raise errors.InvalidBody(f"csv_text cannot be read: {error}.", field="csv_text") from None
+
+    return _plan(order, directory, write)
+
+
+def prepare_upload(upload: Upload, path: Path, order: ImportOrder, directory: Path) -> ImportPlan:
+    """The same for the file of an upload, which was read already: it stays where it is, and gets a second name.
+
+    Raises:
+        InvalidBody
+    """
+    header = Header(delimiter=upload.delimiter or "", names=upload.header)
+
+    def link(source_path: Path) -> Header:
+        try:
+            _link(path, source_path)
+        except FileNotFoundError:
+            raise uploads.replaced() from None
+        return header
+
+    return _plan(order, directory, link)
+
+
+def _plan(order: ImportOrder, directory: Path, write: Callable[[Path], Header]) -> ImportPlan:
+    """`write`: makes the source file, and tells its header."""
     new_tag_name = order.new_tag_name and tags.clean_name(order.new_tag_name, "new_tag_name")
     if order.new_tag_name == "":
         raise errors.InvalidBody("new_tag_name takes 1 to 100 characters.", field="new_tag_name")
@@ -48,8 +84,7 @@ def prepare(literal: memoryview, order: ImportOrder, directory: Path) -> ImportP
     sequence_ids = _decoded(ids.SEQUENCE, order.sequence_ids, "sequence_ids")
     path = directory / f"{secrets.token_hex(16)}.csv"
     try:
-        spool.write_source(literal, path)
-        header = source.read_header(path)
+        header = write(path)
         return ImportPlan(
             source=path.name,
             delimiter=header.delimiter,
@@ -59,12 +94,22 @@ def prepare(literal: memoryview, order: ImportOrder, directory: Path) -> ImportP
             sequence_ids=sequence_ids,
             new_tag_name=new_tag_name,
         )
-    except source.BrokenFile as error:
-        path.unlink(missing_ok=True)
-        raise errors.InvalidBody(f"csv_text cannot be read: {error}.", field="csv_text") from None
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def _link(path: Path, target: Path) -> None:
+    """A second name for the file, or a copy where the file system knows no second names."""
+    try:
+        target.hardlink_to(path)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        with path.open("rb") as file, disk.create_private(target) as copy:
+            shutil.copyfileobj(file, copy, _BLOCK)
+            disk.sync_file(copy)
+    disk.sync_directory(target.parent)
 
 
 def discard(plan: ImportPlan, directory: Path) -> None:
@@ -73,17 +118,34 @@ def discard(plan: ImportPlan, directory: Path) -> None:
 
 
 async def insert(
-    connection: Connection, workspace_id: int, plan: ImportPlan, request_id: str, *, max_queued: int, now: int
+    connection: Connection,
+    workspace_id: int,
+    plan: ImportPlan,
+    request_id: str,
+    *,
+    max_queued: int,
+    now: int,
+    upload: Upload | None = None,
+    dry_run: bool = False,
 ) -> Job:
-    """Queues the job in the caller's transaction.
+    """Queues the job in the caller's transaction. An `upload` is used up by it, but not by a dry run.
 
     Raises:
-        InvalidBody: a tag, sequence or custom field is not one of this workspace.
+        InvalidBody: a tag, sequence or custom field is not one of this workspace, or the upload has changed.
+        Conflict: another job has taken the upload.
         QueueFull: too many jobs wait.
     """
     await _check_known(connection, workspace_id, plan)
-    job = await queue.insert_job(connection, workspace_id, "import", request_id, max_queued=max_queued, now=now)
+    job = await queue.insert_job(
+        connection, workspace_id, "import", request_id, max_queued=max_queued, now=now, dry_run=dry_run
+    )
     await table.insert_import(connection, job.id, plan)
+    if upload is not None:
+        saved = uploads.check_usable(await upload_table.select_upload(connection, workspace_id, upload.id), now)
+        if saved.source != upload.source:
+            raise uploads.replaced()
+        if not dry_run:
+            await upload_table.update_queued(connection, upload, job.id, now)
     return job
 
 

@@ -39,6 +39,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     error_message: str | None
     request_id: str
     deaths: int
+    dry_run: bool
     progress: Progress
     created_at: int
     updated_at: int
@@ -72,11 +73,18 @@ def parse_id(kind: JobKind, public_id: str) -> int:
 def _from_row(row: Row) -> Job:
     values: dict[str, Any] = dict(row)
     progress = Progress(**{field: values.pop(field) for field in Progress.__struct_fields__})
-    return Job(progress=progress, **values)
+    return Job(progress=progress, dry_run=bool(values.pop("dry_run")), **values)
 
 
 async def insert_job(
-    connection: Connection, workspace_id: int, kind: JobKind, request_id: str, *, max_queued: int, now: int
+    connection: Connection,
+    workspace_id: int,
+    kind: JobKind,
+    request_id: str,
+    *,
+    max_queued: int,
+    now: int,
+    dry_run: bool = False,
 ) -> Job:
     """
     Raises:
@@ -89,9 +97,9 @@ async def insert_job(
     if next(iter(rows))[0] >= max_queued:
         raise errors.QueueFull(f"{max_queued:,} jobs of this workspace are waiting; try again when some are done.")
     rows = await connection.execute_fetchall(
-        """INSERT INTO jobs (workspace_id, kind, status, request_id, created_at, updated_at)
-        VALUES (?, ?, 'Queued', ?, ?, ?) RETURNING *""",
-        (workspace_id, kind, request_id, now, now),
+        """INSERT INTO jobs (workspace_id, kind, status, request_id, dry_run, created_at, updated_at)
+        VALUES (?, ?, 'Queued', ?, ?, ?, ?) RETURNING *""",
+        (workspace_id, kind, request_id, dry_run, now, now),
     )
     return _from_row(next(iter(rows)))
 
@@ -132,17 +140,21 @@ async def update_claimed(connection: Connection, job_id: int, now: int) -> Job:
     return _from_row(next(iter(rows)))
 
 
-async def update_checkpoint(connection: Connection, job_id: int, progress: Progress, now: int) -> None:
-    """
+async def update_checkpoint(
+    connection: Connection, job_id: int, progress: Progress, now: int, *, resumable: bool = True
+) -> None:
+    """`resumable`: the next attempt goes on from here, so a death before this counts no more.
+
     Raises:
         NotProcessing: the job was canceled; roll the chunk back.
     """
     cursor = await connection.execute(
         """UPDATE jobs SET rows_total = :rows_total, rows_processed = :rows_processed,
             created_count = :created_count, updated_count = :updated_count, unchanged_count = :unchanged_count,
-            rejected_count = :rejected_count, warning_count = :warning_count, deaths = 0, updated_at = :now
+            rejected_count = :rejected_count, warning_count = :warning_count,
+            deaths = CASE WHEN :resumable THEN 0 ELSE deaths END, updated_at = :now
         WHERE id = :id AND status = 'Processing'""",
-        {**msgspec.structs.asdict(progress), "id": job_id, "now": now},
+        {**msgspec.structs.asdict(progress), "id": job_id, "now": now, "resumable": resumable},
     )
     if cursor.rowcount != 1:
         raise NotProcessing

@@ -66,6 +66,7 @@ class Everything:
                 "jobs/subscriber-imports", csv_text=f"Email\n{word}\n", mappings=MAPPINGS[:1]
             ),
             ids.EXPORT_JOB: self._make("jobs/subscriber-exports"),
+            ids.UPLOAD: self._make("jobs/subscriber-import-uploads"),
             "name": word,
             "email": email,
         }

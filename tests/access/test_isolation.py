@@ -26,14 +26,15 @@ KINDS = (
     ids.SUBSCRIBER,
     ids.IMPORT_JOB,
     ids.EXPORT_JOB,
+    ids.UPLOAD,
 )
 NOBODYS = {kind: ids.encode(kind, NOWHERE) for kind in KINDS} | {"name": "initech", "email": "initech@example.com"}
 PUBLIC = {"getPublicApiMeta", "getPublicApiOpenApiDocument"}
-NAMES_NOTHING = PUBLIC | {"getPublicApiCapabilities", "getWorkspace"}
+NAMES_NOTHING = PUBLIC | {"getPublicApiCapabilities", "getWorkspace", "startSubscriberImportUpload"}
 PLAIN = {  # what names no resource
     *("limit", "status", "cold_only", "tag_operator", "sequence_operator", "country", "subscribed_on"),
     *("create_only", "consent_evidence", "description", "type", "settings", "csv_text", "connection_id"),
-    *("reply_to_email", "track_opens", "track_clicks"),
+    *("reply_to_email", "track_opens", "track_clicks", "dry_run"),
     *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
 }
 
@@ -131,7 +132,7 @@ CASES: dict[str, list[Case]] = {
         Case(ids.TAG, {"existing_tag_ids": ["ID"]}, 400),
         Case(ids.SEQUENCE, {"sequence_ids": ["ID"]}, 400),
         Case(ids.CUSTOM_FIELD, {"mappings": [MAPPINGS[0], COLUMN]}, 400),
-        Case(ids.IMPORT_JOB, {"csv_text": None, "upload_id": "ID"}, 400),
+        Case(ids.UPLOAD, {"csv_text": None, "upload_id": "ID"}, 400),
         Case("name", {"new_tag_name": "ID"}, 202),
     ],
     "listSubscriberExportJobs": [Case(ids.EXPORT_JOB, "starting_after=ID", 200)],

@@ -64,6 +64,25 @@ class World:
     def import_job(self) -> str:
         return self._made("createSubscriberImportJob", **_CSV)
 
+    def upload(self) -> str:
+        return str(self._start_upload()["id"])
+
+    def ready_upload(self) -> str:
+        upload = self._start_upload()
+        address = upload["upload_url"].removeprefix(self.server.url)
+        assert self.server.call("PUT", address, b"Email,Name\nada@example.com,Ada\n", key=None).status == 200
+        return str(upload["id"])
+
+    def used_upload(self) -> str:
+        upload_id = self.ready_upload()
+        self._made("createSubscriberImportJob", upload_id=upload_id, mappings=MAPPINGS)
+        return upload_id
+
+    def _start_upload(self) -> Any:
+        answer = send(self.server, "startSubscriberImportUpload", {})
+        assert answer.status == 201, answer
+        return answer.body["data"]
+
     def export_job(self) -> str:
         return self._made("createSubscriberExportJob")
 
@@ -267,7 +286,13 @@ CALLS: dict[str, dict[int, Callable[[World], Call]]] = {
         400: lambda _: body(definition={"match": "all", "groups": []}),
     },
     "listSubscriberImportJobs": _listed(World.import_job),
-    "createSubscriberImportJob": {202: lambda _: body(**_CSV), 400: lambda _: body(csv_text="Email\n")},
+    "createSubscriberImportJob": {
+        202: lambda w: body(upload_id=w.ready_upload(), mappings=MAPPINGS, dry_run=True),
+        400: lambda _: body(csv_text="Email\n"),
+        409: lambda w: body(upload_id=w.used_upload(), mappings=MAPPINGS),
+    },
+    "startSubscriberImportUpload": {201: lambda _: {}},
+    "getSubscriberImportUpload": {**_got("upload_id", World.used_upload)},
     "getSubscriberImportJob": _got("job_id", World.import_job),
     "listSubscriberExportJobs": _listed(World.export_job),
     "createSubscriberExportJob": {202: lambda _: {}, 400: lambda _: body(status="x")},

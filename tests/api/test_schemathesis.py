@@ -89,6 +89,7 @@ def make(service: Server) -> Callable[[str, str], str]:
             "tag_id": ("/v1/tags", {"name": text}),
             "custom_field_id": ("/v1/custom-fields", {"label": text, "type": "Text"}),
             "sequence_id": ("/v1/sequences", {"name": text, "definition": {"emails": []}}),
+            "upload_id": ("/v1/jobs/subscriber-import-uploads", None),
             "segment_id": ("/v1/segments", {"name": text, "definition": definition}),
             "job_id": (EXPORTS, {})
             if path.startswith(EXPORTS)

@@ -1,0 +1,128 @@
+"""A file arrives: unpacked on the way, held to its limit before the disk is spent, and looked at."""
+
+import codecs
+import zlib
+from pathlib import Path
+from types import TracebackType
+
+from mailrith_lite import disk, errors
+
+_GZIP = b"\x1f\x8b"
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_WORKBOOKS = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
+_LONGEST_MAGIC = 4
+_UNPACKED_AT_ONCE = 1 << 20
+
+
+class Arrival:
+    """Writes what comes to a new private file. Blocking: call `write` and `finish` in a thread.
+
+    `size`: bytes as they were sent. `written`: as they are on the disk. `encoding`: utf-8 or utf-16 when the whole
+    file is that, else None.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        """`limit`: in bytes, for what is sent and for what it unpacks to."""
+        self._file = disk.create_private(path)
+        self._limit = limit
+        self._held = b""  # the first bytes, until there are enough of them to know what the file is
+        self._begun = self._text_begun = False
+        self._gzip: zlib._Decompress | None = None
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        self._is_utf8 = True
+        self._is_utf16 = False
+        self.size = 0
+        self.written = 0
+
+    def __enter__(self) -> "Arrival":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    @property
+    def encoding(self) -> str | None:
+        return "utf-16" if self._is_utf16 else "utf-8" if self._is_utf8 else None
+
+    def write(self, data: bytes) -> None:
+        """
+        Raises:
+            PayloadTooLarge: the limit is reached; nothing beyond it was written.
+            UnsupportedMediaType: this is a workbook or an archive.
+            InvalidFile: what was packed is damaged.
+        """
+        self.size += len(data)
+        if self.size > self._limit:
+            raise too_large(self._limit)
+        if self._begun:
+            self._unpack(data)
+            return
+        self._held += data
+        if len(self._held) >= _LONGEST_MAGIC:
+            self._begin()
+
+    def finish(self) -> None:
+        """The file is on the disk when this returns. Raises as `write` does."""
+        if not self._begun:
+            self._begin()
+        if self._gzip is not None and not self._gzip.eof:
+            raise _damaged()
+        self._check_utf8(b"", final=True)
+        disk.sync_file(self._file)
+
+    def _begin(self) -> None:
+        self._begun = True
+        if self._held.startswith(_GZIP):
+            self._gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        data, self._held = self._held, b""
+        self._unpack(data)
+
+    def _unpack(self, data: bytes) -> None:
+        if self._gzip is None:
+            self._keep(data)
+            return
+        while data:
+            if self._gzip.eof:  # several files behind one another are one; zeros behind the last are filling
+                data = data.lstrip(b"\0")
+                if not data:
+                    return
+                self._gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            try:
+                self._keep(self._gzip.decompress(data, _UNPACKED_AT_ONCE))
+            except zlib.error:
+                raise _damaged() from None
+            data = self._gzip.unconsumed_tail or self._gzip.unused_data
+
+    def _keep(self, text: bytes) -> None:
+        if not text:
+            return
+        if not self._text_begun:
+            self._text_begun = True
+            if text.startswith(_WORKBOOKS):
+                raise errors.UnsupportedMediaType(
+                    "This is a workbook or an archive, not a CSV file; save the sheet as CSV (UTF-8) and send that."
+                )
+            self._is_utf16 = text.startswith(_UTF16)
+        self.written += len(text)
+        if self.written > self._limit:
+            raise too_large(self._limit, "unpacks to")
+        if not self._is_utf16:
+            self._check_utf8(text)
+        self._file.write(text)
+
+    def _check_utf8(self, text: bytes, *, final: bool = False) -> None:
+        if self._is_utf8 and not self._is_utf16:
+            try:
+                self._utf8.decode(text, final)
+            except UnicodeDecodeError:
+                self._is_utf8 = False
+
+
+def too_large(limit: int, what: str = "has") -> errors.PayloadTooLarge:
+    return errors.PayloadTooLarge(f"The file {what} more than {limit:,} bytes, which is the limit; split it.")
+
+
+def _damaged() -> errors.InvalidFile:
+    return errors.InvalidFile("The packed file is damaged or incomplete; pack it again.")

@@ -1,0 +1,141 @@
+"""The table `uploads`: what was handed over, until a job takes it or its time is over."""
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+
+from mailrith_lite import ids
+from mailrith_lite.database import Connection, Row
+
+UploadStatus = Literal["Pending", "Ready", "Queued"]
+
+_names_decoder = msgspec.json.Decoder(list[str])
+
+
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a file once it has been read to its end. `size_bytes`: as it was sent."""
+
+    source: str
+    file_name: str
+    size_bytes: int
+    delimiter: str
+    header: list[str]
+    row_count: int
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """`source`: the file's name in the uploads directory, as long as a job can take it."""
+
+    id: int
+    workspace_id: int
+    source: str | None
+    file_name: str | None
+    size_bytes: int | None
+    delimiter: str | None
+    header: list[str]
+    row_count: int | None
+    import_job_id: int | None
+    created_at: int
+    expires_at: int
+    uploaded_at: int | None
+    queued_at: int | None
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode(ids.UPLOAD, self.id)
+
+    @property
+    def status(self) -> UploadStatus:
+        if self.queued_at is not None:
+            return "Queued"
+        return "Pending" if self.uploaded_at is None else "Ready"
+
+    def expired(self, now: int) -> bool:
+        """One that a job has taken is kept with its job."""
+        return self.queued_at is None and self.expires_at <= now
+
+
+def _from_row(row: Row) -> Upload:
+    values: dict[str, Any] = dict(row)
+    header = values.pop("header")
+    return Upload(header=[] if header is None else _names_decoder.decode(header), **values)
+
+
+async def insert_upload(connection: Connection, workspace_id: int, *, expires_at: int, now: int) -> Upload:
+    rows = await connection.execute_fetchall(
+        "INSERT INTO uploads (workspace_id, created_at, expires_at) VALUES (?, ?, ?) RETURNING *",
+        (workspace_id, now, expires_at),
+    )
+    return _from_row(next(iter(rows)))
+
+
+async def select_upload(connection: Connection, workspace_id: int, upload_id: int) -> Upload | None:
+    rows = await connection.execute_fetchall(
+        "SELECT * FROM uploads WHERE workspace_id = ? AND id = ?", (workspace_id, upload_id)
+    )
+    return next(map(_from_row, rows), None)
+
+
+async def update_ready(
+    connection: Connection, upload: Upload, contents: Contents, *, expires_at: int, now: int
+) -> Upload:
+    """In place of what was there before. Call it for an upload that no job has taken."""
+    rows = await connection.execute_fetchall(
+        """UPDATE uploads SET source = :source, file_name = :file_name, size_bytes = :size_bytes,
+            delimiter = :delimiter, header = :names, row_count = :row_count,
+            uploaded_at = :now, expires_at = max(expires_at, :expires_at)
+        WHERE workspace_id = :workspace_id AND id = :id RETURNING *""",
+        {
+            **msgspec.structs.asdict(contents),
+            "names": msgspec.json.encode(contents.header).decode(),
+            "workspace_id": upload.workspace_id,
+            "id": upload.id,
+            "expires_at": expires_at,
+            "now": now,
+        },
+    )
+    return _from_row(next(iter(rows)))
+
+
+async def update_queued(connection: Connection, upload: Upload, job_id: int, now: int) -> None:
+    """The job has a file of its own by now."""
+    await connection.execute(
+        """UPDATE uploads SET source = NULL, import_job_id = ?, queued_at = ?
+        WHERE workspace_id = ? AND id = ?""",
+        (job_id, now, upload.workspace_id, upload.id),
+    )
+
+
+async def select_sources(connection: Connection) -> set[str]:
+    """The files of every workspace's uploads."""
+    rows = await connection.execute_fetchall("SELECT source FROM uploads WHERE source IS NOT NULL")
+    return {row["source"] for row in rows}
+
+
+async def select_any_over(connection: Connection, now: int) -> bool:
+    """Is there one that no job has taken and whose time is over?"""
+    rows = await connection.execute_fetchall(
+        "SELECT EXISTS (SELECT 1 FROM uploads WHERE queued_at IS NULL AND expires_at <= ?)", (now,)
+    )
+    return bool(next(iter(rows))[0])
+
+
+async def select_expired(connection: Connection, now: int) -> dict[int, str]:
+    """Upload's integer id -> its file, of those whose time is over."""
+    rows = await connection.execute_fetchall(
+        "SELECT id, source FROM uploads WHERE queued_at IS NULL AND expires_at <= ? AND source IS NOT NULL", (now,)
+    )
+    return {row["id"]: row["source"] for row in rows}
+
+
+async def update_removed(connection: Connection, upload_ids: Iterable[int]) -> None:
+    await connection.execute(
+        "UPDATE uploads SET source = NULL WHERE id IN (SELECT value FROM json_each(?))",
+        (msgspec.json.encode(list(upload_ids)).decode(),),
+    )
+
+
+async def delete_forgotten(connection: Connection, before: int) -> None:
+    """Those that no job took and whose time was over before that moment."""
+    await connection.execute("DELETE FROM uploads WHERE queued_at IS NULL AND expires_at < ?", (before,))

@@ -1,0 +1,221 @@
+"""Files that are handed over for an import: by a person in a browser, or by a program.
+
+A file comes under a name of its own that ends in `.part`, is read to its end, and gets its final name before the
+row of its upload names it. So a crash leaves a usable upload or none, and of two transfers the later one counts.
+"""
+
+import asyncio
+import itertools
+import re
+import secrets
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+
+from mailrith_lite import clock, disk, errors, ids
+from mailrith_lite.database import Connection, Database
+from mailrith_lite.imports import encodings, source, upload_table
+from mailrith_lite.imports.arrival import Arrival
+from mailrith_lite.imports.upload_table import Contents, Upload
+
+PREVIEWED_ROWS = 5
+_PREVIEWED_CELL = 100  # characters
+_MAX_FILE_NAME = 200
+_BLOCK = 1 << 20
+_REMEMBERED = clock.DAY  # for which an upload that has expired still says so
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """How a file begins; long cells are cut."""
+
+    names: list[str]
+    rows: list[list[str]]
+
+
+class UploadStore:
+    """The files of uploads, in a directory of their own."""
+
+    def __init__(self, database: Database, directory: Path, *, limit: int, ttl: int) -> None:
+        """`limit`: bytes of a file, also unpacked. `ttl`: seconds."""
+        self._database = database
+        self._directory = directory
+        self._limit = limit
+        self._ttl = ttl * clock.SECOND
+
+    @property
+    def limit(self) -> int:
+        return self._limit
+
+    async def start(self, connection: Connection, workspace_id: int, now: int) -> Upload:
+        """An upload that waits for its file, in the caller's transaction."""
+        return await upload_table.insert_upload(connection, workspace_id, expires_at=now + self._ttl, now=now)
+
+    def path(self, upload: Upload) -> Path | None:
+        """Where the file of an upload is that is Ready."""
+        return None if upload.source is None else self._directory / upload.source
+
+    async def store(self, upload: Upload, pieces: AsyncIterator[bytes], file_name: str) -> Upload:
+        """Takes the file in and makes the upload Ready, with a whole lifetime before it: all of that or nothing.
+
+        Raises:
+            PayloadTooLarge, UnsupportedMediaType, InvalidFile: what must be changed.
+            Conflict: a job has taken an earlier file of this upload.
+            NotFound: the upload is gone.
+        """
+        stem = secrets.token_hex(16)
+        final = self._directory / f"{stem}.csv"
+        try:
+            contents = await self._take_in(pieces, final, clean_file_name(file_name))
+            async with self._database.write(durable=True) as connection:
+                now = clock.now()
+                before = await upload_table.select_upload(connection, upload.workspace_id, upload.id)
+                if before is None:
+                    raise errors.NotFound.of(ids.UPLOAD, upload.public_id)
+                check_unused(before)
+                stored = await upload_table.update_ready(
+                    connection, upload, contents, expires_at=now + self._ttl, now=now
+                )
+        except BaseException:
+            for path in self._directory.glob(f"{stem}.*"):
+                path.unlink(missing_ok=True)
+            raise
+        await self.remove(before)
+        return stored
+
+    async def remove(self, upload: Upload) -> None:
+        """Deletes the file of an upload, as it stood before another took its place or a job took it."""
+        if (path := self.path(upload)) is not None:
+            await asyncio.to_thread(path.unlink, missing_ok=True)
+
+    async def preview(self, upload: Upload) -> Preview | None:
+        """None where there is no file any more."""
+        if (path := self.path(upload)) is None or upload.delimiter is None:
+            return None
+        try:
+            return await asyncio.to_thread(preview, path, upload.delimiter)
+        except FileNotFoundError:  # taken or replaced at this very moment
+            return None
+
+    async def sweep(self) -> None:
+        """At the start, before any request: deletes files that no upload names."""
+        async with self._database.read() as connection:
+            named = await upload_table.select_sources(connection)
+        for path in self._directory.iterdir():
+            if re.fullmatch(r"[0-9a-f]{32}\.(?:part|utf8|csv)", path.name) and path.name not in named:
+                path.unlink()
+
+    async def remove_expired(self) -> None:
+        """Deletes the files of uploads whose time is over, and forgets those a day later."""
+        async with self._database.read() as connection:
+            if not await upload_table.select_any_over(connection, clock.now()):
+                return
+        async with self._database.write(housekeeping=True) as connection:
+            now = clock.now()
+            expired = await upload_table.select_expired(connection, now)
+            await upload_table.update_removed(connection, expired)
+            await upload_table.delete_forgotten(connection, now - _REMEMBERED)
+        for name in expired.values():
+            await asyncio.to_thread((self._directory / name).unlink, missing_ok=True)
+
+    async def _take_in(self, pieces: AsyncIterator[bytes], final: Path, file_name: str) -> Contents:
+        part = final.with_suffix(".part")
+        with Arrival(part, self._limit) as arrival:
+            async for block in _blocks(pieces):
+                await asyncio.to_thread(arrival.write, block)
+            await asyncio.to_thread(arrival.finish)
+        try:
+            text = part
+            if arrival.encoding != "utf-8":
+                text = final.with_suffix(".utf8")
+                await asyncio.to_thread(encodings.rewrite, part, text, arrival.encoding)
+                part.unlink()
+            header = await asyncio.to_thread(source.read_header, text)
+            row_count = await source.count_rows(text, header.delimiter)
+        except source.BrokenFile as error:
+            raise errors.InvalidFile(f"The file cannot be read: {error}.") from None
+        await asyncio.to_thread(_settle, text, final)
+        return Contents(
+            source=final.name,
+            file_name=file_name,
+            size_bytes=arrival.size,
+            delimiter=header.delimiter,
+            header=header.names,
+            row_count=row_count,
+        )
+
+
+def clean_file_name(name: str) -> str:
+    """The name alone, without what is no part of it or cannot be shown."""
+    last = re.split(r"[/\\]", name)[-1]
+    shown = "".join(character for character in last if character.isprintable()).strip()
+    return shown[:_MAX_FILE_NAME] or "upload.csv"
+
+
+def check_unused(upload: Upload) -> None:
+    """
+    Raises:
+        Conflict: a job has taken the file.
+    """
+    if upload.queued_at is not None:
+        raise errors.Conflict(
+            "This upload was used for an import already; start a new upload.",
+            code="upload_already_used",
+            resource=(ids.UPLOAD, upload.public_id),
+        )
+
+
+def check_usable(upload: Upload | None, now: int) -> Upload:
+    """
+    Raises:
+        InvalidBody: there is none, its time is over, or its file has not come yet.
+        Conflict: a job has taken the file.
+    """
+    if upload is None:
+        raise _unusable("There is no upload with this id in the workspace.", "upload_not_found")
+    check_unused(upload)
+    if upload.expired(now):
+        raise _unusable("This upload has expired; start a new one.", "upload_expired")
+    if upload.source is None:
+        raise _unusable("The file of this upload has not come yet; try again when it is Ready.", "upload_not_ready")
+    return upload
+
+
+def replaced() -> errors.InvalidBody:
+    return _unusable("A newer file has just come for this upload; send the request again.", "upload_not_ready")
+
+
+def _unusable(message: str, reason: str) -> errors.InvalidBody:
+    return errors.InvalidBody(message, field="upload_id", reason=reason)
+
+
+def preview(path: Path, delimiter: str) -> Preview:
+    """Blocking: run it in a thread."""
+    with source.open_source(path) as file:
+        records = itertools.islice(source.records(file, delimiter), 1 + PREVIEWED_ROWS)
+        header, *rows = (cells for _, cells in records)
+    names = source.own_names([source.column_name(cell) for cell in header])
+    width = len(names)
+    return Preview(names=names, rows=[[_cut(cell) for cell in [*cells, *[""] * width][:width]] for cells in rows])
+
+
+def _cut(cell: str) -> str:
+    return cell if len(cell) <= _PREVIEWED_CELL else cell[: _PREVIEWED_CELL - 1] + "…"
+
+
+async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Large ones: each is a way to a thread and back."""
+    held = bytearray()
+    async for piece in pieces:
+        held += piece
+        if len(held) >= _BLOCK:
+            yield bytes(held)
+            held.clear()
+    if held:
+        yield bytes(held)
+
+
+def _settle(text: Path, final: Path) -> None:
+    """The rename comes last: a file with its final name is whole."""
+    text.rename(final)
+    disk.sync_directory(final.parent)
