@@ -29,7 +29,7 @@ from mailrith_lite.api.parameters import PageQuery
 from mailrith_lite.api.resources import SearchQuery
 from mailrith_lite.api.route import Route
 from mailrith_lite.edge.errors import Handler
-from mailrith_lite.pages.answers import add_static
+from mailrith_lite.pages.static import add_static
 
 _READ = ("subscribers:read",)
 _WRITE = ("subscribers:write",)

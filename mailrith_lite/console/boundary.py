@@ -6,14 +6,13 @@ from mailrith_lite import errors
 from mailrith_lite.console import rendering
 from mailrith_lite.console.visit import VISIT, current
 from mailrith_lite.edge.errors import STATUSES, Handler, outcome
+from mailrith_lite.pages.answers import HEADERS
 
 _HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Opener-Policy": "same-origin",
+    **HEADERS,
+    "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "same-origin",  # with no-referrer a form would come without its origin
-    "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
 _RETRY = {429, 503}
@@ -45,7 +44,6 @@ async def error_pages(request: web.Request, handler: Handler) -> web.StreamRespo
 async def add_headers(_: web.Request, response: web.StreamResponse) -> None:
     """Called by the framework just before an answer goes out."""
     response.headers.update(_HEADERS)
-    response.headers.setdefault("Cache-Control", "no-store")
 
 
 def _message(error: errors.MailrithError) -> str:

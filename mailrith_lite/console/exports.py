@@ -4,7 +4,7 @@ from aiohttp import web
 
 from mailrith_lite import clock, errors
 from mailrith_lite.audience import listing
-from mailrith_lite.console import choices, rendering
+from mailrith_lite.console import choices, rendering, wording
 from mailrith_lite.console.choices import Choice
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_view import view
@@ -24,7 +24,9 @@ async def show_new_export(visit: Visit) -> web.StreamResponse:
     chosen = _selection(choice)
     async with visit.database.read() as connection:
         count = await listing.select_count(connection, visit.workspace_id, chosen.subscriber_filter(), clock.now())
-    return await rendering.page(visit.request, "new-export.html", choice=choice, chosen=chosen, count=count)
+    return await rendering.page(
+        visit.request, "new-export.html", choice=choice, whom=wording.selection(chosen), count=count
+    )
 
 
 async def start_export(visit: Visit, fields: Fields) -> web.StreamResponse:
@@ -39,7 +41,7 @@ async def start_export(visit: Visit, fields: Fields) -> web.StreamResponse:
             now=clock.now(),
         )
     visit.services.runner.wake()
-    return redirect(f"{PATH}/exports/{job.public_id}")
+    return redirect(visit.request, f"{PATH}/exports/{job.public_id}")
 
 
 async def show_export(visit: Visit) -> web.StreamResponse:
@@ -47,7 +49,12 @@ async def show_export(visit: Visit) -> web.StreamResponse:
         job, export = await _find(connection, visit)
     now = clock.now()
     return await rendering.page(
-        visit.request, "export.html", job=view(job, now), export=export, available=_is_there(job, export, now)
+        visit.request,
+        "export.html",
+        job=view(job, now),
+        export=export,
+        whom=wording.selection(export.selection),
+        available=_is_there(job, export, now),
     )
 
 
@@ -65,7 +72,7 @@ async def cancel_export(visit: Visit, _: Fields) -> web.StreamResponse:
             await queue.update_canceled(connection, before, clock.now())
     if not before.final:
         await visit.services.runner.canceled(before)
-    return redirect(f"{PATH}/exports/{before.public_id}")
+    return redirect(visit.request, f"{PATH}/exports/{before.public_id}")
 
 
 async def send_file(visit: Visit) -> web.StreamResponse:
@@ -74,7 +81,9 @@ async def send_file(visit: Visit) -> web.StreamResponse:
         job, export = await _find(connection, visit)
     if export.expires_at is None or not _is_there(job, export, clock.now()):
         raise errors.Expired("This file is no longer kept; start a new export.")
-    return redirect(download_path(visit.services, visit.workspace_id, job.public_id, export.expires_at))
+    return redirect(
+        visit.request, download_path(visit.services, visit.workspace_id, job.public_id, export.expires_at)
+    )
 
 
 def _is_there(job: Job, export: Export, now: int) -> bool:

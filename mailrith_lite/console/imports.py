@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite import clock, errors
-from mailrith_lite.console import catalogue, rendering
+from mailrith_lite.console import catalogue, rendering, wording
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_view import view
 from mailrith_lite.console.live import Part
@@ -57,7 +57,7 @@ async def cancel_import(visit: Visit, _: Fields) -> web.StreamResponse:
             await queue.update_canceled(connection, before, clock.now())
     if not before.final:
         await visit.services.runner.canceled(before)
-    return redirect(f"{PATH}/imports/{before.public_id}")
+    return redirect(visit.request, f"{PATH}/imports/{before.public_id}")
 
 
 async def send_report(visit: Visit) -> web.StreamResponse:
@@ -65,7 +65,7 @@ async def send_report(visit: Visit) -> web.StreamResponse:
     async with visit.database.read() as connection:
         job = await _find(connection, visit)
     expires_at = clock.now() + _REPORT_LINK
-    return redirect(download_path(visit.services, visit.workspace_id, job.public_id, expires_at))
+    return redirect(visit.request, download_path(visit.services, visit.workspace_id, job.public_id, expires_at))
 
 
 async def _find(connection: Connection, visit: Visit) -> Job:
@@ -82,7 +82,10 @@ async def _refused(connection: Connection, visit: Visit, job: Job) -> Sequence[A
     if not job.final:
         return []
     found = await report.select_row_errors(connection, visit.workspace_id, job.id, after_line=0)
-    return [{**dict(row), "cells": msgspec.json.decode(row["cells"], type=list[str])} for row in found[:SHOWN_ROWS]]
+    return [
+        {**dict(row), "text": wording.row(msgspec.json.decode(row["cells"], type=list[str]))}
+        for row in found[:SHOWN_ROWS]
+    ]
 
 
 def _target(column: Column, labels: dict[int, str]) -> str:

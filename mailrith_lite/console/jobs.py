@@ -20,7 +20,7 @@ _SCOPES: dict[JobKind, str] = {"import": "subscribers:import", "export": "subscr
 async def show_jobs(visit: Visit) -> web.StreamResponse:
     """Where everybody begins; a key that sees no jobs may still see subscribers."""
     if not _kinds(visit) and visit.may("subscribers:read"):
-        return redirect(SUBSCRIBERS_PATH)
+        return redirect(visit.request, SUBSCRIBERS_PATH)
     return await rendering.page(visit.request, "jobs.html", **await _found(visit))
 
 

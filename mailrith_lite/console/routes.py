@@ -2,12 +2,12 @@
 
 from aiohttp import web
 
-from mailrith_lite.console import exports, imports, jobs, live, rendering, signing, subscribers
+from mailrith_lite.console import exports, imports, jobs, live, signing, subscribers
 from mailrith_lite.console.attempts import Attempts
 from mailrith_lite.console.boundary import add_headers, error_pages
 from mailrith_lite.console.live import STREAMS, Streams
 from mailrith_lite.console.session import Sessions
-from mailrith_lite.console.visit import ATTEMPTS, PATH, SESSIONS, form, page
+from mailrith_lite.console.visit import ATTEMPTS, SESSIONS, form, page
 
 _IMPORT = ("subscribers:import",)
 _IMPORT_LIVE = ("subscribers:import", "live_actions:write")
@@ -33,7 +33,6 @@ def _add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/sign-in", signing.show_sign_in)
     router.add_post("/sign-in", signing.sign_in)
     router.add_post("/sign-out", form(signing.sign_out))
-    router.add_get(rendering.STATIC_PATH.removeprefix(PATH), rendering.send_static)
 
     router.add_get("/imports/{job_id}", page(imports.show_import, *_IMPORT))
     router.add_get("/imports/{job_id}/part", page(live.part(imports.look), *_IMPORT))

@@ -23,6 +23,7 @@ from mailrith_lite.edge.addresses import base_address
 from mailrith_lite.edge.context import SERVICES
 
 _FORM_COOKIE = "mailrith_console_form"  # what the sign-in form is bound to: there is no session yet
+_HERE = ""  # no path of ours: a browser then takes the folder of the sign-in as it sees it
 _REFUSED = "This key does not work. Check that it is complete, and that it has not expired or been revoked."
 _TOO_OFTEN = "Too many attempts from your address. Wait a minute, then try again."
 _OWN_PAGE = re.compile(rf"{PATH}(?:[/?][A-Za-z0-9_/?=&%.+-]*)?")
@@ -31,7 +32,7 @@ _OWN_PAGE = re.compile(rf"{PATH}(?:[/?][A-Za-z0-9_/?=&%.+-]*)?")
 async def show_sign_in(request: web.Request) -> web.StreamResponse:
     target = _target(request.query.get("next", ""))
     if await current(request) is not None:
-        return redirect(target)
+        return redirect(request, target)
     return await _form(request, target)
 
 
@@ -49,17 +50,17 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     except errors.InvalidApiKey:
         return await _form(request, target, status=401, problem=_REFUSED)
     attempts.succeed(address)
-    response = redirect(target)
+    response = redirect(request, target)
     session = request.app[SESSIONS].begin(key, now)
     _set_cookie(request, response, SESSION_COOKIE, request.app[SESSIONS].seal(session), LENGTH)
-    response.del_cookie(_FORM_COOKIE, path=PATH)
+    response.del_cookie(_FORM_COOKIE, path=_HERE)
     return response
 
 
 async def sign_out(visit: Visit, _: Fields) -> web.StreamResponse:
     visit.request.app[SESSIONS].end(visit.session, clock.now())
-    response = redirect(SIGN_IN_PATH)
-    response.del_cookie(SESSION_COOKIE, path=PATH)
+    response = redirect(visit.request, SIGN_IN_PATH)
+    response.del_cookie(SESSION_COOKIE, path=_HERE)
     return response
 
 
@@ -85,12 +86,12 @@ def _bound_to(token: str) -> str:
 
 
 def _set_cookie(request: web.Request, response: web.Response, name: str, value: str, length: int) -> None:
-    """For this host's console alone, out of reach of scripts, and over TLS alone where the console has it."""
+    """For the console alone, out of reach of scripts, and over TLS alone where the console has it."""
     response.set_cookie(
         name,
         value,
         max_age=length // clock.SECOND,
-        path=PATH,
+        path=_HERE,
         httponly=True,
         samesite="Strict",
         secure=base_address(request.config_dict[SERVICES], request).startswith("https:"),
@@ -99,4 +100,4 @@ def _set_cookie(request: web.Request, response: web.Response, name: str, value: 
 
 def _target(path: str) -> str:
     """Where to go once signed in: a page of the console, or else its first."""
-    return path if _OWN_PAGE.fullmatch(path) else PATH
+    return path if _OWN_PAGE.fullmatch(path) and ".." not in path else PATH

@@ -117,8 +117,17 @@ def to_sign_in(request: web.Request) -> web.Response:
     if not whole:
         raise errors.InvalidApiKey
     path = request.rel_url.raw_path_qs
-    return redirect(SIGN_IN_PATH if path == PATH else str(URL.build(path=SIGN_IN_PATH, query={"next": path})))
+    return redirect(
+        request, SIGN_IN_PATH if path == PATH else str(URL.build(path=SIGN_IN_PATH, query={"next": path}))
+    )
 
 
-def redirect(path: str) -> web.Response:
-    return web.Response(status=303, headers={"Location": path})
+def redirect(request: web.Request, path: str) -> web.Response:
+    """To an address of this service, told from where the browser is."""
+    return web.Response(status=303, headers={"Location": root_of(request) + path})
+
+
+def root_of(request: web.Request) -> str:
+    """The way from the page to where the service begins; a part of a page belongs to the page."""
+    path = request.rel_url.raw_path.removesuffix("/part").removesuffix("/live")
+    return "/".join([".."] * (path.count("/") - 1)) or "."

@@ -45,7 +45,8 @@ def test_a_key_opens_the_console(service: Server) -> None:
 
 def test_the_cookie_is_out_of_reach_and_holds_nothing_of_the_key(service: Server) -> None:
     cookie = signed_in(service).cookies[SESSION]
-    assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Strict", "/console")
+    assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
+    assert not cookie["path"]  # so it is for the folder of the sign-in, wherever a proxy has put that
     assert (cookie["max-age"], cookie["secure"]) == (str(LENGTH // clock.SECOND), "")
     payload = cookie.value.rpartition(".")[0]
     seen = cookie.value.encode() + base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
@@ -159,7 +160,7 @@ def test_attempts_are_counted_by_address_and_forgotten_after_a_minute() -> None:
         ("/console", "/console"),
         ("https://elsewhere.example/console", "/console"),
         ("//elsewhere.example", "/console"),
-        ("/console//elsewhere.example/..", "/console//elsewhere.example/.."),
+        ("/console/../v1", "/console"),
         ("/consoles", "/console"),
         ("/console\r\nX: y", "/console"),
         ("/v1", "/console"),

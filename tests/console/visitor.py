@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from html import unescape
 from http.cookies import Morsel, SimpleCookie
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from conftest import KEY, Reply, Server
 
@@ -54,6 +54,8 @@ class Visitor:
             for line in answer.headers.get_all("Set-Cookie", []):
                 self._keep(line)
             names = {name.lower(): value for name, value in answer.getheaders()}
+            if "location" in names:
+                names["location"] = urljoin(path, names["location"])
             return Reply(answer.status, names, answer.read())
         finally:
             connection.close()
