@@ -23,10 +23,10 @@ def measure() -> None:
         _, warm = service.run_job("import", rows.import_body(rows.csv_text(100), field_ids(service)))
         ids = [field["id"] for field in service.request("GET", "/v1/custom-fields")["data"][::-1]]
         idle, busy = asyncio.run(_compare(service, warm["id"], rows.import_body(text, ids)))
-    ratio = _p99(busy) / _p99(idle)
+    ratio = p99(busy) / p99(idle)
     print(
         f"GET of a job beside an import: p99 {ratio:.2f} x idle (at most 5)"
-        f"   p99 {_p99(busy):.1f} ms against {_p99(idle):.1f} ms,"
+        f"   p99 {p99(busy):.1f} ms against {p99(idle):.1f} ms,"
         f" median {statistics.median(busy):.1f} ms against {statistics.median(idle):.1f} ms,"
         f" {CONNECTIONS} connections"
     )
@@ -38,12 +38,12 @@ async def _compare(service: Service, job_id: str, body: bytes) -> tuple[list[flo
     async with aiohttp.ClientSession(headers=service.headers()) as session:
         stop = asyncio.Event()
         asyncio.get_running_loop().call_later(IDLE_SECONDS, stop.set)
-        idle = await _load(session, f"{address}/{job_id}", stop)
+        idle = await load(session, f"{address}/{job_id}", stop)
         stop = asyncio.Event()
         async with session.post(address, data=body) as answer:
             job = (await answer.json())["data"]
         watch = asyncio.create_task(_watch(session, f"{address}/{job['id']}", stop))
-        busy = await _load(session, f"{address}/{job['id']}", stop)
+        busy = await load(session, f"{address}/{job['id']}", stop)
         await watch
     return idle, busy
 
@@ -59,7 +59,7 @@ async def _watch(session: aiohttp.ClientSession, address: str, stop: asyncio.Eve
         stop.set()
 
 
-async def _load(session: aiohttp.ClientSession, address: str, stop: asyncio.Event) -> list[float]:
+async def load(session: aiohttp.ClientSession, address: str, stop: asyncio.Event) -> list[float]:
     times: list[float] = []
 
     async def client() -> None:
@@ -73,5 +73,5 @@ async def _load(session: aiohttp.ClientSession, address: str, stop: asyncio.Even
     return times
 
 
-def _p99(times: list[float]) -> float:
+def p99(times: list[float]) -> float:
     return statistics.quantiles(times, n=100)[98]

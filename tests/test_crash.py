@@ -23,6 +23,7 @@ ROUNDS = int(os.environ.get("MAILRITH_LITE_CRASH_ROUNDS", "3"))
 ROWS = 60_000
 IMPORTS = "/v1/jobs/subscriber-imports"
 EXPORTS = "/v1/jobs/subscriber-exports"
+UPLOADS = "/v1/jobs/subscriber-import-uploads"
 MAPPINGS = [
     {"csv_column": "Email", "field": {"type": "email"}},
     {"csv_column": "Name", "field": {"type": "name"}},
@@ -96,6 +97,13 @@ class Service:
             assert answer.status < 300, text
             return json.loads(text)["data"]
 
+    def put(self, link: str, file: bytes) -> contextlib.closing[http.client.HTTPConnection]:
+        """Sends a file to the link of an upload. The answer is the caller's, who closes the connection."""
+        parts = urlsplit(link)
+        connection = self.connect()
+        connection.request("PUT", f"{parts.path}?{parts.query}", file)
+        return contextlib.closing(connection)
+
     def finished(self, job: Any) -> Any:
         """Polls until the job is final."""
         while job["status"] in ("Queued", "Processing"):
@@ -111,9 +119,11 @@ class Service:
             return [connection.execute(query).fetchall() for query in CONTENT]
 
     def files(self) -> list[str]:
-        """Of jobs: those in imports/ and exports/."""
+        """Of jobs and uploads."""
         return sorted(
-            f"{room}/{path.name}" for room in ("imports", "exports") for path in (self.directory / room).iterdir()
+            f"{room}/{path.name}"
+            for room in ("imports", "exports", "uploads")
+            for path in (self.directory / room).iterdir()
         )
 
     def sizes(self, pattern: str) -> int:
@@ -316,3 +326,101 @@ def test_a_polite_stop_in_the_middle_continues_exactly(
     polite.stop()
     assert polite.content() == undisturbed[1]
     assert polite.files() == []
+
+
+def test_an_upload_that_is_killed_in_the_middle_waits_for_its_file_again(service: Callable[[str], Service]) -> None:
+    died = service("died").start()
+    upload = died.call("POST", UPLOADS)
+    link = urlsplit(upload["upload_url"])
+    file = request()["csv_text"].encode()
+    with contextlib.closing(died.connect()) as connection:
+        connection.putrequest("PUT", f"{link.path}?{link.query}")
+        connection.putheader("Content-Length", str(len(file)))
+        connection.endheaders()
+        connection.send(file[: len(file) * 3 // 4])
+        while not died.files():
+            pass  # the part that was received is on its way to the disk
+        died.kill()
+    died.start()
+    assert died.files() == []
+    assert died.call("GET", upload["self"])["status"] == "Pending"
+    with died.put(upload["upload_url"], file) as connection:
+        assert connection.getresponse().status == 200
+    assert died.call("GET", upload["self"])["status"] == "Ready"
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_an_upload_that_is_killed_at_any_moment_is_whole_or_not_there(
+    service: Callable[[str], Service], seed: int
+) -> None:
+    died = service("died").start()
+    file = request()["csv_text"].encode()
+    upload = died.call("POST", UPLOADS)
+    with died.put(upload["upload_url"], file):
+        for _ in range(random.Random(seed).randrange(60)):
+            died.call("GET", upload["self"])
+        died.kill()
+    died.start()
+    shown = died.call("GET", upload["self"])
+    if shown["status"] == "Pending":
+        assert died.files() == []
+        with died.put(upload["upload_url"], file) as connection:
+            assert connection.getresponse().status == 200
+    shown = died.call("GET", upload["self"])
+    (path,) = (died.directory / "uploads").iterdir()
+    assert path.read_bytes() == file
+    body = {"upload_id": upload["id"], "mappings": MAPPINGS}
+    job = died.finished(died.call("POST", IMPORTS, body))
+    assert (job["status"], job["progress"]["rows_total"]) == ("Completed", shown["row_count"])
+    died.stop()
+    assert died.files() == []
+
+
+def test_a_202_for_an_upload_holds_when_the_process_dies_right_after_it(service: Callable[[str], Service]) -> None:
+    died = service("died").start()
+    upload = died.call("POST", UPLOADS)
+    with died.put(upload["upload_url"], request(2_000)["csv_text"].encode()) as connection:
+        assert connection.getresponse().status == 200
+    body = {"upload_id": upload["id"], "mappings": MAPPINGS}
+    job = died.call("POST", IMPORTS, body, **{"Idempotency-Key": "once"})
+    died.kill()
+    died.start()
+    assert died.call("GET", upload["self"])["import_job_id"] == job["id"]
+    assert died.call("POST", IMPORTS, body, **{"Idempotency-Key": "once"}) == job
+    assert died.finished(died.call("GET", job["self"]))["status"] == "Completed"
+    died.stop()
+    assert (len(died.content()[4]), died.files()) == (1, [])
+
+
+def test_a_dry_run_that_is_killed_twice_begins_anew_and_counts_what_the_import_does(
+    service: Callable[[str], Service],
+) -> None:
+    killed = service("killed").start()
+    job = killed.call("POST", IMPORTS, {**request(), "dry_run": True})
+    for goal in (1, ROWS // 2):
+        while job["status"] in ("Queued", "Processing") and job["progress"]["rows_processed"] < goal:
+            job = killed.call("GET", job["self"])
+        killed.kill()
+        killed.start()
+        job = killed.call("GET", job["self"])
+    dry = killed.finished(job)
+    real = killed.finished(killed.call("POST", IMPORTS, request()))
+    assert (dry["status"], dry["progress"]) == ("Completed", real["progress"])
+    killed.stop()
+    errors = killed.content()[3]
+    assert [row[1:] for row in errors if row[0] == 1] == [row[1:] for row in errors if row[0] == 2]
+    assert killed.files() == []
+
+
+def test_a_dry_run_that_dies_three_times_is_given_up_however_far_it_came(service: Callable[[str], Service]) -> None:
+    deadly = service("deadly").start()
+    job = deadly.call("POST", IMPORTS, {**request(), "dry_run": True})
+    for _ in range(3):
+        while job["status"] == "Queued" or not job["progress"]["rows_processed"]:
+            job = deadly.call("GET", job["self"])
+        deadly.kill()
+        deadly.start()
+        job = deadly.call("GET", job["self"])
+    assert (job["status"], job["dry_run"]) == ("Failed", True)
+    assert "3 times" in job["error_message"]
+    assert deadly.files() == []

@@ -7,6 +7,7 @@ import mmap
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import aiofiles
 import msgspec
@@ -14,6 +15,8 @@ from aiohttp import web
 
 from mailrith_lite import disk, errors
 from mailrith_lite.api.context import Call
+
+T = TypeVar("T")
 
 IN_MEMORY = 1 << 20
 _BLOCK = 1 << 20
@@ -83,7 +86,7 @@ async def _read(request: web.Request, limit: int, spool: Path) -> Body:
     return Body(data=await asyncio.to_thread(_map, spool), digest=digest.digest())
 
 
-async def next_piece(read: Callable[[], Awaitable[bytes]]) -> bytes:
+async def next_piece(read: Callable[[], Awaitable[T]]) -> T:
     """What `read` gives, unless the client pauses for too long.
 
     Raises:

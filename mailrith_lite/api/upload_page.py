@@ -3,11 +3,13 @@
 A page for a person, a PUT of the raw file for a program, and the form that the page sends without JavaScript.
 """
 
+import contextlib
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from email.message import Message
 
-from aiohttp import BodyPartReader, MultipartReader, hdrs, web
-from aiohttp.multipart import content_disposition_filename, parse_content_disposition
+from aiohttp import BodyPartReader, hdrs, web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.api import codec
@@ -66,8 +68,7 @@ async def put_file(request: web.Request) -> web.StreamResponse:
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() not in ("", "identity", "gzip"):
         raise errors.UnsupportedMediaType("Send the file as it is, or packed with gzip.")
     _check_length(request, services, 0)
-    _, parameters = parse_content_disposition(request.headers.get(hdrs.CONTENT_DISPOSITION))
-    name = content_disposition_filename(parameters) or request.query.get("file_name", "")
+    name = _file_name(request.headers) or request.query.get("file_name", "")
     stored = await services.uploads.store(upload, _pieces(request.content.readany), name)
     return codec.json_response(codec.data(shown(stored)))
 
@@ -79,12 +80,9 @@ async def post_form(request: web.Request) -> web.StreamResponse:
     if request.content_type != _FORM:
         raise errors.UnsupportedMediaType("Send a form with a file (multipart/form-data), or PUT the file itself.")
     _check_length(request, services, _AROUND_A_FILE)
-    try:
-        part = await _file_part(await request.multipart())
-        read = functools.partial(part.read_chunk, _PIECE)
-        stored = await services.uploads.store(upload, _pieces(read), part.filename or "")
-    except ValueError:  # what aiohttp makes of a form that breaks off or is none
-        raise errors.InvalidHttp("The form is broken; send the file again.") from None
+    part = await _file_part(request)
+    pieces = _pieces(functools.partial(_read_part, part))
+    stored = await services.uploads.store(upload, pieces, _file_name(part.headers))
     if not _wants_page(request):
         return codec.json_response(codec.data(shown(stored)))
     return web.Response(status=303, headers={hdrs.LOCATION: f"?{request.query_string}"})
@@ -129,15 +127,46 @@ def _check_length(request: web.Request, services: Services, around: int) -> None
         raise too_large(limit)
 
 
-async def _file_part(form: MultipartReader) -> BodyPartReader:
+async def _file_part(request: web.Request) -> BodyPartReader:
     """
     Raises:
         InvalidFile: no file was chosen.
+        InvalidHttp: this is no form.
     """
-    while (part := await form.next()) is not None:
-        if isinstance(part, BodyPartReader) and part.filename:
-            return part
+    with _whole():
+        form = await request.multipart()
+        while (part := await next_piece(form.next)) is not None:
+            if isinstance(part, BodyPartReader) and _file_name(part.headers):
+                return part
     raise errors.InvalidFile("Choose a file first.")
+
+
+async def _read_part(part: BodyPartReader) -> bytes:
+    """
+    Raises:
+        InvalidHttp: the form ends before its file does.
+    """
+    with _whole():
+        piece = await part.read_chunk(_PIECE)
+        if not piece and not part.at_eof():
+            raise ValueError
+        return piece
+
+
+@contextlib.contextmanager
+def _whole() -> Iterator[None]:
+    """What aiohttp makes of a form that is none, or breaks off, becomes an InvalidHttp."""
+    try:
+        yield
+    except (ValueError, LookupError, RuntimeError, HttpProcessingError, web.RequestPayloadError):
+        raise errors.InvalidHttp("The form is broken; send the file again.") from None
+
+
+def _file_name(headers: Mapping[str, str]) -> str:
+    """As Content-Disposition has it (RFC 6266); empty where it has none."""
+    message = Message()
+    message[hdrs.CONTENT_DISPOSITION] = headers.get(hdrs.CONTENT_DISPOSITION, "")
+    return message.get_filename("")
 
 
 async def _pieces(read: Callable[[], Awaitable[bytes]]) -> AsyncIterator[bytes]:

@@ -11,10 +11,13 @@ from conftest import MAPPINGS, Server
 from cli.processes import (
     SECONDS,
     VERY_MANY,
+    Write,
     assert_one_line,
     begun,
     client,
+    import_jobs,
     run,
+    subscribers,
 )
 from mailrith_lite import ids
 
@@ -169,3 +172,31 @@ def test_jobs_are_canceled(server: Server, cwd: Path) -> None:
     assert_one_line(again, "The job is Failed already and cannot be canceled (job_already_final, request ")
     shown = run("jobs", "show", running, env=client(server), cwd=cwd)
     assert "Canceled by the client." in shown.stdout
+
+
+def test_a_dry_run_says_what_would_be_and_changes_nothing(server: Server, cwd: Path, write: Write) -> None:
+    file = write("Email,Name\nann@example.com,Ann\nann@example.com,Ann\nnobody,Bob\n")
+    outcome = run("import", file, "--dry-run", "--tag", "Fair", "--tag", "New", env=client(server), cwd=cwd)
+    assert outcome.returncode == 0, outcome.stderr
+    (job,) = import_jobs(server)
+    counts = "1 created, 0 updated, 1 unchanged, 1 refused, 0 warnings"
+    assert f"{job['id']}: 3 rows, had this not been a dry run: {counts}\n" in outcome.stdout
+    assert "invalid_email" in outcome.stdout
+    assert job["dry_run"] is True
+    assert subscribers(server) == {}
+    assert server.sdk().tags.list()["data"] == []
+    shown = run("jobs", "show", job["id"], env=client(server), cwd=cwd)
+    assert "dry run" in shown.stdout
+
+
+def test_a_dry_run_with_several_tags_counts_as_the_import_does(server: Server, cwd: Path, write: Write) -> None:
+    server.import_csv("Email,Name\nann@example.com,Ann\nbob@example.com,Bob\n", new_tag_name="Fair")
+    file = write("Email,Name\nann@example.com,Ann\nbob@example.com,Bob\n")
+    for tags, counts in (
+        (("Fair",), "0 updated, 2 unchanged"),
+        (("Fair", "New", "Newer"), "2 updated, 0 unchanged"),
+    ):
+        flags = [flag for tag in tags for flag in ("--tag", tag)]
+        for dry in (["--dry-run"], []):
+            outcome = run("import", file, *flags, *dry, env=client(server), cwd=cwd)
+            assert counts in outcome.stdout, outcome.stderr

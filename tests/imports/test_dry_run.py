@@ -1,0 +1,259 @@
+"""A dry run counts exactly what the import then does, and changes nothing."""
+
+import csv
+import io
+import itertools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MAPPINGS, Server
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from uploading import CSV, IMPORTS, files, finished, look, put, ready, submit
+
+from mailrith_lite import clock
+from mailrith_lite.access import workspaces
+from mailrith_lite.audience import bulk, tags
+from mailrith_lite.audience.bulk import Change
+from mailrith_lite.audience.rehearsal import rehearse
+from mailrith_lite.audience.values import STATUSES
+from mailrith_lite.database import Database
+from mailrith_lite.settings import Settings
+
+STATUS = {"csv_column": "Status", "field": {"type": "subscriber-status"}}
+TABLES = ("subscribers", "tags", "subscriber_tags", "subscriber_sequences", "segments", "custom_fields")
+PEOPLE = [f"user{number}@example.com" for number in range(6)]
+CELLS = st.tuples(
+    st.sampled_from([*PEOPLE, PEOPLE[0].upper(), "nobody", ""]),
+    st.sampled_from(["", "Ada", "Bob", "x" * 201, "ÄÖÜ"]),
+    st.sampled_from(["", "DE", "Germany", "Atlantis"]),
+    st.sampled_from(["", *STATUSES, "Gone"]),
+    st.sampled_from(["", "1", "1.0", "2", "many"]),
+)
+FILES = st.lists(CELLS, max_size=30)
+
+
+def contents(server: Server) -> dict[str, list[Any]]:
+    return {table: sorted(server.rows(f"SELECT * FROM {table}"), key=repr) for table in TABLES}
+
+
+def text_of(rows: Sequence[Sequence[str]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([("Email", "Name", "Country", "Status", "Size"), *rows])
+    return text.getvalue()
+
+
+def outcome(server: Server, job: Any) -> tuple[Any, str | None]:
+    """What is told of the rows: the counts, and the report."""
+    report = None if job["error_report_url"] is None else server.report(job)
+    return job["progress"], report
+
+
+@pytest.fixture(scope="module")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    directory = tmp_path_factory.mktemp("dry") / "data"
+    with Server(Settings(port=0, data_dir=directory, bootstrap_key="mrk_example_secret_key")).serving() as server:
+        yield server
+
+
+numbers = itertools.count()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@given(saved=FILES, rows=FILES, tagged=st.booleans(), tag=st.sampled_from([None, "Old", "New"]))
+def test_a_dry_run_tells_what_the_import_then_does(
+    standing: Server, saved: list[Any], rows: list[Any], tagged: bool, tag: str | None
+) -> None:
+    key = standing.new_key(workspace=f"Workspace {next(numbers)}")
+    field = standing.call("POST", "/v1/custom-fields", {"label": "Size", "type": "Number"}, key=key).json["data"]
+    sequence = {"name": "Welcome", "definition": {"emails": []}}
+    sequence_id = standing.call("POST", "/v1/sequences", sequence, key=key).json["data"]["id"]
+    mappings = [
+        *MAPPINGS,
+        {"csv_column": "Country", "field": {"type": "country"}},
+        STATUS,
+        {"csv_column": "Size", "field": {"type": "custom-field", "custom_field_id": field["id"]}},
+    ]
+    standing.import_csv(
+        text_of(saved), mappings, key=key, new_tag_name="Old", sequence_ids=[sequence_id] if tagged else []
+    )
+    wanted = {"new_tag_name": tag, "sequence_ids": [sequence_id]}
+    before = contents(standing)
+    dry = standing.import_csv(text_of(rows), mappings, key=key, dry_run=True, **wanted)
+    assert contents(standing) == before
+    real = standing.import_csv(text_of(rows), mappings, key=key, **wanted)
+    assert (dry["status"], dry["dry_run"], dry["imported_count"]) == ("Completed", True, 0)
+    assert (real["status"], real["dry_run"]) == ("Completed", False)
+    assert outcome(standing, dry) == outcome(standing, real)
+
+
+CHANGES = st.builds(
+    Change,
+    line=st.integers(2, 99),
+    email=st.sampled_from(PEOPLE),
+    name=st.none() | st.sampled_from(["Ada", "Bob"]),
+    status=st.none() | st.sampled_from(STATUSES),
+    country=st.none() | st.sampled_from(["DE", "FR"]),
+    custom_fields=st.dictionaries(st.just("1"), st.sampled_from(["a", "b"])),
+)
+CHUNKS = st.lists(st.lists(CHANGES, max_size=8), max_size=6)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(saved=CHUNKS, chunks=CHUNKS, had=st.sampled_from([[], [1], [1, 2]]), given_too=st.sampled_from([[], [1, 2]]))
+async def test_every_chunk_is_told_behind_those_before_it(
+    tmp_path_factory: pytest.TempPathFactory,
+    saved: list[list[Change]],
+    chunks: list[list[Change]],
+    had: list[int],
+    given_too: list[int],
+) -> None:
+    directory = tmp_path_factory.mktemp("stage")
+    async with Database.open(directory / "test.db") as database:
+        await furnish(database)
+        for chunk in saved:
+            await apply(database, chunk, had)
+        async with rehearse(database, directory / "scratch") as stage:
+            told = [await stage.plan(1, chunk, tag_ids=given_too, sequence_ids=given_too) for chunk in chunks]
+        assert told == [await apply(database, chunk, given_too) for chunk in chunks]
+    assert not (directory / "scratch").exists()
+
+
+async def furnish(database: Database) -> None:
+    """A workspace with two tags, two sequences and a custom field, each with the integer ids 1 and 2."""
+    async with database.write() as connection:
+        await workspaces.insert_workspace(connection, "Default", 1)
+        for name in ("One", "Two"):
+            await tags.insert_tag(connection, 1, name, None, 1)
+            await connection.execute(
+                "INSERT INTO sequences (workspace_id, name, created_at, updated_at) VALUES (1, ?, 1, 1)", (name,)
+            )
+
+
+async def apply(database: Database, chunk: Sequence[Change], members: Sequence[int]) -> bulk.Outcome:
+    async with database.write() as connection:
+        planned = await bulk.plan(connection, 1, chunk, tag_ids=members, sequence_ids=members)
+        await bulk.apply(connection, 1, planned, clock.now())
+    return planned.outcome
+
+
+async def test_what_is_known_of_one_workspace_is_told_to_no_other(database: Database, tmp_path: Path) -> None:
+    await furnish(database)
+    async with database.write() as connection:
+        await workspaces.insert_workspace(connection, "Other", 1)
+    await apply(database, [Change(line=2, email=PEOPLE[0])], [])
+    async with rehearse(database, tmp_path / "scratch") as stage:
+        changes = [Change(line=2, email=PEOPLE[0])]
+        outcomes = [await stage.plan(2, changes, tag_ids=[], sequence_ids=[]) for _ in range(2)]
+    assert [(one.created, one.unchanged) for one in outcomes] == [(1, 0), (0, 1)]
+
+
+async def test_a_chunk_that_is_too_large_is_refused_also_for_what_was_only_rehearsed(
+    database: Database, tmp_path: Path
+) -> None:
+    await furnish(database)
+    text = "x" * 10_000
+    fields = {str(number): text for number in range(50)}
+    changes = [Change(line=line, email=f"user{line}@example.com", custom_fields=fields) for line in range(2, 22)]
+    async with rehearse(database, tmp_path / "scratch") as stage:
+        assert (await stage.plan(1, changes, tag_ids=[], sequence_ids=[])).created == 20
+        with pytest.raises(bulk.ChunkTooLarge):
+            await stage.plan(1, changes, tag_ids=[], sequence_ids=[])
+        for half in (changes[:10], changes[10:]):
+            assert (await stage.plan(1, half, tag_ids=[], sequence_ids=[])).unchanged == 10
+
+
+async def test_the_database_cannot_be_written_from_a_stage(database: Database, tmp_path: Path) -> None:
+    await furnish(database)
+    async with rehearse(database, tmp_path / "scratch") as stage:
+        with pytest.raises(Exception, match="readonly"):
+            await stage.connection.execute("DELETE FROM tags")
+
+
+def test_rows_that_meet_again_far_down_the_file_are_told_as_they_will_be(server: Server) -> None:
+    rows = [(f"user{number % 9_000}@example.com", f"Name {number // 12_000}") for number in range(30_000)]
+    csv_text = "Email,Name\n" + "".join(f"{email},{name}\n" for email, name in rows)
+    server.import_csv("Email,Name\n" + "".join(f"user{number}@example.com,Name 0\n" for number in range(500)))
+    dry = server.import_csv(csv_text, dry_run=True)
+    real = server.import_csv(csv_text)
+    assert dry["progress"] == real["progress"]
+    assert (dry["progress"]["created_count"], dry["progress"]["rows_total"]) == (8_500, 30_000)
+
+
+def test_a_dry_run_makes_no_tag_and_touches_nobody(server: Server) -> None:
+    server.import_csv("Email,Name\nada@example.com,Ada\n")
+    before = contents(server)
+    job = server.import_csv(
+        "Email,Name\nada@example.com,Ada\nbob@example.com,Bob\n", dry_run=True, new_tag_name="New"
+    )
+    assert contents(server) == before
+    assert job["progress"]["updated_count"] == job["progress"]["created_count"] == 1
+    assert files(server, "imports") == []
+
+
+def test_a_dry_run_says_that_it_is_one(server: Server) -> None:
+    dry = server.import_csv("Email,Name\nnobody,Ada\n", dry_run=True)
+    real = server.import_csv("Email,Name\nnobody,Ada\n")
+    assert [job["dry_run"] for job in server.sdk().jobs.list_imports()["data"]] == [False, True]
+    assert (dry["dry_run"], real["dry_run"]) == (True, False)
+    assert server.report(dry) == server.report(real)
+    assert "invalid_email" in server.report(dry)
+
+
+def test_a_broken_file_fails_a_dry_run_too(server: Server) -> None:
+    job = server.import_csv('Email,Name\nada@example.com,"Ada\n', dry_run=True)
+    assert (job["status"], job["imported_count"]) == ("Failed", 0)
+    assert "line 2" in job["error_message"]
+
+
+@pytest.mark.parametrize("value", ["yes", 1, None])
+def test_dry_run_is_true_or_false(server: Server, value: Any) -> None:
+    reply = server.call("POST", IMPORTS, {"csv_text": "Email,Name\n", "mappings": MAPPINGS, "dry_run": value})
+    assert (reply.status, reply.error["details"]["field"]) == (400, "dry_run")
+
+
+def test_an_upload_can_be_used_after_dry_runs_of_it(server: Server) -> None:
+    upload = ready(server)
+    before = look(server, upload)
+    for _ in range(2):
+        dry = finished(server, submit(server, upload, dry_run=True))
+        assert (dry["status"], dry["progress"]["created_count"]) == ("Completed", 2)
+        assert look(server, upload) == before
+    real = finished(server, submit(server, upload))
+    assert (real["imported_count"], real["progress"]) == (2, dry["progress"])
+    assert look(server, upload)["import_job_id"] == real["id"]
+    assert files(server) == files(server, "imports") == []
+    assert submit(server, upload, dry_run=True).error["code"] == "upload_already_used"
+
+
+def test_a_dry_run_keeps_its_file_when_the_upload_gets_another(server: Server) -> None:
+    upload = ready(server)
+    server.wait(server.services.runner.stop())
+    assert submit(server, upload, dry_run=True).status == 202
+    assert put(server, upload, b"Email,Name\n").status == 200
+    (source,) = files(server, "imports")
+    assert source.read_bytes() == CSV
+
+
+def test_others_write_while_a_dry_run_goes_on(server: Server) -> None:
+    csv_text = "Email,Name\n" + "".join(f"user{number}@example.com,Name\n" for number in range(150_000))
+    job = server.call("POST", IMPORTS, {"csv_text": csv_text, "mappings": MAPPINGS, "dry_run": True}).json["data"]
+    count = 0
+    while server.call("GET", job["self"]).json["data"]["status"] in ("Queued", "Processing"):
+        assert server.call("POST", "/v1/tags", {"name": f"Tag {count}"}).status == 201
+        count += 1
+    assert count > 10
+    assert server.call("GET", job["self"]).json["data"]["progress"]["created_count"] == 150_000
+    assert server.rows("SELECT count(*) FROM subscribers") == [(0,)]
+
+
+def test_a_canceled_dry_run_leaves_nothing_behind(server: Server) -> None:
+    csv_text = "Email,Name\n" + "".join(f"user{number}@example.com,Name\n" for number in range(150_000))
+    job = server.call("POST", IMPORTS, {"csv_text": csv_text, "mappings": MAPPINGS, "dry_run": True}).json["data"]
+    while not server.call("GET", job["self"]).json["data"]["progress"]["rows_processed"]:
+        pass
+    assert server.call("POST", f"{job['self']}/cancel").json["data"]["status"] == "Failed"
+    server.drain()
+    assert files(server, "imports") == []
