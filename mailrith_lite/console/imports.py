@@ -6,16 +6,17 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from mailrith_lite import clock, errors
-from mailrith_lite.console import catalogue, rendering, wording
+from mailrith_lite import clock, errors, ids
+from mailrith_lite.console import catalogue, mapping_form, rendering, wording
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_view import view
 from mailrith_lite.console.live import Part
 from mailrith_lite.console.visit import PATH, Visit, redirect
 from mailrith_lite.database import Connection
 from mailrith_lite.edge.addresses import download_path
-from mailrith_lite.imports import report, table
+from mailrith_lite.imports import report, source, table, upload_table
 from mailrith_lite.imports.mapping import Column
+from mailrith_lite.imports.table import ImportPlan
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
 
@@ -28,8 +29,10 @@ async def show_import(visit: Visit) -> web.StreamResponse:
         job = await _find(connection, visit)
         plan = await table.select_import(connection, visit.workspace_id, job.id)
         refused = await _refused(connection, visit, job)
+        again = await _again(connection, visit, job, plan)
         labels = await catalogue.field_labels(connection, visit)
         tags = await catalogue.tag_names(connection, visit, plan.tag_ids)
+        names = await upload_table.select_file_names(connection, visit.workspace_id, [job.id])
         sequences = await catalogue.sequence_names(connection, visit, plan.sequence_ids)
     return await rendering.page(
         visit.request,
@@ -37,9 +40,11 @@ async def show_import(visit: Visit) -> web.StreamResponse:
         job=view(job, clock.now()),
         columns=[(column.name, _target(column, labels)) for column in plan.columns],
         left_out=[name for name in plan.header if name not in {column.name for column in plan.columns}],
-        tags=[*tags, *([plan.new_tag_name] if plan.new_tag_name and not job.started_at else [])],
+        tags=list(dict.fromkeys([*tags, *filter(None, [plan.new_tag_name])])),
         sequences=sequences,
         refused=refused,
+        file_name=names.get(job.id),
+        again=again,
     )
 
 
@@ -86,6 +91,18 @@ async def _refused(connection: Connection, visit: Visit, job: Job) -> Sequence[A
         {**dict(row), "text": wording.row(msgspec.json.decode(row["cells"], type=list[str]))}
         for row in found[:SHOWN_ROWS]
     ]
+
+
+async def _again(connection: Connection, visit: Visit, job: Job, plan: ImportPlan) -> dict[str, Any] | None:
+    """What starts the import that a dry run was for, as long as its file is there."""
+    number = ids.decode(ids.UPLOAD, visit.request.query.get("upload", ""))
+    if not job.dry_run or number is None:
+        return None
+    upload = await upload_table.select_upload(connection, visit.workspace_id, number)
+    if upload is None or upload.status != "Ready" or upload.expired(clock.now()):
+        return None
+    chosen = mapping_form.of_plan(source.own_names(upload.header), plan)
+    return {"upload": upload.public_id, "fields": chosen.fields}
 
 
 def _target(column: Column, labels: dict[int, str]) -> str:

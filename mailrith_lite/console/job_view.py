@@ -8,6 +8,8 @@ from mailrith_lite import clock
 from mailrith_lite.console.visit import PATH
 from mailrith_lite.jobs.queue import CANCELED, Job, JobKind, Progress
 
+_TELLING = clock.SECOND  # milliseconds; before that a speed says nothing
+
 Outcome = Literal["Queued", "Processing", "Completed", "Failed", "Canceled"]
 
 
@@ -28,7 +30,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     outcome: Outcome
     final: bool
-    dry_run: bool = False
+    dry_run: bool
     error_message: str | None
     progress: Progress
     percent: int | None
@@ -53,7 +55,7 @@ def view(job: Job, now: int) -> JobView:
     progress = job.progress
     done, total = progress.rows_processed, progress.rows_total
     elapsed = None if job.started_at is None else max((job.completed_at or now) - job.started_at, 1)
-    speed = done * clock.SECOND / elapsed if elapsed and done else None
+    speed = done * clock.SECOND / elapsed if elapsed and elapsed >= _TELLING and done else None
     running = job.status == "Processing"
     return JobView(
         id=job.public_id,
@@ -61,6 +63,7 @@ def view(job: Job, now: int) -> JobView:
         path=f"{PATH}/{job.kind}s/{job.public_id}",
         outcome="Canceled" if job.error_message == CANCELED else job.status,
         final=job.final,
+        dry_run=job.dry_run,
         error_message=None if job.error_message == CANCELED else job.error_message,
         progress=progress,
         percent=None if total is None else 100 * done // total if total else 100,

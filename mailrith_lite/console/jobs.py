@@ -10,6 +10,7 @@ from mailrith_lite.console.job_view import view
 from mailrith_lite.console.live import Part
 from mailrith_lite.console.visit import SUBSCRIBERS_PATH, Visit, redirect
 from mailrith_lite.exports import table
+from mailrith_lite.imports import upload_table
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import JobKind
 
@@ -58,11 +59,16 @@ async def _found(visit: Visit) -> dict[str, Any]:
         exports = await table.select_exports(
             connection, visit.workspace_id, [job.id for job in jobs if job.kind == "export"]
         )
+        names = await upload_table.select_file_names(
+            connection, visit.workspace_id, [job.id for job in jobs if job.kind == "import"]
+        )
     now = clock.now()
     return {
         "jobs": [view(job, now) for job in jobs[:SHOWN]],
         "notes": {
-            job.public_id: wording.selection(exports[job.id].selection) if job.id in exports else job.public_id
+            job.public_id: wording.selection(exports[job.id].selection)
+            if job.id in exports
+            else names.get(job.id, job.public_id)
             for job in jobs
         },
         "more": len(jobs) > SHOWN,

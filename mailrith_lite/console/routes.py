@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from mailrith_lite.console import exports, imports, jobs, live, signing, subscribers
+from mailrith_lite.console import exports, imports, jobs, live, new_import, signing, subscribers
 from mailrith_lite.console.attempts import Attempts
 from mailrith_lite.console.boundary import add_headers, error_pages
 from mailrith_lite.console.live import STREAMS, Streams
@@ -34,6 +34,10 @@ def _add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/sign-in", signing.sign_in)
     router.add_post("/sign-out", form(signing.sign_out))
 
+    router.add_get("/imports/new", page(new_import.show_new_import, *_IMPORT_LIVE))
+    router.add_post("/imports/new", page(new_import.take_file, *_IMPORT_LIVE))
+    router.add_get("/uploads/{upload_id}", page(new_import.show_upload, *_IMPORT_LIVE))
+    router.add_post("/uploads/{upload_id}", form(new_import.start_import, *_IMPORT_LIVE))
     router.add_get("/imports/{job_id}", page(imports.show_import, *_IMPORT))
     router.add_get("/imports/{job_id}/part", page(live.part(imports.look), *_IMPORT))
     router.add_get("/imports/{job_id}/live", page(live.stream(imports.look), *_IMPORT))

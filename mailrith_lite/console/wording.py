@@ -7,7 +7,10 @@ from mailrith_lite.exports.table import Selection
 
 def row(cells: Sequence[str]) -> str:
     """A row in one line, without the blank cells at its end."""
-    return " │ ".join(cells).rstrip(" │")
+    filled = [cell.strip() or "–" for cell in cells]
+    while filled and filled[-1] == "–":
+        filled.pop()
+    return " │ ".join(filled)
 
 
 def selection(chosen: Selection) -> str:
