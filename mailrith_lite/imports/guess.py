@@ -36,8 +36,15 @@ _READERS: dict[MappedType, Callable[[str], object]] = {
     "country": values.country,
     "subscriber-status": values.status,
 }
-_CELLS_ENOUGH: dict[MappedType, int] = {"email": 1, "country": 3, "subscriber-status": 2}
-"""How many cells say by themselves what a column is: a single "Georgia" or "Jordan" is no country yet."""
+_CELLS_ENOUGH: dict[MappedType, tuple[int, float]] = {
+    "email": (1, 0.5),
+    "country": (3, 1.0),
+    "subscriber-status": (2, 1.0),
+}
+"""How many cells, and which share of them, say by themselves what a column is.
+
+An address can be nothing else, but a single "Georgia" or "Jordan" is no country yet.
+"""
 
 
 def guess(
@@ -79,10 +86,10 @@ def _candidates(custom_fields: Mapping[str, str]) -> Iterable[tuple[str, MappedF
 
 
 def _by_cells(columns: Sequence[str], cells: Mapping[str, Sequence[str]]) -> Iterable[tuple[str, MappedField]]:
-    for mapped, enough in _CELLS_ENOUGH.items():
+    for mapped, (enough, share) in _CELLS_ENOUGH.items():
         for column in columns:
             filled = [cell for cell in cells.get(column, ()) if cell.strip()]
-            if len(filled) >= enough and _share(mapped, filled) == 1:
+            if len(filled) >= enough and _share(mapped, filled) >= share:
                 yield column, MappedField(type=mapped)
 
 

@@ -40,6 +40,9 @@ def test_mapping_is_guessed_from_the_header(header: str, expected: str) -> None:
     ("cells", "expected"),
     [
         ({"Contact": ["ada@example.com", "", "b@example.org"]}, "Contact=email"),
+        ({"Contact": ["ada@example.com", "b at example.org"]}, "Contact=email"),
+        ({"Contact": ["ada@example.com", "b", "c"]}, ""),
+        ({"Where": ["DE", "Kenya", "Atlantis"]}, ""),
         ({"Email": ["yes", "no"], "Contact": ["ada@example.com"]}, "Contact=email"),
         ({"Email": ["ada@example.com", "b at example.org"], "Other": ["c@example.net"]}, "Email=email"),
         ({"Email": ["", " "], "Other": ["x"]}, "Email=email"),
