@@ -28,23 +28,18 @@ async def show_import(visit: Visit) -> web.StreamResponse:
     async with visit.database.read() as connection:
         job = await _find(connection, visit)
         plan = await table.select_import(connection, visit.workspace_id, job.id)
-        refused = await _refused(connection, visit, job)
-        again = await _again(connection, visit, job, plan)
-        labels = await catalogue.field_labels(connection, visit)
-        tags = await catalogue.tag_names(connection, visit, plan.tag_ids)
+        asked_for = await _asked_for(connection, visit, plan)
         names = await upload_table.select_file_names(connection, visit.workspace_id, [job.id])
-        sequences = await catalogue.sequence_names(connection, visit, plan.sequence_ids)
+        again = await _again(connection, visit, job, plan)
+        refused = await _refused(connection, visit, job)
     return await rendering.page(
         visit.request,
         "import.html",
         job=view(job, clock.now()),
-        columns=[(column.name, _target(column, labels)) for column in plan.columns],
-        left_out=[name for name in plan.header if name not in {column.name for column in plan.columns}],
-        tags=list(dict.fromkeys([*tags, *filter(None, [plan.new_tag_name])])),
-        sequences=sequences,
-        refused=refused,
         file_name=names.get(job.id),
         again=again,
+        refused=refused,
+        **asked_for,
     )
 
 
@@ -80,6 +75,24 @@ async def _find(connection: Connection, visit: Visit) -> Job:
     if job is None:
         raise errors.NotFound.of("job", public_id)
     return job
+
+
+async def _asked_for(connection: Connection, visit: Visit, plan: ImportPlan) -> dict[str, Any]:
+    labels = await catalogue.field_labels(connection, visit)
+    tags = await catalogue.tag_names(connection, visit, plan.tag_ids)
+    mapped = {column.name for column in plan.columns}
+    return {
+        "columns": [(column.name, _target(column, labels)) for column in plan.columns],
+        "left_out": [name for name in source.own_names(plan.header) if name not in mapped],
+        "tags": [*tags, *_new_tag(plan, tags)],
+        "sequences": await catalogue.sequence_names(connection, visit, plan.sequence_ids),
+    }
+
+
+def _new_tag(plan: ImportPlan, tags: Sequence[str]) -> list[str]:
+    """The tag that the import makes, unless it has done so by now, or another of its name was there."""
+    name = plan.new_tag_name
+    return [] if name is None or name.casefold() in map(str.casefold, tags) else [name]
 
 
 async def _refused(connection: Connection, visit: Visit, job: Job) -> Sequence[Any]:

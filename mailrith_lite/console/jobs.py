@@ -1,5 +1,6 @@
 """/console: the jobs of both kinds, newest first."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -9,10 +10,11 @@ from mailrith_lite.console import rendering, wording
 from mailrith_lite.console.job_view import view
 from mailrith_lite.console.live import Part
 from mailrith_lite.console.visit import SUBSCRIBERS_PATH, Visit, redirect
+from mailrith_lite.database import Connection
 from mailrith_lite.exports import table
 from mailrith_lite.imports import upload_table
 from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.queue import JobKind
+from mailrith_lite.jobs.queue import Job, JobKind
 
 SHOWN = 25
 _SCOPES: dict[JobKind, str] = {"import": "subscribers:import", "export": "subscribers:export"}
@@ -42,40 +44,40 @@ async def _found(visit: Visit) -> dict[str, Any]:
     Raises:
         InsufficientScope: the key may see neither kind.
     """
+    before_id = _job_number(visit.request.query.get("before"))
+    async with visit.database.read() as connection:
+        jobs = await _jobs(connection, visit, before_id)
+        notes = await _notes(connection, visit, jobs)
+    shown, now = jobs[:SHOWN], clock.now()
+    return {
+        "jobs": [view(job, now) for job in shown],
+        "notes": notes,
+        "more": len(jobs) > SHOWN,
+        "first": before_id is None,
+        "running": any(not job.final for job in shown),
+        "query": visit.request.query_string,
+    }
+
+
+async def _jobs(connection: Connection, visit: Visit, before_id: int | None) -> list[Job]:
+    """Of both kinds, as far as the key may see them, and one more than is shown."""
     kinds = _kinds(visit)
     if not kinds:
         either = list(_SCOPES.values())
         raise errors.InsufficientScope(either, either, visit.principal.scopes)
-    before_id = _job_number(visit.request.query.get("before"))
-    async with visit.database.read() as connection:
-        jobs = [
-            job
-            for kind in kinds
-            for job in await queue.select_jobs(
-                connection, visit.workspace_id, kind, before_id=before_id, limit=SHOWN + 1
-            )
-        ]
-        jobs = sorted(jobs, key=lambda job: job.id, reverse=True)[: SHOWN + 1]
-        exports = await table.select_exports(
-            connection, visit.workspace_id, [job.id for job in jobs if job.kind == "export"]
-        )
-        names = await upload_table.select_file_names(
-            connection, visit.workspace_id, [job.id for job in jobs if job.kind == "import"]
-        )
-    now = clock.now()
-    return {
-        "jobs": [view(job, now) for job in jobs[:SHOWN]],
-        "notes": {
-            job.public_id: wording.selection(exports[job.id].selection)
-            if job.id in exports
-            else names.get(job.id, job.public_id)
-            for job in jobs
-        },
-        "more": len(jobs) > SHOWN,
-        "first": before_id is None,
-        "running": any(not job.final for job in jobs[:SHOWN]),
-        "query": visit.request.query_string,
-    }
+    jobs: list[Job] = []
+    for kind in kinds:
+        jobs += await queue.select_jobs(connection, visit.workspace_id, kind, before_id=before_id, limit=SHOWN + 1)
+    return sorted(jobs, key=lambda job: job.id, reverse=True)[: SHOWN + 1]
+
+
+async def _notes(connection: Connection, visit: Visit, jobs: Sequence[Job]) -> dict[str, str]:
+    """Job's public id -> what tells it from the others: whom an export holds, which file an import is of."""
+    numbers = [job.id for job in jobs]
+    exports = await table.select_exports(connection, visit.workspace_id, numbers)
+    names = await upload_table.select_file_names(connection, visit.workspace_id, numbers)
+    told = {number: wording.selection(export.selection) for number, export in exports.items()} | names
+    return {job.public_id: told.get(job.id, job.public_id) for job in jobs}
 
 
 def _job_number(public_id: str | None) -> int | None:

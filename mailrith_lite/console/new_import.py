@@ -155,10 +155,4 @@ async def _offered(visit: Visit) -> dict[str, Any]:
     """What can be chosen from."""
     async with visit.database.read() as connection:
         fields = await catalogue.all_fields(connection, visit)
-        tags = await catalogue.all_tags(connection, visit)
-        sequences = await catalogue.all_sequences(connection, visit)
-    return {
-        "custom": mapping_form.options(fields),
-        "tags": [(ids.encode(ids.TAG, tag.id), tag.name) for tag in tags],
-        "sequences": [(ids.encode(ids.SEQUENCE, sequence.id), sequence.name) for sequence in sequences],
-    }
+        return {"custom": mapping_form.options(fields), **await catalogue.groups(connection, visit)}

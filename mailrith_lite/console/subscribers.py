@@ -17,26 +17,20 @@ async def show_subscribers(visit: Visit) -> web.StreamResponse:
     """Newest first, from behind the subscriber that the address names."""
     query = visit.request.query
     choice, before_id = choices.parse(query), ids.decode(ids.SUBSCRIBER, query.get("before", ""))
+    wanted, now = choice.subscriber_filter(), clock.now()
     async with visit.database.read() as connection:
         found = await listing.select_subscribers(
-            connection,
-            visit.workspace_id,
-            choice.subscriber_filter(),
-            before_id=before_id,
-            limit=SHOWN + 1,
-            now=clock.now(),
+            connection, visit.workspace_id, wanted, before_id=before_id, limit=SHOWN + 1, now=now
         )
-        tags = await catalogue.all_tags(connection, visit)
-        sequences = await catalogue.all_sequences(connection, visit)
+        offered = await catalogue.groups(connection, visit)
     return await rendering.page(
         visit.request,
         "subscribers.html",
         subscribers=[(ids.encode(ids.SUBSCRIBER, one.id), one) for one in found[:SHOWN]],
         choice=choice,
-        tags=[(ids.encode(ids.TAG, tag.id), tag.name) for tag in tags],
-        sequences=[(ids.encode(ids.SEQUENCE, sequence.id), sequence.name) for sequence in sequences],
         more=len(found) > SHOWN,
         first=before_id is None,
+        **offered,
     )
 
 

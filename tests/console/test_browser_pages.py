@@ -42,6 +42,12 @@ def paths(service: Server) -> dict[str, str]:
     }
 
 
+def test_axe_would_find_something(browser: Browser, service: Server) -> None:
+    with watched(browser, service) as page:
+        page.set_content('<html lang="en"><title>x</title><main><input></main>')
+        assert any(found.startswith("label") for found in barriers(page))
+
+
 def test_axe_finds_nothing_serious(browser: Browser, service: Server, paths: dict[str, str]) -> None:
     for scheme in ("light", "dark"):
         with watched(browser, service, color_scheme=scheme) as page:
