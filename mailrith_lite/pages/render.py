@@ -34,6 +34,7 @@ def _environment(package: str) -> "Environment":
     environment.filters.update(
         count=wording.count,
         counted=wording.counted,
+        day=wording.day,
         moment=wording.moment,
         rfc3339=clock.rfc3339,
         size=wording.size,

@@ -19,8 +19,12 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 
 def moment(milliseconds: int) -> str:
+    return f"{day(milliseconds)}, {datetime.fromtimestamp(milliseconds // 1_000, UTC):%H:%M} UTC"
+
+
+def day(milliseconds: int) -> str:
     found = datetime.fromtimestamp(milliseconds // 1_000, UTC)
-    return f"{found.day} {found:%b %Y, %H:%M} UTC"
+    return f"{found.day} {found:%b %Y}"
 
 
 def span(milliseconds: int) -> str:

@@ -11,18 +11,10 @@ import pytest
 from conftest import KEY, MAPPINGS, Server
 from playwright.sync_api import Page, expect
 
-from mailrith_lite import clock
-from mailrith_lite.imports import submit
-from mailrith_lite.imports.mapping import MappedField, Mapping
-from mailrith_lite.imports.submit import ImportOrder
-from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.queue import Job, Progress
-
 from .browser import Browser, barriers, sign_in, watched
-from .test_live import waiting_export, wake
+from .staged import advance, import_under_way, waiting_export, wake
 
 DATA = Path(__file__).parents[2] / "data"
-EMAIL = Mapping(csv_column="Email", field=MappedField(type="email"))
 FIELDS = {
     "Company": {"type": "Text"},
     "Plan": {"type": "Select (Dropdown)", "settings": {"options": ["Free", "Team", "Business"]}},
@@ -105,39 +97,6 @@ def test_a_messy_file_all_the_way(browser: Browser, shop: Server, tmp_path: Path
     assert written == shop.export_csv(status="Active")[1]
     rows = list(csv.DictReader(io.StringIO(written)))
     assert {row["Tags"] for row in rows} == {"From a <b>fair</b>"}
-
-
-def import_under_way(server: Server) -> Job:
-    """One that is being worked on, though by nobody: the test says how far it is."""
-
-    async def begin() -> Job:
-        services, order = server.services, ImportOrder(mappings=[EMAIL])
-        literal = memoryview(b'"Email\\nada@example.com\\n"')
-        plan = submit.prepare(literal, order, services.imports_directory)
-        async with services.database.write() as connection:
-            job = await submit.insert(connection, 1, plan, "req", max_queued=9, now=clock.now())
-            return await queue.update_claimed(connection, job.id, clock.now())
-
-    job: Job = server.wait(begin())
-    return job
-
-
-def advance(server: Server, job: Job, *, created: int, rejected: int, total: int, final: bool = False) -> None:
-    """What a chunk writes, and what ends the job."""
-
-    async def write() -> None:
-        progress = Progress(
-            rows_total=total,
-            rows_processed=created + rejected,
-            created_count=created,
-            rejected_count=rejected,
-        )
-        async with server.services.database.write() as connection:
-            await queue.update_checkpoint(connection, job.id, progress, clock.now())
-            if final:
-                await queue.update_final(connection, job.id, "Completed", None, clock.now())
-
-    server.wait(write())
 
 
 def test_the_bar_moves_with_every_chunk_to_its_end(browser: Browser, shop: Server) -> None:

@@ -8,30 +8,10 @@ from urllib.parse import urlsplit
 import pytest
 from conftest import Server
 
-from mailrith_lite import clock
 from mailrith_lite.console import live
-from mailrith_lite.exports import submit
-from mailrith_lite.exports.table import Selection
 
+from .staged import waiting_export, wake
 from .visitor import Visitor, signed_in
-
-
-def waiting_export(server: Server) -> str:
-    """One that is queued, and that nobody has told the runner of."""
-
-    async def insert() -> str:
-        async with server.services.database.write() as connection:
-            job = await submit.insert(connection, 1, Selection(), "req", max_queued=9, now=clock.now())
-            return job.public_id
-
-    return str(server.wait(insert()))
-
-
-def wake(server: Server) -> None:
-    async def now() -> None:
-        server.services.runner.wake()
-
-    server.wait(now())
 
 
 def events(visitor: Visitor, path: str) -> Iterator[tuple[str, str]]:
