@@ -3,17 +3,20 @@
 import asyncio
 import contextlib
 import fcntl
+import os
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from mailrith_lite import clock, disk, errors, idempotency, logs
 from mailrith_lite.access import keys, workspaces
 from mailrith_lite.access.keys import KeyUse
 from mailrith_lite.api.middleware import add_headers, boundary
 from mailrith_lite.api.routes import add_routes
+from mailrith_lite.api.server import ApiRunner
 from mailrith_lite.audience import blocks, search_index
 from mailrith_lite.audience.segment_counts import SegmentCounts
 from mailrith_lite.console.routes import create_console
@@ -23,7 +26,7 @@ from mailrith_lite.edge.context import SERVICES, Services
 from mailrith_lite.exports.pipeline import ExportPipeline
 from mailrith_lite.imports.pipeline import ImportPipeline
 from mailrith_lite.imports.uploads import UploadStore
-from mailrith_lite.jobs.runner import Runner
+from mailrith_lite.jobs.runner import Gate, Runner
 from mailrith_lite.links import Links
 from mailrith_lite.settings import Settings
 
@@ -32,8 +35,9 @@ _HOUSEKEEPING_SECONDS = 30.0
 _KEEPING_UP_SECONDS = 1.0
 
 
-def create_app(services: Services) -> web.Application:
-    app = web.Application(middlewares=[boundary])
+def create_app(services: Services, *, around: Sequence[Middleware] = ()) -> web.Application:
+    """`around`: what else stands around every handler, within the boundary that makes envelopes and log lines."""
+    app = web.Application(middlewares=[boundary, *around])
     app[SERVICES] = services
     app.on_response_prepare.append(add_headers)
     add_routes(app)
@@ -42,14 +46,43 @@ def create_app(services: Services) -> web.Application:
 
 
 @contextlib.asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def listening(app: web.Application, settings: Settings, *, grace: float) -> AsyncIterator[str]:
+    """The app on its socket; gives its address. At the end requests have `grace` seconds to be answered.
+
+    Raises:
+        StartError: the address cannot be used.
+    """
+    runner = ApiRunner(app, shutdown_timeout=grace)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port)
+        try:
+            await site.start()
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else error
+            raise errors.StartError(
+                f"cannot listen on {settings.host}:{settings.port}: {reason}; choose another with --host and --port"
+            ) from error
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        yield f"http://{host}:{runner.addresses[0][1]}"
+        app[SERVICES].stopping = True
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def open_services(
+    settings: Settings, *, gate: Gate | None = None, lasting: bool = True
+) -> AsyncIterator[Services]:
     """Everything that the API needs, running: the data directory locked, the database open, the jobs going.
+
+    `gate` decides when jobs move. Without `lasting` nothing has to survive a power cut.
 
     Raises:
         StartError: the data directory cannot be used, or another process owns it.
     """
     with data_directory(settings.data_dir) as directory:
-        async with Database.open(directory / DATABASE_FILE) as database:
+        async with Database.open(directory / DATABASE_FILE, lasting=lasting) as database:
             try:
                 imports_directory = disk.private_directory(directory / "imports")
                 exports_directory = disk.private_directory(directory / "exports")
@@ -60,7 +93,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             guard = settings.export_formula_guard
             imports = ImportPipeline(database, imports_directory, formula_guard=guard)
             exports = ExportPipeline(database, exports_directory, formula_guard=guard, ttl=settings.export_ttl)
-            runner = Runner(database, {"import": imports, "export": exports}, concurrency=settings.job_concurrency)
+            runner = Runner(
+                database,
+                {"import": imports, "export": exports},
+                concurrency=settings.job_concurrency,
+                gate=gate,
+            )
             services = Services(
                 settings=settings,
                 database=database,

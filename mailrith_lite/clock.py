@@ -1,6 +1,8 @@
 """The one place that reads the wall clock: milliseconds since 1970-01-01 UTC, how they are written, their days."""
 
 import time
+from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -8,8 +10,20 @@ SECOND = 1_000
 DAY = 86_400 * SECOND
 
 
-def now() -> int:
+def wall() -> int:
     return time.time_ns() // 1_000_000
+
+
+_source: ContextVar[Callable[[], int]] = ContextVar("clock", default=wall)
+
+
+def now() -> int:
+    return _source.get()()
+
+
+def use(source: Callable[[], int]) -> None:
+    """From here on `now()` is what `source` says: in this context, and in the tasks and threads begun in it."""
+    _source.set(source)
 
 
 def rfc3339(milliseconds: int) -> str:

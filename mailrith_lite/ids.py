@@ -5,6 +5,9 @@ Crockford's base 32. Neighbours look unrelated, every id has one spelling, and n
 nothing: what keeps workspaces apart is that every query names its workspace.
 """
 
+import secrets
+from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Final
 
 API_KEY: Final = "api_key"
@@ -24,6 +27,22 @@ _LENGTH = 13
 _MODULUS = 1 << 64
 _FACTOR = 0x9E3779B97F4A7C15  # 2^64 divided by the golden ratio: odd, so it has an inverse
 _INVERSE = pow(_FACTOR, -1, _MODULUS)
+
+
+def _random() -> str:
+    return secrets.token_hex(12)
+
+
+_request_names: ContextVar[Callable[[], str]] = ContextVar("request_names", default=_random)
+
+
+def new_request_id() -> str:
+    return f"req_{_request_names.get()()}"
+
+
+def use_request_names(source: Callable[[], str]) -> None:
+    """From here on request ids are what `source` says: in this context, and in what is begun in it."""
+    _request_names.set(source)
 
 
 def encode(prefix: str, number: int) -> str:

@@ -34,6 +34,16 @@ def cost(audience: Audience, definition: Any) -> int:
     return sum(1 + sum(cost(audience, audience.segments[one]) for one in names) for _, names in named)
 
 
+def too_complex(audience: Audience, definition: Any) -> bool:
+    return cost(audience, definition) > 300 or _depth(audience, definition) > 8
+
+
+def _depth(audience: Audience, definition: Any) -> int:
+    """How many segments are within each other in it."""
+    named = [one for condition in conditions(definition) for one in segments_of(condition)]
+    return max((1 + _depth(audience, audience.segments[one]) for one in named), default=0)
+
+
 def names(audience: Audience, definition: Any, segment_id: str) -> bool:
     """Does it name the segment, at however many removes?"""
     return any(

@@ -114,7 +114,7 @@ class Shop:
 
     def save_segment(self, definition: Any, name: str, now: int) -> None:
         status, answer = self.client.send("POST", "/v1/segments", {"name": name, "definition": definition})
-        too_complex = model_segments.cost(self.audience, definition) > 300
+        too_complex = model_segments.too_complex(self.audience, definition)
         assert status == (400 if too_complex else 201), answer
         if not too_complex:
             self.audience.segments[answer["data"]["id"]] = definition
@@ -125,7 +125,7 @@ class Shop:
         refused = model_segments.names(self.audience, definition, key)
         if not refused:
             after = Audience(segments=changed)
-            refused = any(model_segments.cost(after, one) > 300 for one in changed.values())
+            refused = any(model_segments.too_complex(after, one) for one in changed.values())
         status, answer = self.client.send("PUT", f"/v1/segments/{key}", {"definition": definition})
         assert status == (400 if refused else 200), answer
         if not refused:
@@ -239,7 +239,7 @@ class Shop:
 
     def check_preview(self, definition: Any, now: int) -> None:
         status, answer = self.client.send("POST", "/v1/segments/preview", {"definition": definition})
-        if model_segments.cost(self.audience, definition) > 300:
+        if model_segments.too_complex(self.audience, definition):
             assert status == 400
         else:
             assert (status, answer["data"]) == (200, self._counts(definition, now))

@@ -107,6 +107,13 @@ async def update_key_rotated(connection: Connection, key_id: int, now: int) -> N
     await connection.execute("UPDATE api_keys SET rotated_at = ?, updated_at = ? WHERE id = ?", (now, now, key_id))
 
 
+async def update_keys_moved(connection: Connection, workspace_id: int, new_workspace_id: int) -> None:
+    """The keys of one workspace open another from now on."""
+    await connection.execute(
+        "UPDATE api_keys SET workspace_id = ? WHERE workspace_id = ?", (new_workspace_id, workspace_id)
+    )
+
+
 async def update_keys_used(connection: Connection, used: dict[int, int]) -> None:
     """`used`: key's integer id -> when it was last used."""
     await connection.executemany(

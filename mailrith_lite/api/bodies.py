@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite import disk, errors
-from mailrith_lite.api.context import Call
+from mailrith_lite.api.context import BODY_WATCH, Call
 from mailrith_lite.edge.transfer import next_piece
 
 T = TypeVar("T")
@@ -43,7 +43,10 @@ async def receive(call: Call, limit: int = IN_MEMORY) -> AsyncIterator[Body]:
     _check_headers(call.request, limit)
     spool = call.services.imports_directory / f"{secrets.token_hex(16)}.body"
     try:
-        yield await _read(call.request, limit, spool)
+        body = await _read(call.request, limit, spool)
+        if (watch := call.request.get(BODY_WATCH)) is not None:
+            watch(body.data)
+        yield body
     finally:
         spool.unlink(missing_ok=True)
 

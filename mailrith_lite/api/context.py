@@ -1,5 +1,7 @@
 """What every handler gets: the call it has to answer."""
 
+from collections.abc import Callable
+
 import msgspec
 from aiohttp import web
 
@@ -27,3 +29,5 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 ROUTES = web.AppKey("routes", tuple[Route, ...])
+BODY_WATCH = web.RequestKey[Callable[[memoryview], None]]("body_watch")
+"""Told of a body once it is there; it must copy what it wants to keep."""

@@ -1,7 +1,6 @@
 """Around every request: its id, its log line, its error envelope; and before a handler: key, scope."""
 
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable
 
@@ -12,7 +11,7 @@ from mailrith_lite.access import keys, scopes
 from mailrith_lite.api.context import Call
 from mailrith_lite.api.errors import respond
 from mailrith_lite.edge.context import ANSWER_BEGUN, PRINCIPAL, REQUEST_ID, SERVICES
-from mailrith_lite.edge.errors import Handler, outcome
+from mailrith_lite.edge.errors import Handler, attempt, outcome
 
 CallHandler = Callable[[Call], Awaitable[web.StreamResponse]]
 
@@ -24,7 +23,7 @@ _CLIENT_HEADER = "x-mailrith-client"
 def request_id_of(request: web.BaseRequest) -> str:
     """The client's own id when it is printable ASCII of at most 128 characters, else a new one."""
     sent = request.headers.get(REQUEST_ID_HEADER, "")
-    return sent if re.fullmatch(r"[ -~]{1,128}", sent) else f"req_{secrets.token_hex(12)}"
+    return sent if re.fullmatch(r"[ -~]{1,128}", sent) else ids.new_request_id()
 
 
 @web.middleware
@@ -41,6 +40,12 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
         return response
     finally:
         _log(request, status, time.monotonic() - began)
+
+
+async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The handler's answer, or its refusal as one."""
+    found = await attempt(request, handler)
+    return respond(found) if isinstance(found, errors.MailrithError) else found
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

@@ -213,9 +213,10 @@ def _checked(field: str, read: Any, sent: Any) -> Any:
     Raises:
         InvalidBody: the value breaks a rule; its code as an import's report has it is the reason.
     """
-    if isinstance(sent, str) and "\0" in sent:  # an export that had one could not be imported again
-        raise errors.InvalidBody("A text cannot hold a NUL character.", field=field, reason="nul_character")
     try:
-        return read(sent)
+        found = read(sent)
     except values.Refused as refusal:
         raise errors.InvalidBody(refusal.message, field=field, reason=refusal.code) from None
+    if isinstance(found, str) and "\0" in found:  # an export that had one could not be imported again
+        raise errors.InvalidBody("A text cannot hold a NUL character.", field=field, reason="nul_character")
+    return found

@@ -85,10 +85,11 @@ class FieldCondition:
         items: list[Any] = list(sent) if isinstance(sent, list) else [sent]
         if not 1 <= len(items) <= most:
             raise errors.InvalidBody(f"{self._condition.operator} takes {_many(most)}.", field=self._path)
-        if self._field.type == "Multi Select":
-            items = [sent]  # a list names options; a text lists them, as a cell does
         found: list[Any] = []
         for item in items:
+            if item in self._field.options and isinstance(sent, list):  # may hold a comma, which a text would list
+                found.append(item)
+                continue
             value = checked(self._read, item, self._path.removesuffix(".value"))
             if value is None:
                 raise no_value(self._path)

@@ -89,7 +89,7 @@ async def update_subscriber(connection: Connection, workspace_id: int, subscribe
     await connection.execute(
         """UPDATE subscribers SET email = :email, name = :name, name_key = :name_key, status = :status,
             country = :country, custom_fields = :custom_fields, subscribed_at = :subscribed_at,
-            updated_at = :updated_at
+            last_opened_at = :last_opened_at, updated_at = :updated_at
         WHERE workspace_id = :workspace_id AND id = :id""",
         _bound(workspace_id, subscriber),
     )
@@ -118,6 +118,7 @@ def _bound(workspace_id: int, subscriber: Subscriber) -> dict[str, Any]:
         "country": subscriber.country,
         "custom_fields": _encoder.encode(subscriber.custom_fields).decode(),
         "subscribed_at": subscriber.subscribed_at,
+        "last_opened_at": subscriber.last_opened_at,
         "created_at": subscriber.created_at,
         "updated_at": subscriber.updated_at,
     }

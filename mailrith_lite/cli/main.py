@@ -79,9 +79,15 @@ def serve(**flags: str | None) -> None:
 
 
 def _register() -> None:
-    from mailrith_lite.cli import client, openapi, operator, workspaces
+    from mailrith_lite.cli import client, openapi, operator, sandbox, workspaces
 
-    for command in (*client.COMMANDS, *operator.COMMANDS, *workspaces.COMMANDS, *openapi.COMMANDS):
+    for command in (
+        *client.COMMANDS,
+        *operator.COMMANDS,
+        *workspaces.COMMANDS,
+        *openapi.COMMANDS,
+        *sandbox.COMMANDS,
+    ):
         cli.add_command(command)
 
 

@@ -3,18 +3,15 @@
 import asyncio
 import contextlib
 import gc
-import os
 import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
 
 import click
-from aiohttp import web
 
-from mailrith_lite import __version__, errors, logs
-from mailrith_lite.api.server import ApiRunner
-from mailrith_lite.app import create_app, first_start, open_services
+from mailrith_lite import __version__, logs
+from mailrith_lite.app import create_app, first_start, listening, open_services
 from mailrith_lite.edge.context import Services
 from mailrith_lite.settings import Settings
 
@@ -67,22 +64,9 @@ async def _serve(settings: Settings) -> None:
 @contextlib.asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[tuple[str, Services]]:
     """The service, answering; gives its address. At the end: stop accepting, put jobs back, close."""
-    async with contextlib.AsyncExitStack() as stack:
-        services = await stack.enter_async_context(open_services(settings))
+    async with open_services(settings) as services:
         key = await first_start(services)
         if key is not None and settings.bootstrap_key is None:
             click.echo(f"The API key of the new workspace Default, shown this once: {key}", err=True)
-        runner = ApiRunner(create_app(services), shutdown_timeout=_CLOSE_SECONDS)
-        await runner.setup()
-        stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, settings.host, settings.port)
-        try:
-            await site.start()
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else error
-            raise errors.StartError(
-                f"cannot listen on {settings.host}:{settings.port}: {reason}; choose another with --host and --port"
-            ) from error
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        yield f"http://{host}:{runner.addresses[0][1]}", services
-        services.stopping = True
+        async with listening(create_app(services), settings, grace=_CLOSE_SECONDS) as address:
+            yield address, services

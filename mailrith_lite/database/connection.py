@@ -44,9 +44,10 @@ _SCRATCH_PRAGMAS = (
 class Database:
     """`async with Database.open(path) as database:` migrates the file and holds its connections."""
 
-    def __init__(self, path: Path, writer: Connection, readers: list[Connection]) -> None:
+    def __init__(self, path: Path, writer: Connection, readers: list[Connection], *, lasting: bool) -> None:
         """The first reader answers look-ups, the others are the pool of `read`."""
         self.path = path
+        self._lasting = lasting
         self.revision = 0  # goes up with every commit that a client can see something of
         self.lookup, *readers = readers
         self._writer = writer
@@ -58,20 +59,22 @@ class Database:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, path: Path) -> AsyncIterator["Database"]:
-        """
+    async def open(cls, path: Path, *, lasting: bool = True) -> AsyncIterator["Database"]:
+        """Without `lasting`, no commit waits for the disk: for what a test or a sandbox throws away.
+
         Raises:
             StartError: the file is no database, one from a newer version, or one that is damaged or locked.
         """
         try:
             async with contextlib.AsyncExitStack() as stack:
-                writer = await stack.enter_async_context(_connect(path, _WRITER_PRAGMAS))
+                pragmas = _WRITER_PRAGMAS if lasting else (*_WRITER_PRAGMAS, "PRAGMA synchronous = OFF")
+                writer = await stack.enter_async_context(_connect(path, pragmas))
                 path.chmod(0o600)
                 await migrate(writer)
                 readers = [
                     await stack.enter_async_context(_connect(path, _READER_PRAGMAS)) for _ in range(1 + READERS)
                 ]
-                yield cls(path, writer, readers)
+                yield cls(path, writer, readers, lasting=lasting)
         except sqlite3.DatabaseError as error:
             if type(error) not in _UNUSABLE:
                 raise
@@ -88,6 +91,7 @@ class Database:
         Raises:
             StorageFull: the disk is full; nothing was changed.
         """
+        durable = durable and self._lasting
         if self._lock.locked() and not housekeeping:
             self._contended_at = time.monotonic()
         async with self._lock:

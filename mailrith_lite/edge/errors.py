@@ -40,6 +40,16 @@ STATUSES: dict[type[errors.MailrithError], tuple[int, str]] = {
 """The status, and the type that the contract gives it."""
 
 
+async def attempt(request: web.Request, handler: Handler) -> web.StreamResponse | errors.MailrithError:
+    """The handler's answer, or its refusal."""
+    try:
+        return await handler(request)
+    except errors.MailrithError as error:
+        return error
+    except web.HTTPException as error:
+        return from_framework(error, request)
+
+
 async def outcome(request: web.Request, handler: Handler) -> web.StreamResponse | errors.MailrithError:
     """The handler's answer, or the error that it ended with, whatever it raised.
 
@@ -47,11 +57,7 @@ async def outcome(request: web.Request, handler: Handler) -> web.StreamResponse 
         ConnectionError: the client hung up, or an answer that had begun cannot be finished.
     """
     try:
-        return await handler(request)
-    except errors.MailrithError as error:
-        return error
-    except web.HTTPException as error:
-        return from_framework(error, request)
+        return await attempt(request, handler)
     except ConnectionError:
         raise
     except Exception as error:

@@ -94,6 +94,7 @@ class ExportPipeline:
                 formatting = asyncio.to_thread(_write_lines, file, writer, batch.rows)
                 count += batch.count
                 batch, _ = await asyncio.gather(batch_after(batch.last_id), formatting)
+                await run.step()
             return count
 
 

@@ -46,7 +46,7 @@ class Arrival:
     def encoding(self) -> str | None:
         return "utf-16" if self._is_utf16 else "utf-8" if self._is_utf8 else None
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | bytearray) -> None:
         """
         Raises:
             PayloadTooLarge: the limit is reached; nothing beyond it was written.
@@ -79,7 +79,7 @@ class Arrival:
         data, self._held = self._held, b""
         self._unpack(data)
 
-    def _unpack(self, data: bytes) -> None:
+    def _unpack(self, data: bytes | bytearray) -> None:
         if self._gzip is None:
             self._keep(data)
             return
@@ -95,7 +95,7 @@ class Arrival:
                 raise _damaged() from None
             data = self._gzip.unconsumed_tail or self._gzip.unused_data
 
-    def _keep(self, text: bytes) -> None:
+    def _keep(self, text: bytes | bytearray) -> None:
         if not text:
             return
         if not self._text_begun:
@@ -112,8 +112,10 @@ class Arrival:
             self._check_utf8(text)
         self._file.write(text)
 
-    def _check_utf8(self, text: bytes, *, final: bool = False) -> None:
+    def _check_utf8(self, text: bytes | bytearray, *, final: bool = False) -> None:
         if self._is_utf8 and not self._is_utf16:
+            if not final and text.isascii() and not self._utf8.getstate()[0]:
+                return  # nearly all of most files, and far quicker than to decode it
             try:
                 self._utf8.decode(text, final)
             except UnicodeDecodeError:

@@ -8,7 +8,7 @@ from pathlib import Path
 from mailrith_lite import disk
 from mailrith_lite.imports.source import BrokenFile
 
-_BLOCK = 1 << 20  # characters, or bytes
+_BLOCK = 1 << 16  # characters: more at a time would hold the interpreter for longer
 _LINE = 1 << 16
 _SAMPLE = 1 << 15  # bytes; the guess takes milliseconds, and more would hardly make it better
 _EAST_ASIAN = ("cp932", "gb18030", "big5", "cp949")

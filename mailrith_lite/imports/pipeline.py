@@ -11,7 +11,7 @@ from mailrith_lite import clock
 from mailrith_lite.audience import bulk, rehearsal, tags
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.imports import report, source, submit, table
+from mailrith_lite.imports import counting, report, source, submit, table
 from mailrith_lite.imports.rows import Row, RowReader
 from mailrith_lite.imports.table import ImportPlan
 from mailrith_lite.jobs import queue
@@ -130,7 +130,7 @@ class ImportPipeline:
                 begin = 0
                 while begin < len(batch):
                     run.check()
-                    chunk = batch[begin : begin + pace.rows]
+                    chunk = batch[begin : begin + min(pace.rows, run.chunk_rows or MAX_CHUNK_ROWS)]
                     try:
                         with pace.measure(len(chunk)):
                             progress = await write(chunk, progress, batches)
@@ -138,6 +138,7 @@ class ImportPipeline:
                         pace.halve(len(chunk))
                     else:
                         begin += len(chunk)
+                        await run.step()
 
     async def _apply_chunk(
         self,
@@ -242,7 +243,7 @@ async def _count_rows(path: Path, delimiter: str, run: Run) -> int:
         JobFailed: the file cannot be read; the message names the line.
     """
     try:
-        return await source.count_rows(path, delimiter, run.check)
+        return await counting.count_rows(path, delimiter, run.check)
     except source.BrokenFile as error:
         raise JobFailed(f"The file cannot be read: {error}. Nothing was imported.") from None
 

@@ -1,6 +1,5 @@
 """A source file as records: the dialect found from its header, and every record with the line it starts on."""
 
-import asyncio
 import contextlib
 import csv
 import io
@@ -19,7 +18,6 @@ MAX_CELL = 1 << 20  # characters
 MAX_ROW = 1 << 24
 MAX_COLUMNS = 250
 _CHECKED_LINES = 50_000
-_COUNTED_AT_ONCE = 50_000
 MAX_COLUMN_NAME = 200
 MAX_HEADER_BYTES = 12 << 10
 REPORT_COLUMNS = ("error_line", "error_column", "error_code", "error_message")
@@ -115,23 +113,6 @@ def records(
             yield line, cells
         elif line % _CHECKED_LINES == 0:
             check()
-
-
-async def count_rows(path: Path, delimiter: str, check: Callable[[], None] = lambda: None) -> int:
-    """Reads the whole file, and thereby proves that it can be read. `check`: as for `records`.
-
-    Raises:
-        BrokenFile: it cannot; the text names the line.
-    """
-    with open_source(path) as file:
-        found = records(file, delimiter, check)
-        total = -1  # the header is a record, and no row
-        while True:
-            check()
-            counted = await asyncio.to_thread(advance, found, _COUNTED_AT_ONCE)
-            total += counted
-            if counted < _COUNTED_AT_ONCE:
-                return total
 
 
 def advance(found: Iterator[tuple[int, list[str]]], count: int) -> int:

@@ -15,7 +15,7 @@ import msgspec
 
 from mailrith_lite import clock, disk, errors, ids
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.imports import encodings, source, upload_table
+from mailrith_lite.imports import counting, encodings, source, upload_table
 from mailrith_lite.imports.arrival import Arrival
 from mailrith_lite.imports.upload_table import Contents, Upload
 
@@ -131,7 +131,7 @@ class UploadStore:
                 await asyncio.to_thread(encodings.rewrite, part, text, arrival.encoding)
                 part.unlink()
             header = await asyncio.to_thread(source.read_header, text)
-            row_count = await source.count_rows(text, header.delimiter)
+            row_count = await counting.count_rows(text, header.delimiter)
         except source.BrokenFile as error:
             raise errors.InvalidFile(f"The file cannot be read: {error}.") from None
         await asyncio.to_thread(_settle, text, final)
@@ -203,16 +203,16 @@ def _cut(cell: str) -> str:
     return cell if len(cell) <= _PREVIEWED_CELL else cell[: _PREVIEWED_CELL - 1] + "…"
 
 
-async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytearray]:
     """Large ones: each is a way to a thread and back."""
     held = bytearray()
     async for piece in pieces:
         held += piece
         if len(held) >= _BLOCK:
-            yield bytes(held)
-            held.clear()
+            yield held
+            held = bytearray()
     if held:
-        yield bytes(held)
+        yield held
 
 
 def _settle(text: Path, final: Path) -> None:

@@ -122,6 +122,14 @@ async def select_jobs(
     return [_from_row(row) for row in rows]
 
 
+async def select_open_jobs(connection: Connection, workspace_id: int) -> list[Job]:
+    """Those that are not final, of both kinds, oldest first."""
+    rows = await connection.execute_fetchall(
+        "SELECT * FROM jobs WHERE completed_at IS NULL AND workspace_id = ? ORDER BY id", (workspace_id,)
+    )
+    return [_from_row(row) for row in rows]
+
+
 async def select_next_of_each(connection: Connection) -> list[tuple[int, JobKind, int]]:
     """(workspace, kind, oldest queued job) for every workspace and kind with a queued job."""
     rows = await connection.execute_fetchall(

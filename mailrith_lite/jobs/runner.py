@@ -25,22 +25,58 @@ class Interrupted(Exception):
     """The service is stopping: leave what is committed and come back later."""
 
 
+class Gate(Protocol):
+    """Decides when jobs move on, for tests and the sandbox; without one they do as soon as they can."""
+
+    def admits(self, workspace_id: int, job_id: int) -> bool:
+        """May the job leave the queue? `Runner.wake` asks again."""
+
+    def chunk_rows(self, workspace_id: int) -> int | None:
+        """How many rows a chunk takes at most; None leaves it to the pipeline."""
+
+    async def step(self, job: Job) -> None:
+        """Returns when the job may take its next step."""
+
+    def left(self, job: Job) -> None:
+        """The job runs no longer: it is final, or back in the queue."""
+
+
 class Run:
     """One attempt at a job, as its pipeline sees it."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, gate: Gate | None = None) -> None:
         self.job = job
+        self._gate = gate
         self._canceled = False
         self._stopping = False
+        self._ending = asyncio.Event()
 
     def cancel(self) -> None:
         self._canceled = True
+        self._ending.set()
 
     def stop(self) -> None:
         self._stopping = True
+        self._ending.set()
+
+    @property
+    def chunk_rows(self) -> int | None:
+        """How many rows a chunk takes at most, if somebody says so."""
+        return self._gate.chunk_rows(self.job.workspace_id) if self._gate is not None else None
+
+    async def step(self) -> None:
+        """Before each chunk and before the end: waits for the gate. Raises as `check` does."""
+        if self._gate is not None:
+            waiting = [asyncio.ensure_future(wait) for wait in (self._gate.step(self.job), self._ending.wait())]
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for wait in waiting:
+                    wait.cancel()
+        self.check()
 
     def check(self) -> None:
-        """Call it between steps.
+        """Call it between steps that take long.
 
         Raises:
             NotProcessing: the job was canceled.
@@ -66,10 +102,18 @@ class Pipeline(Protocol):
 
 
 class Runner:
-    def __init__(self, database: Database, pipelines: Mapping[JobKind, Pipeline], *, concurrency: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        pipelines: Mapping[JobKind, Pipeline],
+        *,
+        concurrency: int,
+        gate: Gate | None = None,
+    ) -> None:
         self._database = database
         self._pipelines = pipelines
         self._concurrency = concurrency
+        self._gate = gate
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._stopping = False
@@ -148,7 +192,11 @@ class Runner:
         Imports of one workspace run one after another, in their order.
         """
         async with self._database.write() as connection:
-            candidates = await queue.select_next_of_each(connection)
+            candidates = [
+                (workspace, kind, job_id)
+                for workspace, kind, job_id in await queue.select_next_of_each(connection)
+                if self._gate is None or self._gate.admits(workspace, job_id)
+            ]
             running = [run.job for run in self._runs.values()]
             importing = {job.workspace_id for job in running if job.kind == "import"}
             load = {workspace: 0 for workspace, _, _ in candidates}
@@ -166,7 +214,7 @@ class Runner:
             return await queue.update_claimed(connection, job_id, clock.now())
 
     def _begin(self, job: Job) -> None:
-        run = self._runs[job.id] = Run(job)
+        run = self._runs[job.id] = Run(job, self._gate)
         if self._stopping:  # it was claimed in this very moment
             run.stop()
         task = asyncio.create_task(self._attend(run), name=job.public_id)
@@ -184,6 +232,8 @@ class Runner:
         finally:
             del self._runs[job.id]
             self.wake()
+            if self._gate is not None:
+                self._gate.left(job)
         duration = round((time.monotonic() - began) * 1_000)
         logs.service.info(f"job {outcome}", extra={"fields": _fields(job) | {"ms": duration}})
 
@@ -211,6 +261,7 @@ class Runner:
         """Runs the pipeline and writes how it ended."""
         job = run.job
         try:
+            await run.step()
             await self._pipelines[job.kind].run(run)
             return await self._finish(job, "Completed", None)
         except NotProcessing:

@@ -26,6 +26,7 @@ IMPORT_KEYS = {
     "created_at",
     "updated_at",
     "progress",
+    "dry_run",
     "error_report_url",
 }
 EXPORT_KEYS = {

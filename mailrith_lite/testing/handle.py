@@ -1,0 +1,188 @@
+"""What a test holds of the server: one workspace with its first key, and everything that can be done to it."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mailrith_lite import clock, ids, settings
+from mailrith_lite.access import scopes as all_scopes
+from mailrith_lite.testing import faults, seed
+from mailrith_lite.testing.faults import Fault
+from mailrith_lite.testing.inspector import KeyReport, inspect
+from mailrith_lite.testing.recorder import Requests, When
+from mailrith_lite.testing.report import Report, report
+
+if TYPE_CHECKING:
+    from mailrith_lite.testing.server import Server
+
+
+class Mailrith:
+    """`url` and `api_key` are what a client needs. Every method may be called from any thread.
+
+    `jobs`, `clock` and `requests` steer jobs, move the time and show what was sent. An operation is named by its id
+    in the contract, such as `createSubscriberImportJob`; None, where it may be left out, stands for any.
+    """
+
+    def __init__(self, server: "Server", workspace_id: int, api_key: str) -> None:
+        self._server = server
+        self._workspace_id = workspace_id
+        self.url = server.url
+        self.api_key = api_key
+        self.jobs = Jobs(server, self)
+        self.clock = Clock(server)
+        self._start_requests()
+
+    @property
+    def workspace_id(self) -> str:
+        return ids.encode(ids.WORKSPACE, self._workspace_id)
+
+    def create_key(self, *, scopes: Sequence[str] = all_scopes.ALL, expires_in: float | str | None = None) -> str:
+        """Another key to this workspace. `expires_in`: seconds, or a text such as "90d"."""
+        seconds = settings.duration(expires_in) if isinstance(expires_in, str) else expires_in
+        return self._server.wait(self._server.sandbox.new_key(self._workspace_id, tuple(scopes), seconds))
+
+    def workspace(self, name: str | None = None) -> "Mailrith":
+        """Another workspace on the same server, with a key of its own."""
+        return self._server.new_workspace(name)
+
+    def seed(
+        self,
+        *,
+        subscribers: int | Sequence[str | Mapping[str, Any]] = (),
+        tags: Sequence[str] = (),
+        custom_fields: Sequence[str | Mapping[str, Any]] = (),
+        sequences: Sequence[str] = (),
+    ) -> seed.Seeded:
+        """Makes all of it or nothing, by the API's own rules, and gives the ids.
+
+        `subscribers`: how many samples, or a list of emails and of dicts with email, name, status (else Active),
+        country, subscribed_on, last_opened_at, custom_fields (by label), tags and sequences (by name).
+        `custom_fields`: labels of Text fields, or dicts with label, type and options.
+
+        Raises:
+            ValueError: naming what breaks a rule.
+        """
+        wanted = seed.parse(
+            {
+                "subscribers": subscribers if isinstance(subscribers, int) else list(subscribers),
+                "tags": list(tags),
+                "custom_fields": list(custom_fields),
+                "sequences": list(sequences),
+            }
+        )
+        return self._server.wait(self._server.sandbox.seed(self._workspace_id, wanted))
+
+    def fail_next(
+        self,
+        operation_id: str | None = None,
+        *,
+        status: int = 500,
+        code: str | None = None,
+        times: int = 1,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """The next requests get this error, and nothing is done for them."""
+        self._add(faults.fail(operation_id, status, code, times, headers))
+
+    def delay_next(self, operation_id: str | None = None, *, seconds: float, times: int = 1) -> None:
+        """The next requests wait that long before anything is done for them."""
+        self._add(faults.delay(operation_id, seconds, times))
+
+    def drop_next(self, operation_id: str | None = None, *, when: When = "before", times: int = 1) -> None:
+        """The next requests get no answer: the connection breaks before the work, or after it is done and saved."""
+        self._add(faults.drop(operation_id, when, times))
+
+    def throttle_next(self, operation_id: str | None = None, *, retry_after: int = 1, times: int = 1) -> None:
+        """The next requests get 429 with Retry-After, in seconds."""
+        self._add(faults.throttle(operation_id, retry_after, times))
+
+    def idempotency(self) -> list[KeyReport]:
+        """What became of every Idempotency-Key that came."""
+        return inspect(self.requests)
+
+    def report(self) -> Report:
+        """What the client did well and badly so far."""
+        return report(self.requests)
+
+    def reset(self) -> None:
+        """Empties the workspace; its keys stay. Ends jobs, forgets faults and requests, sets the clock back."""
+        self._workspace_id = self._server.wait(self._server.sandbox.reset(self._workspace_id))
+        self._start_requests()
+
+    def close(self) -> None:
+        """Ends jobs and faults of the workspace, and sets the clock back; for whoever shares a server."""
+        self._server.wait(self._server.sandbox.settle(self._workspace_id))
+        self.clock.reset()
+
+    def _start_requests(self) -> None:
+        self.requests: Requests = self._server.sandbox.requests({self._workspace_id})
+
+    def _add(self, fault: Fault) -> None:
+        async def add() -> None:
+            self._server.sandbox.around.faults(self._workspace_id).add(fault)
+
+        self._server.wait(add())
+
+
+class Jobs:
+    """Decides when the jobs of a workspace move."""
+
+    def __init__(self, server: "Server", handle: Mailrith) -> None:
+        self._server = server
+        self._handle = handle
+
+    def hold(self, *, chunk_rows: int | None = None) -> None:
+        """Jobs stay where they are: Queued, or between two chunks. `chunk_rows`: how many rows a chunk takes."""
+        if chunk_rows is not None and chunk_rows < 1:
+            raise ValueError("a chunk takes 1 row or more")
+
+        async def hold() -> None:
+            self._server.sandbox.around.stage.hold(self._id, chunk_rows)
+
+        self._server.wait(hold())
+
+    def release(self) -> None:
+        """Jobs move as they can again."""
+
+        async def release() -> None:
+            self._server.sandbox.around.stage.release(self._id)
+
+        self._server.wait(release())
+
+    def step(self) -> str:
+        """The oldest unfinished job takes one step: it starts, does a chunk, or ends. Gives its status then."""
+        return self._server.wait(self._server.sandbox.around.stage.advance(self._id)).status
+
+    def complete_after(self, *, polls: int) -> None:
+        """A job is Queued at the first look, Processing at the next, and final at look number `polls`."""
+
+        async def script() -> None:
+            self._server.sandbox.around.stage.complete_after(self._id, polls)
+
+        self._server.wait(script())
+
+    def drain(self) -> None:
+        """Waits until every job is final; one that is held never is."""
+        self._server.wait(self._server.sandbox.around.stage.drain(self._id))
+
+    @property
+    def _id(self) -> int:
+        return self._handle._workspace_id
+
+
+class Clock:
+    """The time of the whole server: links, uploads, keys and idempotency records end by it."""
+
+    def __init__(self, server: "Server") -> None:
+        self._moment = server.sandbox.around.moment
+
+    def now(self) -> str:
+        """RFC 3339, as the API writes it."""
+        return clock.rfc3339(self._moment.now())
+
+    def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> str:
+        """Goes forward, and says what time it is then."""
+        return clock.rfc3339(self._moment.advance(days=days, hours=hours, minutes=minutes, seconds=seconds))
+
+    def reset(self) -> None:
+        """Back to where it stood at first."""
+        self._moment.reset()

@@ -1,0 +1,62 @@
+"""Counting rows: the same of a small file and of a large one, which is counted in a process of its own."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from conftest import Server
+from uploading import files, look, put, ready, start
+
+from mailrith_lite.imports import counting, source
+
+ROW = b"somebody.with.a.name@example.com,Somebody,\xc3\x84\n"
+MANY = counting.LARGE // len(ROW) + 1
+
+
+class Enough(Exception):
+    pass
+
+
+@pytest.mark.parametrize("rows", [0, 1, 49_999, 50_000, MANY])
+async def test_every_row_is_counted(tmp_path: Path, rows: int) -> None:
+    path = tmp_path / "file.csv"
+    path.write_bytes(b"Email,Name,Other\n\n" + ROW * rows)
+    assert await counting.count_rows(path, ",") == rows
+
+
+@pytest.mark.parametrize("rows", [10, MANY])
+@pytest.mark.parametrize(
+    ("end", "told"), [(b"a\0\n", "there is a NUL character"), (b'"a', "a quote is opened here"), (b"\xff", "UTF-8")]
+)
+async def test_a_broken_file_is_told_with_its_line(tmp_path: Path, rows: int, end: bytes, told: str) -> None:
+    path = tmp_path / "file.csv"
+    path.write_bytes(b"Email,Name,Other\n" + ROW * rows + end)
+    with pytest.raises(source.BrokenFile, match=told) as broken:
+        await counting.count_rows(path, ",")
+    if told != "UTF-8":  # a text is decoded some lines ahead
+        assert f"line {rows + 2}:" in str(broken.value)
+
+
+async def test_who_asks_may_end_it(tmp_path: Path) -> None:
+    path = tmp_path / "file.csv"
+    path.write_bytes(b"Email,Name,Other\n" + ROW * MANY)
+
+    def enough() -> None:
+        raise Enough
+
+    with pytest.raises(Enough):
+        await counting.count_rows(path, ",", enough)
+    counted = asyncio.create_task(counting.count_rows(path, ","))
+    await asyncio.sleep(0)
+    counted.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await counted
+
+
+def test_a_large_upload_is_counted_and_a_broken_one_refused(server: Server) -> None:
+    large = b"Email,Name,Other\n" + ROW * MANY
+    upload = ready(server, large)
+    assert look(server, upload)["row_count"] == MANY
+    other = start(server)
+    assert f"line {MANY + 2}:" in put(server, other, large + b'"').error["message"]
+    assert [path.read_bytes() for path in files(server)] == [large]

@@ -1,0 +1,247 @@
+"""The control routes of `mailrith-lite sandbox`, as a program in another language meets them."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from cli.processes import begun, run
+from conftest import Server
+from jsonschema import Draft202012Validator
+from mailrith_sdk import MailrithApiError, MailrithClient
+from openapi_spec_validator import validate
+
+from mailrith_lite.testing.control import CONTROLS
+
+KEY = "mrk_example_secret_key"
+
+
+class Sandbox:
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.client = MailrithClient(base_url=url, api_key=KEY)
+        self.document = self.get("/sandbox/openapi.json", whole=True)
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        sent = None if body is None else json.dumps(body)
+        status, _, answer = self.client.transport(method, self.url + path, headers, sent)
+        return status, answer
+
+    def get(self, path: str, whole: bool = False) -> Any:
+        status, answer = self.call("GET", path)
+        assert status == 200, answer
+        return answer if whole else answer["data"]
+
+    def post(self, path: str, body: Any = None, **headers: str) -> Any:
+        """What it answers, which is as the document says."""
+        status, answer = self.call("POST", path, body, **headers)
+        documented = self.document["paths"][path]["post"]["responses"]
+        assert str(status) in documented, answer
+        assert status < 400, answer
+        if answer is None:
+            return None
+        self.check(documented["200"]["content"]["application/json"]["schema"], answer)
+        return answer["data"]
+
+    def check(self, schema: Any, answer: Any) -> None:
+        Draft202012Validator({**schema, "components": self.document["components"]}).validate(answer)
+
+    def refused(self, path: str, body: Any) -> tuple[int, str, str]:
+        status, answer = self.call("POST", path, body)
+        return status, answer["error"]["code"], answer["error"]["message"]
+
+
+@contextlib.contextmanager
+def sandbox_process(folder: Path, *options: str) -> Iterator[Sandbox]:
+    with begun("sandbox", "--port", "0", *options, cwd=folder) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.endswith(f" (key: {KEY}; nothing is kept)\n"), process.communicate()
+        yield Sandbox(line.split()[3])
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with sandbox_process(tmp_path_factory.mktemp("sandbox")) as found:
+        yield found
+
+
+@pytest.fixture
+def sandbox(one: Sandbox) -> Sandbox:
+    one.post("/sandbox/reset")
+    return one
+
+
+def test_it_is_described_by_a_valid_document(sandbox: Sandbox) -> None:
+    validate(sandbox.document)
+    described = {
+        (method.upper(), path) for path, methods in sandbox.document["paths"].items() for method in methods
+    }
+    assert described == {(control.method, control.path) for control in CONTROLS}
+    assert all(
+        operation["summary"] for methods in sandbox.document["paths"].values() for operation in methods.values()
+    )
+
+
+def test_seed_and_keys_and_workspaces(sandbox: Sandbox) -> None:
+    seeded = sandbox.post("/sandbox/seed", {"subscribers": ["ada@example.com"], "tags": ["VIP"]})
+    found = sandbox.client.subscribers.get(path={"subscriber_id": seeded["subscribers"]["ada@example.com"]})
+    assert found["data"]["status"] == "Active"
+    other = sandbox.post("/sandbox/workspaces")
+    theirs = sandbox.client.with_api_key(other["api_key"])
+    assert theirs.subscribers.list()["data"] == []
+    assert theirs.workspace.get()["data"]["id"] == other["workspace_id"]
+    key = sandbox.post("/sandbox/keys", {"scopes": ["tags:read"], "expires_in": 60})["api_key"]
+    assert [tag["name"] for tag in sandbox.client.with_api_key(key).tags.list()["data"]] == ["VIP"]
+    with pytest.raises(MailrithApiError):
+        sandbox.client.with_api_key(key).subscribers.list()
+
+
+def test_a_key_chooses_its_workspace(sandbox: Sandbox) -> None:
+    other = sandbox.post("/sandbox/workspaces")["api_key"]
+    sandbox.post("/sandbox/seed", {"subscribers": 3}, Authorization=f"Bearer {other}")
+    assert len(sandbox.client.with_api_key(other).subscribers.list()["data"]) == 3
+    assert sandbox.client.subscribers.list()["data"] == []
+    assert sandbox.call("POST", "/sandbox/seed", {}, Authorization="Bearer mrk_nobody_knows_it")[0] == 401
+
+
+def test_jobs_are_steered(sandbox: Sandbox) -> None:
+    sandbox.post("/sandbox/jobs/hold", {"chunk_rows": 1})
+    job = sandbox.client.jobs.create_export(body={})["data"]
+    assert sandbox.post("/sandbox/jobs/step") == {"job_id": job["id"], "status": "Processing"}
+    assert sandbox.post("/sandbox/jobs/step")["status"] == "Completed"
+    sandbox.post("/sandbox/jobs/complete-after", {"polls": 2})
+    job = sandbox.client.jobs.create_export(body={})["data"]
+    looks = [sandbox.client.jobs.get_export(path={"job_id": job["id"]})["data"]["status"] for _ in range(2)]
+    assert looks == ["Queued", "Completed"]
+    sandbox.post("/sandbox/jobs/release")
+    assert sandbox.refused("/sandbox/jobs/step", None)[:2] == (400, "invalid_body")
+
+
+def test_faults_are_made(sandbox: Sandbox) -> None:
+    sandbox.post("/sandbox/fail-next", {"operation_id": "listTags", "status": 503, "headers": {"Retry-After": "3"}})
+    sandbox.post("/sandbox/throttle-next", {"operation_id": "listTags", "retry_after": 2})
+    sandbox.post("/sandbox/delay-next", {"operation_id": "listTags", "seconds": 0.01})
+    sandbox.post("/sandbox/drop-next", {"operation_id": "listTags", "when": "after"})
+    for status in (503, 429):
+        with pytest.raises(MailrithApiError) as refusal:
+            sandbox.client.tags.list()
+        assert refusal.value.status == status
+    with pytest.raises(ConnectionError):
+        sandbox.client.tags.list()
+    assert sandbox.client.tags.list()["data"] == []
+
+
+def test_the_clock_is_moved(sandbox: Sandbox) -> None:
+    before = sandbox.get("/sandbox/clock")["now"]
+    assert sandbox.post("/sandbox/clock/advance", {"days": 1, "hours": 1})["now"] > before
+    sandbox.post("/sandbox/reset")
+    assert sandbox.get("/sandbox/clock")["now"][:13] == before[:13]
+
+
+def test_what_was_sent_is_shown_without_the_key(sandbox: Sandbox) -> None:
+    sandbox.client.tags.create(body={"name": "VIP"}, idempotency_key="k")
+    sandbox.client.tags.create(body={"name": "VIP"}, idempotency_key="k")
+    first, second = sandbox.get("/sandbox/requests")
+    assert (first["operation_id"], json.loads(first["body"])) == ("createTag", {"name": "VIP"})
+    assert KEY not in json.dumps(first)
+    assert second["status"] == 201
+    (key,) = sandbox.get("/sandbox/idempotency")
+    assert (key["key"], key["replays"]) == ("k", 1)
+    assert sandbox.get("/sandbox/report") == []
+    for path in ("/sandbox/requests", "/sandbox/idempotency", "/sandbox/report"):
+        documented = sandbox.document["paths"][path]["get"]["responses"]["200"]
+        sandbox.check(documented["content"]["application/json"]["schema"], sandbox.get(path, whole=True))
+
+
+def test_requests_can_be_waited_for(sandbox: Sandbox) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(sandbox.post, "/sandbox/requests/wait-for", {"operation_id": "listTags", "count": 2})
+        sandbox.client.tags.list()
+        sandbox.client.tags.list()
+        assert [sent["status"] for sent in waiting.result(10)] == [200, 200]
+    status, code, message = sandbox.refused(
+        "/sandbox/requests/wait-for", {"operation_id": "createTag", "timeout": 0}
+    )
+    assert (status, code) == (400, "invalid_body")
+    assert "0 of 1 requests to createTag" in message
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        (
+            "/sandbox/fail-next",
+            {"operation_id": "createTags"},
+            "There is no operation createTags; is it createTag?",
+        ),
+        ("/sandbox/fail-next", {"stat": 500}, "stat is not a field of this request; leave it out."),
+        ("/sandbox/fail-next", {"status": 200}, "status has the wrong form"),
+        ("/sandbox/seed", {"subscribers": ["nobody"]}, "This is not an email address."),
+        ("/sandbox/keys", {"scopes": ["all"]}, "There is no scope all"),
+        ("/sandbox/workspaces", {"name": "Default"}, "There is a workspace Default already."),
+        ("/sandbox/clock/advance", {"hours": -1}, "The clock goes forward only"),
+        ("/sandbox/jobs/complete-after", {}, "polls is required."),
+        ("/sandbox/jobs/hold", [], "The body has the wrong form"),
+    ],
+)
+def test_what_cannot_be_gets_the_envelope(sandbox: Sandbox, path: str, body: Any, message: str) -> None:
+    status, code, found = sandbox.refused(path, body)
+    assert (status, code) == (400, "invalid_body")
+    assert found.startswith(message)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Host": "sandbox.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}],
+    ids=["rebound name", "foreign page", "hidden page"],
+)
+def test_only_this_machine_is_let_in(sandbox: Sandbox, headers: dict[str, str]) -> None:
+    for control in CONTROLS:
+        status, answer = sandbox.call(control.method, control.path, None, **headers)
+        assert (status, answer["error"]["code"]) == (404, "route_not_found")
+
+
+def test_a_page_of_this_machine_is_let_in(sandbox: Sandbox) -> None:
+    port = urlsplit(sandbox.url).port
+    for origin in (sandbox.url, f"http://localhost:{port}", "http://[::1]:3000"):
+        assert sandbox.call("GET", "/sandbox/clock", None, Origin=origin)[0] == 200
+
+
+def test_the_service_itself_has_no_controls(server: Server) -> None:
+    for control in CONTROLS:
+        assert server.call(control.method, control.path).status == 404
+
+
+def test_a_seed_file_is_there_at_first(tmp_path: Path) -> None:
+    (tmp_path / "seed.json").write_text('{"subscribers": ["ada@example.com"], "tags": ["VIP"]}')
+    with sandbox_process(tmp_path, "--seed", "seed.json", "--seed-ids") as first:
+        listed = first.client.subscribers.list()
+    with sandbox_process(tmp_path, "--seed", "seed.json", "--seed-ids") as second:
+        assert second.client.subscribers.list() == listed
+    assert listed["data"][0]["created_at"] == "2026-04-11T12:00:00.000Z"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["seed.json"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "cannot read seed.json"),
+        ("{", "seed.json is not a seed"),
+        ('{"subscriber": 1}', "unknown field `subscriber`"),
+        ('{"subscribers": ["nobody"]}', "the seed breaks a rule: This is not an email address."),
+    ],
+)
+def test_a_seed_that_cannot_be_stops_the_start(tmp_path: Path, text: str | None, message: str) -> None:
+    if text is not None:
+        (tmp_path / "seed.json").write_text(text)
+    outcome = run("sandbox", "--port", "0", "--seed", "seed.json", cwd=tmp_path)
+    assert outcome.returncode == 1
+    assert message in outcome.stderr.splitlines()[-1]
+    assert outcome.stdout == ""

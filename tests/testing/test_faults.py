@@ -1,0 +1,181 @@
+"""What a client meets when a test wants it to, and that its retries are safe."""
+
+import http.client
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from mailrith_sdk import MailrithApiError, MailrithClient
+
+from mailrith_lite.testing import Mailrith
+
+IMPORT = {"csv_text": "Email\nada@example.com\n", "mappings": [{"csv_column": "Email", "field": {"type": "email"}}]}
+CREATING: dict[str, Callable[[MailrithClient, str], Any]] = {
+    "createSubscriberImportJob": lambda client, key: client.jobs.create_import(body=IMPORT, idempotency_key=key),
+    "createSubscriberExportJob": lambda client, key: client.jobs.create_export(body={}, idempotency_key=key),
+    "upsertSubscriber": lambda client, key: client.subscribers.upsert(
+        body={"email": "ada@example.com"}, idempotency_key=key
+    ),
+    "createTag": lambda client, key: client.tags.create(body={"name": "VIP"}, idempotency_key=key),
+    "createCustomField": lambda client, key: client.custom_fields.create(
+        body={"label": "Plan", "type": "Text"}, idempotency_key=key
+    ),
+}
+FAULTS: dict[str, Callable[[Mailrith, str], None]] = {
+    "fail 500": lambda mailrith, operation: mailrith.fail_next(operation),
+    "fail 503": lambda mailrith, operation: mailrith.fail_next(operation, status=503, headers={"Retry-After": "0"}),
+    "throttle": lambda mailrith, operation: mailrith.throttle_next(operation, retry_after=0),
+    "delay": lambda mailrith, operation: mailrith.delay_next(operation, seconds=0.01),
+    "drop before": lambda mailrith, operation: mailrith.drop_next(operation, when="before"),
+    "drop after": lambda mailrith, operation: mailrith.drop_next(operation, when="after"),
+}
+
+
+@pytest.fixture
+def client(mailrith: Mailrith) -> MailrithClient:
+    return MailrithClient(base_url=mailrith.url, api_key=mailrith.api_key)
+
+
+def refusal(call: Callable[[], Any]) -> tuple[int, str | None, str | None]:
+    with pytest.raises(MailrithApiError) as refused:
+        call()
+    return refused.value.status, refused.value.type, refused.value.code
+
+
+def persistent(call: Callable[[], Any], attempts: int = 3) -> Any:
+    """A client that sends the same again until it has an answer."""
+    for _ in range(attempts - 1):
+        try:
+            return call()
+        except http.client.RemoteDisconnected:
+            continue
+        except MailrithApiError as refused:
+            assert refused.status in (429, 500, 503)
+    return call()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("operation", CREATING)
+def test_a_retry_with_its_key_makes_it_once(
+    mailrith: Mailrith, client: MailrithClient, operation: str, fault: str
+) -> None:
+    FAULTS[fault](mailrith, operation)
+    made = persistent(lambda: CREATING[operation](client, "the key"))["data"]
+    again = CREATING[operation](client, "the key")["data"]
+    assert again == made
+    assert mailrith.requests[-1].replayed
+    lists = {
+        "createSubscriberImportJob": client.jobs.list_imports,
+        "createSubscriberExportJob": client.jobs.list_exports,
+        "upsertSubscriber": client.subscribers.list,
+        "createTag": client.tags.list,
+        "createCustomField": client.custom_fields.list,
+    }
+    assert [one["id"] for one in lists[operation]()["data"]] == [made["id"]]
+
+
+def test_dropped_after_the_work_without_a_key_it_is_made_twice(mailrith: Mailrith, client: MailrithClient) -> None:
+    """The one test that shows what a key is for."""
+    mailrith.drop_next("createSubscriberExportJob", when="after")
+    persistent(lambda: client.jobs.create_export(body={}))
+    assert len(client.jobs.list_exports()["data"]) == 2
+    assert mailrith.report().codes() >= {"retried_without_key"}
+
+
+def test_dropped_before_the_work_nothing_is_done(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.drop_next("createTag", when="before")
+    with pytest.raises(http.client.RemoteDisconnected):
+        client.tags.create(body={"name": "VIP"})
+    assert client.tags.list()["data"] == []
+    (sent, _) = mailrith.requests
+    assert (sent.dropped, sent.status, sent.json) == ("before", None, {"name": "VIP"})
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (400, None, (400, "invalid_request", "invalid_body")),
+        (401, None, (401, "authentication_error", "invalid_api_key")),
+        (404, "tag_not_found", (404, "not_found", "tag_not_found")),
+        (409, "tag_name_taken", (409, "conflict", "tag_name_taken")),
+        (418, None, (418, "invalid_request", "invalid_request")),
+        (429, None, (429, "invalid_request", "rate_limited")),
+        (500, None, (500, "api_error", "internal_error")),
+        (502, "bad_gateway", (502, "api_error", "bad_gateway")),
+        (503, None, (503, "api_error", "shutting_down")),
+    ],
+)
+def test_an_error_has_the_envelope(
+    mailrith: Mailrith, client: MailrithClient, status: int, code: str | None, expected: Any
+) -> None:
+    mailrith.fail_next("createTag", status=status, code=code, headers={"X-Extra": "1"})
+    assert refusal(lambda: client.tags.create(body={"name": "VIP"})) == expected
+    (sent,) = mailrith.requests
+    assert sent.answer_headers["x-extra"] == "1"
+    assert sent.answer_headers["content-type"].startswith("application/json")
+    assert sent.json == {"name": "VIP"}
+    assert client.tags.list()["data"] == []
+
+
+def test_a_fault_is_for_its_operation_and_as_often_as_was_said(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.fail_next("listTags", times=2)
+    assert client.custom_fields.list()["data"] == []
+    assert refusal(client.tags.list)[0] == refusal(client.tags.list)[0] == 500
+    assert client.tags.list()["data"] == []
+
+
+def test_a_fault_for_any_operation_meets_the_next_request(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.fail_next(status=503)
+    assert refusal(client.sequences.list)[0] == 503
+    assert client.sequences.list()["data"] == []
+
+
+def test_faults_come_in_the_order_in_which_they_were_asked_for(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.fail_next("listTags", status=500)
+    mailrith.throttle_next(retry_after=7)
+    mailrith.fail_next("listTags", status=503)
+    assert [refusal(client.tags.list)[0] for _ in range(3)] == [500, 429, 503]
+    assert mailrith.requests[1].answer_headers["retry-after"] == "7"
+
+
+def test_a_delay_comes_before_an_error(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.delay_next("listTags", seconds=0.05)
+    mailrith.fail_next("listTags")
+    began = time.monotonic()
+    assert refusal(client.tags.list)[0] == 500
+    assert time.monotonic() - began >= 0.05
+
+
+def test_an_operation_that_is_not_served_can_fail_too(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.fail_next("listForms", status=500)
+    assert refusal(client.forms.list) == (500, "api_error", "internal_error")
+    assert refusal(client.forms.list) == (501, "api_error", "operation_not_supported")
+
+
+def test_a_download_can_break(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.seed(subscribers=3)
+    job = client.jobs.create_export(body={})["data"]
+    mailrith.jobs.drain()
+    link = client.jobs.get_export(path={"job_id": job["id"]})["data"]["download_url"]
+    mailrith.fail_next("download", status=503)
+    assert client.transport("GET", link, {}, None)[0] == 503
+    assert client.transport("GET", link, {}, None)[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda mailrith: mailrith.fail_next("createTags"), "is it createTag?"),
+        (lambda mailrith: mailrith.fail_next(status=200), "from 400 to 599"),
+        (lambda mailrith: mailrith.fail_next(times=0), "once or more often"),
+        (lambda mailrith: mailrith.delay_next(seconds=0), "more than 0"),
+        (lambda mailrith: mailrith.drop_next(when="during"), '"before" or "after"'),
+        (lambda mailrith: mailrith.throttle_next(retry_after=-1), "0 or more"),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(
+    mailrith: Mailrith, ask: Callable[[Mailrith], None], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message.replace("?", r"\?")):
+        ask(mailrith)

@@ -1,0 +1,195 @@
+"""The pytest plugin in sessions of its own, as the tests of an SDK would have it."""
+
+import subprocess
+import sys
+
+import pytest
+
+CLIENT = """
+from mailrith_sdk import MailrithApiError, MailrithClient
+
+def client_of(mailrith):
+    return MailrithClient(base_url=mailrith.url, api_key=mailrith.api_key)
+"""
+HUNDRED = (
+    CLIENT
+    + """
+import pytest
+
+@pytest.mark.parametrize("number", range(100))
+def test_alone(mailrith, number):
+    client = client_of(mailrith)
+    assert client.subscribers.list()["data"] == []
+    assert list(mailrith.requests.to("createTag")) == []
+    client.tags.create(body={"name": "VIP"}, idempotency_key="the same for all")
+    mailrith.seed(subscribers=["ada@example.com"])
+    mailrith.jobs.hold()
+    client.jobs.create_export(body={})
+    mailrith.jobs.step()
+    mailrith.fail_next(times=5)
+    mailrith.clock.advance(hours=1)
+    assert len(mailrith.requests) == 3
+"""
+)
+
+
+def session(pytester: pytest.Pytester, text: str, *options: str) -> pytest.RunResult:
+    """Every warning is an error, as in a careful project."""
+    pytester.makepyfile(text)
+    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n")
+    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2"), ("-n", "2", "--dist", "loadfile")])
+def test_a_hundred_tests_share_nothing(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+    result = session(pytester, HUNDRED, *options)
+    result.assert_outcomes(passed=100)
+    assert result.ret == 0
+
+
+def test_one_server_serves_the_session(pytester: pytest.Pytester) -> None:
+    text = """
+    urls, keys = set(), set()
+
+    def note(mailrith):
+        urls.add(mailrith.url)
+        keys.add(mailrith.api_key)
+
+    def test_one(mailrith): note(mailrith)
+    def test_two(mailrith): note(mailrith)
+    def test_three(): assert (len(urls), len(keys)) == (1, 2)
+    """
+    session(pytester, text).assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("mode", ["strict", "auto"])
+def test_tests_of_asyncio_have_it_in_every_mode(pytester: pytest.Pytester, mode: str) -> None:
+    text = """
+    import aiohttp
+    import pytest
+
+    @pytest.mark.asyncio
+    async def test_alone(mailrith):
+        headers = {"Authorization": f"Bearer {mailrith.api_key}"}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            async with session.get(f"{mailrith.url}/v1/tags") as answer:
+                assert answer.status == 200
+    """
+    session(pytester, text, "-o", f"asyncio_mode={mode}").assert_outcomes(passed=1)
+
+
+def test_beside_the_client_of_pytest_aiohttp(pytester: pytest.Pytester) -> None:
+    text = """
+    from aiohttp import web
+
+    async def test_both(aiohttp_client, mailrith):
+        async def ask(request):
+            return web.json_response({"url": mailrith.url})
+
+        app = web.Application()
+        app.router.add_get("/", ask)
+        client = await aiohttp_client(app)
+        answer = await client.get("/")
+        assert (await answer.json())["url"] == mailrith.url
+    """
+    session(pytester, text, "-o", "asyncio_mode=auto").assert_outcomes(passed=1)
+
+
+def test_options_of_the_server_come_from_a_fixture(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def mailrith_options():
+            return {"seed_ids": True}
+        """
+    )
+    text = (
+        CLIENT
+        + """
+import pytest
+
+seen = []
+
+@pytest.mark.parametrize("number", range(3))
+def test_stable(mailrith, number):
+    mailrith.seed(subscribers=["ada@example.com"])
+    seen.append(client_of(mailrith).subscribers.list())
+    assert seen[number] == seen[0]
+    assert seen[0]["data"][0]["created_at"] == "2026-04-11T12:00:00.000Z"
+"""
+    )
+    session(pytester, text).assert_outcomes(passed=3)
+
+
+REPORTED = (
+    CLIENT
+    + """
+import pytest
+
+def test_hasty(mailrith):
+    client = client_of(mailrith)
+    mailrith.jobs.complete_after(polls=3)
+    job = client.jobs.create_export(body={})["data"]
+    for _ in range(3):
+        client.jobs.get_export(path={"job_id": job["id"]})
+
+def test_fine(mailrith):
+    client_of(mailrith).tags.list()
+"""
+)
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")])
+def test_the_summary_says_what_clients_did_badly(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+    result = session(pytester, REPORTED, "--mailrith-report", *options)
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*what the clients of mailrith did badly*",
+            "*::test_hasty: looked at a job again before Retry-After was over",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*test_fine:*")
+
+
+def test_without_the_option_there_is_no_such_line(pytester: pytest.Pytester) -> None:
+    session(pytester, REPORTED).stdout.no_fnmatch_line("*did badly*")
+
+
+def test_with_nothing_to_say_it_says_so(pytester: pytest.Pytester) -> None:
+    result = session(pytester, "def test_nothing(): pass", "--mailrith-report")
+    result.stdout.fnmatch_lines(["*what the clients of mailrith did badly*", "nothing"])
+
+
+def test_the_fixtures_are_listed(pytester: pytest.Pytester) -> None:
+    result = session(pytester, "", "--fixtures", "-p", "mailrith_lite.testing.plugin")
+    result.stdout.fnmatch_lines(["mailrith_options*", "mailrith -- *", "*An empty workspace of a real server*"])
+
+
+def test_a_session_that_does_not_use_it_imports_nothing_of_it(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """
+    import sys
+
+    def test_alone():
+        ours = {name for name in sys.modules if name.startswith("mailrith_lite")}
+        assert ours == {"mailrith_lite", "mailrith_lite.testing", "mailrith_lite.testing.plugin"}
+        assert not {"aiohttp", "aiosqlite", "asyncio", "msgspec"} & set(sys.modules)
+    """
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.makepyfile(text)
+    result = pytester.runpytest_subprocess("-p", "mailrith_lite.testing.plugin", "-W", "error")
+    result.assert_outcomes(passed=1)
+
+
+def test_the_entry_point_is_named_as_its_module() -> None:
+    """Otherwise `-p mailrith_lite.testing.plugin` would load it twice."""
+    code = """
+from importlib.metadata import entry_points
+print([(one.name, one.value) for one in entry_points(group="pytest11") if one.name.startswith("mailrith")])
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert found.strip() == "[('mailrith_lite.testing.plugin', 'mailrith_lite.testing.plugin')]"

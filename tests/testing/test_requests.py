@@ -1,0 +1,215 @@
+"""What a client sent can be read, and what it did well and badly is said."""
+
+import threading
+from typing import Any
+
+import aiohttp
+import pytest
+from mailrith_sdk import MailrithApiError, MailrithClient
+
+from mailrith_lite.testing import Mailrith
+from mailrith_lite.testing.inspector import SPELLING, WHOLE, differences
+
+IMPORT = {"csv_text": "Email\nada@example.com\n", "mappings": [{"csv_column": "Email", "field": {"type": "email"}}]}
+
+
+@pytest.fixture
+def client(mailrith: Mailrith) -> MailrithClient:
+    return MailrithClient(base_url=mailrith.url, api_key=mailrith.api_key)
+
+
+def send(client: MailrithClient, path: str, body: str, key: str) -> int:
+    headers = {
+        "Authorization": f"Bearer {client.api_key}",
+        "Idempotency-Key": key,
+        "Content-Type": "application/json",
+    }
+    return int(client.transport("POST", client.base_url + path, headers, body)[0])
+
+
+def test_what_was_sent_is_there_in_its_order(mailrith: Mailrith, client: MailrithClient) -> None:
+    client.tags.create(body={"name": "VIP"}, idempotency_key="k1", headers={"x-mailrith-request-id": "mine"})
+    client.subscribers.list(query={"limit": 2, "tag_ids": ["a", "b"]})
+    with pytest.raises(MailrithApiError):
+        client.forms.list()
+    first, second, third = mailrith.requests
+    assert (first.operation_id, first.method, first.path) == ("createTag", "POST", "/v1/tags")
+    assert (first.json, first.idempotency_key, first.status) == ({"name": "VIP"}, "k1", 201)
+    assert first.headers["authorization"] == f"Bearer {mailrith.api_key}"
+    assert first.answer_headers["x-mailrith-request-id"] == "mine"
+    assert first.answer_json["data"]["name"] == "VIP"
+    assert second.query == {"limit": ["2"], "tag_ids": ["a", "b"]}
+    assert (second.json, second.idempotency_key) == (None, None)
+    assert (third.operation_id, third.status) == ("listForms", 501)
+    assert [one.number for one in mailrith.requests] == [first.number, first.number + 1, first.number + 2]
+    assert mailrith.requests[-1] is third
+    assert mailrith.requests.to("createTag") == [first]
+    assert repr(mailrith.requests) == "<Requests: createTag 201, listSubscribers 200, listForms 501>"
+
+
+def test_a_request_that_was_refused_is_there_with_its_body(mailrith: Mailrith, client: MailrithClient) -> None:
+    with pytest.raises(MailrithApiError):
+        client.tags.create(body={"nom": "VIP"})
+    with pytest.raises(MailrithApiError):
+        client.with_api_key("mrk_nobody_knows_this_key").tags.create(body={"name": "VIP"})
+    assert client.transport("POST", f"{mailrith.url}/v1/nothing", {}, "{}")[0] == 404
+    found = [(one.operation_id, one.status, one.json) for one in mailrith.requests]
+    assert found == [("createTag", 400, {"nom": "VIP"}), ("createTag", 401, {"name": "VIP"}), (None, 404, {})]
+
+
+def test_a_large_body_is_kept_up_to_a_mebibyte(mailrith: Mailrith, client: MailrithClient) -> None:
+    text = "Email\n" + "ada@example.com\n" * 200_000
+    client.jobs.create_import(body={**IMPORT, "csv_text": text})
+    (sent,) = mailrith.requests
+    assert (sent.status, len(sent.body)) == (202, 1 << 20)
+
+
+def test_what_came_before_can_be_forgotten(mailrith: Mailrith, client: MailrithClient) -> None:
+    client.tags.list()
+    mailrith.requests.clear()
+    client.sequences.list()
+    assert [one.operation_id for one in mailrith.requests] == ["listSequences"]
+
+
+def test_waiting_for_requests_of_another_thread(mailrith: Mailrith, client: MailrithClient) -> None:
+    begun = threading.Event()
+
+    def work() -> None:
+        begun.wait()
+        client.tags.create(body={"name": "VIP"})
+        client.tags.list()
+        client.tags.list()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    begun.set()
+    found = mailrith.requests.wait_for("listTags", count=2, timeout=10)
+    assert [one.status for one in found] == [200, 200]
+    assert mailrith.requests.wait_for()[0].operation_id == "createTag"
+    thread.join()
+
+
+def test_waiting_ends_and_says_what_came(mailrith: Mailrith, client: MailrithClient) -> None:
+    client.tags.list()
+    with pytest.raises(TimeoutError, match=r"0 of 1 requests to createTag came within 0 s; .*listTags 200"):
+        mailrith.requests.wait_for("createTag", timeout=0)
+    with pytest.raises(ValueError, match="no operation"):
+        mailrith.requests.wait_for("nothing")
+
+
+def test_the_keys_are_listed_with_their_replays_and_differences(mailrith: Mailrith, client: MailrithClient) -> None:
+    for _ in range(3):
+        client.jobs.create_import(body=IMPORT, idempotency_key="import-1")
+    other = {**IMPORT, "mappings": [{"csv_column": "E-mail", "field": {"type": "email"}}], "new_tag_name": "New"}
+    with pytest.raises(MailrithApiError):
+        client.jobs.create_import(body=other, idempotency_key="import-1")
+    client.tags.create(body={"name": "VIP"}, idempotency_key="import-1")
+    job, tag = mailrith.idempotency()
+    assert (job.operation_id, job.key, job.status, job.replays) == ("createSubscriberImportJob", "import-1", 202, 2)
+    (refused,) = job.refused
+    assert refused.number == mailrith.requests[3].number
+    assert refused.differs == ["mappings[0].csv_column", "new_tag_name"]
+    assert (tag.operation_id, tag.replays, tag.refused) == ("createTag", 0, [])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "paths"),
+    [
+        ('{"a": 1}', '{ "a": 1 }', [SPELLING]),
+        ('{"a": 1}', '{"a": 2}', ["a"]),
+        ('{"a": 1}', '{"a": true}', ["a"]),
+        ('{"a": [1, 2, 3]}', '{"a": [1, 5]}', ["a[1]", "a[2]"]),
+        ('{"a": {"b": [{"c": 1}]}}', '{"a": {"b": [{"c": 2, "d": 1}]}}', ["a.b[0].c", "a.b[0].d"]),
+        ("[]", "{}", [WHOLE]),
+        ("{}", "not JSON", [WHOLE]),
+        ("", "{}", [WHOLE]),
+    ],
+)
+def test_the_places_in_which_two_bodies_differ(first: str, second: str, paths: list[str]) -> None:
+    assert differences(first.encode(), second.encode()) == paths
+
+
+def test_the_same_json_written_differently_is_named_so(mailrith: Mailrith, client: MailrithClient) -> None:
+    assert [send(client, "/v1/tags", body, "k") for body in ('{"name":"A"}', '{"name": "A"}')] == [201, 409]
+    assert mailrith.idempotency()[0].refused[0].differs == [SPELLING]
+
+
+def codes(mailrith: Mailrith, *, good: bool) -> set[str]:
+    report = mailrith.report()
+    return {one.code for one in (report.good if good else report.bad)}
+
+
+def test_a_client_that_does_everything_well(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.seed(subscribers=30)
+    mailrith.drop_next("createSubscriberExportJob", when="after")
+    for _ in range(2):
+        try:
+            job = client.jobs.create_export(body={}, idempotency_key="k")["data"]
+        except ConnectionError:
+            continue
+    mailrith.clock.advance(seconds=1)
+    mailrith.jobs.drain()
+    link = client.jobs.get_export(path={"job_id": job["id"]})["data"]["download_url"]
+    client.transport("GET", link, {}, None)
+    page = client.subscribers.list()
+    client.subscribers.list(query={"starting_after": page["pagination"]["next_cursor"]})
+    assert codes(mailrith, good=False) == set()
+    assert codes(mailrith, good=True) == {"retried_with_key", "waited_retry_after", "followed_next_cursor"}
+
+
+def test_a_client_that_does_everything_badly(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.seed(subscribers=30)
+    mailrith.jobs.complete_after(polls=3)
+    job = client.jobs.create_export(body={})["data"]  # and looks at it at once, again and again
+    looks = [client.jobs.get_export(path={"job_id": job["id"]})["data"] for _ in range(3)]
+    mailrith.clock.advance(hours=25)
+    client.transport("GET", looks[-1]["download_url"], {}, None)
+    client.subscribers.list()
+    mailrith.fail_next("createTag", status=503)
+    for _ in range(2):
+        try:
+            client.tags.create(body={"name": "VIP"})
+        except MailrithApiError:
+            continue
+    mailrith.throttle_next("listTags", retry_after=60)
+    for _ in range(2):
+        try:
+            client.tags.list()
+        except MailrithApiError:
+            continue
+    assert [send(client, "/v1/sequences", body, "k") for body in ("{}", '{"name": "A"}')] == [400, 400]
+    assert [send(client, "/v1/tags", f'{{"name": "{name}"}}', "k") for name in "AB"] == [201, 409]
+    assert codes(mailrith, good=False) == {
+        "polled_too_fast",
+        "used_expired_link",
+        "ignored_next_cursor",
+        "retried_without_key",
+        "ignored_retry_after",
+        "key_reused",
+    }
+    assert codes(mailrith, good=True) == set()
+    text = str(mailrith.report())
+    assert "bad   followed a download link after its end (request " in text
+
+
+def test_a_retry_with_another_key_is_bad(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.fail_next("createTag")
+    for key in ("one", "two"):
+        try:
+            client.tags.create(body={"name": "VIP"}, idempotency_key=key)
+        except MailrithApiError:
+            continue
+    assert codes(mailrith, good=False) == {"retried_with_new_key"}
+
+
+def test_without_requests_there_is_nothing_to_say(mailrith: Mailrith) -> None:
+    assert str(mailrith.report()) == "nothing to say"
+
+
+async def test_a_client_that_hangs_up_is_there_without_a_status(mailrith: Mailrith) -> None:
+    mailrith.delay_next("listTags", seconds=600)
+    headers: Any = {"Authorization": f"Bearer {mailrith.api_key}"}
+    async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=0.05)) as session:
+        with pytest.raises(TimeoutError):
+            await session.get(f"{mailrith.url}/v1/tags")
+    assert mailrith.requests[0].status is None

@@ -1,0 +1,91 @@
+"""A workspace that is not empty."""
+
+import re
+from typing import Any
+
+import pytest
+from mailrith_sdk import MailrithClient
+
+from mailrith_lite.testing import Mailrith
+
+
+@pytest.fixture
+def client(mailrith: Mailrith) -> MailrithClient:
+    return MailrithClient(base_url=mailrith.url, api_key=mailrith.api_key)
+
+
+def test_everything_that_is_asked_for_is_there(mailrith: Mailrith, client: MailrithClient) -> None:
+    seeded = mailrith.seed(
+        tags=["VIP"],
+        sequences=["Welcome"],
+        custom_fields=["Company", {"label": "Size", "type": "Single Select", "options": ["S", "M"]}],
+        subscribers=[
+            "bob@example.com",
+            {
+                "email": "Ada@Example.com",
+                "name": " Ada ",
+                "status": "Bounced",
+                "country": "Germany",
+                "subscribed_on": "2024-02-29",
+                "last_opened_at": "2025-03-01T12:00:00+01:00",
+                "custom_fields": {"Company": "Analytical", "Size": "M"},
+                "tags": ["vip", "New"],
+                "sequences": ["Welcome", "Later"],
+            },
+        ],
+    )
+    ada = client.subscribers.get(path={"subscriber_id": seeded.subscribers["Ada@Example.com"]})["data"]
+    assert (ada["email"], ada["name"], ada["status"], ada["country"]) == ("ada@example.com", "Ada", "Bounced", "DE")
+    assert (ada["subscribed_at"][:10], ada["last_opened_at"]) == ("2024-02-29", "2025-03-01T11:00:00.000Z")
+    fields = seeded.custom_fields
+    assert ada["custom_fields"] == {fields["Company"]: "Analytical", fields["Size"]: "M"}
+    assert {tag["id"]: tag["name"] for tag in ada["tags"]} == {seeded.tags["VIP"]: "VIP", seeded.tags["New"]: "New"}
+    assert set(ada["sequence_ids"]) == {seeded.sequences["Welcome"], seeded.sequences["Later"]}
+    bob = client.subscribers.get(path={"subscriber_id": seeded.subscribers["bob@example.com"]})["data"]
+    assert (bob["status"], bob["tags"]) == ("Active", [])
+    assert seeded.subscriber_count == 2
+    tags = {tag["name"]: tag["subscriber_count"] for tag in client.tags.list()["data"]}
+    assert tags == {"VIP": 1, "New": 1}
+
+
+def test_samples_differ_in_everything(mailrith: Mailrith, client: MailrithClient) -> None:
+    assert mailrith.seed(subscribers=200).subscriber_count == 200
+    found = client.subscribers.list(query={"limit": 100})["data"]
+    assert len({one["email"] for one in found}) == 100
+    assert {one["status"] for one in found} == {"Active", "Unconfirmed", "Unsubscribed", "Bounced"}
+    assert len({one["country"] for one in found}) > 3
+
+
+def test_who_is_cold_can_be_seeded(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.seed(
+        subscribers=[
+            {"email": "cold@example.com", "last_opened_at": "2020-01-01T00:00:00Z"},
+            {"email": "old@example.com", "subscribed_on": "2020-01-01"},
+            "new@example.com",
+        ]
+    )
+    cold = client.subscribers.list(query={"cold_only": True})["data"]
+    assert {one["email"] for one in cold} == {"cold@example.com", "old@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "message"),
+    [
+        ({"subscribers": ["nobody"]}, "This is not an email address. (email)"),
+        ({"subscribers": ["a@example.com", "A@example.com"]}, "exists already"),
+        ({"subscribers": [{"email": "a@example.com", "country": "Atlantis"}]}, "(country)"),
+        ({"subscribers": [{"email": "a@example.com", "custom_fields": {"Nothing": 1}}]}, "(custom_fields.Nothing)"),
+        ({"subscribers": [{"email": "a@example.com", "last_opened_at": "2026-01-01T00:00:00"}]}, "offset from UTC"),
+        ({"subscribers": [{"email": "a@example.com", "nam": "A"}]}, "unknown field `nam` - at `$.subscribers[0]`"),
+        ({"subscribers": -1}, "a number up to 1,000,000"),
+        ({"tags": [" "]}, "1 to 100 characters"),
+        ({"custom_fields": [{"label": "Size", "type": "Single Select"}]}, "1 to 500 options"),
+        ({"custom_fields": ["Size", "size"]}, "exists already"),
+    ],
+)
+def test_what_breaks_a_rule_is_named_and_nothing_is_made(
+    mailrith: Mailrith, client: MailrithClient, wanted: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        mailrith.seed(**{"tags": ["First"], **wanted})
+    assert client.tags.list()["data"] == client.subscribers.list()["data"] == []

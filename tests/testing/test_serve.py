@@ -1,0 +1,177 @@
+"""A server for as long as a context lasts: what it gives, and that nothing of it stays."""
+
+import socket
+import tempfile
+import threading
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from mailrith_sdk import MailrithApiError, MailrithClient
+
+from mailrith_lite import testing
+from mailrith_lite.errors import StartError
+from mailrith_lite.testing import Mailrith, serve
+
+
+def client_of(mailrith: Mailrith, key: str | None = None) -> MailrithClient:
+    return MailrithClient(base_url=mailrith.url, api_key=key or mailrith.api_key)
+
+
+def emails(client: MailrithClient) -> list[str]:
+    return [one["email"] for one in client.subscribers.list()["data"]]
+
+
+def test_nothing_stays_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = threading.active_count()
+    with serve() as mailrith:
+        assert list(tmp_path.iterdir())
+        parts = urlsplit(mailrith.url)
+        with urllib.request.urlopen(f"{mailrith.url}/healthz") as answer:
+            assert answer.status == 200
+    assert threading.active_count() == before
+    assert list(tmp_path.iterdir()) == []
+    with socket.socket() as free:
+        free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # connections that have ended may linger
+        free.bind((parts.hostname, parts.port))
+
+
+def test_it_ends_in_the_middle_of_work_too() -> None:
+    before = threading.active_count()
+    with pytest.raises(ZeroDivisionError), serve() as mailrith:
+        client = client_of(mailrith)
+        mailrith.jobs.hold()
+        client.jobs.create_export(body={})
+        assert mailrith.jobs.step() == "Processing"
+        raise ZeroDivisionError
+    assert threading.active_count() == before
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with serve() as mailrith:
+        port = urlsplit(mailrith.url).port
+        with pytest.raises(StartError, match=str(port)), serve(port=port):
+            pytest.fail("two servers listen on one port")
+
+
+def test_a_setting_that_there_is_not_is_refused() -> None:
+    with pytest.raises(TypeError, match="max_queue"), serve(max_queue=1):
+        pytest.fail("it was taken")
+
+
+def test_settings_of_the_service_hold() -> None:
+    with serve(max_queued_jobs=1) as mailrith:
+        mailrith.jobs.hold()
+        client = client_of(mailrith)
+        client.jobs.create_export(body={})
+        with pytest.raises(MailrithApiError) as refusal:
+            client.jobs.create_export(body={})
+        assert (refusal.value.status, refusal.value.code) == (429, "queue_full")
+
+
+def test_servers_of_one_process_know_nothing_of_each_other() -> None:
+    with serve() as one, serve() as other:
+        one.seed(subscribers=["ada@example.com"])
+        one.clock.advance(days=400)
+        assert emails(client_of(one)) == ["ada@example.com"]
+        assert emails(client_of(other)) == []
+        assert other.clock.now() < one.clock.now()
+
+
+def test_workspaces_of_one_server_know_nothing_of_each_other(mailrith: Mailrith) -> None:
+    other = mailrith.workspace()
+    mailrith.seed(subscribers=["ada@example.com"])
+    other.fail_next(status=500, times=100)
+    other.jobs.hold()
+    assert emails(client_of(mailrith)) == ["ada@example.com"]
+    client_of(mailrith).jobs.create_export(body={})
+    mailrith.jobs.drain()
+    with pytest.raises(MailrithApiError):
+        emails(client_of(other))
+    assert [one.operation_id for one in other.requests] == ["listSubscribers"]
+    assert len(mailrith.requests) == 2
+    other.close()
+
+
+def test_a_key_has_the_scopes_and_the_life_that_were_asked_for(mailrith: Mailrith) -> None:
+    key = mailrith.create_key(scopes=["tags:read"], expires_in="2h")
+    client = client_of(mailrith, key)
+    assert client.tags.list()["data"] == []
+    with pytest.raises(MailrithApiError) as refusal:
+        client.subscribers.list()
+    assert refusal.value.code == "insufficient_scope"
+    mailrith.clock.advance(hours=2)
+    with pytest.raises(MailrithApiError) as refusal:
+        client.tags.list()
+    assert refusal.value.code == "invalid_api_key"
+    assert client_of(mailrith).tags.list()["data"] == []
+
+
+def test_a_scope_that_there_is_not_is_refused(mailrith: Mailrith) -> None:
+    with pytest.raises(ValueError, match=r"no scope tags:red"):
+        mailrith.create_key(scopes=["tags:red"])
+
+
+def test_reset_leaves_the_keys_and_nothing_else(mailrith: Mailrith) -> None:
+    client = client_of(mailrith)
+    mailrith.seed(subscribers=3, tags=["VIP"])
+    mailrith.jobs.hold()
+    client.jobs.create_export(body={}, idempotency_key="one")
+    mailrith.jobs.step()
+    mailrith.fail_next()
+    before = mailrith.clock.now()
+    mailrith.clock.advance(days=1)
+    mailrith.reset()
+    assert len(mailrith.requests) == 0
+    assert client.subscribers.list()["data"] == client.tags.list()["data"] == []
+    assert client.jobs.list_exports()["data"] == []
+    assert mailrith.clock.now()[:15] == before[:15]
+    job = client.jobs.create_export(body={}, idempotency_key="one")["data"]
+    mailrith.jobs.drain()
+    assert client.jobs.get_export(path={"job_id": job["id"]})["data"]["status"] == "Completed"
+
+
+def test_stable_ids_and_times_are_the_same_in_every_run() -> None:
+    def recorded() -> list[object]:
+        with serve(seed_ids=True) as mailrith:
+            client = client_of(mailrith)
+            seeded = mailrith.seed(subscribers=3, tags=["VIP"], custom_fields=["Plan"])
+            mailrith.jobs.complete_after(polls=2)
+            job = client.jobs.create_export(body={})["data"]
+            client.jobs.get_export(path={"job_id": job["id"]})
+            final = client.jobs.get_export(path={"job_id": job["id"]})["data"]
+            link = final.pop("download_url").replace(mailrith.url, "")
+            mailrith.clock.advance(minutes=1)
+            after = client.tags.create(body={"name": "Later"})["data"]
+            headers = client.transport("GET", f"{mailrith.url}/v1", {}, None)[1]
+            request_id = headers["x-mailrith-request-id"]
+            return [seeded, job, final, link, after, request_id, mailrith.create_key(), client.subscribers.list()]
+
+    first = recorded()
+    assert first == recorded()
+    assert "2026-04-11T12:00:00.000Z" in str(first[1])
+    assert "2026-04-11T12:01:00.000Z" in str(first[4])
+
+
+def test_any_thread_may_call(mailrith: Mailrith) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        keys = list(pool.map(lambda _: mailrith.create_key(), range(16)))
+    assert len(set(keys)) == 16
+
+
+async def test_a_client_of_asyncio_may_call_too(mailrith: Mailrith) -> None:
+    headers = {"Authorization": f"Bearer {mailrith.api_key}"}
+    url = f"{mailrith.url}/v1/tags"
+    async with aiohttp.ClientSession(headers=headers) as session, session.post(url, json={"name": "VIP"}) as answer:
+        assert answer.status == 201
+    assert mailrith.requests[0].json == {"name": "VIP"}
+
+
+def test_the_package_names_what_it_has() -> None:
+    assert testing.__all__ == ["Mailrith", "serve"]
+    with pytest.raises(AttributeError, match="served"):
+        testing.served  # noqa: B018 - the look itself

@@ -1,0 +1,196 @@
+"""Jobs move when a test says so."""
+
+from typing import Any
+
+import pytest
+from mailrith_sdk import MailrithApiError, MailrithClient
+
+from mailrith_lite.testing import Mailrith
+
+MAPPINGS = [{"csv_column": "Email", "field": {"type": "email"}}]
+
+
+class Client:
+    """The official SDK on a workspace."""
+
+    def __init__(self, mailrith: Mailrith) -> None:
+        self.sdk = MailrithClient(base_url=mailrith.url, api_key=mailrith.api_key)
+
+    def submit(self, rows: int = 3) -> str:
+        text = "Email\n" + "".join(f"{number}@example.com\n" for number in range(rows))
+        return str(self.sdk.jobs.create_import(body={"csv_text": text, "mappings": MAPPINGS})["data"]["id"])
+
+    def submit_export(self) -> str:
+        return str(self.sdk.jobs.create_export(body={})["data"]["id"])
+
+    def look(self, job_id: str) -> Any:
+        get = self.sdk.jobs.get_import if job_id.startswith("import") else self.sdk.jobs.get_export
+        return get(path={"job_id": job_id})["data"]
+
+    def status(self, job_id: str) -> str:
+        return str(self.look(job_id)["status"])
+
+
+@pytest.fixture
+def client(mailrith: Mailrith) -> Client:
+    return Client(mailrith)
+
+
+def test_held_jobs_stay_held(mailrith: Mailrith, client: Client) -> None:
+    mailrith.jobs.hold()
+    jobs = [client.submit(), client.submit_export(), client.submit()]
+    other = mailrith.workspace()
+    elsewhere = Client(other).submit()
+    other.jobs.drain()
+    assert Client(other).status(elsewhere) == "Completed"  # the runner was awake, and left ours alone
+    assert [client.status(job) for job in jobs] == ["Queued"] * 3
+    mailrith.jobs.release()
+    mailrith.jobs.drain()
+    assert [client.status(job) for job in jobs] == ["Completed"] * 3
+
+
+def test_a_step_is_one_state_or_one_chunk(mailrith: Mailrith, client: Client) -> None:
+    mailrith.jobs.hold(chunk_rows=2)
+    job = client.submit(rows=3)
+    seen = []
+    while (status := mailrith.jobs.step()) != "Completed":
+        found = client.look(job)
+        assert found["status"] == status
+        seen.append((status, found["progress"]["rows_total"], found["progress"]["rows_processed"]))
+    assert seen == [("Processing", None, 0), ("Processing", 3, 2), ("Processing", 3, 3)]
+    assert client.look(job)["imported_count"] == 3
+
+
+def test_steps_go_to_the_oldest_job_until_it_is_final(mailrith: Mailrith, client: Client) -> None:
+    mailrith.jobs.hold()
+    first, second = client.submit(), client.submit_export()
+    assert [mailrith.jobs.step() for _ in range(3)] == ["Processing", "Processing", "Completed"]
+    assert (client.status(first), client.status(second)) == ("Completed", "Queued")
+    assert mailrith.jobs.step() == "Processing"
+    assert client.status(second) == "Processing"
+
+
+def test_an_export_steps_too(mailrith: Mailrith, client: Client) -> None:
+    mailrith.seed(subscribers=5)
+    mailrith.jobs.hold()
+    job = client.submit_export()
+    assert [mailrith.jobs.step() for _ in range(3)] == ["Processing", "Processing", "Completed"]
+    assert client.look(job)["exported_count"] == 5
+
+
+def test_a_job_that_fails_ends_by_a_step(mailrith: Mailrith, client: Client) -> None:
+    mailrith.jobs.hold()
+    broken = client.sdk.jobs.create_import(body={"csv_text": 'Email\n"open', "mappings": MAPPINGS})["data"]["id"]
+    assert [mailrith.jobs.step(), mailrith.jobs.step()] == ["Processing", "Failed"]
+    assert "line 2" in client.look(broken)["error_message"]
+
+
+def test_release_lets_a_job_in_the_middle_go_on(mailrith: Mailrith, client: Client) -> None:
+    mailrith.jobs.hold(chunk_rows=1)
+    job = client.submit(rows=5)
+    for _ in range(3):
+        mailrith.jobs.step()
+    assert client.look(job)["progress"]["rows_processed"] == 2
+    mailrith.jobs.release()
+    mailrith.jobs.drain()
+    assert client.look(job)["progress"]["created_count"] == 5
+
+
+def test_a_running_job_can_be_held(mailrith: Mailrith, client: Client) -> None:
+    """Between two chunks, wherever it was: of what it had done, nothing is lost."""
+    mailrith.jobs.hold(chunk_rows=1)
+    job = client.submit(rows=4)
+    mailrith.jobs.step()
+    mailrith.jobs.step()
+    mailrith.jobs.hold(chunk_rows=2)
+    assert mailrith.jobs.step() == "Processing"
+    assert client.look(job)["progress"]["rows_processed"] == 3
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_a_held_job_can_be_canceled(mailrith: Mailrith, client: Client, steps: int) -> None:
+    mailrith.jobs.hold(chunk_rows=1)
+    job = client.submit(rows=3)
+    for _ in range(steps):
+        mailrith.jobs.step()
+    path = f"/v1/jobs/subscriber-imports/{job}/cancel"
+    client.sdk.transport("POST", mailrith.url + path, {"Authorization": f"Bearer {mailrith.api_key}"}, None)
+    found = client.look(job)
+    assert (found["status"], found["error_message"]) == ("Failed", "Canceled by the client.")
+    assert found["progress"]["rows_processed"] == max(steps - 1, 0)
+    mailrith.jobs.drain()
+    with pytest.raises(ValueError, match="no unfinished job"):
+        mailrith.jobs.step()
+
+
+@pytest.mark.parametrize(
+    ("polls", "statuses"),
+    [
+        (1, ["Completed"]),
+        (2, ["Queued", "Completed"]),
+        (3, ["Queued", "Processing", "Completed"]),
+        (5, ["Queued", "Processing", "Processing", "Processing", "Completed"]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["import", "export"])
+def test_a_job_completes_after_so_many_polls(
+    mailrith: Mailrith, client: Client, kind: str, polls: int, statuses: list[str]
+) -> None:
+    mailrith.jobs.complete_after(polls=polls)
+    for _ in range(2):  # each job counts its own
+        job = client.submit() if kind == "import" else client.submit_export()
+        assert [client.status(job) for _ in range(polls)] == statuses
+        assert client.status(job) == "Completed"
+
+
+def test_what_is_no_look_at_the_job_is_no_poll(mailrith: Mailrith, client: Client) -> None:
+    mailrith.jobs.complete_after(polls=2)
+    job = client.submit()
+    with pytest.raises(MailrithApiError):
+        client.status("import_job_0000000000000")
+    client.sdk.jobs.list_imports()
+    with pytest.raises(MailrithApiError):
+        Client(mailrith.workspace()).status(job)
+    assert [client.status(job), client.status(job)] == ["Queued", "Completed"]
+
+
+def test_a_poll_that_completes_a_job_completes_those_before_it(mailrith: Mailrith, client: Client) -> None:
+    mailrith.jobs.complete_after(polls=2)
+    first, second = client.submit(), client.submit()
+    assert [client.status(second), client.status(second)] == ["Queued", "Completed"]
+    assert client.status(first) == "Completed"
+
+
+def test_polls_between_the_first_and_the_last_leave_the_queue_in_its_order(
+    mailrith: Mailrith, client: Client
+) -> None:
+    mailrith.jobs.complete_after(polls=4)
+    first, second = client.submit(), client.submit()
+    assert [client.status(second) for _ in range(3)] == ["Queued"] * 3
+    assert [client.status(first) for _ in range(2)] == ["Queued", "Processing"]
+    assert client.status(second) == "Completed"
+
+
+def test_steps_without_holding_or_without_jobs_say_what_to_do(mailrith: Mailrith) -> None:
+    with pytest.raises(ValueError, match="call hold"):
+        mailrith.jobs.step()
+    mailrith.jobs.hold()
+    with pytest.raises(ValueError, match="no unfinished job"):
+        mailrith.jobs.step()
+    with pytest.raises(ValueError, match="1 row or more"):
+        mailrith.jobs.hold(chunk_rows=0)
+    with pytest.raises(ValueError, match="poll 1 or later"):
+        mailrith.jobs.complete_after(polls=0)
+
+
+def test_many_held_jobs_do_not_keep_others_from_running(mailrith: Mailrith) -> None:
+    others = [mailrith.workspace() for _ in range(10)]
+    for other in others:
+        other.jobs.hold()
+        Client(other).submit_export()
+        other.jobs.step()
+    job = Client(mailrith).submit()
+    mailrith.jobs.drain()
+    assert Client(mailrith).status(job) == "Completed"
+    for other in others:
+        other.close()
