@@ -1,5 +1,7 @@
 """/console/exports/…: a new export, and an export's page."""
 
+import asyncio
+
 from aiohttp import web
 
 from mailrith_lite import clock, errors
@@ -17,12 +19,15 @@ from mailrith_lite.exports.table import Export, Selection
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
 
+COUNTING = web.AppKey("counting", asyncio.Lock)
+"""A count looks at everybody. One at a time: however many ask, the other readers stay free."""
+
 
 async def show_new_export(visit: Visit) -> web.StreamResponse:
     """With how many subscribers the choice holds."""
     choice = choices.parse(visit.request.query)
     chosen = _selection(choice)
-    async with visit.database.read() as connection:
+    async with visit.request.app[COUNTING], visit.database.read() as connection:
         count = await listing.select_count(connection, visit.workspace_id, chosen.subscriber_filter(), clock.now())
     return await rendering.page(
         visit.request, "new-export.html", choice=choice, whom=wording.selection(chosen), count=count

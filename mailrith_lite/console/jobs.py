@@ -9,7 +9,7 @@ from mailrith_lite import clock, errors, ids
 from mailrith_lite.console import rendering, wording
 from mailrith_lite.console.job_view import view
 from mailrith_lite.console.live import Part
-from mailrith_lite.console.visit import SUBSCRIBERS_PATH, Visit, redirect
+from mailrith_lite.console.visit import PATH, SUBSCRIBERS_PATH, Visit, redirect
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import table
 from mailrith_lite.imports import upload_table
@@ -25,6 +25,11 @@ async def show_jobs(visit: Visit) -> web.StreamResponse:
     if not _kinds(visit) and visit.may("subscribers:read"):
         return redirect(visit.request, SUBSCRIBERS_PATH)
     return await rendering.page(visit.request, "jobs.html", **await _found(visit))
+
+
+async def show_begin(visit: Visit) -> web.StreamResponse:
+    """Of an address with a slash too many."""
+    return redirect(visit.request, PATH)
 
 
 async def look(visit: Visit) -> Part:

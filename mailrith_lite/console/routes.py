@@ -1,10 +1,13 @@
 """The whole console on one page: path, what has to be held, and who answers."""
 
+import asyncio
+
 from aiohttp import web
 
 from mailrith_lite.console import exports, imports, jobs, live, new_import, signing, subscribers
 from mailrith_lite.console.attempts import Attempts
 from mailrith_lite.console.boundary import add_headers, error_pages
+from mailrith_lite.console.exports import COUNTING
 from mailrith_lite.console.live import STREAMS, Streams
 from mailrith_lite.console.session import Sessions
 from mailrith_lite.console.visit import ATTEMPTS, SESSIONS, form, page
@@ -21,6 +24,7 @@ def create_console(secret: bytes) -> web.Application:
     app[SESSIONS] = Sessions(secret)
     app[ATTEMPTS] = Attempts()
     app[STREAMS] = Streams()
+    app[COUNTING] = asyncio.Lock()
     app.on_response_prepare.append(add_headers)
     _add_routes(app.router)
     return app
@@ -28,6 +32,7 @@ def create_console(secret: bytes) -> web.Application:
 
 def _add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("", page(jobs.show_jobs))
+    router.add_get("/", page(jobs.show_begin))
     router.add_get("/part", page(live.part(jobs.look)))
     router.add_get("/live", page(live.stream(jobs.look)))
     router.add_get("/sign-in", signing.show_sign_in)

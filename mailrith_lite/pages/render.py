@@ -35,6 +35,7 @@ def _environment(package: str) -> "Environment":
         count=wording.count,
         counted=wording.counted,
         day=wording.day,
+        exact=wording.exact,
         moment=wording.moment,
         rfc3339=clock.rfc3339,
         size=wording.size,

@@ -19,12 +19,16 @@ def counted(count: int, one: str, many: str | None = None) -> str:
 
 
 def moment(milliseconds: int) -> str:
-    return f"{day(milliseconds)}, {datetime.fromtimestamp(milliseconds // 1_000, UTC):%H:%M} UTC"
+    return f"{day(milliseconds)}, {_utc(milliseconds):%H:%M} UTC"
+
+
+def exact(milliseconds: int) -> str:
+    """To the second."""
+    return f"{day(milliseconds)}, {_utc(milliseconds):%H:%M:%S} UTC"
 
 
 def day(milliseconds: int) -> str:
-    found = datetime.fromtimestamp(milliseconds // 1_000, UTC)
-    return f"{found.day} {found:%b %Y}"
+    return f"{_utc(milliseconds).day} {_utc(milliseconds):%b %Y}"
 
 
 def span(milliseconds: int) -> str:
@@ -47,3 +51,7 @@ def size(count: int) -> str:
     while amount >= 1_000 and unit < len(_UNITS) - 1:
         amount, unit = amount / 1_000, unit + 1
     return f"{amount:.0f} {_UNITS[unit]}" if unit == 0 else f"{amount:.1f} {_UNITS[unit]}"
+
+
+def _utc(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds // 1_000, UTC)

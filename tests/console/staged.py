@@ -1,8 +1,12 @@
 """Jobs that stand still until a test says how they go on."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 from conftest import Server
 
 from mailrith_lite import clock
+from mailrith_lite.database import Connection
 from mailrith_lite.exports import submit as exports
 from mailrith_lite.exports.table import Selection
 from mailrith_lite.imports import submit
@@ -31,6 +35,23 @@ def wake(server: Server) -> None:
         server.services.runner.wake()
 
     server.wait(now())
+
+
+def claim(server: Server, export: str) -> None:
+    """As the runner does when the job's turn has come."""
+    _update(server, queue.update_claimed, export)
+
+
+def put_back(server: Server, export: str) -> None:
+    _update(server, queue.update_queued, export)
+
+
+def _update(server: Server, update: Callable[[Connection, int, int], Awaitable[Any]], export: str) -> None:
+    async def write() -> None:
+        async with server.services.database.write() as connection:
+            await update(connection, queue.parse_id("export", export), clock.now())
+
+    server.wait(write())
 
 
 def import_under_way(server: Server, *, ago: int = 0) -> Job:

@@ -12,7 +12,7 @@ from conftest import KEY, MAPPINGS, Server
 from playwright.sync_api import Page, expect
 
 from .browser import Browser, barriers, sign_in, watched
-from .staged import advance, import_under_way, waiting_export, wake
+from .staged import advance, claim, import_under_way, put_back, waiting_export, wake
 
 DATA = Path(__file__).parents[2] / "data"
 FIELDS = {
@@ -130,6 +130,10 @@ def test_a_page_follows_a_job_from_the_queue_on(browser: Browser, shop: Server) 
         with page.expect_response(lambda answer: answer.url.endswith(f"/exports/{waiting}/live")):
             page.reload()
         assert barriers(page) == []
+        claim(shop, waiting)
+        expect(page.get_by_role("heading", name="Export Processing")).to_be_visible()
+        put_back(shop, waiting)
+        expect(page.get_by_role("heading", name="Export Queued")).to_be_visible()
         wake(shop)
         expect(page.get_by_role("heading", name="Export Completed")).to_be_visible()
         expect(page.get_by_role("link", name="Download the file")).to_be_visible()

@@ -122,7 +122,7 @@ def test_files_are_kept_for_as_long_as_they_are_the_same(service: Server) -> Non
         assert (other.status, other.headers["cache-control"], other.body) == (200, "no-cache", kept.body)
 
 
-@pytest.mark.parametrize("path", ["/console", "/console/", "/console/imports/x/y", "/console/%2F/x"])
+@pytest.mark.parametrize("path", ["/console", "/console/x/", "/console/imports/x/y", "/console/%2F/x"])
 def test_addresses_in_a_page_are_told_from_where_it_is(service: Server, path: str) -> None:
     visitor = signed_in(service)
     named = re.findall(r'(?:href|src|action)="([^"#]*)"', visitor.get(path).body.decode())
@@ -148,6 +148,10 @@ def test_an_error_is_a_page(service: Server, method: str, path: str, status: int
     page = signed_in(service).send(method, path, None, {})
     assert (page.status, heading(page)) == (status, title)
     assert page.headers["content-type"] == "text/html; charset=utf-8"
+
+
+def test_a_slash_too_many_does_no_harm(service: Server) -> None:
+    assert signed_in(service).get("/console/").headers["location"] == "/console"
 
 
 def test_the_list_of_jobs_is_paged_by_key(serve: Callable[..., Server]) -> None:

@@ -64,13 +64,20 @@ class Live {
     this.element.innerHTML = html;
     if (focused) document.getElementById(focused)?.focus();
     const told = this.told();
-    if (told !== this.outcome) announce(told);
+    if (told !== this.outcome) this.retitle(told);
     this.outcome = told;
     this.measure();
   }
 
   told() {
     return this.element.querySelector("[data-outcome]")?.dataset.outcome || "";
+  }
+
+  retitle(outcome) {
+    const badge = document.querySelector("h1 .badge");
+    badge.className = `badge ${outcome.toLowerCase()}`;
+    badge.textContent = outcome;
+    announce(outcome);
   }
 
   // Rows a second between one look and the next.
@@ -109,6 +116,8 @@ function draw(points) {
   const step = 600 / (speeds.length - 1);
   const line = speeds.map((speed, place) => `${(place * step).toFixed(1)},${(58 - (56 * speed) / highest).toFixed(1)}`);
   figure.querySelector("polyline").setAttribute("points", line.join(" "));
+  const most = Math.round(1000 * highest).toLocaleString("en");
+  figure.querySelector("figcaption").textContent = `Rows a second, as it went: at most ${most}`;
   figure.hidden = false;
 }
 
