@@ -11,6 +11,9 @@ import pytest
 from conftest import KEY, MAPPINGS, Server
 from playwright.sync_api import Page, expect
 
+from mailrith_lite import clock
+from mailrith_lite.access import key_table
+
 from .browser import Browser, barriers, sign_in, watched
 from .staged import advance, claim, import_under_way, put_back, waiting_export, wake
 
@@ -43,6 +46,11 @@ def shop(serve: Callable[..., Server]) -> Server:
     for label, body in FIELDS.items():
         server.sdk().custom_fields.create(body={"label": label, **body})
     return server
+
+
+async def revoke(server: Server) -> None:
+    async with server.services.database.write() as connection:
+        await key_table.update_key_revoked(connection, 1, clock.now())
 
 
 def counts(page: Page) -> dict[str, str]:
@@ -161,6 +169,30 @@ def test_progress_is_asked_for_where_no_stream_can_be_had(browser: Browser, shop
             page.goto(f"/console/exports/{waiting}")
         wake(shop)
         expect(page.get_by_role("heading", name="Export Completed")).to_be_visible()
+
+
+@pytest.mark.parametrize("body", ["event: end\ndata: over\n\n", "event: part\ndata: "])
+def test_a_stream_that_breaks_off_is_taken_up(browser: Browser, shop: Server, body: str) -> None:
+    waiting = waiting_export(shop)
+    with watched(browser, shop) as page:
+        sign_in(page)
+        page.route("**/live", lambda route: route.fulfill(content_type="text/event-stream", body=body))
+        with page.expect_response(lambda answer: answer.url.endswith("/part")):
+            page.goto(f"/console/exports/{waiting}")
+        wake(shop)
+        expect(page.get_by_role("heading", name="Export Completed")).to_be_visible()
+
+
+def test_a_page_whose_session_is_over_leads_to_the_sign_in(browser: Browser, shop: Server) -> None:
+    waiting = waiting_export(shop)
+    with watched(browser, shop, ignores="401 (Unauthorized)") as page:
+        sign_in(page)
+        page.goto(f"/console/exports/{waiting}")
+        expect(page.get_by_role("heading", name="Export Queued")).to_be_visible()
+        page.context.clear_cookies()
+        page.route("**/live", lambda route: route.fulfill(status=204))
+        shop.wait(revoke(shop))
+        expect(page.get_by_label("API key")).to_be_visible()
 
 
 def test_a_job_is_canceled(browser: Browser, shop: Server) -> None:

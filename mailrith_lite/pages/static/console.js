@@ -38,25 +38,29 @@ class Live {
   follow() {
     this.source = new EventSource(this.element.dataset.live + "/live" + this.query);
     this.source.addEventListener("part", (event) => this.show(event.data));
-    this.source.addEventListener("end", () => this.end());
-    this.source.addEventListener("error", () => {
-      this.leave();
-      this.timer = setTimeout(() => this.ask(), ASK_AGAIN);
-    });
+    this.source.addEventListener("end", (event) => 
+      event.data === "final" ? this.end().catch(() => this.askLater()) : this.askLater(),
+    );
+    this.source.addEventListener("error", () => this.askLater());
+  }
+
+  askLater() {
+    this.leave();
+    if (!document.hidden) this.timer = setTimeout(() => this.ask(), ASK_AGAIN);
   }
 
   async ask() {
     try {
       const answer = await fetch(this.element.dataset.live + "/part" + this.query, { redirect: "error" });
-      if (answer.status === 401) return this.end();
+      if (answer.status === 401) return location.reload();
       if (answer.ok) {
         this.show(await answer.text());
-        if (answer.headers.has("X-Final")) return this.end();
+        if (answer.headers.has("X-Final")) return await this.end();
       }
     } catch {
       announce("The service does not answer; trying again.");
     }
-    if (!document.hidden) this.timer = setTimeout(() => this.ask(), ASK_AGAIN);
+    this.askLater();
   }
 
   show(html) {
@@ -91,9 +95,9 @@ class Live {
   // The rest of the page changes with the end: what was refused, what can be downloaded.
   async end() {
     this.leave();
-    this.over = true;
     const answer = await fetch(location.href);
     if (!answer.ok || answer.redirected) return location.reload();
+    this.over = true;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const focused = document.querySelector("main").contains(document.activeElement);
     document.querySelector("main").replaceWith(document.adoptNode(page.querySelector("main")));
