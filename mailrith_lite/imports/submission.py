@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from mailrith_lite import clock, ids
+from mailrith_lite import clock, errors, ids
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports import submit, upload_table, uploads
 from mailrith_lite.imports.submit import ImportOrder
@@ -41,14 +41,22 @@ async def of_upload(
         InvalidBody: there is no upload that can be used, or the order does not fit its file.
         Conflict: a job has taken the file.
     """
+    upload = await _usable(database, workspace_id, public_id)
+    path = store.path(upload)
+    assert path is not None
+    try:
+        plan = await asyncio.to_thread(submit.prepare_upload, upload, path, order, directory)
+    except errors.InvalidBody:
+        await _usable(database, workspace_id, public_id)  # if a job took it at this very moment, that is the reason
+        raise
+    return Submission(plan=plan, dry_run=order.dry_run, upload=upload)
+
+
+async def _usable(database: Database, workspace_id: int, public_id: str) -> Upload:
     async with database.read() as connection:
         number = ids.decode(ids.UPLOAD, public_id) or 0
         saved = await upload_table.select_upload(connection, workspace_id, number)
-    upload = uploads.check_usable(saved, clock.now())
-    path = store.path(upload)
-    assert path is not None
-    plan = await asyncio.to_thread(submit.prepare_upload, upload, path, order, directory)
-    return Submission(plan=plan, dry_run=order.dry_run, upload=upload)
+    return uploads.check_usable(saved, clock.now())
 
 
 async def insert(

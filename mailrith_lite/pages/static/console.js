@@ -38,9 +38,10 @@ class Live {
   follow() {
     this.source = new EventSource(this.element.dataset.live + "/live" + this.query);
     this.source.addEventListener("part", (event) => this.show(event.data));
-    this.source.addEventListener("end", (event) => 
-      event.data === "final" ? this.end().catch(() => this.askLater()) : this.askLater(),
-    );
+    this.source.addEventListener("end", (event) => {
+      if (event.data === "final") this.end().catch(() => this.askLater());
+      else this.askLater();
+    });
     this.source.addEventListener("error", () => this.askLater());
   }
 
