@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import KEY, Server
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 REQUIRED = "MAILRITH_LITE_REQUIRE_BROWSER"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -22,8 +22,10 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-_TIMEOUT = 15_000  # milliseconds that Playwright waits for what a test expects
+_TIMEOUT = 30_000  # milliseconds that Playwright waits for what a test expects
 _SERIOUS = {"serious", "critical"}
+
+expect.set_options(timeout=_TIMEOUT)
 
 
 @contextlib.contextmanager

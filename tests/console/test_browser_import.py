@@ -226,6 +226,7 @@ def test_an_import_works_without_javascript(browser: Browser, shop: Server) -> N
         page.get_by_role("button", name="Continue").click()
         page.get_by_label("What Interests becomes").select_option("Notes")
         page.get_by_role("button", name="Import 1,000 rows").click()
+        page.wait_for_url("**/imports/import_job_*")
         shop.drain()
         page.reload()
         expect(page.get_by_role("heading", name="Import Completed")).to_be_visible()

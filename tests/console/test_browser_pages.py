@@ -94,6 +94,7 @@ def test_an_export_works_without_javascript(browser: Browser, serve: Callable[..
         page.get_by_role("button", name="Count them").click()
         expect(page.get_by_text("1 subscriber", exact=True)).to_be_visible()
         page.get_by_role("button", name="Start the export").click()
+        page.wait_for_url("**/exports/export_job_*")
         server.drain()
         page.reload()
         with page.expect_download() as download:
