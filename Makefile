@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint types format run demo bench clean
+.PHONY: help install test lint types format run demo bench screenshots clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## make .venv with the service and everything to work on it
 
@@ -41,6 +41,9 @@ demo: install ## import a file, see what became of every row, export it again
 
 bench: install ## measure speed and memory as ratios to a floor
 	$(BIN)/python -m benchmarks
+
+screenshots: install ## take the pictures of the console in docs/images anew
+	PYTHONPATH=tests $(BIN)/python -m console.screenshots
 
 clean: ## remove what make has made (never the data directory's content)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -14,13 +14,15 @@ from aiohttp.typedefs import Middleware
 from mailrith_lite import clock, disk, errors, idempotency, logs
 from mailrith_lite.access import keys, workspaces
 from mailrith_lite.access.keys import KeyUse
-from mailrith_lite.api.context import SERVICES, Services
 from mailrith_lite.api.middleware import add_headers, boundary
 from mailrith_lite.api.routes import add_routes
 from mailrith_lite.api.server import ApiRunner
 from mailrith_lite.audience import blocks, search_index
 from mailrith_lite.audience.segment_counts import SegmentCounts
+from mailrith_lite.console.routes import create_console
+from mailrith_lite.console.visit import PATH as CONSOLE_PATH
 from mailrith_lite.database import Database
+from mailrith_lite.edge.context import SERVICES, Services
 from mailrith_lite.exports.pipeline import ExportPipeline
 from mailrith_lite.imports.pipeline import ImportPipeline
 from mailrith_lite.imports.uploads import UploadStore
@@ -39,6 +41,7 @@ def create_app(services: Services, *, around: Sequence[Middleware] = ()) -> web.
     app[SERVICES] = services
     app.on_response_prepare.append(add_headers)
     add_routes(app)
+    app.add_subapp(CONSOLE_PATH, create_console(services.secret))
     return app
 
 
@@ -104,6 +107,7 @@ async def open_services(
                 upload_links=Links(secret, "upload"),
                 key_use=KeyUse(),
                 segment_counts=SegmentCounts(database),
+                secret=secret,
                 imports_directory=imports_directory,
                 exports_directory=exports_directory,
                 uploads=UploadStore(

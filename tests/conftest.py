@@ -15,9 +15,9 @@ import pytest
 from mailrith_sdk import MailrithClient
 
 from mailrith_lite.access import keys, scopes, workspaces
-from mailrith_lite.api.context import Services
 from mailrith_lite.cli.serve import running
 from mailrith_lite.database import Database
+from mailrith_lite.edge.context import Services
 from mailrith_lite.settings import Settings
 
 KEY = "mrk_example_secret_key"

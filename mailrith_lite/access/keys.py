@@ -93,18 +93,27 @@ async def authenticate(connection: Connection, headers: Mapping[str, str], now: 
         InvalidApiKey: the header is missing or malformed, or the key is unknown, expired, rotated or revoked.
     """
     scheme, _, presented = headers.get("Authorization", "").partition(" ")
-    presented = presented.strip()
-    if scheme.lower() != "bearer" or not presented.startswith(PREFIX) or not presented.isascii():
+    if scheme.lower() != "bearer":
+        raise errors.InvalidApiKey
+    return principal(await check(connection, presented.strip(), now))
+
+
+async def check(connection: Connection, presented: str, now: int) -> ApiKey:
+    """
+    Raises:
+        InvalidApiKey: it is no key, or one that is unknown, expired, rotated or revoked.
+    """
+    if not presented.startswith(PREFIX) or not presented.isascii():
         raise errors.InvalidApiKey
     presented_hash = hash_key(presented)
     key = await key_table.select_key_by_hash(connection, presented_hash)
     if key is None or not hmac.compare_digest(key.key_hash, presented_hash) or key.status(now) != "active":
         raise errors.InvalidApiKey
-    return Principal(
-        key_id=key.id,
-        workspace_id=key.workspace_id,
-        scopes=key.scopes,
-    )
+    return key
+
+
+def principal(key: ApiKey) -> Principal:
+    return Principal(key_id=key.id, workspace_id=key.workspace_id, scopes=key.scopes)
 
 
 async def find(connection: Connection, public_id: str) -> ApiKey:

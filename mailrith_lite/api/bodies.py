@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import mmap
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,12 +15,12 @@ from aiohttp import web
 
 from mailrith_lite import disk, errors
 from mailrith_lite.api.context import BODY_WATCH, Call
+from mailrith_lite.edge.transfer import next_piece
 
 T = TypeVar("T")
 
 IN_MEMORY = 1 << 20
 _BLOCK = 1 << 20
-_SILENCE = 60.0  # seconds that a client may pause in the middle of a body
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,19 +87,6 @@ async def _read(request: web.Request, limit: int, spool: Path) -> Body:
             return Body(data=memoryview(held), digest=digest.digest())
         await file.write(held)
     return Body(data=await asyncio.to_thread(_map, spool), digest=digest.digest())
-
-
-async def next_piece(read: Callable[[], Awaitable[T]]) -> T:
-    """What `read` gives, unless the client pauses for too long.
-
-    Raises:
-        InvalidHttp
-    """
-    try:
-        async with asyncio.timeout(_SILENCE):
-            return await read()
-    except TimeoutError:
-        raise errors.InvalidHttp("The body stopped arriving; send the request again.") from None
 
 
 def _map(path: Path) -> memoryview:

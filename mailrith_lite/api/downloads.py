@@ -4,15 +4,16 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.api.addresses import base_address
-from mailrith_lite.api.context import SERVICES, Call, Services
+from mailrith_lite.api.context import Call
 from mailrith_lite.api.errors import PreconditionFailed, RangeNotSatisfiable
+from mailrith_lite.edge.addresses import DOWNLOAD_PATH, base_address, download_path
+from mailrith_lite.edge.context import SERVICES, Services
 from mailrith_lite.exports.pipeline import file_path
 from mailrith_lite.exports.table import select_export
 from mailrith_lite.imports.report import stream_report
 from mailrith_lite.jobs import queue
 
-PATH = "/downloads/{workspace_id}/{job_id}"
+PATH = DOWNLOAD_PATH
 _HEADERS = {
     "Cache-Control": "private, no-store",
     "X-Content-Type-Options": "nosniff",
@@ -22,10 +23,8 @@ _HEADERS = {
 
 def download_url(call: Call, public_job_id: str, expires_at: int) -> str:
     """The absolute, signed address of a job's file, valid until `expires_at` (milliseconds)."""
-    path = PATH.format(workspace_id=ids.encode(ids.WORKSPACE, call.workspace_id), job_id=public_job_id)
-    expires = expires_at // clock.SECOND
     base = base_address(call.services, call.request)
-    return f"{base}{path}?expires={expires}&signature={call.services.links.sign(path, expires)}"
+    return base + download_path(call.services, call.workspace_id, public_job_id, expires_at)
 
 
 async def download(request: web.Request) -> web.StreamResponse:

@@ -4,6 +4,7 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite import errors
+from mailrith_lite.edge import errors as edge
 
 RETRY_AFTER = "1"  # seconds
 
@@ -26,34 +27,9 @@ class PreconditionFailed(errors.Invalid):
 
 
 STATUSES: dict[type[errors.MailrithError], tuple[int, str]] = {
-    errors.Invalid: (400, "invalid_request"),
-    errors.InvalidBody: (400, "invalid_request"),
-    errors.InvalidJson: (400, "invalid_request"),
-    errors.InvalidQuery: (400, "invalid_request"),
-    errors.InvalidIdempotencyKey: (400, "invalid_request"),
-    errors.InvalidHttp: (400, "invalid_request"),
-    errors.InvalidFile: (400, "invalid_request"),
-    errors.InvalidApiKey: (401, "authentication_error"),
-    errors.Forbidden: (403, "permission_error"),
-    errors.InsufficientScope: (403, "permission_error"),
-    errors.InvalidSignature: (403, "permission_error"),
-    errors.NotFound: (404, "not_found"),
-    errors.MethodNotAllowed: (405, "invalid_request"),
-    errors.Conflict: (409, "conflict"),
-    errors.Expired: (410, "not_found"),
+    **edge.STATUSES,
     PreconditionFailed: (412, "invalid_request"),
-    errors.PayloadTooLarge: (413, "invalid_request"),
-    errors.UnsupportedMediaType: (415, "invalid_request"),
     RangeNotSatisfiable: (416, "invalid_request"),
-    errors.ExpectationFailed: (417, "invalid_request"),
-    errors.QueueFull: (429, "invalid_request"),
-    errors.HeadersTooLarge: (431, "invalid_request"),
-    errors.ServiceError: (500, "api_error"),
-    errors.InternalError: (500, "api_error"),
-    errors.OperationNotSupported: (501, "api_error"),
-    errors.ShuttingDown: (503, "api_error"),
-    errors.StorageFull: (503, "api_error"),
-    errors.Unhealthy: (503, "api_error"),
 }
 
 
@@ -81,16 +57,3 @@ def _headers(error: errors.MailrithError, status: int) -> dict[str, str]:
     if status in (429, 503):
         return {"Retry-After": RETRY_AFTER}
     return {}
-
-
-def from_framework(error: web.HTTPException, request: web.Request | web.BaseRequest) -> errors.MailrithError:
-    """What aiohttp would have answered by itself, in our words."""
-    if isinstance(error, web.HTTPMethodNotAllowed):
-        return errors.MethodNotAllowed(request.method, list(error.allowed_methods))
-    if isinstance(error, web.HTTPNotFound):
-        return errors.NotFound("There is nothing at this path; check the address.", code="route_not_found")
-    if isinstance(error, web.HTTPRequestEntityTooLarge):
-        return errors.PayloadTooLarge("The body is too large.")
-    if isinstance(error, web.HTTPExpectationFailed):
-        return errors.ExpectationFailed("The header Expect takes 100-continue only.")
-    return errors.InvalidHttp("The request cannot be understood; check its form.")

@@ -14,7 +14,7 @@ from mailrith_lite.api.downloads import download_url
 from mailrith_lite.api.imports import RETRY_LATER
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection
-from mailrith_lite.exports import table
+from mailrith_lite.exports import submit, table
 from mailrith_lite.exports.table import Export, Selection
 from mailrith_lite.idempotency import Answer
 from mailrith_lite.jobs import queue
@@ -118,10 +118,7 @@ def _selection(body: Body) -> Selection:
 
 async def _insert(call: Call, selection: Selection, connection: Connection, now: int) -> Answer:
     limit = call.services.settings.max_queued_jobs
-    job = await queue.insert_job(
-        connection, call.workspace_id, "export", call.request_id, max_queued=limit, now=now
-    )
-    await table.insert_export(connection, job.id, selection)
+    job = await submit.insert(connection, call.workspace_id, selection, call.request_id, max_queued=limit, now=now)
     shown = _shown(call, job, Export(selection=selection, file_name=None, expires_at=None))
     return Answer(status=202, body=codec.data(shown), location=shown.self_)
 

@@ -16,11 +16,10 @@ from mailrith_lite.api.downloads import download_url
 from mailrith_lite.audience import tags
 from mailrith_lite.database import Connection
 from mailrith_lite.idempotency import Answer, Request
-from mailrith_lite.imports import submit, upload_table, uploads
+from mailrith_lite.imports import submission, submit
 from mailrith_lite.imports.mapping import Mapping
+from mailrith_lite.imports.submission import Submission
 from mailrith_lite.imports.submit import ImportOrder
-from mailrith_lite.imports.table import ImportPlan
-from mailrith_lite.imports.upload_table import Upload
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, JobStatus, Progress
 
@@ -123,50 +122,37 @@ async def cancel_import(call: Call) -> web.StreamResponse:
     return _job_response(call, job)
 
 
-class _Submission(msgspec.Struct, frozen=True, kw_only=True):
-    """What is ready to be queued. `upload`: whose file it is."""
-
-    plan: ImportPlan
-    dry_run: bool
-    upload: Upload | None = None
-
-
 async def _create(call: Call, attempt: Request | None, body: Body) -> Answer:
+    directory = call.services.imports_directory
     try:
-        submission = await _prepare(call, body)
+        prepared = await _prepare(call, body)
     except errors.Conflict:  # the upload was used: perhaps by this very request, a moment ago
         if (answer := await idempotent.replay(call, attempt)) is None:
             raise
         return answer
     try:
-        insert = functools.partial(_insert, call, submission)
+        insert = functools.partial(_insert, call, prepared)
         answer = await idempotent.once(call, attempt, insert, changes="nobody")
     except Exception:
-        submit.discard(submission.plan, call.services.imports_directory)
+        submission.discard(prepared, directory)
         raise
     if answer.replayed:
-        submit.discard(submission.plan, call.services.imports_directory)
-    elif submission.upload is not None and not submission.dry_run:
-        await call.services.uploads.remove(submission.upload)
+        submission.discard(prepared, directory)
+    else:
+        await submission.settle(prepared, call.services.uploads)
     return answer
 
 
-async def _prepare(call: Call, body: Body) -> _Submission:
+async def _prepare(call: Call, body: Body) -> Submission:
     """In threads: a large text is decoded, written and its header read."""
-    directory = call.services.imports_directory
+    services = call.services
     request = await asyncio.to_thread(_decode, body)
     order = _order(request)
     if request.upload_id is None:
-        plan = await asyncio.to_thread(submit.prepare, memoryview(request.csv_text), order, directory)
-        return _Submission(plan=plan, dry_run=order.dry_run)
-    async with call.database.read() as connection:
-        number = ids.decode(ids.UPLOAD, request.upload_id) or 0
-        saved = await upload_table.select_upload(connection, call.workspace_id, number)
-    upload = uploads.check_usable(saved, clock.now())
-    path = call.services.uploads.path(upload)
-    assert path is not None
-    plan = await asyncio.to_thread(submit.prepare_upload, upload, path, order, directory)
-    return _Submission(plan=plan, dry_run=order.dry_run, upload=upload)
+        return await submission.of_text(memoryview(request.csv_text), order, services.imports_directory)
+    return await submission.of_upload(
+        call.database, services.uploads, call.workspace_id, request.upload_id, order, services.imports_directory
+    )
 
 
 def _decode(body: Body) -> ImportRequest:
@@ -194,16 +180,10 @@ def _order(request: ImportRequest) -> ImportOrder:
     )
 
 
-async def _insert(call: Call, submission: _Submission, connection: Connection, now: int) -> Answer:
-    job = await submit.insert(
-        connection,
-        call.workspace_id,
-        submission.plan,
-        call.request_id,
-        max_queued=call.services.settings.max_queued_jobs,
-        now=now,
-        upload=submission.upload,
-        dry_run=submission.dry_run,
+async def _insert(call: Call, prepared: Submission, connection: Connection, now: int) -> Answer:
+    limit = call.services.settings.max_queued_jobs
+    job = await submission.insert(
+        connection, call.workspace_id, prepared, call.request_id, max_queued=limit, now=now
     )
     shown = _shown(call, job)
     return Answer(status=202, body=codec.data(shown), location=shown.self_)

@@ -6,12 +6,13 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from mailrith_lite import __version__, clock, disk, errors, ids, logs
+from mailrith_lite import __version__, clock, errors, ids, logs
 from mailrith_lite.access import keys, scopes
-from mailrith_lite.api.context import ANSWER_BEGUN, PRINCIPAL, REQUEST_ID, SERVICES, Call
-from mailrith_lite.api.errors import from_framework, respond
+from mailrith_lite.api.context import Call
+from mailrith_lite.api.errors import respond
+from mailrith_lite.edge.context import ANSWER_BEGUN, PRINCIPAL, REQUEST_ID, SERVICES
+from mailrith_lite.edge.errors import Handler, attempt, outcome
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 CallHandler = Callable[[Call], Awaitable[web.StreamResponse]]
 
 REQUEST_ID_HEADER = "x-mailrith-request-id"
@@ -32,7 +33,9 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
     began = time.monotonic()
     status = 499  # the client hung up
     try:
-        response = await _answer(request, handler)
+        response = await outcome(request, handler)
+        if isinstance(response, errors.MailrithError):
+            response = respond(response)
         status = response.status
         return response
     finally:
@@ -41,26 +44,8 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
 
 async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     """The handler's answer, or its refusal as one."""
-    try:
-        return await handler(request)
-    except errors.MailrithError as error:
-        return respond(error)
-    except web.HTTPException as error:
-        return respond(from_framework(error, request))
-
-
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await answer(request, handler)
-    except ConnectionError:
-        raise
-    except Exception as error:
-        logs.service.exception("request failed", extra={"fields": {"request_id": request[REQUEST_ID]}})
-        if request.get(ANSWER_BEGUN):
-            raise ConnectionResetError("the answer had begun and cannot be finished") from None
-        if disk.is_full(error):
-            return respond(errors.StorageFull())
-        return respond(errors.InternalError(request[REQUEST_ID]))
+    found = await attempt(request, handler)
+    return respond(found) if isinstance(found, errors.MailrithError) else found
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:

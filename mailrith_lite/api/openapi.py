@@ -7,11 +7,12 @@ from typing import Any
 from aiohttp import web
 
 from mailrith_lite.api import codec, examples
-from mailrith_lite.api.context import ROUTES, SERVICES
+from mailrith_lite.api.context import ROUTES
 from mailrith_lite.api.discovery import resource_key, resource_name
 from mailrith_lite.api.refusals import ERROR_SCHEMA, example_id, path_names, refusals, shown
 from mailrith_lite.api.route import Route
 from mailrith_lite.api.schemas import Schemas, query_properties
+from mailrith_lite.edge.context import SERVICES
 from mailrith_lite.errors import MailrithError
 
 _JSON = "application/json"

@@ -23,12 +23,13 @@ from mailrith_lite.api import (
     workspace,
 )
 from mailrith_lite.api.context import ROUTES as ROUTES_KEY
-from mailrith_lite.api.middleware import Handler, authenticated
+from mailrith_lite.api.middleware import authenticated
 from mailrith_lite.api.not_served import NOT_SERVED
 from mailrith_lite.api.parameters import PageQuery
 from mailrith_lite.api.resources import SearchQuery
 from mailrith_lite.api.route import Route
-from mailrith_lite.pages.answers import add_static
+from mailrith_lite.edge.errors import Handler
+from mailrith_lite.pages.static import add_static
 
 _READ = ("subscribers:read",)
 _WRITE = ("subscribers:write",)

@@ -7,8 +7,9 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from mailrith_lite import errors, logs
-from mailrith_lite.api.errors import from_framework, respond
+from mailrith_lite.api.errors import respond
 from mailrith_lite.api.middleware import REQUEST_ID_HEADER, SERVER, request_id_of
+from mailrith_lite.edge.errors import from_framework
 
 KEEP_ALIVE = 75.0  # seconds
 SILENCE = 30.0  # seconds that a new connection has for the head of its first request

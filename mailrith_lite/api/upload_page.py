@@ -3,30 +3,19 @@
 A page for a person, a PUT of the raw file for a program, and the form that the page sends without JavaScript.
 """
 
-import contextlib
 import functools
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from email.message import Message
 
-from aiohttp import BodyPartReader, MultipartReader, hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import hdrs, web
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.api import codec
-from mailrith_lite.api.bodies import next_piece
-from mailrith_lite.api.context import SERVICES, Services
-from mailrith_lite.api.errors import STATUSES
-from mailrith_lite.api.middleware import Handler
 from mailrith_lite.api.uploads import LINK_PATH, shown
+from mailrith_lite.edge.context import SERVICES
+from mailrith_lite.edge.errors import STATUSES, Handler
+from mailrith_lite.edge.transfer import check_length, file_name, pieces, receive_form
 from mailrith_lite.imports import source, upload_table, uploads
-from mailrith_lite.imports.arrival import too_large
 from mailrith_lite.imports.upload_table import Upload
 from mailrith_lite.pages.answers import page_response
-
-_FORM = "multipart/form-data"
-_AROUND_A_FILE = 1 << 16  # bytes that a form has beside its file
-_PIECE = 1 << 18
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
@@ -69,9 +58,9 @@ async def put_file(request: web.Request) -> web.StreamResponse:
     services = request.app[SERVICES]
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() not in ("", "identity", "gzip"):
         raise errors.UnsupportedMediaType("Send the file as it is, or packed with gzip.")
-    _check_length(request, services, 0)
-    name = _file_name(request.headers) or request.query.get("file_name", "")
-    stored = await services.uploads.store(upload, _pieces(request.content.readany), name)
+    check_length(request, services.uploads.limit, services.uploads.limit)
+    name = file_name(request.headers) or request.query.get("file_name", "")
+    stored = await services.uploads.store(upload, pieces(request.content.readany), name)
     return codec.json_response(codec.data(shown(stored)))
 
 
@@ -79,12 +68,8 @@ async def post_form(request: web.Request) -> web.StreamResponse:
     """A form with one file, as browsers send it; then the page again."""
     upload = await _open(request)
     services = request.app[SERVICES]
-    if request.content_type != _FORM:
-        raise errors.UnsupportedMediaType("Send a form with a file (multipart/form-data), or PUT the file itself.")
-    _check_length(request, services, _AROUND_A_FILE)
-    part = await _file_part(request)
-    pieces = _pieces(functools.partial(_read_part, part))
-    stored = await services.uploads.store(upload, pieces, _file_name(part.headers))
+    form = await receive_form(request, services.uploads.limit)
+    stored = await services.uploads.store(upload, form.pieces, form.name)
     if not _wants_page(request):
         return codec.json_response(codec.data(shown(stored)))
     return web.Response(status=303, headers={hdrs.LOCATION: f"?{request.query_string}"})
@@ -120,66 +105,3 @@ async def _open(request: web.Request) -> Upload:
 
 def _wants_page(request: web.Request) -> bool:
     return "text/html" in request.headers.get(hdrs.ACCEPT, "")
-
-
-def _check_length(request: web.Request, services: Services, around: int) -> None:
-    """Before a byte of it is received."""
-    limit = services.uploads.limit
-    if request.content_length is not None and request.content_length > limit + around:
-        raise too_large(limit)
-
-
-async def _file_part(request: web.Request) -> BodyPartReader:
-    """
-    Raises:
-        InvalidFile: no file was chosen.
-        InvalidHttp: this is no form.
-    """
-    with _whole():
-        # read as mixed parts: of a form aiohttp wants to know more, and its warnings would quote what was sent
-        kind = re.sub(_FORM, "multipart/mixed", request.headers[hdrs.CONTENT_TYPE], count=1, flags=re.IGNORECASE)
-        form = MultipartReader({hdrs.CONTENT_TYPE: kind}, request.content)
-        while (part := await next_piece(form.next)) is not None:
-            if isinstance(part, BodyPartReader) and _file_name(part.headers):
-                return part
-    raise errors.InvalidFile("Choose a file first.")
-
-
-async def _read_part(part: BodyPartReader) -> bytes:
-    """
-    Raises:
-        InvalidHttp: the form ends before its file does.
-    """
-    with _whole():
-        piece = await part.read_chunk(_PIECE)
-        if not piece and not part.at_eof():
-            raise ValueError
-        return piece
-
-
-@contextlib.contextmanager
-def _whole() -> Iterator[None]:
-    """What aiohttp makes of a form that is none, or breaks off, becomes an InvalidHttp."""
-    try:
-        yield
-    except (ValueError, LookupError, RuntimeError, HttpProcessingError, web.RequestPayloadError):
-        raise errors.InvalidHttp("The form is broken; send the file again.") from None
-
-
-def _file_name(headers: Mapping[str, str]) -> str:
-    """As Content-Disposition has it (RFC 6266); empty where it has none."""
-    message = Message()
-    message[hdrs.CONTENT_DISPOSITION] = headers.get(hdrs.CONTENT_DISPOSITION, "")
-    return message.get_filename("")
-
-
-async def _pieces(read: Callable[[], Awaitable[bytes]]) -> AsyncIterator[bytes]:
-    """
-    Raises:
-        InvalidHttp: the transfer broke off.
-    """
-    try:
-        while piece := await next_piece(read):
-            yield piece
-    except web.RequestPayloadError as error:
-        raise errors.InvalidHttp("The file's transfer is broken; send it again.") from error

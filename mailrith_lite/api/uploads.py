@@ -5,8 +5,8 @@ from aiohttp import web
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.api import codec, resources
-from mailrith_lite.api.addresses import base_address
 from mailrith_lite.api.context import Call
+from mailrith_lite.edge.addresses import base_address
 from mailrith_lite.imports import source, upload_table
 from mailrith_lite.imports.upload_table import Upload, UploadStatus
 

@@ -57,6 +57,14 @@ async def select_subscribers(
     return [from_row(row) for row in rows]
 
 
+async def select_count(connection: Connection, workspace_id: int, wanted: SubscriberFilter, now: int) -> int:
+    """How many there are; it looks at all of them."""
+    bound = Values()
+    where = wanted.where(bound, workspace_id, now)
+    rows = await connection.execute_fetchall(f"SELECT count(*) FROM subscribers WHERE {where}", bound.bound)
+    return int(next(iter(rows))[0])
+
+
 def _ways(
     wanted: SubscriberFilter,
     bound: Values,

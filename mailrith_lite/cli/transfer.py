@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from mailrith_lite.cli import guess, jobs
+from mailrith_lite.cli import jobs, map_option
 from mailrith_lite.cli.jobs import Job
 from mailrith_lite.cli.printing import one_line, print_table, progress_bar, spinner
 from mailrith_lite.cli.service import Refused, Service
 from mailrith_lite.errors import StartError
+from mailrith_lite.imports.guess import guess
 from mailrith_lite.imports.mapping import Mapping
 from mailrith_lite.imports.source import BrokenFile
 
@@ -42,13 +43,13 @@ async def mappings(service: Service, file: Path, text: str, maps: Sequence[str] 
         StartError: the file has no header row, or a column or field is not there.
     """
     try:
-        columns = guess.column_names(text)
+        columns = map_option.column_names(text)
     except BrokenFile as error:
         raise StartError(f"{file} is not a CSV file: {error}") from error
     if not maps:
         return await _guessed(service, file, columns)
-    fields = await jobs.custom_fields(service) if any(map(guess.names_custom_field, maps)) else {}
-    return [guess.parse(one, columns, fields) for one in maps]
+    fields = await jobs.custom_fields(service) if any(map(map_option.names_custom_field, maps)) else {}
+    return [map_option.parse(one, columns, fields) for one in maps]
 
 
 async def finish_import(service: Service, job: Job, label: str) -> Job:
@@ -92,11 +93,11 @@ async def finish_export(service: Service, job: Job, output: Path | None) -> Path
 
 async def _guessed(service: Service, file: Path, columns: Sequence[str]) -> list[Mapping]:
     fields = await _readable_custom_fields(service)
-    found = guess.guess(columns, fields)
+    found = guess(columns, fields)
     if not any(mapping.field.type == "email" for mapping in found):
         say = 'say which with --map "COLUMN=email"'
         raise StartError(f"no column of {file} looks like the email; {say}: {one_line(', '.join(columns))}")
-    taken = ", ".join(f"{one.csv_column} = {guess.field_name(one.field, fields)}" for one in found)
+    taken = ", ".join(f"{one.csv_column} = {map_option.field_name(one.field, fields)}" for one in found)
     left = ", ".join(name for name in columns if name not in {one.csv_column for one in found})
     click.echo(one_line(f"Guessed from the header: {taken}"), err=True)
     if left:

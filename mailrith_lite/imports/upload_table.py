@@ -86,6 +86,16 @@ async def select_open_count(connection: Connection, workspace_id: int, now: int)
     return int(next(iter(rows))[0])
 
 
+async def select_file_names(connection: Connection, workspace_id: int, job_ids: Iterable[int]) -> dict[int, str]:
+    """Job's integer id -> how the file that it has taken was called; nothing for a job without an upload."""
+    rows = await connection.execute_fetchall(
+        """SELECT import_job_id, file_name FROM uploads INDEXED BY uploads_by_job
+        WHERE import_job_id IN (SELECT value FROM json_each(?)) AND workspace_id = ?""",
+        (msgspec.json.encode(list(job_ids)).decode(), workspace_id),
+    )
+    return {row["import_job_id"]: row["file_name"] for row in rows}
+
+
 async def update_ready(
     connection: Connection, upload: Upload, contents: Contents, *, expires_at: int, now: int
 ) -> Upload:

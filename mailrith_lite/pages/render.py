@@ -3,42 +3,43 @@
 import functools
 from typing import TYPE_CHECKING, Any
 
+from mailrith_lite import clock
+from mailrith_lite.pages import static, wording
+
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_UNITS = ("bytes", "KB", "MB", "GB")
+OWN = "mailrith_lite.pages"
 
 
-def render(template: str, **values: Any) -> str:
-    """Blocking. `template`: a file's name in the folder templates; each value that it shows must be given."""
-    return _environment().get_template(template).render(**values)
+def render(template: str, *, package: str = OWN, **values: Any) -> str:
+    """Blocking. `template`: a file's name in the folder templates of the package, or else in this one's.
+
+    Each value that it shows must be given. `root` leads from the page to where the service begins.
+    """
+    return _environment(package).get_template(template).render(**values)
 
 
 @functools.cache
-def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # a tenth of a second that a start does not take
+def _environment(package: str) -> "Environment":
+    import jinja2  # a tenth of a second that a start does not take
 
-    environment = Environment(
-        loader=PackageLoader("mailrith_lite.pages"),
+    environment = jinja2.Environment(
+        loader=jinja2.ChoiceLoader([jinja2.PackageLoader(name) for name in dict.fromkeys((package, OWN))]),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["count"] = _count
-    environment.filters["size"] = size
+    environment.filters.update(
+        count=wording.count,
+        counted=wording.counted,
+        day=wording.day,
+        exact=wording.exact,
+        moment=wording.moment,
+        rfc3339=clock.rfc3339,
+        size=wording.size,
+        span=wording.span,
+        versioned=static.versioned,
+    )
     return environment
-
-
-def _count(number: int) -> str:
-    return f"{number:,}"
-
-
-def size(count: int) -> str:
-    """1.4 MB: as a file manager shows it."""
-    amount = float(count)
-    for unit in _UNITS:
-        if amount < 1_000 or unit == _UNITS[-1]:
-            break
-        amount /= 1_000
-    return f"{count:,} {unit}" if unit == _UNITS[0] else f"{amount:,.1f} {unit}"

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from mailrith_lite import errors
 from mailrith_lite.api import codec
-from mailrith_lite.api.middleware import Handler
+from mailrith_lite.edge.errors import Handler
 from mailrith_lite.testing.control import CONTROLS, Control, Nothing
 from mailrith_lite.testing.control_document import get_document
 

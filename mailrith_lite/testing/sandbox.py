@@ -10,8 +10,8 @@ import msgspec
 
 from mailrith_lite import clock, disk, ids
 from mailrith_lite.access import key_table, keys, scopes, workspaces
-from mailrith_lite.api.context import Services
 from mailrith_lite.app import create_app, listening, open_services
+from mailrith_lite.edge.context import Services
 from mailrith_lite.jobs import queue
 from mailrith_lite.settings import MAX_DURATION, SETTINGS, Settings, load
 from mailrith_lite.testing import control_routes, seed

@@ -21,5 +21,6 @@ CREATE TABLE uploads (
 );
 
 CREATE INDEX uploads_expiry ON uploads (expires_at) WHERE queued_at IS NULL;
+CREATE INDEX uploads_by_job ON uploads (import_job_id) WHERE import_job_id IS NOT NULL;
 
 ALTER TABLE jobs ADD COLUMN dry_run INTEGER NOT NULL DEFAULT 0; -- nothing is applied; the counts say what would be

@@ -1,4 +1,5 @@
-// The upload form with progress and a place to drop a file. Without this script the form works by itself.
+// A form for a file with progress and a place to drop the file. Without this script the form works by itself.
+// It sends the file alone to the page's own address, or, with data-upload="form", the form to where it leads.
 "use strict";
 
 const form = document.querySelector("[data-upload]");
@@ -25,8 +26,27 @@ if (form) {
     try {
       return JSON.parse(request.responseText).error.message;
     } catch {
-      return "The file could not be uploaded; try again.";
+      const page = new DOMParser().parseFromString(request.responseText, "text/html");
+      const told = page.querySelector("[data-problem]:not([hidden]), main .lead");
+      return told ? told.textContent : "The file could not be uploaded; try again.";
     }
+  };
+
+  // Where it goes; gives what is to be sent there.
+  const open = (request, file) => {
+    if (form.dataset.upload === "form") {
+      const fields = new FormData(form);
+      fields.set(input.name, file);
+      request.open("POST", form.action);
+      return fields;
+    }
+    const address = new URL(window.location.href);
+    address.hash = "";
+    address.searchParams.set("file_name", file.name);
+    request.open("PUT", address);
+    request.setRequestHeader("Accept", "application/json");
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    return file;
   };
 
   const send = (file) => {
@@ -34,9 +54,6 @@ if (form) {
       refuse(form.dataset.tooLarge); // the service would say so, too, but may close the connection first
       return;
     }
-    const address = new URL(window.location.href);
-    address.hash = "";
-    address.searchParams.set("file_name", file.name);
     const request = new XMLHttpRequest();
     let said = 0;
     request.upload.addEventListener("progress", (event) => {
@@ -52,17 +69,16 @@ if (form) {
       status.textContent = "Uploaded. The file is being read…";
     });
     request.addEventListener("load", () => {
-      if (request.status === 200) {
-        window.location.reload();
-      } else {
+      if (request.status !== 200) {
         refuse(messageOf(request));
+      } else if (form.dataset.upload === "form") {
+        window.location.assign(request.responseURL);
+      } else {
+        window.location.reload();
       }
     });
     request.addEventListener("error", () => refuse("The connection broke off; try again."));
-    request.open("PUT", address);
-    request.setRequestHeader("Accept", "application/json");
-    request.setRequestHeader("Content-Type", "application/octet-stream");
-    request.send(file);
+    request.send(open(request, file));
     button.disabled = input.disabled = true;
     problem.hidden = true;
     progress.hidden = false;

@@ -1,0 +1,68 @@
+"""Which column of a file goes to which field, as --map says."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mailrith_lite import ids
+from mailrith_lite.cli.printing import one_line
+from mailrith_lite.errors import StartError
+from mailrith_lite.imports import source
+from mailrith_lite.imports.guess import PLAIN, custom
+from mailrith_lite.imports.mapping import MappedField
+from mailrith_lite.imports.mapping import Mapping as ColumnMapping
+
+_BEGINNING = 1 << 18  # characters; the header ends before
+
+
+def column_names(text: str) -> list[str]:
+    """The names in the header row, found by the service's own rules.
+
+    Raises:
+        BrokenFile: there is no header row that can be read.
+    """
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", suffix=".csv") as file:
+        file.write(text[:_BEGINNING])
+        file.flush()
+        return source.read_header(Path(file.name)).names
+
+
+def parse(text: str, columns: Sequence[str], custom_fields: Mapping[str, str]) -> ColumnMapping:
+    """`COLUMN=FIELD`; both may hold a `=`.
+
+    Raises:
+        StartError: saying which of them is not there, and what is.
+    """
+    splits = [(text[:place], text[place + 1 :].strip()) for place, mark in enumerate(text) if mark == "="]
+    if not splits:
+        raise StartError(f"--map takes COLUMN=FIELD, not {text}")
+    for column, field in reversed(splits):
+        if source.column_name(column) in columns:
+            return ColumnMapping(csv_column=source.column_name(column), field=_field(field, custom_fields))
+    raise StartError(f"the file has no column {splits[-1][0].strip()}; it has {one_line(', '.join(columns))}")
+
+
+def names_custom_field(text: str) -> bool:
+    """Does a --map name a field by its label, so that the labels have to be known?"""
+    field = text.rpartition("=")[2].strip()
+    return field.lower() not in PLAIN and ids.decode(ids.CUSTOM_FIELD, field) is None
+
+
+def field_name(field: MappedField, custom_fields: Mapping[str, str]) -> str:
+    """As a person reads it."""
+    if field.custom_field_id is None:
+        return field.type.removeprefix("subscriber-")
+    labels = {public_id: label for label, public_id in custom_fields.items()}
+    return f"custom field {labels.get(field.custom_field_id, field.custom_field_id)}"
+
+
+def _field(text: str, custom_fields: Mapping[str, str]) -> MappedField:
+    if plain := PLAIN.get(text.lower()):
+        return MappedField(type=plain)
+    if ids.decode(ids.CUSTOM_FIELD, text) is not None:
+        return custom(text)
+    for label, public_id in custom_fields.items():
+        if label.casefold() == " ".join(text.split()).casefold():
+            return custom(public_id)
+    known = ", ".join(("email", "name", "country", "status", *custom_fields))
+    raise StartError(f"there is no field {text}; there are {known}")

@@ -1,0 +1,108 @@
+"""/console/exports/…: a new export, and an export's page."""
+
+import asyncio
+
+from aiohttp import web
+
+from mailrith_lite import clock, errors
+from mailrith_lite.audience import listing
+from mailrith_lite.console import choices, rendering, wording
+from mailrith_lite.console.choices import Choice
+from mailrith_lite.console.forms import Fields
+from mailrith_lite.console.job_view import view
+from mailrith_lite.console.live import Part
+from mailrith_lite.console.visit import PATH, Visit, redirect
+from mailrith_lite.database import Connection
+from mailrith_lite.edge.addresses import download_path
+from mailrith_lite.exports import submit, table
+from mailrith_lite.exports.table import Export, Selection
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.queue import Job
+
+COUNTING = web.AppKey("counting", asyncio.Lock)
+"""A count looks at everybody. One at a time: however many ask, the other readers stay free."""
+
+
+async def show_new_export(visit: Visit) -> web.StreamResponse:
+    """With how many subscribers the choice holds."""
+    choice = choices.parse(visit.request.query)
+    chosen = _selection(choice)
+    async with visit.request.app[COUNTING], visit.database.read() as connection:
+        count = await listing.select_count(connection, visit.workspace_id, chosen.subscriber_filter(), clock.now())
+    return await rendering.page(
+        visit.request, "new-export.html", choice=choice, whom=wording.selection(chosen), count=count
+    )
+
+
+async def start_export(visit: Visit, fields: Fields) -> web.StreamResponse:
+    selection = _selection(choices.parse(fields))
+    async with visit.database.write(durable=True, changes="nobody") as connection:
+        job = await submit.insert(
+            connection,
+            visit.workspace_id,
+            selection,
+            visit.request_id,
+            max_queued=visit.services.settings.max_queued_jobs,
+            now=clock.now(),
+        )
+    visit.services.runner.wake()
+    return redirect(visit.request, f"{PATH}/exports/{job.public_id}")
+
+
+async def show_export(visit: Visit) -> web.StreamResponse:
+    async with visit.database.read() as connection:
+        job, export = await _find(connection, visit)
+    now = clock.now()
+    return await rendering.page(
+        visit.request,
+        "export.html",
+        job=view(job, now),
+        export=export,
+        whom=wording.selection(export.selection),
+        available=_is_there(job, export, now),
+    )
+
+
+async def look(visit: Visit) -> Part:
+    async with visit.database.read() as connection:
+        job, _ = await _find(connection, visit)
+    shown = view(job, clock.now())
+    return Part(text=await rendering.part(visit.request, "parts/export.html", job=shown), final=job.final)
+
+
+async def cancel_export(visit: Visit, _: Fields) -> web.StreamResponse:
+    async with visit.database.write(durable=True, changes="nobody") as connection:
+        before, _export = await _find(connection, visit)
+        if not before.final:
+            await queue.update_canceled(connection, before, clock.now())
+    if not before.final:
+        await visit.services.runner.canceled(before)
+    return redirect(visit.request, f"{PATH}/exports/{before.public_id}")
+
+
+async def send_file(visit: Visit) -> web.StreamResponse:
+    """To the file's signed link."""
+    async with visit.database.read() as connection:
+        job, export = await _find(connection, visit)
+    if export.expires_at is None or not _is_there(job, export, clock.now()):
+        raise errors.Expired("This file is no longer kept; start a new export.")
+    return redirect(
+        visit.request, download_path(visit.services, visit.workspace_id, job.public_id, export.expires_at)
+    )
+
+
+def _is_there(job: Job, export: Export, now: int) -> bool:
+    return job.status == "Completed" and export.available(now)
+
+
+def _selection(choice: Choice) -> Selection:
+    return Selection(query=choice.search, status=choice.status, cold_only=choice.cold)
+
+
+async def _find(connection: Connection, visit: Visit) -> tuple[Job, Export]:
+    public_id = visit.request.match_info["job_id"]
+    job_id = queue.parse_id("export", public_id)
+    job = await queue.select_job(connection, visit.workspace_id, "export", job_id)
+    if job is None:
+        raise errors.NotFound.of("job", public_id)
+    return job, await table.select_export(connection, visit.workspace_id, job_id)

@@ -1,0 +1,125 @@
+"""/console/imports/…: an import's page."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from mailrith_lite import clock, errors, ids
+from mailrith_lite.console import catalogue, mapping_form, rendering, wording
+from mailrith_lite.console.forms import Fields
+from mailrith_lite.console.job_view import view
+from mailrith_lite.console.live import Part
+from mailrith_lite.console.visit import PATH, Visit, redirect
+from mailrith_lite.database import Connection
+from mailrith_lite.edge.addresses import download_path
+from mailrith_lite.imports import report, source, table, upload_table
+from mailrith_lite.imports.mapping import Column
+from mailrith_lite.imports.table import ImportPlan
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.queue import Job
+
+SHOWN_ROWS = 100
+_REPORT_LINK = 60 * clock.SECOND  # the page asks for a new link each time
+
+
+async def show_import(visit: Visit) -> web.StreamResponse:
+    async with visit.database.read() as connection:
+        job = await _find(connection, visit)
+        plan = await table.select_import(connection, visit.workspace_id, job.id)
+        asked_for = await _asked_for(connection, visit, plan)
+        names = await upload_table.select_file_names(connection, visit.workspace_id, [job.id])
+        again = await _again(connection, visit, job, plan)
+        refused = await _refused(connection, visit, job)
+    return await rendering.page(
+        visit.request,
+        "import.html",
+        job=view(job, clock.now()),
+        file_name=names.get(job.id),
+        again=again,
+        refused=refused,
+        **asked_for,
+    )
+
+
+async def look(visit: Visit) -> Part:
+    async with visit.database.read() as connection:
+        job = await _find(connection, visit)
+    shown = view(job, clock.now())
+    return Part(text=await rendering.part(visit.request, "parts/import.html", job=shown), final=job.final)
+
+
+async def cancel_import(visit: Visit, _: Fields) -> web.StreamResponse:
+    async with visit.database.write(durable=True, changes="nobody") as connection:
+        before = await _find(connection, visit)
+        if not before.final:
+            await queue.update_canceled(connection, before, clock.now())
+    if not before.final:
+        await visit.services.runner.canceled(before)
+    return redirect(visit.request, f"{PATH}/imports/{before.public_id}")
+
+
+async def send_report(visit: Visit) -> web.StreamResponse:
+    """To the report's signed link, which ends soon: the page asks for another."""
+    async with visit.database.read() as connection:
+        job = await _find(connection, visit)
+    expires_at = clock.now() + _REPORT_LINK
+    return redirect(visit.request, download_path(visit.services, visit.workspace_id, job.public_id, expires_at))
+
+
+async def _find(connection: Connection, visit: Visit) -> Job:
+    public_id = visit.request.match_info["job_id"]
+    job_id = queue.parse_id("import", public_id)
+    job = await queue.select_job(connection, visit.workspace_id, "import", job_id)
+    if job is None:
+        raise errors.NotFound.of("job", public_id)
+    return job
+
+
+async def _asked_for(connection: Connection, visit: Visit, plan: ImportPlan) -> dict[str, Any]:
+    labels = await catalogue.field_labels(connection, visit)
+    tags = await catalogue.tag_names(connection, visit, plan.tag_ids)
+    mapped = {column.name for column in plan.columns}
+    return {
+        "columns": [(column.name, _target(column, labels)) for column in plan.columns],
+        "left_out": [name for name in source.own_names(plan.header) if name not in mapped],
+        "tags": [*tags, *_new_tag(plan, tags)],
+        "sequences": await catalogue.sequence_names(connection, visit, plan.sequence_ids),
+    }
+
+
+def _new_tag(plan: ImportPlan, tags: Sequence[str]) -> list[str]:
+    """The tag that the import makes, unless it has done so by now, or another of its name was there."""
+    name = plan.new_tag_name
+    return [] if name is None or name.casefold() in map(str.casefold, tags) else [name]
+
+
+async def _refused(connection: Connection, visit: Visit, job: Job) -> Sequence[Any]:
+    """The first rows of the report, once there will be no more."""
+    if not job.final:
+        return []
+    found = await report.select_row_errors(connection, visit.workspace_id, job.id, after_line=0)
+    return [
+        {**dict(row), "text": wording.row(msgspec.json.decode(row["cells"], type=list[str]))}
+        for row in found[:SHOWN_ROWS]
+    ]
+
+
+async def _again(connection: Connection, visit: Visit, job: Job, plan: ImportPlan) -> dict[str, Any] | None:
+    """What starts the import that a dry run was for, as long as its file is there."""
+    number = ids.decode(ids.UPLOAD, visit.request.query.get("upload", ""))
+    if not job.dry_run or number is None:
+        return None
+    upload = await upload_table.select_upload(connection, visit.workspace_id, number)
+    if upload is None or upload.status != "Ready" or upload.expired(clock.now()):
+        return None
+    chosen = mapping_form.of_plan(source.own_names(upload.header), plan)
+    return {"upload": upload.public_id, "fields": chosen.fields}
+
+
+def _target(column: Column, labels: dict[int, str]) -> str:
+    """The field of a subscriber that the column fills, as a person reads it."""
+    if column.custom_field_id is None:
+        return column.type.removeprefix("subscriber-").capitalize()
+    return labels.get(column.custom_field_id, "a custom field")

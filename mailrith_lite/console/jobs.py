@@ -1,0 +1,92 @@
+"""/console: the jobs of both kinds, newest first."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from mailrith_lite import clock, errors, ids
+from mailrith_lite.console import rendering, wording
+from mailrith_lite.console.job_view import view
+from mailrith_lite.console.live import Part
+from mailrith_lite.console.visit import PATH, SUBSCRIBERS_PATH, Visit, redirect
+from mailrith_lite.database import Connection
+from mailrith_lite.exports import table
+from mailrith_lite.imports import upload_table
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.queue import Job, JobKind
+
+SHOWN = 25
+_SCOPES: dict[JobKind, str] = {"import": "subscribers:import", "export": "subscribers:export"}
+
+
+async def show_jobs(visit: Visit) -> web.StreamResponse:
+    """Where everybody begins; a key that sees no jobs may still see subscribers."""
+    if not _kinds(visit) and visit.may("subscribers:read"):
+        return redirect(visit.request, SUBSCRIBERS_PATH)
+    return await rendering.page(visit.request, "jobs.html", **await _found(visit))
+
+
+async def show_begin(visit: Visit) -> web.StreamResponse:
+    """Of an address with a slash too many."""
+    return redirect(visit.request, PATH)
+
+
+async def look(visit: Visit) -> Part:
+    found = await _found(visit)
+    text = await rendering.part(visit.request, "parts/jobs.html", **found)
+    return Part(text=text, final=not found["running"])
+
+
+def _kinds(visit: Visit) -> list[JobKind]:
+    """The kinds of job that the key may see."""
+    return [kind for kind, scope in _SCOPES.items() if visit.may(scope)]
+
+
+async def _found(visit: Visit) -> dict[str, Any]:
+    """What the list is made of: the jobs older than the one that the address names.
+
+    Raises:
+        InsufficientScope: the key may see neither kind.
+    """
+    before_id = _job_number(visit.request.query.get("before"))
+    async with visit.database.read() as connection:
+        jobs = await _jobs(connection, visit, before_id)
+        notes = await _notes(connection, visit, jobs)
+    shown, now = jobs[:SHOWN], clock.now()
+    return {
+        "jobs": [view(job, now) for job in shown],
+        "notes": notes,
+        "more": len(jobs) > SHOWN,
+        "first": before_id is None,
+        "running": any(not job.final for job in shown),
+        "query": visit.request.query_string,
+    }
+
+
+async def _jobs(connection: Connection, visit: Visit, before_id: int | None) -> list[Job]:
+    """Of both kinds, as far as the key may see them, and one more than is shown."""
+    kinds = _kinds(visit)
+    if not kinds:
+        either = list(_SCOPES.values())
+        raise errors.InsufficientScope(either, either, visit.principal.scopes)
+    jobs: list[Job] = []
+    for kind in kinds:
+        jobs += await queue.select_jobs(connection, visit.workspace_id, kind, before_id=before_id, limit=SHOWN + 1)
+    return sorted(jobs, key=lambda job: job.id, reverse=True)[: SHOWN + 1]
+
+
+async def _notes(connection: Connection, visit: Visit, jobs: Sequence[Job]) -> dict[str, str]:
+    """Job's public id -> what tells it from the others: whom an export holds, which file an import is of."""
+    numbers = [job.id for job in jobs]
+    exports = await table.select_exports(connection, visit.workspace_id, numbers)
+    names = await upload_table.select_file_names(connection, visit.workspace_id, numbers)
+    told = {number: wording.selection(export.selection) for number, export in exports.items()} | names
+    return {job.public_id: told.get(job.id, job.public_id) for job in jobs}
+
+
+def _job_number(public_id: str | None) -> int | None:
+    """The integer behind the id of either kind of job; any other text is the begin of the list."""
+    if public_id is None:
+        return None
+    return ids.decode(ids.IMPORT_JOB, public_id) or ids.decode(ids.EXPORT_JOB, public_id)

@@ -1,0 +1,81 @@
+"""Live parts of a page: sent again, by server-sent events, whenever what they show has changed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from aiohttp import web
+from aiohttp_sse import sse_response
+
+from mailrith_lite import clock, errors
+from mailrith_lite.console.session import find_key
+from mailrith_lite.console.visit import SESSIONS, Visit
+
+MOST = 64  # streams at a time; a page that gets none asks now and then instead
+_LOOK_SECONDS = 0.4
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """`final`: it will not change any more."""
+
+    text: str
+    final: bool
+
+
+class Streams:
+    """One for the life of the process: how many are open."""
+
+    def __init__(self) -> None:
+        self.open = 0
+
+
+STREAMS = web.AppKey("streams", Streams)
+Look = Callable[[Visit], Awaitable[Part]]
+
+
+def part(look: Look) -> Callable[[Visit], Awaitable[web.StreamResponse]]:
+    """The part as it is now, for a page that asks now and then. The header `X-Final` comes with the last."""
+
+    async def answer(visit: Visit) -> web.StreamResponse:
+        found = await look(visit)
+        headers = {"X-Final": "true"} if found.final else None
+        return web.Response(text=found.text, content_type="text/html", charset="utf-8", headers=headers)
+
+    return answer
+
+
+def stream(look: Look) -> Callable[[Visit], Awaitable[web.StreamResponse]]:
+    """Events `part`, with its text, until it is final or the session is over; then the event `end`."""
+
+    async def answer(visit: Visit) -> web.StreamResponse:
+        streams = visit.request.app[STREAMS]
+        found = await look(visit)  # what cannot be shown is refused before the stream begins
+        if streams.open >= MOST:
+            raise errors.QueueFull("Too many pages are being followed at the moment; this one asks now and then.")
+        streams.open += 1
+        try:
+            return await _follow(visit, look, found)
+        finally:
+            streams.open -= 1
+
+    return answer
+
+
+async def _follow(visit: Visit, look: Look, found: Part) -> web.StreamResponse:
+    async with sse_response(visit.request) as response:
+        await response.send(found.text, event="part")
+        while not found.final and not visit.services.stopping and await _goes_on(visit):
+            await asyncio.sleep(_LOOK_SECONDS)
+            before, found = found, await look(visit)
+            if found != before:
+                await response.send(found.text, event="part")
+        await response.send("final" if found.final else "over", event="end")
+    return response
+
+
+async def _goes_on(visit: Visit) -> bool:
+    """Is the session open, and does its key still work?"""
+    now = clock.now()
+    if not visit.request.app[SESSIONS].is_open(visit.session, now):
+        return False
+    return await find_key(visit.database.lookup, visit.session, now) is not None

@@ -1,0 +1,158 @@
+"""/console/imports/new and /console/uploads/…: a file is handed over, mapped, tried out, and imported."""
+
+from typing import Any
+
+from aiohttp import web
+from yarl import URL
+
+from mailrith_lite import clock, errors, ids
+from mailrith_lite.console import catalogue, forms, mapping_form, rendering
+from mailrith_lite.console.forms import TOKEN_FIELD, Fields
+from mailrith_lite.console.mapping_form import Chosen
+from mailrith_lite.console.visit import PATH, SESSIONS, Visit, redirect
+from mailrith_lite.database import Connection
+from mailrith_lite.edge.errors import STATUSES
+from mailrith_lite.edge.transfer import receive_form
+from mailrith_lite.imports import submission, table, upload_table
+from mailrith_lite.imports.submission import Submission
+from mailrith_lite.imports.upload_table import Upload
+from mailrith_lite.imports.uploads import Preview
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.queue import Job
+
+_Refused = errors.InvalidFile, errors.UnsupportedMediaType, errors.PayloadTooLarge
+
+
+async def show_new_import(visit: Visit) -> web.StreamResponse:
+    return await _file_page(visit)
+
+
+async def take_file(visit: Visit) -> web.StreamResponse:
+    """The form's token comes before its file, and is checked before a byte of that is taken."""
+    forms.check_origin(visit.request)
+    store = visit.services.uploads
+    try:
+        form = await receive_form(visit.request, store.limit)
+        forms.check_token(visit.request.app[SESSIONS], visit.session.token, form.fields.get(TOKEN_FIELD, ""))
+        pieces = form.pieces
+        async with visit.database.write(durable=True, changes="nobody") as connection:
+            upload = await store.start(connection, visit.workspace_id, clock.now())
+        upload = await store.store(upload, pieces, form.name)
+    except _Refused as error:
+        return await _file_page(visit, error)
+    return redirect(visit.request, f"{PATH}/uploads/{upload.public_id}")
+
+
+async def show_upload(visit: Visit) -> web.StreamResponse:
+    """The first rows, and what each column becomes: guessed, or as in the job that the address names."""
+    async with visit.database.read() as connection:
+        upload = await _find(connection, visit)
+    if upload.import_job_id is not None:
+        return redirect(visit.request, f"{PATH}/imports/{ids.encode(ids.IMPORT_JOB, upload.import_job_id)}")
+    preview = await _preview(visit, upload)
+    async with visit.database.read() as connection:
+        like = await _like(connection, visit, preview)
+        fields = await catalogue.all_fields(connection, visit)
+    return await _mapping_page(visit, upload, preview, like or mapping_form.guessed(preview, fields))
+
+
+async def start_import(visit: Visit, fields: Fields) -> web.StreamResponse:
+    """Of an upload; a dry run leaves it for the import that follows."""
+    async with visit.database.read() as connection:
+        upload = await _find(connection, visit)
+    if upload.import_job_id is not None:  # the button was pressed twice
+        return redirect(visit.request, f"{PATH}/imports/{ids.encode(ids.IMPORT_JOB, upload.import_job_id)}")
+    preview = await _preview(visit, upload)
+    chosen = mapping_form.parsed(preview.names, fields)
+    try:
+        job = await _submit(visit, upload, preview, chosen, dry_run=mapping_form.wants_dry_run(fields))
+    except errors.InvalidBody as error:
+        return await _mapping_page(visit, upload, preview, chosen, error)
+    query = {"upload": upload.public_id} if job.dry_run else {}
+    return redirect(visit.request, str(URL.build(path=f"{PATH}/imports/{job.public_id}", query=query)))
+
+
+async def _submit(visit: Visit, upload: Upload, preview: Preview, chosen: Chosen, *, dry_run: bool) -> Job:
+    services, order = visit.services, chosen.order(preview.names, dry_run=dry_run)
+    directory = services.imports_directory
+    prepared = await submission.of_upload(
+        visit.database, services.uploads, visit.workspace_id, upload.public_id, order, directory
+    )
+    try:
+        job = await _insert(visit, prepared)
+    except Exception:
+        submission.discard(prepared, directory)
+        raise
+    await submission.settle(prepared, services.uploads)
+    services.runner.wake()
+    return job
+
+
+async def _insert(visit: Visit, prepared: Submission) -> Job:
+    limit = visit.services.settings.max_queued_jobs
+    async with visit.database.write(durable=True, changes="nobody") as connection:
+        return await submission.insert(
+            connection, visit.workspace_id, prepared, visit.request_id, max_queued=limit, now=clock.now()
+        )
+
+
+async def _find(connection: Connection, visit: Visit) -> Upload:
+    """
+    Raises:
+        NotFound: there is no such upload, or its file has not come, or is no longer kept.
+    """
+    public_id = visit.request.match_info["upload_id"]
+    number = ids.decode(ids.UPLOAD, public_id) or 0
+    upload = await upload_table.select_upload(connection, visit.workspace_id, number)
+    if upload is None or upload.status == "Pending" or upload.expired(clock.now()):
+        raise errors.NotFound("There is no file here, or no longer; start a new import.", code="upload_not_found")
+    return upload
+
+
+async def _preview(visit: Visit, upload: Upload) -> Preview:
+    preview = await visit.services.uploads.preview(upload)
+    if preview is None:
+        raise errors.NotFound("There is no file here, or no longer; start a new import.", code="upload_not_found")
+    return preview
+
+
+async def _like(connection: Connection, visit: Visit, preview: Preview) -> Chosen | None:
+    number = ids.decode(ids.IMPORT_JOB, visit.request.query.get("like", ""))
+    if number is None or await queue.select_job(connection, visit.workspace_id, "import", number) is None:
+        return None
+    plan = await table.select_import(connection, visit.workspace_id, number)
+    return mapping_form.of_plan(preview.names, plan)
+
+
+async def _file_page(visit: Visit, error: errors.MailrithError | None = None) -> web.Response:
+    return await rendering.page(
+        visit.request,
+        "new-import.html",
+        status=STATUSES[type(error)][0] if error else 200,
+        limit=visit.services.uploads.limit,
+        problem=error.message if error else "",
+    )
+
+
+async def _mapping_page(
+    visit: Visit, upload: Upload, preview: Preview, chosen: Chosen, error: errors.MailrithError | None = None
+) -> web.Response:
+    return await rendering.page(
+        visit.request,
+        "mapping.html",
+        status=STATUSES[type(error)][0] if error else 200,
+        upload=upload,
+        chosen=chosen,
+        columns=mapping_form.columns(preview, chosen),
+        preview=preview,
+        plain=mapping_form.PLAIN,
+        problem=error.message if error else "",
+        **await _offered(visit),
+    )
+
+
+async def _offered(visit: Visit) -> dict[str, Any]:
+    """What can be chosen from."""
+    async with visit.database.read() as connection:
+        fields = await catalogue.all_fields(connection, visit)
+        return {"custom": mapping_form.options(fields), **await catalogue.groups(connection, visit)}

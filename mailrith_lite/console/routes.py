@@ -1,0 +1,61 @@
+"""The whole console on one page: path, what has to be held, and who answers."""
+
+import asyncio
+
+from aiohttp import web
+
+from mailrith_lite.console import exports, imports, jobs, live, new_import, signing, subscribers
+from mailrith_lite.console.attempts import Attempts
+from mailrith_lite.console.boundary import add_headers, error_pages
+from mailrith_lite.console.exports import COUNTING
+from mailrith_lite.console.live import STREAMS, Streams
+from mailrith_lite.console.session import Sessions
+from mailrith_lite.console.visit import ATTEMPTS, SESSIONS, form, page
+
+_IMPORT = ("subscribers:import",)
+_IMPORT_LIVE = ("subscribers:import", "live_actions:write")
+_EXPORT = ("subscribers:export",)
+_READ = ("subscribers:read",)
+
+
+def create_console(secret: bytes) -> web.Application:
+    """An application of its own, so that what is around its pages is around nothing else."""
+    app = web.Application(middlewares=[error_pages])
+    app[SESSIONS] = Sessions(secret)
+    app[ATTEMPTS] = Attempts()
+    app[STREAMS] = Streams()
+    app[COUNTING] = asyncio.Lock()
+    app.on_response_prepare.append(add_headers)
+    _add_routes(app.router)
+    return app
+
+
+def _add_routes(router: web.UrlDispatcher) -> None:
+    router.add_get("", page(jobs.show_jobs))
+    router.add_get("/", page(jobs.show_begin))
+    router.add_get("/part", page(live.part(jobs.look)))
+    router.add_get("/live", page(live.stream(jobs.look)))
+    router.add_get("/sign-in", signing.show_sign_in)
+    router.add_post("/sign-in", signing.sign_in)
+    router.add_post("/sign-out", form(signing.sign_out))
+
+    router.add_get("/imports/new", page(new_import.show_new_import, *_IMPORT_LIVE))
+    router.add_post("/imports/new", page(new_import.take_file, *_IMPORT_LIVE))
+    router.add_get("/uploads/{upload_id}", page(new_import.show_upload, *_IMPORT_LIVE))
+    router.add_post("/uploads/{upload_id}", form(new_import.start_import, *_IMPORT_LIVE))
+    router.add_get("/imports/{job_id}", page(imports.show_import, *_IMPORT))
+    router.add_get("/imports/{job_id}/part", page(live.part(imports.look), *_IMPORT))
+    router.add_get("/imports/{job_id}/live", page(live.stream(imports.look), *_IMPORT))
+    router.add_get("/imports/{job_id}/report", page(imports.send_report, *_IMPORT))
+    router.add_post("/imports/{job_id}/cancel", form(imports.cancel_import, *_IMPORT_LIVE))
+
+    router.add_get("/exports/new", page(exports.show_new_export, *_EXPORT))
+    router.add_post("/exports", form(exports.start_export, *_EXPORT))
+    router.add_get("/exports/{job_id}", page(exports.show_export, *_EXPORT))
+    router.add_get("/exports/{job_id}/part", page(live.part(exports.look), *_EXPORT))
+    router.add_get("/exports/{job_id}/live", page(live.stream(exports.look), *_EXPORT))
+    router.add_get("/exports/{job_id}/file", page(exports.send_file, *_EXPORT))
+    router.add_post("/exports/{job_id}/cancel", form(exports.cancel_export, *_EXPORT))
+
+    router.add_get("/subscribers", page(subscribers.show_subscribers, *_READ))
+    router.add_get("/subscribers/{subscriber_id}", page(subscribers.show_subscriber, *_READ))

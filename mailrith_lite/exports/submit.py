@@ -1,0 +1,26 @@
+"""Accepts an export."""
+
+from mailrith_lite.database import Connection
+from mailrith_lite.exports import table
+from mailrith_lite.exports.table import Selection
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.queue import Job
+
+
+async def insert(
+    connection: Connection,
+    workspace_id: int,
+    selection: Selection,
+    request_id: str,
+    *,
+    max_queued: int,
+    now: int,
+) -> Job:
+    """Queues the job in the caller's transaction.
+
+    Raises:
+        QueueFull: too many jobs wait.
+    """
+    job = await queue.insert_job(connection, workspace_id, "export", request_id, max_queued=max_queued, now=now)
+    await table.insert_export(connection, job.id, selection)
+    return job

@@ -1,0 +1,86 @@
+"""Jobs that stand still until a test says how they go on."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from conftest import Server
+
+from mailrith_lite import clock
+from mailrith_lite.database import Connection
+from mailrith_lite.exports import submit as exports
+from mailrith_lite.exports.table import Selection
+from mailrith_lite.imports import submit
+from mailrith_lite.imports.mapping import MappedField, Mapping
+from mailrith_lite.imports.submit import ImportOrder
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.queue import Job, Progress
+
+_ORDER = ImportOrder(mappings=[Mapping(csv_column="Email", field=MappedField(type="email"))])
+_LITERAL = b'"Email\\nada@example.com\\n"'
+
+
+def waiting_export(server: Server) -> str:
+    """One that is queued, and that nobody has told the runner of."""
+
+    async def insert() -> str:
+        async with server.services.database.write() as connection:
+            job = await exports.insert(connection, 1, Selection(), "req", max_queued=9, now=clock.now())
+            return job.public_id
+
+    return str(server.wait(insert()))
+
+
+def wake(server: Server) -> None:
+    async def now() -> None:
+        server.services.runner.wake()
+
+    server.wait(now())
+
+
+def claim(server: Server, export: str) -> None:
+    """As the runner does when the job's turn has come."""
+    _update(server, queue.update_claimed, export)
+
+
+def put_back(server: Server, export: str) -> None:
+    _update(server, queue.update_queued, export)
+
+
+def _update(server: Server, update: Callable[[Connection, int, int], Awaitable[Any]], export: str) -> None:
+    async def write() -> None:
+        async with server.services.database.write() as connection:
+            await update(connection, queue.parse_id("export", export), clock.now())
+
+    server.wait(write())
+
+
+def import_under_way(server: Server, *, ago: int = 0) -> Job:
+    """One that is being worked on since `ago` milliseconds, though by nobody: `advance` says how far it is."""
+
+    async def begin() -> Job:
+        services, now = server.services, clock.now() - ago
+        plan = submit.prepare(memoryview(_LITERAL), _ORDER, services.imports_directory)
+        async with services.database.write() as connection:
+            job = await submit.insert(connection, 1, plan, "req", max_queued=9, now=now)
+            return await queue.update_claimed(connection, job.id, now)
+
+    job: Job = server.wait(begin())
+    return job
+
+
+def advance(server: Server, job: Job, *, created: int, rejected: int, total: int, final: bool = False) -> None:
+    """What a chunk writes, and what ends the job."""
+
+    async def write() -> None:
+        progress = Progress(
+            rows_total=total,
+            rows_processed=created + rejected,
+            created_count=created,
+            rejected_count=rejected,
+        )
+        async with server.services.database.write() as connection:
+            await queue.update_checkpoint(connection, job.id, progress, clock.now())
+            if final:
+                await queue.update_final(connection, job.id, "Completed", None, clock.now())
+
+    server.wait(write())

@@ -1,0 +1,122 @@
+"""Every page in a real browser: for a keyboard and a screen reader, in light and dark, and without JavaScript."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import MAPPINGS, Server
+from playwright.sync_api import expect
+
+from .browser import Browser, barriers, sign_in, watched
+
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def paths(service: Server) -> dict[str, str]:
+    """A page of every kind, with something on it."""
+    client = service.sdk()
+    field = client.custom_fields.create(body={"label": "Company", "type": "Text"})["data"]
+    sequence = client.sequences.create(body={"name": "Welcome", "definition": {"emails": []}})["data"]
+    company = {"csv_column": "Company", "field": {"type": "custom-field", "custom_field_id": field["id"]}}
+    rows = "".join(f"person{number}@example.com,Person {number},Lerche\n" for number in range(60))
+    job = service.import_csv(
+        f"Email,Name,Company,Other\n{rows}broken,B,C\n",
+        [*MAPPINGS, company],
+        new_tag_name="From a fair",
+        sequence_ids=[sequence["id"]],
+    )
+    failed = service.import_csv('Email,Name\n"open\n')
+    export, _ = service.export_csv(status="Active")
+    person = client.subscribers.list()["data"][0]
+    return {
+        "jobs": "/console",
+        "import": f"/console/imports/{job['id']}",
+        "failed import": f"/console/imports/{failed['id']}",
+        "export": f"/console/exports/{export['id']}",
+        "new export": "/console/exports/new?status=Active&cold=on",
+        "subscribers": "/console/subscribers?search=person",
+        "nobody": "/console/subscribers?search=nothing+like+it",
+        "subscriber": f"/console/subscribers/{person['id']}",
+    }
+
+
+def test_axe_would_find_something(browser: Browser, service: Server) -> None:
+    with watched(browser, service) as page:
+        page.set_content('<html lang="en"><title>x</title><main><input></main>')
+        assert any(found.startswith("label") for found in barriers(page))
+
+
+def test_axe_finds_nothing_serious(browser: Browser, service: Server, paths: dict[str, str]) -> None:
+    for scheme in ("light", "dark"):
+        with watched(browser, service, color_scheme=scheme) as page:
+            page.goto("/console/sign-in")
+            assert barriers(page) == []
+            sign_in(page)
+            for path in paths.values():
+                page.goto(path)
+                assert barriers(page) == [], (scheme, path)
+
+
+def test_axe_finds_nothing_serious_on_a_phone(browser: Browser, service: Server, paths: dict[str, str]) -> None:
+    with watched(browser, service, viewport=PHONE) as page:
+        sign_in(page)
+        for path in paths.values():
+            page.goto(path)
+            assert barriers(page) == [], path
+            width = page.evaluate("document.documentElement.scrollWidth")
+            assert width <= PHONE["width"], path
+
+
+def test_the_keyboard_leads_everywhere(browser: Browser, service: Server, paths: dict[str, str]) -> None:
+    with watched(browser, service) as page:
+        sign_in(page)
+        page.goto(paths["jobs"])
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("main")).to_be_focused()
+        for name in ("New export", "New import", "Export"):
+            page.keyboard.press("Tab")
+            expect(page.get_by_role("link", name=name, exact=True)).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Export")).to_be_visible()
+
+
+def test_an_export_works_without_javascript(browser: Browser, serve: Callable[..., Server], tmp_path: Path) -> None:
+    server = serve()
+    server.import_csv("Email,Name\nada@example.com,Ada\nbob@example.com,Bob\n")
+    with watched(browser, server, java_script_enabled=False) as page:
+        sign_in(page)
+        page.get_by_role("link", name="New export").click()
+        page.get_by_label("Search").fill("ada")
+        page.get_by_role("button", name="Count them").click()
+        expect(page.get_by_text("1 subscriber", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Start the export").click()
+        page.wait_for_url("**/exports/export_job_*")
+        server.drain()
+        page.reload()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download the file").click()
+        download.value.save_as(tmp_path / "export.csv")
+    assert "ada@example.com" in (tmp_path / "export.csv").read_text()
+
+
+def test_jobs_and_subscribers_work_without_javascript(
+    browser: Browser, service: Server, paths: dict[str, str]
+) -> None:
+    with watched(browser, service, java_script_enabled=False) as page:
+        sign_in(page)
+        page.get_by_role("link", name="Import", exact=True).last.click()
+        expect(page.get_by_role("heading", name="Refused rows")).to_be_visible()
+        page.get_by_role("link", name="Subscribers").click()
+        page.get_by_label("Tag").select_option("From a fair")
+        page.get_by_role("button", name="Show").click()
+        page.get_by_role("link", name="Older").click()
+        page.get_by_role("link", name=re.compile("person0@")).click()
+        expect(page.get_by_text("Lerche")).to_be_visible()
+        page.get_by_role("link", name="From a fair").click()
+        expect(page.get_by_role("heading", name="Subscribers")).to_be_visible()
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("API key")).to_be_visible()

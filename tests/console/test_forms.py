@@ -1,0 +1,84 @@
+"""A form counts only when a page of this session made it."""
+
+import pytest
+from conftest import Server
+
+from .visitor import Visitor, heading, signed_in
+
+FORMS = (
+    "/console/sign-out",
+    "/console/exports",
+    "/console/imports/import_job_0000000000000/cancel",
+    "/console/exports/export_job_0000000000000/cancel",
+)
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_a_form_without_this_sessions_token_is_refused(service: Server, path: str) -> None:
+    visitor, other = signed_in(service), signed_in(service)
+    for token in ("", "x", "ü", other.token(), Visitor(service).token()):
+        reply = visitor.post(path, token=token)
+        assert (reply.status, heading(reply)) == (403, "Not allowed")
+    assert visitor.get("/console").status == 200
+    assert service.rows("SELECT count(*) FROM jobs") == [(0,)]
+
+
+@pytest.mark.parametrize("path", [*FORMS, "/console/sign-in"])
+@pytest.mark.parametrize("origin", ["https://elsewhere.example", "http://localhost", "null", "", "http://[", "x"])
+def test_a_form_from_elsewhere_is_refused(service: Server, path: str, origin: str) -> None:
+    visitor = Visitor(service) if path == "/console/sign-in" else signed_in(service)
+    reply = visitor.post(path, {"key": "mrk_example_secret_key"}, headers={"Origin": origin})
+    assert (reply.status, heading(reply)) == (403, "Not allowed")
+    assert visitor.post(path, {"key": "mrk_example_secret_key"}).status != 403
+
+
+def test_the_public_address_is_an_origin_as_well(serve: object) -> None:
+    server = serve(public_url="https://mail.example.com")  # type: ignore[operator]
+    visitor = Visitor(server)
+    token = visitor.token()
+    for origin, status in (("https://mail.example.com", 303), ("https://mail.example.org", 403)):
+        fields = {"key": "mrk_example_secret_key"}
+        assert visitor.post("/console/sign-in", fields, token=token, headers={"Origin": origin}).status == status
+
+
+def test_the_sign_in_takes_a_form_that_this_browser_was_given(service: Server) -> None:
+    stranger, visitor = Visitor(service), Visitor(service)
+    token = stranger.token()
+    assert visitor.post("/console/sign-in", {"key": "mrk_example_secret_key"}, token=token).status == 403
+    visitor.token()
+    assert visitor.post("/console/sign-in", {"key": "mrk_example_secret_key"}, token=token).status == 403
+
+
+def test_the_sign_in_may_be_open_in_two_tabs(service: Server) -> None:
+    visitor = Visitor(service)
+    first, second = visitor.token(), visitor.token()
+    assert first == second
+    assert visitor.post("/console/sign-in", {"key": "mrk_example_secret_key"}, token=first).status == 303
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("application/json", b"{}", 415),
+        ("text/plain", b"form_token=x", 415),
+        ("application/x-www-form-urlencoded", b"form_token=\xff", 400),
+        ("application/x-www-form-urlencoded", b"a=1&" * 3_000, 400),
+        ("application/x-www-form-urlencoded", b"a=" + b"x" * (1 << 20), 413),
+    ],
+)
+def test_what_no_form_of_ours_sends_is_refused(
+    service: Server, content_type: str, body: bytes, status: int
+) -> None:
+    visitor = signed_in(service)
+    headers = {"Content-Type": content_type, "Origin": service.url}
+    reply = visitor.send("POST", "/console/exports", body, headers)
+    assert reply.status == status
+    assert reply.headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("path", FORMS)
+def test_a_look_at_a_forms_address_does_nothing(service: Server, path: str) -> None:
+    visitor = signed_in(service)
+    reply = visitor.get(path)
+    assert (reply.status, reply.headers["allow"]) == (405, "POST")
+    assert visitor.get("/console").status == 200

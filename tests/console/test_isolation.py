@@ -1,0 +1,80 @@
+"""Whatever belongs to another workspace is answered exactly like what does not exist."""
+
+import re
+
+import pytest
+from conftest import MAPPINGS, Reply, Server
+
+from mailrith_lite import ids
+
+from .visitor import signed_in, text
+
+NOWHERE = 987_654_321
+GET = (
+    "/console/imports/{import_job}",
+    "/console/imports/{import_job}/part",
+    "/console/imports/{import_job}/live",
+    "/console/imports/{import_job}/report",
+    "/console/exports/{export_job}",
+    "/console/exports/{export_job}/part",
+    "/console/exports/{export_job}/live",
+    "/console/exports/{export_job}/file",
+    "/console/subscribers/{subscriber}",
+)
+POST = ("/console/imports/{import_job}/cancel", "/console/exports/{export_job}/cancel")
+
+
+@pytest.fixture(scope="module")
+def foreign(service: Server) -> dict[str, str]:
+    """The ids of one of everything in the workspace Default."""
+    client = service.sdk()
+    job = service.import_csv("Email,Name\nada@example.com,Ada\nbroken,B\n", MAPPINGS, new_tag_name="Secret")
+    export, _ = service.export_csv(query="ada")
+    (subscriber,) = client.subscribers.list()["data"]
+    (tag,) = client.tags.list()["data"]
+    sequence = client.sequences.create(body={"name": "Secret", "definition": {"emails": []}})["data"]
+    return {
+        ids.IMPORT_JOB: job["id"],
+        ids.EXPORT_JOB: export["id"],
+        ids.SUBSCRIBER: subscriber["id"],
+        ids.TAG: tag["id"],
+        ids.SEQUENCE: sequence["id"],
+    }
+
+
+def shown(page: Reply, named: dict[str, str]) -> tuple[int, str]:
+    body = page.body.decode()
+    for public_id in named.values():
+        body = body.replace(public_id, "ID")
+    return page.status, re.sub(r'value="[^"]*"', "", body)
+
+
+@pytest.mark.parametrize("path", [*GET, *POST])
+def test_a_foreign_id_is_one_that_does_not_exist(service: Server, foreign: dict[str, str], path: str) -> None:
+    nowhere = {prefix: ids.encode(prefix, NOWHERE) for prefix in foreign}
+    visitor = signed_in(service, service.new_key(workspace="Other"))
+    ask = visitor.post if path in POST else visitor.get
+    found = shown(ask(path.format(**foreign)), foreign)
+    assert found[0] == 404
+    assert found == shown(ask(path.format(**nowhere)), nowhere)
+
+
+def test_lists_hold_nothing_of_another_workspace(service: Server, foreign: dict[str, str]) -> None:
+    visitor = signed_in(service, service.new_key(workspace="Other"))
+    for path in (
+        "/console",
+        "/console/part",
+        f"/console?before={ids.encode(ids.IMPORT_JOB, NOWHERE)}",
+        "/console/subscribers",
+        "/console/subscribers?search=ada",
+        f"/console/subscribers?tag={foreign[ids.TAG]}",
+        f"/console/subscribers?sequence={foreign[ids.SEQUENCE]}",
+        f"/console/subscribers?before={ids.encode(ids.SUBSCRIBER, NOWHERE)}",
+        "/console/exports/new?search=ada",
+    ):
+        page = visitor.get(path)
+        assert page.status == 200
+        assert "Secret" not in text(page)
+        assert "ada@" not in text(page)
+        assert foreign[ids.IMPORT_JOB] not in page.body.decode()
+    assert "0 subscribers" in text(visitor.get("/console/exports/new"))

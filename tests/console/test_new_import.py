@@ -1,0 +1,248 @@
+"""A file on its way to an import, over plain HTTP: what is taken, what is refused, and for whom."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from conftest import Reply, Server
+
+from mailrith_lite import ids
+
+from .visitor import Visitor, heading, signed_in, text
+
+BOUNDARY = "----boundary7MA4YWxkTrZu0gW"
+CSV = b"Contact,Name,Plan\nada@example.com,Ada,Free\nbob@example.com,Bob,Team\nbroken,B,Free\n"
+NEW = "/console/imports/new"
+
+
+def hand_over(
+    visitor: Visitor,
+    file: bytes = CSV,
+    *,
+    name: str = "list.csv",
+    token: str | None = None,
+    origin: str | None = None,
+    before: str = "",
+) -> Reply:
+    """The form as a browser sends it, `before` its file."""
+    chosen = visitor.token() if token is None else token
+    fields = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="form_token"\r\n\r\n{chosen}\r\n{before}'
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+    body = (fields + head).encode() + file + f"\r\n--{BOUNDARY}--\r\n".encode()
+    headers = {
+        "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
+        "Origin": visitor.server.url if origin is None else origin,
+    }
+    return visitor.send("POST", NEW, body, headers)
+
+
+def ready(visitor: Visitor, file: bytes = CSV, name: str = "list.csv") -> str:
+    """The path of the page where a file is mapped."""
+    reply = hand_over(visitor, file, name=name)
+    assert reply.status == 303
+    return reply.headers["location"]
+
+
+def chosen(page: Reply) -> dict[str, str]:
+    """What stands in the selects of the page."""
+    selects = re.findall(r'<select name="(\S+)"[^>]*>(.*?)</select>', page.body.decode(), re.DOTALL)
+    marked = {name: re.findall(r'<option value="([^"]*)" selected', inside) for name, inside in selects}
+    return {name: values[0] for name, values in marked.items() if values}
+
+
+def test_a_file_is_mapped_tried_out_and_imported(serve: Callable[..., Server]) -> None:
+    server = serve()
+    visitor = signed_in(server)
+    path = ready(visitor)
+    page = visitor.get(path)
+    assert "list.csv · 3 rows · 3 columns" in text(page)
+    assert "ada@example.com" in text(page)
+    assert chosen(page) == {"column-0": "email", "column-1": "name"}
+
+    dry = visitor.post(path, {**chosen(page), "new_tag": "From a fair", "run": "dry"})
+    server.drain()
+    page = visitor.get(dry.headers["location"])
+    assert heading(page) == "Dry run Completed"
+    assert "Would be created 2" in text(page)
+    assert server.rows("SELECT (SELECT count(*) FROM subscribers) + (SELECT count(*) FROM tags)") == [(0,)]
+    again = dict(re.findall(r'<input type="hidden" name="(\S+)" value="([^"]*)">', page.body.decode()))
+    change = re.findall(r'href="([^"]+like=[^"]+)"', page.body.decode())[0].removeprefix("../..")
+    assert chosen(visitor.get(change)) == {"column-0": "email", "column-1": "name"}
+    assert 'value="From a fair"' in visitor.get(change).body.decode()
+
+    reply = visitor.post(path, again)
+    server.drain()
+    page = visitor.get(reply.headers["location"])
+    assert heading(page) == "Import Completed"
+    assert "list.csv" in text(page)
+    assert "Created 2" in text(page)
+    assert "From a fair" in text(page)
+    assert "list.csv" in text(visitor.get("/console"))
+    (job,) = server.sdk().jobs.list_imports()["data"][:1]
+    assert (job["imported_count"], job["dry_run"]) == (2, False)
+
+
+def test_a_button_that_is_pressed_twice_imports_once(serve: Callable[..., Server]) -> None:
+    server = serve()
+    visitor = signed_in(server)
+    path = ready(visitor)
+    first = visitor.post(path, {"column-0": "email", "run": "now"})
+    second = visitor.post(path, {"column-0": "email", "run": "now"})
+    assert first.headers["location"] == second.headers["location"] == visitor.get(path).headers["location"]
+    server.drain()
+    assert server.rows("SELECT count(*) FROM jobs") == [(1,)]
+
+
+def test_tags_and_sequences_are_given_to_everybody(serve: Callable[..., Server]) -> None:
+    server = serve()
+    client, visitor = server.sdk(), signed_in(server)
+    tag = client.tags.create(body={"name": "Newsletter"})["data"]["id"]
+    sequence = client.sequences.create(body={"name": "Welcome", "definition": {"emails": []}})["data"]["id"]
+    field = client.custom_fields.create(body={"label": "Plan", "type": "Text"})["data"]["id"]
+    path = ready(visitor)
+    assert chosen(visitor.get(path))["column-2"] == field
+    visitor.post(path, {"column-0": "email", "column-2": field, "tag": tag, "sequence": sequence})
+    server.drain()
+    person = client.subscribers.list(query={"search": "ada"})["data"][0]
+    assert (person["tags"][0]["id"], person["sequence_ids"]) == (tag, [sequence])
+    assert person["custom_fields"] == {field: "Free"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({}, "mappings takes at least one entry"),
+        ({"column-1": "name"}, "Map one column to the field type email."),
+        ({"column-0": "email", "column-1": "email"}, "A field can be mapped once only."),
+        ({"column-0": "email", "column-1": "nonsense"}, "There is no custom field with this id"),
+        ({"column-0": "email", "tag": ids.encode(ids.TAG, 77)}, "There is no tag with this id"),
+        ({"column-0": "email", "sequence": "x"}, "There is no sequence with this id"),
+        ({"column-0": "email", "new_tag": "x" * 101}, "new_tag_name takes 1 to 100 characters"),
+    ],
+)
+def test_a_mapping_that_cannot_be_is_shown_again(service: Server, fields: dict[str, str], told: str) -> None:
+    visitor = signed_in(service)
+    path = ready(visitor)
+    page = visitor.post(path, fields)
+    assert page.status == 400
+    assert told in text(page)
+    wanted = {name: value for name, value in fields.items() if name.startswith("column-") and value != "nonsense"}
+    assert chosen(page) == wanted
+    assert list(service.services.imports_directory.iterdir()) == []
+    assert service.rows("SELECT count(*) FROM jobs") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "status", "told"),
+    [
+        (b"", "list.csv", 400, "there is no header row"),
+        (b"", "", 400, "Choose a file first."),
+        (b'Email\n"open\n', "list.csv", 400, "line 2"),
+        (b"PK\x03\x04" + b"\0" * 60, "list.xlsx", 415, "CSV"),
+    ],
+)
+def test_a_file_that_cannot_be_is_refused_on_the_page(
+    service: Server, file: bytes, name: str, status: int, told: str
+) -> None:
+    visitor = signed_in(service)
+    page = hand_over(visitor, file, name=name)
+    assert page.status == status
+    assert told in text(page)
+    assert heading(page) == "New import"
+    assert "data-problem>" in page.body.decode()
+
+
+def test_a_file_over_the_limit_is_refused(serve: Callable[..., Server]) -> None:
+    server = serve(max_upload_bytes=100)
+    page = hand_over(signed_in(server), b"Email\n" + b"a@example.com\n" * 20)
+    assert (page.status, heading(page)) == (413, "New import")
+
+
+def test_a_file_is_not_taken_without_this_sessions_token_and_origin(service: Server) -> None:
+    visitor, other = signed_in(service), signed_in(service)
+    before = service.rows("SELECT count(*) FROM uploads")
+    for token in ("", "x", other.token()):
+        assert hand_over(visitor, token=token).status == 403
+    assert hand_over(visitor, origin="https://elsewhere.example").status == 403
+    assert hand_over(Visitor(service), token="x").status == 401
+    assert service.rows("SELECT count(*) FROM uploads") == before
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "status"),
+    [
+        ("application/x-www-form-urlencoded", b"file=x", 415),
+        ("multipart/form-data", b"x", 400),
+        (f"multipart/form-data; boundary={BOUNDARY}", b"nonsense", 400),
+        (f"multipart/form-data; boundary={BOUNDARY}", f"--{BOUNDARY}\r\n\r\n".encode() + b"x" * 9_000, 413),
+    ],
+)
+def test_what_no_form_of_ours_sends_is_refused(
+    service: Server, content_type: str, body: bytes, status: int
+) -> None:
+    headers = {"Content-Type": content_type, "Origin": service.url}
+    assert signed_in(service).send("POST", NEW, body, headers).status == status
+
+
+def test_a_page_for_each_scope_that_is_missing(service: Server) -> None:
+    path = ready(signed_in(service))
+    for held, missing in (
+        ("subscribers:import", "live_actions:write"),
+        ("live_actions:write", "subscribers:import"),
+    ):
+        visitor = signed_in(service, service.new_key(held=(held,)))
+        for page in (visitor.get(NEW), hand_over(visitor), visitor.get(path), visitor.post(path)):
+            assert page.status == 403
+            assert f"It lacks {missing}" in text(page)
+
+
+def test_what_the_key_may_not_read_is_not_offered(service: Server) -> None:
+    client = service.sdk()
+    client.tags.create(body={"name": "Hidden tag"})
+    client.custom_fields.create(body={"label": "Hidden field", "type": "Text"})
+    client.sequences.create(body={"name": "Hidden sequence", "definition": {"emails": []}})
+    path = ready(signed_in(service))
+    assert text(signed_in(service).get(path)).count("Hidden") == 3 + 2  # the field is offered for each column
+    held = ("subscribers:import", "live_actions:write")
+    assert "Hidden" not in text(signed_in(service, service.new_key(held=held)).get(path))
+
+
+def test_an_upload_of_another_workspace_is_not_there(service: Server) -> None:
+    path = ready(signed_in(service))
+    other = signed_in(service, service.new_key(workspace="Other"))
+    nowhere = f"/console/uploads/{ids.encode(ids.UPLOAD, 987_654)}"
+    for ask in (other.get, other.post):
+        assert ask(path).status == ask(nowhere).status == 404
+        assert text(ask(path)) == text(ask(nowhere))
+    job = service.import_csv("Email,Name\nada@example.com,Ada\n", new_tag_name="Secret")
+    own = ready(other)
+    assert "Secret" not in other.get(f"{own}?like={job['id']}").body.decode()
+
+
+def test_an_upload_without_its_file_is_not_there(service: Server) -> None:
+    upload = service.call("POST", "/v1/jobs/subscriber-import-uploads").json["data"]
+    page = signed_in(service).get(f"/console/uploads/{upload['id']}")
+    assert (page.status, heading(page)) == (404, "Not found")
+
+
+def test_what_stands_in_a_file_stays_text(service: Server) -> None:
+    script = "<script>alert(1)</script>"
+    visitor = signed_in(service)
+    path = ready(visitor, f"Email,{script}\n{script},{script}\n".encode(), f"{script}.csv")
+    page = visitor.get(path)
+    assert text(page).count("<script>") >= 4
+    assert "<script>" not in page.body.decode()
+    columns = {"column-0": "email", "new_tag": script}
+    reply = visitor.post(path, columns)
+    service.drain()
+    page = visitor.get(reply.headers["location"])
+    assert script in text(page)
+    assert "<script>" not in page.body.decode()
+
+
+def test_columns_of_one_name_cannot_be_mapped(service: Server) -> None:
+    visitor = signed_in(service)
+    page = visitor.get(ready(visitor, b"Email,Name,Name,\na@example.com,A,B,C\n"))
+    assert text(page).count("Left out: several columns have this name") == 2
+    assert chosen(page) == {"column-0": "email"}
+    assert "(no name)" in text(page)

@@ -1,0 +1,242 @@
+"""What the pages show, and how they are sent."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from urllib.parse import urljoin
+
+import pytest
+from conftest import KEY, MAPPINGS, Server
+
+from mailrith_lite import ids
+from mailrith_lite.console.jobs import SHOWN as JOBS_SHOWN
+from mailrith_lite.console.subscribers import SHOWN
+
+from .visitor import Visitor, heading, signed_in, text
+
+SCRIPT = "<script>alert(1)</script>"
+HOSTILE = f"{SCRIPT}\"'&{{{{7*7}}}}"
+
+
+@pytest.fixture(scope="module")
+def hostile(service: Server) -> Iterator[list[str]]:
+    """Pages that show what somebody else has written."""
+    client = service.sdk()
+    field = client.custom_fields.create(body={"label": HOSTILE, "type": "Text"})["data"]
+    sequence = client.sequences.create(body={"name": HOSTILE, "definition": {"emails": []}})["data"]
+    quoted = HOSTILE.replace('"', '""')
+    job = service.import_csv(
+        f'Email,"{quoted}","Left {quoted}"\nada@example.com,"{quoted}",x\n"{quoted}","{quoted}",y\n',
+        [
+            {"csv_column": "Email", "field": {"type": "email"}},
+            {"csv_column": HOSTILE, "field": {"type": "custom-field", "custom_field_id": field["id"]}},
+        ],
+        new_tag_name=HOSTILE,
+        sequence_ids=[sequence["id"]],
+    )
+    assert job["progress"]["rejected_count"] == 1
+    (person,) = client.subscribers.list()["data"]
+    client.subscribers.update(path={"subscriber_id": person["id"]}, body={"name": HOSTILE})
+    export, _ = service.export_csv(query=SCRIPT)
+    yield [
+        "/console",
+        f"/console/imports/{job['id']}",
+        f"/console/exports/{export['id']}",
+        f"/console/subscribers?search={SCRIPT}",
+        f"/console/subscribers/{person['id']}",
+        f"/console/exports/new?search={SCRIPT}",
+    ]
+
+
+def test_what_somebody_wrote_stays_text(service: Server, hostile: list[str]) -> None:
+    visitor = signed_in(service)
+    for path in hostile:
+        page = visitor.get(path)
+        assert page.status == 200
+        assert SCRIPT in text(page) or path.endswith("/new?search=" + SCRIPT)
+        assert "<script>" not in page.body.decode()
+        assert "49" not in text(page)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/console/{SCRIPT}",
+        f"/console/sign-in?next={SCRIPT}",
+        f"/console/subscribers/{SCRIPT}",
+        f"/console/imports/{SCRIPT}",
+        f"/console/subscribers?status={SCRIPT}",
+        f'/console?before="{SCRIPT}',
+        f'/console/subscribers?before="{SCRIPT}&tag="{SCRIPT}&sequence="{SCRIPT}',
+    ],
+)
+def test_an_address_stays_text(service: Server, path: str) -> None:
+    path = path.replace("<", "%3C").replace(">", "%3E").replace('"', "%22")
+    page = signed_in(service).get(path)
+    assert page.status in (200, 303, 400, 404)
+    assert "<script>" not in page.body.decode()
+    assert '"&#34;' not in page.body.decode()
+
+
+def pages(visitor: Visitor) -> list[str]:
+    return ["/console", "/console/part", "/console/sign-in", "/console/nothing", "/console/sign-out"]
+
+
+def test_every_answer_forbids_what_the_console_does_not_need(service: Server) -> None:
+    visitor = signed_in(service)
+    for path in pages(visitor):
+        headers = visitor.get(path).headers
+        policy = dict(rule.strip().split(" ", 1) for rule in headers["content-security-policy"].split(";"))
+        assert set(policy.values()) == {"'self'", "'none'"}
+        assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "same-origin"
+        assert headers["x-mailrith-request-id"]
+        assert headers["server"].startswith("mailrith-lite/")
+        assert headers["cache-control"] == "no-store"
+
+
+def test_a_page_runs_nothing_inline_and_names_no_other_host(service: Server, hostile: list[str]) -> None:
+    visitor = signed_in(service)
+    for path in [*hostile, "/console/subscribers", "/console/nothing"]:
+        body = visitor.get(path).body.decode()
+        assert not re.search(r"<script>|<script [^>]*>[^<]|<style|\son\w+=|\sstyle=|javascript:", body)
+        named = re.findall(r'(?:href|src|action)="([^"]*)"', body)
+        assert all(re.match(r"(\.|\.\./[./]*)/?(console|static/)|#|$", name) for name in named), named
+
+
+def test_the_rest_of_the_service_has_other_headers(service: Server) -> None:
+    assert "x-frame-options" not in service.call("GET", "/healthz", key=None).headers
+    assert service.call("GET", "/consoles", key=None).error["code"] == "route_not_found"
+
+
+def test_files_are_kept_for_as_long_as_they_are_the_same(service: Server) -> None:
+    page = signed_in(service).get("/console").body.decode()
+    named = re.findall(r'"\./(static/[^"]+)"', page)
+    assert len(named) == 3
+    for name in named:
+        kept, other = service.call("GET", f"/{name}", key=None), service.call("GET", f"/{name}x", key=None)
+        assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert (other.status, other.headers["cache-control"], other.body) == (200, "no-cache", kept.body)
+
+
+@pytest.mark.parametrize("path", ["/console", "/console/x/", "/console/imports/x/y", "/console/%2F/x"])
+def test_addresses_in_a_page_are_told_from_where_it_is(service: Server, path: str) -> None:
+    visitor = signed_in(service)
+    named = re.findall(r'(?:href|src|action)="([^"#]*)"', visitor.get(path).body.decode())
+    assert named
+    for name in named:
+        found = urljoin(f"http://host/below{path}", name)
+        assert found.startswith(("http://host/below/console", "http://host/below/static/")), found
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "title"),
+    [
+        ("GET", "/console/nothing", 404, "Not found"),
+        ("GET", "/console/imports/new/nothing", 404, "Not found"),
+        ("GET", "/console/imports/import_job_x", 404, "Not found"),
+        ("PUT", "/console", 405, "Method Not Allowed"),
+        ("POST", "/console/nothing", 404, "Not found"),
+        ("GET", "/console/subscribers?status=Nobody", 400, "Bad Request"),
+        ("GET", f"/console/subscribers?search={'x' * 300}", 400, "Bad Request"),
+    ],
+)
+def test_an_error_is_a_page(service: Server, method: str, path: str, status: int, title: str) -> None:
+    page = signed_in(service).send(method, path, None, {})
+    assert (page.status, heading(page)) == (status, title)
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+
+
+def test_a_slash_too_many_does_no_harm(service: Server) -> None:
+    assert signed_in(service).get("/console/").headers["location"] == "/console"
+
+
+def test_the_list_of_jobs_is_paged_by_key(serve: Callable[..., Server]) -> None:
+    server = serve(max_queued_jobs=10_000)
+    made = [server.sdk().jobs.create_export(body={})["data"]["id"] for _ in range(JOBS_SHOWN + 2)]
+    server.drain()
+    visitor = signed_in(server)
+    first = visitor.get("/console").body.decode()
+    (older,) = re.findall(r'href="\.(/console\?before=[^"]+)"', first)
+    second = visitor.get(older).body.decode()
+    found = re.findall(r'id="(export_job_\w+)"', first) + re.findall(r'id="(export_job_\w+)"', second)
+    assert found == made[::-1]
+    assert "Older" not in second
+    assert "Newest" in second
+
+
+def test_subscribers_are_searched_filtered_and_paged(serve: Callable[..., Server]) -> None:
+    server = serve()
+    rows = "".join(f"p{number}@example.com,Person {number}\n" for number in range(SHOWN + 3))
+    server.import_csv(f"Email,Name\n{rows}", new_tag_name="All of them")
+    server.import_csv("Email,Name\nelse@example.com,Else\n")
+    visitor = signed_in(server)
+    (tag,) = server.sdk().tags.list()["data"]
+    page, found = visitor.get(f"/console/subscribers?tag={tag['id']}"), []
+    while True:
+        found += re.findall(r">(p\d+@example.com)<", page.body.decode())
+        older = re.findall(r'href="([^"]+)">Older', page.body.decode())
+        if not older:
+            break
+        page = visitor.get(urljoin("/console/subscribers", older[0].replace("&amp;", "&")))
+    assert found == [f"p{number}@example.com" for number in reversed(range(SHOWN + 3))]
+    assert "else@example.com" in text(visitor.get("/console/subscribers?search=ELSE"))
+    assert "Nobody is like that" in text(visitor.get("/console/subscribers?status=Bounced"))
+    assert "Nobody is like that" in text(visitor.get("/console/subscribers?cold=on"))
+    assert "Nobody is like that" in text(visitor.get(f"/console/subscribers?tag={ids.encode(ids.SEQUENCE, 1)}"))
+
+
+def test_an_export_is_counted_started_and_handed_over(serve: Callable[..., Server]) -> None:
+    server = serve()
+    server.import_csv("Email,Name\nada@example.com,Ada\nbob@example.com,Bob\n")
+    visitor = signed_in(server)
+    assert "1 subscriber " in text(visitor.get("/console/exports/new?search=ada&status=Active"))
+    reply = visitor.post("/console/exports", {"search": "ada", "status": "Active"})
+    assert reply.status == 303
+    server.drain()
+    page = visitor.get(reply.headers["location"])
+    assert heading(page) == "Export Completed"
+    assert "Active subscribers matching “ada”" in text(page)
+    link = visitor.get(reply.headers["location"] + "/file").headers["location"]
+    file = server.fetch(link)
+    assert file.headers["content-disposition"].startswith("attachment")
+    assert b"ada@example.com" in file.body
+    assert b"bob@example.com" not in file.body
+    assert server.export_csv(query="ada", status="Active")[1] == file.body.decode()
+
+
+def test_a_job_can_be_canceled_once(serve: Callable[..., Server]) -> None:
+    server = serve()
+    job = server.import_csv("Email,Name\nada@example.com,Ada\n")
+    visitor = signed_in(server)
+    reply = visitor.post(f"/console/imports/{job['id']}/cancel")
+    assert heading(visitor.get(reply.headers["location"])) == "Import Completed"
+
+
+def test_refused_rows_are_shown_with_the_reason_and_the_rest_in_the_report(serve: Callable[..., Server]) -> None:
+    server = serve()
+    rows = "".join(f"broken{number},B\n" for number in range(150))
+    job = server.import_csv(f"Email,Name\n{rows}ada@example.com,Ada\n", MAPPINGS)
+    visitor = signed_in(server)
+    page = visitor.get(f"/console/imports/{job['id']}")
+    assert "The first 100 of 150." in text(page)
+    assert "broken99 │ B" in text(page)
+    assert "broken100" not in text(page)
+    assert "invalid_email" in text(page)
+    report = server.fetch(visitor.get(f"/console/imports/{job['id']}/report").headers["location"])
+    assert report.body.decode() == server.report(job)
+
+
+def test_the_service_starts_without_what_pages_are_made_of() -> None:
+    code = "import sys, mailrith_lite.cli.serve; sys.exit('jinja2' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_key_of_a_session_counts_as_used(serve: Callable[..., Server]) -> None:
+    server = serve()
+    signed_in(server, KEY).get("/console")
+    server.wait(server.services.key_use.save(server.services.database))
+    assert server.rows("SELECT last_used_at FROM api_keys") != [(None,)]

@@ -1,0 +1,108 @@
+"""A page can do what the key may do, and says what is missing."""
+
+import pytest
+from conftest import KEY, MAPPINGS, Server
+
+from .visitor import heading, signed_in, text
+
+CSV = "Email,Name\nada@example.com,Ada\nbroken,B\n"
+
+
+@pytest.fixture(scope="module")
+def paths(service: Server) -> dict[str, str]:
+    """What stands for an id in a path."""
+    job = service.import_csv(CSV, MAPPINGS)
+    export, _ = service.export_csv()
+    (subscriber,) = service.sdk().subscribers.list()["data"]
+    return {"import": job["id"], "export": export["id"], "subscriber": subscriber["id"]}
+
+
+READ = [
+    ("/console/imports/{import}", ["subscribers:import"], 200),
+    ("/console/imports/{import}/part", ["subscribers:import"], 200),
+    ("/console/imports/{import}/live", ["subscribers:import"], 200),
+    ("/console/imports/{import}/report", ["subscribers:import"], 303),
+    ("/console/exports/new", ["subscribers:export"], 200),
+    ("/console/exports/{export}", ["subscribers:export"], 200),
+    ("/console/exports/{export}/part", ["subscribers:export"], 200),
+    ("/console/exports/{export}/live", ["subscribers:export"], 200),
+    ("/console/exports/{export}/file", ["subscribers:export"], 303),
+    ("/console/subscribers", ["subscribers:read"], 200),
+    ("/console/subscribers/{subscriber}", ["subscribers:read"], 200),
+]
+FORMS = [
+    ("/console/imports/{import}/cancel", ["subscribers:import", "live_actions:write"]),
+    ("/console/exports/{export}/cancel", ["subscribers:export"]),
+    ("/console/exports", ["subscribers:export"]),
+]
+
+
+@pytest.mark.parametrize(("path", "scopes", "status"), READ)
+def test_a_page_takes_its_scopes_and_no_more(
+    service: Server, paths: dict[str, str], path: str, scopes: list[str], status: int
+) -> None:
+    assert signed_in(service, service.new_key(held=tuple(scopes))).get(path.format(**paths)).status == status
+    refused = signed_in(service, service.new_key(held=("webhooks:read",))).get(path.format(**paths))
+    assert (refused.status, heading(refused)) == (403, "Not allowed")
+    assert all(scope in text(refused) for scope in scopes)
+
+
+@pytest.mark.parametrize(("path", "scopes"), FORMS)
+def test_a_form_takes_each_of_its_scopes(
+    service: Server, paths: dict[str, str], path: str, scopes: list[str]
+) -> None:
+    before = service.rows("SELECT count(*) FROM jobs")
+    for missing in scopes:
+        held = tuple(scope for scope in scopes if scope != missing) or ("webhooks:read",)
+        refused = signed_in(service, service.new_key(held=held)).post(path.format(**paths))
+        assert refused.status == 403
+        assert f"It lacks {missing}" in text(refused)
+    assert service.rows("SELECT count(*) FROM jobs") == before
+    assert signed_in(service, service.new_key(held=tuple(scopes))).post(path.format(**paths)).status == 303
+    service.drain()
+
+
+@pytest.mark.parametrize(
+    ("held", "there", "not_there"),
+    [
+        (("subscribers:import",), "Import", "Export"),
+        (("subscribers:export",), "Export", "Import"),
+    ],
+)
+def test_the_list_shows_the_jobs_that_the_key_may_see(
+    service: Server, paths: dict[str, str], held: tuple[str, ...], there: str, not_there: str
+) -> None:
+    assert paths
+    visitor = signed_in(service, service.new_key(held=held))
+    for path in ("/console", "/console/part"):
+        page = visitor.get(path).body.decode()
+        assert f">{there}</a>" in page
+        assert f">{not_there}</a>" not in page
+    assert "New import" not in text(visitor.get("/console"))  # it takes live_actions:write
+    assert ("New export" in text(visitor.get("/console"))) == (there == "Export")
+
+
+def test_who_sees_no_jobs_begins_with_the_subscribers(service: Server) -> None:
+    visitor = signed_in(service, service.new_key(held=("subscribers:read",)))
+    assert visitor.get("/console").headers["location"] == "/console/subscribers"
+    refused = signed_in(service, service.new_key(held=("webhooks:read",))).get("/console")
+    assert refused.status == 403
+    assert "It lacks subscribers:import and subscribers:export" in text(refused)
+
+
+def test_names_that_the_key_may_not_read_are_ids(service: Server) -> None:
+    client = service.sdk()
+    field = client.custom_fields.create(body={"label": "Company", "type": "Text"})["data"]
+    sequence = client.sequences.create(body={"name": "Welcome", "definition": {"emails": []}})["data"]
+    body = {"email": "grace@example.com", "custom_fields": {field["id"]: "Lerche"}}
+    person = client.subscribers.upsert(body=body)["data"]
+    service.call("PUT", f"/v1/subscribers/{person['id']}/sequences/{sequence['id']}")
+    path = f"/console/subscribers/{person['id']}"
+    everything = text(signed_in(service, KEY).get(path))
+    assert "Company Lerche" in everything
+    assert "Welcome" in everything
+    little = text(signed_in(service, service.new_key(held=("subscribers:read",))).get(path))
+    assert f"{field['id']} Lerche" in little
+    assert sequence["id"] in little
+    assert "Company" not in little
+    assert "Welcome" not in little
