@@ -26,7 +26,8 @@ from mailrith_lite.edge.context import SERVICES, Services
 from mailrith_lite.exports.pipeline import ExportPipeline
 from mailrith_lite.imports.pipeline import ImportPipeline
 from mailrith_lite.imports.uploads import UploadStore
-from mailrith_lite.jobs.runner import Gate, Runner
+from mailrith_lite.jobs.queue import JobKind
+from mailrith_lite.jobs.runner import Gate, Pipeline, Runner
 from mailrith_lite.links import Links
 from mailrith_lite.settings import Settings
 
@@ -83,41 +84,8 @@ async def open_services(
     """
     with data_directory(settings.data_dir) as directory:
         async with Database.open(directory / DATABASE_FILE, lasting=lasting) as database:
-            try:
-                imports_directory = disk.private_directory(directory / "imports")
-                exports_directory = disk.private_directory(directory / "exports")
-                uploads_directory = disk.private_directory(directory / "uploads")
-                secret = _secret(directory)
-            except OSError as error:
-                raise _unusable(directory, error) from error
-            guard = settings.export_formula_guard
-            imports = ImportPipeline(database, imports_directory, formula_guard=guard)
-            exports = ExportPipeline(database, exports_directory, formula_guard=guard, ttl=settings.export_ttl)
-            runner = Runner(
-                database,
-                {"import": imports, "export": exports},
-                concurrency=settings.job_concurrency,
-                gate=gate,
-            )
-            services = Services(
-                settings=settings,
-                database=database,
-                runner=runner,
-                links=Links(secret),
-                upload_links=Links(secret, "upload"),
-                key_use=KeyUse(),
-                segment_counts=SegmentCounts(database),
-                secret=secret,
-                imports_directory=imports_directory,
-                exports_directory=exports_directory,
-                uploads=UploadStore(
-                    database, uploads_directory, limit=settings.max_upload_bytes, ttl=settings.upload_ttl
-                ),
-            )
-            await imports.sweep()
-            await exports.sweep()
-            await services.uploads.sweep()
-            await runner.start()
+            services, exports = await _build(settings, directory, database, gate)
+            await services.runner.start()
             housekeeping = [
                 asyncio.create_task(_keep_house(services, exports), name="housekeeping"),
                 asyncio.create_task(_keep_up(services), name="indexes"),
@@ -128,9 +96,43 @@ async def open_services(
                 services.stopping = True
                 for task in housekeeping:
                     task.cancel()
-                await runner.stop()
+                await services.runner.stop()
                 await asyncio.wait(housekeeping)
                 await services.key_use.save(database)
+
+
+async def _build(
+    settings: Settings, directory: Path, database: Database, gate: Gate | None
+) -> tuple[Services, ExportPipeline]:
+    """Everything in its place, and what an earlier process left half done swept away; no job runs yet."""
+    try:
+        imports_directory, exports_directory, uploads_directory = (
+            disk.private_directory(directory / name) for name in ("imports", "exports", "uploads")
+        )
+        secret = _secret(directory)
+    except OSError as error:
+        raise _unusable(directory, error) from error
+    guard = settings.export_formula_guard
+    imports = ImportPipeline(database, imports_directory, formula_guard=guard)
+    exports = ExportPipeline(database, exports_directory, formula_guard=guard, ttl=settings.export_ttl)
+    uploads = UploadStore(database, uploads_directory, limit=settings.max_upload_bytes, ttl=settings.upload_ttl)
+    pipelines: dict[JobKind, Pipeline] = {"import": imports, "export": exports}
+    for store in (imports, exports, uploads):
+        await store.sweep()
+    services = Services(
+        settings=settings,
+        database=database,
+        runner=Runner(database, pipelines, concurrency=settings.job_concurrency, gate=gate),
+        links=Links(secret),
+        upload_links=Links(secret, "upload"),
+        key_use=KeyUse(),
+        segment_counts=SegmentCounts(database),
+        secret=secret,
+        imports_directory=imports_directory,
+        exports_directory=exports_directory,
+        uploads=uploads,
+    )
+    return services, exports
 
 
 @contextlib.contextmanager

@@ -23,6 +23,19 @@ def test_a_download_link_ends(mailrith: Mailrith, client: MailrithClient) -> Non
     assert client.jobs.get_export(path={"job_id": job["id"]})["data"]["download_url"] is None
 
 
+def test_an_upload_ends(mailrith: Mailrith, client: MailrithClient) -> None:
+    upload = client.jobs.start_import_upload()["data"]
+    mailrith.clock.advance(minutes=59)
+    assert client.transport("PUT", upload["upload_url"], {}, "Email\nada@example.com\n")[0] == 200
+    assert [one.operation_id for one in mailrith.requests] == ["startSubscriberImportUpload", "upload"]
+    mailrith.clock.advance(minutes=61)
+    status, _, body = client.transport("PUT", upload["upload_url"], {}, "Email\n")
+    assert (status, body["error"]["code"]) == (410, "upload_expired")
+    with pytest.raises(MailrithApiError) as refused:
+        client.jobs.get_import_upload(path={"upload_id": upload["id"]})
+    assert refused.value.status == 404
+
+
 def test_an_idempotency_record_ends(mailrith: Mailrith, client: MailrithClient) -> None:
     first = client.jobs.create_export(body={}, idempotency_key="k")["data"]
     assert client.jobs.create_export(body={}, idempotency_key="k")["data"] == first
