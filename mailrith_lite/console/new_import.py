@@ -62,12 +62,14 @@ async def start_import(visit: Visit, fields: Fields) -> web.StreamResponse:
         upload = await _find(connection, visit)
     if upload.import_job_id is not None:  # the button was pressed twice
         return redirect(visit.request, f"{PATH}/imports/{ids.encode(ids.IMPORT_JOB, upload.import_job_id)}")
-    preview = await _preview(visit, upload)
-    chosen = mapping_form.parsed(preview.names, fields)
     try:
+        preview = await _preview(visit, upload)
+        chosen = mapping_form.parsed(preview.names, fields)
         job = await _submit(visit, upload, preview, chosen, dry_run=mapping_form.wants_dry_run(fields))
     except errors.InvalidBody as error:
         return await _mapping_page(visit, upload, preview, chosen, error)
+    except (errors.Conflict, errors.NotFound):  # at the same moment: to the job that was made
+        return await show_upload(visit)
     query = {"upload": upload.public_id} if job.dry_run else {}
     return redirect(visit.request, str(URL.build(path=f"{PATH}/imports/{job.public_id}", query=query)))
 
