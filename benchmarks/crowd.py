@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks.rows import FIELDS
 from benchmarks.service import Service
 from mailrith_lite import clock, ids
+from mailrith_lite.access import workspaces
 from mailrith_lite.app import DATABASE_FILE
 from mailrith_lite.audience import blocks, bulk, search_index
 from mailrith_lite.database import Connection, Database
@@ -202,3 +203,20 @@ async def unsubscribe(home: Path, count: int) -> None:
             async with database.write() as connection:
                 planned = await bulk.plan(connection, _WORKSPACE, changes, tag_ids=[], sequence_ids=[])
                 await bulk.apply(connection, _WORKSPACE, planned, clock.now())
+
+
+async def settle(home: Path, count: int) -> None:
+    """As many subscribers in another workspace."""
+    async with Database.open(home / DATABASE_FILE) as database:
+        async with database.write() as connection:
+            other = await workspaces.insert_workspace(connection, "Neighbours", clock.now())
+        for first in range(0, count, _CHUNK):
+            changes = [
+                bulk.Change(line=number, email=f"reader.{number}@nearby.example", name=f"Reader Nearby {number}")
+                for number in range(first, min(first + _CHUNK, count))
+            ]
+            async with database.write() as connection:
+                planned = await bulk.plan(connection, other.id, changes, tag_ids=[], sequence_ids=[])
+                await bulk.apply(connection, other.id, planned, clock.now())
+        while await search_index.catch_up(database):
+            pass

@@ -35,7 +35,7 @@ def cost(audience: Audience, definition: Any) -> int:
 
 
 def too_complex(audience: Audience, definition: Any) -> bool:
-    return cost(audience, definition) > 300 or _depth(audience, definition) > 8
+    return cost(audience, definition) > 300 or _depth(audience, definition) > 20
 
 
 def _depth(audience: Audience, definition: Any) -> int:

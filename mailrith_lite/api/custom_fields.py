@@ -73,7 +73,9 @@ async def create_custom_field(call: Call) -> web.StreamResponse:
 
     Labels are distinct within a workspace, in any case, because a label names a column in exports.
     """
-    return codec.answer_response(await idempotent.create(call, "createCustomField", _parse, _create))
+    return codec.answer_response(
+        await idempotent.create(call, "createCustomField", _parse, _create, changes="nobody")
+    )
 
 
 async def get_custom_field(call: Call) -> web.StreamResponse:
@@ -90,22 +92,22 @@ async def update_custom_field(call: Call) -> web.StreamResponse:
     that a saved segment or an unfinished import names, the type stays, and no option is taken away.
     """
     change = await resources.receive_change(call, CustomFieldChange)
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         field = await resources.find(call, connection, "custom_field", custom_fields.select_custom_field)
         field_type = chosen(change.type, field.type)
         kept = field.options if field_type in CHOICE_TYPES else []
         options = kept if isinstance(change.settings, UnsetType) else change.settings.options
-        if field_type != field.type or not {option.strip() for option in options}.issuperset(field.options):
-            await in_use.check_custom_field(connection, call.workspace_id, field.id)
-        changed = await field_changes.change_custom_field(
+        wanted = await field_changes.prepare(
             connection,
             call.workspace_id,
             field,
             label=chosen(change.label, field.label),
             field_type=field_type,
             options=options,
-            now=clock.now(),
         )
+        if field_changes.narrows(field, wanted):
+            await in_use.check_custom_field(connection, call.workspace_id, field.id)
+        changed = await field_changes.apply(connection, call.workspace_id, field, wanted, clock.now())
     return codec.json_response(codec.data(_shown(changed)))
 
 
@@ -114,10 +116,10 @@ async def delete_custom_field(call: Call) -> web.StreamResponse:
 
     With the values that subscribers have for it. A field that a saved segment or an unfinished import names stays.
     """
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         field = await resources.find(call, connection, "custom_field", custom_fields.select_custom_field)
         await in_use.check_custom_field(connection, call.workspace_id, field.id)
-        await custom_fields.delete_custom_field(connection, call.workspace_id, field.id)
+        await custom_fields.delete_custom_field(connection, call.workspace_id, field.id, clock.now())
     return web.Response(status=204)
 
 

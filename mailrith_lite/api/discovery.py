@@ -22,6 +22,7 @@ REFERENCE_PATH = "/docs"
 
 _VERSION = "v1"
 _DEVELOPERS = "https://mailrith.com/developers"  # what is written there of the contract holds here, too
+_MAILRITH = "https://api.mailrith.com"  # has what is not here: the MCP server, and OAuth
 _RESOURCES = {
     "workspace": ("Workspace", "The workspace that the key opens."),
     "subscribers": ("Subscribers", "List, create and change subscribers, with their tags and sequences."),
@@ -195,7 +196,7 @@ async def get_capabilities(call: Call) -> web.StreamResponse:
             package_name="@mailrith/mcp-server",
             docs_url=addresses.mcp_docs_url,
             server_url=addresses.mcp_url,
-            supported_transports=["stdio"],
+            supported_transports=["streamable_http", "stdio"],
         ),
         conventions=Conventions(),
         limitations=_limitations(),
@@ -225,12 +226,12 @@ def _addresses(base: str) -> Addresses:
         typescript_sdk_url=f"{_DEVELOPERS}/sdks",
         python_sdk_url=f"{_DEVELOPERS}/sdks",
         mcp_docs_url=f"{_DEVELOPERS}/mcp",
-        mcp_url=f"{base}/mcp",
+        mcp_url=f"{_MAILRITH}/mcp",
         llms_url="https://mailrith.com/llms.txt",
         llms_full_url="https://mailrith.com/llms-full.txt",
         openapi_url=base + OPENAPI_PATH,
         webhook_subscriptions_url=f"{base}/v1/webhook-subscriptions",
-        oauth_authorization_server_url=f"{base}/.well-known/oauth-authorization-server",
+        oauth_authorization_server_url=f"{_MAILRITH}/.well-known/oauth-authorization-server",
     )
 
 
@@ -255,7 +256,13 @@ def _limitations() -> list[Limitation]:
             code="operation_not_supported",
             message="These operations are not served here: they answer 501. Nothing is ever sent.",
             affected_operation_ids=[operation_id for _, _, operation_id in NOT_SERVED],
-        )
+        ),
+        Limitation(
+            code="mcp_not_served",
+            message="`mcp_url` and `oauth_authorization_server_url` are Mailrith's own. Here the MCP server of the"
+            " package runs over stdio, with this service's address and an API key.",
+            affected_operation_ids=[],
+        ),
     ]
 
 

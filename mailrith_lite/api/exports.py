@@ -62,7 +62,7 @@ async def create_export(call: Call) -> web.StreamResponse:
 
     Without a body, or without a choice in it, everybody is exported.
     """
-    answer = await idempotent.create(call, "createSubscriberExportJob", _selection, _insert)
+    answer = await idempotent.create(call, "createSubscriberExportJob", _selection, _insert, changes="nobody")
     call.services.runner.wake()
     return codec.answer_response(answer, RETRY_LATER)
 
@@ -96,7 +96,7 @@ async def cancel_export(call: Call) -> web.StreamResponse:
 
     Not in the contract of the hosted service.
     """
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes="nobody") as connection:
         before, export = await _find(connection, call)
         job = await queue.update_canceled(connection, before, clock.now())
     await call.services.runner.canceled(before)

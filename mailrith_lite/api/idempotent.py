@@ -7,7 +7,7 @@ from typing import TypeVar
 from mailrith_lite import clock, idempotency
 from mailrith_lite.api.bodies import Body, receive
 from mailrith_lite.api.context import Call
-from mailrith_lite.database import Connection
+from mailrith_lite.database import Changes, Connection
 from mailrith_lite.idempotency import Answer, Request
 
 T = TypeVar("T")
@@ -19,13 +19,18 @@ async def create(
     operation: str,
     parse: Callable[[Body], T],
     make: Callable[[Call, T, Connection, int], Awaitable[Answer]],
+    *,
+    changes: Changes,
 ) -> Answer:
-    """Receives the body, and answers as it did before or with what `make` makes of it."""
+    """Receives the body, and answers as it did before or with what `make` makes of it.
+
+    `changes`: whose subscribers `make` may change.
+    """
     async with receive(call) as body:
         request = attempt(call, operation, body)
         answer = await replay(call, request)
         if answer is None:
-            answer = await once(call, request, functools.partial(make, call, parse(body)))
+            answer = await once(call, request, functools.partial(make, call, parse(body)), changes=changes)
         return answer
 
 
@@ -58,12 +63,12 @@ async def replay(call: Call, request: Request | None) -> Answer | None:
         return await idempotency.select_answer(connection, request, clock.now())
 
 
-async def once(call: Call, request: Request | None, make: Make) -> Answer:
+async def once(call: Call, request: Request | None, make: Make, *, changes: Changes) -> Answer:
     """Makes the answer in a transaction that also keeps it; of requests at the same moment, one makes it.
 
     `make` gets the connection and the time.
     """
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes=changes) as connection:
         now = clock.now()
         if request is None:
             return await make(connection, now)

@@ -115,7 +115,7 @@ async def cancel_import(call: Call) -> web.StreamResponse:
 
     Rows that are applied already stay, and are counted. Not in the contract of the hosted service.
     """
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes="nobody") as connection:
         before = await _find(connection, call)
         job = await queue.update_canceled(connection, before, clock.now())
     await call.services.runner.canceled(before)
@@ -131,7 +131,8 @@ async def _create(call: Call, attempt: Request | None, body: Body) -> Answer:
             raise
         return answer
     try:
-        answer = await idempotent.once(call, attempt, functools.partial(_insert, call, prepared))
+        insert = functools.partial(_insert, call, prepared)
+        answer = await idempotent.once(call, attempt, insert, changes="nobody")
     except Exception:
         submission.discard(prepared, directory)
         raise

@@ -1,5 +1,6 @@
 """/v1/segments"""
 
+import asyncio
 import functools
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from mailrith_lite.api.resources import SearchQuery, chosen
 from mailrith_lite.audience import segments
 from mailrith_lite.audience.compile import Surroundings
 from mailrith_lite.audience.definition import Definition
-from mailrith_lite.audience.segments import Counts, Segment
+from mailrith_lite.audience.segments import Counts, Query, Segment
 from mailrith_lite.database import Connection
 from mailrith_lite.idempotency import Answer
 
@@ -73,14 +74,14 @@ async def list_segments(call: Call) -> web.StreamResponse:
     """
     query = parameters.parse(call.request, SearchQuery)
     page = query.page(ids.SEGMENT)
-    async with call.database.read() as connection:
+    async with call.database.read(at_once=True) as connection:
         found = await segments.select_segments(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )
         around = await _surroundings(call, connection, [segment.definition for segment in found])
-    shown = [
-        SegmentSummary(**_common(segment, await _count(call, segment, around))) for segment in found[: page.limit]
-    ]
+    asked = await asyncio.to_thread(_queries, call.workspace_id, found[: page.limit], around)
+    counted = [await call.services.segment_counts.count(query) for query in asked]
+    shown = [SegmentSummary(**_common(segment, counts)) for segment, counts in zip(found, counted, strict=False)]
     return codec.page_response(page, shown, more=len(found) > page.limit)
 
 
@@ -95,15 +96,18 @@ async def create_segment(call: Call) -> web.StreamResponse:
         if answer is None:
             request = codec.decode(body.data, SegmentRequest)
             counts = await _preview(call, request.definition, None)  # a count can be slow: before the transaction
-            answer = await idempotent.once(call, attempt, functools.partial(_create, call, request, counts))
+            answer = await idempotent.once(
+                call, attempt, functools.partial(_create, call, request, counts), changes="nobody"
+            )
     return codec.answer_response(answer)
 
 
 async def get_segment(call: Call) -> web.StreamResponse:
     """Get a segment"""
-    async with call.database.read() as connection:
+    async with call.database.read(at_once=True) as connection:
         segment = await resources.find(call, connection, "segment", segments.select_segment)
-    return codec.json_response(codec.data(await _shown(call, segment)))
+        around = await _surroundings(call, connection, [segment.definition])
+    return await _response(call, segment, around)
 
 
 async def update_segment(call: Call) -> web.StreamResponse:
@@ -112,7 +116,7 @@ async def update_segment(call: Call) -> web.StreamResponse:
     What is left out stays as it is.
     """
     change = await resources.receive_change(call, SegmentChange)
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes="nobody") as connection:
         segment = await resources.find(call, connection, "segment", segments.select_segment)
         workspace = await workspaces.select_own(connection, call.workspace_id)
         changed = await segments.change_segment(
@@ -125,7 +129,8 @@ async def update_segment(call: Call) -> web.StreamResponse:
             time_zone=workspace.time_zone,
             now=clock.now(),
         )
-    return codec.json_response(codec.data(await _shown(call, changed)))
+        around = await _surroundings(call, connection, [changed.definition])
+    return await _response(call, changed, around)
 
 
 async def delete_segment(call: Call) -> web.StreamResponse:
@@ -133,7 +138,7 @@ async def delete_segment(call: Call) -> web.StreamResponse:
 
     The subscribers stay as they are. A segment that another one names stays.
     """
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes="nobody") as connection:
         segment = await resources.find(call, connection, "segment", segments.select_segment)
         await in_use.check_segment(connection, call.workspace_id, segment.id)
         await segments.delete_segment(connection, call.workspace_id, segment.id)
@@ -166,7 +171,7 @@ async def _create(call: Call, request: SegmentRequest, counts: Counts, connectio
 
 
 async def _preview(call: Call, wanted: Definition, current_id: str | None) -> Counts:
-    async with call.database.read() as connection:
+    async with call.database.read(at_once=True) as connection:
         around = await _surroundings(call, connection, [wanted])
         own_id = None if current_id is None else ids.decode(ids.SEGMENT, current_id)
         if current_id is not None and not await _is_segment(call, connection, own_id):
@@ -175,7 +180,8 @@ async def _preview(call: Call, wanted: Definition, current_id: str | None) -> Co
                 field="current_segment_id",
                 reason="segment_not_found",
             )
-    query = segments.query(call.workspace_id, wanted, around, own_id=own_id)
+        query = await asyncio.to_thread(segments.query, call.workspace_id, wanted, around, own_id=own_id)
+        await segments.check_possible(connection, query)
     return await call.services.segment_counts.count(query)
 
 
@@ -190,16 +196,19 @@ async def _is_segment(call: Call, connection: Connection, number: int | None) ->
     return number is not None and await segments.select_segment(connection, call.workspace_id, number) is not None
 
 
-async def _count(call: Call, segment: Segment, around: Surroundings) -> Counts:
-    query = segments.query(call.workspace_id, segment.definition, around, own_id=segment.id, saved=True)
-    return await call.services.segment_counts.count(query)
+def _queries(workspace_id: int, found: Sequence[Segment], around: Surroundings) -> list[Query]:
+    """Runs in a thread: a page of large segments takes a while."""
+    return [
+        segments.query(workspace_id, segment.definition, around, own_id=segment.id, saved=True) for segment in found
+    ]
 
 
-async def _shown(call: Call, segment: Segment) -> SegmentResource:
-    async with call.database.read() as connection:
-        around = await _surroundings(call, connection, [segment.definition])
-    counts = await _count(call, segment, around)
-    return SegmentResource(definition=segment.definition, **_common(segment, counts))
+async def _response(call: Call, segment: Segment, around: Surroundings) -> web.Response:
+    """`around`: as it was when the segment was read."""
+    (query,) = await asyncio.to_thread(_queries, call.workspace_id, [segment], around)
+    counts = await call.services.segment_counts.count(query)
+    shown = SegmentResource(definition=segment.definition, **_common(segment, counts))
+    return codec.json_response(codec.data(shown))
 
 
 def _common(segment: Segment, counts: Counts) -> dict[str, Any]:

@@ -136,7 +136,7 @@ async def create_sequence(call: Call) -> web.StreamResponse:
 
     It is paused, and it only holds memberships: nothing is ever sent.
     """
-    return codec.answer_response(await idempotent.create(call, "createSequence", _parse, _create))
+    return codec.answer_response(await idempotent.create(call, "createSequence", _parse, _create, changes="nobody"))
 
 
 async def get_sequence(call: Call) -> web.StreamResponse:
@@ -155,7 +155,7 @@ async def update_sequence(call: Call) -> web.StreamResponse:
     sent = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not UNSET}
     if "definition" in sent:
         sent |= _definition(sent["definition"])
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes="nobody") as connection:
         sequence = await resources.find(call, connection, "sequence", sequences.select_sequence)
         settings = sequences.check(msgspec.structs.replace(sequence.settings, **sent))
         changed = await sequences.update_sequence(
@@ -167,7 +167,7 @@ async def update_sequence(call: Call) -> web.StreamResponse:
 async def update_sequence_status(call: Call) -> web.StreamResponse:
     """Activate or pause a sequence"""
     request = await resources.receive_form(call, SequenceStatusRequest)
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes="nobody") as connection:
         sequence = await resources.find(call, connection, "sequence", sequences.select_sequence)
         changed = await sequences.update_sequence(
             connection,
@@ -185,7 +185,7 @@ async def delete_sequence(call: Call) -> web.StreamResponse:
 
     With its memberships. An unfinished import that names it goes on without it.
     """
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         sequence = await resources.find(call, connection, "sequence", sequences.select_sequence)
         await sequences.delete_sequence(connection, call.workspace_id, sequence.id)
     return web.Response(status=204)

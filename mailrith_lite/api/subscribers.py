@@ -27,7 +27,7 @@ PATH = "/v1/subscribers"
 MAX_LISTED = 100
 
 Email = Annotated[str, texts.of_format("email", "The whole address")]
-Name = Annotated[str, texts.long(values.MAX_NAME)]
+Name = Annotated[str, texts.without_nul(values.MAX_NAME)]
 Country = Annotated[str, Meta(description="An ISO 3166-1 code or an English name of a country")]
 Day = Annotated[str, texts.of_format("date", "From 1970-01-02 up to today; counts from midnight in the workspace")]
 CustomFields = Annotated[
@@ -136,7 +136,8 @@ async def upsert_subscriber(call: Call) -> web.StreamResponse:
     The email is the key. 201 when the subscriber is new (`Unconfirmed` unless `status` says otherwise), 200 when
     one was updated: what is left out then stays as it is.
     """
-    return codec.answer_response(await idempotent.create(call, "upsertSubscriber", _parse, _upsert))
+    answer = await idempotent.create(call, "upsertSubscriber", _parse, _upsert, changes=call.workspace_id)
+    return codec.answer_response(answer)
 
 
 async def update_subscriber(call: Call) -> web.StreamResponse:
@@ -171,7 +172,7 @@ async def delete_subscriber(call: Call) -> web.StreamResponse:
 
     For good, with memberships and evidence of consent.
     """
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         subscriber = await resources.find(call, connection, "subscriber", subscribers.select_subscriber)
         await subscribers.delete_subscriber(connection, call.workspace_id, subscriber.id)
     return web.Response(status=204)
@@ -215,7 +216,7 @@ async def _change(
     call: Call, change: Callable[[Connection, Subscriber, Terms], Awaitable[Subscriber]]
 ) -> Subscriber:
     """The subscriber of the path, changed in a transaction."""
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         saved = await resources.find(call, connection, "subscriber", subscribers.select_subscriber)
         return await change(connection, saved, await _terms(call, connection, clock.now()))
 

@@ -59,7 +59,7 @@ async def list_tags(call: Call) -> web.StreamResponse:
 
 async def create_tag(call: Call) -> web.StreamResponse:
     """Create a tag"""
-    return codec.answer_response(await idempotent.create(call, "createTag", _parse, _create))
+    return codec.answer_response(await idempotent.create(call, "createTag", _parse, _create, changes="nobody"))
 
 
 async def get_tag(call: Call) -> web.StreamResponse:
@@ -75,7 +75,7 @@ async def update_tag(call: Call) -> web.StreamResponse:
     What is left out stays as it is.
     """
     change = await resources.receive_change(call, TagChange)
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes="nobody") as connection:
         tag = await resources.find(call, connection, "tag", tags.select_tag)
         changed = await tags.change_tag(
             connection,
@@ -93,7 +93,7 @@ async def delete_tag(call: Call) -> web.StreamResponse:
 
     It is taken off every subscriber. A tag that a saved segment or an unfinished import names stays.
     """
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         tag = await resources.find(call, connection, "tag", tags.select_tag)
         await in_use.check_tag(connection, call.workspace_id, tag.id)
         await tags.delete_tag(connection, call.workspace_id, tag.id)

@@ -29,6 +29,13 @@ def long(most: int) -> Meta:
     return Meta(description=f"At most {most:,} characters", extra_json_schema={"maxLength": most})
 
 
+def without_nul(most: int) -> Meta:
+    return Meta(
+        description=f"At most {most:,} characters, none a NUL",
+        extra_json_schema={"maxLength": most, "pattern": r"^[^\x00]*$"},
+    )
+
+
 def of_format(name: str, description: str) -> Meta:
     """`name`: one of JSON Schema's formats."""
     return Meta(description=description, extra_json_schema={"format": name})

@@ -37,7 +37,7 @@ async def start_upload(call: Call) -> web.StreamResponse:
     `upload_url` opens a page where a person chooses a CSV file; a `PUT` of the file to the same address does it,
     too. The link is the permission: it needs no key. Nothing is imported before a job names the upload.
     """
-    async with call.database.write(durable=True) as connection:
+    async with call.database.write(durable=True, changes="nobody") as connection:
         upload = await call.services.uploads.start(connection, call.workspace_id, clock.now())
     found = shown(upload, upload_url=upload_url(call, upload))
     return codec.json_response(codec.data(found), status=201, headers={"Location": found.self_})

@@ -30,7 +30,8 @@ from mailrith_lite.audience.definition import (
 from mailrith_lite.audience.field_condition import FieldCondition
 
 MAX_CONDITIONS = 300
-MAX_DEPTH = 8  # SQLite before 3.46 cannot parse much deeper
+MAX_DEPTH = 20
+MAX_INLINE = 3  # SQLite before 3.46 cannot parse much deeper: from there on a segment is a table of the query
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +47,8 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
 class Compiler:
     """Compiles one definition. `own_id`: the segment that it is of, if that is saved already.
 
-    `saved`: it was checked before; what has been deleted since then, as a sequence can be, is nobody's.
+    `saved`: it was checked before; what has been deleted since then, as a sequence can be, is nobody's. `apart`:
+    the conditions of the segments that its condition takes for tables, by integer id, each behind those it names.
     """
 
     def __init__(self, surroundings: Surroundings, bound: Values, *, own_id: int | None, saved: bool) -> None:
@@ -54,6 +56,8 @@ class Compiler:
         self._bound = bound
         self._saved = saved
         self._nested = False
+        self._inline = 0  # segments within each other in the condition that is being made
+        self.apart: dict[int, str] = {}
         self._open = [own_id]  # one, saved or not: what can be made is no deeper than what can be shown
         self._count = 0
 
@@ -177,10 +181,21 @@ class Compiler:
                     reason="circular_reference",
                 )
             self._open.append(number)
-            found.append(self.compile(self._around.segments[number], path))
+            found.append(self._inner(number, path))
             self._open.pop()
         self._saved, self._nested = outer
         return negated(condition, joined("any", found))
+
+    def _inner(self, number: int, path: str) -> str:
+        """A segment that is named: its condition, or, in a condition that is deep already, a table of its own."""
+        outer = self._inline
+        self._inline = (outer + 1) % (MAX_INLINE + 1)
+        found = self.compile(self._around.segments[number], path)
+        self._inline = outer
+        if outer < MAX_INLINE:
+            return found
+        self.apart.setdefault(number, found)
+        return f"subscribers.id IN {table_name(number)}"
 
     def _ids(self, condition: Condition, path: str, prefix: str, known: frozenset[int]) -> list[int]:
         numbers = []
@@ -196,6 +211,11 @@ class Compiler:
                 )
             numbers.append(number)
         return list(dict.fromkeys(numbers))
+
+
+def table_name(segment_id: int) -> str:
+    """Of a segment that is a table of a query."""
+    return f"segment_{segment_id}"
 
 
 def _never(condition: Condition, path: str) -> str:

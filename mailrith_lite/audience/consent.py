@@ -7,9 +7,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from mailrith_lite import errors
+from mailrith_lite import clock, errors
 from mailrith_lite.database import Connection
 
+CLOCK_SKEW = 60 * clock.SECOND
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
 _NOT_BLANK = r"[^\s\x1c-\x1f\x85]"  # for JSON Schema, \x1c-\x1f and \x85 are not in \s
 _FIELD = "consent_evidence"
@@ -29,9 +30,9 @@ class ConsentEvidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 def check(evidence: ConsentEvidence, now: int) -> None:
     """
     Raises:
-        InvalidBody: it was collected in the future, or `source_url` is no URI.
+        InvalidBody: it was collected in the future, further than two clocks differ, or `source_url` is no URI.
     """
-    if evidence.collected_at.timestamp() * 1_000 > now:
+    if evidence.collected_at.timestamp() * 1_000 > now + CLOCK_SKEW:
         raise errors.InvalidBody(
             "collected_at must not be later than now.", field=f"{_FIELD}.collected_at", reason="in_the_future"
         )
@@ -53,7 +54,10 @@ def require(evidence: ConsentEvidence | None) -> None:
 
 
 async def insert_evidence(connection: Connection, subscriber_id: int, evidence: ConsentEvidence, now: int) -> None:
+    """Unless it is what was given last."""
     await connection.execute(
-        "INSERT INTO consent_evidence (subscriber_id, evidence, created_at) VALUES (?, ?, ?)",
-        (subscriber_id, msgspec.json.encode(evidence).decode(), now),
+        """INSERT INTO consent_evidence (subscriber_id, evidence, created_at) SELECT :subscriber_id, :evidence, :now
+        WHERE :evidence IS NOT (SELECT evidence FROM consent_evidence
+            WHERE subscriber_id = :subscriber_id ORDER BY id DESC LIMIT 1)""",
+        {"subscriber_id": subscriber_id, "evidence": msgspec.json.encode(evidence).decode(), "now": now},
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from mailrith_lite import errors
+from mailrith_lite import errors, ids
 from mailrith_lite.audience.values import CHOICE_TYPES, FieldType, has_control
 from mailrith_lite.database import MAX_ID, Connection, Row
 
@@ -27,7 +27,9 @@ class CustomField(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def personalization_token(self) -> str:
-        return f'[{re.sub(r"[^0-9A-Za-z]+", "_", self.label).strip("_")}, fallback=""]'
+        """From the letters and digits of the label, in any script; from the id where it has none."""
+        name = re.sub(r"\W+", "_", self.label).strip("_")
+        return f'[{name or ids.encode(ids.CUSTOM_FIELD, self.id)}, fallback=""]'
 
 
 def _from_row(row: Row) -> CustomField:
@@ -97,12 +99,12 @@ async def update_custom_field(connection: Connection, workspace_id: int, field: 
     )
 
 
-async def delete_custom_field(connection: Connection, workspace_id: int, field_id: int) -> None:
+async def delete_custom_field(connection: Connection, workspace_id: int, field_id: int, now: int) -> None:
     """With the values that subscribers have for it."""
     await connection.execute(
-        """UPDATE subscribers SET custom_fields = json_remove(custom_fields, :path)
+        """UPDATE subscribers SET custom_fields = json_remove(custom_fields, :path), updated_at = :now
         WHERE workspace_id = :workspace_id AND json_type(custom_fields, :path) IS NOT NULL""",
-        {"workspace_id": workspace_id, "path": json_path(field_id)},
+        {"workspace_id": workspace_id, "path": json_path(field_id), "now": now},
     )
     await connection.execute(
         "DELETE FROM custom_fields WHERE workspace_id = ? AND id = ?", (workspace_id, field_id)

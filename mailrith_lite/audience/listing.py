@@ -41,7 +41,9 @@ async def select_subscribers(
     where = wanted.where(bound, workspace_id, now)
     before = bound.bind(before_id or MAX_ID)
     count = bound.bind(limit)
-    search = await search_index.prepare(connection, wanted.search) if wanted.search is not None else None
+    search = None
+    if wanted.search is not None:
+        search = await search_index.prepare(connection, workspace_id, wanted.search)
     found = " UNION ".join(
         f"""SELECT id FROM (SELECT subscribers.id FROM {way.tables}
             WHERE {way.condition} AND subscribers.id < {before} AND {where} ORDER BY {way.order} LIMIT {count})"""
@@ -79,7 +81,7 @@ def _ways(
     elif wanted.sequence_ids is not None and not conditions.excludes(wanted.sequence_operator):
         yield from _sequence_ways(wanted, bound, before)
     elif search is not None:
-        yield from _search_ways(search, bound, before)
+        yield from _search_ways(search, bound, workspace_id, before)
     elif wanted.cold_only or wanted.tag_ids is not None or wanted.sequence_ids is not None:
         yield _block_way(wanted, bound, workspace_id, before, now)
     elif wanted.status is not None:
@@ -108,19 +110,22 @@ def _sequence_ways(wanted: SubscriberFilter, bound: Values, before: str) -> Iter
             )
 
 
-def _search_ways(search: search_index.Search, bound: Values, before: str) -> Iterator[_Way]:
+def _search_ways(search: search_index.Search, bound: Values, workspace_id: int, before: str) -> Iterator[_Way]:
     if search.match is None:  # too short for the index: whoever has it is soon found, unless hardly anybody does
         yield _NEWEST
         return
+    first, end = bound.bind(search.first_row), bound.bind(search.end_row)
     yield _Way(
-        "subscriber_search CROSS JOIN subscribers ON subscribers.id = subscriber_search.rowid",
-        f"subscriber_search MATCH {bound.bind(search.match)} AND subscriber_search.rowid < {before}",
+        f"subscriber_search CROSS JOIN subscribers ON subscribers.id = subscriber_search.rowid - {first}",
+        f"""subscriber_search MATCH {bound.bind(search.match)} AND subscriber_search.rowid > {first}
+        AND subscriber_search.rowid < {first} + min({before}, {end} - {first})""",
         "subscriber_search.rowid DESC",
     )
     yield _Way("subscribers INDEXED BY subscribers_newest", f"subscribers.id > {bound.bind(search.up_to_id)}")
     yield _Way(
         "search_backlog CROSS JOIN subscribers ON subscribers.id = search_backlog.subscriber_id",
-        f"search_backlog.subscriber_id < {before}",
+        f"""search_backlog.workspace_id = {bound.bind(workspace_id)}
+        AND search_backlog.subscriber_id < {before}""",
         "search_backlog.subscriber_id DESC",
     )
     yield _Way("subscribers", f"subscribers.id = {bound.bind(search.own_id)}")

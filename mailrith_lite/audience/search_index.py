@@ -1,7 +1,7 @@
 """The trigrams of emails and names, for a search among many: kept up behind the imports, never waited for.
 
 The index leads to candidates; the filter still checks each of them. So an index that lags makes a search slower,
-and never wrong.
+and never wrong. Those of one workspace stand together in it: a search never passes those of another.
 """
 
 from collections import Counter
@@ -16,38 +16,46 @@ BATCH = 2_000
 _SHORTEST = 3  # a trigram has three characters
 _RAREST = 3
 _SAMPLED = 64  # one subscriber of so many
+_PLACE = 40  # bits: a row's id is the workspace's, and in these below it the subscriber's
+_ROW = f"(workspace_id << {_PLACE}) + id"
+_BACKLOG_ROW = f"(workspace_id << {_PLACE}) + subscriber_id"
 
 
 class Search(msgspec.Struct, frozen=True, kw_only=True):
     """What a needle comes to: the index's query (None when it is too short for one), and whom it means as a whole.
 
-    Subscribers with an id up to `up_to_id` are in the index.
+    Subscribers with an id up to `up_to_id` are in the index, in its rows from `first_row` up to `end_row`.
     """
 
     match: str | None
+    first_row: int
+    end_row: int
     up_to_id: int
     own_id: int | None
     status: Status | None
 
 
-async def prepare(connection: Connection, needle: str) -> Search:
+async def prepare(connection: Connection, workspace_id: int, needle: str) -> Search:
     trimmed = needle.strip()
     return Search(
-        match=await _match(connection, trimmed.casefold()),
+        match=await _match(connection, workspace_id, trimmed.casefold()),
+        first_row=workspace_id << _PLACE,
+        end_row=(workspace_id + 1) << _PLACE,
         up_to_id=await _select_up_to(connection),
         own_id=ids.decode(ids.SUBSCRIBER, trimmed),
         status=next((status for status in STATUSES if status.lower() == trimmed.lower()), None),
     )
 
 
-async def _match(connection: Connection, text: str) -> str | None:
+async def _match(connection: Connection, workspace_id: int, text: str) -> str | None:
     """The rarest of its trigrams: the filter looks at whoever has them, and common ones would only cost time."""
     if len(text) < _SHORTEST:
         return None
     trigrams = _trigrams(text)
     rows = await connection.execute_fetchall(
-        "SELECT trigram, found FROM search_trigrams WHERE trigram IN (SELECT value FROM json_each(?))",
-        (msgspec.json.encode(trigrams).decode(),),
+        """SELECT trigram, found FROM search_trigrams
+        WHERE workspace_id = ? AND trigram IN (SELECT value FROM json_each(?))""",
+        (workspace_id, msgspec.json.encode(trigrams).decode()),
     )
     found: dict[str, int] = {row["trigram"]: row["found"] for row in rows}
     rarest = sorted(trigrams, key=lambda trigram: found.get(trigram, 0))[:_RAREST]
@@ -87,9 +95,9 @@ async def _insert_new(connection: Connection) -> int:
     last, count = next(iter(rows))
     if count:
         await connection.execute(
-            """INSERT INTO subscriber_search (rowid, email, name)
-            SELECT id, email, coalesce(name_key, lower(name)) FROM subscribers
-            WHERE id > ? AND id <= ? ORDER BY id""",
+            f"""INSERT INTO subscriber_search (rowid, email, name)
+            SELECT {_ROW} AS place, email, coalesce(name_key, lower(name)) FROM subscribers
+            WHERE id > ? AND id <= ? ORDER BY place""",  # in the order of the rows: else each would be a write
             (up_to, last),
         )
         await _count_trigrams(connection, up_to, last)
@@ -99,30 +107,41 @@ async def _insert_new(connection: Connection) -> int:
 
 async def _count_trigrams(connection: Connection, up_to: int, last: int) -> None:
     rows = await connection.execute_fetchall(
-        """SELECT email, coalesce(name_key, lower(name)) AS name FROM subscribers
+        """SELECT workspace_id, email, coalesce(name_key, lower(name)) AS name FROM subscribers
         WHERE id > ? AND id <= ? AND id % ? = 0""",
         (up_to, last, _SAMPLED),
     )
-    found = Counter(trigram for row in rows for text in (row["email"], row["name"]) for trigram in _trigrams(text))
+    found = Counter(
+        (row["workspace_id"], trigram)
+        for row in rows
+        for text in (row["email"], row["name"])
+        for trigram in _trigrams(text)
+    )
+    counted = [(workspace_id, trigram, count) for (workspace_id, trigram), count in found.items()]
     await connection.execute(
-        """INSERT INTO search_trigrams (trigram, found) SELECT key, value FROM json_each(?)
+        """INSERT INTO search_trigrams (workspace_id, trigram, found)
+        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)
         WHERE true ON CONFLICT DO UPDATE SET found = found + excluded.found""",
-        (msgspec.json.encode(found).decode(),),
+        (msgspec.json.encode(counted).decode(),),
     )
 
 
 async def _replace_changed(connection: Connection) -> None:
     """What the index has of them goes, and what they are now comes: nothing of those who were deleted."""
-    batch = "(SELECT subscriber_id FROM search_backlog ORDER BY subscriber_id LIMIT ?)"
+    batch = "(SELECT * FROM search_backlog ORDER BY workspace_id, subscriber_id LIMIT ?)"
     await connection.execute(
         f"""INSERT INTO subscriber_search (subscriber_search, rowid, email, name)
-        SELECT 'delete', subscriber_id, email, name FROM search_backlog
-        WHERE subscriber_id IN {batch} ORDER BY subscriber_id""",
+        SELECT 'delete', {_BACKLOG_ROW}, email, name FROM {batch} ORDER BY 2""",
         (BATCH,),
     )
     await connection.execute(
         f"""INSERT INTO subscriber_search (rowid, email, name)
-        SELECT id, email, coalesce(name_key, lower(name)) FROM subscribers WHERE id IN {batch} ORDER BY id""",
+        SELECT {_ROW} AS place, email, coalesce(name_key, lower(name)) FROM subscribers
+        WHERE id IN (SELECT subscriber_id FROM {batch}) ORDER BY place""",
         (BATCH,),
     )
-    await connection.execute(f"DELETE FROM search_backlog WHERE subscriber_id IN {batch}", (BATCH,))
+    await connection.execute(
+        f"""DELETE FROM search_backlog
+        WHERE (workspace_id, subscriber_id) IN (SELECT workspace_id, subscriber_id FROM {batch})""",
+        (BATCH,),
+    )

@@ -1,5 +1,6 @@
 """The table `segments`: saved definitions of who is meant, and who that is now."""
 
+import hashlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,11 +8,11 @@ import msgspec
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.audience import conditions, custom_fields, tags, values
-from mailrith_lite.audience.compile import Compiler, Surroundings
+from mailrith_lite.audience.compile import Compiler, Surroundings, table_name
 from mailrith_lite.audience.conditions import Values
 from mailrith_lite.audience.definition import Definition, named
 from mailrith_lite.audience.sequences import select_known_sequence_ids
-from mailrith_lite.database import MAX_ID, Connection, Row
+from mailrith_lite.database import MAX_ID, Connection, Row, is_possible
 
 MAX_NAME = 200
 MAX_DESCRIPTION = 1_000
@@ -19,6 +20,8 @@ MAX_SEGMENTS = 1_000
 MAX_DEFINITION = 1 << 16  # bytes
 
 _COLUMNS = "id, name, description, definition, created_at, updated_at"
+_BATCH = 50
+_COUNTS = "count(*), count(*) FILTER (WHERE subscribers.status = 'Active')"
 _decoder = msgspec.json.Decoder(Definition)
 
 
@@ -32,10 +35,19 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Query(msgspec.Struct, frozen=True):
-    """A condition on `subscribers`, and what it binds."""
+    """A condition on `subscribers`, the tables that it takes beside them, and what is bound in both.
 
+    `key`: of all this a digest.
+    """
+
+    workspace_id: int
+    tables: str
     condition: str
     bound: dict[str, Any]
+    key: bytes
+
+    def select(self, columns: str) -> str:
+        return f"{self.tables} SELECT {columns} FROM subscribers WHERE {self.condition}"
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -69,7 +81,8 @@ async def create_segment(
     name = _clean(name, description)
     await _check_free(connection, workspace_id, name, None)
     await _check_room(connection, workspace_id)
-    query(workspace_id, wanted, await select_surroundings(connection, workspace_id, [wanted], time_zone, now))
+    around = await select_surroundings(connection, workspace_id, [wanted], time_zone, now)
+    await check_possible(connection, query(workspace_id, wanted, around))
     row = await connection.execute_insert(
         """INSERT INTO segments (workspace_id, name, name_key, description, definition, created_at, updated_at)
         VALUES (?, ?, ?, ?, ?, ?, ?)""",
@@ -98,7 +111,7 @@ async def change_segment(
     await _check_free(connection, workspace_id, name, segment.id)
     if wanted != segment.definition:
         around = await select_surroundings(connection, workspace_id, [wanted], time_zone, now)
-        query(workspace_id, wanted, around, own_id=segment.id)
+        await check_possible(connection, query(workspace_id, wanted, around, own_id=segment.id))
         await _check_referrers(connection, workspace_id, changed, time_zone, now)
     await connection.execute(
         """UPDATE segments SET name = ?, name_key = ?, description = ?, definition = ?, updated_at = ?
@@ -118,16 +131,29 @@ def query(
     """
     bound = Values()
     own = conditions.in_workspace(bound, workspace_id)
-    condition = Compiler(around, bound, own_id=own_id, saved=saved).compile(wanted)
-    return Query(f"{own} AND {condition}", bound.bound)
+    compiler = Compiler(around, bound, own_id=own_id, saved=saved)
+    condition = compiler.compile(wanted)
+    tables = ", ".join(
+        f"{table_name(number)} AS (SELECT subscribers.id FROM subscribers WHERE {own} AND {inner})"
+        for number, inner in compiler.apart.items()
+    )
+    parts = f"WITH {tables}" if tables else "", f"{own} AND {condition}", bound.bound
+    return Query(workspace_id, *parts, hashlib.sha256(msgspec.json.encode(parts)).digest())
+
+
+async def check_possible(connection: Connection, asked: Query) -> None:
+    """
+    Raises:
+        InvalidBody: it is more than SQLite can take.
+    """
+    if not await is_possible(connection, asked.select(_COUNTS), asked.bound):
+        raise errors.InvalidBody(
+            "The definition is too complex; take some of it away.", field="definition", reason="too_complex"
+        )
 
 
 async def select_counts(connection: Connection, asked: Query) -> Counts:
-    rows = await connection.execute_fetchall(
-        f"""SELECT count(*), count(*) FILTER (WHERE subscribers.status = 'Active')
-        FROM subscribers WHERE {asked.condition}""",
-        asked.bound,
-    )
+    rows = await connection.execute_fetchall(asked.select(_COUNTS), asked.bound)
     row = next(iter(rows))
     return Counts(row[0], row[1])
 
@@ -140,7 +166,8 @@ async def select_surroundings(
     found: dict[int, Definition] = {}
     pending = _numbers(ids.SEGMENT, seen)
     while pending:
-        new = await _select_definitions(connection, workspace_id, pending)
+        others = await _select_by_id(connection, workspace_id, pending)
+        new = {other.id: other.definition for other in others}
         found |= new
         seen += new.values()
         pending = _numbers(ids.SEGMENT, new.values()) - found.keys()
@@ -199,19 +226,43 @@ async def _check_referrers(
     connection: Connection, workspace_id: int, changed: Segment, time_zone: str | None, now: int
 ) -> None:
     """A segment that names this one, at however many removes, must still be possible."""
-    pending, seen = [changed.id], {changed.id}
+    numbers = await _select_referrers(connection, workspace_id, changed.id)
+    for begin in range(0, len(numbers), _BATCH):
+        others = await _select_by_id(connection, workspace_id, numbers[begin : begin + _BATCH])
+        wanted = [changed.definition, *(other.definition for other in others)]
+        around = await select_surroundings(connection, workspace_id, wanted, time_zone, now)
+        around = msgspec.structs.replace(around, segments={**around.segments, changed.id: changed.definition})
+        for other in others:
+            try:
+                asked = query(workspace_id, other.definition, around, own_id=other.id, saved=True)
+                await check_possible(connection, asked)
+            except errors.InvalidBody as refusal:
+                raise _impossible(other, refusal) from None
+
+
+async def _select_referrers(connection: Connection, workspace_id: int, segment_id: int) -> list[int]:
+    """The integer ids of those that name the segment, at however many removes."""
+    rows = await connection.execute_fetchall(
+        "SELECT id, definition FROM segments WHERE workspace_id = ? AND instr(definition, ?) ORDER BY id",
+        (workspace_id, f'"{ids.SEGMENT}_'),
+    )
+    naming = {row["id"]: _numbers(ids.SEGMENT, [_decoder.decode(row["definition"])]) for row in rows}
+    found: set[int] = set()
+    pending = {segment_id}
     while pending:
-        public_id = ids.encode(ids.SEGMENT, pending.pop())
-        for other in await select_naming(connection, workspace_id, ids.SEGMENT, public_id):
-            if other.id not in seen:
-                wanted = [other.definition, changed.definition]
-                around = await select_surroundings(connection, workspace_id, wanted, time_zone, now)
-                around = msgspec.structs.replace(
-                    around, segments={**around.segments, changed.id: changed.definition}
-                )
-                query(workspace_id, other.definition, around, own_id=other.id, saved=True)
-                seen.add(other.id)
-                pending.append(other.id)
+        found |= pending
+        pending = {number for number, names in naming.items() if names & pending} - found
+    return sorted(found - {segment_id})
+
+
+def _impossible(referrer: Segment, refusal: errors.InvalidBody) -> errors.InvalidBody:
+    """What is wrong is not in the definition that was sent but in one that names its segment."""
+    return errors.InvalidBody(
+        f'The segment "{referrer.name}" names this one and would no longer be possible: {refusal.message}',
+        field="definition",
+        reason=refusal.details.get("reason"),
+        resource=(ids.SEGMENT, ids.encode(ids.SEGMENT, referrer.id)),
+    )
 
 
 async def _check_room(connection: Connection, workspace_id: int) -> None:
@@ -242,15 +293,13 @@ async def _check_free(connection: Connection, workspace_id: int, name: str, own_
         )
 
 
-async def _select_definitions(
-    connection: Connection, workspace_id: int, numbers: Iterable[int]
-) -> dict[int, Definition]:
+async def _select_by_id(connection: Connection, workspace_id: int, numbers: Iterable[int]) -> list[Segment]:
     rows = await connection.execute_fetchall(
         f"""SELECT {_COLUMNS} FROM segments
         WHERE +workspace_id = ? AND id IN (SELECT value FROM json_each(?))""",
         (workspace_id, msgspec.json.encode(list(numbers)).decode()),
     )
-    return {row["id"]: _from_row(row).definition for row in rows}
+    return [_from_row(row) for row in rows]
 
 
 def _numbers(prefix: str, definitions: Iterable[Definition]) -> set[int]:

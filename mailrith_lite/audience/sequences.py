@@ -159,6 +159,15 @@ async def select_sequence(connection: Connection, workspace_id: int, sequence_id
     return next(map(_from_row, rows), None)
 
 
+async def select_sequence_id(connection: Connection, workspace_id: int, name: str) -> int | None:
+    """The oldest of this name: names need not be distinct."""
+    rows = await connection.execute_fetchall(
+        "SELECT min(id) FROM sequences WHERE workspace_id = ? AND name = ?", (workspace_id, name)
+    )
+    found: int | None = next(iter(rows))[0]
+    return found
+
+
 async def select_known_sequence_ids(
     connection: Connection, workspace_id: int, sequence_ids: Iterable[int]
 ) -> set[int]:

@@ -70,6 +70,13 @@ async def select_subscriber_id(connection: Connection, workspace_id: int, email:
     return next((int(row["id"]) for row in rows), None)
 
 
+async def select_count(connection: Connection, workspace_id: int) -> int:
+    rows = await connection.execute_fetchall(
+        "SELECT coalesce(sum(members), 0) FROM subscriber_blocks WHERE workspace_id = ?", (workspace_id,)
+    )
+    return int(next(iter(rows))[0])
+
+
 async def insert_subscriber(connection: Connection, workspace_id: int, subscriber: Subscriber) -> int:
     """The integer id that it gets; its own id, its tags and its sequences are not looked at."""
     row = await connection.execute_insert(

@@ -31,11 +31,11 @@ def sandbox(port: str | None, seed_file: Path | None, seed_ids: bool) -> None:
     from mailrith_lite.cli.main import load_settings
     from mailrith_lite.testing import seed
 
-    settings = load_settings(port=port)
     wanted = _read_seed(seed_file) if seed_file is not None else seed.Seed()
-    logs.configure(settings.log_format, settings.log_level)
     with tempfile.TemporaryDirectory(prefix="mailrith-") as folder:
-        asyncio.run(_serve(Path(folder) / "data", wanted, port=settings.port, stable=seed_ids))
+        settings = load_settings(port=port, host="127.0.0.1", data_dir=f"{folder}/data")
+        logs.configure(settings.log_format, settings.log_level)
+        asyncio.run(_serve(settings, wanted, stable=seed_ids))
 
 
 def _read_seed(file: Path) -> Any:
@@ -47,18 +47,18 @@ def _read_seed(file: Path) -> Any:
         return msgspec.json.decode(file.read_bytes(), type=seed.Seed)
     except OSError as error:
         raise StartError(f"cannot read {file}: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise StartError(f"{file} is not a seed: {error}") from error
 
 
-async def _serve(directory: Path, wanted: Any, *, port: int, stable: bool) -> None:
+async def _serve(settings: Any, wanted: Any, *, stable: bool) -> None:
     from mailrith_lite.errors import MailrithError
     from mailrith_lite.testing.sandbox import EXAMPLE_KEY, open_sandbox
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_sandbox(directory, stable=stable, controls=True, port=port) as (address, box):
+    async with open_sandbox(settings, stable=stable, controls=True) as (address, box):
         access = await box.new_workspace("Default", EXAMPLE_KEY)
         try:
             await box.seed(access.workspace_id, wanted)

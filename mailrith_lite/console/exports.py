@@ -36,7 +36,7 @@ async def show_new_export(visit: Visit) -> web.StreamResponse:
 
 async def start_export(visit: Visit, fields: Fields) -> web.StreamResponse:
     selection = _selection(choices.parse(fields))
-    async with visit.database.write(durable=True) as connection:
+    async with visit.database.write(durable=True, changes="nobody") as connection:
         job = await submit.insert(
             connection,
             visit.workspace_id,
@@ -71,7 +71,7 @@ async def look(visit: Visit) -> Part:
 
 
 async def cancel_export(visit: Visit, _: Fields) -> web.StreamResponse:
-    async with visit.database.write(durable=True) as connection:
+    async with visit.database.write(durable=True, changes="nobody") as connection:
         before, _export = await _find(connection, visit)
         if not before.final:
             await queue.update_canceled(connection, before, clock.now())

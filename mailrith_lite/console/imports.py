@@ -51,7 +51,7 @@ async def look(visit: Visit) -> Part:
 
 
 async def cancel_import(visit: Visit, _: Fields) -> web.StreamResponse:
-    async with visit.database.write(durable=True) as connection:
+    async with visit.database.write(durable=True, changes="nobody") as connection:
         before = await _find(connection, visit)
         if not before.final:
             await queue.update_canceled(connection, before, clock.now())

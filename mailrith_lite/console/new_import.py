@@ -20,7 +20,7 @@ from mailrith_lite.imports.uploads import Preview
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
 
-_Refused = errors.InvalidFile, errors.UnsupportedMediaType, errors.PayloadTooLarge
+_REFUSALS = (errors.InvalidFile, errors.UnsupportedMediaType, errors.PayloadTooLarge, errors.QueueFull)
 
 
 async def show_new_import(visit: Visit) -> web.StreamResponse:
@@ -35,10 +35,10 @@ async def take_file(visit: Visit) -> web.StreamResponse:
         form = await receive_form(visit.request, store.limit)
         forms.check_token(visit.request.app[SESSIONS], visit.session.token, form.fields.get(TOKEN_FIELD, ""))
         pieces = form.pieces
-        async with visit.database.write(durable=True) as connection:
+        async with visit.database.write(durable=True, changes="nobody") as connection:
             upload = await store.start(connection, visit.workspace_id, clock.now())
         upload = await store.store(upload, pieces, form.name)
-    except _Refused as error:
+    except _REFUSALS as error:
         return await _file_page(visit, error)
     return redirect(visit.request, f"{PATH}/uploads/{upload.public_id}")
 
@@ -92,7 +92,7 @@ async def _submit(visit: Visit, upload: Upload, preview: Preview, chosen: Chosen
 
 async def _insert(visit: Visit, prepared: Submission) -> Job:
     limit = visit.services.settings.max_queued_jobs
-    async with visit.database.write(durable=True) as connection:
+    async with visit.database.write(durable=True, changes="nobody") as connection:
         return await submission.insert(
             connection, visit.workspace_id, prepared, visit.request_id, max_queued=limit, now=clock.now()
         )

@@ -59,7 +59,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
 
 async def sign_out(visit: Visit, _: Fields) -> web.StreamResponse:
     """From now on a copy of the cookie opens nothing."""
-    async with visit.database.write(durable=True) as connection:
+    async with visit.database.write(durable=True, changes="nobody") as connection:
         await ended_sessions.insert_ended(connection, visit.session.token, visit.session.expires_at, clock.now())
     response = redirect(visit.request, SIGN_IN_PATH)
     response.del_cookie(SESSION_COOKIE, path=_HERE)

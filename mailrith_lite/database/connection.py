@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 import aiosqlite
 from aiosqlite import Connection
@@ -14,10 +15,12 @@ from aiosqlite import Connection
 from mailrith_lite import disk, errors
 from mailrith_lite.database.migrate import migrate
 
-__all__ = ["MAX_ID", "Connection", "Database", "Row"]
+__all__ = ["MAX_ID", "Changes", "Connection", "Database", "Row", "is_possible"]
 
 Row = sqlite3.Row
 T = TypeVar("T")
+Changes = int | Literal["everybody", "nobody"]
+"""Whose subscribers a write may change: those of one workspace, of all of them, or of none."""
 
 READERS = 3
 MAX_ID = (1 << 63) - 1
@@ -48,7 +51,7 @@ class Database:
         """The first reader answers look-ups, the others are the pool of `read`."""
         self.path = path
         self._lasting = lasting
-        self.revision = 0  # goes up with every commit that a client can see something of
+        self._changes: Counter[Changes] = Counter()
         self.lookup, *readers = readers
         self._writer = writer
         self._lock = asyncio.Lock()
@@ -81,12 +84,15 @@ class Database:
             raise errors.StartError(f"cannot use the database {path}: {error}") from error
 
     @contextlib.asynccontextmanager
-    async def write(self, *, durable: bool = False, housekeeping: bool = False) -> AsyncIterator[Connection]:
+    async def write(
+        self, *, durable: bool = False, changes: Changes = "everybody", housekeeping: bool = False
+    ) -> AsyncIterator[Connection]:
         """A transaction of its own: commits at the end, rolls back on any exception, cancellation included.
 
         The lock is first come, first served. `durable` syncs the commit to the disk before it returns: for what
-        must survive a power cut, such as a 202. `housekeeping`: no answer changes with it. Await nothing slow
-        inside.
+        must survive a power cut, such as a 202. `changes`: whose subscribers it may change, so that what is known
+        of the others can be kept. `housekeeping`: no answer changes with it, and nobody waits for it. Await nothing
+        slow inside.
 
         Raises:
             StorageFull: the disk is full; nothing was changed.
@@ -103,7 +109,8 @@ class Database:
                 try:
                     await _finish(self._writer.execute("COMMIT"))
                 finally:
-                    self.revision += not housekeeping  # what is read from here on may be new
+                    if not housekeeping:
+                        self._changes[changes] += 1  # what is read from here on may be new
             except BaseException as error:
                 await _finish(self._writer.rollback())  # nothing to do where no transaction is open
                 if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
@@ -113,14 +120,24 @@ class Database:
                 if durable:
                     await _finish(self._writer.execute("PRAGMA synchronous = NORMAL"))
 
+    def revision(self, workspace_id: int) -> tuple[int, int]:
+        """It is another one once subscribers of the workspace may have changed."""
+        return self._changes["everybody"], self._changes[workspace_id]
+
     @contextlib.asynccontextmanager
-    async def read(self) -> AsyncIterator[Connection]:
-        """A reader from the pool. Each statement sees one committed state; use `snapshot` for several."""
+    async def read(self, *, at_once: bool = False) -> AsyncIterator[Connection]:
+        """A reader from the pool. Each statement sees one committed state, and with `at_once` all see the same."""
         connection = await self._idle.get()
         try:
+            if at_once:
+                await connection.execute("BEGIN")
             yield connection
         finally:
-            self._idle.put_nowait(connection)
+            try:
+                if at_once:
+                    await _finish(connection.rollback())
+            finally:
+                self._idle.put_nowait(connection)
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:
@@ -181,6 +198,17 @@ async def _connect(path: Path, pragmas: tuple[str, ...], *, read_only: bool = Fa
         finally:
             if pragmas is _READER_PRAGMAS:
                 await connection.interrupt()  # nobody waits for a long SELECT any more
+
+
+async def is_possible(connection: Connection, sql: str, bound: Mapping[str, Any]) -> bool:
+    """Does SQLite compile the statement, or is it too deep or too large? It does not run."""
+    try:
+        async with connection.execute(f"EXPLAIN {sql}", bound):
+            return True
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        return False
 
 
 def _casefold(text: str | None) -> str | None:

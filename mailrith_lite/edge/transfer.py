@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import functools
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from email.message import Message
 from typing import TypeVar
 
 import msgspec
-from aiohttp import BodyPartReader, hdrs, web
+from aiohttp import BodyPartReader, MultipartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from mailrith_lite import errors
@@ -74,7 +75,9 @@ async def receive_form(request: web.Request, limit: int) -> FormFile:
     check_length(request, limit + _AROUND_A_FILE, limit)
     fields: dict[str, str] = {}
     with _whole():
-        form = await request.multipart()
+        # read as mixed parts: of a form aiohttp wants to know more, and its warnings would quote what was sent
+        kind = re.sub(_FORM, "multipart/mixed", request.headers[hdrs.CONTENT_TYPE], count=1, flags=re.IGNORECASE)
+        form = MultipartReader({hdrs.CONTENT_TYPE: kind}, request.content)
         while (part := await _soon(form.next())) is not None:
             if not isinstance(part, BodyPartReader):
                 continue
@@ -83,7 +86,7 @@ async def receive_form(request: web.Request, limit: int) -> FormFile:
                 return FormFile(fields=fields, name=name, arriving=pieces(read))
             if len(fields) * _FIELD >= _AROUND_A_FILE:
                 break
-            fields[part.name or ""] = await _soon(_read_field(part))
+            fields[_field_name(part.headers)] = await _soon(_read_field(part))
     return FormFile(fields=fields)
 
 
@@ -99,9 +102,17 @@ def check_length(request: web.Request, most: int, limit: int) -> None:
 
 def file_name(headers: Mapping[str, str]) -> str:
     """As Content-Disposition has it (RFC 6266); empty where it has none."""
+    return _disposition(headers).get_filename("")
+
+
+def _field_name(headers: Mapping[str, str]) -> str:
+    return str(_disposition(headers).get_param("name", "", hdrs.CONTENT_DISPOSITION))
+
+
+def _disposition(headers: Mapping[str, str]) -> Message:
     message = Message()
     message[hdrs.CONTENT_DISPOSITION] = headers.get(hdrs.CONTENT_DISPOSITION, "")
-    return message.get_filename("")
+    return message
 
 
 async def _read_part(part: BodyPartReader) -> bytes:

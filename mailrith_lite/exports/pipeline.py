@@ -1,6 +1,7 @@
 """Runs an export: one snapshot, one file. A file with its final name is whole."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,8 +35,8 @@ class ExportPipeline:
         except BaseException:
             part.unlink(missing_ok=True)  # at once: a full disk must take the job's end
             raise
-        await asyncio.to_thread(_rename, part, file_path(self._directory, run.job.public_id))
-        async with self._database.write() as connection:
+        await asyncio.to_thread(_rename, part, file_path(self._directory, run.job.public_id), clock.now())
+        async with self._database.write(changes="nobody") as connection:
             progress = Progress(rows_total=count, rows_processed=count)
             await queue.update_checkpoint(connection, run.job.id, progress, clock.now())
 
@@ -69,7 +70,7 @@ class ExportPipeline:
             for job_id in expired:
                 path = file_path(self._directory, ids.encode(ids.EXPORT_JOB, job_id))
                 await asyncio.to_thread(path.unlink, missing_ok=True)
-            async with self._database.write() as connection:
+            async with self._database.write(changes="nobody") as connection:
                 await table.update_removed(connection, expired, now)
 
     def _part(self, job: Job) -> Path:
@@ -107,7 +108,8 @@ def _write_lines(file: BinaryIO, writer: Writer, rows: str) -> None:
     file.write(writer.lines(rows))
 
 
-def _rename(part: Path, final: Path) -> None:
+def _rename(part: Path, final: Path, now: int) -> None:
     """The rename comes last: before it the content is on the disk, after it the name is, too."""
+    os.utime(part, ns=(now * 1_000_000, now * 1_000_000))  # what Last-Modified and ETag say, by our clock
     part.rename(final)
     disk.sync_directory(final.parent)

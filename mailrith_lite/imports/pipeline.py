@@ -74,7 +74,7 @@ class ImportPipeline:
 
     async def _begin(self, job: Job, plan: ImportPlan, progress: Progress) -> tuple[ImportPlan, Progress]:
         """The file is good: from here on the import has a total and its new tag."""
-        async with self._database.write() as connection:
+        async with self._database.write(changes="nobody") as connection:
             now = clock.now()
             if plan.new_tag_name is not None:
                 tag_id = await tags.select_tag_id(connection, job.workspace_id, plan.new_tag_name)
@@ -106,9 +106,9 @@ class ImportPipeline:
         """What an earlier attempt at a dry run has found."""
         forgotten = True
         while forgotten:
-            async with self._database.write() as connection:
+            async with self._database.write(changes="nobody") as connection:
                 forgotten = await report.delete_row_errors(connection, job.id)
-        async with self._database.write() as connection:
+        async with self._database.write(changes="nobody") as connection:
             await queue.update_checkpoint(connection, job.id, progress, clock.now(), resumable=False)
 
     async def _reader(self, connection: Connection, job: Job, plan: ImportPlan) -> RowReader:
@@ -150,7 +150,7 @@ class ImportPipeline:
         batches: "_Batches",
     ) -> Progress:
         """One transaction: subscribers, memberships, row errors, counters and checkpoint, or nothing."""
-        async with self._database.write() as connection:
+        async with self._database.write(changes=job.workspace_id) as connection:
             now = clock.now()
             planned = await bulk.plan(
                 connection, job.workspace_id, _changes(chunk), tag_ids=plan.tag_ids, sequence_ids=plan.sequence_ids
@@ -171,7 +171,7 @@ class ImportPipeline:
         """Row errors and counters alone; the lock is held for no longer than they take."""
         outcome = await plan(_changes(chunk))
         batches.read_ahead()
-        async with self._database.write() as connection:
+        async with self._database.write(changes="nobody") as connection:
             return await _record(connection, job, reader, chunk, progress, outcome, clock.now())
 
 

@@ -76,21 +76,26 @@ def _json(value: object) -> str:
 
 
 async def select_names_tag(connection: Connection, workspace_id: int, tag_id: int) -> bool:
-    """Does an unfinished import name the tag?"""
-    return await _select_names(connection, workspace_id, "json_each(imports.tag_ids)", "value", tag_id)
+    """Does an unfinished import name the tag, by its id or as a new one of its name?"""
+    return await _select_names(
+        connection,
+        workspace_id,
+        """EXISTS (SELECT 1 FROM json_each(imports.tag_ids) WHERE value = :number)
+        OR casefold(imports.new_tag_name) = (SELECT name_key FROM tags WHERE id = :number)""",
+        tag_id,
+    )
 
 
 async def select_names_custom_field(connection: Connection, workspace_id: int, field_id: int) -> bool:
     """Does an unfinished import have a column for the custom field?"""
-    source = "json_each(imports.columns)"
-    return await _select_names(connection, workspace_id, source, "value ->> 'custom_field_id'", field_id)
+    named = "EXISTS (SELECT 1 FROM json_each(imports.columns) WHERE value ->> 'custom_field_id' = :number)"
+    return await _select_names(connection, workspace_id, named, field_id)
 
 
-async def _select_names(connection: Connection, workspace_id: int, source: str, named: str, number: int) -> bool:
+async def _select_names(connection: Connection, workspace_id: int, named: str, number: int) -> bool:
     rows = await connection.execute_fetchall(
         f"""SELECT 1 FROM jobs JOIN imports ON imports.job_id = jobs.id
-        WHERE jobs.completed_at IS NULL AND jobs.workspace_id = ?
-            AND EXISTS (SELECT 1 FROM {source} WHERE {named} = ?) LIMIT 1""",
-        (workspace_id, number),
+        WHERE jobs.completed_at IS NULL AND jobs.workspace_id = :workspace_id AND ({named}) LIMIT 1""",
+        {"workspace_id": workspace_id, "number": number},
     )
     return bool(list(rows))

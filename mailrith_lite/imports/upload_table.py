@@ -87,6 +87,15 @@ async def select_file_names(connection: Connection, workspace_id: int, job_ids: 
     return {row["import_job_id"]: row["file_name"] for row in rows}
 
 
+async def select_open_count(connection: Connection, workspace_id: int, now: int) -> int:
+    """How many there are that no job has taken, and whose time is not over."""
+    rows = await connection.execute_fetchall(
+        "SELECT count(*) FROM uploads WHERE queued_at IS NULL AND expires_at > ? AND workspace_id = ?",
+        (now, workspace_id),
+    )
+    return int(next(iter(rows))[0])
+
+
 async def update_ready(
     connection: Connection, upload: Upload, contents: Contents, *, expires_at: int, now: int
 ) -> Upload:
@@ -123,10 +132,12 @@ async def select_sources(connection: Connection) -> set[str]:
     return {row["source"] for row in rows}
 
 
-async def select_any_over(connection: Connection, now: int) -> bool:
-    """Is there one that no job has taken and whose time is over?"""
+async def select_any_over(connection: Connection, now: int, before: int) -> bool:
+    """Is there one that has expired and still has its file, or one to be forgotten?"""
     rows = await connection.execute_fetchall(
-        "SELECT EXISTS (SELECT 1 FROM uploads WHERE queued_at IS NULL AND expires_at <= ?)", (now,)
+        """SELECT EXISTS (SELECT 1 FROM uploads WHERE queued_at IS NULL
+            AND (expires_at < :before OR (expires_at <= :now AND source IS NOT NULL)))""",
+        {"now": now, "before": before},
     )
     return bool(next(iter(rows))[0])
 

@@ -19,6 +19,7 @@ from mailrith_lite.imports import counting, encodings, source, upload_table
 from mailrith_lite.imports.arrival import Arrival
 from mailrith_lite.imports.upload_table import Contents, Upload
 
+MAX_OPEN = 100
 PREVIEWED_ROWS = 5
 _PREVIEWED_CELL = 100  # characters
 _MAX_FILE_NAME = 200
@@ -48,7 +49,13 @@ class UploadStore:
         return self._limit
 
     async def start(self, connection: Connection, workspace_id: int, now: int) -> Upload:
-        """An upload that waits for its file, in the caller's transaction."""
+        """An upload that waits for its file, in the caller's transaction.
+
+        Raises:
+            QueueFull: the workspace has many that no job has taken yet.
+        """
+        if await upload_table.select_open_count(connection, workspace_id, now) >= MAX_OPEN:
+            raise errors.QueueFull(f"{MAX_OPEN} uploads of this workspace wait for their job; use them first.")
         return await upload_table.insert_upload(connection, workspace_id, expires_at=now + self._ttl, now=now)
 
     def path(self, upload: Upload) -> Path | None:
@@ -63,25 +70,36 @@ class UploadStore:
             Conflict: a job has taken an earlier file of this upload.
             NotFound: the upload is gone.
         """
-        stem = secrets.token_hex(16)
-        final = self._directory / f"{stem}.csv"
+        final = self._directory / f"{secrets.token_hex(16)}.csv"
         try:
             contents = await self._take_in(pieces, final, clean_file_name(file_name))
-            async with self._database.write(durable=True) as connection:
-                now = clock.now()
-                before = await upload_table.select_upload(connection, upload.workspace_id, upload.id)
-                if before is None:
-                    raise errors.NotFound.of(ids.UPLOAD, upload.public_id)
-                check_unused(before)
-                stored = await upload_table.update_ready(
-                    connection, upload, contents, expires_at=now + self._ttl, now=now
-                )
         except BaseException:
-            for path in self._directory.glob(f"{stem}.*"):
-                path.unlink(missing_ok=True)
+            self._discard(final)
+            raise
+        try:
+            before, stored = await self._make_ready(upload, contents)
+        except Exception:  # not when it was cancelled: it may be committed, and what is not the next start sweeps
+            self._discard(final)
             raise
         await self.remove(before)
         return stored
+
+    async def _make_ready(self, upload: Upload, contents: Contents) -> tuple[Upload, Upload]:
+        """The upload as it was, and as it is now."""
+        async with self._database.write(durable=True, changes="nobody") as connection:
+            now = clock.now()
+            before = await upload_table.select_upload(connection, upload.workspace_id, upload.id)
+            if before is None:
+                raise errors.NotFound.of(ids.UPLOAD, upload.public_id)
+            check_unused(before)
+            expires_at = now + self._ttl
+            return before, await upload_table.update_ready(
+                connection, upload, contents, expires_at=expires_at, now=now
+            )
+
+    def _discard(self, final: Path) -> None:
+        for path in self._directory.glob(f"{final.stem}.*"):
+            path.unlink(missing_ok=True)
 
     async def remove(self, upload: Upload) -> None:
         """Deletes the file of an upload, as it stood before another took its place or a job took it."""
@@ -108,10 +126,10 @@ class UploadStore:
     async def remove_expired(self) -> None:
         """Deletes the files of uploads whose time is over, and forgets those a day later."""
         async with self._database.read() as connection:
-            if not await upload_table.select_any_over(connection, clock.now()):
+            now = clock.now()
+            if not await upload_table.select_any_over(connection, now, now - _REMEMBERED):
                 return
         async with self._database.write(housekeeping=True) as connection:
-            now = clock.now()
             expired = await upload_table.select_expired(connection, now)
             await upload_table.update_removed(connection, expired)
             await upload_table.delete_forgotten(connection, now - _REMEMBERED)

@@ -215,6 +215,13 @@ async def update_interrupted(connection: Connection, now: int) -> list[Job]:
     return [_from_row(row) for row in rows]
 
 
+async def delete_jobs(connection: Connection, workspace_id: int) -> None:
+    """Those that are final, with all that is known of them."""
+    await connection.execute(
+        "DELETE FROM jobs WHERE workspace_id = ? AND completed_at IS NOT NULL", (workspace_id,)
+    )
+
+
 async def update_canceled(connection: Connection, job: Job, now: int) -> Job:
     """
     Raises:

@@ -124,7 +124,7 @@ class Runner:
 
     async def start(self) -> None:
         """Takes up what an earlier process left behind, then begins to work."""
-        async with self._database.write(durable=True) as connection:
+        async with self._database.write(durable=True, changes="nobody") as connection:
             given_up = await queue.update_interrupted(connection, clock.now())
         for job in given_up:
             logs.service.error("job given up", extra={"fields": _fields(job)})
@@ -147,6 +147,8 @@ class Runner:
             run.cancel()
         elif job.status == "Queued":
             await self._pipelines[job.kind].tidy(job)
+            if self._gate is not None:
+                self._gate.left(job)
 
     async def drain(self) -> None:
         """Waits until no job is queued or running."""
@@ -191,7 +193,7 @@ class Runner:
 
         Imports of one workspace run one after another, in their order.
         """
-        async with self._database.write() as connection:
+        async with self._database.write(changes="nobody") as connection:
             candidates = [
                 (workspace, kind, job_id)
                 for workspace, kind, job_id in await queue.select_next_of_each(connection)
@@ -245,7 +247,7 @@ class Runner:
         while not self._stopping:
             await asyncio.sleep(_RETRY)
             try:
-                async with self._database.write(durable=True) as connection:
+                async with self._database.write(durable=True, changes="nobody") as connection:
                     await queue.update_queued(connection, job.id, clock.now())
                 return "put back"
             except NotProcessing:
@@ -271,7 +273,7 @@ class Runner:
             return await self._finish(job, "Failed", str(failure))
         except (Interrupted, asyncio.CancelledError) as interruption:
             try:
-                async with self._database.write(durable=True) as connection:
+                async with self._database.write(durable=True, changes="nobody") as connection:
                     await queue.update_queued(connection, job.id, clock.now())
             except NotProcessing:
                 await self._pipelines[job.kind].tidy(job)
@@ -286,7 +288,7 @@ class Runner:
     async def _finish(self, job: Job, status: JobStatus, error_message: str | None) -> str:
         # Durable before the files go: a power cut must not find the job unfinished and its source gone.
         try:
-            async with self._database.write(durable=True) as connection:
+            async with self._database.write(durable=True, changes="nobody") as connection:
                 now = clock.now()
                 await queue.update_final(connection, job.id, status, error_message, now)
                 if status == "Completed":

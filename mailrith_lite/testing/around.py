@@ -1,12 +1,15 @@
 """Around every handler of a test server: what is sent is kept, and what shall go wrong goes wrong."""
 
-from collections.abc import Callable
+import asyncio
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from aiohttp import web
 
-from mailrith_lite import ids
-from mailrith_lite.access import key_table, keys
+from mailrith_lite import errors, ids
+from mailrith_lite.access import key_table, keys, scopes
 from mailrith_lite.api.context import BODY_WATCH
 from mailrith_lite.api.middleware import REQUEST_ID_HEADER, answer
 from mailrith_lite.edge.context import REQUEST_ID, SERVICES
@@ -28,6 +31,7 @@ class Around:
         self.stage = Stage()
         self._faults: dict[int, Faults] = {}
         self._workspaces: dict[bytes, int] = {}  # of every key that was seen: also of one that has ended since
+        self._flying: dict[int, dict[asyncio.Task[Any], web.Request]] = {}
 
     def faults(self, workspace_id: int) -> Faults:
         return self._faults.setdefault(workspace_id, Faults())
@@ -62,8 +66,34 @@ class Around:
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         workspace_id = await self.workspace_of(request)
         operation_id = operations.of(request)
-        recorded = self.recorder.begin(
-            self.moment.ahead / 1_000,
+        recorded = self._begin(request, workspace_id, operation_id)
+        request[BODY_WATCH] = _keeper(recorded)
+        try:
+            with self._in_flight(request, workspace_id):
+                if workspace_id is not None:
+                    moved = functools.partial(self._moved, workspace_id, operation_id, handler)
+                    handler = self.faults(workspace_id).around(operation_id, moved)
+                response = await answer(request, handler)  # a refusal is to be noted, too
+            _note(recorded, response, request[REQUEST_ID])
+            if not recorded.body_size and recorded.status != 413 and request.can_read_body:
+                await faults.watch_body(request)
+            return response
+        except Dropped as dropped:
+            if dropped.response is not None:
+                _note(recorded, dropped.response, request[REQUEST_ID])
+            recorded.status, recorded.dropped = None, dropped.when
+            raise
+        except ConnectionError:  # the client hung up
+            raise
+        except Exception:
+            recorded.status = 500  # the boundary makes an answer of it
+            raise
+        finally:
+            self.recorder.end(recorded, self.moment.passed)
+
+    def _begin(self, request: web.Request, workspace_id: int | None, operation_id: str | None) -> Recorded:
+        return self.recorder.begin(
+            self.moment.passed,
             workspace_id=workspace_id,
             operation_id=operation_id,
             method=request.method,
@@ -72,38 +102,55 @@ class Around:
             headers={name.lower(): value for name, value in request.headers.items()},
             moment=self.moment.now(),
         )
-        request[BODY_WATCH] = _keeper(recorded)
-        try:
-            if workspace_id is not None:
-                await self._move(request, workspace_id, operation_id)
-                handler = self.faults(workspace_id).around(operation_id, handler)
-            response = await answer(request, handler)  # a refusal is to be noted, too
-            _note(recorded, response, request[REQUEST_ID])
-            if not recorded.body and recorded.status != 413 and request.can_read_body:
-                await faults.watch_body(request)
-            return response
-        except Dropped as dropped:
-            recorded.dropped = dropped.when
-            raise
-        except ConnectionError:  # the client hung up
-            raise
-        except Exception:
-            recorded.status = 500  # the boundary makes an answer of it
-            raise
-        finally:
-            self.recorder.end(recorded, self.moment.ahead / 1_000)
 
-    async def _move(self, request: web.Request, workspace_id: int, operation_id: str | None) -> None:
+    @contextlib.contextmanager
+    def _in_flight(self, request: web.Request, workspace_id: int | None) -> Iterator[None]:
+        """Known as long as it is being answered, so that it can be broken off."""
+        task = asyncio.current_task()
+        if task is None or workspace_id is None:
+            yield
+            return
+        flying = self._flying.setdefault(workspace_id, {})
+        flying[task] = request
+        try:
+            yield
+        finally:
+            flying.pop(task, None)
+
+    async def break_off(self, workspace_id: int) -> None:
+        """Requests to the workspace that are being answered end without an answer, and do nothing more."""
+        flying = self._flying.pop(workspace_id, {})
+        for task, request in flying.items():
+            if request.transport is not None:
+                request.transport.abort()
+            task.cancel()
+        if flying:
+            await asyncio.wait(flying)
+
+    async def _moved(
+        self, workspace_id: int, operation_id: str | None, handler: Handler, request: web.Request
+    ) -> web.StreamResponse:
+        """Behind the faults: a look at a job that will be answered counts as one."""
         kind = operations.POLLS.get(operation_id or "")
-        if kind is not None:
+        if kind is not None and await self._may(request, operation_id):
             prefix = ids.IMPORT_JOB if kind == "import" else ids.EXPORT_JOB
             job_id = ids.decode(prefix, request.match_info["job_id"])
             await self.stage.polled(workspace_id, kind, job_id or 0)
+        return await handler(request)
+
+    async def _may(self, request: web.Request, operation_id: str | None) -> bool:
+        try:
+            lookup = request.app[SERVICES].database.lookup
+            principal = await keys.authenticate(lookup, request.headers, self.moment.now())
+            scopes.require(principal.scopes, operations.scopes(operation_id))
+        except errors.MailrithError:
+            return False
+        return True
 
 
 def _keeper(recorded: Recorded) -> Callable[[memoryview], None]:
     def keep(data: memoryview) -> None:
-        recorded.body = bytes(data[:MAX_BODY])
+        recorded.body, recorded.body_size = bytes(data[:MAX_BODY]), len(data)
 
     return keep
 

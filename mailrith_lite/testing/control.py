@@ -1,21 +1,15 @@
-"""/sandbox: the same controls over HTTP, for every other language. On this machine and under `sandbox` alone."""
+"""What can be done over HTTP under /sandbox: each control with its form, its answer, and who does it."""
 
 import asyncio
 import contextlib
-import functools
-import ipaddress
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import msgspec
-from aiohttp import web
 from msgspec import Meta
 
-from mailrith_lite import clock, errors, ids
+from mailrith_lite import clock, ids
 from mailrith_lite.access import scopes
-from mailrith_lite.api import codec
-from mailrith_lite.edge.errors import Handler
 from mailrith_lite.testing import faults
 from mailrith_lite.testing.inspector import KeyReport, inspect
 from mailrith_lite.testing.recorder import Recorded, When, masked
@@ -69,7 +63,8 @@ class FailNext(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     status: Annotated[int, Meta(ge=400, le=599)] = 500
     code: str | None = None
     times: Times = 1
-    headers: dict[str, str] = {}
+    headers: dict[str, str | int] = {}
+    body: Any = None
 
 
 class DelayNext(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -112,6 +107,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str]
     body: str
     status: int | None
+    answer: str
     dropped: When | None
     received_at: str
 
@@ -173,6 +169,11 @@ async def step(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> Step:
     return Step(job_id=job.public_id, status=job.status)
 
 
+async def drain(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> None:
+    """Wait until every job is final."""
+    await sandbox.around.stage.drain(workspace_id)
+
+
 async def complete_after(sandbox: "Sandbox", workspace_id: int, form: CompleteAfter) -> None:
     """A job is Queued at the first look, Processing at the next, and final at look number `polls`."""
     sandbox.around.stage.complete_after(workspace_id, form.polls)
@@ -180,7 +181,7 @@ async def complete_after(sandbox: "Sandbox", workspace_id: int, form: CompleteAf
 
 async def fail_next(sandbox: "Sandbox", workspace_id: int, form: FailNext) -> None:
     """The next requests get this error, and nothing is done for them."""
-    fault = faults.fail(form.operation_id, form.status, form.code, form.times, form.headers)
+    fault = faults.fail(form.operation_id, form.status, form.code, form.times, form.headers, form.body)
     sandbox.around.faults(workspace_id).add(fault)
 
 
@@ -209,9 +210,20 @@ async def advance(sandbox: "Sandbox", workspace_id: int, form: Advance) -> Time:
     return Time(now=clock.rfc3339(sandbox.around.moment.advance(**msgspec.structs.asdict(form))))
 
 
+async def reset_clock(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> Time:
+    """Set the clock back to where it stood at first."""
+    sandbox.around.moment.reset()
+    return Time(now=clock.rfc3339(sandbox.around.moment.now()))
+
+
 async def requests(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> list[Sent]:
     """What was sent to the workspace, in order, without the keys."""
     return [_sent(one) for one in sandbox.requests_of(workspace_id)]
+
+
+async def clear_requests(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> None:
+    """Forget what was sent so far."""
+    sandbox.requests_of(workspace_id).clear()
 
 
 async def wait_for(sandbox: "Sandbox", workspace_id: int, form: WaitFor) -> list[Sent]:
@@ -245,6 +257,7 @@ CONTROLS = (
     Control("POST", "/sandbox/jobs/hold", "holdJobs", hold, Hold),
     Control("POST", "/sandbox/jobs/release", "releaseJobs", release),
     Control("POST", "/sandbox/jobs/step", "stepJobs", step, Nothing, Step),
+    Control("POST", "/sandbox/jobs/drain", "drainJobs", drain),
     Control("POST", "/sandbox/jobs/complete-after", "completeJobsAfter", complete_after, CompleteAfter),
     Control("POST", "/sandbox/fail-next", "failNext", fail_next, FailNext),
     Control("POST", "/sandbox/delay-next", "delayNext", delay_next, DelayNext),
@@ -252,59 +265,13 @@ CONTROLS = (
     Control("POST", "/sandbox/throttle-next", "throttleNext", throttle_next, ThrottleNext),
     Control("GET", "/sandbox/clock", "getClock", look_at_clock, Nothing, Time),
     Control("POST", "/sandbox/clock/advance", "advanceClock", advance, Advance, Time),
+    Control("POST", "/sandbox/clock/reset", "resetClock", reset_clock, Nothing, Time),
     Control("GET", "/sandbox/requests", "listRequests", requests, Nothing, list[Sent]),
     Control("POST", "/sandbox/requests/wait-for", "waitForRequests", wait_for, WaitFor, list[Sent]),
+    Control("POST", "/sandbox/requests/clear", "clearRequests", clear_requests),
     Control("GET", "/sandbox/idempotency", "listIdempotencyKeys", idempotency, Nothing, list[KeyReport]),
     Control("GET", "/sandbox/report", "getReport", conduct, Nothing, list[Finding]),
 )
-
-
-def add_routes(router: web.UrlDispatcher, sandbox: "Sandbox") -> None:
-    from mailrith_lite.testing.control_document import get_document
-
-    for one in CONTROLS:
-        router.add_route(one.method, one.path, _local(functools.partial(_handle, sandbox, one)))
-    router.add_get("/sandbox/openapi.json", _local(get_document))
-
-
-async def _handle(sandbox: "Sandbox", one: Control, request: web.Request) -> web.StreamResponse:
-    """A key in the request chooses its workspace; without one, it is the sandbox's own."""
-    form = codec.decode(await request.read() or b"{}", one.form) if one.method == "POST" else Nothing()
-    workspace_id = sandbox.own_workspace_id
-    if "Authorization" in request.headers:
-        found = await sandbox.around.workspace_of(request)
-        if found is None:
-            raise errors.InvalidApiKey
-        workspace_id = found
-    try:
-        answer = await one.act(sandbox, workspace_id, form)
-    except ValueError as error:
-        raise errors.InvalidBody(_sentence(str(error))) from None
-    return web.Response(status=204) if one.answer is None else codec.json_response(codec.data(answer))
-
-
-def _local(handler: Handler) -> Handler:
-    """For programs of this machine: no other, and no page of a foreign site in a browser."""
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        origin = request.headers.get("Origin")
-        hosts = [request.remote or "", urlsplit(f"//{request.headers.get('Host', '')}").hostname or ""]
-        if origin is not None:
-            hosts.append(urlsplit(origin).hostname or "")
-        if not all(map(_is_loopback, hosts)):
-            raise errors.NotFound("There is nothing at this path; check the address.", code="route_not_found")
-        return await handler(request)
-
-    return handle
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _sent(one: Recorded) -> Sent:
@@ -317,10 +284,7 @@ def _sent(one: Recorded) -> Sent:
         headers=masked(one.headers),
         body=one.body.decode(errors="replace"),
         status=one.status,
+        answer=one.answer.decode(errors="replace"),
         dropped=one.dropped,
         received_at=clock.rfc3339(one.moment),
     )
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")

@@ -3,14 +3,18 @@
 import asyncio
 import contextlib
 import functools
+import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from aiohttp import web
 
+from mailrith_lite import errors
 from mailrith_lite.api import codec
 from mailrith_lite.api.context import BODY_WATCH
+from mailrith_lite.api.errors import respond
+from mailrith_lite.api.middleware import answer
 from mailrith_lite.testing import operations
 from mailrith_lite.testing.recorder import MAX_BODY, When
 
@@ -31,13 +35,14 @@ _CODES = {
 }
 _MAX_SECONDS = 600.0
 _PATIENCE = 1.0  # seconds for the rest of a body
+_LOOK = 0.02  # seconds between two looks whether the client of a delayed request is still there
 
 
 class Fault(msgspec.Struct, kw_only=True):
     """`operation_id`: None is any operation. `times`: for how many requests it is still due.
 
     A delay comes before the request is looked at; so does every other fault but a drop `after`, which does the work
-    and closes the connection without an answer.
+    and closes the connection without an answer. `body`: what is answered instead of the envelope.
     """
 
     operation_id: str | None
@@ -46,32 +51,38 @@ class Fault(msgspec.Struct, kw_only=True):
     status: int = 500
     code: str = ""
     headers: dict[str, str] = {}
+    body: Any = None
     seconds: float = 0.0
     when: When = "before"
 
 
 def fail(
-    operation_id: str | None, status: int, code: str | None, times: int, headers: Mapping[str, str] | None
+    operation_id: str | None,
+    status: int,
+    code: str | None,
+    times: int,
+    headers: Mapping[str, Any] | None,
+    body: Any = None,
 ) -> Fault:
     if not 400 <= status <= 599:
         raise ValueError("an error has a status from 400 to 599")
-    found = code or _CODES.get(status) or ("invalid_request" if status < 500 else "internal_error")
     return _checked(
         Fault(
             operation_id=operation_id,
             times=times,
             kind="fail",
             status=status,
-            code=found,
-            headers=dict(headers or {}),
+            code=code or _CODES.get(status) or ("invalid_request" if status < 500 else "internal_error"),
+            headers={name: _header(name, value) for name, value in (headers or {}).items()},
+            body=body,
         )
     )
 
 
 def throttle(operation_id: str | None, retry_after: int, times: int) -> Fault:
-    if retry_after < 0:
-        raise ValueError("Retry-After is in seconds, 0 or more")
-    return fail(operation_id, 429, "rate_limited", times, {"Retry-After": str(retry_after)})
+    if not isinstance(retry_after, int) or retry_after < 0:
+        raise ValueError("Retry-After is in whole seconds, 0 or more")
+    return fail(operation_id, 429, "rate_limited", times, {"Retry-After": retry_after})
 
 
 def delay(operation_id: str | None, seconds: float, times: int) -> Fault:
@@ -83,15 +94,18 @@ def delay(operation_id: str | None, seconds: float, times: int) -> Fault:
 def drop(operation_id: str | None, when: When, times: int) -> Fault:
     if when not in ("before", "after"):
         raise ValueError('a connection drops "before" or "after" the work')
+    if operation_id == operations.DOWNLOAD and when == "after":
+        raise ValueError('a download saves nothing that could be answered; drop it "before"')
     return _checked(Fault(operation_id=operation_id, times=times, kind="drop", when=when))
 
 
 class Dropped(ConnectionResetError):
-    """The connection was closed on purpose."""
+    """The connection was closed on purpose; `response` is what would have been answered."""
 
-    def __init__(self, when: When) -> None:
+    def __init__(self, when: When, response: web.StreamResponse | None) -> None:
         super().__init__("dropped, as was asked for")
         self.when = when
+        self.response = response
 
 
 class Faults:
@@ -109,19 +123,21 @@ class Faults:
 
     async def _answer(self, operation_id: str | None, handler: Handler, request: web.Request) -> web.StreamResponse:
         if (fault := self._take(operation_id, ("delay",))) is not None:
-            await asyncio.sleep(fault.seconds)
+            await _delay(request, fault.seconds)
         fault = self._take(operation_id, ("fail", "drop"))
         if fault is None:
             return await handler(request)
-        if fault.kind == "drop" and fault.when == "after":
-            await handler(request)
+        if fault.kind == "fail":
+            await watch_body(request)
+            return _failure(operation_id, fault)
+        response = None
+        if fault.when == "after" and operation_id != operations.DOWNLOAD:
+            response = await answer(request, handler)
         else:
             await watch_body(request)
-        if fault.kind == "fail":
-            return refusal(fault.status, fault.code, fault.headers)
         if request.transport is not None:
             request.transport.abort()
-        raise Dropped(fault.when)
+        raise Dropped(fault.when, response)
 
     def _take(self, operation_id: str | None, kinds: tuple[str, ...]) -> Fault | None:
         for fault in self.pending:
@@ -131,6 +147,16 @@ class Faults:
                     self.pending.remove(fault)
                 return fault
         return None
+
+
+async def _delay(request: web.Request, seconds: float) -> None:
+    """A client that gives up meanwhile ends it."""
+    loop = asyncio.get_running_loop()
+    ends = loop.time() + seconds
+    while (left := ends - loop.time()) > 0:
+        if request.transport is None or request.transport.is_closing():
+            raise ConnectionResetError("the client hung up")
+        await asyncio.sleep(min(left, _LOOK))
 
 
 async def watch_body(request: web.Request) -> None:
@@ -143,10 +169,25 @@ async def watch_body(request: web.Request) -> None:
     request[BODY_WATCH](memoryview(found))
 
 
-def refusal(status: int, code: str, headers: Mapping[str, str]) -> web.Response:
-    error_type = _TYPES.get(status) or ("invalid_request" if status < 500 else "api_error")
-    body = codec.encode({"error": {"type": error_type, "code": code, "message": "This error was asked for."}})
-    return codec.json_response(body, status=status, headers=dict(headers))
+def _failure(operation_id: str | None, fault: Fault) -> web.Response:
+    """A lack of scopes has the details that a client recovers with."""
+    if fault.body is None and fault.code == "insufficient_scope":
+        required = operations.scopes(operation_id)
+        response = respond(errors.InsufficientScope(required, required, ()))
+    else:
+        error_type = _TYPES.get(fault.status) or ("invalid_request" if fault.status < 500 else "api_error")
+        error = {"type": error_type, "code": fault.code, "message": "This error was asked for."}
+        body = {"error": error} if fault.body is None else fault.body
+        response = codec.json_response(codec.encode(body), status=fault.status)
+    response.headers.update(fault.headers)
+    return response
+
+
+def _header(name: str, value: Any) -> str:
+    text = str(value)
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[ -~]*", text):
+        raise ValueError(f"{name!r}: {text!r} is no header of HTTP")
+    return text
 
 
 def _checked(fault: Fault) -> Fault:

@@ -29,7 +29,11 @@ class Mailrith:
         self.api_key = api_key
         self.jobs = Jobs(server, self)
         self.clock = Clock(server)
-        self._start_requests()
+        self._others: list[Mailrith] = []
+        self._own = {workspace_id}
+        self._ever = {workspace_id}
+        self.requests: Requests = server.sandbox.requests(self._own)
+        self._everything = server.sandbox.requests(self._ever)
 
     @property
     def workspace_id(self) -> str:
@@ -42,7 +46,10 @@ class Mailrith:
 
     def workspace(self, name: str | None = None) -> "Mailrith":
         """Another workspace on the same server, with a key of its own."""
-        return self._server.new_workspace(name)
+        other = self._server.new_workspace(name)
+        self._others.append(other)
+        self._ever |= other._ever
+        return other
 
     def seed(
         self,
@@ -61,14 +68,13 @@ class Mailrith:
         Raises:
             ValueError: naming what breaks a rule.
         """
-        wanted = seed.parse(
-            {
-                "subscribers": subscribers if isinstance(subscribers, int) else list(subscribers),
-                "tags": list(tags),
-                "custom_fields": list(custom_fields),
-                "sequences": list(sequences),
-            }
-        )
+        given = {"tags": tags, "custom_fields": custom_fields, "sequences": sequences}
+        if not isinstance(subscribers, int):
+            given["subscribers"] = subscribers
+        if texts := [name for name, value in given.items() if isinstance(value, str)]:
+            raise ValueError(f"{texts[0]} takes a list")
+        lists: dict[str, Any] = {name: list(value) for name, value in given.items()}
+        wanted = seed.parse({"subscribers": subscribers, **lists})
         return self._server.wait(self._server.sandbox.seed(self._workspace_id, wanted))
 
     def fail_next(
@@ -78,10 +84,11 @@ class Mailrith:
         status: int = 500,
         code: str | None = None,
         times: int = 1,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, Any] | None = None,
+        body: Any = None,
     ) -> None:
-        """The next requests get this error, and nothing is done for them."""
-        self._add(faults.fail(operation_id, status, code, times, headers))
+        """The next requests get this error, and nothing is done for them. `body`: JSON instead of the envelope."""
+        self._add(faults.fail(operation_id, status, code, times, headers, body))
 
     def delay_next(self, operation_id: str | None = None, *, seconds: float, times: int = 1) -> None:
         """The next requests wait that long before anything is done for them."""
@@ -103,18 +110,24 @@ class Mailrith:
         """What the client did well and badly so far."""
         return report(self.requests)
 
+    def whole_report(self) -> Report:
+        """Likewise, with what was sent to other workspaces made from this one, and before `reset` and `clear`."""
+        return report(self._everything)
+
     def reset(self) -> None:
         """Empties the workspace; its keys stay. Ends jobs, forgets faults and requests, sets the clock back."""
+        self._own.clear()
         self._workspace_id = self._server.wait(self._server.sandbox.reset(self._workspace_id))
-        self._start_requests()
+        self._own.add(self._workspace_id)
+        self._ever.add(self._workspace_id)
+        self.requests.clear()
 
     def close(self) -> None:
-        """Ends jobs and faults of the workspace, and sets the clock back; for whoever shares a server."""
+        """Ends requests, jobs and faults of this workspace and of those made from it, and forgets what was sent."""
+        for other in self._others:
+            other.close()
         self._server.wait(self._server.sandbox.settle(self._workspace_id))
-        self.clock.reset()
-
-    def _start_requests(self) -> None:
-        self.requests: Requests = self._server.sandbox.requests({self._workspace_id})
+        self._server.sandbox.around.recorder.forget(self._ever)
 
     def _add(self, fault: Fault) -> None:
         async def add() -> None:
@@ -131,7 +144,7 @@ class Jobs:
         self._handle = handle
 
     def hold(self, *, chunk_rows: int | None = None) -> None:
-        """Jobs stay where they are: Queued, or between two chunks. `chunk_rows`: how many rows a chunk takes."""
+        """Jobs stay where they are: Queued, or between two chunks. `chunk_rows`: of an import, at most."""
         if chunk_rows is not None and chunk_rows < 1:
             raise ValueError("a chunk takes 1 row or more")
 
@@ -161,7 +174,11 @@ class Jobs:
         self._server.wait(script())
 
     def drain(self) -> None:
-        """Waits until every job is final; one that is held never is."""
+        """Waits until every job is final.
+
+        Raises:
+            ValueError: one is held.
+        """
         self._server.wait(self._server.sandbox.around.stage.drain(self._id))
 
     @property

@@ -1,5 +1,6 @@
 """What became of every Idempotency-Key: kept, replayed, or refused because it came with another body."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from mailrith_lite.testing.recorder import Recorded
 
 WHOLE = "(the body)"
 SPELLING = "(the same JSON, written differently)"
+TOO_LONG = "(too long to be compared)"
+UNKNOWN = "(the first request is no longer known)"
 
 
 class Reuse(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,9 +45,9 @@ def differences(first: bytes, second: bytes) -> list[str]:
     """The JSON paths in which two bodies differ."""
     try:
         one, other = msgspec.json.decode(first), msgspec.json.decode(second)
-    except msgspec.DecodeError:
+        return list(_compare("", one, other)) or [SPELLING]
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return [WHOLE]
-    return list(_compare("", one, other)) or [SPELLING]
 
 
 def _report(operation_id: str, key: str, sent: list[Recorded]) -> KeyReport:
@@ -56,18 +59,18 @@ def _report(operation_id: str, key: str, sent: list[Recorded]) -> KeyReport:
         key=key,
         status=next((one.status for one in (*made, *replays)), None),
         replays=len(replays),
-        refused=[
-            Reuse(number=one.number, differs=differences(_original(sent, one).body, one.body)) for one in refused
-        ],
+        refused=[Reuse(number=one.number, differs=_differences(sent, one)) for one in refused],
         requests=[one.number for one in sent],
     )
 
 
-def _original(sent: list[Recorded], refused: Recorded) -> Recorded:
-    """The request whose answer is kept: also one that was answered into a connection that broke."""
-    return next(
-        (one for one in sent if one.number < refused.number and (_worked(one) or one.dropped == "after")), sent[0]
-    )
+def _differences(sent: list[Recorded], refused: Recorded) -> list[str]:
+    """From the request whose answer is kept: the last that made something, also one whose answer was dropped."""
+    made = [one for one in sent if one.number < refused.number and not one.replayed]
+    first = next((one for one in reversed(made) if _worked(one) or one.dropped == "after"), None)
+    if first is None:
+        return [UNKNOWN]
+    return differences(first.body, refused.body) if first.whole and refused.whole else [TOO_LONG]
 
 
 def _worked(found: Recorded) -> bool:
@@ -82,7 +85,8 @@ def _code(found: Recorded) -> str | None:
 def _compare(path: str, one: Any, other: Any) -> Iterator[str]:
     if isinstance(one, dict) and isinstance(other, dict):
         for name in dict.fromkeys([*one, *other]):
-            inner = f"{path}.{name}" if path else name
+            shown = name if re.fullmatch(r"\w+", name) else f'["{name}"]'
+            inner = f"{path}.{shown}" if path and shown == name else path + shown
             if name not in one or name not in other:
                 yield inner
             else:

@@ -5,15 +5,18 @@ import functools
 
 from aiohttp import web
 
+from mailrith_lite.api import downloads, uploads
 from mailrith_lite.api.not_served import NOT_SERVED
 from mailrith_lite.api.routes import ROUTES
+from mailrith_lite.jobs.queue import JobKind
 
 CREATING = frozenset(route.operation_id for route in ROUTES if route.idempotent)
 """Those that take an Idempotency-Key."""
-POLLS = {"getSubscriberImportJob": "import", "getSubscriberExportJob": "export"}
+POLLS: dict[str, JobKind] = {"getSubscriberImportJob": "import", "getSubscriberExportJob": "export"}
 """What looks at one job, and of which kind it is."""
 DOWNLOAD = "download"
-"""Not in the contract: whoever follows a signed link."""
+UPLOAD = "upload"
+"""Not in the contract: whoever follows a signed link, to a file or with one."""
 
 
 @functools.cache
@@ -23,7 +26,12 @@ def _by_route() -> dict[tuple[str, str], str]:
 
 
 def known() -> list[str]:
-    return sorted({*_by_route().values(), DOWNLOAD})
+    return sorted({*_by_route().values(), DOWNLOAD, UPLOAD})
+
+
+def scopes(operation_id: str | None) -> tuple[str, ...]:
+    """What a key has to hold for the operation."""
+    return next((route.scopes for route in ROUTES if route.operation_id == operation_id), ())
 
 
 def of(request: web.Request) -> str | None:
@@ -31,8 +39,10 @@ def of(request: web.Request) -> str | None:
     resource = request.match_info.route.resource
     if resource is None:
         return None
-    if resource.canonical.startswith("/downloads/"):
+    if resource.canonical == downloads.PATH:
         return DOWNLOAD
+    if resource.canonical == uploads.LINK_PATH:
+        return UPLOAD
     method = "GET" if request.method == "HEAD" else request.method
     return _by_route().get((method, resource.canonical))
 

@@ -10,13 +10,14 @@ if TYPE_CHECKING:
     from mailrith_lite.testing.server import Server
 
 _HANDLES = pytest.StashKey["Mailrith"]()
+_PROPERTY = "mailrith_report"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("mailrith").addoption(
         "--mailrith-report",
         action="store_true",
-        help="say in the summary what each test's client did badly: retries without a key, hasty polls, …",
+        help="say in the summary what each test's client did well and badly: retries, polls, pages, links",
     )
 
 
@@ -27,31 +28,27 @@ def mailrith_options() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def mailrith_server(mailrith_options: dict[str, Any]) -> "Iterator[Server | None]":
-    """One for the session. None with `seed_ids`: then every test has its own, so that ids begin anew."""
+def mailrith_server(mailrith_options: dict[str, Any]) -> "Iterator[Server]":
+    """The session's server; `mailrith_server.new_workspace()` is for fixtures of a wider scope than a test."""
     from mailrith_lite.testing.server import Server
 
-    if mailrith_options.get("seed_ids"):
-        yield None
-        return
     with Server.running(**mailrith_options) as server:
         yield server
 
 
 @pytest.fixture
-def mailrith(
-    request: pytest.FixtureRequest, mailrith_server: "Server | None", mailrith_options: dict[str, Any]
-) -> "Iterator[Mailrith]":
-    """An empty workspace of a real server, with a key of its own."""
-    from mailrith_lite.testing.server import serve
+def mailrith(request: pytest.FixtureRequest, mailrith_options: dict[str, Any]) -> "Iterator[Mailrith]":
+    """An empty workspace of a real server, with a key of its own; with `seed_ids`, of a server of its own."""
+    if mailrith_options.get("seed_ids"):
+        from mailrith_lite.testing.server import serve
 
-    if mailrith_server is None:
         with serve(**mailrith_options) as handle:
             yield _watched(request, handle)
         return
-    handle = mailrith_server.new_workspace()
+    handle = request.getfixturevalue("mailrith_server").new_workspace()
     yield _watched(request, handle)
     handle.close()
+    handle.clock.reset()
 
 
 def _watched(request: pytest.FixtureRequest, handle: "Mailrith") -> "Mailrith":
@@ -65,8 +62,11 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Behind the test itself, the report goes with its result: to this process, also from a worker of xdist."""
     result = yield
     handle = item.stash.get(_HANDLES, None)
-    if handle is not None and call.when == "call":
-        result.user_properties.append(("mailrith_report", [one.message for one in handle.report().bad]))
+    if handle is not None and call.when == "call" and type(result) is pytest.TestReport:
+        for one in handle.whole_report().findings:
+            result.user_properties.append(
+                (_PROPERTY, f"{'good' if one.good else 'bad '} {item.nodeid}: {one.message}")
+            )
     return result
 
 
@@ -74,14 +74,13 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if not config.getoption("--mailrith-report"):
         return
     lines = [
-        f"{result.nodeid}: {message}"
+        line
         for results in terminalreporter.stats.values()
         for result in results
-        if getattr(result, "when", None) == "call"
-        for name, messages in result.user_properties
-        if name == "mailrith_report"
-        for message in messages
+        if type(result) is pytest.TestReport and result.when == "call"
+        for name, line in result.user_properties
+        if name == _PROPERTY
     ]
-    terminalreporter.section("what the clients of mailrith did badly")
-    for line in lines or ["nothing"]:
+    terminalreporter.section("what the clients of mailrith did well and badly")
+    for line in lines or ["nothing to say"]:
         terminalreporter.line(line)

@@ -1,20 +1,28 @@
 """What clients sent, in order, and what they got."""
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import msgspec
 
+from mailrith_lite import errors, idempotency
 from mailrith_lite.testing import operations
 
 When = Literal["before", "after"]
 
 MAX_KEPT = 10_000
 MAX_BODY = 1 << 20
+MAX_BYTES = 1 << 26
+
+
+def monotonic() -> float:
+    """Seconds of a clock that nobody freezes: what replaces `time.monotonic` for a test leaves this one alone."""
+    return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 class Recorded(msgspec.Struct, kw_only=True):
@@ -22,8 +30,8 @@ class Recorded(msgspec.Struct, kw_only=True):
     of the contract was hit. `status` is None until there is an answer, and for good when the connection was
     `dropped`, before the work or after it.
 
-    `body` is cut off at 1 MiB. `moment` is the server's clock, in milliseconds since 1970; `at` and `ended_at` are
-    seconds of a clock that never goes back, with what the server's clock was advanced by.
+    `body` is cut off at 1 MiB of its `body_size`. `moment` is the server's clock, in milliseconds since 1970; `at`
+    and `ended_at` are seconds of a clock that never goes back, with all that the server's clock was advanced by.
     """
 
     number: int
@@ -34,6 +42,7 @@ class Recorded(msgspec.Struct, kw_only=True):
     query: dict[str, list[str]]
     headers: dict[str, str]
     body: bytes = b""
+    body_size: int = 0
     moment: int
     at: float
     ended_at: float | None = None
@@ -43,13 +52,28 @@ class Recorded(msgspec.Struct, kw_only=True):
     dropped: When | None = None
 
     @property
+    def whole(self) -> bool:
+        """Was the body kept to its end?"""
+        return len(self.body) == self.body_size
+
+    @property
     def json(self) -> Any:
-        """The body as JSON; None when there is none."""
-        return msgspec.json.decode(self.body) if self.body else None
+        """The body as JSON; None when there is none.
+
+        Raises:
+            ValueError: it is not JSON, or too long to have been kept.
+        """
+        if not self.whole:
+            raise ValueError(f"the body has {self.body_size:,} bytes; up to {MAX_BODY:,} are kept")
+        return _decoded(self.body) if self.body else None
 
     @property
     def idempotency_key(self) -> str | None:
-        return self.headers.get("idempotency-key")
+        """As the service reads it: one in double quotes equals the bare one."""
+        sent = self.headers.get("idempotency-key")
+        with contextlib.suppress(errors.InvalidIdempotencyKey):  # one that cannot be is shown as it came
+            return None if sent is None else idempotency.parse_key(sent)
+        return sent
 
     @property
     def replayed(self) -> bool:
@@ -58,31 +82,43 @@ class Recorded(msgspec.Struct, kw_only=True):
     @property
     def answer_json(self) -> Any:
         """What was answered, as JSON; None when it is none, or too long to be kept."""
-        try:
-            return msgspec.json.decode(self.answer) if self.answer else None
-        except msgspec.DecodeError:
-            return None
+        with contextlib.suppress(ValueError):
+            return _decoded(self.answer) if self.answer else None
+        return None
+
+
+def _decoded(text: bytes) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise ValueError(f"this is not JSON: {error}") from None
 
 
 class Recorder:
-    """Written by the server's thread, read by any. The oldest requests go when there are more than 10,000."""
+    """Written by the server's thread, read by any. The oldest requests go when there are more than 10,000, or more
+    than 64 MiB of them."""
 
     def __init__(self) -> None:
-        self._kept: deque[Recorded] = deque(maxlen=MAX_KEPT)
+        self._kept: deque[Recorded] = deque()
+        self._bytes = 0
         self._changed = threading.Condition()
         self._ended = asyncio.Event()
         self._count = 0
 
-    def begin(self, ahead: float, **fields: Any) -> Recorded:
+    def begin(self, passed: float, **fields: Any) -> Recorded:
+        """`passed`: seconds by which the server's clock has been advanced so far."""
         with self._changed:
             self._count += 1
-            found = Recorded(number=self._count, at=time.monotonic() + ahead, **fields)
+            found = Recorded(number=self._count, at=monotonic() + passed, **fields)
             self._kept.append(found)
             return found
 
-    def end(self, found: Recorded, ahead: float) -> None:
+    def end(self, found: Recorded, passed: float) -> None:
         with self._changed:
-            found.ended_at = time.monotonic() + ahead
+            found.ended_at = monotonic() + passed
+            self._bytes += _size(found)
+            while len(self._kept) > MAX_KEPT or (self._bytes > MAX_BYTES and len(self._kept) > 1):
+                self._bytes -= _size(self._kept.popleft())
             self._changed.notify_all()
         self._ended.set()
         self._ended = asyncio.Event()
@@ -97,22 +133,34 @@ class Recorder:
         return self._count
 
     def of(self, workspaces: set[int], after: int) -> list[Recorded]:
-        """Those of the workspaces, and those behind number `after` that came without a key that is known."""
+        """Those of the workspaces behind number `after`, and those that came without a key that is known."""
         with self._changed:
             return [
                 one
                 for one in self._kept
-                if one.workspace_id in workspaces or (one.workspace_id is None and one.number > after)
+                if one.number > after and (one.workspace_id is None or one.workspace_id in workspaces)
             ]
 
-    def wait(self, timeout: float) -> None:
-        """Until a request has been answered, or the time is over; for any other thread."""
+    def forget(self, workspaces: set[int]) -> None:
+        """What was sent to them takes no room any more."""
         with self._changed:
-            self._changed.wait(timeout)
+            self._kept = deque(one for one in self._kept if one.workspace_id not in workspaces)
+            self._bytes = sum(_size(one) for one in self._kept if one.ended_at is not None)
+
+    def wait_until(self, there: Callable[[], bool], timeout: float) -> bool:
+        """Until it is there, looking whenever a request has been answered; for any other thread."""
+        ends = monotonic() + timeout
+        with self._changed:  # nothing is answered between a look and the wait
+            while not there():
+                left = ends - monotonic()
+                if left <= 0:
+                    return False
+                self._changed.wait(left)
+        return True
 
 
 class Requests(Sequence[Recorded]):
-    """What was sent to the workspaces of one handle: a list that grows."""
+    """What was sent to some workspaces: a list that grows."""
 
     def __init__(self, recorder: Recorder, workspaces: set[int]) -> None:
         self._recorder = recorder
@@ -127,6 +175,11 @@ class Requests(Sequence[Recorded]):
 
     def __iter__(self) -> Iterator[Recorded]:
         return iter(self._all())
+
+    def __eq__(self, other: object) -> bool:
+        return self._all() == (other._all() if isinstance(other, Requests) else other)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"<Requests: {', '.join(map(_short, self._all())) or 'none'}>"
@@ -147,25 +200,19 @@ class Requests(Sequence[Recorded]):
             TimeoutError: they did not come within `timeout` seconds; the text says what came instead.
         """
         operations.check(operation_id)
-        deadline = time.monotonic() + timeout
-        while True:
-            found = self.answered(operation_id)
-            if len(found) >= count:
-                return found[:count]
-            left = deadline - time.monotonic()
-            if left <= 0:
-                wanted = operation_id or "any operation"
-                raise TimeoutError(
-                    f"{len(found)} of {count} requests to {wanted} came within {timeout:g} s; there were: {self!r}"
-                )
-            self._recorder.wait(left)
+        if not self._recorder.wait_until(lambda: len(self.answered(operation_id)) >= count, timeout):
+            raise TimeoutError(
+                f"{len(self.answered(operation_id))} of {count} requests to {operation_id or 'any operation'} came"
+                f" within {timeout:g} s; there were: {self!r}"
+            )
+        return self.answered(operation_id)[:count]
 
     def clear(self) -> None:
         """Forgets those that came so far."""
         self._after = self._recorder.count
 
     def _all(self) -> list[Recorded]:
-        return [one for one in self._recorder.of(self._workspaces, self._after) if one.number > self._after]
+        return self._recorder.of(self._workspaces, self._after)
 
 
 def masked(headers: Mapping[str, str]) -> dict[str, str]:
@@ -175,6 +222,10 @@ def masked(headers: Mapping[str, str]) -> dict[str, str]:
         scheme, _, key = found["authorization"].partition(" ")
         found["authorization"] = f"{scheme} {key[:8]}…{key[-4:]}" if len(key) > 12 else f"{scheme} …"
     return found
+
+
+def _size(found: Recorded) -> int:
+    return len(found.body) + len(found.answer)
 
 
 def _short(found: Recorded) -> str:

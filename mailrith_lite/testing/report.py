@@ -44,6 +44,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def report(requests: Sequence[Recorded]) -> Report:
+    """What a dropped answer would have said, no client has read."""
     found = [*_retries(requests), *_reuse(requests), *_waits(requests), *_pages(requests), *_links(requests)]
     return Report(findings=sorted(found, key=lambda one: one.good))
 
@@ -56,12 +57,15 @@ def _finding(good: bool, code: str, message: str, shown: Iterable[Recorded]) -> 
 
 def _retries(requests: Sequence[Recorded]) -> Iterator[Finding]:
     """A creating POST that is sent again because the one before had no success."""
-    by_body: dict[tuple[str, bytes], list[Recorded]] = {}
+    by_body: dict[tuple[str, bytes, int], list[Recorded]] = {}
     for one in requests:
         if one.operation_id in operations.CREATING:
-            by_body.setdefault((one.operation_id, one.body), []).append(one)
+            by_body.setdefault((one.operation_id, one.body, one.body_size), []).append(one)
     pairs = [
-        (before, after) for sent in by_body.values() for before, after in pairwise(sent) if _unanswered(before)
+        (before, after)
+        for sent in by_body.values()
+        for before, after in pairwise(sent)
+        if _unanswered(before) and _behind(before, after)
     ]
     without = [after for before, after in pairs if after.idempotency_key is None]
     other = [
@@ -75,6 +79,11 @@ def _retries(requests: Sequence[Recorded]) -> Iterator[Finding]:
         False, "retried_with_new_key", "sent a creating POST again with another Idempotency-Key", other
     )
     yield from _finding(True, "retried_with_key", "sent a creating POST again with its Idempotency-Key", same)
+
+
+def _behind(before: Recorded, after: Recorded) -> bool:
+    """Was it sent when the answer before was there, or would never come?"""
+    return before.ended_at is not None and after.at >= before.ended_at
 
 
 def _unanswered(found: Recorded) -> bool:
@@ -101,7 +110,13 @@ def _waits(requests: Sequence[Recorded]) -> Iterator[Finding]:
     for place, before in enumerate(requests):
         wait = before.answer_headers.get("retry-after", "")
         after = next((one for one in requests[place + 1 :] if _follows(before, one)), None)
-        if after is None or before.ended_at is None or not wait.isdigit() or int(wait) == 0:
+        if (
+            after is None
+            or before.status is None
+            or before.ended_at is None
+            or not wait.isdigit()
+            or int(wait) == 0
+        ):
             continue
         if after.at - before.ended_at < int(wait) - _EARLY:
             early[after.operation_id in operations.POLLS].append(after)
@@ -116,6 +131,8 @@ def _waits(requests: Sequence[Recorded]) -> Iterator[Finding]:
 
 def _follows(before: Recorded, after: Recorded) -> bool:
     """Is it about the same thing? Behind a 202, that is the first look at the job."""
+    if not _behind(before, after):
+        return False
     if before.status == 202:
         return after.path == before.answer_headers.get("location")
     return (after.method, after.path) == (before.method, before.path)
@@ -124,15 +141,25 @@ def _follows(before: Recorded, after: Recorded) -> bool:
 def _pages(requests: Sequence[Recorded]) -> Iterator[Finding]:
     ignored: list[Recorded] = []
     followed: list[Recorded] = []
+    lost: list[Recorded] = []
     for one in requests:
-        answer = one.answer_json if one.method == "GET" else None
+        answer = one.answer_json if one.method == "GET" and one.status is not None else None
         cursor = answer.get("pagination", {}).get("next_cursor") if isinstance(answer, dict) else None
         if cursor is None:
             continue
-        asked = any(other.path == one.path and other.query.get("starting_after") == [cursor] for other in requests)
-        (followed if asked else ignored).append(one)
-    yield from _finding(False, "ignored_next_cursor", "took the first page of a list for the whole", ignored)
-    yield from _finding(True, "followed_next_cursor", "went on to the next page of a list", followed)
+        next_ones = [
+            other for other in requests if other.path == one.path and other.query.get("starting_after") == [cursor]
+        ]
+        lost += [other for other in next_ones if _filter(other) != _filter(one)]
+        (followed if next_ones else ignored).append(one)
+    yield from _finding(False, "ignored_next_cursor", "stopped before the end of a list", ignored)
+    yield from _finding(False, "lost_filter", "asked for the next page with another filter", lost)
+    if not lost:
+        yield from _finding(True, "followed_next_cursor", "went on to the next page of a list", followed)
+
+
+def _filter(request: Recorded) -> dict[str, list[str]]:
+    return {name: values for name, values in request.query.items() if name not in ("starting_after", "limit")}
 
 
 def _links(requests: Sequence[Recorded]) -> Iterator[Finding]:

@@ -12,14 +12,15 @@ from mailrith_lite import clock, disk, ids
 from mailrith_lite.access import key_table, keys, scopes, workspaces
 from mailrith_lite.app import create_app, listening, open_services
 from mailrith_lite.edge.context import Services
-from mailrith_lite.settings import Settings
-from mailrith_lite.testing import control, seed
+from mailrith_lite.jobs import queue
+from mailrith_lite.settings import MAX_DURATION, SETTINGS, Settings, load
+from mailrith_lite.testing import control_routes, seed
 from mailrith_lite.testing.around import Around
 from mailrith_lite.testing.recorder import Requests
 
 EXAMPLE_KEY = "mrk_example_secret_key"
 _SECRET = b"the same links in every run of a sandbox with stable ids"
-_CONCURRENCY = 64  # held jobs keep their place
+_CONCURRENCY = 10_000  # held jobs keep their place
 _GRACE = 0.05  # seconds for requests that are being answered when the sandbox ends
 
 
@@ -66,6 +67,8 @@ class Sandbox:
         """
         if unknown := [scope for scope in held if scope not in scopes.ALL]:
             raise ValueError(f"there is no scope {unknown[0]}; scopes are {', '.join(scopes.ALL)}")
+        if expires_in is not None and not 0 < expires_in <= MAX_DURATION:
+            raise ValueError(f"a key lives for more than 0 and at most {MAX_DURATION:,} seconds")
         found = self._new_key()
         async with self.services.database.write() as connection:
             now = clock.now()
@@ -89,8 +92,10 @@ class Sandbox:
             return await seed.plant(connection, workspace_id, wanted)
 
     async def reset(self, workspace_id: int) -> int:
-        """The keys get a new, empty workspace of the same name, whose integer id is returned; jobs end, faults and
-        what was said of jobs are forgotten, the clock goes back."""
+        """The keys get a new, empty workspace of the same name, whose integer id is returned.
+
+        Requests that are being answered and jobs end, faults and holds are forgotten, the clock goes back.
+        """
         await self.settle(workspace_id)
         self.around.moment.reset()
         async with self.services.database.write() as connection:
@@ -101,6 +106,7 @@ class Sandbox:
             )
             new = await workspaces.insert_workspace(connection, old.name, now)
             await key_table.update_keys_moved(connection, old.id, new.id)
+            await queue.delete_jobs(connection, old.id)  # their links end, too
         self.around.forget(workspace_id)
         self._requests[new.id] = self.requests({new.id})
         if workspace_id == self.own_workspace_id:
@@ -109,6 +115,7 @@ class Sandbox:
 
     async def settle(self, workspace_id: int) -> None:
         """Nothing of the workspace goes on, and nothing that was said of it holds any longer."""
+        await self.around.break_off(workspace_id)
         await self.around.stage.clear(workspace_id, clock.now())
         self.around.faults(workspace_id).pending.clear()
 
@@ -134,27 +141,38 @@ def _make_stable(directory: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def open_sandbox(
-    directory: Path, *, stable: bool = False, controls: bool = False, **settings: Any
+    settings: Settings, *, stable: bool = False, controls: bool = False
 ) -> AsyncIterator[tuple[str, Sandbox]]:
-    """A running sandbox whose files are in `directory`, and its address.
+    """A running sandbox, and its address.
 
     `stable`: ids, keys and times are the same in every run. `controls`: it can be steered over HTTP, too.
-    `settings`: as those of the service.
 
     Raises:
         StartError: the directory or the address cannot be used.
-        TypeError: there is no such setting.
     """
-    values = {"port": 0, "job_concurrency": _CONCURRENCY, **settings, "data_dir": directory}
+    settings = msgspec.structs.replace(settings, job_concurrency=_CONCURRENCY)
     around = Around(fixed_clock=stable)
     clock.use(around.moment.now)
     if stable:
-        _make_stable(directory)
-    async with open_services(Settings(**values), gate=around.stage, lasting=False) as services:
+        _make_stable(settings.data_dir)
+    async with open_services(settings, gate=around.stage, lasting=False) as services:
         around.stage.attach(services.database, services.runner)
         sandbox = Sandbox(services, around, stable=stable)
         app = create_app(services, around=[around.middleware()])
         if controls:
-            control.add_routes(app.router, sandbox)
+            control_routes.add_routes(app.router, sandbox)
         async with listening(app, services.settings, grace=_GRACE) as address:
             yield address, sandbox
+
+
+def load_settings(directory: Path, **values: Any) -> Settings:
+    """As those of the service; a duration may be a text such as "1h".
+
+    Raises:
+        TypeError: there is no such setting.
+        BadSetting: a value is not one that its setting takes.
+    """
+    if unknown := values.keys() - {setting.name for setting in SETTINGS} | (values.keys() & {"data_dir"}):
+        raise TypeError(f"a sandbox has no setting {min(unknown)}")
+    texts = {name: str(value) for name, value in {"port": 0, **values}.items()}
+    return load({}, **texts, data_dir=str(directory))

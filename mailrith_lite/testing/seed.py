@@ -95,7 +95,7 @@ async def plant(connection: Connection, workspace_id: int, seed: Seed) -> Seeded
     if isinstance(seed.subscribers, int):
         await _plant_samples(connection, workspace_id, seed.subscribers, now)
     else:
-        for one in seed.subscribers:
+        for one in seed.subscribers:  # in their order: that of their ids
             person = SeedSubscriber(email=one) if isinstance(one, str) else one
             found.subscribers[person.email] = await _subscriber(connection, terms, person, found)
     return found
@@ -115,14 +115,13 @@ async def _subscriber(connection: Connection, terms: Terms, person: SeedSubscrib
         raise changes.already_exists(saved.id)
     made = await changes.create(connection, terms, profile, None)
     if person.last_opened_at is not None:
-        opened = msgspec.structs.replace(made, last_opened_at=_moment(person.last_opened_at))
+        opened = msgspec.structs.replace(made, last_opened_at=_moment(person.last_opened_at, terms.now))
         await subscribers.update_subscriber(connection, terms.workspace_id, opened)
     for name in person.tags:
         found.tags[name] = await _tag(connection, terms.workspace_id, name, terms.now)
         await memberships.insert_tag(connection, made.id, ids.decode(ids.TAG, found.tags[name]) or 0)
     for name in person.sequences:
-        if name not in found.sequences:
-            found.sequences[name] = await _sequence(connection, terms.workspace_id, name, terms.now)
+        found.sequences[name] = await _sequence(connection, terms.workspace_id, name, terms.now)
         number = ids.decode(ids.SEQUENCE, found.sequences[name]) or 0
         await memberships.insert_sequence(connection, made.id, number)
     return ids.encode(ids.SUBSCRIBER, made.id)
@@ -138,8 +137,10 @@ async def _tag(connection: Connection, workspace_id: int, name: str, now: int) -
 
 async def _sequence(connection: Connection, workspace_id: int, name: str, now: int) -> str:
     settings = sequences.check(SequenceSettings(name=name, definition=b'{"emails":[]}', email_count=0))
-    made = await sequences.insert_sequence(connection, workspace_id, settings, now)
-    return ids.encode(ids.SEQUENCE, made.id)
+    number = await sequences.select_sequence_id(connection, workspace_id, settings.name)
+    if number is None:
+        number = (await sequences.insert_sequence(connection, workspace_id, settings, now)).id
+    return ids.encode(ids.SEQUENCE, number)
 
 
 async def _plant_samples(connection: Connection, workspace_id: int, count: int, now: int) -> None:
@@ -147,8 +148,9 @@ async def _plant_samples(connection: Connection, workspace_id: int, count: int, 
         raise errors.InvalidBody(
             f"subscribers takes a list, or a number up to {MAX_SAMPLE:,}.", field="subscribers"
         )
-    for first in range(0, count, _CHUNK):
-        people = [_sample(number) for number in range(first, min(first + _CHUNK, count))]
+    begin = await subscribers.select_count(connection, workspace_id)
+    for first in range(begin, begin + count, _CHUNK):
+        people = [_sample(number) for number in range(first, min(first + _CHUNK, begin + count))]
         planned = await bulk.plan(connection, workspace_id, people, tag_ids=[], sequence_ids=[])
         await bulk.apply(connection, workspace_id, planned, now)
 
@@ -164,8 +166,11 @@ def _sample(number: int) -> bulk.Change:
     )
 
 
-def _moment(text: str) -> int:
+def _moment(text: str, now: int) -> int:
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         raise ValueError("last_opened_at has its offset from UTC, such as 2026-01-31T12:00:00Z")
-    return int(found.timestamp() * clock.SECOND)
+    moment = int(found.timestamp() * clock.SECOND)
+    if not 0 <= moment <= now:
+        raise ValueError("last_opened_at is a time since 1970, and not in the future")
+    return moment

@@ -10,8 +10,10 @@ from typing import Any, TypeVar
 
 from mailrith_lite import clock
 from mailrith_lite.errors import MailrithError
+from mailrith_lite.settings import Settings
 from mailrith_lite.testing.handle import Mailrith
-from mailrith_lite.testing.sandbox import EXAMPLE_KEY, open_sandbox
+from mailrith_lite.testing.recorder import monotonic
+from mailrith_lite.testing.sandbox import EXAMPLE_KEY, Sandbox, load_settings, open_sandbox
 
 T = TypeVar("T")
 _PATIENCE = 60.0  # seconds
@@ -26,37 +28,48 @@ def serve(*, seed_ids: bool = False, **settings: Any) -> Iterator[Mailrith]:
 
     Raises:
         StartError: the address cannot be used.
+        BadSetting, TypeError: a setting cannot have this value, or is none.
     """
     with Server.running(seed_ids=seed_ids, **settings) as server:
         yield server.new_workspace("Default", EXAMPLE_KEY)
 
 
 class Server:
-    def __init__(self) -> None:
+    """`url` is its address. The fixture `mailrith_server` is one, for fixtures of a wider scope."""
+
+    sandbox: Sandbox
+
+    def __init__(self, settings: Settings, *, seed_ids: bool) -> None:
         self.url = ""
+        self._settings = settings
+        self._seed_ids = seed_ids
         self._begun = threading.Event()
         self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="mailrith", daemon=True)
 
     @classmethod
     @contextlib.contextmanager
     def running(cls, *, seed_ids: bool = False, **settings: Any) -> Iterator["Server"]:
+        """Settings as `serve` takes them.
+
+        Raises:
+            StartError: the address cannot be used.
+        """
         with tempfile.TemporaryDirectory(prefix="mailrith-") as folder:
-            server = cls()
-            directory = Path(folder) / "data"
-            thread = threading.Thread(
-                target=server._run, args=(directory, seed_ids, settings), name="mailrith", daemon=True
-            )
-            thread.start()
-            server._begun.wait()
+            server = cls(load_settings(Path(folder) / "data", **settings), seed_ids=seed_ids)
+            server._thread.start()
             try:
-                if server._failure is not None:
-                    raise server._failure
-                yield server
+                server._begun.wait()
+                if server._failure is None:
+                    yield server
             finally:
                 server._end()
-                thread.join()
+                server._thread.join()
+            if server._failure is not None:
+                raise server._failure
 
     def new_workspace(self, name: str | None = None, key: str | None = None) -> Mailrith:
+        """Empty, with a key of its own. Close it when others go on with the server."""
         access = self.wait(self.sandbox.new_workspace(name, key))
         return Mailrith(self, access.workspace_id, access.api_key)
 
@@ -65,32 +78,48 @@ class Server:
 
         Raises:
             ValueError: what was asked for breaks a rule of the API.
+            TimeoutError: it does not end.
+            RuntimeError: the server has ended.
         """
 
         async def on_time() -> T:
             clock.use(self.sandbox.around.moment.now)
             return await work
 
+        if not self._thread.is_alive():
+            work.close()
+            raise RuntimeError("this server has ended")
+        future = asyncio.run_coroutine_threadsafe(on_time(), self._loop)
         try:
-            return asyncio.run_coroutine_threadsafe(on_time(), self._loop).result(_PATIENCE)
+            return future.result(_PATIENCE)
         except MailrithError as error:
             field = error.details.get("field")
             raise ValueError(error.message + (f" ({field})" if field else "")) from None
+        except TimeoutError as error:
+            future.cancel()
+            raise TimeoutError(str(error) or f"this has not ended within {_PATIENCE:.0f} s") from None
 
-    def _run(self, directory: Path, seed_ids: bool, settings: dict[str, Any]) -> None:
+    def _run(self) -> None:
         async def live() -> None:
             self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-            async with open_sandbox(directory, stable=seed_ids, **settings) as (self.url, self.sandbox):
+            async with open_sandbox(self._settings, stable=self._seed_ids) as (self.url, self.sandbox):
                 self._begun.set()
                 await self._stop.wait()
 
         try:
-            asyncio.run(live())
+            with asyncio.Runner(loop_factory=_Loop) as runner:
+                runner.run(live())
         except BaseException as failure:
             self._failure = failure
         finally:
             self._begun.set()
 
     def _end(self) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended by itself
+        with contextlib.suppress(RuntimeError, AttributeError):  # the loop has ended by itself, or never begun
             self._loop.call_soon_threadsafe(self._stop.set)
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    def time(self) -> float:
+        """A test that freezes the time does not freeze the server's timers."""
+        return monotonic()

@@ -8,7 +8,7 @@ import msgspec
 from mailrith_lite import errors
 from mailrith_lite.database import Database
 from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.queue import Job
+from mailrith_lite.jobs.queue import Job, JobKind
 from mailrith_lite.jobs.runner import Runner
 
 _PATIENCE = 30.0  # seconds for which a step may be under way
@@ -100,7 +100,7 @@ class Stage:
             self._runner.wake()
         return await self._until(job, or_paused=True)
 
-    async def polled(self, workspace_id: int, kind: str, job_id: int) -> None:
+    async def polled(self, workspace_id: int, kind: JobKind, job_id: int) -> None:
         """A client is about to see the job: brings it to where `complete_after` says that it is by now."""
         script = self._script(workspace_id)
         if script.polls is None:
@@ -111,17 +111,22 @@ class Stage:
         seen = script.seen[job_id] = script.seen.get(job_id, 0) + 1
         if seen >= script.polls:
             await self._finish(script, open_jobs)
-        elif seen > 1 and len(open_jobs) == 1:  # the queue is left in order
-            script.admitted.add(job_id)
+        elif seen > 1 and (kind == "export" or len(open_jobs) == 1):  # imports wait for those before them
+            script.admitted.update(job.id for job in open_jobs)
             self._runner.wake()
-            await self._until(open_jobs[0], or_paused=True)
+            await self._until(open_jobs[-1], or_paused=True)
 
     async def drain(self, workspace_id: int) -> None:
-        """Until every job of the workspace is final: one that is held never is.
+        """Until every job of the workspace is final.
 
         Raises:
+            ValueError: one is held.
             TimeoutError: nothing has moved for a long time.
         """
+        script = self._script(workspace_id)
+        held = [job for job in await self._open_jobs(workspace_id) if self._holds(script, job.id)]
+        if held:
+            raise ValueError(f"{held[0].public_id} is held: call release() before drain()")
         for job in await self._open_jobs(workspace_id):
             await self._until(job, or_paused=False)
 
@@ -156,8 +161,13 @@ class Stage:
             found = await self._select(job)
             if found.final or (or_paused and job.id in self._paused):
                 return found
-            async with asyncio.timeout(_PATIENCE):
-                await moved.wait()
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await moved.wait()
+            except TimeoutError:
+                raise TimeoutError(
+                    f"{job.public_id} is {found.status} and has not moved for {_PATIENCE:.0f} s"
+                ) from None
 
     def _holds(self, script: _Script, job_id: int) -> bool:
         return (script.held or script.polls is not None) and job_id not in script.freed

@@ -47,13 +47,27 @@ def test_a_new_field_is_answered_in_full(service: Server, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("label", "token"),
-    [("Company", "Company"), ("Shoe size (EU)", "Shoe_size_EU"), ("a.b-c", "a_b_c"), ("  x  y ", "x_y")],
+    [
+        ("Company", "Company"),
+        ("Shoe size (EU)", "Shoe_size_EU"),
+        ("a.b-c", "a_b_c"),
+        ("  x  y ", "x_y"),
+        ("年齢", "年齢"),
+        ("Größe №1", "Größe_1"),
+        ("名前 (漢字)", "名前_漢字"),
+    ],
 )
 def test_a_token_is_made_from_the_label(service: Server, label: str, token: str) -> None:
     one = field(service, label)
     assert one["personalization_token"] == f'[{token}, fallback=""]'
     changed = made(put(service, one, {"label": f"{label} again"}))
     assert changed["personalization_token"] == f'[{token}_again, fallback=""]'.replace("__", "_")
+
+
+@pytest.mark.parametrize("label", ["!?", "_", "🎉"])
+def test_a_label_without_letters_and_digits_has_a_token_all_the_same(service: Server, label: str) -> None:
+    one = field(service, label)
+    assert one["personalization_token"] == f'[{one["id"]}, fallback=""]'
 
 
 @pytest.mark.parametrize("kind", PLAIN)

@@ -71,6 +71,17 @@ def test_our_own_addresses_answer(server: Server, name: str) -> None:
     assert status == (501 if name == "webhook_subscriptions_url" else 200)
 
 
+def test_what_is_not_here_has_mailriths_own_address(server: Server) -> None:
+    """No address leads to nothing; what it means is said under the limitations."""
+    found = capabilities(server)
+    meta = server.call("GET", "/v1").json
+    for name in ("mcp_url", "oauth_authorization_server_url"):
+        assert meta[name].startswith("https://api.mailrith.com/")
+        assert any(name in limitation["message"] for limitation in found["limitations"])
+    assert found["mcp"]["server_url"] == meta["mcp_url"]
+    assert found["mcp"]["recommended_transport"] in found["mcp"]["supported_transports"]
+
+
 def test_our_own_addresses_follow_the_public_url(serve: Any) -> None:
     server = serve(public_url="https://mail.example.com/base")
     found = server.call("GET", "/v1").json

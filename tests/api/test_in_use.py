@@ -57,6 +57,34 @@ def submit_naming(server: Server, kind: str, one: Any) -> Any:
     return submit(server, mappings=[EMAIL, company(one)])
 
 
+@pytest.mark.parametrize("name", ["Spring", " sPRING\u00a0", "STRASSE"])
+def test_a_tag_that_an_import_will_use_by_its_name_stays(server: Server, name: str) -> None:
+    one = tag(server, "Straße" if name == "STRASSE" else "Spring", description="kept")
+    other = tag(server, "Other")
+    hold_jobs(server)
+    submit(server, new_tag_name=name)
+    reply = server.call("DELETE", one["self"])
+    assert (reply.status, reply.error["code"], reply.error["details"]["reason"]) == (
+        409,
+        "tag_in_use",
+        "named_by_import",
+    )
+    assert server.call("DELETE", other["self"]).status == 204
+    release_jobs(server)
+    found = read(server, one)
+    assert (found["description"], found["subscriber_count"]) == ("kept", 2)
+    assert server.call("DELETE", one["self"]).status == 204
+
+
+def test_a_tag_of_that_name_in_another_workspace_goes(server: Server) -> None:
+    hold_jobs(server)
+    submit(server, new_tag_name="Spring")
+    key = server.new_key(workspace="Other")
+    theirs = server.call("POST", "/v1/tags", {"name": "Spring"}, key=key).json["data"]
+    assert server.call("DELETE", theirs["self"], key=key).status == 204
+    release_jobs(server)
+
+
 def claim(server: Server) -> None:
     """The only queued job becomes Processing, as if it had just been taken up."""
 
@@ -124,6 +152,27 @@ def test_a_field_that_a_segment_names_can_be_relabelled_and_keeps_its_type(serve
     assert server.call("PUT", one["self"], {"label": "Firm"}).status == 200
     refused(server.call("PUT", one["self"], {"type": "Text Area"}), "custom_field", "named_by_segment")
     assert (read(server, one)["label"], read(server, one)["type"]) == ("Firm", "Text")
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        ({"settings": {}}, "settings.options"),
+        ({"settings": {"options": ["S", "S"]}}, "settings.options"),
+        ({"type": "Text", "settings": {"options": ["S"]}}, "settings.options"),
+        ({"type": "Text", "label": " "}, "label"),
+        ({"type": "Text", "label": "Taken"}, "label"),
+    ],
+)
+def test_what_breaks_a_rule_is_refused_as_such_also_while_a_segment_names_the_field(
+    server: Server, body: Any, path: str
+) -> None:
+    field(server, "Taken")
+    one = field(server, "Size", "Single Select", ["S", "L"])
+    segment(server, "Outer", definition("custom_field", "is", "S", customFieldId=one["id"]))
+    reply = server.call("PUT", one["self"], body)
+    assert (envelope(reply)[0], reply.error["details"]["field"]) == (400, path)
+    assert read(server, one) == one
 
 
 @pytest.mark.parametrize(
@@ -228,14 +277,3 @@ def test_a_row_that_would_only_have_joined_the_deleted_sequence_is_unchanged(ser
     progress = read(server, job)["progress"]
     assert (progress["unchanged_count"], progress["updated_count"]) == (2, 0)
     assert (read(server, job)["status"], read(server, job)["imported_count"]) == ("Completed", 2)
-
-
-def test_a_tag_that_an_import_is_to_make_is_made_again_when_it_was_deleted(server: Server) -> None:
-    one = tag(server, "Spring")
-    hold_jobs(server)
-    submit(server, new_tag_name="SPRING")
-    assert delete(server, one).status == 204
-    release_jobs(server)
-    (made_anew,) = server.call("GET", "/v1/tags").json["data"]
-    assert (made_anew["name"], made_anew["subscriber_count"]) == ("SPRING", 2)
-    assert made_anew["id"] != one["id"]

@@ -83,6 +83,46 @@ def _counted(server: Server, number: int) -> tuple[int, int]:
     return total, active
 
 
+OTHERS: dict[str, Any] = {
+    "a tag": lambda s, at: tag(s, "New"),
+    "a tag's name": lambda s, at: made(s.call("PUT", at["tag"]["self"], {"name": "Renamed"})),
+    "a custom field": lambda s, at: field(s, "New"),
+    "a sequence": lambda s, at: sequence(s, "New"),
+    "a sequence's status": lambda s, at: made(
+        s.call("PUT", f"{at['sequence']['self']}/status", {"status": "running"})
+    ),
+    "another segment": lambda s, at: segment(s, "New", EVERYBODY),
+    "a segment's name": lambda s, at: made(s.call("PUT", at["segment"]["self"], {"name": "Renamed"})),
+    "an export": lambda s, at: s.export_csv(),
+    "an import of another workspace": lambda s, at: s.import_csv("Email\na@x.com\n", MAPPINGS[:1], key=at["key"]),
+    "a subscriber of another workspace": lambda s, at: made(
+        s.call("POST", "/v1/subscribers", {"email": "a@x.com"}, key=at["key"])
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", list(OTHERS.values()), ids=list(OTHERS))
+def test_a_count_is_kept_behind(server: Server, change: Any) -> None:
+    at = {
+        "tag": tag(server, "Spring"),
+        "sequence": sequence(server),
+        "segment": segment(server, "Everybody", EVERYBODY),
+        "key": server.new_key(workspace="Other"),
+    }
+    before = server.services.database.revision(1)
+    change(server, at)
+    assert server.services.database.revision(1) == before
+
+
+def test_a_tag_that_goes_leaves_those_without_a_tag_counted_anew(server: Server) -> None:
+    one = tag(server, "Spring")
+    made(server.call("PUT", f"{subscriber(server)['self']}/tags/{one['id']}"))
+    untagged = segment(server, "Untagged", definition("tag", "is_empty"))
+    assert counts(untagged) == (0, 0)
+    assert server.call("DELETE", one["self"]).status == 204
+    assert counts(read(server, untagged)) == (1, 0)
+
+
 def test_counts_follow_every_chunk_of_an_import_and_are_whole_at_its_end(server: Server) -> None:
     everybody = segment(server, "Everybody", EVERYBODY)
     rows = "".join(f"user{number}@x.com\n" for number in range(20_000))

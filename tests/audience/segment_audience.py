@@ -105,9 +105,7 @@ class Audience:
         async def select() -> set[str]:
             async with self._database.read() as connection:
                 query = await self._query(connection, definition, around)
-                rows = await connection.execute_fetchall(
-                    f"SELECT name FROM subscribers WHERE {query.condition}", query.bound
-                )
+                rows = await connection.execute_fetchall(query.select("name"), query.bound)
                 return {row["name"] for row in rows}
 
         return self._runner.run(select())

@@ -73,7 +73,7 @@ ACTS: dict[str, Act] = {
     "a whole block that goes": lambda c: c.execute("DELETE FROM subscribers WHERE id < 256"),
     "a tag that goes": lambda c: tags.delete_tag(c, 1, TAG),
     "a sequence that goes": lambda c: sequences.delete_sequence(c, 1, TAG),
-    "a custom field that goes": lambda c: custom_fields.delete_custom_field(c, 1, 1),
+    "a custom field that goes": lambda c: custom_fields.delete_custom_field(c, 1, 1, many.NOW),
     "an import of new ones": lambda c: import_chunk(
         c, *(f"new{number}@x.com" for number in range(600)), tag_ids=[OTHER, TAG], sequence_ids=[OTHER, TAG]
     ),
@@ -204,10 +204,10 @@ async def test_who_is_cold_no_more_leaves_a_block_to_step_over_once_it_is_refres
         await many.set_column(connection, "last_opened_at", NOW, numbers[:-1])
         await many.set_column(connection, "status", "Bounced", numbers[-1:])
     assert {row[2] for row in await _rows(database, COUNTED)} == {1 + COLD_WITHOUT_OPEN}
-    before = database.revision
+    before = database.revision(1)
     assert await refresh(database) == 2
     assert await _rows(database, COUNTED) == await _rows(database, COLD)
-    assert database.revision == before
+    assert database.revision(1) == before
     cold = SubscriberFilter(cold_only=True)
     assert await many.page(database, cold, now=NOW + COLD_AFTER_OPEN - 1) == []
     assert await many.page(database, cold, now=NOW + COLD_AFTER_OPEN) == list(reversed(numbers[:-1]))

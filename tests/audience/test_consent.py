@@ -203,14 +203,34 @@ def test_what_evidence_must_have_is_named_when_it_is_missing(server: Server, mis
 
 
 def test_consent_is_never_collected_in_the_future(server: Server) -> None:
+    """Two clocks may differ by a minute."""
     with time_machine.travel(datetime(2026, 4, 11, 12, tzinfo=UTC), tick=False):
         for moment, status in (
             ("2026-04-11T12:00:00Z", 201),
             ("2026-04-11T14:00:00+02:00", 200),
-            ("2026-04-11T12:00:00.001Z", 400),
-            ("2026-04-11T13:00:00+00:59", 400),
+            ("2026-04-11T12:00:00.000999Z", 200),
+            ("2026-04-11T12:01:00Z", 200),
+            ("2026-04-11T12:01:00.000001Z", 400),
+            ("2026-04-11T13:00:00+00:58", 400),
         ):
             assert upsert(server, consent_evidence={**EVIDENCE, "collected_at": moment}).status == status, moment
+
+
+def test_consent_can_be_collected_in_this_very_moment(server: Server) -> None:
+    one = subscriber(server)
+    for _ in range(50):
+        evidence = {**EVIDENCE, "collected_at": datetime.now(UTC).isoformat(timespec="microseconds")}
+        assert put(server, one, "Active", consent_evidence=evidence).status == 200
+
+
+def test_evidence_that_is_sent_again_is_kept_once(server: Server) -> None:
+    """What comes back after something else is something new."""
+    one = subscriber(server, consent_evidence=EVIDENCE)
+    for evidence in (EVIDENCE, FULL, FULL, EVIDENCE):
+        assert put(server, one, "Active", consent_evidence=evidence).status == 200
+        subscriber(server, consent_evidence=evidence)
+    subscriber(server, "bob@example.com", consent_evidence=EVIDENCE)
+    assert kept(server) == [EVIDENCE, FULL, EVIDENCE, EVIDENCE]
 
 
 def test_a_patch_takes_no_status_and_no_evidence(strict: Server) -> None:

@@ -9,10 +9,12 @@ import pytest
 from conftest import KEY, MAPPINGS, Reply, Server
 from records import LONG_AGO, SUBSCRIBERS, backdate, details, exact, execute, field, made, read, subscriber, tag
 
+from mailrith_lite.audience import field_changes
 from mailrith_lite.settings import Settings
 
 SL = ["S", "L"]
 COMMA = ["a, b", "c"]
+THREE = ["a", "b", "a, b"]
 OPTIONS = {"Select (Dropdown)", "Single Select", "Multi Select"}
 
 KEPT = [
@@ -51,7 +53,14 @@ KEPT = [
     ("Multi Select", SL, '["L","S"]', "Text", [], '"L, S"'),
     ("Multi Select", COMMA, '["a, b","c"]', "Text", [], '"\\"a, b\\", c"'),
     ("Multi Select", SL, '["L"]', "Single Select", SL, '"L"'),
-    ("Multi Select", SL, '["L","S"]', "Single Select", ["L, S"], '"L, S"'),
+    ("Multi Select", COMMA, '["a, b"]', "Single Select", COMMA, '"a, b"'),
+    ("Single Select", COMMA, '"a, b"', "Multi Select", COMMA, '["a, b"]'),
+    ("Select (Dropdown)", THREE, '"a, b"', "Multi Select", THREE, '["a, b"]'),
+    ("Single Select", ['say "a"'], '"say \\"a\\""', "Multi Select", ['say "a"'], '["say \\"a\\""]'),
+    ("Date", [], '"2026-04-11"', "Text Area", [], '"2026-04-11"'),
+    ("Select (Dropdown)", SL, '"S"', "Text Area", [], '"S"'),
+    ("Select (Dropdown)", SL, '"S"', "Single Select", ["L", "M", "S"], '"S"'),
+    ("Multi Select", SL, '["L","S"]', "Multi Select", ["M", "S", "L"], '["L","S"]'),
     ("Multi Select", SL, '["L"]', "Multi Select", ["L"], '["L"]'),
 ]
 LOST = [
@@ -78,7 +87,10 @@ LOST = [
     ("Date", [], '"2026-04-11"', "Number", []),
     ("Single Select", SL, '"S"', "Single Select", ["L"]),
     ("Single Select", SL, '"S"', "Number", []),
-    ("Single Select", COMMA, '"a, b"', "Multi Select", COMMA),
+    ("Single Select", COMMA, '"a, b"', "Multi Select", ["a", "b", "c"]),
+    ("Select (Dropdown)", SL, '"S"', "Single Select", ["L", "M"]),
+    ("Multi Select", SL, '["L","S"]', "Single Select", ["L, S"]),
+    ("Multi Select", THREE, '["a","b"]', "Single Select", THREE),
     ("Multi Select", SL, '["S","L"]', "Multi Select", ["S"]),
     ("Multi Select", SL, '["S","L"]', "Single Select", SL),
 ]
@@ -154,7 +166,12 @@ def test_a_field_without_values_can_become_anything_and_come_back(server: Server
     assert change(server, one, "Text", []).status == 200
 
 
-def test_a_refusal_counts_the_subscribers_who_would_lose_a_value(server: Server) -> None:
+@pytest.mark.parametrize("rows", [100, 5_000])
+def test_a_refusal_counts_the_subscribers_who_would_lose_a_value(
+    server: Server, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """Also when others have been carried over before the first of them."""
+    monkeypatch.setattr(field_changes, "BATCH_ROWS", rows)
     one, other = field(server, "Size"), field(server, "Other")
     mappings = [
         *MAPPINGS,
@@ -176,7 +193,11 @@ def test_a_refusal_counts_the_subscribers_who_would_lose_a_value(server: Server)
     assert change(server, one, "Single Select", ["12", "12.0", "large"]).status == 200
 
 
-def test_every_subscriber_of_many_is_carried_over_and_nothing_else_is_touched(server: Server) -> None:
+@pytest.mark.parametrize("rows", [7, 2_000])
+def test_every_subscriber_of_many_is_carried_over_and_nothing_else_is_touched(
+    server: Server, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(field_changes, "BATCH_ROWS", rows)
     one, other = field(server, "Size"), field(server, "Other")
     mappings = [
         *MAPPINGS,
@@ -188,14 +209,62 @@ def test_every_subscriber_of_many_is_carried_over_and_nothing_else_is_touched(se
     spring = tag(server, "Spring")
     backdate(server)
     assert change(server, one, "Number", []).status == 200
-    assert server.rows("SELECT DISTINCT updated_at FROM subscribers") == [(1_000_000_000_000,)]
-    for number, fields in server.rows(
-        "SELECT substr(email, 2, instr(email, '@') - 2), custom_fields FROM subscribers"
+    for number, fields, updated_at in server.rows(
+        "SELECT substr(email, 2, instr(email, '@') - 2), custom_fields, updated_at FROM subscribers"
     ):
         found = json.loads(fields)
         expected = {} if int(number) % 300 == 0 else {"1": int(number) % 300}
         assert found == {**expected, "2": number}
+        assert (updated_at > 1_000_000_000_000) == bool(expected)
     assert read(server, spring)["updated_at"] == LONG_AGO
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "sent", "new_kind", "new_options"),
+    [
+        ("Text", [], '"12"', "Text Area", []),
+        ("Date", [], '"2026-04-11"', "Text", []),
+        ("Text Area", [], '"one line"', "Text", []),
+        ("Single Select", SL, '"S"', "Select (Dropdown)", ["M", *SL]),
+        ("Multi Select", SL, '["L"]', "Multi Select", ["L"]),
+    ],
+)
+def test_a_subscriber_whose_value_stays_as_it_is_has_not_changed(
+    server: Server, kind: str, options: list[str], sent: str, new_kind: str, new_options: list[str]
+) -> None:
+    one = field(server, "Field", kind, options or None)
+    give(server, "ada@example.com", one, sent)
+    backdate(server)
+    before = saved(server)
+    assert change(server, one, new_kind, new_options).status == 200
+    assert saved(server) == before
+
+
+def test_a_subscriber_who_had_a_value_of_a_deleted_field_has_changed(server: Server) -> None:
+    one, other = field(server, "Size"), field(server, "Other")
+    with_it = give(server, "ada@example.com", one, '"12"')
+    without = give(server, "bob@example.com", other, '"12"')
+    backdate(server)
+    assert server.call("DELETE", one["self"]).status == 204
+    assert read(server, with_it)["updated_at"] != LONG_AGO
+    assert read(server, without)["updated_at"] == LONG_AGO
+
+
+def test_long_values_are_carried_over_a_few_at_a_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many and long they are, so much is in memory; who would lose one is counted over all of them."""
+    monkeypatch.setattr(field_changes, "BATCH_ROWS", 3)
+    monkeypatch.setattr(field_changes, "BATCH_CHARACTERS", 1_000)
+    one = field(server, "Notes", "Text Area")
+    texts = ["x", " y" * 499, "z" * 1_000, *"abc", " d", *"efg", " w" * 5_000, "short", "é" * 600, "ü" * 600]
+    whos = [give(server, f"p{number}@x.com", one, json.dumps(text)) for number, text in enumerate(texts)]
+    before = [value(server, who, one) for who in whos]
+    assert change(server, one, "Text", []).error["message"].startswith("3 subscribers")
+    assert [value(server, who, one) for who in whos] == before
+    for who, text in zip(whos, texts, strict=True):
+        if text.startswith(" "):
+            server.call("DELETE", who["self"])
+    assert change(server, one, "Number", []).error["message"].startswith(f"{len(texts) - 3} subscribers")
+    assert change(server, one, "Text", []).status == 200
 
 
 def test_the_values_of_another_workspace_are_not_looked_at(server: Server) -> None:

@@ -238,9 +238,9 @@ WAYS: list[tuple[SubscriberFilter, list[str]]] = [
     (
         wanted(search="active"),
         [
-            "subscriber_search VIRTUAL TABLE INDEX",
+            "subscriber_search VIRTUAL TABLE INDEX 192:M2><",  # the needle, and the rows between two
             "subscribers_newest (workspace_id=? AND id>? AND id<?)",
-            "search_backlog USING INTEGER PRIMARY KEY (rowid<?)",
+            "search_backlog USING PRIMARY KEY (workspace_id=? AND subscriber_id<?)",
             "subscribers USING INTEGER PRIMARY KEY (rowid=?)",
             "subscribers_by_status (workspace_id=? AND status=? AND id<?)",
         ],

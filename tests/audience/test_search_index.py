@@ -5,7 +5,7 @@ import pytest
 from searches import PEOPLE, SEARCHES
 
 from mailrith_lite import ids
-from mailrith_lite.audience import changes, search_index, subscribers
+from mailrith_lite.audience import changes, listing, search_index, subscribers
 from mailrith_lite.audience.changes import Profile, Terms
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.search_index import BATCH
@@ -59,7 +59,8 @@ async def indexed(database: Database, needle: str) -> list[int]:
     match = " AND ".join(f'"{trigram}"' for trigram in trigrams)
     async with database.read() as connection:
         rows = await connection.execute_fetchall(
-            "SELECT rowid FROM subscriber_search WHERE subscriber_search MATCH ? ORDER BY rowid", (match,)
+            "SELECT rowid - (1 << 40) FROM subscriber_search WHERE subscriber_search MATCH ? ORDER BY rowid",
+            (match,),
         )
     return [row[0] for row in rows]
 
@@ -231,9 +232,9 @@ async def test_a_batch_is_a_transaction_and_the_new_come_before_the_changed(data
 
 async def test_keeping_the_index_up_is_no_change_that_a_client_can_see(database: Database) -> None:
     await insert(database, {1: ("one@example.com", "First")})
-    before = database.revision
+    before = database.revision(1)
     await catch_up(database)
-    assert database.revision == before
+    assert database.revision(1) == before
 
 
 async def test_every_workspace_is_in_the_index_and_finds_its_own(database: Database) -> None:
@@ -248,6 +249,48 @@ async def test_every_workspace_is_in_the_index_and_finds_its_own(database: Datab
     assert await many.page(database, SubscriberFilter(search=ids.encode(ids.SUBSCRIBER, 2))) == []
 
 
+async def steps(database: Database, workspace_id: int, needle: str) -> int:
+    """How many hundreds of SQLite's instructions a search takes."""
+    taken = 0
+
+    def count() -> int:
+        nonlocal taken
+        taken += 1
+        return 0
+
+    async with database.read() as connection:
+        await connection.set_progress_handler(count, 100)
+        wanted = SubscriberFilter(search=needle)
+        await listing.select_subscribers(connection, workspace_id, wanted, before_id=None, limit=25, now=many.NOW)
+        await connection.set_progress_handler(None, 0)  # type: ignore[arg-type]
+    return taken
+
+
+@pytest.mark.parametrize("needle", ["shared name", "@x.com", "renamed", "gone"])
+@pytest.mark.parametrize("up_to_date", [True, False], ids=["at rest", "behind"])
+async def test_a_search_is_no_longer_for_what_the_neighbours_have(
+    database: Database, needle: str, up_to_date: bool
+) -> None:
+    """Nobody learns from how long it takes what is in another workspace."""
+    async with database.write() as connection:
+        await many.open_workspaces(connection, 3)
+        await many.insert_people(connection, 2, [1], "Shared Name")
+        await many.insert_people(connection, 3, [2], "Somebody")
+    await catch_up(database)
+    before = [await steps(database, workspace_id, needle) for workspace_id in (2, 3)]
+    async with database.write() as connection:
+        await many.insert_people(connection, 1, range(11, 2_011), "Shared Name")
+        await many.insert_people(connection, 2, [3_001], "Somebody")
+    await catch_up(database)
+    async with database.write() as connection:
+        await many.set_column(connection, "name", "Renamed", range(11, 911))
+        await connection.execute("DELETE FROM subscribers WHERE id BETWEEN 1001 AND 1100")
+    if up_to_date:
+        await catch_up(database)
+    after = [await steps(database, workspace_id, needle) for workspace_id in (2, 3)]
+    assert all(now <= 2 * then + 10 for now, then in zip(after, before, strict=True)), (before, after)
+
+
 @pytest.mark.parametrize(
     "needle", ["abc", " aBc\n", "abcabcabc", "ß\u212aİ", '""""', 'a"b c', "x" * 254, "n" * 100 + "y"]
 )
@@ -255,7 +298,7 @@ async def test_the_index_is_asked_for_trigrams_of_the_needle_and_not_for_many(
     database: Database, needle: str
 ) -> None:
     async with database.read() as connection:
-        asked = (await search_index.prepare(connection, needle)).match
+        asked = (await search_index.prepare(connection, 1, needle)).match
     assert asked is not None
     trigrams = [part[1:-1].replace('""', '"') for part in asked.split(" AND ")]
     assert 1 <= len(trigrams) == len(set(trigrams)) <= 3
@@ -265,7 +308,23 @@ async def test_the_index_is_asked_for_trigrams_of_the_needle_and_not_for_many(
 @pytest.mark.parametrize("needle", ["a", "ab", " ab ", "\u212a", "👩👩"])
 async def test_the_index_is_not_asked_for_one_or_two_characters(database: Database, needle: str) -> None:
     async with database.read() as connection:
-        assert (await search_index.prepare(connection, needle)).match is None
+        assert (await search_index.prepare(connection, 1, needle)).match is None
+
+
+async def test_what_few_have_is_known_of_each_workspace(database: Database) -> None:
+    """The neighbours' names are as rare as can be here, and the other way round."""
+    async with database.write() as connection:
+        await many.open_workspaces(connection, 2)
+        await many.insert_people(connection, 1, range(1, 641), "Common")
+        await many.insert_people(connection, 2, range(1_001, 1_641), "Zebra")
+    await catch_up(database)
+    asked = {}
+    async with database.read() as connection:
+        for workspace_id in (1, 2):
+            search = await search_index.prepare(connection, workspace_id, "Common Zebra")
+            asked[workspace_id] = {part.strip('"') for part in (search.match or "").split(" AND ")}
+    assert not {"com", "omm", "mmo"} & asked[1]
+    assert not {"zeb", "ebr", "bra"} & asked[2]
 
 
 async def test_the_index_is_asked_for_what_few_have(database: Database) -> None:
@@ -275,7 +334,7 @@ async def test_the_index_is_asked_for_what_few_have(database: Database) -> None:
         await many.set_column(connection, "name", "Common Zebra", [100])
     await catch_up(database)
     async with database.read() as connection:
-        asked = (await search_index.prepare(connection, "Common Zebra")).match or ""
+        asked = (await search_index.prepare(connection, 1, "Common Zebra")).match or ""
     assert not {"com", "omm", "mmo"} & {part.strip('"') for part in asked.split(" AND ")}
     assert await search(database, "common zebra") == [100]
     assert len(await search(database, "common")) == 100

@@ -1,19 +1,29 @@
-"""A count is kept, and never shown once anything has been written that a client could see."""
+"""A count is kept, and never shown once anything of its workspace has been written."""
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import many
 import pytest
 
-from mailrith_lite.audience.segment_counts import SegmentCounts
+from mailrith_lite.audience.segment_counts import AT_ONCE, KEPT, SegmentCounts
 from mailrith_lite.audience.segments import Counts, Query
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.database.connection import READERS
 
-ALL = Query("subscribers.workspace_id = :v0 AND (SELECT watched())", {"v0": 1})
+
+def everybody(workspace_id: int, bound: int | None = None) -> Query:
+    """Of the workspace with the integer id that is bound."""
+    number = bound or workspace_id
+    condition = "subscribers.workspace_id = :v0 AND (SELECT watched())"
+    return Query(workspace_id, "", condition, {"v0": number}, f"{number}".encode())
+
+
+ALL, THEIRS, FOURS = everybody(1), everybody(2), everybody(4, 2)
 
 
 @pytest.fixture
@@ -126,6 +136,59 @@ async def test_a_count_stands_through_housekeeping(
     assert watched.count == 1
 
 
+@pytest.mark.parametrize(("changes", "made"), [("everybody", 2), (1, 2), (2, 1), ("nobody", 1)])
+async def test_a_count_stands_through_what_changes_nobody_of_its_workspace(
+    audience: Database, counts: SegmentCounts, watched: Watch, changes: Any, made: int
+) -> None:
+    await counts.count(ALL)
+    async with audience.write(changes=changes):
+        pass
+    assert await counts.count(ALL) == Counts(total=3, confirmed=2)
+    assert watched.count == made
+
+
+async def test_a_workspace_does_not_wait_for_the_count_of_another(
+    audience: Database, counts: SegmentCounts, watched: Watch
+) -> None:
+    """Nor does what is known wait for what is not."""
+    await counts.count(everybody(1, 2))
+    async with held(audience, counts, ALL):
+        assert await counts.count(THEIRS) == await counts.count(everybody(1, 2)) == Counts(total=2, confirmed=2)
+
+
+async def test_however_many_workspaces_count_a_reader_stays_free(audience: Database, counts: SegmentCounts) -> None:
+    async with held(audience, counts, ALL, FOURS):
+        waiting = asyncio.create_task(counts.count(THEIRS))
+        async with audience.read() as connection:
+            await connection.execute_fetchall("SELECT 1")
+        assert AT_ONCE == 2 and not waiting.done()
+    assert await waiting == Counts(total=2, confirmed=2)
+
+
+@contextlib.asynccontextmanager
+async def held(audience: Database, counts: SegmentCounts, *asked: Query) -> AsyncIterator[None]:
+    """These counts have begun, and do not come to their ends meanwhile."""
+    loop, begun, end = asyncio.get_running_loop(), asyncio.Semaphore(0), threading.Event()
+    left = list(asked)
+
+    def wait() -> int:
+        if left:
+            left.pop()
+            loop.call_soon_threadsafe(begun.release)
+            end.wait(30)
+        return 1
+
+    await watch(audience, wait)
+    tasks = [asyncio.create_task(counts.count(one)) for one in asked]
+    try:
+        for _ in tasks:
+            await begun.acquire()
+        yield
+    finally:
+        end.set()
+        await asyncio.gather(*tasks)
+
+
 async def test_a_count_that_was_begun_before_a_commit_is_not_kept_behind_it(
     audience: Database, counts: SegmentCounts
 ) -> None:
@@ -149,14 +212,14 @@ async def test_a_count_that_was_begun_before_a_commit_is_not_kept_behind_it(
 
 
 async def test_another_value_is_another_count(counts: SegmentCounts, watched: Watch) -> None:
-    other = Query(ALL.condition, {"v0": 2})
+    other = everybody(1, 2)
     ours, theirs = Counts(total=3, confirmed=2), Counts(total=2, confirmed=2)
     assert [await counts.count(asked) for asked in (ALL, other, ALL, other)] == [ours, theirs] * 2
     assert watched.count == 2
 
 
 async def test_only_so_many_counts_are_kept(counts: SegmentCounts, watched: Watch) -> None:
-    asked = [Query("subscribers.id > :v0 AND (SELECT watched())", {"v0": -number}) for number in range(2_001)]
+    asked = [everybody(number) for number in range(1, KEPT + 2)]
     for one in asked:
         await counts.count(one)
     before = watched.count

@@ -123,12 +123,20 @@ def last_of_two_groups(inner: Any) -> dict[str, Any]:
     return {"match": "all", "groups": [{"id": "g", "match": "any", "conditions": group} for group in groups]}
 
 
+def last_of_two_segments(inner: Any) -> dict[str, Any]:
+    """The same, and the last of two that one condition names."""
+    if inner["field"] == "segment":
+        inner = inner | {"value": [segment(1), inner["value"]]}
+    return last_of_two_groups(inner)
+
+
 SHAPES: dict[str, Shape] = {
     "alone": definition,
     "first": lambda inner: definition(inner, *[ALWAYS] * 10),
     "last": lambda inner: definition(*[ALWAYS] * 10, inner),
     "any": lambda inner: definition(condition("form", "is_not_empty"), inner, match="any"),
     "last of two groups": last_of_two_groups,
+    "last of two segments": last_of_two_segments,
 }
 
 
@@ -139,6 +147,38 @@ def test_as_many_segments_within_each_other_as_are_allowed_can_be_counted(
 ) -> None:
     wanted = shape(condition("segment", operator, segment(MAX_DEPTH)))
     assert audience.matched(wanted, **chain(MAX_DEPTH, shape)) in (EVERYBODY, set())
+
+
+DEEP_LEAVES = {
+    "ada": condition("sequence", "is_active_in_any_of", [sequence(1)]),
+    "ada bob cyd": condition("Multi Select", "contains", ["no such", "deep", "red"]),
+    "bob": condition("Text", "contains", ["no such", "STRASSE 1"]),
+    "cyd dan eve": condition("Multi Select", "has_none_of", ["Red", "Deep Blue"]),
+}
+
+
+@pytest.mark.parametrize(("names", "leaf"), DEEP_LEAVES.items(), ids=[str(number) for number in range(4)])
+def test_a_segment_means_the_same_at_every_depth(audience: Audience, names: str, leaf: Any) -> None:
+    """Each names the first and the one before, last of all, and wants neither."""
+    saved = {"s1": definition(leaf)}
+    first = expected = set(names.split())
+    for number in range(2, MAX_DEPTH + 2):
+        wanted = last_of_two_segments(condition("segment", "is", segment(number - 1)))
+        expected = EVERYBODY - first - expected
+        assert audience.matched(wanted, **around(**saved)) == expected
+        assert audience.matched(wanted, own_id=number, saved=True, **around(**saved)) == expected
+        saved[f"s{number}"] = wanted
+
+
+def test_a_segment_that_is_named_deep_inside_in_several_places_is_made_once(audience: Audience) -> None:
+    saved = {"s1": GERMAN}
+    for number in range(2, 6):
+        saved[f"s{number}"] = only("segment", "is", segment(number - 1))
+    saved["s6"] = only("segment", "is_not", segment(4))
+    both = definition(*(condition("segment", "is_not", segment(number)) for number in (5, 4, 5, 6)), match="any")
+    assert audience.matched(both, **around(**saved)) == EVERYBODY
+    two = definition(*(condition("segment", "is", segment(number)) for number in (5, 4)))
+    assert audience.matched(two, **around(**saved)) == {"ada"}
 
 
 def test_more_segments_within_each_other_are_refused(audience: Audience) -> None:

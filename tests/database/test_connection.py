@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mailrith_lite import errors
-from mailrith_lite.database import Database
+from mailrith_lite.database import Connection, Database, is_possible
+from mailrith_lite.database.connection import READERS
 
 INSERT = "INSERT INTO workspaces (name, created_at, updated_at) VALUES (?, 1, 1)"
 
@@ -17,6 +18,10 @@ async def names(database: Database) -> list[str]:
     async with database.read() as connection:
         rows = await connection.execute_fetchall("SELECT name FROM workspaces ORDER BY id")
     return [row["name"] for row in rows]
+
+
+async def count(connection: Connection) -> int:
+    return len(list(await connection.execute_fetchall("SELECT id FROM workspaces")))
 
 
 async def add(database: Database, *added: str, durable: bool = False) -> None:
@@ -234,6 +239,27 @@ async def test_a_snapshot_stays_as_it_was_at_its_first_look(database: Database) 
         rows = await connection.execute_fetchall("SELECT name FROM workspaces")
         assert [row["name"] for row in rows] == ["before"]
     assert await names(database) == ["before", "after"]
+
+
+@pytest.mark.parametrize(("at_once", "seen"), [(False, 2), (True, 1)])
+async def test_a_reader_can_see_one_state_in_several_statements(
+    database: Database, at_once: bool, seen: int
+) -> None:
+    await add(database, "before")
+    for _ in range(READERS + 1):  # whoever has the reader next sees what there is then
+        async with database.read(at_once=at_once) as connection:
+            counts = [await count(connection)]
+            await add(database, f"after {counts[0]}")
+            counts.append(await count(connection))
+        assert counts[1] - counts[0] == seen - 1
+    assert len(await names(database)) == READERS + 2
+
+
+async def test_a_statement_that_is_too_deep_is_found_out_without_running_it(database: Database) -> None:
+    async with database.read() as connection:
+        assert await is_possible(connection, "SELECT * FROM workspaces WHERE id = :id", {"id": 1})
+        assert not await is_possible(connection, f"SELECT {'(' * 5_000}1{')' * 5_000}", {})
+        assert not await is_possible(connection, f"SELECT {' + '.join(['1'] * 5_000)}", {})
 
 
 async def test_a_snapshot_does_not_hold_up_writers_and_readers(database: Database) -> None:

@@ -14,6 +14,8 @@ from conftest import MAPPINGS, Server
 from mailrith_sdk import MailrithApiError
 from uploading import CSV, UPLOADS, address, files, finished, look, put, ready, start, submit
 
+from mailrith_lite.imports.uploads import MAX_OPEN
+
 HOUR = 3_600
 PATIENCE = 30  # seconds; far more than it takes
 
@@ -58,6 +60,17 @@ def test_an_upload_shows_what_it_is_at_every_stage(server: Server) -> None:
     assert (queued["status"], queued["import_job_id"]) == ("Queued", job["id"])
     assert queued["queued_at"] == job["created_at"]
     assert {**queued, "status": "Ready", "import_job_id": None, "queued_at": None} == handed
+
+
+def test_only_so_many_wait_for_their_job(server: Server) -> None:
+    started = [start(server) for _ in range(MAX_OPEN)]
+    reply = server.call("POST", UPLOADS)
+    assert (reply.status, reply.error["code"], reply.headers["retry-after"]) == (429, "queue_full", "1")
+    put(server, started[0])
+    assert submit(server, started[0]).status == 202
+    assert server.call("POST", UPLOADS).status == 201
+    other = server.new_key(workspace="Other")
+    assert server.call("POST", UPLOADS, key=other).status == 201
 
 
 def test_a_start_names_what_it_made(server: Server) -> None:

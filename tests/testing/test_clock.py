@@ -54,6 +54,12 @@ def test_the_clock_can_go_back_to_where_it_stood(mailrith: Mailrith, client: Mai
     assert client.with_api_key(key).tags.list()["data"] == []
 
 
+def test_it_has_an_end(mailrith: Mailrith) -> None:
+    mailrith.clock.advance(days=36_000)
+    with pytest.raises(ValueError, match="36,500 days ahead"):
+        mailrith.clock.advance(days=1_000)
+
+
 @pytest.mark.parametrize("times", [{}, {"hours": -1}, {"days": 40_000}, {"seconds": float("nan")}])
 def test_it_goes_forward_only(mailrith: Mailrith, times: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="forward only"):

@@ -103,6 +103,14 @@ def test_seed_and_keys_and_workspaces(sandbox: Sandbox) -> None:
         sandbox.client.with_api_key(key).subscribers.list()
 
 
+def test_a_large_seed_is_taken(sandbox: Sandbox) -> None:
+    people = [f"somebody.with.a.long.name.{number}@example.com" for number in range(25_000)]
+    assert len(json.dumps(people)) > 1 << 20
+    assert sandbox.post("/sandbox/seed", {"subscribers": people[:1], "tags": [], "custom_fields": []})
+    status, answer = sandbox.call("POST", "/sandbox/seed", {"subscribers": [*people[1:], "nobody"]})
+    assert (status, answer["error"]["message"]) == (400, "This is not an email address.")
+
+
 def test_a_key_chooses_its_workspace(sandbox: Sandbox) -> None:
     other = sandbox.post("/sandbox/workspaces")["api_key"]
     sandbox.post("/sandbox/seed", {"subscribers": 3}, Authorization=f"Bearer {other}")
@@ -120,7 +128,11 @@ def test_jobs_are_steered(sandbox: Sandbox) -> None:
     job = sandbox.client.jobs.create_export(body={})["data"]
     looks = [sandbox.client.jobs.get_export(path={"job_id": job["id"]})["data"]["status"] for _ in range(2)]
     assert looks == ["Queued", "Completed"]
+    job = sandbox.client.jobs.create_export(body={})["data"]
+    assert sandbox.refused("/sandbox/jobs/drain", None)[2].endswith("is held: call release() before drain().")
     sandbox.post("/sandbox/jobs/release")
+    sandbox.post("/sandbox/jobs/drain")
+    assert sandbox.client.jobs.get_export(path={"job_id": job["id"]})["data"]["status"] == "Completed"
     assert sandbox.refused("/sandbox/jobs/step", None)[:2] == (400, "invalid_body")
 
 
@@ -141,6 +153,8 @@ def test_faults_are_made(sandbox: Sandbox) -> None:
 def test_the_clock_is_moved(sandbox: Sandbox) -> None:
     before = sandbox.get("/sandbox/clock")["now"]
     assert sandbox.post("/sandbox/clock/advance", {"days": 1, "hours": 1})["now"] > before
+    assert sandbox.post("/sandbox/clock/reset")["now"][:13] == before[:13]
+    assert sandbox.post("/sandbox/clock/advance", {"days": 1})["now"] > before
     sandbox.post("/sandbox/reset")
     assert sandbox.get("/sandbox/clock")["now"][:13] == before[:13]
 
@@ -151,13 +165,20 @@ def test_what_was_sent_is_shown_without_the_key(sandbox: Sandbox) -> None:
     first, second = sandbox.get("/sandbox/requests")
     assert (first["operation_id"], json.loads(first["body"])) == ("createTag", {"name": "VIP"})
     assert KEY not in json.dumps(first)
-    assert second["status"] == 201
+    assert (second["status"], json.loads(second["answer"])["data"]["name"]) == (201, "VIP")
     (key,) = sandbox.get("/sandbox/idempotency")
     assert (key["key"], key["replays"]) == ("k", 1)
     assert sandbox.get("/sandbox/report") == []
     for path in ("/sandbox/requests", "/sandbox/idempotency", "/sandbox/report"):
         documented = sandbox.document["paths"][path]["get"]["responses"]["200"]
         sandbox.check(documented["content"]["application/json"]["schema"], sandbox.get(path, whole=True))
+
+
+def test_what_was_sent_can_be_forgotten(sandbox: Sandbox) -> None:
+    sandbox.client.tags.list()
+    sandbox.post("/sandbox/requests/clear")
+    sandbox.client.sequences.list()
+    assert [sent["operation_id"] for sent in sandbox.get("/sandbox/requests")] == ["listSequences"]
 
 
 def test_requests_can_be_waited_for(sandbox: Sandbox) -> None:
@@ -185,6 +206,7 @@ def test_requests_can_be_waited_for(sandbox: Sandbox) -> None:
         ("/sandbox/fail-next", {"status": 200}, "status has the wrong form"),
         ("/sandbox/seed", {"subscribers": ["nobody"]}, "This is not an email address."),
         ("/sandbox/keys", {"scopes": ["all"]}, "There is no scope all"),
+        ("/sandbox/keys", {"expires_in": 1e300}, "A key lives for more than 0"),
         ("/sandbox/workspaces", {"name": "Default"}, "There is a workspace Default already."),
         ("/sandbox/clock/advance", {"hours": -1}, "The clock goes forward only"),
         ("/sandbox/jobs/complete-after", {}, "polls is required."),
@@ -199,8 +221,15 @@ def test_what_cannot_be_gets_the_envelope(sandbox: Sandbox, path: str, body: Any
 
 @pytest.mark.parametrize(
     "headers",
-    [{"Host": "sandbox.example"}, {"Origin": "https://evil.example"}, {"Origin": "null"}],
-    ids=["rebound name", "foreign page", "hidden page"],
+    [
+        {"Host": "sandbox.example"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://["},
+        {"x-forwarded-for": "8.8.8.8"},
+        {"Forwarded": "for=8.8.8.8"},
+    ],
+    ids=["rebound name", "foreign page", "hidden page", "no page", "behind a proxy", "behind another"],
 )
 def test_only_this_machine_is_let_in(sandbox: Sandbox, headers: dict[str, str]) -> None:
     for control in CONTROLS:

@@ -3,7 +3,9 @@
 import http.client
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from mailrith_sdk import MailrithApiError, MailrithClient
@@ -92,6 +94,67 @@ def test_dropped_before_the_work_nothing_is_done(mailrith: Mailrith, client: Mai
     assert (sent.dropped, sent.status, sent.json) == ("before", None, {"name": "VIP"})
 
 
+def test_dropped_after_the_work_also_what_is_refused_gets_no_answer(
+    mailrith: Mailrith, client: MailrithClient
+) -> None:
+    mailrith.drop_next("createTag", when="after", times=2)
+    for body in ({"name": ""}, {"name": "VIP"}):
+        with pytest.raises(http.client.RemoteDisconnected):
+            client.tags.create(body=body)
+    assert [tag["name"] for tag in client.tags.list()["data"]] == ["VIP"]
+    assert [one.dropped for one in mailrith.requests] == ["after", "after", None]
+
+
+def test_a_replay_that_is_dropped_is_one(mailrith: Mailrith, client: MailrithClient) -> None:
+    client.tags.create(body={"name": "VIP"}, idempotency_key="k")
+    mailrith.drop_next("createTag", when="after")
+    persistent(lambda: client.tags.create(body={"name": "VIP"}, idempotency_key="k"))
+    assert mailrith.idempotency()[0].replays == 2
+
+
+def test_a_delay_ends_when_the_client_gives_up(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.delay_next("createTag", seconds=600)
+    parts = urlsplit(mailrith.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=0.2)
+    headers = {"Authorization": f"Bearer {mailrith.api_key}"}
+    with pytest.raises(TimeoutError):
+        connection.request("POST", "/v1/tags", b'{"name": "VIP"}', headers)
+        connection.getresponse()
+    connection.close()
+    (sent,) = mailrith.requests.wait_for("createTag")
+    assert (sent.status, sent.dropped) == (None, None)
+    assert client.tags.list()["data"] == []
+
+
+def test_a_request_in_flight_does_nothing_behind_a_reset(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.delay_next("createTag", seconds=600)
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(client.tags.create, body={"name": "GHOST"})
+        while not len(mailrith.requests):
+            mailrith.requests._recorder.wait_until(lambda: bool(len(mailrith.requests)), 0.01)
+        mailrith.reset()
+        with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+            late.result(30)
+    assert client.tags.list()["data"] == []
+    assert [one.operation_id for one in mailrith.requests] == ["listTags"]
+
+
+def test_a_lack_of_scopes_says_how_to_recover(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.fail_next("createTag", status=403)
+    with pytest.raises(MailrithApiError) as refused:
+        client.tags.create(body={"name": "VIP"})
+    assert refused.value.credential_recovery["missing_scopes"] == ["tags:write"]
+
+
+def test_a_body_can_be_anything(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.fail_next("listTags", status=502, body=["not", "the", "envelope"], headers={"X-Tries": 2})
+    with pytest.raises(MailrithApiError) as refused:
+        client.tags.list()
+    assert (refused.value.status, refused.value.code) == (502, None)
+    assert mailrith.requests[0].answer_json == ["not", "the", "envelope"]
+    assert mailrith.requests[0].answer_headers["x-tries"] == "2"
+
+
 @pytest.mark.parametrize(
     ("status", "code", "expected"),
     [
@@ -172,6 +235,10 @@ def test_a_download_can_break(mailrith: Mailrith, client: MailrithClient) -> Non
         (lambda mailrith: mailrith.delay_next(seconds=0), "more than 0"),
         (lambda mailrith: mailrith.drop_next(when="during"), '"before" or "after"'),
         (lambda mailrith: mailrith.throttle_next(retry_after=-1), "0 or more"),
+        (lambda mailrith: mailrith.throttle_next(retry_after=0.5), "whole seconds"),
+        (lambda mailrith: mailrith.fail_next(headers={"X": "a\nb"}), "no header of HTTP"),
+        (lambda mailrith: mailrith.fail_next(headers={"a b": "c"}), "no header of HTTP"),
+        (lambda mailrith: mailrith.drop_next("download", when="after"), 'drop it "before"'),
     ],
 )
 def test_what_cannot_be_is_refused_at_once(

@@ -147,20 +147,83 @@ def test_the_summary_says_what_clients_did_badly(pytester: pytest.Pytester, opti
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
         [
-            "*what the clients of mailrith did badly*",
-            "*::test_hasty: looked at a job again before Retry-After was over",
+            "*what the clients of mailrith did well and badly*",
+            "bad  *::test_hasty: looked at a job again before Retry-After was over",
         ]
     )
     result.stdout.no_fnmatch_line("*test_fine:*")
 
 
 def test_without_the_option_there_is_no_such_line(pytester: pytest.Pytester) -> None:
-    session(pytester, REPORTED).stdout.no_fnmatch_line("*did badly*")
+    session(pytester, REPORTED).stdout.no_fnmatch_line("*well and badly*")
 
 
 def test_with_nothing_to_say_it_says_so(pytester: pytest.Pytester) -> None:
     result = session(pytester, "def test_nothing(): pass", "--mailrith-report")
-    result.stdout.fnmatch_lines(["*what the clients of mailrith did badly*", "nothing"])
+    result.stdout.fnmatch_lines(["*what the clients of mailrith did well and badly*", "nothing to say"])
+
+
+def test_the_summary_knows_of_other_workspaces_and_of_what_was_before_a_reset(pytester: pytest.Pytester) -> None:
+    text = (
+        CLIENT
+        + """
+def test_two(mailrith):
+    other = mailrith.workspace()
+    for one in (other, mailrith):
+        one.throttle_next(retry_after=60)
+        for _ in range(2):
+            try:
+                client_of(one).tags.list()
+            except MailrithApiError:
+                pass
+    mailrith.reset()
+"""
+    )
+    result = session(pytester, text, "--mailrith-report")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["bad  *::test_two: sent a request again before Retry-After was over"])
+
+
+def test_jobs_held_in_other_workspaces_do_not_outlive_their_test(pytester: pytest.Pytester) -> None:
+    text = (
+        CLIENT
+        + """
+import pytest
+
+@pytest.mark.parametrize("number", range(3))
+def test_alone(mailrith, mailrith_server, number):
+    other = mailrith.workspace()
+    other.jobs.hold()
+    client_of(other).jobs.create_export(body={})
+    other.jobs.step()
+    other.drop_next(times=10)
+
+def test_last(mailrith_server):
+    stage = mailrith_server.sandbox.around.stage
+    assert not stage._paused and not stage._scripts
+"""
+    )
+    session(pytester, text).assert_outcomes(passed=4)
+
+
+def test_fixtures_of_a_wider_scope_have_the_server(pytester: pytest.Pytester) -> None:
+    text = (
+        CLIENT
+        + """
+import pytest
+
+@pytest.fixture(scope="module")
+def filled(mailrith_server):
+    handle = mailrith_server.new_workspace("For the module")
+    handle.seed(subscribers=3)
+    yield handle
+    handle.close()
+
+def test_one(filled): assert len(client_of(filled).subscribers.list()["data"]) == 3
+def test_two(filled, mailrith): assert client_of(mailrith).subscribers.list()["data"] == []
+"""
+    )
+    session(pytester, text).assert_outcomes(passed=2)
 
 
 def test_the_fixtures_are_listed(pytester: pytest.Pytester) -> None:

@@ -1,14 +1,18 @@
 """What a client sent can be read, and what it did well and badly is said."""
 
+import http.client
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
+import freezegun
 import pytest
 from mailrith_sdk import MailrithApiError, MailrithClient
 
 from mailrith_lite.testing import Mailrith
-from mailrith_lite.testing.inspector import SPELLING, WHOLE, differences
+from mailrith_lite.testing.inspector import SPELLING, TOO_LONG, UNKNOWN, WHOLE, differences
 
 IMPORT = {"csv_text": "Email\nada@example.com\n", "mappings": [{"csv_column": "Email", "field": {"type": "email"}}]}
 
@@ -123,6 +127,8 @@ def test_the_keys_are_listed_with_their_replays_and_differences(mailrith: Mailri
         ("[]", "{}", [WHOLE]),
         ("{}", "not JSON", [WHOLE]),
         ("", "{}", [WHOLE]),
+        ('{"a.b": 1, "c": {"d e": 1}}', '{"a.b": 2, "c": {"d e": 2}}', ['["a.b"]', 'c["d e"]']),
+        ("{}", "[" * 100_000 + "]" * 100_000, [WHOLE]),
     ],
 )
 def test_the_places_in_which_two_bodies_differ(first: str, second: str, paths: list[str]) -> None:
@@ -132,6 +138,44 @@ def test_the_places_in_which_two_bodies_differ(first: str, second: str, paths: l
 def test_the_same_json_written_differently_is_named_so(mailrith: Mailrith, client: MailrithClient) -> None:
     assert [send(client, "/v1/tags", body, "k") for body in ('{"name":"A"}', '{"name": "A"}')] == [201, 409]
     assert mailrith.idempotency()[0].refused[0].differs == [SPELLING]
+
+
+@pytest.mark.parametrize("body", [b'{"name": "\xff"}', b"[" * 50_000 + b"]" * 50_000])
+def test_a_body_that_is_no_json_does_not_break_what_is_said(
+    mailrith: Mailrith, client: MailrithClient, body: bytes
+) -> None:
+    assert send(client, "/v1/tags", '{"name":"A"}', "k") == 201
+    parts = urlsplit(mailrith.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
+    headers = {"Authorization": f"Bearer {mailrith.api_key}", "Idempotency-Key": "k"}
+    connection.request("POST", "/v1/tags", body, headers)
+    assert connection.getresponse().status == 409
+    connection.close()
+    assert mailrith.idempotency()[0].refused[0].differs == [WHOLE]
+    assert mailrith.report().codes() == {"key_reused"}
+    with pytest.raises(ValueError, match="not JSON"):
+        mailrith.requests[1].json  # noqa: B018 - the look itself
+
+
+def test_the_diff_is_from_the_request_whose_answer_is_kept(mailrith: Mailrith, client: MailrithClient) -> None:
+    assert send(client, "/v1/tags", '{"name":"A"}', "k") == 201
+    mailrith.clock.advance(hours=25)
+    assert send(client, "/v1/tags", '{"name":"B"}', '"k"') == 201  # a key in double quotes is the same
+    assert send(client, "/v1/tags", '{"name":"A"}', "k") == 409
+    assert [one.differs for one in mailrith.idempotency()[0].refused] == [["name"]]
+    mailrith.requests.clear()
+    assert send(client, "/v1/tags", '{"name":"A"}', "k") == 409
+    assert mailrith.idempotency()[0].refused[0].differs == [UNKNOWN]
+
+
+def test_bodies_that_were_cut_off_are_not_compared(mailrith: Mailrith, client: MailrithClient) -> None:
+    text = "Email\n" + "ada@example.com\n" * 100_000
+    client.jobs.create_import(body={**IMPORT, "csv_text": text}, idempotency_key="k")
+    with pytest.raises(MailrithApiError):
+        client.jobs.create_import(body={**IMPORT, "csv_text": text + "x"}, idempotency_key="k")
+    assert mailrith.idempotency()[0].refused[0].differs == [TOO_LONG]
+    with pytest.raises(ValueError, match="bytes; up to"):
+        mailrith.requests[0].json  # noqa: B018 - the look itself
 
 
 def codes(mailrith: Mailrith, *, good: bool) -> set[str]:
@@ -200,6 +244,57 @@ def test_a_retry_with_another_key_is_bad(mailrith: Mailrith, client: MailrithCli
         except MailrithApiError:
             continue
     assert codes(mailrith, good=False) == {"retried_with_new_key"}
+
+
+def test_requests_at_the_same_time_are_no_retries(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.delay_next("listTags", seconds=0.2)
+    mailrith.delay_next("createSubscriberExportJob", seconds=0.2)
+    mailrith.throttle_next("listTags", retry_after=60)
+    mailrith.fail_next("createSubscriberExportJob", status=503)
+
+    def export(key: str) -> None:
+        client.jobs.create_export(body={}, idempotency_key=key)
+
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(client.tags.list), pool.submit(client.tags.list)]
+        calls += [pool.submit(export, "one"), pool.submit(export, "two")]
+        outcomes = [call.exception(30) is None for call in calls]
+    assert sorted(outcomes) == [False, False, True, True]
+    assert codes(mailrith, good=False) == set()
+
+
+def test_a_page_with_another_filter_is_bad(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.seed(subscribers=60)
+    page = client.subscribers.list(query={"status": "Active", "limit": 10})
+    client.subscribers.list(query={"limit": 100, "starting_after": page["pagination"]["next_cursor"]})
+    assert codes(mailrith, good=False) == {"lost_filter"}
+
+
+def test_patience_counts_also_when_the_clock_went_back(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.clock.advance(hours=25)
+    mailrith.throttle_next("listTags", retry_after=3600)
+    with pytest.raises(MailrithApiError):
+        client.tags.list()
+    mailrith.clock.reset()
+    mailrith.clock.advance(hours=1)
+    client.tags.list()
+    assert codes(mailrith, good=True) == {"waited_retry_after"}
+
+
+def test_frozen_time_freezes_neither_waits_nor_delays(mailrith: Mailrith, client: MailrithClient) -> None:
+    with freezegun.freeze_time("2026-01-01"):
+        mailrith.delay_next("listTags", seconds=0.01)
+        client.tags.list()
+        with pytest.raises(TimeoutError):
+            mailrith.requests.wait_for("listTags", count=2, timeout=0.01)
+
+
+def test_what_was_sent_to_a_workspace_that_is_closed_takes_no_room(mailrith: Mailrith) -> None:
+    other = mailrith.workspace()
+    MailrithClient(base_url=other.url, api_key=other.api_key).tags.list()
+    assert len(other.requests) == 1
+    other.close()
+    assert other.requests == []
 
 
 def test_without_requests_there_is_nothing_to_say(mailrith: Mailrith) -> None:

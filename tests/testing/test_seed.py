@@ -56,6 +56,20 @@ def test_samples_differ_in_everything(mailrith: Mailrith, client: MailrithClient
     assert len({one["country"] for one in found}) > 3
 
 
+def test_more_samples_are_others(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.seed(subscribers=30)
+    mailrith.seed(subscribers=30)
+    assert len(client.subscribers.list(query={"limit": 100})["data"]) == 60
+
+
+def test_what_is_there_already_is_used_by_its_name(mailrith: Mailrith, client: MailrithClient) -> None:
+    first = mailrith.seed(tags=["VIP"], sequences=["Welcome"])
+    person = {"email": "ada@example.com", "tags": ["VIP"], "sequences": ["Welcome"]}
+    second = mailrith.seed(subscribers=[person])
+    assert (second.tags, second.sequences) == (first.tags, first.sequences)
+    assert client.sequences.list()["data"][0]["subscriber_count"] == 1
+
+
 def test_who_is_cold_can_be_seeded(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.seed(
         subscribers=[
@@ -77,7 +91,13 @@ def test_who_is_cold_can_be_seeded(mailrith: Mailrith, client: MailrithClient) -
         ({"subscribers": [{"email": "a@example.com", "custom_fields": {"Nothing": 1}}]}, "(custom_fields.Nothing)"),
         ({"subscribers": [{"email": "a@example.com", "last_opened_at": "2026-01-01T00:00:00"}]}, "offset from UTC"),
         ({"subscribers": [{"email": "a@example.com", "nam": "A"}]}, "unknown field `nam` - at `$.subscribers[0]`"),
+        (
+            {"subscribers": [{"email": "a@example.com", "last_opened_at": "9999-12-31T23:59:59Z"}]},
+            "not in the future",
+        ),
         ({"subscribers": -1}, "a number up to 1,000,000"),
+        ({"subscribers": "a@example.com"}, "subscribers takes a list"),
+        ({"tags": "VIP"}, "tags takes a list"),
         ({"tags": [" "]}, "1 to 100 characters"),
         ({"custom_fields": [{"label": "Size", "type": "Single Select"}]}, "1 to 500 options"),
         ({"custom_fields": ["Size", "size"]}, "exists already"),

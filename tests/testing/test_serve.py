@@ -6,6 +6,7 @@ import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -14,6 +15,7 @@ from mailrith_sdk import MailrithApiError, MailrithClient
 
 from mailrith_lite import testing
 from mailrith_lite.errors import StartError
+from mailrith_lite.settings import BadSetting
 from mailrith_lite.testing import Mailrith, serve
 
 
@@ -58,9 +60,42 @@ def test_a_port_that_is_taken_is_named() -> None:
             pytest.fail("two servers listen on one port")
 
 
-def test_a_setting_that_there_is_not_is_refused() -> None:
-    with pytest.raises(TypeError, match="max_queue"), serve(max_queue=1):
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"max_queue": 1}, TypeError, "max_queue"),
+        ({"data_dir": "/"}, TypeError, "data_dir"),
+        ({"export_ttl": "soon"}, BadSetting, "--export-ttl takes a duration"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused(settings: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message), serve(**settings):
         pytest.fail("it was taken")
+
+
+def test_a_duration_may_be_written(mailrith: Mailrith) -> None:
+    with serve(export_ttl="1h") as short:
+        client = client_of(short)
+        job = client.jobs.create_export(body={})["data"]
+        short.jobs.drain()
+        short.clock.advance(minutes=61)
+        assert client.jobs.get_export(path={"job_id": job["id"]})["data"]["download_url"] is None
+
+
+def test_a_handle_says_when_its_server_has_ended() -> None:
+    with serve() as mailrith:
+        pass
+    with pytest.raises(RuntimeError, match="this server has ended"):
+        mailrith.jobs.hold()
+
+
+def test_an_error_at_its_end_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OSError, match="the disk"), serve() as mailrith:
+
+        async def fail() -> None:
+            raise OSError("the disk")
+
+        monkeypatch.setattr(mailrith._server.sandbox.services.runner, "stop", fail)
 
 
 def test_settings_of_the_service_hold() -> None:
@@ -132,7 +167,13 @@ def test_reset_leaves_the_keys_and_nothing_else(mailrith: Mailrith) -> None:
     assert mailrith.clock.now()[:15] == before[:15]
     job = client.jobs.create_export(body={}, idempotency_key="one")["data"]
     mailrith.jobs.drain()
-    assert client.jobs.get_export(path={"job_id": job["id"]})["data"]["status"] == "Completed"
+    link = client.jobs.get_export(path={"job_id": job["id"]})["data"]["download_url"]
+    assert client.transport("GET", link, {}, None)[0] == 200
+    requests = mailrith.requests
+    mailrith.reset()
+    assert client.transport("GET", link, {}, None)[0] == 404
+    client.tags.list()
+    assert [one.operation_id for one in requests] == ["listTags"]
 
 
 def test_stable_ids_and_times_are_the_same_in_every_run() -> None:
@@ -147,8 +188,8 @@ def test_stable_ids_and_times_are_the_same_in_every_run() -> None:
             link = final.pop("download_url").replace(mailrith.url, "")
             mailrith.clock.advance(minutes=1)
             after = client.tags.create(body={"name": "Later"})["data"]
-            headers = client.transport("GET", f"{mailrith.url}/v1", {}, None)[1]
-            request_id = headers["x-mailrith-request-id"]
+            headers = client.transport("GET", mailrith.url + link, {}, None)[1]
+            request_id = [headers["x-mailrith-request-id"], headers["Etag"], headers["Last-Modified"]]
             return [seeded, job, final, link, after, request_id, mailrith.create_key(), client.subscribers.list()]
 
     first = recorded()

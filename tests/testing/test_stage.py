@@ -161,6 +161,43 @@ def test_a_poll_that_completes_a_job_completes_those_before_it(mailrith: Mailrit
     assert client.status(first) == "Completed"
 
 
+def test_looks_that_are_refused_are_no_polls(mailrith: Mailrith, client: Client) -> None:
+    mailrith.jobs.complete_after(polls=2)
+    job = client.submit_export()
+    mailrith.throttle_next("getSubscriberExportJob")
+    with pytest.raises(MailrithApiError):
+        client.status(job)
+    stranger = MailrithClient(base_url=mailrith.url, api_key=mailrith.create_key(scopes=["tags:read"]))
+    with pytest.raises(MailrithApiError):
+        stranger.jobs.get_export(path={"job_id": job})
+    assert [client.status(job), client.status(job)] == ["Queued", "Completed"]
+
+
+def test_exports_do_not_wait_for_those_before_them(mailrith: Mailrith, client: Client) -> None:
+    mailrith.jobs.complete_after(polls=3)
+    _, second = client.submit_export(), client.submit_export()
+    assert [client.status(second) for _ in range(3)] == ["Queued", "Processing", "Completed"]
+
+
+def test_draining_ends_when_a_queued_job_is_canceled(mailrith: Mailrith, client: Client) -> None:
+    """Imports run one after another: the second waits, is canceled, and nobody waits for it any longer."""
+    mailrith.jobs.hold(chunk_rows=1)
+    first, second = client.submit(rows=2), client.submit()
+    mailrith.jobs.step()
+    path = f"/v1/jobs/subscriber-imports/{second}/cancel"
+    client.sdk.transport("POST", mailrith.url + path, {"Authorization": f"Bearer {mailrith.api_key}"}, None)
+    mailrith.jobs.release()
+    mailrith.jobs.drain()
+    assert (client.status(first), client.status(second)) == ("Completed", "Failed")
+
+
+def test_draining_what_is_held_says_so(mailrith: Mailrith, client: Client) -> None:
+    mailrith.jobs.hold()
+    job = client.submit()
+    with pytest.raises(ValueError, match=f"{job} is held: call release"):
+        mailrith.jobs.drain()
+
+
 def test_polls_between_the_first_and_the_last_leave_the_queue_in_its_order(
     mailrith: Mailrith, client: Client
 ) -> None:

@@ -160,33 +160,41 @@ CREATE TRIGGER sequence_blocks_delete AFTER DELETE ON subscriber_sequences BEGIN
 END;
 
 -- Where a search looks for names and emails: their trigrams, case folded. It is made behind the imports' back, in the
--- order of the ids; whoever is not in it yet, or is in it with an old name or email, is found without it.
+-- order of the ids; whoever is not in it yet, or is in it with an old name or email, is found without it. The id of a row
+-- is (workspace_id << 40) + subscriber_id, so that a search passes over the rows of its own workspace alone.
 
 CREATE VIRTUAL TABLE subscriber_search USING fts5 (
     email, name, content = '', detail = none, columnsize = 0, tokenize = 'trigram case_sensitive 1'
 );
 
--- How often a trigram is in every sixty-fourth of them: a search looks for its rarest.
-CREATE TABLE search_trigrams (trigram TEXT PRIMARY KEY, found INTEGER NOT NULL) WITHOUT ROWID;
+-- How often a trigram is in every sixty-fourth of a workspace: a search looks for its rarest.
+CREATE TABLE search_trigrams (
+    workspace_id INTEGER NOT NULL REFERENCES workspaces (id),
+    trigram TEXT NOT NULL,
+    found INTEGER NOT NULL,
+    PRIMARY KEY (workspace_id, trigram)
+) WITHOUT ROWID;
 
 CREATE TABLE search_state (up_to_id INTEGER NOT NULL); -- the last subscriber of the index
 INSERT INTO search_state (up_to_id) VALUES (0);
 
 -- Who has changed or gone since, with the email and name that the index has of them.
 CREATE TABLE search_backlog (
-    subscriber_id INTEGER PRIMARY KEY,
+    workspace_id INTEGER NOT NULL REFERENCES workspaces (id),
+    subscriber_id INTEGER NOT NULL,
     email TEXT NOT NULL,
-    name TEXT NOT NULL
-);
+    name TEXT NOT NULL,
+    PRIMARY KEY (workspace_id, subscriber_id)
+) WITHOUT ROWID;
 
 CREATE TRIGGER search_backlog_update AFTER UPDATE OF email, name ON subscribers
 WHEN (new.email <> old.email OR new.name <> old.name) AND old.id <= (SELECT up_to_id FROM search_state) BEGIN
-    INSERT OR IGNORE INTO search_backlog (subscriber_id, email, name)
-    VALUES (old.id, old.email, coalesce(old.name_key, lower(old.name)));
+    INSERT OR IGNORE INTO search_backlog (workspace_id, subscriber_id, email, name)
+    VALUES (old.workspace_id, old.id, old.email, coalesce(old.name_key, lower(old.name)));
 END;
 
 CREATE TRIGGER search_backlog_delete AFTER DELETE ON subscribers
 WHEN old.id <= (SELECT up_to_id FROM search_state) BEGIN
-    INSERT OR IGNORE INTO search_backlog (subscriber_id, email, name)
-    VALUES (old.id, old.email, coalesce(old.name_key, lower(old.name)));
+    INSERT OR IGNORE INTO search_backlog (workspace_id, subscriber_id, email, name)
+    VALUES (old.workspace_id, old.id, old.email, coalesce(old.name_key, lower(old.name)));
 END;

@@ -50,6 +50,10 @@ if (form) {
   };
 
   const send = (file) => {
+    if (file.size > Number(form.dataset.limit)) {
+      refuse(form.dataset.tooLarge); // the service would say so, too, but may close the connection first
+      return;
+    }
     const request = new XMLHttpRequest();
     let said = 0;
     request.upload.addEventListener("progress", (event) => {
