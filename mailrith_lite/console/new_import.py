@@ -1,5 +1,6 @@
 """/console/imports/new and /console/uploads/…: a file is handed over, mapped, tried out, and imported."""
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -51,9 +52,11 @@ async def show_upload(visit: Visit) -> web.StreamResponse:
         return redirect(visit.request, f"{PATH}/imports/{ids.encode(ids.IMPORT_JOB, upload.import_job_id)}")
     preview = await _preview(visit, upload)
     async with visit.database.read() as connection:
-        like = await _like(connection, visit, preview)
+        chosen = await _like(connection, visit, preview)
         fields = await catalogue.all_fields(connection, visit)
-    return await _mapping_page(visit, upload, preview, like or mapping_form.guessed(preview, fields))
+    if chosen is None:  # in a thread: the first guess loads the names of all countries
+        chosen = await asyncio.to_thread(mapping_form.guessed, preview, fields)
+    return await _mapping_page(visit, upload, preview, chosen)
 
 
 async def start_import(visit: Visit, fields: Fields) -> web.StreamResponse:
