@@ -9,7 +9,7 @@ from aiohttp_sse import sse_response
 
 from mailrith_lite import clock, errors
 from mailrith_lite.console.session import find_key
-from mailrith_lite.console.visit import SESSIONS, Visit
+from mailrith_lite.console.visit import Visit
 
 MOST = 64  # streams at a time; a page that gets none asks now and then instead
 _LOOK_SECONDS = 0.4
@@ -64,7 +64,7 @@ def stream(look: Look) -> Callable[[Visit], Awaitable[web.StreamResponse]]:
 async def _follow(visit: Visit, look: Look, found: Part) -> web.StreamResponse:
     async with sse_response(visit.request) as response:
         await response.send(found.text, event="part")
-        while not found.final and not visit.services.stopping and await _goes_on(visit):
+        while not found.final and not visit.services.stopping and await _is_open(visit):
             await asyncio.sleep(_LOOK_SECONDS)
             before, found = found, await look(visit)
             if found != before:
@@ -73,9 +73,6 @@ async def _follow(visit: Visit, look: Look, found: Part) -> web.StreamResponse:
     return response
 
 
-async def _goes_on(visit: Visit) -> bool:
-    """Is the session open, and does its key still work?"""
-    now = clock.now()
-    if not visit.request.app[SESSIONS].is_open(visit.session, now):
-        return False
-    return await find_key(visit.database.lookup, visit.session, now) is not None
+async def _is_open(visit: Visit) -> bool:
+    """The session, with a key that still works."""
+    return await find_key(visit.database.lookup, visit.session, clock.now()) is not None

@@ -1,5 +1,6 @@
 """/console/imports/new and /console/uploads/…: a file is handed over, mapped, tried out, and imported."""
 
+import asyncio
 from typing import Any
 
 from aiohttp import web
@@ -20,7 +21,7 @@ from mailrith_lite.imports.uploads import Preview
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
 
-_Refused = errors.InvalidFile, errors.UnsupportedMediaType, errors.PayloadTooLarge
+_REFUSALS = (errors.InvalidFile, errors.UnsupportedMediaType, errors.PayloadTooLarge, errors.QueueFull)
 
 
 async def show_new_import(visit: Visit) -> web.StreamResponse:
@@ -38,7 +39,7 @@ async def take_file(visit: Visit) -> web.StreamResponse:
         async with visit.database.write(durable=True, changes="nobody") as connection:
             upload = await store.start(connection, visit.workspace_id, clock.now())
         upload = await store.store(upload, pieces, form.name)
-    except _Refused as error:
+    except _REFUSALS as error:
         return await _file_page(visit, error)
     return redirect(visit.request, f"{PATH}/uploads/{upload.public_id}")
 
@@ -51,9 +52,11 @@ async def show_upload(visit: Visit) -> web.StreamResponse:
         return redirect(visit.request, f"{PATH}/imports/{ids.encode(ids.IMPORT_JOB, upload.import_job_id)}")
     preview = await _preview(visit, upload)
     async with visit.database.read() as connection:
-        like = await _like(connection, visit, preview)
+        chosen = await _like(connection, visit, preview)
         fields = await catalogue.all_fields(connection, visit)
-    return await _mapping_page(visit, upload, preview, like or mapping_form.guessed(preview, fields))
+    if chosen is None:  # in a thread: the first guess loads the names of all countries
+        chosen = await asyncio.to_thread(mapping_form.guessed, preview, fields)
+    return await _mapping_page(visit, upload, preview, chosen)
 
 
 async def start_import(visit: Visit, fields: Fields) -> web.StreamResponse:
@@ -62,12 +65,14 @@ async def start_import(visit: Visit, fields: Fields) -> web.StreamResponse:
         upload = await _find(connection, visit)
     if upload.import_job_id is not None:  # the button was pressed twice
         return redirect(visit.request, f"{PATH}/imports/{ids.encode(ids.IMPORT_JOB, upload.import_job_id)}")
-    preview = await _preview(visit, upload)
-    chosen = mapping_form.parsed(preview.names, fields)
     try:
+        preview = await _preview(visit, upload)
+        chosen = mapping_form.parsed(preview.names, fields)
         job = await _submit(visit, upload, preview, chosen, dry_run=mapping_form.wants_dry_run(fields))
     except errors.InvalidBody as error:
         return await _mapping_page(visit, upload, preview, chosen, error)
+    except (errors.Conflict, errors.NotFound):  # at the same moment: to the job that was made
+        return await show_upload(visit)
     query = {"upload": upload.public_id} if job.dry_run else {}
     return redirect(visit.request, str(URL.build(path=f"{PATH}/imports/{job.public_id}", query=query)))
 

@@ -11,6 +11,7 @@ from itsdangerous.encoding import base64_decode, base64_encode
 from mailrith_lite import clock
 from mailrith_lite.access import key_table
 from mailrith_lite.access.key_table import ApiKey
+from mailrith_lite.console import ended_sessions
 from mailrith_lite.database import Connection
 
 LENGTH = 12 * 3_600 * clock.SECOND
@@ -27,12 +28,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sessions:
-    """One for the life of the process. Who signs out is remembered here until the session would have ended."""
+    """Seals them into cookies, and binds forms to them."""
 
     def __init__(self, secret: bytes) -> None:
         self._cookies = Signer(secret, salt="mailrith_lite.console.session", digest_method=hashlib.sha256)
         self._forms = Signer(secret, salt="mailrith_lite.console.form", digest_method=hashlib.sha256)
-        self._ended: dict[str, int] = {}
 
     def begin(self, key: ApiKey, now: int) -> Session:
         """Ends with the key, if that is sooner."""
@@ -48,21 +48,12 @@ class Sessions:
         return self._cookies.sign(base64_encode(msgspec.json.encode(session))).decode()
 
     def unseal(self, cookie: str, now: int) -> Session | None:
-        """None when the cookie is none of ours, or its session is over."""
+        """None when the cookie is none of ours, or its time is over."""
         try:
             session = msgspec.json.decode(base64_decode(self._cookies.unsign(cookie.encode())), type=Session)
         except (BadData, UnicodeEncodeError, msgspec.DecodeError):
             return None
-        return session if self.is_open(session, now) else None
-
-    def is_open(self, session: Session, now: int) -> bool:
-        """Has nobody signed out, and is there time left?"""
-        return session.expires_at > now and session.token not in self._ended
-
-    def end(self, session: Session, now: int) -> None:
-        """From now on a copy of the cookie opens nothing."""
-        self._ended = {token: expires_at for token, expires_at in self._ended.items() if expires_at > now}
-        self._ended[session.token] = session.expires_at
+        return session if session.expires_at > now else None
 
     def form_token(self, token: str) -> str:
         """What a form has to bring along that was made for this session, or for this visit before one."""
@@ -77,7 +68,9 @@ def new_token() -> str:
 
 
 async def find_key(connection: Connection, session: Session, now: int) -> ApiKey | None:
-    """The session's key as it is now; None when it is no longer active."""
+    """The session's key as it is now; None when it is no longer active, or the session is over."""
+    if session.expires_at <= now or await ended_sessions.select_is_ended(connection, session.token):
+        return None
     key = await key_table.select_key(connection, session.key_id)
     if key is None or key.status(now) != "active":
         return None

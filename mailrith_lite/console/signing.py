@@ -6,7 +6,7 @@ from aiohttp import web
 
 from mailrith_lite import clock, errors
 from mailrith_lite.access import keys
-from mailrith_lite.console import forms, rendering
+from mailrith_lite.console import ended_sessions, forms, rendering
 from mailrith_lite.console.forms import TOKEN_FIELD, Fields
 from mailrith_lite.console.session import LENGTH, new_token
 from mailrith_lite.console.visit import (
@@ -58,7 +58,9 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
 
 
 async def sign_out(visit: Visit, _: Fields) -> web.StreamResponse:
-    visit.request.app[SESSIONS].end(visit.session, clock.now())
+    """From now on a copy of the cookie opens nothing."""
+    async with visit.database.write(durable=True, changes="nobody") as connection:
+        await ended_sessions.insert_ended(connection, visit.session.token, visit.session.expires_at, clock.now())
     response = redirect(visit.request, SIGN_IN_PATH)
     response.del_cookie(SESSION_COOKIE, path=_HERE)
     return response

@@ -77,15 +77,6 @@ async def select_upload(connection: Connection, workspace_id: int, upload_id: in
     return next(map(_from_row, rows), None)
 
 
-async def select_open_count(connection: Connection, workspace_id: int, now: int) -> int:
-    """How many there are that no job has taken, and whose time is not over."""
-    rows = await connection.execute_fetchall(
-        "SELECT count(*) FROM uploads WHERE queued_at IS NULL AND expires_at > ? AND workspace_id = ?",
-        (now, workspace_id),
-    )
-    return int(next(iter(rows))[0])
-
-
 async def select_file_names(connection: Connection, workspace_id: int, job_ids: Iterable[int]) -> dict[int, str]:
     """Job's integer id -> how the file that it has taken was called; nothing for a job without an upload."""
     rows = await connection.execute_fetchall(
@@ -94,6 +85,15 @@ async def select_file_names(connection: Connection, workspace_id: int, job_ids: 
         (msgspec.json.encode(list(job_ids)).decode(), workspace_id),
     )
     return {row["import_job_id"]: row["file_name"] for row in rows}
+
+
+async def select_open_count(connection: Connection, workspace_id: int, now: int) -> int:
+    """How many there are that no job has taken, and whose time is not over."""
+    rows = await connection.execute_fetchall(
+        "SELECT count(*) FROM uploads WHERE queued_at IS NULL AND expires_at > ? AND workspace_id = ?",
+        (now, workspace_id),
+    )
+    return int(next(iter(rows))[0])
 
 
 async def update_ready(

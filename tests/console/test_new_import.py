@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import Reply, Server
@@ -91,6 +92,19 @@ def test_a_button_that_is_pressed_twice_imports_once(serve: Callable[..., Server
     assert first.headers["location"] == second.headers["location"] == visitor.get(path).headers["location"]
     server.drain()
     assert server.rows("SELECT count(*) FROM jobs") == [(1,)]
+
+
+def test_a_button_that_is_pressed_often_at_once_imports_once(serve: Callable[..., Server]) -> None:
+    server = serve()
+    visitor = signed_in(server)
+    path, token = ready(visitor), visitor.token()
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: visitor.post(path, {"column-0": "email"}, token=token), range(8)))
+    assert {reply.status for reply in replies} == {303}
+    assert len({reply.headers["location"] for reply in replies}) == 1
+    server.drain()
+    assert server.rows("SELECT count(*) FROM jobs") == [(1,)]
+    assert list(server.services.imports_directory.iterdir()) == []
 
 
 def test_tags_and_sequences_are_given_to_everybody(serve: Callable[..., Server]) -> None:

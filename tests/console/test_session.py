@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from conftest import KEY, Server
 from mailrith_lite import clock
 from mailrith_lite.access import key_table, keys
 from mailrith_lite.access.key_table import ApiKey
+from mailrith_lite.console import ended_sessions
 from mailrith_lite.console.attempts import MOST, WINDOW, Attempts
 from mailrith_lite.console.session import LENGTH, Sessions
+from mailrith_lite.settings import Settings
 
 from .visitor import SESSION, Visitor, heading, signed_in, text, token_in
 
@@ -104,6 +107,22 @@ def test_who_signs_out_is_out_with_every_copy_of_the_cookie(service: Server) -> 
     visitor.cookies = copy
     assert visitor.get("/console").status == 303
     assert other.get("/console").status == 200
+
+
+def test_who_signed_out_is_out_after_a_restart_too(tmp_path: Path) -> None:
+    settings = Settings(port=0, data_dir=tmp_path / "data", bootstrap_key=KEY)
+    with Server(settings).serving() as server:
+        stays, leaves = signed_in(server), signed_in(server)
+        copy = dict(leaves.cookies)
+        leaves.post("/console/sign-out")
+    with Server(settings).serving() as again:
+        leaves.cookies = copy
+        stays.server = leaves.server = again
+        assert (stays.get("/console").status, leaves.get("/console").status) == (200, 303)
+        later = signed_in(again)
+        change(again, ended_sessions.insert_ended, "another", 10**15, clock.now() + LENGTH + 1)
+        assert again.rows("SELECT token FROM ended_sessions") == [("another",)]
+        assert later.get("/console").status == 200
 
 
 @pytest.mark.parametrize("value", ["", "x", "x.y", "ü", "e30.x"])
