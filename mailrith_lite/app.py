@@ -62,7 +62,7 @@ async def listening(app: web.Application, settings: Settings, *, grace: float) -
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else error
             raise errors.StartError(
-                f"cannot listen on {settings.host}:{settings.port}: {reason}; choose another with --host and --port"
+                f"cannot listen on {settings.host}:{settings.port}: {reason}; choose another with --port"
             ) from error
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         yield f"http://{host}:{runner.addresses[0][1]}"

@@ -59,7 +59,7 @@ def _check_headers(request: web.Request, limit: int) -> None:
     if "Content-Type" in request.headers and request.can_read_body:
         json = request.content_type == "application/json" or request.content_type.endswith("+json")
         if not json or (request.charset or "utf-8").lower().replace("-", "") != "utf8":
-            raise errors.UnsupportedMediaType("Send the body as application/json in UTF-8.")
+            raise errors.UnsupportedMediaType("Send JSON in UTF-8, with the header Content-Type: application/json.")
 
 
 async def _read(request: web.Request, limit: int, spool: Path) -> Body:
@@ -95,4 +95,4 @@ def _map(path: Path) -> memoryview:
 
 
 def _too_large(limit: int) -> errors.PayloadTooLarge:
-    return errors.PayloadTooLarge(f"The body is over the limit of {limit:,} bytes; send less at once.")
+    return errors.PayloadTooLarge(f"The body is over the limit of {limit:,} bytes; send a long file as an upload.")

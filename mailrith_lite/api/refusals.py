@@ -133,8 +133,10 @@ def _possible(route: Route) -> Iterator[errors.MailrithError]:
     if route.request is not None:
         yield errors.InvalidBody("The body has the wrong form: expected `object`, got `array`.")
         yield errors.InvalidJson("The body is not valid JSON in UTF-8.")
-        yield errors.PayloadTooLarge("The body is over the limit of 1,048,576 bytes; send less at once.")
-        yield errors.UnsupportedMediaType("Send the body as application/json in UTF-8.")
+        yield errors.PayloadTooLarge(
+            "The body is over the limit of 1,048,576 bytes; send a long file as an upload."
+        )
+        yield errors.UnsupportedMediaType("Send JSON in UTF-8, with the header Content-Type: application/json.")
     if route.query is not Empty:
         yield errors.InvalidQuery("limit takes a whole number from 1 to 100.", field="limit")
         yield errors.HeadersTooLarge("A line of the request's head is too long.")

@@ -10,6 +10,7 @@ from mailrith_lite.api import (
     discovery,
     downloads,
     exports,
+    front,
     health,
     imports,
     openapi,
@@ -110,6 +111,7 @@ ROUTES = _DISCOVERY + _SUBSCRIBERS + _CATALOGUE + _JOBS
 
 def add_routes(app: web.Application) -> None:
     app[ROUTES_KEY] = ROUTES
+    app.router.add_get("/", front.show_front)
     app.router.add_get(health.PATH, health.healthz)
     app.router.add_get(downloads.PATH, downloads.download)
     upload_page.add_routes(app.router)

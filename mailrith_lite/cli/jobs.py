@@ -95,7 +95,7 @@ def path_of(job_id: str) -> str:
     """
     match = re.fullmatch(r"(import|export)_job_[A-Za-z0-9_-]+", job_id)
     if not match:
-        raise StartError(f"{job_id} is no job's id: such an id begins with import_job_ or export_job_")
+        raise StartError(f"{job_id} is not a job's id: such an id begins with import_job_ or export_job_")
     return f"{PATHS[match[1]]}/{job_id}"
 
 

@@ -65,4 +65,4 @@ def _field(text: str, custom_fields: Mapping[str, str]) -> MappedField:
         if label.casefold() == " ".join(text.split()).casefold():
             return custom(public_id)
     known = ", ".join(("email", "name", "country", "status", *custom_fields))
-    raise StartError(f"there is no field {text}; there are {known}")
+    raise StartError(f"there is no field {text}; there are {known}. POST /v1/custom-fields makes another")

@@ -279,7 +279,8 @@ async def _workspace(connection: Any, name_or_id: str | None) -> Any:
     if not known:
         return await table.insert_workspace(connection, "Default", clock.now())
     if len(known) > 1:
-        raise StartError("there are several workspaces; name one with --workspace")
+        names = ", ".join(one.name for one in known)
+        raise StartError(f"there are several workspaces ({names}); name one with --workspace")
     return known[0]
 
 

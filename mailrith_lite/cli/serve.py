@@ -66,7 +66,10 @@ async def running(settings: Settings) -> AsyncIterator[tuple[str, Services]]:
     """The service, answering; gives its address. At the end: stop accepting, put jobs back, close."""
     async with open_services(settings) as services:
         key = await first_start(services)
-        if key is not None and settings.bootstrap_key is None:
+        shown = key is not None and settings.bootstrap_key is None
+        if shown:
             click.echo(f"The API key of the new workspace Default, shown this once: {key}", err=True)
         async with listening(create_app(services), settings, grace=_CLOSE_SECONDS) as address:
+            if shown:
+                click.echo(f"The console, to sign in with it: {address}/console", err=True)
             yield address, services

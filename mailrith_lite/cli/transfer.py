@@ -33,7 +33,10 @@ def read_text(file: Path) -> str:
         return data.decode("utf-16" if utf16 else "utf-8-sig")
     except UnicodeDecodeError as error:
         line = 1 + data[: error.start].count(b"\n")
-        raise StartError(f"{file} is no text in UTF-8 or UTF-16 (line {line}); save it as CSV in UTF-8") from error
+        raise StartError(
+            f"{file} is not text in UTF-8 or UTF-16 (line {line}); save it as CSV in UTF-8, or import it in the"
+            " browser, at /console, which reads older encodings and .csv.gz, too"
+        ) from error
 
 
 async def mappings(service: Service, file: Path, text: str, maps: Sequence[str] = ()) -> list[Mapping]:
@@ -102,6 +105,7 @@ async def _guessed(service: Service, file: Path, columns: Sequence[str]) -> list
     click.echo(one_line(f"Guessed from the header: {taken}"), err=True)
     if left:
         click.echo(one_line(f"Left out: {left}"), err=True)
+        click.echo("A custom field of a column's name keeps it, or --map COLUMN=FIELD.", err=True)
     return found
 
 

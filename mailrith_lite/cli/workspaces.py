@@ -112,7 +112,7 @@ def _check(given: dict[str, str | None]) -> None:
         if zone is not None:
             ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise StartError(f"{zone} is no time zone; give an IANA name such as Europe/Berlin") from None
+        raise StartError(f"{zone} is not a time zone; give an IANA name such as Europe/Berlin") from None
 
 
 COMMANDS = (workspaces,)

@@ -225,7 +225,9 @@ class Runner:
 
     async def _attend(self, run: Run) -> None:
         job, began = run.job, time.monotonic()
-        logs.service.info("job started", extra={"fields": _fields(job)})
+        done = job.progress.rows_processed
+        begun = _fields(job) | ({"rows": done} if done else {})
+        logs.service.info("job resumed" if done else "job started", extra={"fields": begun})
         try:
             outcome = await self._attempt(run)
         except Exception:

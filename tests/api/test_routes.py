@@ -95,3 +95,9 @@ def test_no_operation_of_the_manifest_is_an_unknown_path(service: Server, operat
 def test_every_scope_of_the_manifest_can_be_held() -> None:
     assert {scope for operation in MANIFEST.values() for scope in operation["required_scopes"]} <= set(scopes.ALL)
     assert len(set(scopes.ALL)) == len(scopes.ALL)
+
+
+def test_a_browser_is_led_to_the_console_and_a_program_is_not(service: Server) -> None:
+    reply = service.call("GET", "/", key=None, headers={"Accept": "text/html,*/*"})
+    assert (reply.status, reply.headers["location"]) == (303, "console")
+    assert envelope(service.call("GET", "/", key=None)) == (404, "not_found", "route_not_found")

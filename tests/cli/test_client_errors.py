@@ -26,7 +26,7 @@ from cli.processes import (
     [
         (None, (), "cannot read list.csv: No such file or directory"),
         (b"", (), "list.csv is not a CSV file: there is no header row; the first line must name the columns"),
-        (b"email\n\xff\xfe\n", (), "list.csv is no text in UTF-8 or UTF-16 (line 2)"),
+        (b"email\n\xff\xfe\n", (), "list.csv is not text in UTF-8 or UTF-16 (line 2)"),
         (b"PK\x03\x04\x00\x00", (), "list.csv is not a CSV file: the text holds a NUL character"),
         (b"This is a letter.\n", (), 'looks like the email; say which with --map "COLUMN=email"'),
         (b"email\n", ("--map", "email"), "--map takes COLUMN=FIELD, not email"),
@@ -61,7 +61,10 @@ def test_directory_is_no_file_to_import(server: Server, cwd: Path) -> None:
 def test_file_over_the_limit(serve: Callable[..., Server], cwd: Path, write: Write) -> None:
     server = serve(max_body_bytes=1_000_000)
     outcome = run("import", write(MANY), env=client(server), cwd=cwd)
-    assert_one_line(outcome, "The body is over the limit of 1,000,000 bytes; send less at once (payload_too_large,")
+    assert_one_line(
+        outcome,
+        "The body is over the limit of 1,000,000 bytes; send a long file as an upload (payload_too_large,",
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,8 +84,12 @@ def test_file_over_the_limit(serve: Callable[..., Server], cwd: Path, write: Wri
             ("export",),
             "cannot reach http://nowhere.invalid; is the service running?",
         ),
-        ({}, ("jobs", "show", "job_1"), "job_1 is no job's id: such an id begins with import_job_ or export_job_"),
-        ({}, ("jobs", "cancel", "import_job_../x"), "is no job's id"),
+        (
+            {},
+            ("jobs", "show", "job_1"),
+            "job_1 is not a job's id: such an id begins with import_job_ or export_job_",
+        ),
+        ({}, ("jobs", "cancel", "import_job_../x"), "is not a job's id"),
         ({}, ("jobs", "show", "export_job_0000000000001"), "(job_not_found, request req_"),
         ({}, ("jobs", "cancel", "import_job_0000000000001"), "(job_not_found, request req_"),
         ({}, ("jobs", "list", "--limit", "0"), "--limit"),

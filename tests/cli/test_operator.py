@@ -158,7 +158,8 @@ def test_workspaces_are_kept_apart(server: Server, data_dir: Path) -> None:
     again = run("workspaces", "create", "Second shop", "--data-dir", data_dir, cwd=data_dir.parent)
     assert_one_line(again, "there is a workspace Second shop already")
     assert_one_line(
-        keys(data_dir, "create", "--name", "x"), "there are several workspaces; name one with --workspace"
+        keys(data_dir, "create", "--name", "x"),
+        "there are several workspaces (Default, Second shop); name one with --workspace",
     )
 
 

@@ -50,8 +50,11 @@ def test_the_time_zone_counts_from_the_next_request_on(server: Server) -> None:
         ),
         (("Default",), "give at least one option; --help lists them"),
         (("Default", "--name", " "), "a name takes 1 to 100 characters"),
-        (("Default", "--time-zone", "Mars"), "Mars is no time zone; give an IANA name such as Europe/Berlin"),
-        (("Default", "--time-zone", "../etc"), "../etc is no time zone; give an IANA name such as Europe/Berlin"),
+        (("Default", "--time-zone", "Mars"), "Mars is not a time zone; give an IANA name such as Europe/Berlin"),
+        (
+            ("Default", "--time-zone", "../etc"),
+            "../etc is not a time zone; give an IANA name such as Europe/Berlin",
+        ),
         (("Default", "--city", "x" * 501), "--city takes at most 500 printable characters"),
         (("Default", "--postal-code", "1\n2"), "--postal-code takes at most 500 printable characters"),
     ],
