@@ -206,6 +206,7 @@ _NOT_PROMISED = (  # docs/audience.md names them
     "tag has_none_of even, odd",
     "sequence is_not_active_in_any_of even, odd",
     "sequence has_never_been_in_any_of even, odd",
+    "sequence has_never_been_in_any_of newest half, left by the oldest half",
     "search of nobody, in trigrams that a ninth has",
 )
 
