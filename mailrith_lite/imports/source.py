@@ -16,6 +16,8 @@ from mailrith_lite.cells import unguard
 DELIMITERS = ",;\t|"
 MAX_CELL = 1 << 20  # characters
 MAX_ROW = 1 << 24
+MAX_DELIMITERS = 300_000
+"""In a row, quoted ones included: a cell takes memory even when it is empty."""
 MAX_COLUMNS = 250
 _CHECKED_LINES = 50_000
 MAX_COLUMN_NAME = 200
@@ -94,17 +96,19 @@ def records(
     Raises:
         BrokenFile: quoting, a NUL character or a size makes the rest unreadable.
     """
-    lines = _Lines(file)
+    lines = _Lines(file, delimiter)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         line = reader.line_num + 1
-        lines.row_characters = 0
+        lines.start_row()
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
             raise BrokenFile(_explain(error, file, delimiter, line, reader.line_num)) from error
+        except _TooManyDelimiters:
+            raise BrokenFile(_explain_delimiters(file, delimiter, line, reader.line_num)) from None
         except _Unreadable as error:
             raise BrokenFile(f"line {reader.line_num + 1}: {error}") from error
         except UnicodeDecodeError as error:
@@ -124,12 +128,20 @@ class _Unreadable(Exception):
     pass
 
 
+class _TooManyDelimiters(Exception):
+    pass
+
+
 class _Lines:
     """The physical lines, with the checks that csv.reader does not make."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, delimiter: str) -> None:
         self._read = file.readline
-        self.row_characters = 0
+        self._delimiter = delimiter
+        self.start_row()
+
+    def start_row(self) -> None:
+        self.row_characters = self.row_delimiters = 0
 
     def __iter__(self) -> "_Lines":
         return self
@@ -143,6 +155,9 @@ class _Lines:
         self.row_characters += len(line)
         if self.row_characters >= MAX_ROW:
             raise _Unreadable(f"the row is longer than {MAX_ROW:,} characters")
+        self.row_delimiters += line.count(self._delimiter)
+        if self.row_delimiters > MAX_DELIMITERS:
+            raise _TooManyDelimiters
         return line
 
 
@@ -177,6 +192,14 @@ def _explain(error: csv.Error, file: TextIO, delimiter: str, first_line: int, la
         return f"line {opened}: a quote is opened here and never closed"
     place = f"line {opened}: the cell whose quote opens here" if opened else f"line {last_line}: a cell"
     return f"{place} is longer than {MAX_CELL:,} characters"
+
+
+def _explain_delimiters(file: TextIO, delimiter: str, first_line: int, last_line: int) -> str:
+    """`last_line`: the last one that was read whole."""
+    opened = _open_quote(file, delimiter, first_line, last_line) if first_line <= last_line else None
+    if opened:
+        return f"line {opened}: a quote is opened here, and more than {MAX_DELIMITERS:,} delimiters stand in its row"
+    return f"line {first_line}: the row has more than {MAX_DELIMITERS:,} delimiters"
 
 
 def _open_quote(file: TextIO, delimiter: str, first_line: int, last_line: int) -> int | None:

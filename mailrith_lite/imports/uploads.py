@@ -211,10 +211,14 @@ def preview(path: Path, delimiter: str) -> Preview:
     """Blocking: run it in a thread."""
     with source.open_source(path) as file:
         records = itertools.islice(source.records(file, delimiter), 1 + PREVIEWED_ROWS)
-        header, *rows = (cells for _, cells in records)
-    names = source.own_names([source.column_name(cell) for cell in header])
-    width = len(names)
-    return Preview(names=names, rows=[[_cut(cell) for cell in [*cells, *[""] * width][:width]] for cells in rows])
+        _, header = next(records)
+        names = source.own_names([source.column_name(cell) for cell in header])
+        return Preview(names=names, rows=[_beginning(cells, len(names)) for _, cells in records])
+
+
+def _beginning(cells: list[str], width: int) -> list[str]:
+    """As many cells as the file has columns: nothing more of a row is kept."""
+    return [_cut(cell) for cell in cells[:width]] + [""] * (width - len(cells))
 
 
 def _cut(cell: str) -> str:

@@ -6,6 +6,7 @@ import http.client
 import io
 import json
 import random
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from conftest import MAPPINGS, Server
 from uploading import CSV, address, files, finished, look, put, ready, start, submit
 
 from mailrith_lite import errors
+from mailrith_lite.imports import uploads
 from mailrith_lite.imports.arrival import Arrival
 
 WESTERN = (
@@ -238,6 +240,33 @@ def test_columns_at_their_limits_are_possible(server: Server) -> None:
     assert look(server, upload)["headers"] == header
     mappings = [MAPPINGS[0]]
     assert finished(server, submit(server, upload, mappings=mappings))["imported_count"] == 1
+
+
+def test_a_preview_keeps_no_more_of_a_row_than_there_are_columns(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_bytes(b"Email,Name\n" + (b"," * 200_000 + b"\n") * 9 + b"ada@example.com\n")
+    tracemalloc.start()
+    try:
+        shown = uploads.preview(path, ",")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert shown.rows == [["", ""]] * uploads.PREVIEWED_ROWS
+    assert peak < 6_000_000
+
+
+def test_a_row_that_is_absurdly_wide_breaks_the_file(server: Server) -> None:
+    upload = start(server)
+    reply = put(server, upload, gzip.compress(b"Email,Name\n" + (b"," * 4_000_000 + b"\n") * 2))
+    assert (reply.status, reply.error["code"]) == (400, "invalid_file")
+    assert "line 2: the row has more than 300,000 delimiters" in reply.error["message"]
+
+
+def test_a_row_that_is_too_wide_is_refused_by_itself(server: Server) -> None:
+    upload = ready(server, b"Email,Name\n" + b"," * 100_000 + b"\nada@example.com,Ada\n")
+    job = finished(server, submit(server, upload))
+    assert job["imported_count"] == 1
+    assert "too_many_columns" in server.report(job)
 
 
 def test_a_report_can_be_mended_and_handed_over_again(server: Server) -> None:
