@@ -2,7 +2,7 @@
 
 import codecs
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mailrith_lite import disk
@@ -21,10 +21,10 @@ _AS_GOOD = 0.02  # guesses that differ by no more are equals
 _MOSTLY = 10
 
 
-def rewrite(path: Path, target: Path, encoding: str | None) -> None:
+def rewrite(path: Path, target: Path, encoding: str | None, check: Callable[[], None] = lambda: None) -> None:
     """Writes the text as UTF-8 into `target`, its line ends as they are. Blocking.
 
-    `encoding`: None when it has to be found out.
+    `encoding`: None when it has to be found out. `check` is called now and then, and may raise to end the writing.
 
     Raises:
         BrokenFile: it is no text in an encoding that can be found.
@@ -33,6 +33,7 @@ def rewrite(path: Path, target: Path, encoding: str | None) -> None:
         try:
             with path.open(encoding=candidate, newline="") as text, disk.create_private(target) as file:
                 while block := text.read(_BLOCK):
+                    check()
                     file.write(block.encode())
                 disk.sync_file(file)
             return

@@ -5,10 +5,13 @@ row of its upload names it. So a crash leaves a usable upload or none, and of tw
 """
 
 import asyncio
+import functools
 import itertools
 import re
 import secrets
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -17,6 +20,7 @@ from mailrith_lite import clock, disk, errors, ids
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports import counting, encodings, source, upload_table
 from mailrith_lite.imports.arrival import Arrival
+from mailrith_lite.imports.transfers import Transfers
 from mailrith_lite.imports.upload_table import Contents, Upload
 
 MAX_OPEN = 100
@@ -24,7 +28,12 @@ PREVIEWED_ROWS = 5
 _PREVIEWED_CELL = 100  # characters
 _MAX_FILE_NAME = 200
 _BLOCK = 1 << 20
+_ANALYSTS = 2  # files that are read to their end at a time: each may take a processor and 100 MB
 _REMEMBERED = clock.DAY  # for which an upload that has expired still says so
+
+
+class _Stopped(Exception):
+    pass
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +52,9 @@ class UploadStore:
         self._directory = directory
         self._limit = limit
         self._ttl = ttl * clock.SECOND
+        self._transfers = Transfers()
+        self._analysts = asyncio.Semaphore(_ANALYSTS)
+        self._writers = ThreadPoolExecutor(_ANALYSTS, "rewrite")  # not where every request's short work is done
 
     @property
     def limit(self) -> int:
@@ -67,12 +79,14 @@ class UploadStore:
 
         Raises:
             PayloadTooLarge, UnsupportedMediaType, InvalidFile: what must be changed.
-            Conflict: a job has taken an earlier file of this upload.
+            Conflict: a job has taken an earlier file of this upload, or a newer transfer has begun.
+            QueueFull: the workspace has many transfers under way.
             NotFound: the upload is gone.
         """
         final = self._directory / f"{secrets.token_hex(16)}.csv"
         try:
-            contents = await self._take_in(pieces, final, clean_file_name(file_name))
+            async with self._transfers.admit(upload):
+                contents = await self._take_in(pieces, final, clean_file_name(file_name))
         except BaseException:
             self._discard(final)
             raise
@@ -143,13 +157,10 @@ class UploadStore:
                 await asyncio.to_thread(arrival.write, block)
             await asyncio.to_thread(arrival.finish)
         try:
-            text = part
-            if arrival.encoding != "utf-8":
-                text = final.with_suffix(".utf8")
-                await asyncio.to_thread(encodings.rewrite, part, text, arrival.encoding)
-                part.unlink()
-            header = await asyncio.to_thread(source.read_header, text)
-            row_count = await counting.count_rows(text, header.delimiter)
+            async with self._analysts:
+                text = await self._as_utf8(part, arrival.encoding)
+                header = await asyncio.to_thread(source.read_header, text)
+                row_count = await counting.count_rows(text, header.delimiter)
         except source.BrokenFile as error:
             raise errors.InvalidFile(f"The file cannot be read: {error}.") from None
         await asyncio.to_thread(_settle, text, final)
@@ -161,6 +172,33 @@ class UploadStore:
             header=header.names,
             row_count=row_count,
         )
+
+    async def _as_utf8(self, part: Path, encoding: str | None) -> Path:
+        """The file itself where it is UTF-8, else one that is written in its place."""
+        if encoding == "utf-8":
+            return part
+        text = part.with_suffix(".utf8")
+        await self._write_apart(functools.partial(encodings.rewrite, part, text, encoding))
+        part.unlink()
+        return text
+
+    async def _write_apart(self, write: Callable[[Callable[[], None]], None]) -> None:
+        """`write` in a thread, which ends soon when nobody waits for it any more; it has ended when this returns."""
+        stopped = threading.Event()
+
+        def check() -> None:
+            if stopped.is_set():
+                raise _Stopped
+
+        writing = asyncio.get_running_loop().run_in_executor(self._writers, write, check)
+        try:
+            await asyncio.wait([writing])
+        finally:
+            if not writing.done():
+                stopped.set()
+                await asyncio.wait([writing])
+                writing.exception()  # nobody else asks for it
+        writing.result()
 
 
 def clean_file_name(name: str) -> str:
