@@ -35,7 +35,10 @@ def _readable(handler: Handler) -> Handler:
             if not _wants_page(request):
                 raise
             status, _ = STATUSES[type(error)]
-            return await page_response("upload_refused.html", status=status, message=error.message)
+            answer = await page_response("upload_refused.html", status=status, message=error.message)
+            if isinstance(error, errors.QueueFull):
+                answer.headers[hdrs.RETRY_AFTER] = str(error.retry_after)
+            return answer
 
     return handle
 

@@ -56,6 +56,16 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
         return self.queued_at is None and self.expires_at <= now
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """How many uploads have a file that no job has taken, and how many wait for one; when the first of each expires, or
+    0."""
+
+    ready: int
+    pending: int
+    ready_until: int
+    pending_until: int
+
+
 def _from_row(row: Row) -> Upload:
     values: dict[str, Any] = dict(row)
     header = values.pop("header")
@@ -87,13 +97,15 @@ async def select_file_names(connection: Connection, workspace_id: int, job_ids: 
     return {row["import_job_id"]: row["file_name"] for row in rows}
 
 
-async def select_open_count(connection: Connection, workspace_id: int, now: int) -> int:
-    """How many there are that no job has taken, and whose time is not over."""
+async def select_waiting(connection: Connection, workspace_id: int, now: int) -> Waiting:
     rows = await connection.execute_fetchall(
-        "SELECT count(*) FROM uploads WHERE queued_at IS NULL AND expires_at > ? AND workspace_id = ?",
+        """SELECT count(source) AS ready, count(*) - count(source) AS pending,
+            ifnull(min(expires_at) FILTER (WHERE source IS NOT NULL), 0) AS ready_until,
+            ifnull(min(expires_at) FILTER (WHERE source IS NULL), 0) AS pending_until
+        FROM uploads WHERE queued_at IS NULL AND expires_at > ? AND workspace_id = ?""",
         (now, workspace_id),
     )
-    return int(next(iter(rows))[0])
+    return Waiting(**dict(next(iter(rows))))
 
 
 async def update_ready(

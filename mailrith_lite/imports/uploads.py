@@ -21,9 +21,10 @@ from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports import counting, encodings, source, upload_table
 from mailrith_lite.imports.arrival import Arrival
 from mailrith_lite.imports.transfers import Transfers
-from mailrith_lite.imports.upload_table import Contents, Upload
+from mailrith_lite.imports.upload_table import Contents, Upload, Waiting
 
-MAX_OPEN = 100
+MAX_READY = 100
+MAX_PENDING = 1_000
 PREVIEWED_ROWS = 5
 _PREVIEWED_CELL = 100  # characters
 _MAX_FILE_NAME = 200
@@ -66,8 +67,14 @@ class UploadStore:
         Raises:
             QueueFull: the workspace has many that no job has taken yet.
         """
-        if await upload_table.select_open_count(connection, workspace_id, now) >= MAX_OPEN:
-            raise errors.QueueFull(f"{MAX_OPEN} uploads of this workspace wait for their job; use them first.")
+        waiting = await upload_table.select_waiting(connection, workspace_id, now)
+        _check_ready_room(waiting, now)
+        if waiting.pending >= MAX_PENDING:
+            raise errors.QueueFull(
+                f"{MAX_PENDING:,} uploads of this workspace wait for their file; hand files over behind their links, "
+                "or wait until the first of them expires.",
+                retry_after=_seconds_until(waiting.pending_until, now),
+            )
         return await upload_table.insert_upload(connection, workspace_id, expires_at=now + self._ttl, now=now)
 
     def path(self, upload: Upload) -> Path | None:
@@ -80,9 +87,11 @@ class UploadStore:
         Raises:
             PayloadTooLarge, UnsupportedMediaType, InvalidFile: what must be changed.
             Conflict: a job has taken an earlier file of this upload, or a newer transfer has begun.
-            QueueFull: the workspace has many transfers under way.
+            QueueFull: the workspace has many transfers under way, or many files.
             NotFound: the upload is gone.
         """
+        async with self._database.read() as connection:
+            await _check_room(connection, upload, clock.now())
         final = self._directory / f"{secrets.token_hex(16)}.csv"
         try:
             async with self._transfers.admit(upload):
@@ -106,6 +115,7 @@ class UploadStore:
             if before is None:
                 raise errors.NotFound.of(ids.UPLOAD, upload.public_id)
             check_unused(before)
+            await _check_room(connection, before, now)
             expires_at = now + self._ttl
             return before, await upload_table.update_ready(
                 connection, upload, contents, expires_at=expires_at, now=now
@@ -206,6 +216,33 @@ def clean_file_name(name: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
     shown = "".join(character for character in last if character.isprintable()).strip()
     return shown[:_MAX_FILE_NAME] or "upload.csv"
+
+
+async def _check_room(connection: Connection, upload: Upload, now: int) -> None:
+    """
+    Raises:
+        QueueFull: the workspace has many files, and this one would not take the place of another.
+    """
+    if upload.source is None:
+        _check_ready_room(await upload_table.select_waiting(connection, upload.workspace_id, now), now)
+
+
+def _check_ready_room(waiting: Waiting, now: int) -> None:
+    """
+    Raises:
+        QueueFull
+    """
+    if waiting.ready >= MAX_READY:
+        raise errors.QueueFull(
+            f"{MAX_READY} files of this workspace wait for their import; import them, or wait until the first of them "
+            "expires.",
+            retry_after=_seconds_until(waiting.ready_until, now),
+        )
+
+
+def _seconds_until(moment: int, now: int) -> int:
+    """Rounded up, and one at least."""
+    return max(1, -((now - moment) // clock.SECOND))
 
 
 def check_unused(upload: Upload) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import http.client
 import json
+import select
 import socket
 import time
 from collections.abc import Callable
@@ -17,8 +18,9 @@ from conftest import MAPPINGS, Server
 from mailrith_sdk import MailrithApiError
 from uploading import CSV, UPLOADS, address, files, finished, look, put, ready, start, submit
 
+from mailrith_lite import clock
 from mailrith_lite.imports.transfers import MAX_AT_ONCE
-from mailrith_lite.imports.uploads import MAX_OPEN
+from mailrith_lite.imports.uploads import MAX_PENDING, MAX_READY
 
 HOUR = 3_600
 PATIENCE = 30  # seconds; far more than it takes
@@ -66,15 +68,38 @@ def test_an_upload_shows_what_it_is_at_every_stage(server: Server) -> None:
     assert {**queued, "status": "Ready", "import_job_id": None, "queued_at": None} == handed
 
 
-def test_only_so_many_wait_for_their_job(server: Server) -> None:
-    started = [start(server) for _ in range(MAX_OPEN)]
-    reply = server.call("POST", UPLOADS)
-    assert (reply.status, reply.error["code"], reply.headers["retry-after"]) == (429, "queue_full", "1")
-    put(server, started[0])
-    assert submit(server, started[0]).status == 202
-    assert server.call("POST", UPLOADS).status == 201
+def test_only_so_many_files_wait_for_their_import(server: Server) -> None:
+    uploads = [ready(server) for _ in range(MAX_READY - 1)]
+    pending, last = start(server), ready(server)
+    for reply in (server.call("POST", UPLOADS), put(server, pending)):
+        assert (reply.status, reply.error["code"]) == (429, "queue_full")
+        assert HOUR - PATIENCE <= int(reply.headers["retry-after"]) <= HOUR
+    assert len(files(server)) == MAX_READY
+    assert put(server, last).status == 200  # in place of another
+    assert submit(server, uploads[0]).status == 202
+    assert put(server, pending).status == 200
     other = server.new_key(workspace="Other")
     assert server.call("POST", UPLOADS, key=other).status == 201
+
+
+def test_uploads_without_a_file_do_not_lock_out_those_with_one(server: Server) -> None:
+    started = [start(server) for _ in range(MAX_READY + 1)]
+    assert put(server, started[0], b"").status == 400
+    assert server.call("POST", UPLOADS).status == 201
+    server.wait(start_many(server, MAX_PENDING - MAX_READY - 2))
+    reply = server.call("POST", UPLOADS)
+    assert (reply.status, reply.error["code"]) == (429, "queue_full")
+    assert "wait for their file" in reply.error["message"]
+    assert 1 <= int(reply.headers["retry-after"]) <= HOUR
+    assert put(server, started[0]).status == 200
+    assert server.call("POST", UPLOADS).status == 201
+
+
+async def start_many(server: Server, count: int) -> None:
+    services = server.services
+    async with services.database.write(changes="nobody") as connection:
+        for _ in range(count):
+            await services.uploads.start(connection, 1, clock.now())
 
 
 def test_a_start_names_what_it_made(server: Server) -> None:
@@ -241,9 +266,9 @@ def test_a_newer_transfer_ends_one_that_hangs(server: Server) -> None:
 def test_transfers_that_hang_on_one_link_are_one(server: Server) -> None:
     upload = start(server)
     with contextlib.ExitStack() as stack:
-        for _ in range(12):
-            stack.enter_context(half_sent(server, upload, LARGE))
-        wait_for(lambda: len(files(server)) == 1)
+        sent = [stack.enter_context(half_sent(server, upload, LARGE)) for _ in range(12)]
+        wait_for(lambda: len(select.select(sent, [], [], 0)[0]) == len(sent) - 1)  # the others are answered
+        assert len(files(server)) == 1
         assert put(server, upload).status == 200
         assert [path.read_bytes() for path in files(server)] == [CSV]
 
