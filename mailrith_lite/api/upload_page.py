@@ -81,6 +81,9 @@ async def post_form(request: web.Request) -> web.StreamResponse:
 async def _open(request: web.Request) -> Upload:
     """The upload behind the link, which no job has taken unless it is only looked at.
 
+    A file that came is shown for as long as it is kept, though the link takes no other any more: the transfer of a large
+    one may end after the link.
+
     Raises:
         InvalidSignature, Expired: the link opens nothing.
         NotFound: the upload is gone.
@@ -89,19 +92,24 @@ async def _open(request: web.Request) -> Upload:
     services = request.app[SERVICES]
     if services.stopping:
         raise errors.ShuttingDown
-    services.upload_links.check(
-        request.path,
-        request.query.get("expires", ""),
-        request.query.get("signature", ""),
-        clock.now() // clock.SECOND,
-    )
+    links, now = services.upload_links, clock.now()
+    expires = request.query.get("expires", "")
+    links.check_signature(request.path, expires, request.query.get("signature", ""))
+    over = int(expires) <= now // clock.SECOND
+    looking = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
+    if over and not looking:
+        raise links.expired()
     workspace_id = ids.decode(ids.WORKSPACE, request.match_info["workspace_id"]) or 0
     public_id = request.match_info["upload_id"]
     async with services.database.read() as connection:
         upload = await upload_table.select_upload(connection, workspace_id, ids.decode(ids.UPLOAD, public_id) or 0)
+    if upload is None and over:
+        raise links.expired()
     if upload is None:
         raise errors.NotFound.of(ids.UPLOAD, public_id)
-    if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+    if over and (upload.status == "Pending" or upload.expired(now)):
+        raise links.expired()
+    if not looking:
         uploads.check_unused(upload)
     return upload
 

@@ -244,6 +244,27 @@ def test_a_link_ends(server: Server) -> None:
     assert files(server) == []
 
 
+def test_a_file_that_came_is_shown_until_it_expires(serve: Callable[..., Server]) -> None:
+    server = serve(upload_ttl=600)
+    upload = start(server)
+    with time_machine.travel(time.time() + 500, tick=True):
+        assert put(server, upload).status == 200
+    with time_machine.travel(time.time() + 1_000, tick=True):
+        assert "The file is here" in page(server, upload).text
+        for method, body in (("PUT", CSV), ("POST", form(CSV))):
+            reply = server.call(method, address(server, upload), body, key=None)
+            assert envelope(reply) == (410, "not_found", "upload_expired")
+    with time_machine.travel(time.time() + 1_200, tick=True):
+        assert server.call("GET", address(server, upload), key=None).status == 410
+
+
+def test_a_file_that_was_taken_is_shown_ever_after(server: Server) -> None:
+    upload = ready(server)
+    assert submit(server, upload).status == 202
+    with time_machine.travel(time.time() + 2 * HOUR, tick=True):
+        assert "upload.csv" in page(server, upload).text
+
+
 def test_an_upload_that_was_forgotten_is_not_found(server: Server) -> None:
     path = urlsplit(start(server)["upload_url"]).path.replace("upload_9wdvsq5zmmz0n", "upload_3rvqkebz99y1a")
     expires = int(time.time()) + 60
