@@ -15,6 +15,8 @@ from mailrith_lite.edge.errors import STATUSES, Handler
 from mailrith_lite.edge.transfer import check_length, file_name, pieces, receive_form
 from mailrith_lite.imports import source, upload_table, uploads
 from mailrith_lite.imports.upload_table import Upload
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.queue import Job
 from mailrith_lite.pages.answers import page_response
 
 
@@ -49,6 +51,8 @@ async def get_page(request: web.Request) -> web.StreamResponse:
     return await page_response(
         "upload.html",
         upload=upload,
+        replaceable=not _over(request),
+        job=await _job(request, upload),
         names=source.own_names(upload.header),
         preview=await services.uploads.preview(upload),
         limit=services.uploads.limit,
@@ -78,6 +82,19 @@ async def post_form(request: web.Request) -> web.StreamResponse:
     return web.Response(status=303, headers={hdrs.LOCATION: f"?{request.query_string}"})
 
 
+async def _job(request: web.Request, upload: Upload) -> Job | None:
+    """The one that has taken the file."""
+    if upload.import_job_id is None:
+        return None
+    async with request.app[SERVICES].database.read() as connection:
+        return await queue.select_job(connection, upload.workspace_id, "import", upload.import_job_id)
+
+
+def _over(request: web.Request) -> bool:
+    """Has the link, whose signature is good, come to its end?"""
+    return int(request.query["expires"]) <= clock.now() // clock.SECOND
+
+
 async def _open(request: web.Request) -> Upload:
     """The upload behind the link, which no job has taken unless it is only looked at.
 
@@ -95,7 +112,7 @@ async def _open(request: web.Request) -> Upload:
     links, now = services.upload_links, clock.now()
     expires = request.query.get("expires", "")
     links.check_signature(request.path, expires, request.query.get("signature", ""))
-    over = int(expires) <= now // clock.SECOND
+    over = _over(request)
     looking = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
     if over and not looking:
         raise links.expired()

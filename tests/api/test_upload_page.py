@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import time_machine
 from conftest import KEY, MAPPINGS, Reply, Server
-from uploading import CSV, address, files, look, put, ready, start, submit
+from uploading import CSV, address, files, finished, look, put, ready, start, submit
 from wire import envelope
 
 HOUR = 3_600
@@ -250,12 +250,35 @@ def test_a_file_that_came_is_shown_until_it_expires(serve: Callable[..., Server]
     with time_machine.travel(time.time() + 500, tick=True):
         assert put(server, upload).status == 200
     with time_machine.travel(time.time() + 1_000, tick=True):
-        assert "The file is here" in page(server, upload).text
+        elements = page(server, upload)
+        assert "The file is here" in elements.text and not elements.of("form")
         for method, body in (("PUT", CSV), ("POST", form(CSV))):
             reply = server.call(method, address(server, upload), body, key=None)
             assert envelope(reply) == (410, "not_found", "upload_expired")
     with time_machine.travel(time.time() + 1_200, tick=True):
         assert server.call("GET", address(server, upload), key=None).status == 410
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        (CSV, "list.csv, with 2 rows, was imported."),
+        (CSV + b"nobody,x\n", "list.csv, with 3 rows, was imported; 1 of them could not be"),
+    ],
+)
+def test_a_page_says_what_became_of_the_file(server: Server, file: bytes, told: str) -> None:
+    upload = ready(server, file, name="list.csv")
+    finished(server, submit(server, upload))
+    assert told in " ".join(page(server, upload).text.split())
+
+
+def test_a_page_says_that_the_import_was_stopped(server: Server) -> None:
+    server.wait(server.services.runner.stop())
+    upload = ready(server, name="list.csv")
+    job = submit(server, upload).json["data"]
+    assert "is being imported" in page(server, upload).text
+    assert server.call("POST", f"{job['self']}/cancel").status == 200
+    assert "list.csv was stopped after 0 of 2 rows" in " ".join(page(server, upload).text.split())
 
 
 def test_a_file_that_was_taken_is_shown_ever_after(server: Server) -> None:
