@@ -63,6 +63,10 @@ async def put_file(request: web.Request) -> web.StreamResponse:
     """The file as it is; its name may stand in Content-Disposition or in the parameter `file_name`."""
     upload = await _open(request)
     services = request.app[SERVICES]
+    if request.content_type.startswith("multipart/"):
+        raise errors.UnsupportedMediaType(
+            "A PUT takes the file itself (curl -T list.csv), and no form; send a form with POST (curl -F file=@list.csv)."
+        )
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() not in ("", "identity", "gzip"):
         raise errors.UnsupportedMediaType("Send the file as it is, or packed with gzip.")
     check_length(request, services.uploads.limit, services.uploads.limit)
@@ -79,7 +83,7 @@ async def post_form(request: web.Request) -> web.StreamResponse:
     stored = await services.uploads.store(upload, form.pieces, form.name)
     if not _wants_page(request):
         return codec.json_response(codec.data(shown(stored)))
-    return web.Response(status=303, headers={hdrs.LOCATION: f"?{request.query_string}"})
+    return web.Response(status=303, headers={hdrs.LOCATION: f"?{request.rel_url.raw_query_string}"})
 
 
 async def _job(request: web.Request, upload: Upload) -> Job | None:

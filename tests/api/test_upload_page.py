@@ -146,6 +146,24 @@ def test_the_form_works_without_javascript(server: Server) -> None:
     assert files(server)[0].read_bytes() == CSV
 
 
+@pytest.mark.parametrize("more", ["&file_name=%C3%A9.csv", "&file_name=a%26b%23c.csv", "&x=%0D%0AX-Evil:%201", "&a+b"])
+def test_the_form_leads_back_to_the_same_address(server: Server, more: str) -> None:
+    upload = start(server)
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", **PAGE}
+    reply = server.call("POST", address(server, upload) + more, form(CSV), key=None, headers=headers)
+    assert reply.status == 303
+    assert reply.headers["location"] == "?" + urlsplit(upload["upload_url"]).query + more
+    assert "x-evil" not in reply.headers
+
+
+def test_a_form_is_not_put(server: Server) -> None:
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    reply = put(server, start(server), form(CSV), headers=headers)
+    assert envelope(reply) == (415, "invalid_request", "unsupported_media_type")
+    assert "curl -T" in reply.error["message"]
+    assert files(server) == []
+
+
 def test_a_program_that_posts_a_form_gets_json(server: Server) -> None:
     upload = start(server)
     reply = post(server, upload, form(CSV), accept={})

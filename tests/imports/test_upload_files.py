@@ -293,6 +293,10 @@ def test_a_report_can_be_mended_and_handed_over_again(server: Server) -> None:
         ({"headers": {"Content-Disposition": 'attachment; filename="from header.csv"'}}, "from header.csv"),
         ({"headers": {"Content-Disposition": "attachment; filename*=UTF-8''Zo%C3%AB.csv"}}, "Zoë.csv"),
         ({"headers": {"Content-Disposition": "inline"}, "name": "list.csv"}, "list.csv"),
+        *(
+            ({"headers": {"Content-Disposition": f"attachment; filename*={name}"}}, "upload.csv")
+            for name in ("idna''abc", "punycode''abc%ff")
+        ),
         ({"headers": {"Content-Disposition": ";;=\"''%"}}, "upload.csv"),
     ],
 )
