@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mailrith_lite import disk
+from mailrith_lite.imports.arrival import too_large
 from mailrith_lite.imports.source import BrokenFile
 
 _BLOCK = 1 << 16  # characters: more at a time would hold the interpreter for longer
@@ -21,25 +22,41 @@ _AS_GOOD = 0.02  # guesses that differ by no more are equals
 _MOSTLY = 10
 
 
-def rewrite(path: Path, target: Path, encoding: str | None, check: Callable[[], None] = lambda: None) -> None:
-    """Writes the text as UTF-8 into `target`, its line ends as they are. Blocking.
+def rewrite(
+    path: Path, target: Path, encoding: str | None, *, limit: int, check: Callable[[], None] = lambda: None
+) -> str:
+    """Writes the text as UTF-8 into `target`, its line ends as they are, and tells the encoding it had. Blocking.
 
-    `encoding`: None when it has to be found out. `check` is called now and then, and may raise to end the writing.
+    `encoding`: None when it has to be found out. `limit`: bytes of UTF-8. `check` is called now and then, and may raise to end the writing.
 
     Raises:
         BrokenFile: it is no text in an encoding that can be found.
+        PayloadTooLarge: the limit is reached; nothing beyond it was written.
     """
     for candidate in [encoding] if encoding is not None else _candidates(path):
         try:
-            with path.open(encoding=candidate, newline="") as text, disk.create_private(target) as file:
-                while block := text.read(_BLOCK):
-                    check()
-                    file.write(block.encode())
-                disk.sync_file(file)
-            return
+            _rewrite(path, target, candidate, limit, check)
+            return candidate
         except UnicodeError:  # also one of half a pair of surrogates
             continue
     raise BrokenFile("its encoding is not known, or it is no text; save it as CSV in UTF-8")
+
+
+def _rewrite(path: Path, target: Path, encoding: str, limit: int, check: Callable[[], None]) -> None:
+    """
+    Raises:
+        UnicodeError: it is not in this encoding.
+    """
+    left = limit
+    with path.open(encoding=encoding, newline="") as text, disk.create_private(target) as file:
+        while block := text.read(_BLOCK):
+            check()
+            data = block.encode()
+            left -= len(data)
+            if left < 0:
+                raise too_large(limit, "has as UTF-8")
+            file.write(data)
+        disk.sync_file(file)
 
 
 def _candidates(path: Path) -> list[str]:

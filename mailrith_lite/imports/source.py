@@ -24,6 +24,7 @@ MAX_COLUMN_NAME = 200
 MAX_HEADER_BYTES = 12 << 10
 REPORT_COLUMNS = ("error_line", "error_column", "error_code", "error_message")
 """What an error report adds at the end of a file's own columns."""
+_NAMED_DELIMITER = re.compile(rf'"?sep=([{DELIMITERS}])"?(?:\r\n?|\n)', re.IGNORECASE)
 _HEADER_PREFIX = 1 << 17  # characters that the header row may take, quotes and blank lines before it included
 
 csv.field_size_limit(MAX_CELL)
@@ -51,9 +52,12 @@ def read_header(path: Path) -> Header:
     """
     with open_source(path) as file:
         prefix = file.read(_HEADER_PREFIX)
+        if named := _NAMED_DELIMITER.match(prefix):
+            prefix = prefix[named.end() :] + file.read(named.end())
     if "\0" in prefix:
         raise BrokenFile("the text holds a NUL character; remove it")
-    readings = [(delimiter, *_first_record(prefix, delimiter)) for delimiter in DELIMITERS]
+    delimiters = named[1] if named else DELIMITERS
+    readings = [(delimiter, *_first_record(prefix, delimiter)) for delimiter in delimiters]
     # The delimiter that leaves quoted cells whole and makes most columns; the first of equals. One with which the
     # header cannot be read wins over one that takes all of it, a quote in its middle, for a single name.
     delimiter, _, cells = max(readings, key=lambda reading: (reading[1], len(reading[2]) or 1, not reading[2]))
@@ -91,6 +95,8 @@ def records(
 ) -> Iterator[tuple[int, list[str]]]:
     """(line on which the record starts, cells) for every record that is not a blank line, the header first.
 
+    A line before it that only names the delimiter (`sep=;`) is passed over.
+
     `check` is called now and then while there are blank lines only, and may raise to end the reading.
 
     Raises:
@@ -113,10 +119,17 @@ def records(
             raise BrokenFile(f"line {reader.line_num + 1}: {error}") from error
         except UnicodeDecodeError as error:
             raise BrokenFile(f"line {reader.line_num + 1}: the text is not valid UTF-8") from error
+        if line == 1 and _names_delimiter(cells, delimiter):
+            continue
         if cells and not (len(cells) == 1 and cells[0].isspace()):
             yield line, cells
         elif line % _CHECKED_LINES == 0:
             check()
+
+
+def _names_delimiter(cells: list[str], delimiter: str) -> bool:
+    """Is it `sep=;`, which Excel writes and reads as the first line?"""
+    return [cell.lower() for cell in cells[:3]] in (["sep=", ""], [f"sep={delimiter}"])
 
 
 def advance(found: Iterator[tuple[int, list[str]]], count: int) -> int:

@@ -5,7 +5,6 @@ row of its upload names it. So a crash leaves a usable upload or none, and of tw
 """
 
 import asyncio
-import functools
 import itertools
 import re
 import secrets
@@ -188,11 +187,13 @@ class UploadStore:
         if encoding == "utf-8":
             return part
         text = part.with_suffix(".utf8")
-        await self._write_apart(functools.partial(encodings.rewrite, part, text, encoding))
+        await self._write_apart(
+            lambda check: encodings.rewrite(part, text, encoding, limit=self._limit, check=check)
+        )
         part.unlink()
         return text
 
-    async def _write_apart(self, write: Callable[[Callable[[], None]], None]) -> None:
+    async def _write_apart(self, write: Callable[[Callable[[], None]], str]) -> None:
         """`write` in a thread, which ends soon when nobody waits for it any more; it has ended when this returns."""
         stopped = threading.Event()
 

@@ -145,6 +145,55 @@ def test_a_workbook_is_refused_with_what_to_do(server: Server, file: bytes) -> N
 
 
 @pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", "a PDF document"),
+        (b"<!DOCTYPE html>\n<html><body>Sign in</body></html>", "a web page"),
+        (b"\xef\xbb\xbf\n <HTML>", "a web page"),
+        (b'[{"email": "ada@example.com"}]', "JSON"),
+        (b'{\n  "data": [1]}', "JSON"),
+        (gzip.compress(b'{"email": "ada@example.com"}\n{"email": "bob@example.com"}\n'), "JSON"),
+        (b"\x28\xb5\x2f\xfd\x24\x00\x01\x00\x00", "zstd"),
+    ],
+)
+def test_what_is_no_csv_is_refused_as_what_it_is(server: Server, file: bytes, told: str) -> None:
+    reply = put(server, start(server), file, name="list.csv")
+    assert (reply.status, reply.error["code"]) == (415, "unsupported_media_type")
+    assert f"This is {'packed with ' if told == 'zstd' else ''}{told}, not a CSV file" in reply.error["message"]
+    assert files(server) == []
+
+
+@pytest.mark.parametrize("header", ["[Email],Name", "{email},{name}", "<Email>,Name", "[],Email", "{{email}},Name"])
+def test_a_header_may_look_a_little_like_something_else(server: Server, header: str) -> None:
+    assert look(server, ready(server, f"{header}\na,b\n".encode()))["headers"] == header.split(",")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;", "\ufeffsep=;"])
+def test_a_line_that_names_the_delimiter_is_no_header(server: Server, line: str, end: str) -> None:
+    upload = ready(server, end.join([line, "Email;Name, first", "ada@example.com;Ada", "nobody;x", ""]).encode())
+    assert (look(server, upload)["headers"], look(server, upload)["row_count"]) == (["Email", "Name, first"], 2)
+    mappings = [MAPPINGS[0], {**MAPPINGS[1], "csv_column": "Name, first"}]
+    job = finished(server, submit(server, upload, mappings=mappings))
+    assert job["imported_count"] == 1
+    assert ",4,Email,invalid_email" in server.report(job).replace(";", ",")
+
+
+def test_a_line_that_names_the_delimiter_serves_one_column(server: Server) -> None:
+    upload = ready(server, b"sep=;\r\nEmail\r\nada@example.com\r\n")
+    assert (look(server, upload)["headers"], look(server, upload)["row_count"]) == (["Email"], 1)
+
+
+def test_tiny_packed_files_behind_one_another_are_bounded(server: Server) -> None:
+    upload = start(server)
+    lines = CSV.splitlines(keepends=True)
+    assert put(server, upload, b"".join(gzip.compress(line) for line in [*lines, *[lines[1]] * 900])).status == 200
+    reply = put(server, upload, gzip.compress(CSV) + gzip.compress(b"") * 200_000)
+    assert (reply.status, reply.error["code"]) == (400, "invalid_file")
+    assert "too many tiny ones" in reply.error["message"]
+
+
+@pytest.mark.parametrize(
     "packed",
     [
         gzip.compress(CSV),
@@ -206,6 +255,16 @@ def test_a_bomb_is_refused_while_it_unpacks(serve: Callable[..., Server]) -> Non
     reply = put(server, start(server), bomb)
     assert (reply.status, reply.error["code"]) == (413, "payload_too_large")
     assert "unpacks to more than 1,000,000 bytes" in reply.error["message"]
+    assert files(server) == []
+
+
+def test_the_limit_holds_for_what_is_written_as_utf8(serve: Callable[..., Server]) -> None:
+    server = serve(max_upload_bytes=100_000)
+    legacy = ("Email,Name\n" + "zoe@example.com,Zoë Müller äöü ÄÖÜ\n" * 2_800).encode("cp1252")
+    assert len(legacy) < 100_000
+    reply = put(server, start(server), legacy)
+    assert (reply.status, reply.error["code"]) == (413, "payload_too_large")
+    assert "as UTF-8 more than 100,000 bytes" in reply.error["message"]
     assert files(server) == []
 
 
