@@ -17,6 +17,7 @@ _OTHERS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("a web page", re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html[\s>])", re.IGNORECASE)),
     ("JSON", re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*[\[{]|[\[{]\s*\"[^\"]*\"\s*[:\]]|\{\s*\})")),
 )
+_ESCAPE = b"\x1b"  # no text holds it, and encodings that switch between alphabets begin with it
 _LONGEST_MAGIC = 4
 _LOOKED_AT = 64
 _FED = 1 << 14  # bytes given to the unpacker at once: at the end of every member it copies those that are left
@@ -144,6 +145,8 @@ class Arrival:
         self._file.write(text)
 
     def _check_utf8(self, text: bytes | bytearray, *, final: bool = False) -> None:
+        if _ESCAPE in text:
+            self._is_utf8 = False
         if self._is_utf8 and not self._is_utf16:
             if not final and text.isascii() and not self._utf8.getstate()[0]:
                 return  # nearly all of most files, and far quicker than to decode it

@@ -2,23 +2,30 @@
 
 import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from mailrith_lite import disk
+from mailrith_lite.imports import languages
 from mailrith_lite.imports.arrival import too_large
 from mailrith_lite.imports.source import BrokenFile
 
 _BLOCK = 1 << 16  # characters: more at a time would hold the interpreter for longer
 _LINE = 1 << 16
 _SAMPLE = 1 << 15  # bytes; the guess takes milliseconds, and more would hardly make it better
-_EAST_ASIAN = ("cp932", "gb18030", "big5", "cp949")
-_WIDESPREAD = ("cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", *_EAST_ASIAN)
-_USUAL = (*_WIDESPREAD, "koi8_r", "mac_roman")
-"""What spreadsheets and mail tools write where they do not write UTF-8."""
-_WORD = re.compile("[\u3005-\u30ff\u4e00-\u9fff\uac00-\ud7a3]{2,}")
-_MOST = 0.8
-_AS_GOOD = 0.02  # guesses that differ by no more are equals
+_WEIGHED = 1 << 13  # bytes of the sample
+_PRIORS = {
+    "cp1252": 0.0,
+    **dict.fromkeys(("cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257"), -1.0),
+    **dict.fromkeys(("cp932", "gb18030", "big5", "cp949"), -1.0),
+    **dict.fromkeys(("iso8859_7", "iso8859_15", "koi8_r", "euc_jp"), -2.0),
+    **dict.fromkeys(("iso8859_2", "mac_roman", "cp850", "cp852", "cp866", "iso8859_5"), -3.0),
+    "cp437": -4.0,
+}
+"""What spreadsheets and mail tools write where they do not write UTF-8, and how likely that is before a look at the file:
+natural logarithms, so that a single letter more or less that is out of place outweighs it."""
+_PLAUSIBLE = -4.5  # for each byte that is not ASCII
+_ESCAPE = b"\x1b"
 _MOSTLY = 10
 
 
@@ -65,46 +72,53 @@ def _candidates(path: Path) -> list[str]:
     Raises:
         BrokenFile: this is UTF-8 with a few wrong bytes, or no text at all.
     """
-    from charset_normalizer import from_bytes
-
     sample = _sample(path)
     if b"\0" in sample:
         raise BrokenFile("it holds NUL bytes, as no text does; save it as CSV in UTF-8")
+    if _ESCAPE in sample:
+        return _escaped(sample)
     _check_not_nearly_utf8(sample)
-    found = from_bytes(sample, cp_isolation=list(_USUAL)) or from_bytes(sample)
-    best = min((match.chaos for match in found), default=0.0)
-    ranked = sorted(
-        (
-            match.chaos > best + _AS_GOOD,
-            not _in_words(sample, name),
-            name not in _WIDESPREAD,
-            -round(match.coherence, 1),
-            _rank(name),
-            name,
-        )
-        for match in found
-        for name in _names(match.could_be_from_charset)
-    )
-    return list(dict.fromkeys(name for *_, name in ranked))
+    return list(dict.fromkeys([*_weighed(sample), *_guessed(sample)]))
 
 
-def _in_words(sample: bytes, name: str) -> bool:
-    """Is it text of East Asia? Read as that, an accented letter of another text gives a sign that stands alone."""
-    if name not in _EAST_ASIAN:
-        return False
-    text = sample.decode(name, "replace")
-    words = sum(len(word) for word in _WORD.findall(text))
-    return words >= _MOST * sum(1 for character in text if character > "\x7f")
+def _escaped(sample: bytes) -> list[str]:
+    """
+    Raises:
+        BrokenFile: the escape codes are not those of ISO-2022-JP.
+    """
+    if not re.search(rb"\x1b\$[@B]", sample):
+        raise BrokenFile("it holds escape codes (ESC), as no CSV does; save it as CSV in UTF-8")
+    return ["iso2022_jp", "iso2022_jp_ext"]
 
 
-def _names(encodings: list[str]) -> Iterator[str]:
+def _weighed(sample: bytes) -> list[str]:
+    """The usual encodings in which the sample is plausible, the likeliest first."""
+    part = sample[:_WEIGHED]
+    least = _PLAUSIBLE * sum(1 for byte in part if byte > 0x7F)
+    weights: dict[str, float] = {}
+    for name, prior in _PRIORS.items():
+        try:
+            text = codecs.getincrementaldecoder(name)().decode(part)
+        except UnicodeError:
+            continue
+        weight = languages.likelihood(text, name)
+        if weight >= least:
+            weights[name] = weight + prior
+    return sorted(weights, key=lambda name: -weights[name])
+
+
+def _guessed(sample: bytes) -> list[str]:
+    """What a look at all encodings finds, for texts in other languages."""
+    from charset_normalizer import from_bytes
+
+    found = from_bytes(sample, cp_isolation=list(_PRIORS)) or from_bytes(sample)
+    return list(_names(name for match in found for name in match.could_be_from_charset))
+
+
+def _names(encodings: Iterable[str]) -> Iterator[str]:
     """One multi-byte or Windows encoding stands for those of which it is more than all."""
     for name in encodings:
         yield {"latin_1": "cp1252", "shift_jis": "cp932", "gb2312": "gb18030", "euc_kr": "cp949"}.get(name, name)
-
-
-def _rank(name: str) -> int:
-    return _USUAL.index(name) if name in _USUAL else len(_USUAL)
 
 
 def _sample(path: Path) -> bytes:
@@ -112,7 +126,7 @@ def _sample(path: Path) -> bytes:
     sample = bytearray()
     with path.open("rb") as file:
         while len(sample) < _SAMPLE and (line := file.readline(_LINE)):
-            if not sample or not line.isascii() or b"\0" in line:
+            if not sample or not line.isascii() or b"\0" in line or _ESCAPE in line:
                 sample += line
     return bytes(sample)
 
