@@ -29,6 +29,27 @@ _ESCAPE = b"\x1b"
 _MOSTLY = 10
 
 
+_SHOWN = {
+    "cp932": "Shift_JIS",
+    "cp949": "EUC-KR",
+    "mac_roman": "macintosh",
+    "koi8_r": "KOI8-R",
+    "big5": "Big5",
+    "euc_jp": "EUC-JP",
+    "iso2022_jp": "ISO-2022-JP",
+    "iso2022_jp_ext": "ISO-2022-JP",
+}
+
+
+def shown_name(encoding: str) -> str:
+    """As others call it: `windows-1252`, `ISO-8859-2`, `IBM850`, `UTF-8`."""
+    if encoding in _SHOWN:
+        return _SHOWN[encoding]
+    name = re.sub(r"cp(125\d)", r"windows-\1", encoding)
+    name = re.sub(r"iso8859_(\d+)", r"ISO-8859-\1", re.sub(r"cp(\d+)", r"IBM\1", name))
+    return name if name != encoding else encoding.upper()
+
+
 def rewrite(
     path: Path, target: Path, encoding: str | None, *, limit: int, check: Callable[[], None] = lambda: None
 ) -> str:

@@ -14,11 +14,12 @@ _names_decoder = msgspec.json.Decoder(list[str])
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a file once it has been read to its end. `size_bytes`: as it was sent."""
+    """What is known of a file once it has been read to its end. `size_bytes`, `encoding`: as it was sent."""
 
     source: str
     file_name: str
     size_bytes: int
+    encoding: str
     delimiter: str
     header: list[str]
     row_count: int
@@ -32,6 +33,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None
     file_name: str | None
     size_bytes: int | None
+    encoding: str | None
     delimiter: str | None
     header: list[str]
     row_count: int | None
@@ -114,7 +116,7 @@ async def update_ready(
     """In place of what was there before. Call it for an upload that no job has taken."""
     rows = await connection.execute_fetchall(
         """UPDATE uploads SET source = :source, file_name = :file_name, size_bytes = :size_bytes,
-            delimiter = :delimiter, header = :names, row_count = :row_count,
+            encoding = :encoding, delimiter = :delimiter, header = :names, row_count = :row_count,
             uploaded_at = :now, expires_at = max(expires_at, :expires_at)
         WHERE workspace_id = :workspace_id AND id = :id RETURNING *""",
         {

@@ -167,7 +167,7 @@ class UploadStore:
             await asyncio.to_thread(arrival.finish)
         try:
             async with self._analysts:
-                text = await self._as_utf8(part, arrival.encoding)
+                text, encoding = await self._as_utf8(part, arrival.encoding)
                 header = await asyncio.to_thread(source.read_header, text)
                 row_count = await counting.count_rows(text, header.delimiter)
         except source.BrokenFile as error:
@@ -177,24 +177,25 @@ class UploadStore:
             source=final.name,
             file_name=file_name,
             size_bytes=arrival.size,
+            encoding=encodings.shown_name(encoding),
             delimiter=header.delimiter,
             header=header.names,
             row_count=row_count,
         )
 
-    async def _as_utf8(self, part: Path, encoding: str | None) -> Path:
-        """The file itself where it is UTF-8, else one that is written in its place."""
+    async def _as_utf8(self, part: Path, encoding: str | None) -> tuple[Path, str]:
+        """The file itself where it is UTF-8, else one that is written in its place; and the encoding it came in."""
         if encoding == "utf-8":
-            return part
+            return part, encoding
         text = part.with_suffix(".utf8")
-        await self._write_apart(
+        found = await self._write_apart(
             lambda check: encodings.rewrite(part, text, encoding, limit=self._limit, check=check)
         )
         part.unlink()
-        return text
+        return text, found
 
-    async def _write_apart(self, write: Callable[[Callable[[], None]], str]) -> None:
-        """`write` in a thread, which ends soon when nobody waits for it any more; it has ended when this returns."""
+    async def _write_apart(self, write: Callable[[Callable[[], None]], str]) -> str:
+        """What `write` gives, in a thread, which ends soon when nobody waits for it any more; it has ended when this returns."""
         stopped = threading.Event()
 
         def check() -> None:
@@ -209,7 +210,7 @@ class UploadStore:
                 stopped.set()
                 await asyncio.wait([writing])
                 writing.exception()  # nobody else asks for it
-        writing.result()
+        return writing.result()
 
 
 def clean_file_name(name: str) -> str:

@@ -58,6 +58,31 @@ def test_a_file_is_read_in_its_encoding(server: Server, text: str, encoding: str
     assert names(server) == expected(text)
 
 
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8-sig", "UTF-8"),
+        ("utf-16", "UTF-16"),
+        ("cp1252", "windows-1252"),
+        ("cp850", "IBM850"),
+        ("mac_roman", "macintosh"),
+    ],
+)
+def test_an_upload_and_its_page_tell_how_the_file_was_read(server: Server, encoding: str, shown: str) -> None:
+    text = "Email,Name\n" + "zoe@example.com,Zoë Müller\nrene@example.com,François Lefèvre\n" * 3
+    upload = ready(server, text.encode(encoding))
+    assert look(server, upload)["encoding"] == shown
+    told = server.call("GET", address(server, upload), key=None, headers={"Accept": "text/html"}).body.decode()
+    assert f"<dd>{shown}</dd>" in told
+
+
+def test_escape_codes_are_no_utf8(server: Server) -> None:
+    assert look(server, ready(server, JAPANESE.encode("iso2022_jp")))["encoding"] == "ISO-2022-JP"
+    reply = put(server, start(server), b"Email,Name\na@example.com,\x1b[31mred\n")
+    assert (reply.status, reply.error["code"]) == (400, "invalid_file")
+    assert "escape codes" in reply.error["message"]
+
+
 @pytest.mark.parametrize("byte_order", ["utf-16-le", "utf-16-be"])
 def test_utf16_is_known_by_its_mark(server: Server, byte_order: str) -> None:
     upload = ready(server, ("\ufeff" + JAPANESE).encode(byte_order))
