@@ -154,7 +154,7 @@ def _possible(route: Route) -> Iterator[errors.MailrithError]:
         yield errors.QueueFull("1,000 jobs of this workspace are waiting; try again when some are done.")
     if route.operation_id == "startSubscriberImportUpload":
         yield errors.QueueFull(
-            "100 files of this workspace wait for their import; import them, or wait until the first of them expires."
+            "100 files of this workspace wait for their import; import them, or wait until the first expires."
         )
     if route.method != "GET":
         yield errors.StorageFull()

@@ -65,7 +65,7 @@ async def put_file(request: web.Request) -> web.StreamResponse:
     services = request.app[SERVICES]
     if request.content_type.startswith("multipart/"):
         raise errors.UnsupportedMediaType(
-            "A PUT takes the file itself (curl -T list.csv), and no form; send a form with POST (curl -F file=@list.csv)."
+            "A PUT takes the file itself (curl -T list.csv); send a form with POST (curl -F file=@list.csv)."
         )
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() not in ("", "identity", "gzip"):
         raise errors.UnsupportedMediaType("Send the file as it is, or packed with gzip.")
@@ -102,8 +102,8 @@ def _over(request: web.Request) -> bool:
 async def _open(request: web.Request) -> Upload:
     """The upload behind the link, which no job has taken unless it is only looked at.
 
-    A file that came is shown for as long as it is kept, though the link takes no other any more: the transfer of a large
-    one may end after the link.
+    A file that came is shown for as long as it is kept, though the link may be over: the transfer of a large one may
+    end after it.
 
     Raises:
         InvalidSignature, Expired: the link opens nothing.

@@ -22,8 +22,8 @@ _PRIORS = {
     **dict.fromkeys(("iso8859_2", "mac_roman", "cp850", "cp852", "cp866", "iso8859_5"), -3.0),
     "cp437": -4.0,
 }
-"""What spreadsheets and mail tools write where they do not write UTF-8, and how likely that is before a look at the file:
-natural logarithms, so that a single letter more or less that is out of place outweighs it."""
+"""What spreadsheets and mail tools write where they do not write UTF-8, and how likely that is before a look at the
+file, as natural logarithms: a letter or two that are out of place outweigh it."""
 _PLAUSIBLE = -4.5  # for each byte that is not ASCII
 _ESCAPE = b"\x1b"
 _MOSTLY = 10
@@ -55,7 +55,8 @@ def rewrite(
 ) -> str:
     """Writes the text as UTF-8 into `target`, its line ends as they are, and tells the encoding it had. Blocking.
 
-    `encoding`: None when it has to be found out. `limit`: bytes of UTF-8. `check` is called now and then, and may raise to end the writing.
+    `encoding`: None when it has to be found out. `limit`: bytes of UTF-8. `check` is called now and then,
+    and may raise to end the writing.
 
     Raises:
         BrokenFile: it is no text in an encoding that can be found.

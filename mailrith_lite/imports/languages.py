@@ -66,7 +66,13 @@ _KOREAN = (
     "연위표명기반라왕금옥육인맹제모탁국어은편용수영철준호민서연예지윤하은도현우진혜희경숙자미정순재훈동건태상규승병찬울부산대구광시"
     "세종충북청경전제특별읍면동로가회사주식한글사람해리아보다나림빛별"
 )
-_EAST_ASIAN = {"cp932": _JAPANESE, "euc_jp": _JAPANESE, "gb18030": _CHINESE, "big5": _CHINESE_TRADITIONAL, "cp949": _KOREAN}
+_EAST_ASIAN = {
+    "cp932": _JAPANESE,
+    "euc_jp": _JAPANESE,
+    "gb18030": _CHINESE,
+    "big5": _CHINESE_TRADITIONAL,
+    "cp949": _KOREAN,
+}
 
 
 def likelihood(text: str, encoding: str) -> float:
@@ -109,7 +115,9 @@ def _script(character: str) -> str:
     if character.isascii():
         return "LATIN"
     script = unicodedata.name(character, "").split(" ")[0]
-    return "EAST" if script in ("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH", "KATAKANA-HIRAGANA", "HANGUL") else script
+    return (
+        "EAST" if script in ("CJK", "HIRAGANA", "KATAKANA", "HALFWIDTH", "KATAKANA-HIRAGANA", "HANGUL") else script
+    )
 
 
 def _alphabetic(letters: Counter[str]) -> float:

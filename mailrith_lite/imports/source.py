@@ -211,7 +211,9 @@ def _explain_delimiters(file: TextIO, delimiter: str, first_line: int, last_line
     """`last_line`: the last one that was read whole."""
     opened = _open_quote(file, delimiter, first_line, last_line) if first_line <= last_line else None
     if opened:
-        return f"line {opened}: a quote is opened here, and more than {MAX_DELIMITERS:,} delimiters stand in its row"
+        return (
+            f"line {opened}: a quote is opened here, and more than {MAX_DELIMITERS:,} delimiters stand in its row"
+        )
     return f"line {first_line}: the row has more than {MAX_DELIMITERS:,} delimiters"
 
 

@@ -59,8 +59,8 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """How many uploads have a file that no job has taken, and how many wait for one; when the first of each expires, or
-    0."""
+    """How many uploads have a file that no job has taken, and how many none yet. `…_until`: when the first of them
+    expires; 0 without any."""
 
     ready: int
     pending: int

@@ -70,8 +70,8 @@ class UploadStore:
         _check_ready_room(waiting, now)
         if waiting.pending >= MAX_PENDING:
             raise errors.QueueFull(
-                f"{MAX_PENDING:,} uploads of this workspace wait for their file; hand files over behind their links, "
-                "or wait until the first of them expires.",
+                f"{MAX_PENDING:,} uploads of this workspace wait for their file; use their links, or wait until "
+                "the first expires.",
                 retry_after=_seconds_until(waiting.pending_until, now),
             )
         return await upload_table.insert_upload(connection, workspace_id, expires_at=now + self._ttl, now=now)
@@ -195,7 +195,10 @@ class UploadStore:
         return text, found
 
     async def _write_apart(self, write: Callable[[Callable[[], None]], str]) -> str:
-        """What `write` gives, in a thread, which ends soon when nobody waits for it any more; it has ended when this returns."""
+        """What `write` gives, in a thread that ends soon when nobody waits for it any more.
+
+        It has ended when this does, cancelled or not. `write` takes the check that tells it to end.
+        """
         stopped = threading.Event()
 
         def check() -> None:
@@ -236,8 +239,8 @@ def _check_ready_room(waiting: Waiting, now: int) -> None:
     """
     if waiting.ready >= MAX_READY:
         raise errors.QueueFull(
-            f"{MAX_READY} files of this workspace wait for their import; import them, or wait until the first of them "
-            "expires.",
+            f"{MAX_READY} files of this workspace wait for their import; "
+            "import them, or wait until the first expires.",
             retry_after=_seconds_until(waiting.ready_until, now),
         )
 

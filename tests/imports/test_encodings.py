@@ -47,7 +47,9 @@ def test_one_name_may_be_enough(tmp_path: Path, name: str, encoding: str) -> Non
     assert read(tmp_path, text.encode(encoding)) == text
 
 
-@pytest.mark.parametrize("file", [b"Email,Name\na@example.com,\x1b[31mred\n", "Email,Name\na@b.c,Zoë\x1b\n".encode()])
+@pytest.mark.parametrize(
+    "file", [b"Email,Name\na@example.com,\x1b[31mred\n", "Email,Name\na@b.c,Zoë\x1b\n".encode()]
+)
 def test_escape_codes_that_are_no_encoding_are_refused(tmp_path: Path, file: bytes) -> None:
     with pytest.raises(BrokenFile, match="escape codes"):
         read(tmp_path, file)

@@ -51,7 +51,9 @@ def test_an_upload_shows_what_it_is_at_every_stage(server: Server) -> None:
     started = start(server)
     assert started["self"] == f"{UPLOADS}/{started['id']}"
     assert started["upload_url"].startswith(f"{server.url}/uploads/")
-    nothing = dict.fromkeys(("file_name", "size_bytes", "encoding", "row_count", "import_job_id", "uploaded_at", "queued_at"))
+    nothing = dict.fromkeys(
+        ("file_name", "size_bytes", "encoding", "row_count", "import_job_id", "uploaded_at", "queued_at")
+    )
     pending = look(server, started)
     assert pending == {**started, "upload_url": None}
     assert {name: pending[name] for name in nothing} == nothing
