@@ -166,7 +166,13 @@ class Conflict(MailrithError):
 
 
 class QueueFull(MailrithError):
+    """`retry_after`: seconds."""
+
     code = "queue_full"
+
+    def __init__(self, message: str, *, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class ServiceError(MailrithError):

@@ -35,9 +35,20 @@ class Links:
             InvalidSignature: the link was changed, or made by somebody else.
             Expired: it was valid until `now` (seconds) came.
         """
+        self.check_signature(what, expires, signature)
+        if int(expires) <= now:
+            raise self.expired()
+
+    def check_signature(self, what: str, expires: str, signature: str) -> None:
+        """Of a link that may have ended.
+
+        Raises:
+            InvalidSignature
+        """
         try:
             self._signer.unsign(f"{what}.{expires}.{signature}".encode())
         except (BadSignature, UnicodeEncodeError):
             raise errors.InvalidSignature("This link was changed or is incomplete; get a fresh one.") from None
-        if int(expires) <= now:
-            raise errors.Expired(_EXPIRED[self._purpose], code=f"{self._purpose}_expired")
+
+    def expired(self) -> errors.Expired:
+        return errors.Expired(_EXPIRED[self._purpose], code=f"{self._purpose}_expired")

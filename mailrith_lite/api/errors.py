@@ -54,6 +54,8 @@ def _headers(error: errors.MailrithError, status: int) -> dict[str, str]:
         return {"Allow": error.allowed}
     if isinstance(error, RangeNotSatisfiable):
         return {"Content-Range": error.content_range}
+    if isinstance(error, errors.QueueFull):
+        return {"Retry-After": str(error.retry_after)}
     if status in (429, 503):
         return {"Retry-After": RETRY_AFTER}
     return {}

@@ -147,6 +147,7 @@ ANSWERS: dict[str, Any] = {
         "upload_url": f"http://localhost:8787/uploads/{ids.encode(ids.WORKSPACE, 1)}/{_UPLOAD_ID}?{_SIGNED}",
         "file_name": None,
         "size_bytes": None,
+        "encoding": None,
         "headers": [],
         "row_count": None,
         "import_job_id": None,

@@ -155,7 +155,9 @@ def _possible(route: Route) -> Iterator[errors.MailrithError]:
     if 202 in route.statuses:
         yield errors.QueueFull("1,000 jobs of this workspace are waiting; try again when some are done.")
     if route.operation_id == "startSubscriberImportUpload":
-        yield errors.QueueFull("100 uploads of this workspace wait for their job; use them first.")
+        yield errors.QueueFull(
+            "100 files of this workspace wait for their import; import them, or wait until the first expires."
+        )
     if route.method != "GET":
         yield errors.StorageFull()
     yield errors.InternalError("req_3f0c2a9d41b7e85610ac77e2")

@@ -15,6 +15,8 @@ from mailrith_lite.edge.errors import STATUSES, Handler
 from mailrith_lite.edge.transfer import check_length, file_name, pieces, receive_form
 from mailrith_lite.imports import source, upload_table, uploads
 from mailrith_lite.imports.upload_table import Upload
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.queue import Job
 from mailrith_lite.pages.answers import page_response
 
 
@@ -35,7 +37,10 @@ def _readable(handler: Handler) -> Handler:
             if not _wants_page(request):
                 raise
             status, _ = STATUSES[type(error)]
-            return await page_response("upload_refused.html", status=status, message=error.message)
+            answer = await page_response("upload_refused.html", status=status, message=error.message)
+            if isinstance(error, errors.QueueFull):
+                answer.headers[hdrs.RETRY_AFTER] = str(error.retry_after)
+            return answer
 
     return handle
 
@@ -46,6 +51,8 @@ async def get_page(request: web.Request) -> web.StreamResponse:
     return await page_response(
         "upload.html",
         upload=upload,
+        replaceable=not _over(request),
+        job=await _job(request, upload),
         names=source.own_names(upload.header),
         preview=await services.uploads.preview(upload),
         limit=services.uploads.limit,
@@ -56,6 +63,10 @@ async def put_file(request: web.Request) -> web.StreamResponse:
     """The file as it is; its name may stand in Content-Disposition or in the parameter `file_name`."""
     upload = await _open(request)
     services = request.app[SERVICES]
+    if request.content_type.startswith("multipart/"):
+        raise errors.UnsupportedMediaType(
+            "A PUT takes the file itself (curl -T list.csv); send a form with POST (curl -F file=@list.csv)."
+        )
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() not in ("", "identity", "gzip"):
         raise errors.UnsupportedMediaType("Send the file as it is, or packed with gzip.")
     check_length(request, services.uploads.limit, services.uploads.limit)
@@ -72,11 +83,27 @@ async def post_form(request: web.Request) -> web.StreamResponse:
     stored = await services.uploads.store(upload, form.pieces, form.name)
     if not _wants_page(request):
         return codec.json_response(codec.data(shown(stored)))
-    return web.Response(status=303, headers={hdrs.LOCATION: f"?{request.query_string}"})
+    return web.Response(status=303, headers={hdrs.LOCATION: f"?{request.rel_url.raw_query_string}"})
+
+
+async def _job(request: web.Request, upload: Upload) -> Job | None:
+    """The one that has taken the file."""
+    if upload.import_job_id is None:
+        return None
+    async with request.app[SERVICES].database.read() as connection:
+        return await queue.select_job(connection, upload.workspace_id, "import", upload.import_job_id)
+
+
+def _over(request: web.Request) -> bool:
+    """Has the link, whose signature is good, come to its end?"""
+    return int(request.query["expires"]) <= clock.now() // clock.SECOND
 
 
 async def _open(request: web.Request) -> Upload:
     """The upload behind the link, which no job has taken unless it is only looked at.
+
+    A file that came is shown for as long as it is kept, though the link may be over: the transfer of a large one may
+    end after it.
 
     Raises:
         InvalidSignature, Expired: the link opens nothing.
@@ -86,19 +113,24 @@ async def _open(request: web.Request) -> Upload:
     services = request.app[SERVICES]
     if services.stopping:
         raise errors.ShuttingDown
-    services.upload_links.check(
-        request.path,
-        request.query.get("expires", ""),
-        request.query.get("signature", ""),
-        clock.now() // clock.SECOND,
-    )
+    links, now = services.upload_links, clock.now()
+    expires = request.query.get("expires", "")
+    links.check_signature(request.path, expires, request.query.get("signature", ""))
+    over = _over(request)
+    looking = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
+    if over and not looking:
+        raise links.expired()
     workspace_id = ids.decode(ids.WORKSPACE, request.match_info["workspace_id"]) or 0
     public_id = request.match_info["upload_id"]
     async with services.database.read() as connection:
         upload = await upload_table.select_upload(connection, workspace_id, ids.decode(ids.UPLOAD, public_id) or 0)
+    if upload is None and over:
+        raise links.expired()
     if upload is None:
         raise errors.NotFound.of(ids.UPLOAD, public_id)
-    if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD):
+    if over and (upload.status == "Pending" or upload.expired(now)):
+        raise links.expired()
+    if not looking:
         uploads.check_unused(upload)
     return upload
 

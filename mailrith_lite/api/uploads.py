@@ -23,6 +23,7 @@ class ImportUpload(msgspec.Struct, frozen=True, kw_only=True):
     upload_url: str | None
     file_name: str | None
     size_bytes: int | None
+    encoding: str | None
     headers: list[str]
     row_count: int | None
     import_job_id: str | None
@@ -77,6 +78,7 @@ def shown(upload: Upload, *, upload_url: str | None = None) -> ImportUpload:
         upload_url=upload_url,
         file_name=upload.file_name,
         size_bytes=upload.size_bytes,
+        encoding=upload.encoding,
         headers=source.own_names(upload.header),
         row_count=upload.row_count,
         import_job_id=None if job is None else ids.encode(ids.IMPORT_JOB, job),

@@ -101,8 +101,11 @@ def check_length(request: web.Request, most: int, limit: int) -> None:
 
 
 def file_name(headers: Mapping[str, str]) -> str:
-    """As Content-Disposition has it (RFC 6266); empty where it has none."""
-    return _disposition(headers).get_filename("")
+    """As Content-Disposition has it (RFC 6266); empty where it has none that can be read."""
+    try:
+        return _disposition(headers).get_filename("")
+    except (LookupError, ValueError):  # in a character set that is none, or cannot be decoded from it
+        return ""
 
 
 def _field_name(headers: Mapping[str, str]) -> str:

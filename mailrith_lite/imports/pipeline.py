@@ -298,7 +298,7 @@ def _read_batches(records: Iterator[tuple[int, list[str]]], reader: RowReader, s
     characters = 0
     for line, cells in records:
         batch.append(reader.read(line, cells))
-        characters += sum(map(len, cells))
+        characters += sum(map(len, cells)) + len(cells)  # an empty cell takes memory, too
         if len(batch) >= MAX_CHUNK_ROWS or characters >= MAX_CHUNK_CHARACTERS:
             yield batch
             batch, characters = [], 0

@@ -16,12 +16,15 @@ from mailrith_lite.cells import unguard
 DELIMITERS = ",;\t|"
 MAX_CELL = 1 << 20  # characters
 MAX_ROW = 1 << 24
+MAX_DELIMITERS = 300_000
+"""In a row, quoted ones included: a cell takes memory even when it is empty."""
 MAX_COLUMNS = 250
 _CHECKED_LINES = 50_000
 MAX_COLUMN_NAME = 200
 MAX_HEADER_BYTES = 12 << 10
 REPORT_COLUMNS = ("error_line", "error_column", "error_code", "error_message")
 """What an error report adds at the end of a file's own columns."""
+_NAMED_DELIMITER = re.compile(rf'"?sep=([{DELIMITERS}])"?(?:\r\n?|\n)', re.IGNORECASE)
 _HEADER_PREFIX = 1 << 17  # characters that the header row may take, quotes and blank lines before it included
 
 csv.field_size_limit(MAX_CELL)
@@ -49,9 +52,12 @@ def read_header(path: Path) -> Header:
     """
     with open_source(path) as file:
         prefix = file.read(_HEADER_PREFIX)
+        if named := _NAMED_DELIMITER.match(prefix):
+            prefix = prefix[named.end() :] + file.read(named.end())
     if "\0" in prefix:
         raise BrokenFile("the text holds a NUL character; remove it")
-    readings = [(delimiter, *_first_record(prefix, delimiter)) for delimiter in DELIMITERS]
+    delimiters = named[1] if named else DELIMITERS
+    readings = [(delimiter, *_first_record(prefix, delimiter)) for delimiter in delimiters]
     # The delimiter that leaves quoted cells whole and makes most columns; the first of equals. One with which the
     # header cannot be read wins over one that takes all of it, a quote in its middle, for a single name.
     delimiter, _, cells = max(readings, key=lambda reading: (reading[1], len(reading[2]) or 1, not reading[2]))
@@ -89,30 +95,41 @@ def records(
 ) -> Iterator[tuple[int, list[str]]]:
     """(line on which the record starts, cells) for every record that is not a blank line, the header first.
 
+    A line before it that only names the delimiter (`sep=;`) is passed over.
+
     `check` is called now and then while there are blank lines only, and may raise to end the reading.
 
     Raises:
         BrokenFile: quoting, a NUL character or a size makes the rest unreadable.
     """
-    lines = _Lines(file)
+    lines = _Lines(file, delimiter)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         line = reader.line_num + 1
-        lines.row_characters = 0
+        lines.start_row()
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
             raise BrokenFile(_explain(error, file, delimiter, line, reader.line_num)) from error
+        except _TooManyDelimiters:
+            raise BrokenFile(_explain_delimiters(file, delimiter, line, reader.line_num)) from None
         except _Unreadable as error:
             raise BrokenFile(f"line {reader.line_num + 1}: {error}") from error
         except UnicodeDecodeError as error:
             raise BrokenFile(f"line {reader.line_num + 1}: the text is not valid UTF-8") from error
+        if line == 1 and _names_delimiter(cells, delimiter):
+            continue
         if cells and not (len(cells) == 1 and cells[0].isspace()):
             yield line, cells
         elif line % _CHECKED_LINES == 0:
             check()
+
+
+def _names_delimiter(cells: list[str], delimiter: str) -> bool:
+    """Is it `sep=;`, which Excel writes and reads as the first line?"""
+    return [cell.lower() for cell in cells[:3]] in (["sep=", ""], [f"sep={delimiter}"])
 
 
 def advance(found: Iterator[tuple[int, list[str]]], count: int) -> int:
@@ -124,12 +141,20 @@ class _Unreadable(Exception):
     pass
 
 
+class _TooManyDelimiters(Exception):
+    pass
+
+
 class _Lines:
     """The physical lines, with the checks that csv.reader does not make."""
 
-    def __init__(self, file: TextIO) -> None:
+    def __init__(self, file: TextIO, delimiter: str) -> None:
         self._read = file.readline
-        self.row_characters = 0
+        self._delimiter = delimiter
+        self.start_row()
+
+    def start_row(self) -> None:
+        self.row_characters = self.row_delimiters = 0
 
     def __iter__(self) -> "_Lines":
         return self
@@ -143,6 +168,9 @@ class _Lines:
         self.row_characters += len(line)
         if self.row_characters >= MAX_ROW:
             raise _Unreadable(f"the row is longer than {MAX_ROW:,} characters")
+        self.row_delimiters += line.count(self._delimiter)
+        if self.row_delimiters > MAX_DELIMITERS:
+            raise _TooManyDelimiters
         return line
 
 
@@ -177,6 +205,16 @@ def _explain(error: csv.Error, file: TextIO, delimiter: str, first_line: int, la
         return f"line {opened}: a quote is opened here and never closed"
     place = f"line {opened}: the cell whose quote opens here" if opened else f"line {last_line}: a cell"
     return f"{place} is longer than {MAX_CELL:,} characters"
+
+
+def _explain_delimiters(file: TextIO, delimiter: str, first_line: int, last_line: int) -> str:
+    """`last_line`: the last one that was read whole."""
+    opened = _open_quote(file, delimiter, first_line, last_line) if first_line <= last_line else None
+    if opened:
+        return (
+            f"line {opened}: a quote is opened here, and more than {MAX_DELIMITERS:,} delimiters stand in its row"
+        )
+    return f"line {first_line}: the row has more than {MAX_DELIMITERS:,} delimiters"
 
 
 def _open_quote(file: TextIO, delimiter: str, first_line: int, last_line: int) -> int | None:

@@ -14,11 +14,12 @@ _names_decoder = msgspec.json.Decoder(list[str])
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a file once it has been read to its end. `size_bytes`: as it was sent."""
+    """What is known of a file once it has been read to its end. `size_bytes`, `encoding`: as it was sent."""
 
     source: str
     file_name: str
     size_bytes: int
+    encoding: str
     delimiter: str
     header: list[str]
     row_count: int
@@ -32,6 +33,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     source: str | None
     file_name: str | None
     size_bytes: int | None
+    encoding: str | None
     delimiter: str | None
     header: list[str]
     row_count: int | None
@@ -54,6 +56,16 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     def expired(self, now: int) -> bool:
         """One that a job has taken is kept with its job."""
         return self.queued_at is None and self.expires_at <= now
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """How many uploads have a file that no job has taken, and how many none yet. `…_until`: when the first of them
+    expires; 0 without any."""
+
+    ready: int
+    pending: int
+    ready_until: int
+    pending_until: int
 
 
 def _from_row(row: Row) -> Upload:
@@ -87,13 +99,15 @@ async def select_file_names(connection: Connection, workspace_id: int, job_ids: 
     return {row["import_job_id"]: row["file_name"] for row in rows}
 
 
-async def select_open_count(connection: Connection, workspace_id: int, now: int) -> int:
-    """How many there are that no job has taken, and whose time is not over."""
+async def select_waiting(connection: Connection, workspace_id: int, now: int) -> Waiting:
     rows = await connection.execute_fetchall(
-        "SELECT count(*) FROM uploads WHERE queued_at IS NULL AND expires_at > ? AND workspace_id = ?",
+        """SELECT count(source) AS ready, count(*) - count(source) AS pending,
+            ifnull(min(expires_at) FILTER (WHERE source IS NOT NULL), 0) AS ready_until,
+            ifnull(min(expires_at) FILTER (WHERE source IS NULL), 0) AS pending_until
+        FROM uploads WHERE queued_at IS NULL AND expires_at > ? AND workspace_id = ?""",
         (now, workspace_id),
     )
-    return int(next(iter(rows))[0])
+    return Waiting(**dict(next(iter(rows))))
 
 
 async def update_ready(
@@ -102,7 +116,7 @@ async def update_ready(
     """In place of what was there before. Call it for an upload that no job has taken."""
     rows = await connection.execute_fetchall(
         """UPDATE uploads SET source = :source, file_name = :file_name, size_bytes = :size_bytes,
-            delimiter = :delimiter, header = :names, row_count = :row_count,
+            encoding = :encoding, delimiter = :delimiter, header = :names, row_count = :row_count,
             uploaded_at = :now, expires_at = max(expires_at, :expires_at)
         WHERE workspace_id = :workspace_id AND id = :id RETURNING *""",
         {

@@ -8,7 +8,9 @@ import asyncio
 import itertools
 import re
 import secrets
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -17,14 +19,21 @@ from mailrith_lite import clock, disk, errors, ids
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports import counting, encodings, source, upload_table
 from mailrith_lite.imports.arrival import Arrival
-from mailrith_lite.imports.upload_table import Contents, Upload
+from mailrith_lite.imports.transfers import Transfers
+from mailrith_lite.imports.upload_table import Contents, Upload, Waiting
 
-MAX_OPEN = 100
+MAX_READY = 100
+MAX_PENDING = 1_000
 PREVIEWED_ROWS = 5
 _PREVIEWED_CELL = 100  # characters
 _MAX_FILE_NAME = 200
 _BLOCK = 1 << 20
+_ANALYSTS = 2  # files that are read to their end at a time: each may take a processor and 100 MB
 _REMEMBERED = clock.DAY  # for which an upload that has expired still says so
+
+
+class _Stopped(Exception):
+    pass
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +52,9 @@ class UploadStore:
         self._directory = directory
         self._limit = limit
         self._ttl = ttl * clock.SECOND
+        self._transfers = Transfers()
+        self._analysts = asyncio.Semaphore(_ANALYSTS)
+        self._writers = ThreadPoolExecutor(_ANALYSTS, "rewrite")  # not where every request's short work is done
 
     @property
     def limit(self) -> int:
@@ -54,8 +66,14 @@ class UploadStore:
         Raises:
             QueueFull: the workspace has many that no job has taken yet.
         """
-        if await upload_table.select_open_count(connection, workspace_id, now) >= MAX_OPEN:
-            raise errors.QueueFull(f"{MAX_OPEN} uploads of this workspace wait for their job; use them first.")
+        waiting = await upload_table.select_waiting(connection, workspace_id, now)
+        _check_ready_room(waiting, now)
+        if waiting.pending >= MAX_PENDING:
+            raise errors.QueueFull(
+                f"{MAX_PENDING:,} uploads of this workspace wait for their file; use their links, or wait until "
+                "the first expires.",
+                retry_after=_seconds_until(waiting.pending_until, now),
+            )
         return await upload_table.insert_upload(connection, workspace_id, expires_at=now + self._ttl, now=now)
 
     def path(self, upload: Upload) -> Path | None:
@@ -67,12 +85,16 @@ class UploadStore:
 
         Raises:
             PayloadTooLarge, UnsupportedMediaType, InvalidFile: what must be changed.
-            Conflict: a job has taken an earlier file of this upload.
+            Conflict: a job has taken an earlier file of this upload, or a newer transfer has begun.
+            QueueFull: the workspace has many transfers under way, or many files.
             NotFound: the upload is gone.
         """
+        async with self._database.read() as connection:
+            await _check_room(connection, upload, clock.now())
         final = self._directory / f"{secrets.token_hex(16)}.csv"
         try:
-            contents = await self._take_in(pieces, final, clean_file_name(file_name))
+            async with self._transfers.admit(upload):
+                contents = await self._take_in(pieces, final, clean_file_name(file_name))
         except BaseException:
             self._discard(final)
             raise
@@ -92,6 +114,7 @@ class UploadStore:
             if before is None:
                 raise errors.NotFound.of(ids.UPLOAD, upload.public_id)
             check_unused(before)
+            await _check_room(connection, before, now)
             expires_at = now + self._ttl
             return before, await upload_table.update_ready(
                 connection, upload, contents, expires_at=expires_at, now=now
@@ -143,13 +166,10 @@ class UploadStore:
                 await asyncio.to_thread(arrival.write, block)
             await asyncio.to_thread(arrival.finish)
         try:
-            text = part
-            if arrival.encoding != "utf-8":
-                text = final.with_suffix(".utf8")
-                await asyncio.to_thread(encodings.rewrite, part, text, arrival.encoding)
-                part.unlink()
-            header = await asyncio.to_thread(source.read_header, text)
-            row_count = await counting.count_rows(text, header.delimiter)
+            async with self._analysts:
+                text, encoding = await self._as_utf8(part, arrival.encoding)
+                header = await asyncio.to_thread(source.read_header, text)
+                row_count = await counting.count_rows(text, header.delimiter)
         except source.BrokenFile as error:
             raise errors.InvalidFile(f"The file cannot be read: {error}.") from None
         await asyncio.to_thread(_settle, text, final)
@@ -157,10 +177,43 @@ class UploadStore:
             source=final.name,
             file_name=file_name,
             size_bytes=arrival.size,
+            encoding=encodings.shown_name(encoding),
             delimiter=header.delimiter,
             header=header.names,
             row_count=row_count,
         )
+
+    async def _as_utf8(self, part: Path, encoding: str | None) -> tuple[Path, str]:
+        """The file itself where it is UTF-8, else one that is written in its place; and the encoding it came in."""
+        if encoding == "utf-8":
+            return part, encoding
+        text = part.with_suffix(".utf8")
+        found = await self._write_apart(
+            lambda check: encodings.rewrite(part, text, encoding, limit=self._limit, check=check)
+        )
+        part.unlink()
+        return text, found
+
+    async def _write_apart(self, write: Callable[[Callable[[], None]], str]) -> str:
+        """What `write` gives, in a thread that ends soon when nobody waits for it any more.
+
+        It has ended when this does, cancelled or not. `write` takes the check that tells it to end.
+        """
+        stopped = threading.Event()
+
+        def check() -> None:
+            if stopped.is_set():
+                raise _Stopped
+
+        writing = asyncio.get_running_loop().run_in_executor(self._writers, write, check)
+        try:
+            await asyncio.wait([writing])
+        finally:
+            if not writing.done():
+                stopped.set()
+                await asyncio.wait([writing])
+                writing.exception()  # nobody else asks for it
+        return writing.result()
 
 
 def clean_file_name(name: str) -> str:
@@ -168,6 +221,33 @@ def clean_file_name(name: str) -> str:
     last = re.split(r"[/\\]", name)[-1]
     shown = "".join(character for character in last if character.isprintable()).strip()
     return shown[:_MAX_FILE_NAME] or "upload.csv"
+
+
+async def _check_room(connection: Connection, upload: Upload, now: int) -> None:
+    """
+    Raises:
+        QueueFull: the workspace has many files, and this one would not take the place of another.
+    """
+    if upload.source is None:
+        _check_ready_room(await upload_table.select_waiting(connection, upload.workspace_id, now), now)
+
+
+def _check_ready_room(waiting: Waiting, now: int) -> None:
+    """
+    Raises:
+        QueueFull
+    """
+    if waiting.ready >= MAX_READY:
+        raise errors.QueueFull(
+            f"{MAX_READY} files of this workspace wait for their import; "
+            "import them, or wait until the first expires.",
+            retry_after=_seconds_until(waiting.ready_until, now),
+        )
+
+
+def _seconds_until(moment: int, now: int) -> int:
+    """Rounded up, and one at least."""
+    return max(1, -((now - moment) // clock.SECOND))
 
 
 def check_unused(upload: Upload) -> None:
@@ -211,10 +291,14 @@ def preview(path: Path, delimiter: str) -> Preview:
     """Blocking: run it in a thread."""
     with source.open_source(path) as file:
         records = itertools.islice(source.records(file, delimiter), 1 + PREVIEWED_ROWS)
-        header, *rows = (cells for _, cells in records)
-    names = source.own_names([source.column_name(cell) for cell in header])
-    width = len(names)
-    return Preview(names=names, rows=[[_cut(cell) for cell in [*cells, *[""] * width][:width]] for cells in rows])
+        _, header = next(records)
+        names = source.own_names([source.column_name(cell) for cell in header])
+        return Preview(names=names, rows=[_beginning(cells, len(names)) for _, cells in records])
+
+
+def _beginning(cells: list[str], width: int) -> list[str]:
+    """As many cells as the file has columns: nothing more of a row is kept."""
+    return [_cut(cell) for cell in cells[:width]] + [""] * (width - len(cells))
 
 
 def _cut(cell: str) -> str:

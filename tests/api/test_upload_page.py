@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import time_machine
 from conftest import KEY, MAPPINGS, Reply, Server
-from uploading import CSV, address, files, look, put, ready, start, submit
+from uploading import CSV, address, files, finished, look, put, ready, start, submit
 from wire import envelope
 
 HOUR = 3_600
@@ -146,6 +146,26 @@ def test_the_form_works_without_javascript(server: Server) -> None:
     assert files(server)[0].read_bytes() == CSV
 
 
+@pytest.mark.parametrize(
+    "more", ["&file_name=%C3%A9.csv", "&file_name=a%26b%23c.csv", "&x=%0D%0AX-Evil:%201", "&a+b"]
+)
+def test_the_form_leads_back_to_the_same_address(server: Server, more: str) -> None:
+    upload = start(server)
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", **PAGE}
+    reply = server.call("POST", address(server, upload) + more, form(CSV), key=None, headers=headers)
+    assert reply.status == 303
+    assert reply.headers["location"] == "?" + urlsplit(upload["upload_url"]).query + more
+    assert "x-evil" not in reply.headers
+
+
+def test_a_form_is_not_put(server: Server) -> None:
+    headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+    reply = put(server, start(server), form(CSV), headers=headers)
+    assert envelope(reply) == (415, "invalid_request", "unsupported_media_type")
+    assert "curl -T" in reply.error["message"]
+    assert files(server) == []
+
+
 def test_a_program_that_posts_a_form_gets_json(server: Server) -> None:
     upload = start(server)
     reply = post(server, upload, form(CSV), accept={})
@@ -242,6 +262,50 @@ def test_a_link_ends(server: Server) -> None:
         assert shown.status == 410
         assert "has expired" in Elements(shown.body.decode()).text
     assert files(server) == []
+
+
+def test_a_file_that_came_is_shown_until_it_expires(serve: Callable[..., Server]) -> None:
+    server = serve(upload_ttl=600)
+    upload = start(server)
+    with time_machine.travel(time.time() + 500, tick=True):
+        assert put(server, upload).status == 200
+    with time_machine.travel(time.time() + 1_000, tick=True):
+        elements = page(server, upload)
+        assert "The file is here" in elements.text and not elements.of("form")
+        for method, body in (("PUT", CSV), ("POST", form(CSV))):
+            reply = server.call(method, address(server, upload), body, key=None)
+            assert envelope(reply) == (410, "not_found", "upload_expired")
+    with time_machine.travel(time.time() + 1_200, tick=True):
+        assert server.call("GET", address(server, upload), key=None).status == 410
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        (CSV, "list.csv, with 2 rows, was imported."),
+        (CSV + b"nobody,x\n", "list.csv, with 3 rows, was imported; 1 of them could not be"),
+    ],
+)
+def test_a_page_says_what_became_of_the_file(server: Server, file: bytes, told: str) -> None:
+    upload = ready(server, file, name="list.csv")
+    finished(server, submit(server, upload))
+    assert told in " ".join(page(server, upload).text.split())
+
+
+def test_a_page_says_that_the_import_was_stopped(server: Server) -> None:
+    server.wait(server.services.runner.stop())
+    upload = ready(server, name="list.csv")
+    job = submit(server, upload).json["data"]
+    assert "is being imported" in page(server, upload).text
+    assert server.call("POST", f"{job['self']}/cancel").status == 200
+    assert "list.csv was stopped after 0 of 2 rows" in " ".join(page(server, upload).text.split())
+
+
+def test_a_file_that_was_taken_is_shown_ever_after(server: Server) -> None:
+    upload = ready(server)
+    assert submit(server, upload).status == 202
+    with time_machine.travel(time.time() + 2 * HOUR, tick=True):
+        assert "upload.csv" in page(server, upload).text
 
 
 def test_an_upload_that_was_forgotten_is_not_found(server: Server) -> None:

@@ -202,6 +202,22 @@ def test_a_row_of_too_many_characters_is_refused_with_its_line(path: Path) -> No
 
 
 @pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("," * 300_001, "line 3: the row has more than 300,000 delimiters"),
+        ("x,y," * 200_000, "line 3: the row has more than 300,000 delimiters"),
+        ((',"' + "," * 100_000 + '\n"') * 3, "line 4: a quote is opened here, and more than"),
+    ],
+)
+def test_a_row_of_too_many_delimiters_is_refused_before_it_is_split(path: Path, row: str, told: str) -> None:
+    assert problem(path, f"a,b\n1,2\n{row}\n").startswith(told)
+
+
+def test_a_row_may_have_many_more_cells_than_columns(path: Path) -> None:
+    assert len(records(path, "a,b\n" + "," * 300_000 + "\n")[1][1]) == 300_001
+
+
+@pytest.mark.parametrize(
     ("text", "line"),
     [
         ("a,b\n1,2\n3,\0\n", 3),

@@ -6,6 +6,7 @@ import http.client
 import io
 import json
 import random
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from conftest import MAPPINGS, Server
 from uploading import CSV, address, files, finished, look, put, ready, start, submit
 
 from mailrith_lite import errors
+from mailrith_lite.imports import uploads
 from mailrith_lite.imports.arrival import Arrival
 
 WESTERN = (
@@ -54,6 +56,31 @@ def test_a_file_is_read_in_its_encoding(server: Server, text: str, encoding: str
     assert shown["size_bytes"] == len(text.encode(encoding))
     assert finished(server, submit(server, upload))["imported_count"] == 3
     assert names(server) == expected(text)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"),
+    [
+        ("utf-8-sig", "UTF-8"),
+        ("utf-16", "UTF-16"),
+        ("cp1252", "windows-1252"),
+        ("cp850", "IBM850"),
+        ("mac_roman", "macintosh"),
+    ],
+)
+def test_an_upload_and_its_page_tell_how_the_file_was_read(server: Server, encoding: str, shown: str) -> None:
+    text = "Email,Name\n" + "zoe@example.com,Zoë Müller\nrene@example.com,François Lefèvre\n" * 3
+    upload = ready(server, text.encode(encoding))
+    assert look(server, upload)["encoding"] == shown
+    told = server.call("GET", address(server, upload), key=None, headers={"Accept": "text/html"}).body.decode()
+    assert f"<dd>{shown}</dd>" in told
+
+
+def test_escape_codes_are_no_utf8(server: Server) -> None:
+    assert look(server, ready(server, JAPANESE.encode("iso2022_jp")))["encoding"] == "ISO-2022-JP"
+    reply = put(server, start(server), b"Email,Name\na@example.com,\x1b[31mred\n")
+    assert (reply.status, reply.error["code"]) == (400, "invalid_file")
+    assert "escape codes" in reply.error["message"]
 
 
 @pytest.mark.parametrize("byte_order", ["utf-16-le", "utf-16-be"])
@@ -143,6 +170,55 @@ def test_a_workbook_is_refused_with_what_to_do(server: Server, file: bytes) -> N
 
 
 @pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj", "a PDF document"),
+        (b"<!DOCTYPE html>\n<html><body>Sign in</body></html>", "a web page"),
+        (b"\xef\xbb\xbf\n <HTML>", "a web page"),
+        (b'[{"email": "ada@example.com"}]', "JSON"),
+        (b'{\n  "data": [1]}', "JSON"),
+        (gzip.compress(b'{"email": "ada@example.com"}\n{"email": "bob@example.com"}\n'), "JSON"),
+        (b"\x28\xb5\x2f\xfd\x24\x00\x01\x00\x00", "zstd"),
+    ],
+)
+def test_what_is_no_csv_is_refused_as_what_it_is(server: Server, file: bytes, told: str) -> None:
+    reply = put(server, start(server), file, name="list.csv")
+    assert (reply.status, reply.error["code"]) == (415, "unsupported_media_type")
+    assert f"This is {'packed with ' if told == 'zstd' else ''}{told}, not a CSV file" in reply.error["message"]
+    assert files(server) == []
+
+
+@pytest.mark.parametrize("header", ["[Email],Name", "{email},{name}", "<Email>,Name", "[],Email", "{{email}},Name"])
+def test_a_header_may_look_a_little_like_something_else(server: Server, header: str) -> None:
+    assert look(server, ready(server, f"{header}\na,b\n".encode()))["headers"] == header.split(",")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("line", ["sep=;", '"sep=;"', "SEP=;", "\ufeffsep=;"])
+def test_a_line_that_names_the_delimiter_is_no_header(server: Server, line: str, end: str) -> None:
+    upload = ready(server, end.join([line, "Email;Name, first", "ada@example.com;Ada", "nobody;x", ""]).encode())
+    assert (look(server, upload)["headers"], look(server, upload)["row_count"]) == (["Email", "Name, first"], 2)
+    mappings = [MAPPINGS[0], {**MAPPINGS[1], "csv_column": "Name, first"}]
+    job = finished(server, submit(server, upload, mappings=mappings))
+    assert job["imported_count"] == 1
+    assert ",4,Email,invalid_email" in server.report(job).replace(";", ",")
+
+
+def test_a_line_that_names_the_delimiter_serves_one_column(server: Server) -> None:
+    upload = ready(server, b"sep=;\r\nEmail\r\nada@example.com\r\n")
+    assert (look(server, upload)["headers"], look(server, upload)["row_count"]) == (["Email"], 1)
+
+
+def test_tiny_packed_files_behind_one_another_are_bounded(server: Server) -> None:
+    upload = start(server)
+    lines = CSV.splitlines(keepends=True)
+    assert put(server, upload, b"".join(gzip.compress(line) for line in [*lines, *[lines[1]] * 900])).status == 200
+    reply = put(server, upload, gzip.compress(CSV) + gzip.compress(b"") * 200_000)
+    assert (reply.status, reply.error["code"]) == (400, "invalid_file")
+    assert "too many tiny ones" in reply.error["message"]
+
+
+@pytest.mark.parametrize(
     "packed",
     [
         gzip.compress(CSV),
@@ -207,6 +283,16 @@ def test_a_bomb_is_refused_while_it_unpacks(serve: Callable[..., Server]) -> Non
     assert files(server) == []
 
 
+def test_the_limit_holds_for_what_is_written_as_utf8(serve: Callable[..., Server]) -> None:
+    server = serve(max_upload_bytes=100_000)
+    legacy = ("Email,Name\n" + "zoe@example.com,Zoë Müller äöü ÄÖÜ\n" * 2_800).encode("cp1252")
+    assert len(legacy) < 100_000
+    reply = put(server, start(server), legacy)
+    assert (reply.status, reply.error["code"]) == (413, "payload_too_large")
+    assert "as UTF-8 more than 100,000 bytes" in reply.error["message"]
+    assert files(server) == []
+
+
 def test_not_a_byte_over_the_limit_is_written(tmp_path: Path) -> None:
     for packed in (False, True):
         path = tmp_path / "file"
@@ -240,6 +326,33 @@ def test_columns_at_their_limits_are_possible(server: Server) -> None:
     assert finished(server, submit(server, upload, mappings=mappings))["imported_count"] == 1
 
 
+def test_a_preview_keeps_no_more_of_a_row_than_there_are_columns(tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_bytes(b"Email,Name\n" + (b"," * 200_000 + b"\n") * 9 + b"ada@example.com\n")
+    tracemalloc.start()
+    try:
+        shown = uploads.preview(path, ",")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert shown.rows == [["", ""]] * uploads.PREVIEWED_ROWS
+    assert peak < 6_000_000
+
+
+def test_a_row_that_is_absurdly_wide_breaks_the_file(server: Server) -> None:
+    upload = start(server)
+    reply = put(server, upload, gzip.compress(b"Email,Name\n" + (b"," * 4_000_000 + b"\n") * 2))
+    assert (reply.status, reply.error["code"]) == (400, "invalid_file")
+    assert "line 2: the row has more than 300,000 delimiters" in reply.error["message"]
+
+
+def test_a_row_that_is_too_wide_is_refused_by_itself(server: Server) -> None:
+    upload = ready(server, b"Email,Name\n" + b"," * 100_000 + b"\nada@example.com,Ada\n")
+    job = finished(server, submit(server, upload))
+    assert job["imported_count"] == 1
+    assert "too_many_columns" in server.report(job)
+
+
 def test_a_report_can_be_mended_and_handed_over_again(server: Server) -> None:
     header = ["Email", "Name", *(f"c{number}" for number in range(248))]
     first = finished(server, submit(server, ready(server, ",".join(header).encode() + b"\nnobody,Ada\n")))
@@ -264,6 +377,10 @@ def test_a_report_can_be_mended_and_handed_over_again(server: Server) -> None:
         ({"headers": {"Content-Disposition": 'attachment; filename="from header.csv"'}}, "from header.csv"),
         ({"headers": {"Content-Disposition": "attachment; filename*=UTF-8''Zo%C3%AB.csv"}}, "Zoë.csv"),
         ({"headers": {"Content-Disposition": "inline"}, "name": "list.csv"}, "list.csv"),
+        *(
+            ({"headers": {"Content-Disposition": f"attachment; filename*={name}"}}, "upload.csv")
+            for name in ("idna''abc", "punycode''abc%ff")
+        ),
         ({"headers": {"Content-Disposition": ";;=\"''%"}}, "upload.csv"),
     ],
 )

@@ -1,6 +1,10 @@
 """The life of an upload: started, handed over, taken by one job, or forgotten."""
 
+import contextlib
+import gzip
 import http.client
+import json
+import select
 import socket
 import time
 from collections.abc import Callable
@@ -14,7 +18,9 @@ from conftest import MAPPINGS, Server
 from mailrith_sdk import MailrithApiError
 from uploading import CSV, UPLOADS, address, files, finished, look, put, ready, start, submit
 
-from mailrith_lite.imports.uploads import MAX_OPEN
+from mailrith_lite import clock
+from mailrith_lite.imports.transfers import MAX_AT_ONCE
+from mailrith_lite.imports.uploads import MAX_PENDING, MAX_READY
 
 HOUR = 3_600
 PATIENCE = 30  # seconds; far more than it takes
@@ -45,7 +51,9 @@ def test_an_upload_shows_what_it_is_at_every_stage(server: Server) -> None:
     started = start(server)
     assert started["self"] == f"{UPLOADS}/{started['id']}"
     assert started["upload_url"].startswith(f"{server.url}/uploads/")
-    nothing = dict.fromkeys(("file_name", "size_bytes", "row_count", "import_job_id", "uploaded_at", "queued_at"))
+    nothing = dict.fromkeys(
+        ("file_name", "size_bytes", "encoding", "row_count", "import_job_id", "uploaded_at", "queued_at")
+    )
     pending = look(server, started)
     assert pending == {**started, "upload_url": None}
     assert {name: pending[name] for name in nothing} == nothing
@@ -62,15 +70,38 @@ def test_an_upload_shows_what_it_is_at_every_stage(server: Server) -> None:
     assert {**queued, "status": "Ready", "import_job_id": None, "queued_at": None} == handed
 
 
-def test_only_so_many_wait_for_their_job(server: Server) -> None:
-    started = [start(server) for _ in range(MAX_OPEN)]
-    reply = server.call("POST", UPLOADS)
-    assert (reply.status, reply.error["code"], reply.headers["retry-after"]) == (429, "queue_full", "1")
-    put(server, started[0])
-    assert submit(server, started[0]).status == 202
-    assert server.call("POST", UPLOADS).status == 201
+def test_only_so_many_files_wait_for_their_import(server: Server) -> None:
+    uploads = [ready(server) for _ in range(MAX_READY - 1)]
+    pending, last = start(server), ready(server)
+    for reply in (server.call("POST", UPLOADS), put(server, pending)):
+        assert (reply.status, reply.error["code"]) == (429, "queue_full")
+        assert HOUR - PATIENCE <= int(reply.headers["retry-after"]) <= HOUR
+    assert len(files(server)) == MAX_READY
+    assert put(server, last).status == 200  # in place of another
+    assert submit(server, uploads[0]).status == 202
+    assert put(server, pending).status == 200
     other = server.new_key(workspace="Other")
     assert server.call("POST", UPLOADS, key=other).status == 201
+
+
+def test_uploads_without_a_file_do_not_lock_out_those_with_one(server: Server) -> None:
+    started = [start(server) for _ in range(MAX_READY + 1)]
+    assert put(server, started[0], b"").status == 400
+    assert server.call("POST", UPLOADS).status == 201
+    server.wait(start_many(server, MAX_PENDING - MAX_READY - 2))
+    reply = server.call("POST", UPLOADS)
+    assert (reply.status, reply.error["code"]) == (429, "queue_full")
+    assert "wait for their file" in reply.error["message"]
+    assert 1 <= int(reply.headers["retry-after"]) <= HOUR
+    assert put(server, started[0]).status == 200
+    assert server.call("POST", UPLOADS).status == 201
+
+
+async def start_many(server: Server, count: int) -> None:
+    services = server.services
+    async with services.database.write(changes="nobody") as connection:
+        for _ in range(count):
+            await services.uploads.start(connection, 1, clock.now())
 
 
 def test_a_start_names_what_it_made(server: Server) -> None:
@@ -214,29 +245,71 @@ def test_an_upload_that_breaks_off_can_be_begun_again(server: Server) -> None:
     assert put(server, upload, large).json["data"]["row_count"] == 200_000
 
 
-def test_two_at_once_do_not_get_into_each_others_way(server: Server) -> None:
+def answer_of(connection: socket.socket) -> tuple[int, Any]:
+    answer = http.client.HTTPResponse(connection)
+    answer.begin()
+    return answer.status, json.loads(answer.read())
+
+
+LARGE = b"Email,Name\n" + b"ada@example.com,Ada\n" * 200_000
+
+
+def test_a_newer_transfer_ends_one_that_hangs(server: Server) -> None:
     upload = start(server)
-    slow = b"Email,Name\n" + b"ada@example.com,Ada\n" * 200_000
-    with half_sent(server, upload, slow) as connection:
+    with half_sent(server, upload, LARGE) as connection:
         wait_for(lambda: files(server) != [])
         assert put(server, upload, name="quick.csv").status == 200
-        assert look(server, upload)["file_name"] == "quick.csv"
-        connection.sendall(slow[len(slow) // 2 :])
-        answer = http.client.HTTPResponse(connection)
-        answer.begin()
-        assert answer.status == 200
-    assert look(server, upload)["row_count"] == 200_000
-    assert [path.read_bytes() for path in files(server)] == [slow]
+        status, body = answer_of(connection)
+        assert (status, body["error"]["code"]) == (409, "upload_superseded")
+    assert look(server, upload)["file_name"] == "quick.csv"
+    assert [path.read_bytes() for path in files(server)] == [CSV]
+
+
+def test_transfers_that_hang_on_one_link_are_one(server: Server) -> None:
+    upload = start(server)
+    with contextlib.ExitStack() as stack:
+        sent = [stack.enter_context(half_sent(server, upload, LARGE)) for _ in range(12)]
+        wait_for(lambda: len(select.select(sent, [], [], 0)[0]) == len(sent) - 1)  # the others are answered
+        assert len(files(server)) == 1
+        assert put(server, upload).status == 200
+        assert [path.read_bytes() for path in files(server)] == [CSV]
 
 
 def test_many_at_once_leave_one_whole_file(server: Server) -> None:
     upload = start(server)
     sent = [b"Email,Name\n" + b"ada@example.com,Ada\n" * (1_000 * number) for number in range(1, 9)]
     with ThreadPoolExecutor(8) as pool:
-        assert {reply.status for reply in pool.map(lambda file: put(server, upload, file), sent)} == {200}
+        statuses = {reply.status for reply in pool.map(lambda file: put(server, upload, file), sent)}
+    assert 200 in statuses <= {200, 409}
     (path,) = files(server)
     assert path.read_bytes() in sent
     assert look(server, upload)["size_bytes"] == path.stat().st_size
+
+
+def test_only_so_many_files_of_a_workspace_arrive_at_a_time(server: Server) -> None:
+    started = [start(server) for _ in range(MAX_AT_ONCE + 1)]
+    other = start(server, key=server.new_key(workspace="Other"))
+    with contextlib.ExitStack() as stack:
+        for upload in started[:-1]:
+            stack.enter_context(half_sent(server, upload, LARGE))
+        wait_for(lambda: len(files(server)) == MAX_AT_ONCE)
+        reply = put(server, started[-1])
+        assert (reply.status, reply.error["code"], reply.headers["retry-after"]) == (429, "queue_full", "5")
+        assert put(server, other).status == 200
+        assert put(server, started[0]).status == 200  # in place of the one before
+        assert put(server, started[-1]).status == 200
+    assert look(server, started[-1])["status"] == "Ready"
+
+
+def test_a_file_that_is_being_rewritten_is_left_when_a_newer_one_comes(server: Server) -> None:
+    upload = start(server)
+    legacy = gzip.compress(b"Email,Name\n" + b"zoe@example.com,Zo\xeb M\xfcller\n" * 3_000_000, 1)
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(put, server, upload, legacy)
+        wait_for(lambda: any(path.suffix == ".utf8" for path in files(server)))
+        assert put(server, upload).status == 200
+        assert first.result().error["code"] == "upload_superseded"
+    assert [path.read_bytes() for path in files(server)] == [CSV]
 
 
 def test_an_upload_that_nobody_used_expires_with_its_file(server: Server) -> None:
