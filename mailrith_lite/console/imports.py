@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from mailrith_lite import clock, errors, ids
+from mailrith_lite import clock, errors
 from mailrith_lite.console import catalogue, mapping_form, rendering, wording
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_view import view
@@ -14,7 +14,8 @@ from mailrith_lite.console.live import Part
 from mailrith_lite.console.visit import PATH, Visit, redirect
 from mailrith_lite.database import Connection
 from mailrith_lite.edge.addresses import download_path
-from mailrith_lite.imports import report, source, table, upload_table
+from mailrith_lite.imports import dry_run_table, report, source, table, upload_table
+from mailrith_lite.imports.dry_run_table import TriedFile
 from mailrith_lite.imports.mapping import Column
 from mailrith_lite.imports.table import ImportPlan
 from mailrith_lite.jobs import queue
@@ -30,7 +31,9 @@ async def show_import(visit: Visit) -> web.StreamResponse:
         plan = await table.select_import(connection, visit.workspace_id, job.id)
         asked_for = await _asked_for(connection, visit, plan)
         names = await upload_table.select_file_names(connection, visit.workspace_id, [job.id])
-        again = await _again(connection, visit, job, plan)
+        tried = await dry_run_table.select_tried_files(connection, visit.workspace_id, [job.id])
+        names |= {number: file.file_name for number, file in tried.items()}
+        again = await _again(connection, visit, tried.get(job.id), plan)
         refused = await _refused(connection, visit, job)
     return await rendering.page(
         visit.request,
@@ -106,16 +109,15 @@ async def _refused(connection: Connection, visit: Visit, job: Job) -> Sequence[A
     ]
 
 
-async def _again(connection: Connection, visit: Visit, job: Job, plan: ImportPlan) -> dict[str, Any] | None:
-    """What starts the import that a dry run was for, as long as its file is there."""
-    number = ids.decode(ids.UPLOAD, visit.request.query.get("upload", ""))
-    if not job.dry_run or number is None:
-        return None
-    upload = await upload_table.select_upload(connection, visit.workspace_id, number)
-    if upload is None or upload.status != "Ready" or upload.expired(clock.now()):
+async def _again(
+    connection: Connection, visit: Visit, tried: TriedFile | None, plan: ImportPlan
+) -> dict[str, Any] | None:
+    """What starts the import that a dry run was for, as long as that very file is there."""
+    upload = tried and await upload_table.select_upload(connection, visit.workspace_id, tried.upload_id)
+    if not tried or not upload or upload.source != tried.source or upload.expired(clock.now()):
         return None
     chosen = mapping_form.of_plan(source.own_names(upload.header), plan)
-    return {"upload": upload.public_id, "fields": chosen.fields}
+    return {"upload": upload.public_id, "fields": [*mapping_form.file_field(upload), *chosen.fields]}
 
 
 def _target(column: Column, labels: dict[int, str]) -> str:

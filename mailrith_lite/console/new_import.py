@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 from aiohttp import web
-from yarl import URL
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.console import catalogue, forms, mapping_form, rendering
@@ -46,6 +45,10 @@ async def take_file(visit: Visit) -> web.StreamResponse:
 
 async def show_upload(visit: Visit) -> web.StreamResponse:
     """The first rows, and what each column becomes: guessed, or as in the job that the address names."""
+    return await _upload_page(visit)
+
+
+async def _upload_page(visit: Visit, error: errors.MailrithError | None = None) -> web.StreamResponse:
     async with visit.database.read() as connection:
         upload = await _find(connection, visit)
     if upload.import_job_id is not None:
@@ -56,7 +59,7 @@ async def show_upload(visit: Visit) -> web.StreamResponse:
         fields = await catalogue.all_fields(connection, visit)
     if chosen is None:  # in a thread: the first guess loads the names of all countries
         chosen = await asyncio.to_thread(mapping_form.guessed, preview, fields)
-    return await _mapping_page(visit, upload, preview, chosen)
+    return await _mapping_page(visit, upload, preview, chosen, error)
 
 
 async def start_import(visit: Visit, fields: Fields) -> web.StreamResponse:
@@ -65,16 +68,19 @@ async def start_import(visit: Visit, fields: Fields) -> web.StreamResponse:
         upload = await _find(connection, visit)
     if upload.import_job_id is not None:  # the button was pressed twice
         return redirect(visit.request, f"{PATH}/imports/{ids.encode(ids.IMPORT_JOB, upload.import_job_id)}")
+    if not mapping_form.is_of_file(fields, upload):
+        return await _upload_page(visit, _replaced())
     try:
         preview = await _preview(visit, upload)
         chosen = mapping_form.parsed(preview.names, fields)
         job = await _submit(visit, upload, preview, chosen, dry_run=mapping_form.wants_dry_run(fields))
     except errors.InvalidBody as error:
+        if error.details.get("field") == "upload_id":  # the file, not the form
+            return await _upload_page(visit, _replaced())
         return await _mapping_page(visit, upload, preview, chosen, error)
-    except (errors.Conflict, errors.NotFound):  # at the same moment: to the job that was made
-        return await show_upload(visit)
-    query = {"upload": upload.public_id} if job.dry_run else {}
-    return redirect(visit.request, str(URL.build(path=f"{PATH}/imports/{job.public_id}", query=query)))
+    except (errors.Conflict, errors.NotFound):  # meanwhile: to the job, or the file that came
+        return await _upload_page(visit, _replaced())
+    return redirect(visit.request, f"{PATH}/imports/{job.public_id}")
 
 
 async def _submit(visit: Visit, upload: Upload, preview: Preview, chosen: Chosen, *, dry_run: bool) -> Job:
@@ -84,6 +90,8 @@ async def _submit(visit: Visit, upload: Upload, preview: Preview, chosen: Chosen
         visit.database, services.uploads, visit.workspace_id, upload.public_id, order, directory
     )
     try:
+        if prepared.upload is None or prepared.upload.source != upload.source:
+            raise _replaced()
         job = await _insert(visit, prepared)
     except Exception:
         submission.discard(prepared, directory)
@@ -112,6 +120,13 @@ async def _find(connection: Connection, visit: Visit) -> Upload:
     if upload is None or upload.status == "Pending" or upload.expired(clock.now()):
         raise errors.NotFound("There is no file here, or no longer; start a new import.", code="upload_not_found")
     return upload
+
+
+def _replaced() -> errors.Conflict:
+    return errors.Conflict(
+        "Another file has taken the place of the one you saw. Look at its columns, then start again.",
+        code="upload_replaced",
+    )
 
 
 async def _preview(visit: Visit, upload: Upload) -> Preview:
@@ -148,6 +163,7 @@ async def _mapping_page(
         status=STATUSES[type(error)][0] if error else 200,
         upload=upload,
         chosen=chosen,
+        file_field=mapping_form.file_field(upload),
         columns=mapping_form.columns(preview, chosen),
         preview=preview,
         plain=mapping_form.PLAIN,

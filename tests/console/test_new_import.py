@@ -5,10 +5,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import uploading
 from conftest import Reply, Server
 
 from mailrith_lite import ids
 
+from .staged import waiting_dry_run
 from .visitor import Visitor, heading, signed_in, text
 
 BOUNDARY = "----boundary7MA4YWxkTrZu0gW"
@@ -51,6 +53,16 @@ def chosen(page: Reply) -> dict[str, str]:
     return {name: values[0] for name, values in marked.items() if values}
 
 
+def submit(visitor: Visitor, path: str, fields: dict[str, str], page: Reply | None = None) -> Reply:
+    """The form of the mapping page, or of another page with what stands hidden in it."""
+    return visitor.post(path, {**hidden(page or visitor.get(path)), **fields})
+
+
+def hidden(page: Reply) -> dict[str, str]:
+    """What stands hidden in the forms of the page."""
+    return dict(re.findall(r'<input type="hidden" name="(\S+)" value="([^"]*)">', page.body.decode()))
+
+
 def test_a_file_is_mapped_tried_out_and_imported(serve: Callable[..., Server]) -> None:
     server = serve()
     visitor = signed_in(server)
@@ -60,13 +72,13 @@ def test_a_file_is_mapped_tried_out_and_imported(serve: Callable[..., Server]) -
     assert "ada@example.com" in text(page)
     assert chosen(page) == {"column-0": "email", "column-1": "name"}
 
-    dry = visitor.post(path, {**chosen(page), "new_tag": "From a fair", "run": "dry"})
+    dry = submit(visitor, path, {**chosen(page), "new_tag": "From a fair", "run": "dry"})
     server.drain()
     page = visitor.get(dry.headers["location"])
     assert heading(page) == "Dry run Completed"
     assert "Would be created 2" in text(page)
     assert server.rows("SELECT (SELECT count(*) FROM subscribers) + (SELECT count(*) FROM tags)") == [(0,)]
-    again = dict(re.findall(r'<input type="hidden" name="(\S+)" value="([^"]*)">', page.body.decode()))
+    again = hidden(page)
     change = re.findall(r'href="([^"]+like=[^"]+)"', page.body.decode())[0].removeprefix("../..")
     assert chosen(visitor.get(change)) == {"column-0": "email", "column-1": "name"}
     assert 'value="From a fair"' in visitor.get(change).body.decode()
@@ -83,12 +95,83 @@ def test_a_file_is_mapped_tried_out_and_imported(serve: Callable[..., Server]) -
     assert (job["imported_count"], job["dry_run"]) == (2, False)
 
 
+def test_a_dry_run_that_is_found_in_the_list_still_leads_to_its_import(serve: Callable[..., Server]) -> None:
+    server = serve()
+    visitor = signed_in(server)
+    path = ready(visitor)
+    submit(visitor, path, {"column-0": "email", "run": "dry"})
+    server.drain()
+    listed = visitor.get("/console")
+    assert "list.csv" in text(listed)
+    (dry,) = re.findall(r'href="\.(/console/imports/import_job_[^"]+)"', listed.body.decode())
+    page = visitor.get(dry)
+    assert "Import for real" in text(page)
+    assert "Change something" in text(page)
+    reply = submit(visitor, path, {}, page)
+    assert reply.status == 303
+    server.drain()
+    assert heading(visitor.get(reply.headers["location"])) == "Import Completed"
+    later = visitor.get(dry)
+    assert "list.csv" in text(later)
+    assert "Import for real" not in text(later)
+    assert "Change something" not in text(later)
+
+
+def test_a_dry_run_that_was_canceled_can_be_changed(server: Server) -> None:
+    visitor, upload = signed_in(server), uploading.ready(server)
+    dry = waiting_dry_run(server, upload["id"])
+    page = visitor.get(visitor.post(f"/console/imports/{dry}/cancel").headers["location"])
+    assert heading(page) == "Dry run Canceled"
+    assert "Change something" in text(page)
+    assert "Import for real" not in text(page)
+    assert "It was canceled. Nothing was changed." in text(page)
+    assert "stay" not in text(page)
+
+
+def test_a_dry_run_over_the_api_leads_to_its_import_too(server: Server) -> None:
+    upload = uploading.ready(server, name="theirs.csv")
+    job = uploading.finished(server, uploading.submit(server, upload, dry_run=True))
+    page = signed_in(server).get(f"/console/imports/{job['id']}")
+    assert "theirs.csv" in text(page)
+    assert "Import for real" in text(page)
+
+
+def test_a_dry_run_leads_to_no_other_file(server: Server) -> None:
+    visitor, upload, other = signed_in(server), uploading.ready(server), uploading.ready(server)
+    job = uploading.finished(server, uploading.submit(server, upload, dry_run=True))
+    path = f"/console/imports/{job['id']}"
+    assert upload["id"] in visitor.get(f"{path}?upload={other['id']}").body.decode()
+    assert other["id"] not in visitor.get(f"{path}?upload={other['id']}").body.decode()
+    tried = hidden(visitor.get(path))
+    uploading.put(server, upload, b"Email,Country,Name\nada@example.com,FR,Eve\n")
+    assert "Import for real" not in text(visitor.get(path))
+    assert visitor.post(f"/console/uploads/{upload['id']}", tried).status == 409
+    assert server.rows("SELECT count(*) FROM jobs WHERE dry_run = 0") == [(0,)]
+
+
+def test_columns_are_not_mapped_to_a_file_that_came_meanwhile(server: Server) -> None:
+    visitor, upload = signed_in(server), uploading.ready(server, b"Email,Name,Country\nada@example.com,Ada,DE\n")
+    path = f"/console/uploads/{upload['id']}"
+    page = visitor.get(path)
+    uploading.put(server, upload, b"Email,Country,Name\nada@example.com,FR,Eve\n")
+    sent = {"column-0": "email", "column-1": "name", "run": "now"}
+    again = submit(visitor, path, sent, page)
+    assert (again.status, heading(again)) == (409, "New import")
+    assert "Another file has taken the place of the one you saw" in text(again)
+    assert chosen(again) == {"column-0": "email", "column-1": "country", "column-2": "name"}
+    assert server.rows("SELECT count(*) FROM jobs") == [(0,)]
+    assert submit(visitor, path, sent, again).status == 303
+    assert visitor.post(path, sent).status == 303  # to the job that was made
+    assert server.rows("SELECT count(*) FROM jobs") == [(1,)]
+
+
 def test_a_button_that_is_pressed_twice_imports_once(serve: Callable[..., Server]) -> None:
     server = serve()
     visitor = signed_in(server)
     path = ready(visitor)
-    first = visitor.post(path, {"column-0": "email", "run": "now"})
-    second = visitor.post(path, {"column-0": "email", "run": "now"})
+    page = visitor.get(path)
+    first = submit(visitor, path, {"column-0": "email", "run": "now"}, page)
+    second = submit(visitor, path, {"column-0": "email", "run": "now"}, page)
     assert first.headers["location"] == second.headers["location"] == visitor.get(path).headers["location"]
     server.drain()
     assert server.rows("SELECT count(*) FROM jobs") == [(1,)]
@@ -97,9 +180,12 @@ def test_a_button_that_is_pressed_twice_imports_once(serve: Callable[..., Server
 def test_a_button_that_is_pressed_often_at_once_imports_once(serve: Callable[..., Server]) -> None:
     server = serve()
     visitor = signed_in(server)
-    path, token = ready(visitor), visitor.token()
+    path = ready(visitor)
+    page = visitor.get(path)
+    token = visitor.token()
+    sent = {**hidden(page), "column-0": "email"}
     with ThreadPoolExecutor(8) as pool:
-        replies = list(pool.map(lambda _: visitor.post(path, {"column-0": "email"}, token=token), range(8)))
+        replies = list(pool.map(lambda _: visitor.post(path, sent, token=token), range(8)))
     assert {reply.status for reply in replies} == {303}
     assert len({reply.headers["location"] for reply in replies}) == 1
     server.drain()
@@ -115,7 +201,7 @@ def test_tags_and_sequences_are_given_to_everybody(serve: Callable[..., Server])
     field = client.custom_fields.create(body={"label": "Plan", "type": "Text"})["data"]["id"]
     path = ready(visitor)
     assert chosen(visitor.get(path))["column-2"] == field
-    visitor.post(path, {"column-0": "email", "column-2": field, "tag": tag, "sequence": sequence})
+    submit(visitor, path, {"column-0": "email", "column-2": field, "tag": tag, "sequence": sequence})
     server.drain()
     person = client.subscribers.list(query={"search": "ada"})["data"][0]
     assert (person["tags"][0]["id"], person["sequence_ids"]) == (tag, [sequence])
@@ -137,7 +223,7 @@ def test_tags_and_sequences_are_given_to_everybody(serve: Callable[..., Server])
 def test_a_mapping_that_cannot_be_is_shown_again(service: Server, fields: dict[str, str], told: str) -> None:
     visitor = signed_in(service)
     path = ready(visitor)
-    page = visitor.post(path, fields)
+    page = submit(visitor, path, fields)
     assert page.status == 400
     assert told in text(page)
     wanted = {name: value for name, value in fields.items() if name.startswith("column-") and value != "nonsense"}
@@ -246,8 +332,7 @@ def test_what_stands_in_a_file_stays_text(service: Server) -> None:
     page = visitor.get(path)
     assert text(page).count("<script>") >= 4
     assert "<script>" not in page.body.decode()
-    columns = {"column-0": "email", "new_tag": script}
-    reply = visitor.post(path, columns)
+    reply = submit(visitor, path, {"column-0": "email", "new_tag": script}, page)
     service.drain()
     page = visitor.get(reply.headers["location"])
     assert script in text(page)
