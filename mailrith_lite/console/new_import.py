@@ -37,7 +37,11 @@ async def take_file(visit: Visit) -> web.StreamResponse:
         pieces = form.pieces
         async with visit.database.write(durable=True, changes="nobody") as connection:
             upload = await store.start(connection, visit.workspace_id, clock.now())
-        upload = await store.store(upload, pieces, form.name)
+        try:
+            upload = await store.store(upload, pieces, form.name)
+        except Exception:
+            await _forget(visit, upload)
+            raise
     except _REFUSALS as error:
         return await _file_page(visit, error)
     return redirect(visit.request, f"{PATH}/uploads/{upload.public_id}")
@@ -120,6 +124,12 @@ async def _find(connection: Connection, visit: Visit) -> Upload:
     if upload is None or upload.status == "Pending" or upload.expired(clock.now()):
         raise errors.NotFound("There is no file here, or no longer; start a new import.", code="upload_not_found")
     return upload
+
+
+async def _forget(visit: Visit, upload: Upload) -> None:
+    """An upload whose file was refused: nobody has its link, so no other file can come."""
+    async with visit.database.write(changes="nobody") as connection:
+        await upload_table.delete_pending(connection, upload)
 
 
 def _replaced() -> errors.Conflict:

@@ -165,6 +165,13 @@ def test_columns_are_not_mapped_to_a_file_that_came_meanwhile(server: Server) ->
     assert server.rows("SELECT count(*) FROM jobs") == [(1,)]
 
 
+def test_a_file_that_was_refused_leaves_nothing_behind(server: Server) -> None:
+    visitor = signed_in(server)
+    for file in (b"", b'Email\n"open\n', b"PK\x03\x04" + b"\0" * 60):
+        hand_over(visitor, file)
+    assert server.rows("SELECT count(*) FROM uploads") == [(0,)]
+
+
 def test_a_button_that_is_pressed_twice_imports_once(serve: Callable[..., Server]) -> None:
     server = serve()
     visitor = signed_in(server)
