@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import uploading
-from conftest import Reply, Server
+from conftest import KEY, Reply, Server
 
 from mailrith_lite import ids
 
 from .staged import waiting_dry_run
-from .visitor import Visitor, heading, signed_in, text
+from .visitor import Visitor, heading, signed_in, text, token_in
 
 BOUNDARY = "----boundary7MA4YWxkTrZu0gW"
 CSV = b"Contact,Name,Plan\nada@example.com,Ada,Free\nbob@example.com,Bob,Team\nbroken,B,Free\n"
@@ -218,13 +218,17 @@ def test_tags_and_sequences_are_given_to_everybody(serve: Callable[..., Server])
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({}, "mappings takes at least one entry"),
-        ({"column-1": "name"}, "Map one column to the field type email."),
-        ({"column-0": "email", "column-1": "email"}, "A field can be mapped once only."),
-        ({"column-0": "email", "column-1": "nonsense"}, "There is no custom field with this id"),
-        ({"column-0": "email", "tag": ids.encode(ids.TAG, 77)}, "There is no tag with this id"),
-        ({"column-0": "email", "sequence": "x"}, "There is no sequence with this id"),
-        ({"column-0": "email", "new_tag": "x" * 101}, "new_tag_name takes 1 to 100 characters"),
+        ({}, "Choose which column is the email."),
+        ({"column-1": "name"}, "Choose which column is the email."),
+        (
+            {"column-0": "email", "column-1": "email"},
+            "Email can come from one column only, not from “Contact” and “Name”.",
+        ),
+        ({"column-0": "email", "column-1": "nonsense"}, "A custom field that you chose is no longer there."),
+        ({"column-0": "email", "tag": ids.encode(ids.TAG, 77)}, "A tag that you chose is no longer there."),
+        ({"column-0": "email", "sequence": "x"}, "A sequence that you chose is no longer there."),
+        ({"column-0": "email", "new_tag": "x" * 101}, "A tag’s name has 1 to 100 characters"),
+        ({"column-0": "email", "new_tag": "a\0b"}, "A tag’s name has 1 to 100 characters"),
     ],
 )
 def test_a_mapping_that_cannot_be_is_shown_again(service: Server, fields: dict[str, str], told: str) -> None:
@@ -237,6 +241,48 @@ def test_a_mapping_that_cannot_be_is_shown_again(service: Server, fields: dict[s
     assert chosen(page) == wanted
     assert list(service.services.imports_directory.iterdir()) == []
     assert service.rows("SELECT count(*) FROM jobs") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "places", "told"),
+    [
+        ({"column-0": "email", "column-2": "email"}, ["0", "2"], "Email is chosen for another column, too."),
+        ({"column-0": "email", "column-2": "nonsense"}, ["2"], "A custom field that you chose"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_the_column(
+    service: Server, fields: dict[str, str], places: list[str], told: str
+) -> None:
+    visitor = signed_in(service)
+    page = submit(visitor, ready(visitor), fields).body.decode()
+    assert re.findall(r'<select name="column-(\d)"[^>]*aria-describedby="note-\1"', page) == places
+    notes = dict(re.findall(r'id="note-(\d)">([^<]*)<', page))
+    assert list(notes) == places
+    assert all(note.startswith(told) for note in notes.values())
+
+
+def test_who_was_signed_out_comes_back_to_the_file(service: Server) -> None:
+    visitor = signed_in(service)
+    path = ready(visitor)
+    page, token = visitor.get(path), visitor.token()
+    visitor.cookies.clear()
+    refused = visitor.post(path, {**hidden(page), "column-0": "email"}, token=token)
+    assert (refused.status, heading(refused)) == (401, "Signed out")
+    (way,) = re.findall(r'href="\.\./\.\.(/console/sign-in[^"]+)"', refused.body.decode())
+    form = visitor.get(way)
+    (target,) = re.findall(r'name="next" value="([^"]*)"', form.body.decode())
+    assert target == path
+    reply = visitor.post("/console/sign-in", {"key": KEY, "next": target}, token=token_in(form))
+    assert reply.headers["location"] == path
+
+
+def test_a_column_that_is_left_out_can_be_kept(service: Server) -> None:
+    visitor = signed_in(service)
+    assert "make a custom field for it with POST /v1/custom-fields" in text(visitor.get(ready(visitor)))
+    assert "custom field" not in text(visitor.get(ready(visitor, b"Email,Name\na@example.com,A\n")))
+    held = ("subscribers:import", "live_actions:write")
+    little = signed_in(service, service.new_key(held=held))
+    assert "lacks custom_fields:read" in text(little.get(ready(little)))
 
 
 @pytest.mark.parametrize(
