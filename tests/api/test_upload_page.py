@@ -182,6 +182,16 @@ def test_a_form_without_a_file_says_so_on_a_page(server: Server, body: bytes, to
     assert files(server) == []
 
 
+def test_who_cannot_try_again_is_not_told_to(server: Server) -> None:
+    upload = start(server)
+    assert "Go back one page" in Elements(post(server, upload, b"no form at all").body.decode()).text
+    refused = server.call("GET", address(server, upload) + "x", key=None, headers=PAGE)
+    assert refused.status == 403
+    told = Elements(refused.body.decode()).text
+    assert "Go back one page" not in told
+    assert "it can give you a new link" in told
+
+
 def test_a_form_is_held_to_the_limit(serve: Callable[..., Server]) -> None:
     server = serve(max_upload_bytes=1_000)
     upload = start(server)
