@@ -17,11 +17,13 @@ from mailrith_lite.edge.addresses import download_path
 from mailrith_lite.imports import dry_run_table, report, source, table, upload_table
 from mailrith_lite.imports.dry_run_table import TriedFile
 from mailrith_lite.imports.mapping import Column
+from mailrith_lite.imports.rows import RowErrorCode
 from mailrith_lite.imports.table import ImportPlan
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
 
 SHOWN_ROWS = 100
+_WARNING: RowErrorCode = "status_kept"  # the rest of the row was applied
 _REPORT_LINK = 60 * clock.SECOND  # the page asks for a new link each time
 
 
@@ -104,7 +106,11 @@ async def _refused(connection: Connection, visit: Visit, job: Job) -> Sequence[A
         return []
     found = await report.select_row_errors(connection, visit.workspace_id, job.id, after_line=0)
     return [
-        {**dict(row), "text": wording.row(msgspec.json.decode(row["cells"], type=list[str]))}
+        {
+            **dict(row),
+            "warning": row["code"] == _WARNING,
+            "text": wording.row(msgspec.json.decode(row["cells"], type=list[str])),
+        }
         for row in found[:SHOWN_ROWS]
     ]
 

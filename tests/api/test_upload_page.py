@@ -107,7 +107,7 @@ def test_a_page_says_what_was_found_and_to_go_back(server: Server) -> None:
     upload = ready(server, b"Email,Name\n" + b"ada@example.com,Ada\n" * 1_234, name="list.csv")
     elements = page(server, upload)
     assert "Go back to the application" in elements.text
-    for told in ("list.csv", "24.7 KB", "1,234", "Email", "Name", "ada@example.com"):
+    for told in ("list.csv", "24.1 KiB", "1,234", "Email", "Name", "ada@example.com"):
         assert told in elements.text
     assert len(elements.of("tr")) == 6
     assert [attributes["scope"] for attributes in elements.of("th")] == ["col", "col"]

@@ -124,7 +124,7 @@ def test_a_dry_run_that_was_canceled_can_be_changed(server: Server) -> None:
     assert heading(page) == "Dry run Canceled"
     assert "Change something" in text(page)
     assert "Import for real" not in text(page)
-    assert "It was canceled. Nothing was changed." in text(page)
+    assert "This dry run was canceled. Nothing was changed." in text(page)
     assert "stay" not in text(page)
 
 
