@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from mailrith_lite import clock, errors
+from mailrith_lite import clock, errors, ids
 from mailrith_lite.console import catalogue, mapping_form, rendering, wording
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_view import view
@@ -127,7 +127,7 @@ async def _again(
 
 
 def _target(column: Column, labels: dict[int, str]) -> str:
-    """The field of a subscriber that the column fills, as a person reads it."""
+    """The field of a subscriber that the column fills; the id stands for a label that the key may not read."""
     if column.custom_field_id is None:
         return column.type.removeprefix("subscriber-").capitalize()
-    return labels.get(column.custom_field_id, "a custom field")
+    return labels.get(column.custom_field_id) or ids.encode(ids.CUSTOM_FIELD, column.custom_field_id)
