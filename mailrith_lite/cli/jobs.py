@@ -70,7 +70,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         if self.kind == "export":
             return "" if self.exported_count is None else f"{self.exported_count:,} exported"
         if self.progress is not None:
-            told = "rows, had this not been a dry run" if self.dry_run else "rows"
+            told = "rows; would have been" if self.dry_run else "rows"
             return f"{self.progress.rows_processed:,} {told}: {fates(self.progress)}"
         return "" if self.imported_count is None else f"{self.imported_count:,} imported"
 

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from mailrith_lite import errors
 from mailrith_lite.console import rendering
-from mailrith_lite.console.visit import VISIT, current
+from mailrith_lite.console.visit import VISIT, current, page_behind
 from mailrith_lite.edge.errors import STATUSES, Handler, outcome
 from mailrith_lite.pages.answers import HEADERS
 
@@ -32,6 +32,7 @@ async def error_pages(request: web.Request, handler: Handler) -> web.StreamRespo
         status=status,
         title=rendering.error_title(status),
         message=_message(found),
+        sign_in_next=page_behind(request) if isinstance(found, errors.InvalidApiKey) else "",
         missing=found.missing if isinstance(found, errors.InsufficientScope) else [],
     )
     if isinstance(found, errors.MethodNotAllowed):

@@ -14,13 +14,16 @@ from mailrith_lite.console.live import Part
 from mailrith_lite.console.visit import PATH, Visit, redirect
 from mailrith_lite.database import Connection
 from mailrith_lite.edge.addresses import download_path
-from mailrith_lite.imports import report, source, table, upload_table
+from mailrith_lite.imports import dry_run_table, report, source, table, upload_table
+from mailrith_lite.imports.dry_run_table import TriedFile
 from mailrith_lite.imports.mapping import Column
+from mailrith_lite.imports.rows import RowErrorCode
 from mailrith_lite.imports.table import ImportPlan
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
 
 SHOWN_ROWS = 100
+_WARNING: RowErrorCode = "status_kept"  # the rest of the row was applied
 _REPORT_LINK = 60 * clock.SECOND  # the page asks for a new link each time
 
 
@@ -30,7 +33,9 @@ async def show_import(visit: Visit) -> web.StreamResponse:
         plan = await table.select_import(connection, visit.workspace_id, job.id)
         asked_for = await _asked_for(connection, visit, plan)
         names = await upload_table.select_file_names(connection, visit.workspace_id, [job.id])
-        again = await _again(connection, visit, job, plan)
+        tried = await dry_run_table.select_tried_files(connection, visit.workspace_id, [job.id])
+        names |= {number: file.file_name for number, file in tried.items()}
+        again = await _again(connection, visit, tried.get(job.id), plan)
         refused = await _refused(connection, visit, job)
     return await rendering.page(
         visit.request,
@@ -101,25 +106,28 @@ async def _refused(connection: Connection, visit: Visit, job: Job) -> Sequence[A
         return []
     found = await report.select_row_errors(connection, visit.workspace_id, job.id, after_line=0)
     return [
-        {**dict(row), "text": wording.row(msgspec.json.decode(row["cells"], type=list[str]))}
+        {
+            **dict(row),
+            "warning": row["code"] == _WARNING,
+            "text": wording.row(msgspec.json.decode(row["cells"], type=list[str])),
+        }
         for row in found[:SHOWN_ROWS]
     ]
 
 
-async def _again(connection: Connection, visit: Visit, job: Job, plan: ImportPlan) -> dict[str, Any] | None:
-    """What starts the import that a dry run was for, as long as its file is there."""
-    number = ids.decode(ids.UPLOAD, visit.request.query.get("upload", ""))
-    if not job.dry_run or number is None:
-        return None
-    upload = await upload_table.select_upload(connection, visit.workspace_id, number)
-    if upload is None or upload.status != "Ready" or upload.expired(clock.now()):
+async def _again(
+    connection: Connection, visit: Visit, tried: TriedFile | None, plan: ImportPlan
+) -> dict[str, Any] | None:
+    """What starts the import that a dry run was for, as long as that very file is there."""
+    upload = tried and await upload_table.select_upload(connection, visit.workspace_id, tried.upload_id)
+    if not tried or not upload or upload.source != tried.source or upload.expired(clock.now()):
         return None
     chosen = mapping_form.of_plan(source.own_names(upload.header), plan)
-    return {"upload": upload.public_id, "fields": chosen.fields}
+    return {"upload": upload.public_id, "fields": [*mapping_form.file_field(upload), *chosen.fields]}
 
 
 def _target(column: Column, labels: dict[int, str]) -> str:
-    """The field of a subscriber that the column fills, as a person reads it."""
+    """The field of a subscriber that the column fills; the id stands for a label that the key may not read."""
     if column.custom_field_id is None:
         return column.type.removeprefix("subscriber-").capitalize()
-    return labels.get(column.custom_field_id, "a custom field")
+    return labels.get(column.custom_field_id) or ids.encode(ids.CUSTOM_FIELD, column.custom_field_id)

@@ -12,7 +12,7 @@ from mailrith_lite.console.live import Part
 from mailrith_lite.console.visit import PATH, SUBSCRIBERS_PATH, Visit, redirect
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import table
-from mailrith_lite.imports import upload_table
+from mailrith_lite.imports import dry_run_table, upload_table
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, JobKind
 
@@ -81,6 +81,8 @@ async def _notes(connection: Connection, visit: Visit, jobs: Sequence[Job]) -> d
     numbers = [job.id for job in jobs]
     exports = await table.select_exports(connection, visit.workspace_id, numbers)
     names = await upload_table.select_file_names(connection, visit.workspace_id, numbers)
+    tried = await dry_run_table.select_tried_files(connection, visit.workspace_id, numbers)
+    names |= {number: file.file_name for number, file in tried.items()}
     told = {number: wording.selection(export.selection) for number, export in exports.items()} | names
     return {job.public_id: told.get(job.id, job.public_id) for job in jobs}
 

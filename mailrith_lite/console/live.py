@@ -1,17 +1,20 @@
 """Live parts of a page: sent again, by server-sent events, whenever what they show has changed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 
 import msgspec
 from aiohttp import web
-from aiohttp_sse import sse_response
+from aiohttp_sse import EventSourceResponse, sse_response
 
 from mailrith_lite import clock, errors
-from mailrith_lite.console.session import find_key
+from mailrith_lite.console.session import Session, find_key
 from mailrith_lite.console.visit import Visit
 
 MOST = 64  # streams at a time; a page that gets none asks now and then instead
+MOST_EACH = 16  # of one session: nobody keeps all of them from the others
 _LOOK_SECONDS = 0.4
 
 
@@ -23,10 +26,25 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Streams:
-    """One for the life of the process: how many are open."""
+    """One for the life of the process: how many are open, by session."""
 
     def __init__(self) -> None:
-        self.open = 0
+        self._open: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def one_of(self, session: Session) -> Iterator[None]:
+        """
+        Raises:
+            QueueFull: as many are open as may be.
+        """
+        if self._open.total() >= MOST or self._open[session.token] >= MOST_EACH:
+            raise errors.QueueFull("Too many pages are being followed at the moment; this one asks now and then.")
+        self._open[session.token] += 1
+        try:
+            yield
+        finally:
+            self._open[session.token] -= 1
+            self._open += Counter()  # keeps those alone that have any
 
 
 STREAMS = web.AppKey("streams", Streams)
@@ -48,15 +66,9 @@ def stream(look: Look) -> Callable[[Visit], Awaitable[web.StreamResponse]]:
     """Events `part`, with its text, until it is final or the session is over; then the event `end`."""
 
     async def answer(visit: Visit) -> web.StreamResponse:
-        streams = visit.request.app[STREAMS]
         found = await look(visit)  # what cannot be shown is refused before the stream begins
-        if streams.open >= MOST:
-            raise errors.QueueFull("Too many pages are being followed at the moment; this one asks now and then.")
-        streams.open += 1
-        try:
+        with visit.request.app[STREAMS].one_of(visit.session):
             return await _follow(visit, look, found)
-        finally:
-            streams.open -= 1
 
     return answer
 
@@ -66,11 +78,19 @@ async def _follow(visit: Visit, look: Look, found: Part) -> web.StreamResponse:
         await response.send(found.text, event="part")
         while not found.final and not visit.services.stopping and await _is_open(visit):
             await asyncio.sleep(_LOOK_SECONDS)
+            if not _is_there(visit.request, response):
+                return response
             before, found = found, await look(visit)
             if found != before:
                 await response.send(found.text, event="part")
         await response.send("final" if found.final else "over", event="end")
     return response
+
+
+def _is_there(request: web.Request, response: EventSourceResponse) -> bool:
+    """The page. One that is closed is told by its connection, or, where that still stands, by a ping that fails."""
+    transport = request.transport
+    return transport is not None and not transport.is_closing() and response.is_connected()
 
 
 async def _is_open(visit: Visit) -> bool:

@@ -12,6 +12,7 @@ from mailrith_lite.imports.mapping import MappedField, MappedType
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
 from mailrith_lite.imports.submit import ImportOrder
 from mailrith_lite.imports.table import ImportPlan
+from mailrith_lite.imports.upload_table import Upload
 from mailrith_lite.imports.uploads import Preview
 
 PLAIN: dict[MappedType, str] = {
@@ -21,6 +22,7 @@ PLAIN: dict[MappedType, str] = {
     "subscriber-status": "Status",
 }
 _DRY = "dry"
+_FILE = "file"
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +113,16 @@ def options(fields: Sequence[CustomField]) -> Mapping[str, str]:
 
 def option(field: MappedField) -> str:
     return field.custom_field_id or field.type
+
+
+def file_field(upload: Upload) -> list[tuple[str, str]]:
+    """As the field of a form: columns are told by their places, so they are those of one file and of no other."""
+    return [(_FILE, upload.source or "")]
+
+
+def is_of_file(fields: Fields, upload: Upload) -> bool:
+    """Was the form made for the file that the upload has now?"""
+    return fields.get(_FILE) == upload.source
 
 
 def wants_dry_run(fields: Fields) -> bool:

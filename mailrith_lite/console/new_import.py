@@ -1,20 +1,21 @@
 """/console/imports/new and /console/uploads/…: a file is handed over, mapped, tried out, and imported."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
-from yarl import URL
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.console import catalogue, forms, mapping_form, rendering
+from mailrith_lite.console import catalogue, forms, mapping_form, mapping_problem, rendering
 from mailrith_lite.console.forms import TOKEN_FIELD, Fields
 from mailrith_lite.console.mapping_form import Chosen
+from mailrith_lite.console.mapping_problem import Problem
 from mailrith_lite.console.visit import PATH, SESSIONS, Visit, redirect
 from mailrith_lite.database import Connection
 from mailrith_lite.edge.errors import STATUSES
 from mailrith_lite.edge.transfer import receive_form
-from mailrith_lite.imports import submission, table, upload_table
+from mailrith_lite.imports import submission, table, upload_table, uploads
 from mailrith_lite.imports.submission import Submission
 from mailrith_lite.imports.upload_table import Upload
 from mailrith_lite.imports.uploads import Preview
@@ -38,7 +39,11 @@ async def take_file(visit: Visit) -> web.StreamResponse:
         pieces = form.pieces
         async with visit.database.write(durable=True, changes="nobody") as connection:
             upload = await store.start(connection, visit.workspace_id, clock.now())
-        upload = await store.store(upload, pieces, form.name)
+        try:
+            upload = await store.store(upload, pieces, form.name)
+        except Exception:
+            await _forget(visit, upload)
+            raise
     except _REFUSALS as error:
         return await _file_page(visit, error)
     return redirect(visit.request, f"{PATH}/uploads/{upload.public_id}")
@@ -46,6 +51,10 @@ async def take_file(visit: Visit) -> web.StreamResponse:
 
 async def show_upload(visit: Visit) -> web.StreamResponse:
     """The first rows, and what each column becomes: guessed, or as in the job that the address names."""
+    return await _upload_page(visit)
+
+
+async def _upload_page(visit: Visit, problem: Problem | None = None, *, status: int = 200) -> web.StreamResponse:
     async with visit.database.read() as connection:
         upload = await _find(connection, visit)
     if upload.import_job_id is not None:
@@ -56,7 +65,7 @@ async def show_upload(visit: Visit) -> web.StreamResponse:
         fields = await catalogue.all_fields(connection, visit)
     if chosen is None:  # in a thread: the first guess loads the names of all countries
         chosen = await asyncio.to_thread(mapping_form.guessed, preview, fields)
-    return await _mapping_page(visit, upload, preview, chosen)
+    return await _mapping_page(visit, upload, preview, chosen, problem, status=status)
 
 
 async def start_import(visit: Visit, fields: Fields) -> web.StreamResponse:
@@ -65,16 +74,22 @@ async def start_import(visit: Visit, fields: Fields) -> web.StreamResponse:
         upload = await _find(connection, visit)
     if upload.import_job_id is not None:  # the button was pressed twice
         return redirect(visit.request, f"{PATH}/imports/{ids.encode(ids.IMPORT_JOB, upload.import_job_id)}")
+    if not mapping_form.is_of_file(fields, upload):
+        return await _replaced_page(visit)
     try:
         preview = await _preview(visit, upload)
         chosen = mapping_form.parsed(preview.names, fields)
+        if problem := mapping_problem.found(preview.names, chosen, await _custom(visit)):
+            return await _mapping_page(visit, upload, preview, chosen, problem, status=400)
         job = await _submit(visit, upload, preview, chosen, dry_run=mapping_form.wants_dry_run(fields))
     except errors.InvalidBody as error:
-        return await _mapping_page(visit, upload, preview, chosen, error)
-    except (errors.Conflict, errors.NotFound):  # at the same moment: to the job that was made
-        return await show_upload(visit)
-    query = {"upload": upload.public_id} if job.dry_run else {}
-    return redirect(visit.request, str(URL.build(path=f"{PATH}/imports/{job.public_id}", query=query)))
+        if error.details.get("field") == "upload_id":  # the file, not the form
+            return await _replaced_page(visit)
+        problem = mapping_problem.of_error(error, chosen)
+        return await _mapping_page(visit, upload, preview, chosen, problem, status=400)
+    except (errors.Conflict, errors.NotFound):  # meanwhile: to the job, or the file that came
+        return await _replaced_page(visit)
+    return redirect(visit.request, f"{PATH}/imports/{job.public_id}")
 
 
 async def _submit(visit: Visit, upload: Upload, preview: Preview, chosen: Chosen, *, dry_run: bool) -> Job:
@@ -84,6 +99,8 @@ async def _submit(visit: Visit, upload: Upload, preview: Preview, chosen: Chosen
         visit.database, services.uploads, visit.workspace_id, upload.public_id, order, directory
     )
     try:
+        if prepared.upload is None or prepared.upload.source != upload.source:
+            raise uploads.replaced()
         job = await _insert(visit, prepared)
     except Exception:
         submission.discard(prepared, directory)
@@ -114,6 +131,18 @@ async def _find(connection: Connection, visit: Visit) -> Upload:
     return upload
 
 
+async def _forget(visit: Visit, upload: Upload) -> None:
+    """An upload whose file was refused: nobody has its link, so no other file can come."""
+    async with visit.database.write(changes="nobody") as connection:
+        await upload_table.delete_pending(connection, upload)
+
+
+async def _replaced_page(visit: Visit) -> web.StreamResponse:
+    """The mapping of the file that is there now, or the job that has taken it."""
+    told = "Another file has taken the place of the one you saw. Look at its columns, then start again."
+    return await _upload_page(visit, Problem(text=told), status=409)
+
+
 async def _preview(visit: Visit, upload: Upload) -> Preview:
     preview = await visit.services.uploads.preview(upload)
     if preview is None:
@@ -140,24 +169,37 @@ async def _file_page(visit: Visit, error: errors.MailrithError | None = None) ->
 
 
 async def _mapping_page(
-    visit: Visit, upload: Upload, preview: Preview, chosen: Chosen, error: errors.MailrithError | None = None
+    visit: Visit,
+    upload: Upload,
+    preview: Preview,
+    chosen: Chosen,
+    problem: Problem | None = None,
+    *,
+    status: int = 200,
 ) -> web.Response:
     return await rendering.page(
         visit.request,
         "mapping.html",
-        status=STATUSES[type(error)][0] if error else 200,
+        status=status,
         upload=upload,
         chosen=chosen,
+        file_field=mapping_form.file_field(upload),
         columns=mapping_form.columns(preview, chosen),
         preview=preview,
         plain=mapping_form.PLAIN,
-        problem=error.message if error else "",
-        **await _offered(visit),
+        problem=problem or Problem(text=""),
+        custom=await _custom(visit),
+        **await _groups(visit),
     )
 
 
-async def _offered(visit: Visit) -> dict[str, Any]:
-    """What can be chosen from."""
+async def _custom(visit: Visit) -> Mapping[str, str]:
+    """The custom fields to choose from."""
     async with visit.database.read() as connection:
-        fields = await catalogue.all_fields(connection, visit)
-        return {"custom": mapping_form.options(fields), **await catalogue.groups(connection, visit)}
+        return mapping_form.options(await catalogue.all_fields(connection, visit))
+
+
+async def _groups(visit: Visit) -> dict[str, Any]:
+    """The tags and sequences to choose from."""
+    async with visit.database.read() as connection:
+        return await catalogue.groups(connection, visit)

@@ -122,6 +122,16 @@ def to_sign_in(request: web.Request) -> web.Response:
     )
 
 
+def page_behind(request: web.Request) -> str:
+    """The page that a form stands on, or a part belongs to."""
+    path = request.rel_url.raw_path
+    if path == f"{PATH}/exports":
+        return f"{path}/new"
+    for ending in ("/cancel", "/part", "/live", "/sign-out"):
+        path = path.removesuffix(ending)
+    return path
+
+
 def redirect(request: web.Request, path: str) -> web.Response:
     """To an address of this service, told from where the browser is."""
     return web.Response(status=303, headers={"Location": root_of(request) + path})

@@ -11,7 +11,7 @@ import msgspec
 from mailrith_lite import disk, errors, ids
 from mailrith_lite.audience import custom_fields, sequences, tags
 from mailrith_lite.database import Connection
-from mailrith_lite.imports import mapping, source, spool, table, upload_table, uploads
+from mailrith_lite.imports import dry_run_table, mapping, source, spool, table, upload_table, uploads
 from mailrith_lite.imports.mapping import Column, Mapping
 from mailrith_lite.imports.source import Header
 from mailrith_lite.imports.table import ImportPlan
@@ -144,7 +144,9 @@ async def insert(
         saved = uploads.check_usable(await upload_table.select_upload(connection, workspace_id, upload.id), now)
         if saved.source != upload.source:
             raise uploads.replaced()
-        if not dry_run:
+        if dry_run:
+            await dry_run_table.insert_dry_run(connection, job.id, saved)
+        else:
             await upload_table.update_queued(connection, upload, job.id, now)
     return job
 

@@ -140,6 +140,14 @@ async def update_queued(connection: Connection, upload: Upload, job_id: int, now
     )
 
 
+async def delete_pending(connection: Connection, upload: Upload) -> None:
+    """Unless its file has come."""
+    await connection.execute(
+        "DELETE FROM uploads WHERE workspace_id = ? AND id = ? AND uploaded_at IS NULL",
+        (upload.workspace_id, upload.id),
+    )
+
+
 async def select_sources(connection: Connection) -> set[str]:
     """The files of every workspace's uploads."""
     rows = await connection.execute_fetchall("SELECT source FROM uploads WHERE source IS NOT NULL")

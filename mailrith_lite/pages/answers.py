@@ -17,8 +17,8 @@ HEADERS = {
 
 
 async def page_response(template: str, *, status: int = 200, package: str = OWN, **values: Any) -> web.Response:
-    """In a thread: the first page loads what makes pages."""
-    text = await asyncio.to_thread(render, template, package=package, **values)
+    """In a thread: the first page loads what makes pages. A template is told the status, too."""
+    text = await asyncio.to_thread(render, template, package=package, status=status, **values)
     return web.Response(
         status=status,
         text=text,

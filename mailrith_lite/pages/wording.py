@@ -6,7 +6,8 @@ from mailrith_lite import clock
 
 _MINUTE = 60
 _HOUR = 3_600
-_UNITS = ("bytes", "KB", "MB", "GB")
+_UNITS = ("bytes", "KiB", "MiB", "GiB")
+_STEP = 1_024
 
 
 def count(value: int | float) -> str:
@@ -46,11 +47,11 @@ def span(milliseconds: int) -> str:
 
 
 def size(count: int) -> str:
-    """`512 bytes`, `1.4 MB`."""
+    """`512 bytes`, `1.4 MiB`, `2 GiB`."""
     amount, unit = float(count), 0
-    while amount >= 1_000 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1_000, unit + 1
-    return f"{amount:.0f} {_UNITS[unit]}" if unit == 0 else f"{amount:.1f} {_UNITS[unit]}"
+    while amount >= _STEP and unit < len(_UNITS) - 1:
+        amount, unit = amount / _STEP, unit + 1
+    return f"{amount:.1f}".removesuffix(".0") + f" {_UNITS[unit]}"
 
 
 def _utc(milliseconds: int) -> datetime:

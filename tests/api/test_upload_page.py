@@ -107,7 +107,7 @@ def test_a_page_says_what_was_found_and_to_go_back(server: Server) -> None:
     upload = ready(server, b"Email,Name\n" + b"ada@example.com,Ada\n" * 1_234, name="list.csv")
     elements = page(server, upload)
     assert "Go back to the application" in elements.text
-    for told in ("list.csv", "24.7 KB", "1,234", "Email", "Name", "ada@example.com"):
+    for told in ("list.csv", "24.1 KiB", "1,234", "Email", "Name", "ada@example.com"):
         assert told in elements.text
     assert len(elements.of("tr")) == 6
     assert [attributes["scope"] for attributes in elements.of("th")] == ["col", "col"]
@@ -200,6 +200,16 @@ def test_a_form_without_a_file_says_so_on_a_page(server: Server, body: bytes, to
     assert told in Elements(reply.body.decode()).text
     assert look(server, upload)["status"] == "Pending"
     assert files(server) == []
+
+
+def test_who_cannot_try_again_is_not_told_to(server: Server) -> None:
+    upload = start(server)
+    assert "Go back one page" in Elements(post(server, upload, b"no form at all").body.decode()).text
+    refused = server.call("GET", address(server, upload) + "x", key=None, headers=PAGE)
+    assert refused.status == 403
+    told = Elements(refused.body.decode()).text
+    assert "Go back one page" not in told
+    assert "it can give you a new link" in told
 
 
 def test_a_form_is_held_to_the_limit(serve: Callable[..., Server]) -> None:

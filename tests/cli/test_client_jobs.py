@@ -180,7 +180,7 @@ def test_a_dry_run_says_what_would_be_and_changes_nothing(server: Server, cwd: P
     assert outcome.returncode == 0, outcome.stderr
     (job,) = import_jobs(server)
     counts = "1 created, 0 updated, 1 unchanged, 1 refused, 0 warnings"
-    assert f"{job['id']}: 3 rows, had this not been a dry run: {counts}\n" in outcome.stdout
+    assert f"{job['id']}: 3 rows; would have been: {counts}\n" in outcome.stdout
     assert "invalid_email" in outcome.stdout
     assert job["dry_run"] is True
     assert subscribers(server) == {}

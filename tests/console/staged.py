@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 from conftest import Server
 
 from mailrith_lite import clock
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import submit as exports
 from mailrith_lite.exports.table import Selection
-from mailrith_lite.imports import submit
+from mailrith_lite.imports import submission, submit
 from mailrith_lite.imports.mapping import MappedField, Mapping
 from mailrith_lite.imports.submit import ImportOrder
 from mailrith_lite.jobs import queue
@@ -25,6 +26,21 @@ def waiting_export(server: Server) -> str:
     async def insert() -> str:
         async with server.services.database.write() as connection:
             job = await exports.insert(connection, 1, Selection(), "req", max_queued=9, now=clock.now())
+            return job.public_id
+
+    return str(server.wait(insert()))
+
+
+def waiting_dry_run(server: Server, upload: str) -> str:
+    """The same for a dry run of the upload of this id."""
+
+    async def insert() -> str:
+        services, order = server.services, msgspec.structs.replace(_ORDER, dry_run=True)
+        prepared = await submission.of_upload(
+            services.database, services.uploads, 1, upload, order, services.imports_directory
+        )
+        async with services.database.write() as connection:
+            job = await submission.insert(connection, 1, prepared, "req", max_queued=9, now=clock.now())
             return job.public_id
 
     return str(server.wait(insert()))

@@ -112,7 +112,7 @@ def test_the_bar_moves_with_every_chunk_to_its_end(browser: Browser, shop: Serve
     with watched(browser, shop) as page:
         sign_in(page)
         page.goto(f"/console/imports/{job.public_id}")
-        expect(page.get_by_text("Reading the file through")).to_be_visible()
+        expect(page.get_by_text("Reading the whole file")).to_be_visible()
         for created, rejected, percent in ((200, 0, 20), (390, 10, 40), (580, 20, 60), (770, 30, 80)):
             advance(shop, job, created=created, rejected=rejected, total=1_000)
             told = f"{percent} % done, {created} created" + (f", {rejected} refused" if rejected else "")

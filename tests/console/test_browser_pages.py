@@ -5,12 +5,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import uploading
 from conftest import MAPPINGS, Server
-from playwright.sync_api import expect
+from playwright.sync_api import ViewportSize, expect
 
 from .browser import Browser, barriers, sign_in, watched
 
-PHONE = {"width": 390, "height": 844}
+PHONE: ViewportSize = {"width": 390, "height": 844}
+NARROW: ViewportSize = {"width": 320, "height": 640}
+LONG = "Anmerkungen_des_Vertriebs_zur_letzten_Bestellung"
+CUT_OFF = """() => [...document.querySelectorAll("body *")]
+    .filter((one) => !one.closest(".scroll, .unseen, .skip, svg, thead") && one.getClientRects().length)
+    .filter((one) => {
+        const around = one.parentElement.closest(".card") || document.documentElement;
+        return one.getBoundingClientRect().right > around.getBoundingClientRect().right + 0.5;
+    })
+    .map((one) => one.outerHTML.slice(0, 120))"""
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +38,9 @@ def paths(service: Server) -> dict[str, str]:
         sequence_ids=[sequence["id"]],
     )
     failed = service.import_csv('Email,Name\n"open\n')
+    file = f"Email,Name,{LONG},{LONG}_2\nada@example.com,Ada,{'x' * 90},{'word ' * 30}\n".encode()
+    upload = uploading.ready(service, file, name=f"{LONG}.csv")
+    dry = uploading.finished(service, uploading.submit(service, upload, dry_run=True))
     export, _ = service.export_csv(status="Active")
     person = client.subscribers.list()["data"][0]
     return {
@@ -39,6 +52,10 @@ def paths(service: Server) -> dict[str, str]:
         "subscribers": "/console/subscribers?search=person",
         "nobody": "/console/subscribers?search=nothing+like+it",
         "subscriber": f"/console/subscribers/{person['id']}",
+        "new import": "/console/imports/new",
+        "mapping": f"/console/uploads/{upload['id']}",
+        "dry run": f"/console/imports/{dry['id']}",
+        "upload": uploading.address(service, upload),
     }
 
 
@@ -67,6 +84,27 @@ def test_axe_finds_nothing_serious_on_a_phone(browser: Browser, service: Server,
             assert barriers(page) == [], path
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= PHONE["width"], path
+
+
+@pytest.mark.parametrize("viewport", [NARROW, PHONE])
+def test_nothing_is_cut_off_in_a_narrow_window(
+    browser: Browser, service: Server, paths: dict[str, str], viewport: ViewportSize
+) -> None:
+    with watched(browser, service, ignores="404 (Not Found)", viewport=viewport) as page:
+        page.goto("/console/sign-in")
+        assert page.evaluate(CUT_OFF) == []
+        sign_in(page)
+        for path in [*paths.values(), "/console/nothing"]:
+            page.goto(path)
+            assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth"), path
+            assert page.evaluate(CUT_OFF) == [], path
+        page.goto(paths["jobs"])
+        row, rows = (page.locator(f".jobs tbody {one}").first.bounding_box() for one in ("tr", ".rows"))
+        assert row
+        assert rows
+        assert rows["width"] > 0.8 * row["width"]
+        page.goto(paths["subscribers"])
+        expect(page.locator(".people td[data-label=Tags]").first).to_contain_text("From a fair")
 
 
 def test_the_keyboard_leads_everywhere(browser: Browser, service: Server, paths: dict[str, str]) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from conftest import Reply, Server
+import uploading
+from conftest import KEY, Reply, Server
 
 from mailrith_lite import ids
 
-from .visitor import Visitor, heading, signed_in, text
+from .staged import waiting_dry_run
+from .visitor import Visitor, heading, signed_in, text, token_in
 
 BOUNDARY = "----boundary7MA4YWxkTrZu0gW"
 CSV = b"Contact,Name,Plan\nada@example.com,Ada,Free\nbob@example.com,Bob,Team\nbroken,B,Free\n"
@@ -51,6 +53,16 @@ def chosen(page: Reply) -> dict[str, str]:
     return {name: values[0] for name, values in marked.items() if values}
 
 
+def submit(visitor: Visitor, path: str, fields: dict[str, str], page: Reply | None = None) -> Reply:
+    """The form of the mapping page, or of another page with what stands hidden in it."""
+    return visitor.post(path, {**hidden(page or visitor.get(path)), **fields})
+
+
+def hidden(page: Reply) -> dict[str, str]:
+    """What stands hidden in the forms of the page."""
+    return dict(re.findall(r'<input type="hidden" name="(\S+)" value="([^"]*)">', page.body.decode()))
+
+
 def test_a_file_is_mapped_tried_out_and_imported(serve: Callable[..., Server]) -> None:
     server = serve()
     visitor = signed_in(server)
@@ -60,13 +72,13 @@ def test_a_file_is_mapped_tried_out_and_imported(serve: Callable[..., Server]) -
     assert "ada@example.com" in text(page)
     assert chosen(page) == {"column-0": "email", "column-1": "name"}
 
-    dry = visitor.post(path, {**chosen(page), "new_tag": "From a fair", "run": "dry"})
+    dry = submit(visitor, path, {**chosen(page), "new_tag": "From a fair", "run": "dry"})
     server.drain()
     page = visitor.get(dry.headers["location"])
     assert heading(page) == "Dry run Completed"
     assert "Would be created 2" in text(page)
     assert server.rows("SELECT (SELECT count(*) FROM subscribers) + (SELECT count(*) FROM tags)") == [(0,)]
-    again = dict(re.findall(r'<input type="hidden" name="(\S+)" value="([^"]*)">', page.body.decode()))
+    again = hidden(page)
     change = re.findall(r'href="([^"]+like=[^"]+)"', page.body.decode())[0].removeprefix("../..")
     assert chosen(visitor.get(change)) == {"column-0": "email", "column-1": "name"}
     assert 'value="From a fair"' in visitor.get(change).body.decode()
@@ -83,12 +95,90 @@ def test_a_file_is_mapped_tried_out_and_imported(serve: Callable[..., Server]) -
     assert (job["imported_count"], job["dry_run"]) == (2, False)
 
 
+def test_a_dry_run_that_is_found_in_the_list_still_leads_to_its_import(serve: Callable[..., Server]) -> None:
+    server = serve()
+    visitor = signed_in(server)
+    path = ready(visitor)
+    submit(visitor, path, {"column-0": "email", "run": "dry"})
+    server.drain()
+    listed = visitor.get("/console")
+    assert "list.csv" in text(listed)
+    (dry,) = re.findall(r'href="\.(/console/imports/import_job_[^"]+)"', listed.body.decode())
+    page = visitor.get(dry)
+    assert "Import for real" in text(page)
+    assert "Change something" in text(page)
+    reply = submit(visitor, path, {}, page)
+    assert reply.status == 303
+    server.drain()
+    assert heading(visitor.get(reply.headers["location"])) == "Import Completed"
+    later = visitor.get(dry)
+    assert "list.csv" in text(later)
+    assert "Import for real" not in text(later)
+    assert "Change something" not in text(later)
+
+
+def test_a_dry_run_that_was_canceled_can_be_changed(server: Server) -> None:
+    visitor, upload = signed_in(server), uploading.ready(server)
+    dry = waiting_dry_run(server, upload["id"])
+    page = visitor.get(visitor.post(f"/console/imports/{dry}/cancel").headers["location"])
+    assert heading(page) == "Dry run Canceled"
+    assert "Change something" in text(page)
+    assert "Import for real" not in text(page)
+    assert "This dry run was canceled. Nothing was changed." in text(page)
+    assert "stay" not in text(page)
+
+
+def test_a_dry_run_over_the_api_leads_to_its_import_too(server: Server) -> None:
+    upload = uploading.ready(server, name="theirs.csv")
+    job = uploading.finished(server, uploading.submit(server, upload, dry_run=True))
+    page = signed_in(server).get(f"/console/imports/{job['id']}")
+    assert "theirs.csv" in text(page)
+    assert "Import for real" in text(page)
+
+
+def test_a_dry_run_leads_to_no_other_file(server: Server) -> None:
+    visitor, upload, other = signed_in(server), uploading.ready(server), uploading.ready(server)
+    job = uploading.finished(server, uploading.submit(server, upload, dry_run=True))
+    path = f"/console/imports/{job['id']}"
+    assert upload["id"] in visitor.get(f"{path}?upload={other['id']}").body.decode()
+    assert other["id"] not in visitor.get(f"{path}?upload={other['id']}").body.decode()
+    tried = hidden(visitor.get(path))
+    uploading.put(server, upload, b"Email,Country,Name\nada@example.com,FR,Eve\n")
+    assert "Import for real" not in text(visitor.get(path))
+    assert visitor.post(f"/console/uploads/{upload['id']}", tried).status == 409
+    assert server.rows("SELECT count(*) FROM jobs WHERE dry_run = 0") == [(0,)]
+
+
+def test_columns_are_not_mapped_to_a_file_that_came_meanwhile(server: Server) -> None:
+    visitor, upload = signed_in(server), uploading.ready(server, b"Email,Name,Country\nada@example.com,Ada,DE\n")
+    path = f"/console/uploads/{upload['id']}"
+    page = visitor.get(path)
+    uploading.put(server, upload, b"Email,Country,Name\nada@example.com,FR,Eve\n")
+    sent = {"column-0": "email", "column-1": "name", "run": "now"}
+    again = submit(visitor, path, sent, page)
+    assert (again.status, heading(again)) == (409, "New import")
+    assert "Another file has taken the place of the one you saw" in text(again)
+    assert chosen(again) == {"column-0": "email", "column-1": "country", "column-2": "name"}
+    assert server.rows("SELECT count(*) FROM jobs") == [(0,)]
+    assert submit(visitor, path, sent, again).status == 303
+    assert visitor.post(path, sent).status == 303  # to the job that was made
+    assert server.rows("SELECT count(*) FROM jobs") == [(1,)]
+
+
+def test_a_file_that_was_refused_leaves_nothing_behind(server: Server) -> None:
+    visitor = signed_in(server)
+    for file in (b"", b'Email\n"open\n', b"PK\x03\x04" + b"\0" * 60):
+        hand_over(visitor, file)
+    assert server.rows("SELECT count(*) FROM uploads") == [(0,)]
+
+
 def test_a_button_that_is_pressed_twice_imports_once(serve: Callable[..., Server]) -> None:
     server = serve()
     visitor = signed_in(server)
     path = ready(visitor)
-    first = visitor.post(path, {"column-0": "email", "run": "now"})
-    second = visitor.post(path, {"column-0": "email", "run": "now"})
+    page = visitor.get(path)
+    first = submit(visitor, path, {"column-0": "email", "run": "now"}, page)
+    second = submit(visitor, path, {"column-0": "email", "run": "now"}, page)
     assert first.headers["location"] == second.headers["location"] == visitor.get(path).headers["location"]
     server.drain()
     assert server.rows("SELECT count(*) FROM jobs") == [(1,)]
@@ -97,9 +187,12 @@ def test_a_button_that_is_pressed_twice_imports_once(serve: Callable[..., Server
 def test_a_button_that_is_pressed_often_at_once_imports_once(serve: Callable[..., Server]) -> None:
     server = serve()
     visitor = signed_in(server)
-    path, token = ready(visitor), visitor.token()
+    path = ready(visitor)
+    page = visitor.get(path)
+    token = visitor.token()
+    sent = {**hidden(page), "column-0": "email"}
     with ThreadPoolExecutor(8) as pool:
-        replies = list(pool.map(lambda _: visitor.post(path, {"column-0": "email"}, token=token), range(8)))
+        replies = list(pool.map(lambda _: visitor.post(path, sent, token=token), range(8)))
     assert {reply.status for reply in replies} == {303}
     assert len({reply.headers["location"] for reply in replies}) == 1
     server.drain()
@@ -115,7 +208,7 @@ def test_tags_and_sequences_are_given_to_everybody(serve: Callable[..., Server])
     field = client.custom_fields.create(body={"label": "Plan", "type": "Text"})["data"]["id"]
     path = ready(visitor)
     assert chosen(visitor.get(path))["column-2"] == field
-    visitor.post(path, {"column-0": "email", "column-2": field, "tag": tag, "sequence": sequence})
+    submit(visitor, path, {"column-0": "email", "column-2": field, "tag": tag, "sequence": sequence})
     server.drain()
     person = client.subscribers.list(query={"search": "ada"})["data"][0]
     assert (person["tags"][0]["id"], person["sequence_ids"]) == (tag, [sequence])
@@ -125,25 +218,71 @@ def test_tags_and_sequences_are_given_to_everybody(serve: Callable[..., Server])
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({}, "mappings takes at least one entry"),
-        ({"column-1": "name"}, "Map one column to the field type email."),
-        ({"column-0": "email", "column-1": "email"}, "A field can be mapped once only."),
-        ({"column-0": "email", "column-1": "nonsense"}, "There is no custom field with this id"),
-        ({"column-0": "email", "tag": ids.encode(ids.TAG, 77)}, "There is no tag with this id"),
-        ({"column-0": "email", "sequence": "x"}, "There is no sequence with this id"),
-        ({"column-0": "email", "new_tag": "x" * 101}, "new_tag_name takes 1 to 100 characters"),
+        ({}, "Choose which column is the email."),
+        ({"column-1": "name"}, "Choose which column is the email."),
+        (
+            {"column-0": "email", "column-1": "email"},
+            "Email can come from one column only, not from “Contact” and “Name”.",
+        ),
+        ({"column-0": "email", "column-1": "nonsense"}, "A custom field that you chose is no longer there."),
+        ({"column-0": "email", "tag": ids.encode(ids.TAG, 77)}, "A tag that you chose is no longer there."),
+        ({"column-0": "email", "sequence": "x"}, "A sequence that you chose is no longer there."),
+        ({"column-0": "email", "new_tag": "x" * 101}, "A tag’s name has 1 to 100 characters"),
+        ({"column-0": "email", "new_tag": "a\0b"}, "A tag’s name has 1 to 100 characters"),
     ],
 )
 def test_a_mapping_that_cannot_be_is_shown_again(service: Server, fields: dict[str, str], told: str) -> None:
     visitor = signed_in(service)
     path = ready(visitor)
-    page = visitor.post(path, fields)
+    page = submit(visitor, path, fields)
     assert page.status == 400
     assert told in text(page)
     wanted = {name: value for name, value in fields.items() if name.startswith("column-") and value != "nonsense"}
     assert chosen(page) == wanted
     assert list(service.services.imports_directory.iterdir()) == []
     assert service.rows("SELECT count(*) FROM jobs") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "places", "told"),
+    [
+        ({"column-0": "email", "column-2": "email"}, ["0", "2"], "Email is chosen for another column, too."),
+        ({"column-0": "email", "column-2": "nonsense"}, ["2"], "A custom field that you chose"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_the_column(
+    service: Server, fields: dict[str, str], places: list[str], told: str
+) -> None:
+    visitor = signed_in(service)
+    page = submit(visitor, ready(visitor), fields).body.decode()
+    assert re.findall(r'<select name="column-(\d)"[^>]*aria-describedby="note-\1"', page) == places
+    notes = dict(re.findall(r'id="note-(\d)">([^<]*)<', page))
+    assert list(notes) == places
+    assert all(note.startswith(told) for note in notes.values())
+
+
+def test_who_was_signed_out_comes_back_to_the_file(service: Server) -> None:
+    visitor = signed_in(service)
+    path = ready(visitor)
+    page, token = visitor.get(path), visitor.token()
+    visitor.cookies.clear()
+    refused = visitor.post(path, {**hidden(page), "column-0": "email"}, token=token)
+    assert (refused.status, heading(refused)) == (401, "Signed out")
+    (way,) = re.findall(r'href="\.\./\.\.(/console/sign-in[^"]+)"', refused.body.decode())
+    form = visitor.get(way)
+    (target,) = re.findall(r'name="next" value="([^"]*)"', form.body.decode())
+    assert target == path
+    reply = visitor.post("/console/sign-in", {"key": KEY, "next": target}, token=token_in(form))
+    assert reply.headers["location"] == path
+
+
+def test_a_column_that_is_left_out_can_be_kept(service: Server) -> None:
+    visitor = signed_in(service)
+    assert "make a custom field for it with POST /v1/custom-fields" in text(visitor.get(ready(visitor)))
+    assert "custom field" not in text(visitor.get(ready(visitor, b"Email,Name\na@example.com,A\n")))
+    held = ("subscribers:import", "live_actions:write")
+    little = signed_in(service, service.new_key(held=held))
+    assert "lacks custom_fields:read" in text(little.get(ready(little)))
 
 
 @pytest.mark.parametrize(
@@ -246,8 +385,7 @@ def test_what_stands_in_a_file_stays_text(service: Server) -> None:
     page = visitor.get(path)
     assert text(page).count("<script>") >= 4
     assert "<script>" not in page.body.decode()
-    columns = {"column-0": "email", "new_tag": script}
-    reply = visitor.post(path, columns)
+    reply = submit(visitor, path, {"column-0": "email", "new_tag": script}, page)
     service.drain()
     page = visitor.get(reply.headers["location"])
     assert script in text(page)

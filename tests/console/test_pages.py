@@ -12,6 +12,7 @@ from conftest import KEY, MAPPINGS, Server
 from mailrith_lite import ids
 from mailrith_lite.console.jobs import SHOWN as JOBS_SHOWN
 from mailrith_lite.console.subscribers import SHOWN
+from mailrith_lite.pages.wording import size
 
 from .visitor import Visitor, heading, signed_in, text
 
@@ -184,9 +185,9 @@ def test_subscribers_are_searched_filtered_and_paged(serve: Callable[..., Server
         page = visitor.get(urljoin("/console/subscribers", older[0].replace("&amp;", "&")))
     assert found == [f"p{number}@example.com" for number in reversed(range(SHOWN + 3))]
     assert "else@example.com" in text(visitor.get("/console/subscribers?search=ELSE"))
-    assert "Nobody is like that" in text(visitor.get("/console/subscribers?status=Bounced"))
-    assert "Nobody is like that" in text(visitor.get("/console/subscribers?cold=on"))
-    assert "Nobody is like that" in text(visitor.get(f"/console/subscribers?tag={ids.encode(ids.SEQUENCE, 1)}"))
+    assert "No subscribers match" in text(visitor.get("/console/subscribers?status=Bounced"))
+    assert "No subscribers match" in text(visitor.get("/console/subscribers?cold=on"))
+    assert "No subscribers match" in text(visitor.get(f"/console/subscribers?tag={ids.encode(ids.SEQUENCE, 1)}"))
 
 
 def test_an_export_is_counted_started_and_handed_over(serve: Callable[..., Server]) -> None:
@@ -228,6 +229,37 @@ def test_refused_rows_are_shown_with_the_reason_and_the_rest_in_the_report(serve
     assert "invalid_email" in text(page)
     report = server.fetch(visitor.get(f"/console/imports/{job['id']}/report").headers["location"])
     assert report.body.decode() == server.report(job)
+
+
+def test_refused_rows_and_warnings_are_told_apart(serve: Callable[..., Server]) -> None:
+    server = serve()
+    mappings = [*MAPPINGS, {"csv_column": "Status", "field": {"type": "subscriber-status"}}]
+    first = "Email,Name,Status\nada@example.com,Ada,Unsubscribed\n"
+    server.import_csv(first, mappings)
+    visitor = signed_in(server)
+    warned = server.import_csv("Email,Name,Status\nada@example.com,Ada,Active\n", mappings)
+    both = server.import_csv("Email,Name,Status\nada@example.com,Ada,Active\nbroken,B,\n", mappings)
+    page = text(visitor.get(f"/console/imports/{warned['id']}"))
+    assert "Refused rows" not in page
+    assert "Warning:" not in page  # the heading says so of all
+    page = text(visitor.get(f"/console/imports/{both['id']}"))
+    assert "Refused rows and warnings" in page
+    assert (page.count("Refused:"), page.count("Warning:")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (0, "0 bytes"),
+        (512, "512 bytes"),
+        (1_536, "1.5 KiB"),
+        (64 << 20, "64 MiB"),
+        (2 << 30, "2 GiB"),
+        (3 << 40, "3072 GiB"),
+    ],
+)
+def test_sizes_are_told_in_the_unit_of_the_settings(count: int, told: str) -> None:
+    assert size(count) == told
 
 
 def test_the_service_starts_without_what_pages_are_made_of() -> None:

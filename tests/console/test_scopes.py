@@ -106,3 +106,22 @@ def test_names_that_the_key_may_not_read_are_ids(service: Server) -> None:
     assert sequence["id"] in little
     assert "Company" not in little
     assert "Welcome" not in little
+
+
+def test_what_a_column_became_is_an_id_where_its_label_may_not_be_read(server: Server) -> None:
+    field = server.sdk().custom_fields.create(body={"label": "Company", "type": "Text"})["data"]
+    company = {"csv_column": "Firma", "field": {"type": "custom-field", "custom_field_id": field["id"]}}
+    job = server.import_csv("Email,Name,Firma\nada@example.com,Ada,Lerche\n", [*MAPPINGS, company])
+    path = f"/console/imports/{job['id']}"
+    assert "Firma Company" in text(signed_in(server).get(path))
+    little = signed_in(server, server.new_key(held=("subscribers:import",)))
+    assert f"Firma {field['id']}" in text(little.get(path))
+
+
+def test_a_tag_is_shown_by_its_name_with_its_subscriber(server: Server) -> None:
+    server.import_csv("Email,Name\nada@example.com,Ada\n", new_tag_name="From a fair")
+    little = signed_in(server, server.new_key(held=("subscribers:read",)))
+    (person,) = server.sdk().subscribers.list()["data"]
+    assert "From a fair" in text(little.get("/console/subscribers"))
+    assert "From a fair" in text(little.get(f"/console/subscribers/{person['id']}"))
+    assert '<select id="tag"' not in little.get("/console/subscribers").body.decode()

@@ -122,7 +122,7 @@ function draw(points) {
   const line = speeds.map((speed, place) => `${(place * step).toFixed(1)},${(58 - (56 * speed) / highest).toFixed(1)}`);
   figure.querySelector("polyline").setAttribute("points", line.join(" "));
   const most = Math.round(1000 * highest).toLocaleString("en");
-  figure.querySelector("figcaption").textContent = `Rows a second, as it went: at most ${most}`;
+  figure.querySelector("figcaption").textContent = `Rows per second over time, ${most} at most`;
   figure.hidden = false;
 }
 

@@ -1,0 +1,39 @@
+"""The table `dry_runs`: which upload, and which file of it, a dry run was of."""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from mailrith_lite.database import Connection
+from mailrith_lite.imports.upload_table import Upload
+
+
+class TriedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """`source`: the name that the file had in the uploads directory; `file_name`: as its owner calls it."""
+
+    upload_id: int
+    source: str
+    file_name: str
+
+
+async def insert_dry_run(connection: Connection, job_id: int, upload: Upload) -> None:
+    """Call it in the transaction that queues the job, for an upload that is Ready."""
+    await connection.execute(
+        "INSERT INTO dry_runs (job_id, upload_id, source, file_name) VALUES (?, ?, ?, ?)",
+        (job_id, upload.id, upload.source, upload.file_name),
+    )
+
+
+async def select_tried_files(
+    connection: Connection, workspace_id: int, job_ids: Iterable[int]
+) -> dict[int, TriedFile]:
+    """Job's integer id -> the file; nothing for a job that is no dry run of an upload."""
+    rows = await connection.execute_fetchall(
+        """SELECT job_id, upload_id, source, file_name FROM dry_runs JOIN jobs ON jobs.id = job_id
+        WHERE job_id IN (SELECT value FROM json_each(?)) AND workspace_id = ?""",
+        (msgspec.json.encode(list(job_ids)).decode(), workspace_id),
+    )
+    return {
+        row["job_id"]: TriedFile(upload_id=row["upload_id"], source=row["source"], file_name=row["file_name"])
+        for row in rows
+    }
