@@ -102,8 +102,8 @@ def _over(request: web.Request) -> bool:
 async def _open(request: web.Request) -> Upload:
     """The upload behind the link, which no job has taken unless it is only looked at.
 
-    A file that came is shown for as long as it is kept, though the link may be over: the transfer of a large one may
-    end after it.
+    A file that came is shown for as long as it is kept, though the link may be over: the transfer of a large one
+    may end after it.
 
     Raises:
         InvalidSignature, Expired: the link opens nothing.

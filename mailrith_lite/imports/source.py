@@ -16,8 +16,10 @@ from mailrith_lite.cells import unguard
 DELIMITERS = ",;\t|"
 MAX_CELL = 1 << 20  # characters
 MAX_ROW = 1 << 24
-MAX_DELIMITERS = 300_000
-"""In a row, quoted ones included: a cell takes memory even when it is empty."""
+MAX_CELLS = 300_000
+"""In a row of one line: a cell takes memory even when it is empty."""
+MAX_DELIMITERS = 1 << 20
+"""In a row of several lines, those in quotes included; as many as may stand in a single cell."""
 MAX_COLUMNS = 250
 _CHECKED_LINES = 50_000
 MAX_COLUMN_NAME = 200
@@ -113,8 +115,8 @@ def records(
             return
         except csv.Error as error:
             raise BrokenFile(_explain(error, file, delimiter, line, reader.line_num)) from error
-        except _TooManyDelimiters:
-            raise BrokenFile(_explain_delimiters(file, delimiter, line, reader.line_num)) from None
+        except _TooWide as error:
+            raise BrokenFile(f"line {line}: {error}") from None
         except _Unreadable as error:
             raise BrokenFile(f"line {reader.line_num + 1}: {error}") from error
         except UnicodeDecodeError as error:
@@ -141,7 +143,7 @@ class _Unreadable(Exception):
     pass
 
 
-class _TooManyDelimiters(Exception):
+class _TooWide(Exception):
     pass
 
 
@@ -151,6 +153,8 @@ class _Lines:
     def __init__(self, file: TextIO, delimiter: str) -> None:
         self._read = file.readline
         self._delimiter = delimiter
+        mark = re.escape(delimiter)
+        self._cell = re.compile(rf'(?:^|{mark})(?:"(?:[^"]|"")*+"?)?[^{mark}]*+')
         self.start_row()
 
     def start_row(self) -> None:
@@ -168,10 +172,18 @@ class _Lines:
         self.row_characters += len(line)
         if self.row_characters >= MAX_ROW:
             raise _Unreadable(f"the row is longer than {MAX_ROW:,} characters")
-        self.row_delimiters += line.count(self._delimiter)
-        if self.row_delimiters > MAX_DELIMITERS:
-            raise _TooManyDelimiters
+        self._check_width(line)
         return line
+
+    def _check_width(self, line: str) -> None:
+        count = line.count(self._delimiter)
+        if count >= MAX_CELLS and self.row_characters == len(line):  # the row begins with this line
+            count = sum(1 for _ in itertools.islice(self._cell.finditer(line), MAX_CELLS + 1))
+            if count > MAX_CELLS:
+                raise _TooWide(f"the row has more than {MAX_CELLS:,} cells")
+        self.row_delimiters += count
+        if self.row_delimiters > MAX_DELIMITERS:
+            raise _TooWide(f"the row has more than {MAX_DELIMITERS:,} delimiters")
 
 
 def _first_record(prefix: str, delimiter: str) -> tuple[bool, list[str]]:
@@ -205,16 +217,6 @@ def _explain(error: csv.Error, file: TextIO, delimiter: str, first_line: int, la
         return f"line {opened}: a quote is opened here and never closed"
     place = f"line {opened}: the cell whose quote opens here" if opened else f"line {last_line}: a cell"
     return f"{place} is longer than {MAX_CELL:,} characters"
-
-
-def _explain_delimiters(file: TextIO, delimiter: str, first_line: int, last_line: int) -> str:
-    """`last_line`: the last one that was read whole."""
-    opened = _open_quote(file, delimiter, first_line, last_line) if first_line <= last_line else None
-    if opened:
-        return (
-            f"line {opened}: a quote is opened here, and more than {MAX_DELIMITERS:,} delimiters stand in its row"
-        )
-    return f"line {first_line}: the row has more than {MAX_DELIMITERS:,} delimiters"
 
 
 def _open_quote(file: TextIO, delimiter: str, first_line: int, last_line: int) -> int | None:

@@ -343,7 +343,7 @@ def test_a_row_that_is_absurdly_wide_breaks_the_file(server: Server) -> None:
     upload = start(server)
     reply = put(server, upload, gzip.compress(b"Email,Name\n" + (b"," * 4_000_000 + b"\n") * 2))
     assert (reply.status, reply.error["code"]) == (400, "invalid_file")
-    assert "line 2: the row has more than 300,000 delimiters" in reply.error["message"]
+    assert "line 2: the row has more than 300,000 cells" in reply.error["message"]
 
 
 def test_a_row_that_is_too_wide_is_refused_by_itself(server: Server) -> None:
