@@ -1,6 +1,7 @@
 """Commands that speak to a running service over HTTP: import, export, jobs."""
 
 import asyncio
+import functools
 import os
 import re
 from collections.abc import Awaitable, Callable
@@ -47,6 +48,7 @@ def import_file(
     """Import subscribers from a CSV file, and show what became of its rows.
 
     FIELD is email, name, country, status, or a custom field's label or id; without --map the header suggests it.
+    A long file, one packed with gzip, and one in an older encoding go as an upload.
     Exits 0 when the file was read to its end, also when rows were refused, and 1 when the import failed.
 
     \b
@@ -55,19 +57,24 @@ def import_file(
       mailrith-lite import list.csv --map "E-Mail=email" --map "Firm=Company"
       mailrith-lite import list.csv --dry-run
     """
-    from mailrith_lite.cli import transfer
+    from mailrith_lite.cli import handover, transfer
     from mailrith_lite.cli.jobs import new_key, submit_import
+    from mailrith_lite.cli.service import Refused
 
     if idempotency_key is not None and not re.fullmatch(r"[ -~]{1,255}", idempotency_key):
         raise click.UsageError("--idempotency-key takes 1 to 255 printable ASCII characters")
-    text = transfer.read_text(file)
     key = idempotency_key or new_key()
 
     async def work(service: "Service") -> None:
-        mappings = await transfer.mappings(service, file, text, maps)
-        job = await submit_import(
-            service, text, mappings, tags=tags, sequence_ids=sequence_ids, dry_run=dry_run, key=key
-        )
+        source = await handover.prepare(service, file)
+        mappings = await transfer.mappings(service, file, source.columns, maps)
+        submit = functools.partial(submit_import, tags=tags, sequence_ids=sequence_ids, dry_run=dry_run, key=key)
+        try:
+            job = await submit(service, source, mappings)
+        except Refused as refusal:
+            if refusal.code != "payload_too_large" or source.uploaded:
+                raise
+            job = await submit(service, await handover.upload(service, file), mappings)
         await transfer.finish_import(service, job, file.name)
 
     _with_service(work)

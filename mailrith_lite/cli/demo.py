@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 
 from mailrith_lite.access.keys import new_key
-from mailrith_lite.cli import jobs, transfer
+from mailrith_lite.cli import handover, jobs, transfer
 from mailrith_lite.cli.jobs import Job, Named
 from mailrith_lite.cli.printing import one_line
 from mailrith_lite.cli.service import Service, connect
@@ -141,9 +141,9 @@ async def _import_messy(service: Service, file: Path) -> None:
 
 async def _submission(service: Service, file: Path, key: str) -> Callable[[], Awaitable[Job]]:
     """What sends the file, each time exactly alike."""
-    text = transfer.read_text(file)
-    mappings = await transfer.mappings(service, file, text)
-    return partial(jobs.submit_import, service, text, mappings, tags=["Demonstration"], key=key)
+    source = await handover.prepare(service, file)
+    mappings = await transfer.mappings(service, file, source.columns)
+    return partial(jobs.submit_import, service, source, mappings, tags=["Demonstration"], key=key)
 
 
 async def _export(service: Service, file: Path) -> None:

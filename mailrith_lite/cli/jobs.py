@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import click
 import msgspec
 
+from mailrith_lite.cli.handover import Source
 from mailrith_lite.cli.service import Refused, Service, Unreachable
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports.mapping import Mapping
@@ -106,7 +107,7 @@ def new_key() -> str:
 
 async def submit_import(
     service: Service,
-    csv_text: str,
+    source: Source,
     mappings: Sequence[Mapping],
     *,
     tags: Sequence[str] = (),
@@ -120,12 +121,14 @@ async def submit_import(
         Refused
     """
     again = f"send it again with --idempotency-key {key} and nothing is imported twice"
+    if source.uploaded:  # sent again it would be another upload
+        again = "see `mailrith-lite jobs list` before you send it again"
     body = {
         "mappings": mappings,
         "sequence_ids": sequence_ids,
         **await _tagging(service, tags, dry_run=dry_run),
         **({"dry_run": True} if dry_run else {}),
-        "csv_text": csv_text,
+        **source.body,
     }
     try:
         return await service.post(PATHS["import"], Job, body, key=key)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from mailrith_lite import __version__
 from mailrith_lite.errors import StartError
@@ -25,6 +26,7 @@ _BEFORE_FIRST_ANSWER = (0.3, 0.7)  # seconds between attempts: perhaps nothing l
 _AFTER = (0.5, 1.0, 2.0)  # it has answered before: long enough for a restart
 _LONGEST_WAIT = 30.0
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
+_PATIENT = aiohttp.ClientTimeout(total=None, sock_connect=10)  # a large file is read to its end before the answer
 _BLOCK = 1 << 16
 
 
@@ -91,6 +93,23 @@ class Service:
         """
         sent = b"" if body is None else msgspec.json.encode(body)
         return self._decode((await self._request("POST", path, sent, key)).data, form)
+
+    async def put(self, url: str, form: type[T], blocks: AsyncIterator[bytes], file_name: str) -> T:
+        """Sends a file to a signed link. The key stays here: the link needs none.
+
+        Raises:
+            Unreachable, Refused
+        """
+        address = URL(url).update_query(file_name=file_name)
+        with _explained(url):
+            async with self._session.put(address, data=blocks, allow_redirects=False, timeout=_PATIENT) as answer:
+                data = await answer.read()
+        if answer.status != 200:
+            raise _refusal(url, answer, data)
+        try:
+            return self._decode(msgspec.json.decode(data, type=_Answer).data, form)
+        except (msgspec.DecodeError, UnicodeError):
+            raise _foreign(url, answer) from None
 
     async def listed(self, path: str, form: type[T]) -> AsyncIterator[T]:
         """The items of a list, newest first; the next page is asked for when the one before is used up.

@@ -13,42 +13,16 @@ from mailrith_lite.cli.service import Refused, Service
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports.guess import guess
 from mailrith_lite.imports.mapping import Mapping
-from mailrith_lite.imports.source import BrokenFile
 
 STDOUT = Path("-")
 
 
-def read_text(file: Path) -> str:
-    """UTF-8 with or without byte order mark, or UTF-16 with one.
-
-    Raises:
-        StartError: the file is not there, or no text.
-    """
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise StartError(f"cannot read {file}: {error.strerror}") from error
-    utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-    try:
-        return data.decode("utf-16" if utf16 else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = 1 + data[: error.start].count(b"\n")
-        raise StartError(
-            f"{file} is not text in UTF-8 or UTF-16 (line {line}); save it as CSV in UTF-8, or import it in the"
-            " browser, at /console, which reads older encodings and .csv.gz, too"
-        ) from error
-
-
-async def mappings(service: Service, file: Path, text: str, maps: Sequence[str] = ()) -> list[Mapping]:
+async def mappings(service: Service, file: Path, columns: Sequence[str], maps: Sequence[str] = ()) -> list[Mapping]:
     """As --map says; without one, as the header suggests, which is said on stderr.
 
     Raises:
-        StartError: the file has no header row, or a column or field is not there.
+        StartError: a column or field is not there.
     """
-    try:
-        columns = map_option.column_names(text)
-    except BrokenFile as error:
-        raise StartError(f"{file} is not a CSV file: {error}") from error
     if not maps:
         return await _guessed(service, file, columns)
     fields = await jobs.custom_fields(service) if any(map(map_option.names_custom_field, maps)) else {}

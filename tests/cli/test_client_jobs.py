@@ -1,14 +1,17 @@
 """`mailrith-lite export` and `jobs`, as processes of their own against a real service."""
 
 import csv
+import gzip
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import MAPPINGS, Server
 
 from cli.processes import (
+    MANY,
     SECONDS,
     VERY_MANY,
     Write,
@@ -200,3 +203,29 @@ def test_a_dry_run_with_several_tags_counts_as_the_import_does(server: Server, c
         for dry in (["--dry-run"], []):
             outcome = run("import", file, *flags, *dry, env=client(server), cwd=cwd)
             assert counts in outcome.stdout, outcome.stderr
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        gzip.compress("Email,Name\nann@example.com,Ann Müller\n".encode(), mtime=0),
+        "Email;Name\nann@example.com;Ann Müller\n".encode("cp1252"),
+    ],
+    ids=["packed", "legacy"],
+)
+def test_what_is_no_text_goes_as_an_upload(server: Server, cwd: Path, content: bytes) -> None:
+    (cwd / "list.csv").write_bytes(content)
+    outcome = run("import", "list.csv", "--tag", "New", env=client(server), cwd=cwd)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "1 created" in outcome.stdout
+    assert "Guessed from the header: Email = email, Name = name" in outcome.stderr
+    assert subscribers(server)["ann@example.com"]["name"] == "Ann Müller"
+
+
+def test_a_file_over_the_limit_of_a_request_goes_as_an_upload(
+    serve: Callable[..., Server], cwd: Path, write: Write
+) -> None:
+    server = serve(max_body_bytes=1_000_000)
+    outcome = run("import", write(MANY), "--dry-run", env=client(server), cwd=cwd)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "200,000" in outcome.stdout
