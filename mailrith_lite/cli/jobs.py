@@ -71,8 +71,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         if self.kind == "export":
             return "" if self.exported_count is None else f"{self.exported_count:,} exported"
         if self.progress is not None:
-            told = "rows; would have been" if self.dry_run else "rows"
-            return f"{self.progress.rows_processed:,} {told}: {fates(self.progress)}"
+            done, total = self.progress.rows_processed, self.progress.rows_total
+            counted = f"{done:,}" if self.final or total is None else f"{done:,} of {total:,}"
+            noun = "row" if counted == "1" else "rows"
+            told = f"{noun}; would have been" if self.dry_run else noun
+            return f"{counted} {told}: {fates(self.progress)}"
         return "" if self.imported_count is None else f"{self.imported_count:,} imported"
 
     @property

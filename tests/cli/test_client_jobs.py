@@ -122,7 +122,7 @@ def test_jobs_are_listed_newest_first(filled: Server, cwd: Path) -> None:
     outcome = run("jobs", "list", env=client(filled), cwd=cwd)
     rows = [line.split("\t") for line in outcome.stdout.splitlines()]
     assert [(row[0], row[2], row[3]) for row in rows] == [
-        ("import", "Completed", "1 rows: 0 created, 0 updated, 0 unchanged, 1 refused, 0 warnings"),
+        ("import", "Completed", "1 row: 0 created, 0 updated, 0 unchanged, 1 refused, 0 warnings"),
         ("import", "Failed", "0 rows: 0 created, 0 updated, 0 unchanged, 0 refused, 0 warnings"),
         ("export", "Completed", "2 exported"),
         ("import", "Completed", "2 rows: 2 created, 0 updated, 0 unchanged, 0 refused, 0 warnings"),
