@@ -25,6 +25,7 @@ Changes = int | Literal["everybody", "nobody"]
 READERS = 3
 MAX_ID = (1 << 63) - 1
 _BUSY_TIMEOUT = 10.0  # seconds; a command line that writes beside the service waits this long
+_BUSY_PAUSE = 0.01
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
@@ -192,12 +193,25 @@ async def _connect(path: Path, pragmas: tuple[str, ...], *, read_only: bool = Fa
         connection.row_factory = sqlite3.Row
         await connection.create_function("casefold", 1, _casefold, deterministic=True)
         for pragma in pragmas:
-            await connection.execute(pragma)
+            await _set(connection, pragma)
         try:
             yield connection
         finally:
             if pragmas is _READER_PRAGMAS:
                 await connection.interrupt()  # nobody waits for a long SELECT any more
+
+
+async def _set(connection: Connection, pragma: str) -> None:
+    """SQLite does not wait by itself while another opening of a new file makes it a WAL database."""
+    ends = time.monotonic() + _BUSY_TIMEOUT
+    while True:
+        try:
+            await connection.execute(pragma)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
+                raise
+        await asyncio.sleep(_BUSY_PAUSE)
 
 
 async def is_possible(connection: Connection, sql: str, bound: Mapping[str, Any]) -> bool:
