@@ -11,8 +11,7 @@ from mailrith_lite.database import MAX_ID, Connection, Row
 MAX_NAME = 100
 MAX_DESCRIPTION = 1_000
 
-_COLUMNS = """id, name, description, created_at, updated_at,
-    subscriber_count"""
+_COLUMNS = "id, name, description, created_at, updated_at, subscriber_count"
 
 
 class Tag(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,11 +89,9 @@ async def select_tags(
 ) -> list[Tag]:
     """Newest first, those with an integer id below `before_id`. `search`: in the name or description, any case."""
     rows = await connection.execute_fetchall(
-        f"""SELECT {_COLUMNS} FROM (
-            SELECT * FROM tags WHERE workspace_id = :workspace_id AND id < :before_id AND (:search IS NULL
-                OR instr(name_key, :search) OR instr(casefold(description), :search))
-            ORDER BY id DESC LIMIT :limit
-        ) AS tags ORDER BY id DESC""",  # first the page, then the counts: of its tags alone
+        f"""SELECT {_COLUMNS} FROM tags WHERE workspace_id = :workspace_id AND id < :before_id
+            AND (:search IS NULL OR instr(name_key, :search) OR instr(casefold(description), :search))
+        ORDER BY id DESC LIMIT :limit""",
         {
             "workspace_id": workspace_id,
             "before_id": before_id or MAX_ID,

@@ -13,8 +13,9 @@ from mailrith_lite.access import key_table, keys, scopes
 from mailrith_lite.api.context import BODY_WATCH
 from mailrith_lite.api.middleware import REQUEST_ID_HEADER, answer
 from mailrith_lite.edge.context import REQUEST_ID, SERVICES
+from mailrith_lite.edge.errors import Handler
 from mailrith_lite.testing import faults, operations
-from mailrith_lite.testing.faults import Dropped, Faults, Handler
+from mailrith_lite.testing.faults import Dropped, Faults
 from mailrith_lite.testing.moment import Moment
 from mailrith_lite.testing.recorder import MAX_BODY, Recorded, Recorder
 from mailrith_lite.testing.stage import Stage

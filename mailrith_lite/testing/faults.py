@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import functools
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -15,10 +15,9 @@ from mailrith_lite.api import codec
 from mailrith_lite.api.context import BODY_WATCH
 from mailrith_lite.api.errors import respond
 from mailrith_lite.api.middleware import answer
+from mailrith_lite.edge.errors import Handler
 from mailrith_lite.testing import operations
 from mailrith_lite.testing.recorder import MAX_BODY, When
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found", 409: "conflict", 410: "not_found"}
 _CODES = {

@@ -21,6 +21,7 @@ from mailrith_lite.testing.recorder import Requests
 EXAMPLE_KEY = "mrk_example_secret_key"
 _SECRET = b"the same links in every run of a sandbox with stable ids"
 _CONCURRENCY = 10_000  # held jobs keep their place
+_OWN = {"data_dir", "job_concurrency", "bootstrap_key"}
 _GRACE = 0.05  # seconds for requests that are being answered when the sandbox ends
 
 
@@ -166,13 +167,13 @@ async def open_sandbox(
 
 
 def load_settings(directory: Path, **values: Any) -> Settings:
-    """As those of the service; a duration may be a text such as "1h".
+    """As those of the service, but for what a sandbox decides itself; a duration may be a text such as "1h".
 
     Raises:
         TypeError: there is no such setting.
         BadSetting: a value is not one that its setting takes.
     """
-    if unknown := values.keys() - {setting.name for setting in SETTINGS} | (values.keys() & {"data_dir"}):
+    if unknown := values.keys() - ({setting.name for setting in SETTINGS} - _OWN):
         raise TypeError(f"a sandbox has no setting {min(unknown)}")
     texts = {name: str(value) for name, value in {"port": 0, **values}.items()}
     return load({}, **texts, data_dir=str(directory))

@@ -65,6 +65,7 @@ def test_a_port_that_is_taken_is_named() -> None:
     [
         ({"max_queue": 1}, TypeError, "max_queue"),
         ({"data_dir": "/"}, TypeError, "data_dir"),
+        ({"job_concurrency": 2}, TypeError, "job_concurrency"),
         ({"export_ttl": "soon"}, BadSetting, "--export-ttl takes a duration"),
     ],
 )
