@@ -15,17 +15,17 @@ from mailrith_lite import clock, disk, errors, idempotency, logs
 from mailrith_lite.access import keys, workspaces
 from mailrith_lite.access.keys import KeyUse
 from mailrith_lite.api.middleware import add_headers, boundary
+from mailrith_lite.api.protocol import ApiRunner
 from mailrith_lite.api.routes import add_routes
-from mailrith_lite.api.server import ApiRunner
 from mailrith_lite.audience import blocks, search_index
-from mailrith_lite.audience.segment_counts import SegmentCounts
+from mailrith_lite.audience.segments.segment_counts import SegmentCounts
 from mailrith_lite.console.routes import create_console
-from mailrith_lite.console.visit import PATH as CONSOLE_PATH
+from mailrith_lite.console.session_request import PATH as CONSOLE_PATH
 from mailrith_lite.database import Database
-from mailrith_lite.edge.context import SERVICES, Services
-from mailrith_lite.exports.pipeline import ExportPipeline
-from mailrith_lite.imports.pipeline import ImportPipeline
-from mailrith_lite.imports.uploads import UploadStore
+from mailrith_lite.exports.export_pipeline import ExportPipeline
+from mailrith_lite.http.services import SERVICES, Services
+from mailrith_lite.imports.import_pipeline import ImportPipeline
+from mailrith_lite.imports.uploads.upload_store import UploadStore
 from mailrith_lite.jobs.queue import JobKind
 from mailrith_lite.jobs.runner import Gate, Pipeline, Runner
 from mailrith_lite.links import Links
@@ -36,9 +36,9 @@ _HOUSEKEEPING_SECONDS = 30.0
 _KEEPING_UP_SECONDS = 1.0
 
 
-def create_app(services: Services, *, around: Sequence[Middleware] = ()) -> web.Application:
-    """`around`: what else stands around every handler, within the boundary that makes envelopes and log lines."""
-    app = web.Application(middlewares=[boundary, *around])
+def create_app(services: Services, *, middlewares: Sequence[Middleware] = ()) -> web.Application:
+    """`middlewares`: further middlewares, inside the boundary that makes error envelopes and log lines."""
+    app = web.Application(middlewares=[boundary, *middlewares])
     app[SERVICES] = services
     app.on_response_prepare.append(add_headers)
     add_routes(app)

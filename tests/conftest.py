@@ -17,7 +17,7 @@ from mailrith_sdk import MailrithClient
 from mailrith_lite.access import keys, scopes, workspaces
 from mailrith_lite.cli.serve import running
 from mailrith_lite.database import Database
-from mailrith_lite.edge.context import Services
+from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings
 
 KEY = "mrk_example_secret_key"
@@ -197,3 +197,8 @@ def server(serve: Callable[..., Server]) -> Server:
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     async with Database.open(tmp_path / "test.db") as opened:
         yield opened
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Names a bytes parameter by its length: compressed bytes hold the time, and ids must be equal in each run."""
+    return f"{len(val)}_bytes" if isinstance(val, bytes) else None

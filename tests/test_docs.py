@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from mailrith_lite import __version__
-from mailrith_lite.api.errors import STATUSES
+from mailrith_lite.api.envelope import STATUSES
 from mailrith_lite.api.routes import ROUTES
 from mailrith_lite.audience.values import RefusalCode
 from mailrith_lite.settings import ENVIRONMENT_PREFIX, SETTINGS, Settings, load

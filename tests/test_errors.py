@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from mailrith_lite import errors
-from mailrith_lite.api.errors import STATUSES, PreconditionFailed, RangeNotSatisfiable, respond
+from mailrith_lite.api.envelope import STATUSES, PreconditionFailed, RangeNotSatisfiable, respond
 from mailrith_lite.errors import MailrithError
 
 TYPES = {"invalid_request", "authentication_error", "permission_error", "not_found", "conflict", "api_error"}

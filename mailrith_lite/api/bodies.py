@@ -14,8 +14,8 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite import disk, errors
-from mailrith_lite.api.context import BODY_WATCH, Call
-from mailrith_lite.edge.transfer import next_piece
+from mailrith_lite.api.call import BODY_WATCH, Call
+from mailrith_lite.http.multipart import next_piece
 
 T = TypeVar("T")
 

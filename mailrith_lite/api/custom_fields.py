@@ -9,9 +9,9 @@ from msgspec import UNSET, UnsetType
 from mailrith_lite import clock, ids
 from mailrith_lite.api import codec, idempotent, in_use, parameters, resources, texts
 from mailrith_lite.api.bodies import Body
-from mailrith_lite.api.context import Call
+from mailrith_lite.api.call import Call
 from mailrith_lite.api.resources import SearchQuery, chosen
-from mailrith_lite.audience import custom_fields, field_changes
+from mailrith_lite.audience import custom_fields, field_conversion
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.values import CHOICE_TYPES, FieldType
 from mailrith_lite.database import Connection
@@ -97,7 +97,7 @@ async def update_custom_field(call: Call) -> web.StreamResponse:
         field_type = chosen(change.type, field.type)
         kept = field.options if field_type in CHOICE_TYPES else []
         options = kept if isinstance(change.settings, UnsetType) else change.settings.options
-        wanted = await field_changes.prepare(
+        wanted = await field_conversion.prepare(
             connection,
             call.workspace_id,
             field,
@@ -105,9 +105,9 @@ async def update_custom_field(call: Call) -> web.StreamResponse:
             field_type=field_type,
             options=options,
         )
-        if field_changes.narrows(field, wanted):
+        if field_conversion.narrows(field, wanted):
             await in_use.check_custom_field(connection, call.workspace_id, field.id)
-        changed = await field_changes.apply(connection, call.workspace_id, field, wanted, clock.now())
+        changed = await field_conversion.apply(connection, call.workspace_id, field, wanted, clock.now())
     return codec.json_response(codec.data(_shown(changed)))
 
 

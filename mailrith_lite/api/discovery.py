@@ -9,11 +9,11 @@ from mailrith_lite import clock, ids
 from mailrith_lite.access import key_table, scopes
 from mailrith_lite.access.key_table import KeyStatus
 from mailrith_lite.api import codec
-from mailrith_lite.api.context import ROUTES, Call
+from mailrith_lite.api.call import ROUTES, Call
 from mailrith_lite.api.not_served import NOT_SERVED
 from mailrith_lite.api.route import Route
-from mailrith_lite.edge.addresses import base_address
-from mailrith_lite.edge.context import SERVICES
+from mailrith_lite.http.addresses import base_address
+from mailrith_lite.http.services import SERVICES
 
 PATH = "/v1"
 CAPABILITIES_PATH = "/v1/capabilities"

@@ -4,12 +4,12 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.api.context import Call
-from mailrith_lite.api.errors import PreconditionFailed, RangeNotSatisfiable
-from mailrith_lite.edge.addresses import DOWNLOAD_PATH, base_address, download_path
-from mailrith_lite.edge.context import SERVICES, Services
-from mailrith_lite.exports.pipeline import file_path
-from mailrith_lite.exports.table import select_export
+from mailrith_lite.api.call import Call
+from mailrith_lite.api.envelope import PreconditionFailed, RangeNotSatisfiable
+from mailrith_lite.exports.export_pipeline import file_path
+from mailrith_lite.exports.export_table import select_export
+from mailrith_lite.http.addresses import DOWNLOAD_PATH, base_address, download_path
+from mailrith_lite.http.services import SERVICES, Services
 from mailrith_lite.imports.report import stream_report
 from mailrith_lite.jobs import queue
 

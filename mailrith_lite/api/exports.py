@@ -9,13 +9,13 @@ from msgspec import Meta
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.api import codec, idempotent, parameters
 from mailrith_lite.api.bodies import Body
-from mailrith_lite.api.context import Call
+from mailrith_lite.api.call import Call
 from mailrith_lite.api.downloads import download_url
 from mailrith_lite.api.imports import RETRY_LATER
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection
-from mailrith_lite.exports import submit, table
-from mailrith_lite.exports.table import Export, Selection
+from mailrith_lite.exports import export_table, submit
+from mailrith_lite.exports.export_table import Export, Selection
 from mailrith_lite.idempotency import Answer
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, JobStatus
@@ -87,7 +87,7 @@ async def list_exports(call: Call) -> web.StreamResponse:
         jobs = await queue.select_jobs(
             connection, call.workspace_id, "export", before_id=page.before_id, limit=page.fetched
         )
-        exports = await table.select_exports(connection, call.workspace_id, [job.id for job in jobs])
+        exports = await export_table.select_exports(connection, call.workspace_id, [job.id for job in jobs])
     return codec.page_response(page, [ExportJobSummary(**_common(job, exports[job.id])) for job in jobs])
 
 
@@ -129,7 +129,7 @@ async def _find(connection: Connection, call: Call) -> tuple[Job, Export]:
     job = await queue.select_job(connection, call.workspace_id, "export", job_id)
     if job is None:
         raise errors.NotFound.of("job", public_id)
-    return job, await table.select_export(connection, call.workspace_id, job_id)
+    return job, await export_table.select_export(connection, call.workspace_id, job_id)
 
 
 def _job_response(call: Call, job: Job, export: Export) -> web.Response:

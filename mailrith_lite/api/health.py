@@ -6,7 +6,7 @@ from aiohttp import web
 
 from mailrith_lite import errors
 from mailrith_lite.api import codec
-from mailrith_lite.edge.context import SERVICES
+from mailrith_lite.http.services import SERVICES
 
 PATH = "/healthz"
 _TIMEOUT = 5.0  # seconds

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from mailrith_lite import clock, idempotency
 from mailrith_lite.api.bodies import Body, receive
-from mailrith_lite.api.context import Call
+from mailrith_lite.api.call import Call
 from mailrith_lite.database import Changes, Connection
 from mailrith_lite.idempotency import Answer, Request
 

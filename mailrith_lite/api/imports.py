@@ -11,7 +11,7 @@ from msgspec import Meta
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.api import codec, idempotent, parameters, texts
 from mailrith_lite.api.bodies import IN_MEMORY, Body, receive
-from mailrith_lite.api.context import Call
+from mailrith_lite.api.call import Call
 from mailrith_lite.api.downloads import download_url
 from mailrith_lite.audience import tags
 from mailrith_lite.database import Connection

@@ -1,9 +1,9 @@
 """What may not be deleted: a tag, custom field or segment that a saved segment or an unfinished import names."""
 
 from mailrith_lite import errors, ids
-from mailrith_lite.audience import segments
+from mailrith_lite.audience.segments import segment_table
 from mailrith_lite.database import Connection
-from mailrith_lite.imports import table as imports
+from mailrith_lite.imports import import_table as imports
 
 
 async def check_tag(connection: Connection, workspace_id: int, tag_id: int) -> None:
@@ -36,7 +36,7 @@ async def check_segment(connection: Connection, workspace_id: int, segment_id: i
 
 async def _check_segments(connection: Connection, workspace_id: int, resource: str, number: int) -> None:
     public_id = ids.encode(resource, number)
-    for segment in await segments.select_naming(connection, workspace_id, resource, public_id):
+    for segment in await segment_table.select_naming(connection, workspace_id, resource, public_id):
         name = resource.replace("_", " ")
         raise errors.Conflict(
             f'The segment "{segment.name}" names this {name}; change or delete the segment first.',

@@ -8,10 +8,10 @@ from aiohttp import web
 
 from mailrith_lite import __version__, clock, errors, ids, logs
 from mailrith_lite.access import keys, scopes
-from mailrith_lite.api.context import Call
-from mailrith_lite.api.errors import respond
-from mailrith_lite.edge.context import ANSWER_BEGUN, PRINCIPAL, REQUEST_ID, SERVICES
-from mailrith_lite.edge.errors import Handler, attempt, outcome
+from mailrith_lite.api.call import Call
+from mailrith_lite.api.envelope import respond
+from mailrith_lite.http.services import ANSWER_BEGUN, PRINCIPAL, REQUEST_ID, SERVICES
+from mailrith_lite.http.statuses import Handler, attempt, outcome
 
 CallHandler = Callable[[Call], Awaitable[web.StreamResponse]]
 

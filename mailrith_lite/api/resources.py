@@ -8,7 +8,7 @@ import msgspec
 from mailrith_lite import errors, ids
 from mailrith_lite.api import codec
 from mailrith_lite.api.bodies import receive
-from mailrith_lite.api.context import Call
+from mailrith_lite.api.call import Call
 from mailrith_lite.api.parameters import PageQuery, Text
 from mailrith_lite.database import Connection
 

@@ -13,8 +13,6 @@ from mailrith_lite.api import (
     front,
     health,
     imports,
-    openapi,
-    reference,
     segments,
     sequences,
     subscribers,
@@ -23,13 +21,14 @@ from mailrith_lite.api import (
     uploads,
     workspace,
 )
-from mailrith_lite.api.context import ROUTES as ROUTES_KEY
+from mailrith_lite.api.call import ROUTES as ROUTES_KEY
+from mailrith_lite.api.documentation import openapi, reference
 from mailrith_lite.api.middleware import authenticated
 from mailrith_lite.api.not_served import NOT_SERVED
 from mailrith_lite.api.parameters import PageQuery
 from mailrith_lite.api.resources import SearchQuery
 from mailrith_lite.api.route import Route
-from mailrith_lite.edge.errors import Handler
+from mailrith_lite.http.statuses import Handler
 from mailrith_lite.pages.static import add_static
 
 _READ = ("subscribers:read",)

@@ -13,19 +13,19 @@ from mailrith_lite import clock, errors, ids
 from mailrith_lite.access import workspaces
 from mailrith_lite.api import codec, idempotent, in_use, parameters, resources, texts
 from mailrith_lite.api.bodies import receive
-from mailrith_lite.api.context import Call
+from mailrith_lite.api.call import Call
 from mailrith_lite.api.resources import SearchQuery, chosen
-from mailrith_lite.audience import segments
-from mailrith_lite.audience.compile import Surroundings
-from mailrith_lite.audience.definition import Definition
-from mailrith_lite.audience.segments import Counts, Query, Segment
+from mailrith_lite.audience.segments import segment_table
+from mailrith_lite.audience.segments.compiler import Surroundings
+from mailrith_lite.audience.segments.definition import Definition
+from mailrith_lite.audience.segments.segment_table import Counts, Query, Segment
 from mailrith_lite.database import Connection
 from mailrith_lite.idempotency import Answer
 
 PATH = "/v1/segments"
 
-Name = Annotated[str, texts.name(segments.MAX_NAME)]
-Description = Annotated[str, texts.long(segments.MAX_DESCRIPTION)]
+Name = Annotated[str, texts.name(segment_table.MAX_NAME)]
+Description = Annotated[str, texts.long(segment_table.MAX_DESCRIPTION)]
 
 
 class SegmentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,7 +75,7 @@ async def list_segments(call: Call) -> web.StreamResponse:
     query = parameters.parse(call.request, SearchQuery)
     page = query.page(ids.SEGMENT)
     async with call.database.read(at_once=True) as connection:
-        found = await segments.select_segments(
+        found = await segment_table.select_segments(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )
         around = await _surroundings(call, connection, [segment.definition for segment in found])
@@ -105,7 +105,7 @@ async def create_segment(call: Call) -> web.StreamResponse:
 async def get_segment(call: Call) -> web.StreamResponse:
     """Get a segment"""
     async with call.database.read(at_once=True) as connection:
-        segment = await resources.find(call, connection, "segment", segments.select_segment)
+        segment = await resources.find(call, connection, "segment", segment_table.select_segment)
         around = await _surroundings(call, connection, [segment.definition])
     return await _response(call, segment, around)
 
@@ -117,9 +117,9 @@ async def update_segment(call: Call) -> web.StreamResponse:
     """
     change = await resources.receive_change(call, SegmentChange)
     async with call.database.write(durable=True, changes="nobody") as connection:
-        segment = await resources.find(call, connection, "segment", segments.select_segment)
+        segment = await resources.find(call, connection, "segment", segment_table.select_segment)
         workspace = await workspaces.select_own(connection, call.workspace_id)
-        changed = await segments.change_segment(
+        changed = await segment_table.change_segment(
             connection,
             call.workspace_id,
             segment,
@@ -139,9 +139,9 @@ async def delete_segment(call: Call) -> web.StreamResponse:
     The subscribers stay as they are. A segment that another one names stays.
     """
     async with call.database.write(durable=True, changes="nobody") as connection:
-        segment = await resources.find(call, connection, "segment", segments.select_segment)
+        segment = await resources.find(call, connection, "segment", segment_table.select_segment)
         await in_use.check_segment(connection, call.workspace_id, segment.id)
-        await segments.delete_segment(connection, call.workspace_id, segment.id)
+        await segment_table.delete_segment(connection, call.workspace_id, segment.id)
     return web.Response(status=204)
 
 
@@ -157,7 +157,7 @@ async def preview_segment(call: Call) -> web.StreamResponse:
 
 async def _create(call: Call, request: SegmentRequest, counts: Counts, connection: Connection, now: int) -> Answer:
     workspace = await workspaces.select_own(connection, call.workspace_id)
-    segment = await segments.create_segment(
+    segment = await segment_table.create_segment(
         connection,
         call.workspace_id,
         name=request.name,
@@ -180,26 +180,29 @@ async def _preview(call: Call, wanted: Definition, current_id: str | None) -> Co
                 field="current_segment_id",
                 reason="segment_not_found",
             )
-        query = await asyncio.to_thread(segments.query, call.workspace_id, wanted, around, own_id=own_id)
-        await segments.check_possible(connection, query)
+        query = await asyncio.to_thread(segment_table.query, call.workspace_id, wanted, around, own_id=own_id)
+        await segment_table.check_possible(connection, query)
     return await call.services.segment_counts.count(query)
 
 
 async def _surroundings(call: Call, connection: Connection, wanted: Sequence[Definition]) -> Surroundings:
     workspace = await workspaces.select_own(connection, call.workspace_id)
-    return await segments.select_surroundings(
+    return await segment_table.select_surroundings(
         connection, call.workspace_id, wanted, workspace.time_zone, clock.now()
     )
 
 
 async def _is_segment(call: Call, connection: Connection, number: int | None) -> bool:
-    return number is not None and await segments.select_segment(connection, call.workspace_id, number) is not None
+    return (
+        number is not None and await segment_table.select_segment(connection, call.workspace_id, number) is not None
+    )
 
 
 def _queries(workspace_id: int, found: Sequence[Segment], around: Surroundings) -> list[Query]:
     """Runs in a thread: a page of large segments takes a while."""
     return [
-        segments.query(workspace_id, segment.definition, around, own_id=segment.id, saved=True) for segment in found
+        segment_table.query(workspace_id, segment.definition, around, own_id=segment.id, saved=True)
+        for segment in found
     ]
 
 

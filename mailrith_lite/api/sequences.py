@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.api import codec, idempotent, parameters, resources, texts
 from mailrith_lite.api.bodies import Body
-from mailrith_lite.api.context import Call
+from mailrith_lite.api.call import Call
 from mailrith_lite.api.resources import SearchQuery
 from mailrith_lite.audience import sequences
 from mailrith_lite.audience.sequences import Sequence, SequenceSettings, SequenceStatus, SequenceSummary

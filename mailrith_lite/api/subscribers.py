@@ -11,14 +11,14 @@ from mailrith_lite import clock, errors, ids
 from mailrith_lite.access import workspaces
 from mailrith_lite.api import codec, idempotent, parameters, resources, texts
 from mailrith_lite.api.bodies import Body
-from mailrith_lite.api.context import Call
+from mailrith_lite.api.call import Call
 from mailrith_lite.api.parameters import PageQuery, Text
-from mailrith_lite.audience import changes, listing, memberships, sequences, subscribers, tags, values
-from mailrith_lite.audience.changes import Profile, Terms
+from mailrith_lite.audience import listing, memberships, sequences, subscribers, tags, upsert, values
 from mailrith_lite.audience.conditions import SequenceOperator, TagOperator
 from mailrith_lite.audience.consent import ConsentEvidence
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.subscribers import Subscriber
+from mailrith_lite.audience.upsert import Profile, Terms
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection
 from mailrith_lite.idempotency import Answer
@@ -36,7 +36,7 @@ CustomFields = Annotated[
 ]
 NewTags = Annotated[
     list[Annotated[str, texts.name(tags.MAX_NAME)]],
-    texts.listed(changes.MAX_NEW_TAGS, "Names of tags to give; one that is not there is made"),
+    texts.listed(upsert.MAX_NEW_TAGS, "Names of tags to give; one that is not there is made"),
 ]
 Ids = Annotated[
     list[str],
@@ -148,7 +148,7 @@ async def update_subscriber(call: Call) -> web.StreamResponse:
     request = await resources.receive_form(call, SubscriberChange)
 
     async def change(connection: Connection, saved: Subscriber, terms: Terms) -> Subscriber:
-        return await changes.change(connection, terms, saved, _profile(request), None)
+        return await upsert.change(connection, terms, saved, _profile(request), None)
 
     return _response(await _change(call, change))
 
@@ -162,7 +162,7 @@ async def update_subscriber_status(call: Call) -> web.StreamResponse:
 
     async def change(connection: Connection, saved: Subscriber, terms: Terms) -> Subscriber:
         profile = Profile(status=request.status)
-        return await changes.change(connection, terms, saved, profile, request.consent_evidence)
+        return await upsert.change(connection, terms, saved, profile, request.consent_evidence)
 
     return _response(await _change(call, change))
 
@@ -231,7 +231,7 @@ async def _change_membership(
         other = await resources.find(call, connection, resource, select)
         if not await alter(connection, saved.id, other.id):
             return saved
-        return await changes.touch(connection, terms.workspace_id, saved.id, terms.now)
+        return await upsert.touch(connection, terms.workspace_id, saved.id, terms.now)
 
     return _response(await _change(call, change))
 
@@ -280,15 +280,15 @@ def _parse(body: Body) -> SubscriberRequest:
 
 async def _upsert(call: Call, request: SubscriberRequest, connection: Connection, now: int) -> Answer:
     terms = await _terms(call, connection, now)
-    saved = await changes.find_by_email(connection, call.workspace_id, request.email)
+    saved = await upsert.find_by_email(connection, call.workspace_id, request.email)
     profile, evidence = _profile(request), request.consent_evidence
     if saved is None:
-        subscriber = await changes.create(connection, terms, profile, evidence)
+        subscriber = await upsert.create(connection, terms, profile, evidence)
     elif request.create_only:
-        raise changes.already_exists(saved.id)
+        raise upsert.already_exists(saved.id)
     else:
-        subscriber = await changes.change(connection, terms, saved, profile, evidence)
-    subscriber = await changes.add_new_tags(connection, call.workspace_id, subscriber, request.new_tags, now)
+        subscriber = await upsert.change(connection, terms, saved, profile, evidence)
+    subscriber = await upsert.add_new_tags(connection, call.workspace_id, subscriber, request.new_tags, now)
     shown = _shown(subscriber)
     created = saved is None
     return Answer(status=201 if created else 200, body=codec.data(shown), location=shown.self_ if created else None)

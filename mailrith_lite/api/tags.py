@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from mailrith_lite import clock, ids
 from mailrith_lite.api import codec, idempotent, in_use, parameters, resources, texts
 from mailrith_lite.api.bodies import Body
-from mailrith_lite.api.context import Call
+from mailrith_lite.api.call import Call
 from mailrith_lite.api.resources import SearchQuery, chosen
 from mailrith_lite.audience import tags
 from mailrith_lite.audience.tags import Tag

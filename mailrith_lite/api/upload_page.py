@@ -10,11 +10,12 @@ from aiohttp import hdrs, web
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.api import codec
 from mailrith_lite.api.uploads import LINK_PATH, shown
-from mailrith_lite.edge.context import SERVICES
-from mailrith_lite.edge.errors import STATUSES, Handler
-from mailrith_lite.edge.transfer import check_length, file_name, pieces, receive_form
-from mailrith_lite.imports import source, upload_table, uploads
-from mailrith_lite.imports.upload_table import Upload
+from mailrith_lite.http.multipart import check_length, file_name, pieces, receive_form
+from mailrith_lite.http.services import SERVICES
+from mailrith_lite.http.statuses import STATUSES, Handler
+from mailrith_lite.imports import records
+from mailrith_lite.imports.uploads import upload_store, upload_table
+from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
 from mailrith_lite.pages.answers import page_response
@@ -53,7 +54,7 @@ async def get_page(request: web.Request) -> web.StreamResponse:
         upload=upload,
         replaceable=not _over(request),
         job=await _job(request, upload),
-        names=source.own_names(upload.header),
+        names=records.own_names(upload.header),
         preview=await services.uploads.preview(upload),
         limit=services.uploads.limit,
     )
@@ -131,7 +132,7 @@ async def _open(request: web.Request) -> Upload:
     if over and (upload.status == "Pending" or upload.expired(now)):
         raise links.expired()
     if not looking:
-        uploads.check_unused(upload)
+        upload_store.check_unused(upload)
     return upload
 
 

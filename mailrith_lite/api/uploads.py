@@ -5,10 +5,11 @@ from aiohttp import web
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.api import codec, resources
-from mailrith_lite.api.context import Call
-from mailrith_lite.edge.addresses import base_address
-from mailrith_lite.imports import source, upload_table
-from mailrith_lite.imports.upload_table import Upload, UploadStatus
+from mailrith_lite.api.call import Call
+from mailrith_lite.http.addresses import base_address
+from mailrith_lite.imports import records
+from mailrith_lite.imports.uploads import upload_table
+from mailrith_lite.imports.uploads.upload_table import Upload, UploadStatus
 
 PATH = "/v1/jobs/subscriber-import-uploads"
 LINK_PATH = "/uploads/{workspace_id}/{upload_id}"
@@ -79,7 +80,7 @@ def shown(upload: Upload, *, upload_url: str | None = None) -> ImportUpload:
         file_name=upload.file_name,
         size_bytes=upload.size_bytes,
         encoding=upload.encoding,
-        headers=source.own_names(upload.header),
+        headers=records.own_names(upload.header),
         row_count=upload.row_count,
         import_job_id=None if job is None else ids.encode(ids.IMPORT_JOB, job),
         expires_at=clock.rfc3339(upload.expires_at),

@@ -6,7 +6,7 @@ from aiohttp import web
 from mailrith_lite import clock
 from mailrith_lite.access import workspaces
 from mailrith_lite.api import codec
-from mailrith_lite.api.context import Call
+from mailrith_lite.api.call import Call
 
 PATH = "/v1/workspace"
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import click
 
 from mailrith_lite.access.keys import new_key
-from mailrith_lite.cli import handover, jobs, transfer
-from mailrith_lite.cli.jobs import Job, Named
+from mailrith_lite.cli import follow, remote_jobs, send_file
+from mailrith_lite.cli.http_client import Service, connect
 from mailrith_lite.cli.printing import one_line
-from mailrith_lite.cli.service import Service, connect
+from mailrith_lite.cli.remote_jobs import Job, Named
 from mailrith_lite.errors import StartError
 from mailrith_lite.settings import ENVIRONMENT_PREFIX, ClientSettings
 
@@ -113,7 +113,7 @@ async def _stop(process: Process) -> None:
 async def _add_custom_fields(service: Service) -> None:
     _title("The workspace gets custom fields, for what a subscriber does not have by nature")
     for field in CUSTOM_FIELDS:
-        await service.post("/v1/custom-fields", Named, field, key=jobs.new_key())
+        await service.post("/v1/custom-fields", Named, field, key=remote_jobs.new_key())
     click.echo(", ".join(f"{field['label']} ({field['type']})" for field in CUSTOM_FIELDS))
 
 
@@ -122,7 +122,7 @@ async def _import_clean(service: Service, file: Path) -> None:
     _title(f"{file} is imported over HTTP, with the idempotency key {key}")
     submit = await _submission(service, file, key)
     job = await submit()
-    await transfer.finish_import(service, job, file.name)
+    await follow.finish_import(service, job, file.name)
     again = await submit()
     answer = "the same job" if again.id == job.id else f"another job, {again.id}"
     click.echo(f"Sent once more with the same key, the answer is {answer}: nothing is imported twice.")
@@ -130,8 +130,8 @@ async def _import_clean(service: Service, file: Path) -> None:
 
 async def _import_messy(service: Service, file: Path) -> None:
     _title(f"{file} is what people really send: every row gets an answer")
-    submit = await _submission(service, file, jobs.new_key())
-    job = await transfer.finish_import(service, await submit(), file.name)
+    submit = await _submission(service, file, remote_jobs.new_key())
+    job = await follow.finish_import(service, await submit(), file.name)
     progress = job.progress
     assert progress is not None
     fates = (progress.created_count, progress.updated_count, progress.unchanged_count, progress.rejected_count)
@@ -141,15 +141,15 @@ async def _import_messy(service: Service, file: Path) -> None:
 
 async def _submission(service: Service, file: Path, key: str) -> Callable[[], Awaitable[Job]]:
     """What sends the file, each time exactly alike."""
-    source = await handover.prepare(service, file)
-    mappings = await transfer.mappings(service, file, source.columns)
-    return partial(jobs.submit_import, service, source, mappings, tags=["Demonstration"], key=key)
+    source = await send_file.prepare(service, file)
+    mappings = await follow.mappings(service, file, source.columns)
+    return partial(remote_jobs.submit_import, service, source, mappings, tags=["Demonstration"], key=key)
 
 
 async def _export(service: Service, file: Path) -> None:
     _title("Everybody is exported again, and the file fetched by its signed link")
-    job = await jobs.submit_export(service, {"cold_only": False}, key=jobs.new_key())
-    await transfer.finish_export(service, job, file)
+    job = await remote_jobs.submit_export(service, {"cold_only": False}, key=remote_jobs.new_key())
+    await follow.finish_export(service, job, file)
     with file.open(encoding="utf-8") as lines:
         for line in islice(lines, _SHOWN_LINES):
             shown = one_line(line.rstrip())

@@ -79,10 +79,10 @@ def serve(**flags: str | None) -> None:
 
 
 def _register() -> None:
-    from mailrith_lite.cli import client, openapi, operator, sandbox, workspaces
+    from mailrith_lite.cli import job_commands, openapi, operator, sandbox, workspaces
 
     for command in (
-        *client.COMMANDS,
+        *job_commands.COMMANDS,
         *operator.COMMANDS,
         *workspaces.COMMANDS,
         *openapi.COMMANDS,

@@ -7,10 +7,10 @@ from pathlib import Path
 from mailrith_lite import ids
 from mailrith_lite.cli.printing import one_line
 from mailrith_lite.errors import StartError
-from mailrith_lite.imports import source
-from mailrith_lite.imports.guess import PLAIN, custom
+from mailrith_lite.imports import records
 from mailrith_lite.imports.mapping import MappedField
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
+from mailrith_lite.imports.uploads.analysis import PLAIN, custom
 
 _BEGINNING = 1 << 18  # characters; the header ends before
 
@@ -24,7 +24,7 @@ def column_names(text: str) -> list[str]:
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", suffix=".csv") as file:
         file.write(text[:_BEGINNING])
         file.flush()
-        return source.read_header(Path(file.name)).names
+        return records.read_header(Path(file.name)).names
 
 
 def parse(text: str, columns: Sequence[str], custom_fields: Mapping[str, str]) -> ColumnMapping:
@@ -37,8 +37,8 @@ def parse(text: str, columns: Sequence[str], custom_fields: Mapping[str, str]) -
     if not splits:
         raise StartError(f"--map takes COLUMN=FIELD, not {text}")
     for column, field in reversed(splits):
-        if source.column_name(column) in columns:
-            return ColumnMapping(csv_column=source.column_name(column), field=_field(field, custom_fields))
+        if records.column_name(column) in columns:
+            return ColumnMapping(csv_column=records.column_name(column), field=_field(field, custom_fields))
     raise StartError(f"the file has no column {splits[-1][0].strip()}; it has {one_line(', '.join(columns))}")
 
 

@@ -18,7 +18,7 @@ def openapi(public_url: str | None) -> None:
     """
     import msgspec
 
-    from mailrith_lite.api.openapi import document
+    from mailrith_lite.api.documentation.openapi import document
     from mailrith_lite.api.routes import ROUTES
 
     settings = load(os.environ, public_url=public_url)

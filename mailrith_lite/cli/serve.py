@@ -12,7 +12,7 @@ import click
 
 from mailrith_lite import __version__, logs
 from mailrith_lite.app import create_app, first_start, listening, open_services
-from mailrith_lite.edge.context import Services
+from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings
 
 _CLOSE_SECONDS = 2.0  # for requests that are still being answered when the jobs are put back

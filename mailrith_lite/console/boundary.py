@@ -3,9 +3,9 @@
 from aiohttp import web
 
 from mailrith_lite import errors
-from mailrith_lite.console import rendering
-from mailrith_lite.console.visit import VISIT, current, page_behind
-from mailrith_lite.edge.errors import STATUSES, Handler, outcome
+from mailrith_lite.console import templating
+from mailrith_lite.console.session_request import VISIT, current, page_behind
+from mailrith_lite.http.statuses import STATUSES, Handler, outcome
 from mailrith_lite.pages.answers import HEADERS
 
 _HEADERS = {
@@ -26,11 +26,11 @@ async def error_pages(request: web.Request, handler: Handler) -> web.StreamRespo
     if isinstance(found, errors.NotFound | errors.MethodNotAllowed) and VISIT not in request:
         await current(request)  # where there is no page, nobody has looked who asks
     status, _ = STATUSES[type(found)]
-    response = await rendering.page(
+    response = await templating.page(
         request,
         "error.html",
         status=status,
-        title=rendering.error_title(status),
+        title=templating.error_title(status),
         message=_message(found),
         sign_in_next=page_behind(request) if isinstance(found, errors.InvalidApiKey) else "",
         missing=found.missing if isinstance(found, errors.InsufficientScope) else [],

@@ -6,16 +6,16 @@ from aiohttp import web
 
 from mailrith_lite import clock, errors
 from mailrith_lite.audience import listing
-from mailrith_lite.console import choices, rendering, wording
-from mailrith_lite.console.choices import Choice
+from mailrith_lite.console import filter_form, phrases, templating
+from mailrith_lite.console.filter_form import Choice
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_view import view
 from mailrith_lite.console.live import Part
-from mailrith_lite.console.visit import PATH, Visit, redirect
+from mailrith_lite.console.session_request import PATH, Visit, redirect
 from mailrith_lite.database import Connection
-from mailrith_lite.edge.addresses import download_path
-from mailrith_lite.exports import submit, table
-from mailrith_lite.exports.table import Export, Selection
+from mailrith_lite.exports import export_table, submit
+from mailrith_lite.exports.export_table import Export, Selection
+from mailrith_lite.http.addresses import download_path
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
 
@@ -25,17 +25,17 @@ COUNTING = web.AppKey("counting", asyncio.Lock)
 
 async def show_new_export(visit: Visit) -> web.StreamResponse:
     """With how many subscribers the choice holds."""
-    choice = choices.parse(visit.request.query)
+    choice = filter_form.parse(visit.request.query)
     chosen = _selection(choice)
     async with visit.request.app[COUNTING], visit.database.read() as connection:
         count = await listing.select_count(connection, visit.workspace_id, chosen.subscriber_filter(), clock.now())
-    return await rendering.page(
-        visit.request, "new-export.html", choice=choice, whom=wording.selection(chosen), count=count
+    return await templating.page(
+        visit.request, "new-export.html", choice=choice, whom=phrases.selection(chosen), count=count
     )
 
 
 async def start_export(visit: Visit, fields: Fields) -> web.StreamResponse:
-    selection = _selection(choices.parse(fields))
+    selection = _selection(filter_form.parse(fields))
     async with visit.database.write(durable=True, changes="nobody") as connection:
         job = await submit.insert(
             connection,
@@ -53,12 +53,12 @@ async def show_export(visit: Visit) -> web.StreamResponse:
     async with visit.database.read() as connection:
         job, export = await _find(connection, visit)
     now = clock.now()
-    return await rendering.page(
+    return await templating.page(
         visit.request,
         "export.html",
         job=view(job, now),
         export=export,
-        whom=wording.selection(export.selection),
+        whom=phrases.selection(export.selection),
         available=_is_there(job, export, now),
     )
 
@@ -67,7 +67,7 @@ async def look(visit: Visit) -> Part:
     async with visit.database.read() as connection:
         job, _ = await _find(connection, visit)
     shown = view(job, clock.now())
-    return Part(text=await rendering.part(visit.request, "parts/export.html", job=shown), final=job.final)
+    return Part(text=await templating.part(visit.request, "parts/export.html", job=shown), final=job.final)
 
 
 async def cancel_export(visit: Visit, _: Fields) -> web.StreamResponse:
@@ -105,4 +105,4 @@ async def _find(connection: Connection, visit: Visit) -> tuple[Job, Export]:
     job = await queue.select_job(connection, visit.workspace_id, "export", job_id)
     if job is None:
         raise errors.NotFound.of("job", public_id)
-    return job, await table.select_export(connection, visit.workspace_id, job_id)
+    return job, await export_table.select_export(connection, visit.workspace_id, job_id)

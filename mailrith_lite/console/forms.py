@@ -8,7 +8,7 @@ from multidict import MultiDict
 
 from mailrith_lite import errors
 from mailrith_lite.console.session import Sessions
-from mailrith_lite.edge.context import SERVICES
+from mailrith_lite.http.services import SERVICES
 
 TOKEN_FIELD = "form_token"  # noqa: S105
 _FIELDS = 2_000

@@ -7,18 +7,19 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.console import catalogue, mapping_form, rendering, wording
+from mailrith_lite.console import mapping_form, names, phrases, templating
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_view import view
 from mailrith_lite.console.live import Part
-from mailrith_lite.console.visit import PATH, Visit, redirect
+from mailrith_lite.console.session_request import PATH, Visit, redirect
 from mailrith_lite.database import Connection
-from mailrith_lite.edge.addresses import download_path
-from mailrith_lite.imports import dry_run_table, report, source, table, upload_table
+from mailrith_lite.http.addresses import download_path
+from mailrith_lite.imports import dry_run_table, import_table, records, report
 from mailrith_lite.imports.dry_run_table import TriedFile
+from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import Column
 from mailrith_lite.imports.rows import RowErrorCode
-from mailrith_lite.imports.table import ImportPlan
+from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
 
@@ -30,14 +31,14 @@ _REPORT_LINK = 60 * clock.SECOND  # the page asks for a new link each time
 async def show_import(visit: Visit) -> web.StreamResponse:
     async with visit.database.read() as connection:
         job = await _find(connection, visit)
-        plan = await table.select_import(connection, visit.workspace_id, job.id)
+        plan = await import_table.select_import(connection, visit.workspace_id, job.id)
         asked_for = await _asked_for(connection, visit, plan)
         names = await upload_table.select_file_names(connection, visit.workspace_id, [job.id])
         tried = await dry_run_table.select_tried_files(connection, visit.workspace_id, [job.id])
         names |= {number: file.file_name for number, file in tried.items()}
         again = await _again(connection, visit, tried.get(job.id), plan)
         refused = await _refused(connection, visit, job)
-    return await rendering.page(
+    return await templating.page(
         visit.request,
         "import.html",
         job=view(job, clock.now()),
@@ -52,7 +53,7 @@ async def look(visit: Visit) -> Part:
     async with visit.database.read() as connection:
         job = await _find(connection, visit)
     shown = view(job, clock.now())
-    return Part(text=await rendering.part(visit.request, "parts/import.html", job=shown), final=job.final)
+    return Part(text=await templating.part(visit.request, "parts/import.html", job=shown), final=job.final)
 
 
 async def cancel_import(visit: Visit, _: Fields) -> web.StreamResponse:
@@ -83,14 +84,14 @@ async def _find(connection: Connection, visit: Visit) -> Job:
 
 
 async def _asked_for(connection: Connection, visit: Visit, plan: ImportPlan) -> dict[str, Any]:
-    labels = await catalogue.field_labels(connection, visit)
-    tags = await catalogue.tag_names(connection, visit, plan.tag_ids)
+    labels = await names.field_labels(connection, visit)
+    tags = await names.tag_names(connection, visit, plan.tag_ids)
     mapped = {column.name for column in plan.columns}
     return {
         "columns": [(column.name, _target(column, labels)) for column in plan.columns],
-        "left_out": [name for name in source.own_names(plan.header) if name not in mapped],
+        "left_out": [name for name in records.own_names(plan.header) if name not in mapped],
         "tags": [*tags, *_new_tag(plan, tags)],
-        "sequences": await catalogue.sequence_names(connection, visit, plan.sequence_ids),
+        "sequences": await names.sequence_names(connection, visit, plan.sequence_ids),
     }
 
 
@@ -109,7 +110,7 @@ async def _refused(connection: Connection, visit: Visit, job: Job) -> Sequence[A
         {
             **dict(row),
             "warning": row["code"] == _WARNING,
-            "text": wording.row(msgspec.json.decode(row["cells"], type=list[str])),
+            "text": phrases.row(msgspec.json.decode(row["cells"], type=list[str])),
         }
         for row in found[:SHOWN_ROWS]
     ]
@@ -122,7 +123,7 @@ async def _again(
     upload = tried and await upload_table.select_upload(connection, visit.workspace_id, tried.upload_id)
     if not tried or not upload or upload.source != tried.source or upload.expired(clock.now()):
         return None
-    chosen = mapping_form.of_plan(source.own_names(upload.header), plan)
+    chosen = mapping_form.of_plan(records.own_names(upload.header), plan)
     return {"upload": upload.public_id, "fields": [*mapping_form.file_field(upload), *chosen.fields]}
 
 

@@ -6,13 +6,14 @@ from typing import Any
 from aiohttp import web
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.console import rendering, wording
+from mailrith_lite.console import phrases, templating
 from mailrith_lite.console.job_view import view
 from mailrith_lite.console.live import Part
-from mailrith_lite.console.visit import PATH, SUBSCRIBERS_PATH, Visit, redirect
+from mailrith_lite.console.session_request import PATH, SUBSCRIBERS_PATH, Visit, redirect
 from mailrith_lite.database import Connection
-from mailrith_lite.exports import table
-from mailrith_lite.imports import dry_run_table, upload_table
+from mailrith_lite.exports import export_table
+from mailrith_lite.imports import dry_run_table
+from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, JobKind
 
@@ -24,7 +25,7 @@ async def show_jobs(visit: Visit) -> web.StreamResponse:
     """Where everybody begins; a key that sees no jobs may still see subscribers."""
     if not _kinds(visit) and visit.may("subscribers:read"):
         return redirect(visit.request, SUBSCRIBERS_PATH)
-    return await rendering.page(visit.request, "jobs.html", **await _found(visit))
+    return await templating.page(visit.request, "jobs.html", **await _found(visit))
 
 
 async def show_begin(visit: Visit) -> web.StreamResponse:
@@ -34,7 +35,7 @@ async def show_begin(visit: Visit) -> web.StreamResponse:
 
 async def look(visit: Visit) -> Part:
     found = await _found(visit)
-    text = await rendering.part(visit.request, "parts/jobs.html", **found)
+    text = await templating.part(visit.request, "parts/jobs.html", **found)
     return Part(text=text, final=not found["running"])
 
 
@@ -79,11 +80,11 @@ async def _jobs(connection: Connection, visit: Visit, before_id: int | None) -> 
 async def _notes(connection: Connection, visit: Visit, jobs: Sequence[Job]) -> dict[str, str]:
     """Job's public id -> what tells it from the others: whom an export holds, which file an import is of."""
     numbers = [job.id for job in jobs]
-    exports = await table.select_exports(connection, visit.workspace_id, numbers)
+    exports = await export_table.select_exports(connection, visit.workspace_id, numbers)
     names = await upload_table.select_file_names(connection, visit.workspace_id, numbers)
     tried = await dry_run_table.select_tried_files(connection, visit.workspace_id, numbers)
     names |= {number: file.file_name for number, file in tried.items()}
-    told = {number: wording.selection(export.selection) for number, export in exports.items()} | names
+    told = {number: phrases.selection(export.selection) for number, export in exports.items()} | names
     return {job.public_id: told.get(job.id, job.public_id) for job in jobs}
 
 

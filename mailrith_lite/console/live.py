@@ -11,7 +11,7 @@ from aiohttp_sse import EventSourceResponse, sse_response
 
 from mailrith_lite import clock, errors
 from mailrith_lite.console.session import Session, find_key
-from mailrith_lite.console.visit import Visit
+from mailrith_lite.console.session_request import Visit
 
 MOST = 64  # streams at a time; a page that gets none asks now and then instead
 MOST_EACH = 16  # of one session: nobody keeps all of them from the others

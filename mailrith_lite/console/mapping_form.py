@@ -7,13 +7,13 @@ import msgspec
 from mailrith_lite import ids
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.console.forms import Fields
-from mailrith_lite.imports.guess import guess
+from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import MappedField, MappedType
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
 from mailrith_lite.imports.submit import ImportOrder
-from mailrith_lite.imports.table import ImportPlan
-from mailrith_lite.imports.upload_table import Upload
-from mailrith_lite.imports.uploads import Preview
+from mailrith_lite.imports.uploads.analysis import guess
+from mailrith_lite.imports.uploads.upload_store import Preview
+from mailrith_lite.imports.uploads.upload_table import Upload
 
 PLAIN: dict[MappedType, str] = {
     "email": "Email",

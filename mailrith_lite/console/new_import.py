@@ -7,18 +7,19 @@ from typing import Any
 from aiohttp import web
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.console import catalogue, forms, mapping_form, mapping_problem, rendering
+from mailrith_lite.console import forms, mapping_form, mapping_problem, names, templating
 from mailrith_lite.console.forms import TOKEN_FIELD, Fields
 from mailrith_lite.console.mapping_form import Chosen
 from mailrith_lite.console.mapping_problem import Problem
-from mailrith_lite.console.visit import PATH, SESSIONS, Visit, redirect
+from mailrith_lite.console.session_request import PATH, SESSIONS, Visit, redirect
 from mailrith_lite.database import Connection
-from mailrith_lite.edge.errors import STATUSES
-from mailrith_lite.edge.transfer import receive_form
-from mailrith_lite.imports import submission, table, upload_table, uploads
+from mailrith_lite.http.multipart import receive_form
+from mailrith_lite.http.statuses import STATUSES
+from mailrith_lite.imports import import_table, submission
 from mailrith_lite.imports.submission import Submission
-from mailrith_lite.imports.upload_table import Upload
-from mailrith_lite.imports.uploads import Preview
+from mailrith_lite.imports.uploads import upload_store, upload_table
+from mailrith_lite.imports.uploads.upload_store import Preview
+from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
 
@@ -62,7 +63,7 @@ async def _upload_page(visit: Visit, problem: Problem | None = None, *, status: 
     preview = await _preview(visit, upload)
     async with visit.database.read() as connection:
         chosen = await _like(connection, visit, preview)
-        fields = await catalogue.all_fields(connection, visit)
+        fields = await names.all_fields(connection, visit)
     if chosen is None:  # in a thread: the first guess loads the names of all countries
         chosen = await asyncio.to_thread(mapping_form.guessed, preview, fields)
     return await _mapping_page(visit, upload, preview, chosen, problem, status=status)
@@ -100,7 +101,7 @@ async def _submit(visit: Visit, upload: Upload, preview: Preview, chosen: Chosen
     )
     try:
         if prepared.upload is None or prepared.upload.source != upload.source:
-            raise uploads.replaced()
+            raise upload_store.replaced()
         job = await _insert(visit, prepared)
     except Exception:
         submission.discard(prepared, directory)
@@ -154,12 +155,12 @@ async def _like(connection: Connection, visit: Visit, preview: Preview) -> Chose
     number = ids.decode(ids.IMPORT_JOB, visit.request.query.get("like", ""))
     if number is None or await queue.select_job(connection, visit.workspace_id, "import", number) is None:
         return None
-    plan = await table.select_import(connection, visit.workspace_id, number)
+    plan = await import_table.select_import(connection, visit.workspace_id, number)
     return mapping_form.of_plan(preview.names, plan)
 
 
 async def _file_page(visit: Visit, error: errors.MailrithError | None = None) -> web.Response:
-    return await rendering.page(
+    return await templating.page(
         visit.request,
         "new-import.html",
         status=STATUSES[type(error)][0] if error else 200,
@@ -177,7 +178,7 @@ async def _mapping_page(
     *,
     status: int = 200,
 ) -> web.Response:
-    return await rendering.page(
+    return await templating.page(
         visit.request,
         "mapping.html",
         status=status,
@@ -196,10 +197,10 @@ async def _mapping_page(
 async def _custom(visit: Visit) -> Mapping[str, str]:
     """The custom fields to choose from."""
     async with visit.database.read() as connection:
-        return mapping_form.options(await catalogue.all_fields(connection, visit))
+        return mapping_form.options(await names.all_fields(connection, visit))
 
 
 async def _groups(visit: Visit) -> dict[str, Any]:
     """The tags and sequences to choose from."""
     async with visit.database.read() as connection:
-        return await catalogue.groups(connection, visit)
+        return await names.groups(connection, visit)

@@ -4,13 +4,13 @@ import asyncio
 
 from aiohttp import web
 
-from mailrith_lite.console import exports, imports, jobs, live, new_import, signing, subscribers
-from mailrith_lite.console.attempts import Attempts
+from mailrith_lite.console import exports, imports, jobs, live, new_import, sign_in, subscribers
 from mailrith_lite.console.boundary import add_headers, error_pages
 from mailrith_lite.console.exports import COUNTING
 from mailrith_lite.console.live import STREAMS, Streams
 from mailrith_lite.console.session import Sessions
-from mailrith_lite.console.visit import ATTEMPTS, SESSIONS, form, page
+from mailrith_lite.console.session_request import ATTEMPTS, SESSIONS, form, page
+from mailrith_lite.console.sign_in_attempts import Attempts
 
 _IMPORT = ("subscribers:import",)
 _IMPORT_LIVE = ("subscribers:import", "live_actions:write")
@@ -35,9 +35,9 @@ def _add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/", page(jobs.show_begin))
     router.add_get("/part", page(live.part(jobs.look)))
     router.add_get("/live", page(live.stream(jobs.look)))
-    router.add_get("/sign-in", signing.show_sign_in)
-    router.add_post("/sign-in", signing.sign_in)
-    router.add_post("/sign-out", form(signing.sign_out))
+    router.add_get("/sign-in", sign_in.show_sign_in)
+    router.add_post("/sign-in", sign_in.sign_in)
+    router.add_post("/sign-out", form(sign_in.sign_out))
 
     router.add_get("/imports/new", page(new_import.show_new_import, *_IMPORT_LIVE))
     router.add_post("/imports/new", page(new_import.take_file, *_IMPORT_LIVE))

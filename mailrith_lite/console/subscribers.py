@@ -7,8 +7,8 @@ from mailrith_lite.audience import listing, subscribers
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.values import field_text
-from mailrith_lite.console import catalogue, choices, rendering
-from mailrith_lite.console.visit import Visit
+from mailrith_lite.console import filter_form, names, templating
+from mailrith_lite.console.session_request import Visit
 
 SHOWN = 50
 
@@ -16,14 +16,14 @@ SHOWN = 50
 async def show_subscribers(visit: Visit) -> web.StreamResponse:
     """Newest first, from behind the subscriber that the address names."""
     query = visit.request.query
-    choice, before_id = choices.parse(query), ids.decode(ids.SUBSCRIBER, query.get("before", ""))
+    choice, before_id = filter_form.parse(query), ids.decode(ids.SUBSCRIBER, query.get("before", ""))
     wanted, now = choice.subscriber_filter(), clock.now()
     async with visit.database.read() as connection:
         found = await listing.select_subscribers(
             connection, visit.workspace_id, wanted, before_id=before_id, limit=SHOWN + 1, now=now
         )
-        offered = await catalogue.groups(connection, visit)
-    return await rendering.page(
+        offered = await names.groups(connection, visit)
+    return await templating.page(
         visit.request,
         "subscribers.html",
         subscribers=[(ids.encode(ids.SUBSCRIBER, one.id), one) for one in found[:SHOWN]],
@@ -41,9 +41,9 @@ async def show_subscriber(visit: Visit) -> web.StreamResponse:
         subscriber = number and await subscribers.select_subscriber(connection, visit.workspace_id, number)
         if not subscriber:
             raise errors.NotFound.of("subscriber", public_id)
-        fields = await catalogue.all_fields(connection, visit)
-        sequences = await catalogue.sequence_names(connection, visit, subscriber.sequence_ids)
-    return await rendering.page(
+        fields = await names.all_fields(connection, visit)
+        sequences = await names.sequence_names(connection, visit, subscriber.sequence_ids)
+    return await templating.page(
         visit.request,
         "subscriber.html",
         subscriber=subscriber,

@@ -148,7 +148,7 @@ class Database:
             yield connection
 
     @contextlib.asynccontextmanager
-    async def stage(self, scratch: Path) -> AsyncIterator[Connection]:
+    async def scratch_snapshot(self, scratch: Path) -> AsyncIterator[Connection]:
         """A `snapshot` beside which there is `scratch`, an empty database of its own, deleted at the end.
 
         What is written there needs no lock; the service's own database cannot be written.

@@ -1,8 +1,8 @@
 """Accepts an export."""
 
 from mailrith_lite.database import Connection
-from mailrith_lite.exports import table
-from mailrith_lite.exports.table import Selection
+from mailrith_lite.exports import export_table
+from mailrith_lite.exports.export_table import Selection
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
 
@@ -22,5 +22,5 @@ async def insert(
         QueueFull: too many jobs wait.
     """
     job = await queue.insert_job(connection, workspace_id, "export", request_id, max_queued=max_queued, now=now)
-    await table.insert_export(connection, job.id, selection)
+    await export_table.insert_export(connection, job.id, selection)
     return job

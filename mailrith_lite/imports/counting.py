@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from mailrith_lite.imports import source
+from mailrith_lite.imports import records
 
 LARGE = 1 << 24  # bytes: from here on the time to start a process is not felt
 _AT_ONCE = 50_000
@@ -37,12 +37,12 @@ async def count_rows(path: Path, delimiter: str, check: Callable[[], None] = lam
     """
     if path.stat().st_size >= LARGE:
         return await _count_apart(path, delimiter, check)
-    with source.open_source(path) as file:
-        found = source.records(file, delimiter, check)
+    with records.open_source(path) as file:
+        found = records.read_records(file, delimiter, check)
         total = -1  # the header is a record, and no row
         while True:
             check()
-            counted = await asyncio.to_thread(source.advance, found, _AT_ONCE)
+            counted = await asyncio.to_thread(records.advance, found, _AT_ONCE)
             total += counted
             if counted < _AT_ONCE:
                 return total
@@ -71,7 +71,7 @@ async def _count_apart(path: Path, delimiter: str, check: Callable[[], None]) ->
         raise RuntimeError(f"counting rows ended with {process.returncode}")
     found = msgspec.json.decode(output, type=_Found)
     if found.broken is not None:
-        raise source.BrokenFile(found.broken)
+        raise records.BrokenFile(found.broken)
     return found.rows
 
 
@@ -79,13 +79,13 @@ def _main(path: str, delimiter: str) -> None:
     os.nice(_NICE)
     parent = os.getppid()
     try:
-        with source.open_source(Path(path)) as file:
-            records = source.records(file, delimiter)
-            total = counted = source.advance(records, _AT_ONCE)
+        with records.open_source(Path(path)) as file:
+            rows = records.read_records(file, delimiter)
+            total = counted = records.advance(rows, _AT_ONCE)
             while counted and os.getppid() == parent:  # nobody waits for it any more when the service has died
-                total += (counted := source.advance(records, _AT_ONCE))
+                total += (counted := records.advance(rows, _AT_ONCE))
         found = _Found(rows=total - 1)
-    except source.BrokenFile as error:
+    except records.BrokenFile as error:
         found = _Found(broken=str(error))
     sys.stdout.buffer.write(msgspec.json.encode(found))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from mailrith_lite.database import Connection
-from mailrith_lite.imports.upload_table import Upload
+from mailrith_lite.imports.uploads.upload_table import Upload
 
 
 class TriedFile(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from mailrith_lite import errors, ids
-from mailrith_lite.imports.source import column_name
+from mailrith_lite.imports.records import column_name
 
 MappedType = Literal["email", "name", "country", "subscriber-status", "custom-field"]
 

@@ -9,9 +9,9 @@ import msgspec
 
 from mailrith_lite.cells import guard, header_line, unguard
 from mailrith_lite.database import Connection, Database, Row
+from mailrith_lite.imports.import_table import select_import
+from mailrith_lite.imports.records import REPORT_COLUMNS
 from mailrith_lite.imports.rows import RowError
-from mailrith_lite.imports.source import REPORT_COLUMNS
-from mailrith_lite.imports.table import select_import
 
 _BATCH = 1_000
 _DELETED_AT_ONCE = 5_000

@@ -7,11 +7,12 @@ import msgspec
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.imports import submit, upload_table, uploads
+from mailrith_lite.imports import submit
+from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.submit import ImportOrder
-from mailrith_lite.imports.table import ImportPlan
-from mailrith_lite.imports.upload_table import Upload
-from mailrith_lite.imports.uploads import UploadStore
+from mailrith_lite.imports.uploads import upload_store, upload_table
+from mailrith_lite.imports.uploads.upload_store import UploadStore
+from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs.queue import Job
 
 
@@ -56,7 +57,7 @@ async def _usable(database: Database, workspace_id: int, public_id: str) -> Uplo
     async with database.read() as connection:
         number = ids.decode(ids.UPLOAD, public_id) or 0
         saved = await upload_table.select_upload(connection, workspace_id, number)
-    return uploads.check_usable(saved, clock.now())
+    return upload_store.check_usable(saved, clock.now())
 
 
 async def insert(

@@ -11,11 +11,12 @@ import msgspec
 from mailrith_lite import disk, errors, ids
 from mailrith_lite.audience import custom_fields, sequences, tags
 from mailrith_lite.database import Connection
-from mailrith_lite.imports import dry_run_table, mapping, source, spool, table, upload_table, uploads
+from mailrith_lite.imports import dry_run_table, import_table, mapping, records, spool
+from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import Column, Mapping
-from mailrith_lite.imports.source import Header
-from mailrith_lite.imports.table import ImportPlan
-from mailrith_lite.imports.upload_table import Upload
+from mailrith_lite.imports.records import Header
+from mailrith_lite.imports.uploads import upload_store, upload_table
+from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
 
@@ -50,8 +51,8 @@ def prepare(literal: memoryview, order: ImportOrder, directory: Path) -> ImportP
     def write(path: Path) -> Header:
         try:
             spool.write_source(literal, path)
-            return source.read_header(path)
-        except source.BrokenFile as error:
+            return records.read_header(path)
+        except records.BrokenFile as error:
             raise errors.InvalidBody(f"csv_text cannot be read: {error}.", field="csv_text") from None
 
     return _plan(order, directory, write)
@@ -69,7 +70,7 @@ def prepare_upload(upload: Upload, path: Path, order: ImportOrder, directory: Pa
         try:
             _link(path, source_path)
         except FileNotFoundError:
-            raise uploads.replaced() from None
+            raise upload_store.replaced() from None
         return header
 
     return _plan(order, directory, link)
@@ -139,11 +140,13 @@ async def insert(
     job = await queue.insert_job(
         connection, workspace_id, "import", request_id, max_queued=max_queued, now=now, dry_run=dry_run
     )
-    await table.insert_import(connection, job.id, plan)
+    await import_table.insert_import(connection, job.id, plan)
     if upload is not None:
-        saved = uploads.check_usable(await upload_table.select_upload(connection, workspace_id, upload.id), now)
+        saved = upload_store.check_usable(
+            await upload_table.select_upload(connection, workspace_id, upload.id), now
+        )
         if saved.source != upload.source:
-            raise uploads.replaced()
+            raise upload_store.replaced()
         if dry_run:
             await dry_run_table.insert_dry_run(connection, job.id, saved)
         else:

@@ -11,9 +11,9 @@ from msgspec import Meta
 from mailrith_lite import clock, ids
 from mailrith_lite.access import scopes
 from mailrith_lite.testing import faults
+from mailrith_lite.testing.client_report import Finding, report
 from mailrith_lite.testing.inspector import KeyReport, inspect
 from mailrith_lite.testing.recorder import Recorded, When, masked
-from mailrith_lite.testing.report import Finding, report
 from mailrith_lite.testing.seed import Seed, Seeded
 
 if TYPE_CHECKING:
@@ -155,65 +155,65 @@ async def seed(sandbox: "Sandbox", workspace_id: int, form: Seed) -> Seeded:
 
 async def hold(sandbox: "Sandbox", workspace_id: int, form: Hold) -> None:
     """Keep jobs where they are: Queued, or between two chunks."""
-    sandbox.around.stage.hold(workspace_id, form.chunk_rows)
+    sandbox.instruments.gate.hold(workspace_id, form.chunk_rows)
 
 
 async def release(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> None:
     """Let jobs move as they can."""
-    sandbox.around.stage.release(workspace_id)
+    sandbox.instruments.gate.release(workspace_id)
 
 
 async def step(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> Step:
     """The oldest unfinished job takes one step: it starts, does a chunk, or ends. Jobs have to be held."""
-    job = await sandbox.around.stage.advance(workspace_id)
+    job = await sandbox.instruments.gate.advance(workspace_id)
     return Step(job_id=job.public_id, status=job.status)
 
 
 async def drain(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> None:
     """Wait until every job is final."""
-    await sandbox.around.stage.drain(workspace_id)
+    await sandbox.instruments.gate.drain(workspace_id)
 
 
 async def complete_after(sandbox: "Sandbox", workspace_id: int, form: CompleteAfter) -> None:
     """A job is Queued at the first look, Processing at the next, and final at look number `polls`."""
-    sandbox.around.stage.complete_after(workspace_id, form.polls)
+    sandbox.instruments.gate.complete_after(workspace_id, form.polls)
 
 
 async def fail_next(sandbox: "Sandbox", workspace_id: int, form: FailNext) -> None:
     """The next requests get this error, and nothing is done for them."""
     fault = faults.fail(form.operation_id, form.status, form.code, form.times, form.headers, form.body)
-    sandbox.around.faults(workspace_id).add(fault)
+    sandbox.instruments.faults(workspace_id).add(fault)
 
 
 async def delay_next(sandbox: "Sandbox", workspace_id: int, form: DelayNext) -> None:
     """The next requests wait that long before anything is done for them."""
-    sandbox.around.faults(workspace_id).add(faults.delay(form.operation_id, form.seconds, form.times))
+    sandbox.instruments.faults(workspace_id).add(faults.delay(form.operation_id, form.seconds, form.times))
 
 
 async def drop_next(sandbox: "Sandbox", workspace_id: int, form: DropNext) -> None:
     """The next requests get no answer: the connection breaks before the work, or after it was done and saved."""
-    sandbox.around.faults(workspace_id).add(faults.drop(form.operation_id, form.when, form.times))
+    sandbox.instruments.faults(workspace_id).add(faults.drop(form.operation_id, form.when, form.times))
 
 
 async def throttle_next(sandbox: "Sandbox", workspace_id: int, form: ThrottleNext) -> None:
     """The next requests get 429 with Retry-After, in seconds."""
-    sandbox.around.faults(workspace_id).add(faults.throttle(form.operation_id, form.retry_after, form.times))
+    sandbox.instruments.faults(workspace_id).add(faults.throttle(form.operation_id, form.retry_after, form.times))
 
 
 async def look_at_clock(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> Time:
     """What time it is for the service."""
-    return Time(now=clock.rfc3339(sandbox.around.moment.now()))
+    return Time(now=clock.rfc3339(sandbox.instruments.clock.now()))
 
 
 async def advance(sandbox: "Sandbox", workspace_id: int, form: Advance) -> Time:
     """Move the clock of the whole service forward: links, keys and idempotency records end by it."""
-    return Time(now=clock.rfc3339(sandbox.around.moment.advance(**msgspec.structs.asdict(form))))
+    return Time(now=clock.rfc3339(sandbox.instruments.clock.advance(**msgspec.structs.asdict(form))))
 
 
 async def reset_clock(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> Time:
     """Set the clock back to where it stood at first."""
-    sandbox.around.moment.reset()
-    return Time(now=clock.rfc3339(sandbox.around.moment.now()))
+    sandbox.instruments.clock.reset()
+    return Time(now=clock.rfc3339(sandbox.instruments.clock.now()))
 
 
 async def requests(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> list[Sent]:
@@ -232,7 +232,7 @@ async def wait_for(sandbox: "Sandbox", workspace_id: int, form: WaitFor) -> list
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(form.timeout):
             while len(found.answered(form.operation_id)) < form.count:
-                await sandbox.around.recorder.next_end()
+                await sandbox.instruments.recorder.next_end()
     try:
         return [_sent(one) for one in found.wait_for(form.operation_id, count=form.count, timeout=0)]
     except TimeoutError as error:

@@ -7,8 +7,8 @@ from typing import Any
 from aiohttp import web
 
 from mailrith_lite.api import codec
-from mailrith_lite.api.refusals import ERROR_SCHEMA
-from mailrith_lite.api.schemas import Schemas
+from mailrith_lite.api.documentation.refusals import ERROR_SCHEMA
+from mailrith_lite.api.documentation.schemas import Schemas
 from mailrith_lite.testing.control import CONTROLS, Control
 
 _JSON = "application/json"

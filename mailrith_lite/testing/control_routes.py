@@ -9,7 +9,7 @@ from aiohttp import web
 
 from mailrith_lite import errors
 from mailrith_lite.api import codec
-from mailrith_lite.edge.errors import Handler
+from mailrith_lite.http.statuses import Handler
 from mailrith_lite.testing.control import CONTROLS, Control, Nothing
 from mailrith_lite.testing.control_document import get_document
 
@@ -28,7 +28,7 @@ async def _handle(sandbox: "Sandbox", one: Control, request: web.Request) -> web
     form = codec.decode(await _body(sandbox, request) or b"{}", one.form) if one.method == "POST" else Nothing()
     workspace_id = sandbox.own_workspace_id
     if "Authorization" in request.headers:
-        found = await sandbox.around.workspace_of(request)
+        found = await sandbox.instruments.workspace_of(request)
         if found is None:
             raise errors.InvalidApiKey
         workspace_id = found

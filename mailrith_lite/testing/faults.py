@@ -12,10 +12,10 @@ from aiohttp import web
 
 from mailrith_lite import errors
 from mailrith_lite.api import codec
-from mailrith_lite.api.context import BODY_WATCH
-from mailrith_lite.api.errors import respond
+from mailrith_lite.api.call import BODY_WATCH
+from mailrith_lite.api.envelope import respond
 from mailrith_lite.api.middleware import answer
-from mailrith_lite.edge.errors import Handler
+from mailrith_lite.http.statuses import Handler
 from mailrith_lite.testing import operations
 from mailrith_lite.testing.recorder import MAX_BODY, When
 
@@ -116,7 +116,7 @@ class Faults:
     def add(self, fault: Fault) -> None:
         self.pending.append(fault)
 
-    def around(self, operation_id: str | None, handler: Handler) -> Handler:
+    def wrap(self, operation_id: str | None, handler: Handler) -> Handler:
         """The handler, unless something is to go wrong. A fault that is applied is used up by one."""
         return functools.partial(self._answer, operation_id, handler)
 

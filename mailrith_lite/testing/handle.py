@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from mailrith_lite import clock, ids, settings
 from mailrith_lite.access import scopes as all_scopes
 from mailrith_lite.testing import faults, seed
+from mailrith_lite.testing.client_report import Report, report
 from mailrith_lite.testing.faults import Fault
 from mailrith_lite.testing.inspector import KeyReport, inspect
 from mailrith_lite.testing.recorder import Requests, When
-from mailrith_lite.testing.report import Report, report
 
 if TYPE_CHECKING:
     from mailrith_lite.testing.server import Server
@@ -127,11 +127,11 @@ class Mailrith:
         for other in self._others:
             other.close()
         self._server.wait(self._server.sandbox.settle(self._workspace_id))
-        self._server.sandbox.around.recorder.forget(self._ever)
+        self._server.sandbox.instruments.recorder.forget(self._ever)
 
     def _add(self, fault: Fault) -> None:
         async def add() -> None:
-            self._server.sandbox.around.faults(self._workspace_id).add(fault)
+            self._server.sandbox.instruments.faults(self._workspace_id).add(fault)
 
         self._server.wait(add())
 
@@ -149,7 +149,7 @@ class Jobs:
             raise ValueError("a chunk takes 1 row or more")
 
         async def hold() -> None:
-            self._server.sandbox.around.stage.hold(self._id, chunk_rows)
+            self._server.sandbox.instruments.gate.hold(self._id, chunk_rows)
 
         self._server.wait(hold())
 
@@ -157,19 +157,19 @@ class Jobs:
         """Jobs move as they can again."""
 
         async def release() -> None:
-            self._server.sandbox.around.stage.release(self._id)
+            self._server.sandbox.instruments.gate.release(self._id)
 
         self._server.wait(release())
 
     def step(self) -> str:
         """The oldest unfinished job takes one step: it starts, does a chunk, or ends. Gives its status then."""
-        return self._server.wait(self._server.sandbox.around.stage.advance(self._id)).status
+        return self._server.wait(self._server.sandbox.instruments.gate.advance(self._id)).status
 
     def complete_after(self, *, polls: int) -> None:
         """A job is Queued at the first look, Processing at the next, and final at look number `polls`."""
 
         async def script() -> None:
-            self._server.sandbox.around.stage.complete_after(self._id, polls)
+            self._server.sandbox.instruments.gate.complete_after(self._id, polls)
 
         self._server.wait(script())
 
@@ -179,7 +179,7 @@ class Jobs:
         Raises:
             ValueError: one is held.
         """
-        self._server.wait(self._server.sandbox.around.stage.drain(self._id))
+        self._server.wait(self._server.sandbox.instruments.gate.drain(self._id))
 
     @property
     def _id(self) -> int:
@@ -190,7 +190,7 @@ class Clock:
     """The time of the whole server: links, uploads, keys and idempotency records end by it."""
 
     def __init__(self, server: "Server") -> None:
-        self._moment = server.sandbox.around.moment
+        self._moment = server.sandbox.instruments.clock
 
     def now(self) -> str:
         """RFC 3339, as the API writes it."""

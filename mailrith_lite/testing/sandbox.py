@@ -11,11 +11,11 @@ import msgspec
 from mailrith_lite import clock, disk, ids
 from mailrith_lite.access import key_table, keys, scopes, workspaces
 from mailrith_lite.app import create_app, listening, open_services
-from mailrith_lite.edge.context import Services
+from mailrith_lite.http.services import Services
 from mailrith_lite.jobs import queue
 from mailrith_lite.settings import MAX_DURATION, SETTINGS, Settings, load
 from mailrith_lite.testing import control_routes, seed
-from mailrith_lite.testing.around import Around
+from mailrith_lite.testing.middleware import Instruments
 from mailrith_lite.testing.recorder import Requests
 
 EXAMPLE_KEY = "mrk_example_secret_key"
@@ -35,9 +35,9 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 class Sandbox:
     """Every coroutine is for the loop of the service. The first workspace is its own."""
 
-    def __init__(self, services: Services, around: Around, *, stable: bool) -> None:
+    def __init__(self, services: Services, instruments: Instruments, *, stable: bool) -> None:
         self.services = services
-        self.around = around
+        self.instruments = instruments
         self.own_workspace_id = 0
         self._requests: dict[int, Requests] = {}
         self._numbers = itertools.count(1)
@@ -98,7 +98,7 @@ class Sandbox:
         Requests that are being answered and jobs end, faults and holds are forgotten, the clock goes back.
         """
         await self.settle(workspace_id)
-        self.around.moment.reset()
+        self.instruments.clock.reset()
         async with self.services.database.write() as connection:
             now = clock.now()
             old = await workspaces.select_own(connection, workspace_id)
@@ -108,7 +108,7 @@ class Sandbox:
             new = await workspaces.insert_workspace(connection, old.name, now)
             await key_table.update_keys_moved(connection, old.id, new.id)
             await queue.delete_jobs(connection, old.id)  # their links end, too
-        self.around.forget(workspace_id)
+        self.instruments.forget(workspace_id)
         self._requests[new.id] = self.requests({new.id})
         if workspace_id == self.own_workspace_id:
             self.own_workspace_id = new.id
@@ -116,13 +116,13 @@ class Sandbox:
 
     async def settle(self, workspace_id: int) -> None:
         """Nothing of the workspace goes on, and nothing that was said of it holds any longer."""
-        await self.around.break_off(workspace_id)
-        await self.around.stage.clear(workspace_id, clock.now())
-        self.around.faults(workspace_id).pending.clear()
+        await self.instruments.break_off(workspace_id)
+        await self.instruments.gate.clear(workspace_id, clock.now())
+        self.instruments.faults(workspace_id).pending.clear()
 
     def requests(self, workspaces: set[int]) -> Requests:
         """Those that come from now on."""
-        return Requests(self.around.recorder, workspaces)
+        return Requests(self.instruments.recorder, workspaces)
 
     def requests_of(self, workspace_id: int) -> Requests:
         """Those of the workspace since it was made, or reset."""
@@ -152,14 +152,14 @@ async def open_sandbox(
         StartError: the directory or the address cannot be used.
     """
     settings = msgspec.structs.replace(settings, job_concurrency=_CONCURRENCY)
-    around = Around(fixed_clock=stable)
-    clock.use(around.moment.now)
+    instruments = Instruments(fixed_clock=stable)
+    clock.use(instruments.clock.now)
     if stable:
         _make_stable(settings.data_dir)
-    async with open_services(settings, gate=around.stage, lasting=False) as services:
-        around.stage.attach(services.database, services.runner)
-        sandbox = Sandbox(services, around, stable=stable)
-        app = create_app(services, around=[around.middleware()])
+    async with open_services(settings, gate=instruments.gate, lasting=False) as services:
+        instruments.gate.attach(services.database, services.runner)
+        sandbox = Sandbox(services, instruments, stable=stable)
+        app = create_app(services, middlewares=[instruments.middleware()])
         if controls:
             control_routes.add_routes(app.router, sandbox)
         async with listening(app, services.settings, grace=_GRACE) as address:

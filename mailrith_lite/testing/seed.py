@@ -8,9 +8,9 @@ import msgspec
 from msgspec import UNSET
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.audience import bulk, changes, custom_fields, memberships, sequences, subscribers, tags, values
-from mailrith_lite.audience.changes import Profile, Terms
+from mailrith_lite.audience import bulk, custom_fields, memberships, sequences, subscribers, tags, upsert, values
 from mailrith_lite.audience.sequences import SequenceSettings
+from mailrith_lite.audience.upsert import Profile, Terms
 from mailrith_lite.audience.values import FieldType, Status
 from mailrith_lite.database import Connection
 
@@ -110,10 +110,10 @@ async def _subscriber(connection: Connection, terms: Terms, person: SeedSubscrib
         subscribed_on=person.subscribed_on if person.subscribed_on is not None else UNSET,
         custom_fields=person.custom_fields,
     )
-    saved = await changes.find_by_email(connection, terms.workspace_id, person.email)
+    saved = await upsert.find_by_email(connection, terms.workspace_id, person.email)
     if saved is not None:
-        raise changes.already_exists(saved.id)
-    made = await changes.create(connection, terms, profile, None)
+        raise upsert.already_exists(saved.id)
+    made = await upsert.create(connection, terms, profile, None)
     if person.last_opened_at is not None:
         opened = msgspec.structs.replace(made, last_opened_at=_moment(person.last_opened_at, terms.now))
         await subscribers.update_subscriber(connection, terms.workspace_id, opened)

@@ -83,7 +83,7 @@ class Server:
         """
 
         async def on_time() -> T:
-            clock.use(self.sandbox.around.moment.now)
+            clock.use(self.sandbox.instruments.clock.now)
             return await work
 
         if not self._thread.is_alive():

@@ -5,7 +5,7 @@ from typing import Any
 from conftest import Server
 from records import definition, details, made, read, segment, subscriber, tag
 
-from mailrith_lite.audience.compile import MAX_CONDITIONS, MAX_DEPTH
+from mailrith_lite.audience.segments.compiler import MAX_CONDITIONS, MAX_DEPTH
 
 PATH = "/v1/segments"
 

@@ -10,9 +10,9 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from wire import envelope, standing
 
-from mailrith_lite.api.errors import STATUSES
-from mailrith_lite.api.openapi import document
-from mailrith_lite.api.refusals import CONFLICTS
+from mailrith_lite.api.documentation.openapi import document
+from mailrith_lite.api.documentation.refusals import CONFLICTS
+from mailrith_lite.api.envelope import STATUSES
 from mailrith_lite.api.routes import ROUTES, Route
 
 DOCUMENT = document(ROUTES, ["/"])

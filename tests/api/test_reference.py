@@ -8,7 +8,7 @@ import pytest
 from conftest import Server
 from wire import envelope, standing
 
-from mailrith_lite.api.reference import FILES, VERSION
+from mailrith_lite.api.documentation.reference import FILES, VERSION
 
 VIEWER = Path(__file__).parents[2] / "mailrith_lite" / "api" / "viewer"
 

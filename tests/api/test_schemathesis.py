@@ -16,7 +16,7 @@ from schemathesis.core.transport import Response
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from wire import EMAIL, EXPORTS, IMPORTS, standing
 
-from mailrith_lite.api.openapi import document
+from mailrith_lite.api.documentation.openapi import document
 from mailrith_lite.api.routes import ROUTES
 
 CONDITION = r"definition\.groups\[\d+\]\.conditions\[\d+\]"

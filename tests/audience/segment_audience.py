@@ -11,11 +11,12 @@ import many
 import msgspec
 
 from mailrith_lite import ids
-from mailrith_lite.audience import changes, custom_fields, memberships, segments, subscribers, values
-from mailrith_lite.audience.changes import Profile, Terms
-from mailrith_lite.audience.compile import Surroundings
-from mailrith_lite.audience.definition import Definition
-from mailrith_lite.audience.segments import Counts
+from mailrith_lite.audience import custom_fields, memberships, subscribers, upsert, values
+from mailrith_lite.audience.segments import segment_table
+from mailrith_lite.audience.segments.compiler import Surroundings
+from mailrith_lite.audience.segments.definition import Definition
+from mailrith_lite.audience.segments.segment_table import Counts
+from mailrith_lite.audience.upsert import Profile, Terms
 from mailrith_lite.audience.values import FieldType
 from mailrith_lite.database import Connection, Database
 
@@ -113,7 +114,9 @@ class Audience:
     def counts(self, definition: Any, **around: Any) -> Counts:
         async def select() -> Counts:
             async with self._database.read() as connection:
-                return await segments.select_counts(connection, await self._query(connection, definition, around))
+                return await segment_table.select_counts(
+                    connection, await self._query(connection, definition, around)
+                )
 
         return self._runner.run(select())
 
@@ -132,7 +135,7 @@ class Audience:
 
         self._runner.run(update())
 
-    async def _query(self, connection: Connection, definition: Any, around: dict[str, Any]) -> segments.Query:
+    async def _query(self, connection: Connection, definition: Any, around: dict[str, Any]) -> segment_table.Query:
         own_id, saved = around.pop("own_id", None), around.pop("saved", False)
         fields = await custom_fields.select_all_custom_fields(connection, 1)
         known: dict[str, Any] = {
@@ -142,7 +145,9 @@ class Audience:
             "segments": {},
             "today": TODAY,
         }
-        return segments.query(1, decoded(definition), Surroundings(**known | around), own_id=own_id, saved=saved)
+        return segment_table.query(
+            1, decoded(definition), Surroundings(**known | around), own_id=own_id, saved=saved
+        )
 
 
 @contextlib.contextmanager
@@ -178,7 +183,7 @@ async def _fill(database: Database) -> None:
                 country=one["country"],
                 custom_fields=_exact(one["fields"]),
             )
-            number = (await changes.create(connection, terms, profile, None)).id
+            number = (await upsert.create(connection, terms, profile, None)).id
             for tag_id in one["tags"]:
                 await memberships.insert_tag(connection, number, tag_id)
             for sequence_id, status in one["sequences"].items():

@@ -9,11 +9,11 @@ import many
 import pytest
 from many import BLOCK, NOW
 
-from mailrith_lite.audience import blocks, bulk, changes, custom_fields, memberships, sequences, subscribers, tags
+from mailrith_lite.audience import blocks, bulk, custom_fields, memberships, sequences, subscribers, tags, upsert
 from mailrith_lite.audience.bulk import Change
-from mailrith_lite.audience.changes import Profile, Terms
 from mailrith_lite.audience.conditions import COLD_AFTER_OPEN, COLD_WITHOUT_OPEN
 from mailrith_lite.audience.filters import SubscriberFilter
+from mailrith_lite.audience.upsert import Profile, Terms
 from mailrith_lite.database import MAX_ID, Connection, Database
 from mailrith_lite.database.migrate import migrations
 
@@ -51,12 +51,12 @@ async def import_chunk(
 async def change(connection: Connection, profile: Profile) -> None:
     saved = await subscribers.select_subscriber(connection, 1, 256)
     assert saved is not None
-    await changes.change(connection, TERMS, saved, profile, None)
+    await upsert.change(connection, TERMS, saved, profile, None)
 
 
 ACTS: dict[str, Act] = {
     "nothing": lambda c: c.execute("SELECT 1"),
-    "a new subscriber": lambda c: changes.create(c, TERMS, Profile(email="new@x.com", status="Active"), None),
+    "a new subscriber": lambda c: upsert.create(c, TERMS, Profile(email="new@x.com", status="Active"), None),
     "a new tag by name": lambda c: _new_tags(c),
     "a tag": lambda c: memberships.insert_tag(c, 255, OTHER),
     "a tag that is there": lambda c: memberships.insert_tag(c, 255, TAG),
@@ -99,7 +99,7 @@ ACTS: dict[str, Act] = {
 async def _new_tags(connection: Connection) -> None:
     saved = await subscribers.select_subscriber(connection, 1, 257)
     assert saved is not None
-    await changes.add_new_tags(connection, 1, saved, ["Third", "THIRD", "first", "second"], NOW)
+    await upsert.add_new_tags(connection, 1, saved, ["Third", "THIRD", "first", "second"], NOW)
 
 
 async def _there_and_back(connection: Connection) -> None:

@@ -7,7 +7,7 @@ import pytest
 import segment_audience
 from segment_audience import EVERYBODY, FIELDS, Audience, condition, only, sequence, tag
 
-from mailrith_lite.audience.definition import FIELD_OPERATORS, OPERATORS
+from mailrith_lite.audience.segments.definition import FIELD_OPERATORS, OPERATORS
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import segment_audience
 from segment_audience import Audience, condition, only, sequence, tag
 
 from mailrith_lite import errors, ids
-from mailrith_lite.audience.definition import FIELD_OPERATORS, OPERATORS
+from mailrith_lite.audience.segments.definition import FIELD_OPERATORS, OPERATORS
 
 ACTIVE = condition("subscriber_status", "is", "Active")
 

@@ -3,7 +3,7 @@
 import pycountry
 import pytest
 
-from mailrith_lite.audience import regions
+from mailrith_lite.audience.segments import regions
 
 ALL = frozenset(entry.alpha_2 for entry in pycountry.countries)
 CONTINENTS = ("Africa", "Americas", "Asia", "Europe", "Oceania", "Antarctica")

@@ -5,10 +5,10 @@ import pytest
 from searches import PEOPLE, SEARCHES
 
 from mailrith_lite import ids
-from mailrith_lite.audience import changes, listing, search_index, subscribers
-from mailrith_lite.audience.changes import Profile, Terms
+from mailrith_lite.audience import listing, search_index, subscribers, upsert
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.search_index import BATCH
+from mailrith_lite.audience.upsert import Profile, Terms
 from mailrith_lite.database import Database
 
 TERMS = Terms(workspace_id=1, time_zone=None, require_evidence=False, now=many.NOW)
@@ -19,7 +19,7 @@ async def insert(database: Database, people: dict[int, tuple[str, str]]) -> None
     async with database.write() as connection:
         await many.open_workspaces(connection, 2)
         for number, (email, name) in people.items():
-            made = await changes.create(
+            made = await upsert.create(
                 connection,
                 TERMS,
                 Profile(email=email, name=name, status="Bounced" if number == 9 else "Active"),
@@ -32,7 +32,7 @@ async def change(database: Database, number: int, profile: Profile) -> None:
     async with database.write() as connection:
         saved = await subscribers.select_subscriber(connection, 1, number)
         assert saved is not None
-        await changes.change(connection, TERMS, saved, profile, None)
+        await upsert.change(connection, TERMS, saved, profile, None)
 
 
 async def delete(database: Database, number: int) -> None:
@@ -111,7 +111,7 @@ async def test_a_search_finds_them_while_the_index_has_some(database: Database) 
         for number in range(7, 14):
             email, name = PEOPLE[number]
             status = "Bounced" if number == 9 else "Active"
-            await changes.create(connection, TERMS, Profile(email=email, name=name, status=status), None)
+            await upsert.create(connection, TERMS, Profile(email=email, name=name, status=status), None)
     for needle, expected in SEARCHES:
         assert await search(database, needle) == expected, needle
 
@@ -192,7 +192,7 @@ async def test_who_comes_and_goes_before_the_index_catches_up_never_is_in_it(dat
 async def insert_more(database: Database, *emails: str) -> None:
     async with database.write() as connection:
         for email in emails:
-            await changes.create(connection, TERMS, Profile(email=email), None)
+            await upsert.create(connection, TERMS, Profile(email=email), None)
 
 
 @pytest.mark.parametrize("change_of", ["status", "country", "subscribed_on", "custom_fields"])

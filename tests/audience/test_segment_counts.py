@@ -10,8 +10,8 @@ from typing import Any
 import many
 import pytest
 
-from mailrith_lite.audience.segment_counts import AT_ONCE, KEPT, SegmentCounts
-from mailrith_lite.audience.segments import Counts, Query
+from mailrith_lite.audience.segments.segment_counts import AT_ONCE, KEPT, SegmentCounts
+from mailrith_lite.audience.segments.segment_table import Counts, Query
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.database.connection import READERS
 

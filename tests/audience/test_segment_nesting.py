@@ -8,10 +8,10 @@ import segment_audience
 from segment_audience import EVERYBODY, Audience, around, condition, definition, only, segment, sequence, tag
 
 from mailrith_lite import errors, ids
-from mailrith_lite.audience.compile import MAX_CONDITIONS, MAX_DEPTH
 from mailrith_lite.audience.conditions import SEQUENCE_OPERATORS
-from mailrith_lite.audience.definition import MAX_VALUES
-from mailrith_lite.audience.field_condition import MAX_PARTS
+from mailrith_lite.audience.segments.compiler import MAX_CONDITIONS, MAX_DEPTH
+from mailrith_lite.audience.segments.definition import MAX_VALUES
+from mailrith_lite.audience.segments.field_condition import MAX_PARTS
 
 PLACE = "definition.groups[0].conditions[0]"
 GERMAN, AMERICAN, ACTIVE = (

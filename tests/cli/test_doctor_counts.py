@@ -4,7 +4,7 @@ import pytest
 from conftest import Server
 
 from cli.processes import run
-from mailrith_lite.edge.context import Services
+from mailrith_lite.http.services import Services
 
 FOUND = {"subscriber_blocks": (), "tag_blocks": ("tags",), "sequence_blocks": ("sequences",)}
 """The blocks of a table, and what is their sum."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cli.processes import run
-from mailrith_lite.api.openapi import document
+from mailrith_lite.api.documentation.openapi import document
 from mailrith_lite.api.routes import ROUTES
 
 

@@ -9,7 +9,7 @@ from conftest import Server
 from mailrith_lite import clock
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import submit as exports
-from mailrith_lite.exports.table import Selection
+from mailrith_lite.exports.export_table import Selection
 from mailrith_lite.imports import submission, submit
 from mailrith_lite.imports.mapping import MappedField, Mapping
 from mailrith_lite.imports.submit import ImportOrder

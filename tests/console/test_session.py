@@ -13,8 +13,8 @@ from mailrith_lite import clock
 from mailrith_lite.access import key_table, keys
 from mailrith_lite.access.key_table import ApiKey
 from mailrith_lite.console import ended_sessions
-from mailrith_lite.console.attempts import MOST, WINDOW, Attempts
 from mailrith_lite.console.session import LENGTH, Sessions
+from mailrith_lite.console.sign_in_attempts import MOST, WINDOW, Attempts
 from mailrith_lite.settings import Settings
 
 from .visitor import SESSION, Visitor, heading, signed_in, text, token_in

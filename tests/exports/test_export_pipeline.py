@@ -16,9 +16,9 @@ from mailrith_lite import clock, disk, ids
 from mailrith_lite.access import workspaces
 from mailrith_lite.audience import custom_fields
 from mailrith_lite.database import Database
-from mailrith_lite.exports import table
-from mailrith_lite.exports.pipeline import ExportPipeline
-from mailrith_lite.exports.table import Selection
+from mailrith_lite.exports import export_table
+from mailrith_lite.exports.export_pipeline import ExportPipeline
+from mailrith_lite.exports.export_table import Selection
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, NotProcessing
 from mailrith_lite.jobs.runner import Interrupted, Run
@@ -64,7 +64,7 @@ async def job(database: Database) -> Job:
 async def claimed(database: Database) -> Job:
     async with database.write() as connection:
         job = await queue.insert_job(connection, 1, "export", "req", max_queued=99, now=1)
-        await table.insert_export(connection, job.id, Selection())
+        await export_table.insert_export(connection, job.id, Selection())
         return await queue.update_claimed(connection, job.id, 1)
 
 
@@ -193,9 +193,9 @@ async def test_an_expired_file_is_removed_once_its_time_has_come(
         await pipeline.remove_expired()
         assert names(directory) == []
         async with database.read() as connection:
-            export = await table.select_export(connection, 1, job.id)
-            assert await table.select_kept_ids(connection) == set()
-            assert await table.select_expired_ids(connection, clock.now() + clock.DAY) == []
+            export = await export_table.select_export(connection, 1, job.id)
+            assert await export_table.select_kept_ids(connection) == set()
+            assert await export_table.select_expired_ids(connection, clock.now() + clock.DAY) == []
         assert (export.file_name is not None, export.expires_at) == (True, 1_800_000_060_000)
 
 
@@ -209,7 +209,7 @@ async def test_a_file_that_somebody_removed_already_expires_in_peace(
         traveller.shift(61)
         await pipeline.remove_expired()
     async with database.read() as connection:
-        assert await table.select_kept_ids(connection) == set()
+        assert await export_table.select_kept_ids(connection) == set()
 
 
 async def test_a_reader_gets_the_whole_file_while_the_next_export_is_written(

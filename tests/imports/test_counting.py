@@ -7,7 +7,7 @@ import pytest
 from conftest import Server
 from uploading import files, look, put, ready, start
 
-from mailrith_lite.imports import counting, source
+from mailrith_lite.imports import counting, records
 
 ROW = b"somebody.with.a.name@example.com,Somebody,\xc3\x84\n"
 MANY = counting.LARGE // len(ROW) + 1
@@ -31,7 +31,7 @@ async def test_every_row_is_counted(tmp_path: Path, rows: int) -> None:
 async def test_a_broken_file_is_told_with_its_line(tmp_path: Path, rows: int, end: bytes, told: str) -> None:
     path = tmp_path / "file.csv"
     path.write_bytes(b"Email,Name,Other\n" + ROW * rows + end)
-    with pytest.raises(source.BrokenFile, match=told) as broken:
+    with pytest.raises(records.BrokenFile, match=told) as broken:
         await counting.count_rows(path, ",")
     if told != "UTF-8":  # a text is decoded some lines ahead
         assert f"line {rows + 2}:" in str(broken.value)

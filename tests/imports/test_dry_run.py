@@ -17,7 +17,7 @@ from mailrith_lite import clock
 from mailrith_lite.access import workspaces
 from mailrith_lite.audience import bulk, tags
 from mailrith_lite.audience.bulk import Change
-from mailrith_lite.audience.rehearsal import rehearse
+from mailrith_lite.audience.dry_run import open_dry_run
 from mailrith_lite.audience.values import STATUSES
 from mailrith_lite.database import Database
 from mailrith_lite.settings import Settings
@@ -115,8 +115,8 @@ async def test_every_chunk_is_told_behind_those_before_it(
         await furnish(database)
         for chunk in saved:
             await apply(database, chunk, had)
-        async with rehearse(database, directory / "scratch") as stage:
-            told = [await stage.plan(1, chunk, tag_ids=given_too, sequence_ids=given_too) for chunk in chunks]
+        async with open_dry_run(database, directory / "scratch") as dry_run:
+            told = [await dry_run.plan(1, chunk, tag_ids=given_too, sequence_ids=given_too) for chunk in chunks]
         assert told == [await apply(database, chunk, given_too) for chunk in chunks]
     assert not (directory / "scratch").exists()
 
@@ -144,9 +144,9 @@ async def test_what_is_known_of_one_workspace_is_told_to_no_other(database: Data
     async with database.write() as connection:
         await workspaces.insert_workspace(connection, "Other", 1)
     await apply(database, [Change(line=2, email=PEOPLE[0])], [])
-    async with rehearse(database, tmp_path / "scratch") as stage:
+    async with open_dry_run(database, tmp_path / "scratch") as dry_run:
         changes = [Change(line=2, email=PEOPLE[0])]
-        outcomes = [await stage.plan(2, changes, tag_ids=[], sequence_ids=[]) for _ in range(2)]
+        outcomes = [await dry_run.plan(2, changes, tag_ids=[], sequence_ids=[]) for _ in range(2)]
     assert [(one.created, one.unchanged) for one in outcomes] == [(1, 0), (0, 1)]
 
 
@@ -157,19 +157,19 @@ async def test_a_chunk_that_is_too_large_is_refused_also_for_what_was_only_rehea
     text = "x" * 10_000
     fields = {str(number): text for number in range(50)}
     changes = [Change(line=line, email=f"user{line}@example.com", custom_fields=fields) for line in range(2, 22)]
-    async with rehearse(database, tmp_path / "scratch") as stage:
-        assert (await stage.plan(1, changes, tag_ids=[], sequence_ids=[])).created == 20
+    async with open_dry_run(database, tmp_path / "scratch") as dry_run:
+        assert (await dry_run.plan(1, changes, tag_ids=[], sequence_ids=[])).created == 20
         with pytest.raises(bulk.ChunkTooLarge):
-            await stage.plan(1, changes, tag_ids=[], sequence_ids=[])
+            await dry_run.plan(1, changes, tag_ids=[], sequence_ids=[])
         for half in (changes[:10], changes[10:]):
-            assert (await stage.plan(1, half, tag_ids=[], sequence_ids=[])).unchanged == 10
+            assert (await dry_run.plan(1, half, tag_ids=[], sequence_ids=[])).unchanged == 10
 
 
 async def test_the_database_cannot_be_written_from_a_stage(database: Database, tmp_path: Path) -> None:
     await furnish(database)
-    async with rehearse(database, tmp_path / "scratch") as stage:
+    async with open_dry_run(database, tmp_path / "scratch") as dry_run:
         with pytest.raises(Exception, match="readonly"):
-            await stage.connection.execute("DELETE FROM tags")
+            await dry_run.connection.execute("DELETE FROM tags")
 
 
 def test_rows_that_meet_again_far_down_the_file_are_told_as_they_will_be(server: Server) -> None:

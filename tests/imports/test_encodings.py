@@ -6,8 +6,8 @@ import legacy_lists
 import pytest
 
 from mailrith_lite import errors
-from mailrith_lite.imports import encodings
-from mailrith_lite.imports.source import BrokenFile
+from mailrith_lite.imports.records import BrokenFile
+from mailrith_lite.imports.uploads import encodings
 
 MEBIBYTE = 1 << 20
 

@@ -18,8 +18,8 @@ from conftest import MAPPINGS, Server
 from uploading import CSV, address, files, finished, look, put, ready, start, submit
 
 from mailrith_lite import errors
-from mailrith_lite.imports import uploads
-from mailrith_lite.imports.arrival import Arrival
+from mailrith_lite.imports.uploads import upload_store
+from mailrith_lite.imports.uploads.arrival import Arrival
 
 WESTERN = (
     "Email,Name\nzoe@example.com,Zoë Müller\njose@example.com,José Núñez\nrene@example.com,René “Le Grand” – 5 €\n"
@@ -229,6 +229,7 @@ def test_tiny_packed_files_behind_one_another_are_bounded(server: Server) -> Non
         gzip.compress(CSV, mtime=0) + bytes(512),
         gzip.compress(b"", mtime=0) + gzip.compress(CSV),
     ],
+    ids=["one member", "two members", "padded with zeros", "an empty member first"],
 )
 def test_a_packed_file_is_unpacked_on_the_way(server: Server, packed: bytes) -> None:
     upload = ready(server, packed, name="list.csv.gz")
@@ -334,11 +335,11 @@ def test_a_preview_keeps_no_more_of_a_row_than_there_are_columns(tmp_path: Path)
     path.write_bytes(b"Email,Name\n" + (b"," * 200_000 + b"\n") * 9 + b"ada@example.com\n")
     tracemalloc.start()
     try:
-        shown = uploads.preview(path, ",")
+        shown = upload_store.preview(path, ",")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert shown.rows == [["", ""]] * uploads.PREVIEWED_ROWS
+    assert shown.rows == [["", ""]] * upload_store.PREVIEWED_ROWS
     assert peak < 6_000_000
 
 

@@ -199,7 +199,7 @@ def test_alone(mailrith, mailrith_server, number):
     other.drop_next(times=10)
 
 def test_last(mailrith_server):
-    stage = mailrith_server.sandbox.around.stage
+    stage = mailrith_server.sandbox.instruments.gate
     assert not stage._paused and not stage._scripts
 """
     )

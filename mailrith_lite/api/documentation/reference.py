@@ -1,0 +1,69 @@
+"""/docs: the API reference for a browser, without a request to any other host.
+
+Swagger UI as its makers publish it, and a page of ours around it. Its files have its version in their address, so
+that a browser need not ask for them twice.
+"""
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable
+from importlib import resources
+
+import msgspec
+from aiohttp import web
+
+from mailrith_lite.api.discovery import REFERENCE_PATH
+
+VERSION = "5.35.0"  # of swagger-ui-dist, whose files stand in viewer/swagger-ui
+_VENDORED = f"{REFERENCE_PATH}/{VERSION}"
+_HEADERS = {
+    # Swagger UI draws with images in its style sheet; everything else is a file from here.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_FRESH = "no-cache"
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class File(msgspec.Struct, frozen=True):
+    """`name`: below viewer/."""
+
+    name: str
+    content_type: str
+    caching: str = _FRESH
+
+
+FILES = {
+    REFERENCE_PATH: File("page.html", "text/html"),
+    f"{REFERENCE_PATH}/page.css": File("page.css", "text/css"),
+    f"{REFERENCE_PATH}/start.js": File("start.js", "text/javascript"),
+    f"{_VENDORED}/swagger-ui.css": File("swagger-ui/swagger-ui.css", "text/css", _FOR_EVER),
+    f"{_VENDORED}/swagger-ui-bundle.js": File("swagger-ui/swagger-ui-bundle.js", "text/javascript", _FOR_EVER),
+    f"{_VENDORED}/favicon-32x32.png": File("swagger-ui/favicon-32x32.png", "image/png", _FOR_EVER),
+}
+"""By address: nothing else in the folder can be asked for."""
+
+
+def add_routes(router: web.UrlDispatcher) -> None:
+    for path, file in FILES.items():
+        router.add_get(path, _sender(file))
+
+
+def _sender(file: File) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def send(_: web.Request) -> web.StreamResponse:
+        content = await asyncio.to_thread(_read, file.name)
+        return web.Response(
+            body=io.BytesIO(content),  # large bytes would be sent at one go
+            content_type=file.content_type,
+            charset="utf-8" if file.content_type.startswith("text/") else None,
+            headers={**_HEADERS, "Cache-Control": file.caching},
+        )
+
+    return send
+
+
+def _read(name: str) -> bytes:
+    content = resources.files("mailrith_lite.api.documentation").joinpath("viewer", name).read_bytes()
+    return content.replace(b"{version}", VERSION.encode()) if name == "page.html" else content

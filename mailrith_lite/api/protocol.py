@@ -1,0 +1,93 @@
+"""The HTTP server beneath the routes: what aiohttp answers before a route is found gets the envelope, too."""
+
+import asyncio
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+
+from mailrith_lite import errors, logs
+from mailrith_lite.api.envelope import respond
+from mailrith_lite.api.middleware import REQUEST_ID_HEADER, SERVER, request_id_of
+from mailrith_lite.http.statuses import from_framework
+
+KEEP_ALIVE = 75.0  # seconds
+SILENCE = 30.0  # seconds that a new connection has for the head of its first request
+LINGER = 2.0  # seconds for which the rest of a refused body is read and thrown away
+
+
+class ApiRunner(web.AppRunner):
+    """An AppRunner whose connections speak our error envelope."""
+
+    def __init__(self, app: web.Application, **options: Any) -> None:
+        super().__init__(
+            app,
+            access_log=None,
+            keepalive_timeout=KEEP_ALIVE,
+            lingering_time=LINGER,
+            auto_decompress=False,
+            **options,
+        )
+
+    async def _make_server(self) -> web.Server:
+        inner = await super()._make_server()
+        return _ApiServer(inner.request_handler, request_factory=inner.request_factory, **self._kwargs)
+
+
+class _ApiServer(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _ApiProtocol(self, loop=asyncio.get_running_loop(), **self._kwargs)
+
+
+class _ApiProtocol(web.RequestHandler):
+    __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        asyncio.get_running_loop().call_later(SILENCE, self._close_if_silent)
+
+    def _close_if_silent(self) -> None:
+        """A connection that never sent a request would keep its place for ever."""
+        if self._request_count == 0:
+            self.force_close()
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """An HTTPException gets here only when it was raised outside the middlewares: a wrong Expect header."""
+        if isinstance(resp, web.HTTPException):
+            resp = _with_request_id(respond(from_framework(resp, request)), request)
+        return await super().finish_response(request, resp, start_time)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Bytes that are no HTTP request. What they were is not logged: they may be anything."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # the client hung up; its line is in the log already
+        if request.writer.output_size > 0:
+            raise ConnectionResetError("the answer had begun and cannot be finished")
+        if isinstance(exc, LineTooLong):
+            error: errors.MailrithError = errors.HeadersTooLarge("A line of the request's head is too long.")
+        elif status < 500:
+            error = errors.InvalidHttp("This is not a valid HTTP request; check its first line and headers.")
+        else:
+            logs.service.error("request failed", exc_info=exc)
+            error = errors.InternalError("no request id")
+        response = _with_request_id(respond(error), request)
+        response.force_close()
+        logs.access.info(
+            "request",
+            extra={"fields": {"request_id": response.headers[REQUEST_ID_HEADER], "status": response.status}},
+        )
+        return response
+
+
+def _with_request_id(response: web.Response, request: web.BaseRequest) -> web.Response:
+    response.headers[REQUEST_ID_HEADER] = request_id_of(request)
+    response.headers["Server"] = SERVER
+    return response

@@ -1,0 +1,1 @@
+"""Segments: saved definitions of an audience, compiled to SQL, and their counts."""

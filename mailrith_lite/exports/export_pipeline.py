@@ -1,0 +1,115 @@
+"""Runs an export: one snapshot, one file. A file with its final name is whole."""
+
+import asyncio
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from mailrith_lite import clock, disk, ids
+from mailrith_lite.audience.custom_fields import select_all_custom_fields
+from mailrith_lite.audience.subscribers import ExportBatch, select_export_batch
+from mailrith_lite.database import Connection, Database
+from mailrith_lite.exports import export_table
+from mailrith_lite.exports.writer import Writer
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.queue import Job, Progress
+from mailrith_lite.jobs.runner import Run
+
+_SHORT_ID = slice(-13, -5)
+
+
+class ExportPipeline:
+    def __init__(self, database: Database, directory: Path, *, formula_guard: bool, ttl: int) -> None:
+        """`directory` holds the files; `ttl`: seconds for which one can be downloaded."""
+        self._database = database
+        self._directory = directory
+        self._formula_guard = formula_guard
+        self._ttl = ttl
+
+    async def run(self, run: Run) -> None:
+        part = self._part(run.job)
+        try:
+            with disk.create_private(part) as file:
+                count = await self._write(run, file)
+                await asyncio.to_thread(disk.sync_file, file)
+        except BaseException:
+            part.unlink(missing_ok=True)  # at once: a full disk must take the job's end
+            raise
+        await asyncio.to_thread(_rename, part, file_path(self._directory, run.job.public_id), clock.now())
+        async with self._database.write(changes="nobody") as connection:
+            progress = Progress(rows_total=count, rows_processed=count)
+            await queue.update_checkpoint(connection, run.job.id, progress, clock.now())
+
+    async def complete(self, connection: Connection, job: Job, now: int) -> None:
+        file_name = f"subscribers-{clock.rfc3339(now)[:10]}-{job.public_id[_SHORT_ID]}.csv"
+        await export_table.update_file(connection, job.id, file_name, now + self._ttl * clock.SECOND)
+
+    async def tidy(self, job: Job) -> None:
+        """A job that was not completed leaves no file."""
+        async with self._database.read() as connection:
+            export = await export_table.select_export(connection, job.workspace_id, job.id)
+        if export.file_name is None:
+            self._part(job).unlink(missing_ok=True)
+            file_path(self._directory, job.public_id).unlink(missing_ok=True)
+
+    async def sweep(self) -> None:
+        """At the start, before any job runs: deletes what a dead process left half done."""
+        async with self._database.read() as connection:
+            kept = await export_table.select_kept_ids(connection)
+        names = {file_path(self._directory, ids.encode(ids.EXPORT_JOB, job_id)).name for job_id in kept}
+        for path in self._directory.iterdir():
+            if path.name.startswith(f"{ids.EXPORT_JOB}_") and path.name not in names:
+                path.unlink()
+
+    async def remove_expired(self) -> None:
+        """Deletes the files whose link has ended."""
+        now = clock.now()
+        async with self._database.read() as connection:
+            expired = await export_table.select_expired_ids(connection, now)
+        if expired:
+            for job_id in expired:
+                path = file_path(self._directory, ids.encode(ids.EXPORT_JOB, job_id))
+                await asyncio.to_thread(path.unlink, missing_ok=True)
+            async with self._database.write(changes="nobody") as connection:
+                await export_table.update_removed(connection, expired, now)
+
+    def _part(self, job: Job) -> Path:
+        return self._directory / f"{job.public_id}.csv.part"
+
+    async def _write(self, run: Run, file: BinaryIO) -> int:
+        """The number of subscribers written. One batch is formatted while SQLite makes the next."""
+        job, now = run.job, clock.now()
+        async with self._database.snapshot() as connection:
+            export = await export_table.select_export(connection, job.workspace_id, job.id)
+            fields = await select_all_custom_fields(connection, job.workspace_id)
+            writer = Writer(fields, formula_guard=self._formula_guard)
+            selection = export.selection.subscriber_filter()
+
+            async def batch_after(last_id: int) -> ExportBatch:
+                return await select_export_batch(connection, job.workspace_id, selection, after_id=last_id, now=now)
+
+            await asyncio.to_thread(file.write, writer.header())
+            count, batch = 0, await batch_after(0)
+            while batch.count:
+                run.check()
+                formatting = asyncio.to_thread(_write_lines, file, writer, batch.rows)
+                count += batch.count
+                batch, _ = await asyncio.gather(batch_after(batch.last_id), formatting)
+                await run.step()
+            return count
+
+
+def file_path(directory: Path, public_job_id: str) -> Path:
+    """Where a finished export's file is."""
+    return directory / f"{public_job_id}.csv"
+
+
+def _write_lines(file: BinaryIO, writer: Writer, rows: str) -> None:
+    file.write(writer.lines(rows))
+
+
+def _rename(part: Path, final: Path, now: int) -> None:
+    """The rename comes last: before it the content is on the disk, after it the name is, too."""
+    os.utime(part, ns=(now * 1_000_000, now * 1_000_000))  # what Last-Modified and ETag say, by our clock
+    part.rename(final)
+    disk.sync_directory(final.parent)

@@ -1,0 +1,37 @@
+"""The services of this process, and what is noted beside a request."""
+
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from mailrith_lite.access.keys import KeyUse, Principal
+from mailrith_lite.audience.segments.segment_counts import SegmentCounts
+from mailrith_lite.database import Database
+from mailrith_lite.imports.uploads.upload_store import UploadStore
+from mailrith_lite.jobs.runner import Runner
+from mailrith_lite.links import Links
+from mailrith_lite.settings import Settings
+
+
+class Services(msgspec.Struct, kw_only=True):
+    """One for the life of the process. `secret` signs what it hands out; `stopping`: requests are turned away."""
+
+    settings: Settings
+    database: Database
+    runner: Runner
+    links: Links
+    upload_links: Links
+    key_use: KeyUse
+    segment_counts: SegmentCounts
+    secret: bytes
+    imports_directory: Path
+    exports_directory: Path
+    uploads: UploadStore
+    stopping: bool = False
+
+
+SERVICES = web.AppKey("services", Services)
+REQUEST_ID = web.RequestKey("request_id", str)
+PRINCIPAL = web.RequestKey("principal", Principal)
+ANSWER_BEGUN = web.RequestKey("answer_begun", bool)

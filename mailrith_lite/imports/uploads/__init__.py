@@ -1,0 +1,1 @@
+"""Uploads: files received for an import, and what an analysis says about them."""

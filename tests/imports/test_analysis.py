@@ -1,0 +1,61 @@
+"""Which column of a file goes to which field, when nobody says."""
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from mailrith_lite.imports.uploads.analysis import guess
+
+LABELS = {"Company": "Company", "Customer since": "Customer since", "Given name": "Given name"}
+
+
+def told(columns: Sequence[str], cells: Mapping[str, Sequence[str]] | None = None) -> str:
+    found = guess(columns, LABELS, cells)
+    return " ".join(f"{one.csv_column}={one.field.custom_field_id or one.field.type}" for one in found)
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("Email,Name,Country,Status", "Email=email Name=name Country=country Status=subscriber-status"),
+        ("E-MAIL,e_mail,Full Name", "E-MAIL=email Full Name=name"),
+        ("Name,Full Name,First Name,Email Address", "Name=name Email Address=email"),
+        ("First Name,Last Name,email address", "First Name=name email address=email"),
+        ("Last Name,First Name,Full Name,e-mail", "Full Name=name e-mail=email"),
+        ("CC,Mail,Subscription Status", "CC=country Mail=email Subscription Status=subscriber-status"),
+        ("Country Code,Country,Email", "Country=country Email=email"),
+        ("email,COMPANY,customer  since", "email=email COMPANY=Company customer  since=Customer since"),
+        ("email,First Name,cc,Last Name", "email=email First Name=name cc=country"),
+        ("email,Given Name,Mail", "email=email Given Name=Given name"),
+        ("Email,Email,Mail", "Mail=email"),
+        ("Name,Comment", "Name=name"),
+        ("=Email,email", "email=email"),
+    ],
+)
+def test_mapping_is_guessed_from_the_header(header: str, expected: str) -> None:
+    assert told(header.split(",")) == expected
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        ({"Contact": ["ada@example.com", "", "b@example.org"]}, "Contact=email"),
+        ({"Contact": ["ada@example.com", "b at example.org"]}, "Contact=email"),
+        ({"Contact": ["ada@example.com", "b", "c"]}, ""),
+        ({"Where": ["DE", "Kenya", "Atlantis"]}, ""),
+        ({"Email": ["yes", "no"], "Contact": ["ada@example.com"]}, "Contact=email"),
+        ({"Email": ["ada@example.com", "b at example.org"], "Other": ["c@example.net"]}, "Email=email"),
+        ({"Email": ["", " "], "Other": ["x"]}, "Email=email"),
+        ({"Email": ["yes"], "Name": ["Ada"]}, "Name=name"),
+        ({"Status": ["subscribed", "cleaned"], "State": ["Active", "bounced"]}, "State=subscriber-status"),
+        ({"Where": ["DE", "Kenya", "gbr"]}, "Where=country"),
+        ({"First": ["Jordan", "Georgia"]}, ""),
+        ({"Note": ["ada@example.com and others"]}, ""),
+    ],
+)
+def test_cells_speak_for_a_column_and_against_its_name(cells: dict[str, list[str]], expected: str) -> None:
+    assert told(list(cells), cells) == expected
+
+
+def test_a_name_that_stands_twice_is_not_taken_for_its_cells() -> None:
+    assert told(["A", "A", "B"], {"A": ["ada@example.com"], "B": ["c@example.com"]}) == "B=email"

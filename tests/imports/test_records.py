@@ -1,0 +1,336 @@
+"""A source file as records: its dialect, its limits, and the physical line of everything."""
+
+import csv
+import io
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mailrith_lite.imports import records
+from mailrith_lite.imports.records import BrokenFile, Header
+
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "150"))
+MEBIBYTE = 1 << 20
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "source.csv"
+
+
+def header(path: Path, text: str) -> Header:
+    path.write_bytes(text.encode())
+    return records.read_header(path)
+
+
+def read_rows(path: Path, text: str | bytes, delimiter: str = ",") -> list[tuple[int, list[str]]]:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with records.open_source(path) as file:
+        return list(records.read_records(file, delimiter))
+
+
+def problem(path: Path, text: str | bytes, delimiter: str = ",") -> str:
+    with pytest.raises(BrokenFile) as broken:
+        read_rows(path, text, delimiter)
+    return str(broken.value)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r", ""])
+def test_the_delimiter_is_found_from_the_header(path: Path, delimiter: str, end: str) -> None:
+    assert header(path, delimiter.join(["Email", "First Name", "Land"]) + end) == Header(
+        delimiter=delimiter, names=["Email", "First Name", "Land"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "delimiter", "names"),
+    [
+        ("Email\n", ",", ["Email"]),
+        ("Email,a;b\nx;y;z\n", ",", ["Email", "a;b"]),
+        ("a;b,c;d\n", ";", ["a", "b,c", "d"]),
+        ('"Email","a;b;c;d"\n', ",", ["Email", "a;b;c;d"]),
+        ('Email,"a;b;c;d"\n', ",", ["Email", "a;b;c;d"]),
+        ('"a, b, c";"d, e"\n', ";", ["a, b, c", "d, e"]),
+        ('"a;b";c|d;e\n', ";", ["a;b", "c|d", "e"]),
+        ('Email;"1, 2, 3 or ""more"""\n', ";", ["Email", '1, 2, 3 or "more"']),
+        ('"a\r\nb";c\n', ";", ["a\r\nb", "c"]),
+        ('Email,"two,\nlines; of; it; all"\n', ",", ["Email", "two,\nlines; of; it; all"]),
+        ('Size 5",Email\n', ",", ['Size 5"', "Email"]),
+        ('"Email",Name"\n"x', ",", ["Email", 'Name"']),
+        ("\t\tEmail\n", "\t", ["", "", "Email"]),
+        (" Email , Name\t\n", ",", ["Email", "Name"]),
+        ("'=Email,'x,\"'@y\"\n", ",", ["=Email", "'x", "@y"]),
+        ("\ufeffEmail,Name\n", ",", ["Email", "Name"]),
+        ('\ufeff"Email","Name"\n', ",", ["Email", "Name"]),
+        ("\n\r\n  \nEmail,Name\n", ",", ["Email", "Name"]),
+        ("Email,,Name,\n", ",", ["Email", "", "Name", ""]),
+        ("Émail;名前;👩\n", ";", ["Émail", "名前", "👩"]),
+        ("a\u2028b,c\x0bd\x85e\n", ",", ["a\u2028b", "c\x0bd\x85e"]),
+    ],
+)
+def test_a_header_is_read_in_its_dialect(path: Path, text: str, delimiter: str, names: list[str]) -> None:
+    assert header(path, text) == Header(delimiter=delimiter, names=names)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "  ", "\ufeff", "\ufeff\n", "\r\r\n   \n"])
+def test_a_text_without_a_header_row_is_refused(path: Path, text: str) -> None:
+    with pytest.raises(BrokenFile, match="no header row"):
+        header(path, text)
+
+
+@pytest.mark.parametrize("text", ["a,b\0\n", "a,b\nx\0\n", "\0"])
+def test_a_nul_near_the_header_is_refused(path: Path, text: str) -> None:
+    with pytest.raises(BrokenFile, match="NUL"):
+        header(path, text)
+
+
+@pytest.mark.parametrize("text", ['"Email,Name\n', 'Email,"Name\nx,y\n', 'Email,"Name\n' + "x,y\n" * 50_000])
+def test_a_header_whose_quote_is_not_closed_is_refused(path: Path, text: str) -> None:
+    with pytest.raises(BrokenFile, match="quote in it is not closed"):
+        header(path, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Email" + " " * 200_000 + ",Name\n",
+        "Email,Name" + " " * 200_000,
+        '"' + " " * 200_000 + '",Email\n',
+        "x" * 20 * MEBIBYTE,
+    ],
+    ids=["padding", "padded end", "quoted padding", "one line"],
+)
+def test_a_header_that_is_too_long_to_be_one_is_refused_rather_than_cut(path: Path, text: str) -> None:
+    with pytest.raises(BrokenFile, match=r"too long|more than 200 characters"):
+        header(path, text)
+
+
+def test_a_header_may_name_250_columns(path: Path) -> None:
+    names = [f"c{number}" for number in range(250)]
+    assert header(path, ",".join(names)).names == names
+
+
+@pytest.mark.parametrize("count", [251, 10_000])
+def test_a_header_of_more_than_250_columns_is_refused(path: Path, count: int) -> None:
+    with pytest.raises(BrokenFile, match=f"{count:,} columns; at most 250"):
+        header(path, ",".join(["c"] * count) + "\n")
+
+
+def test_a_column_name_may_have_200_characters(path: Path) -> None:
+    assert header(path, "é" * 200 + "," + " " * 300 + "x").names == ["é" * 200, "x"]
+
+
+def test_a_longer_column_name_is_refused(path: Path) -> None:
+    with pytest.raises(BrokenFile, match="more than 200 characters"):
+        header(path, "Email," + "x" * 201)
+
+
+def test_column_names_may_have_12_kib_together(path: Path) -> None:
+    names = ["é" * 64] * 96  # 128 bytes each
+    assert header(path, ",".join(names)).names == names
+
+
+def test_longer_column_names_are_refused(path: Path) -> None:
+    with pytest.raises(BrokenFile, match="12 KiB together"):
+        header(path, ",".join(["é" * 64] * 96) + ",x")
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a,b\n1,2\n", [(1, ["a", "b"]), (2, ["1", "2"])]),
+        ("a,b\n1,2", [(1, ["a", "b"]), (2, ["1", "2"])]),
+        ("a\r\nb\rc\nd", [(1, ["a"]), (2, ["b"]), (3, ["c"]), (4, ["d"])]),
+        ("a\n\n\r\n\rb\n\n", [(1, ["a"]), (5, ["b"])]),
+        ("a\n   \n\t\nb\n", [(1, ["a"]), (4, ["b"])]),
+        ("a,b\n,\n", [(1, ["a", "b"]), (2, ["", ""])]),
+        ('a\n""\n" "\nb\n', [(1, ["a"]), (2, [""]), (4, ["b"])]),
+        ("a,b,c\n1\n", [(1, ["a", "b", "c"]), (2, ["1"])]),
+        ("a\n1,2,3\n", [(1, ["a"]), (2, ["1", "2", "3"])]),
+        ('a,b\n"1\n2\r\n3\r4",5\nx,y\n', [(1, ["a", "b"]), (2, ["1\n2\r\n3\r4", "5"]), (6, ["x", "y"])]),
+        ('a\n"x""y"\n', [(1, ["a"]), (2, ['x"y'])]),
+        ('a,b\n5" disk,say "hi"\n', [(1, ["a", "b"]), (2, ['5" disk', 'say "hi"'])]),
+        ('a,b\n "x",y\n', [(1, ["a", "b"]), (2, [' "x"', "y"])]),
+        ('a,b\n"",""""\n', [(1, ["a", "b"]), (2, ["", '"'])]),
+        ("\ufeffa\n\ufeffb\n", [(1, ["a"]), (2, ["\ufeffb"])]),
+        ("a\nx\u2028y\x0bz\x0c\x1c\x85\n", [(1, ["a"]), (2, ["x\u2028y\x0bz\x0c\x1c\x85"])]),
+    ],
+)
+def test_every_record_comes_with_the_line_it_starts_on(
+    path: Path, text: str, found: list[tuple[int, list[str]]]
+) -> None:
+    assert read_rows(path, text) == found
+
+
+def test_a_line_end_is_one_wherever_a_block_of_the_file_ends(path: Path) -> None:
+    for length in range(8_180, 8_200):
+        text = "x" * length + "\r\n" + "y\r\n"
+        assert [line for line, _ in read_rows(path, text)] == [1, 2], length
+
+
+def test_a_record_of_ten_thousand_columns_is_read(path: Path) -> None:
+    ((_, cells),) = read_rows(path, ",".join(["x"] * 10_000))
+    assert len(cells) == 10_000
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_cell_of_one_mebibyte_is_read(path: Path, quote: str) -> None:
+    cell = "é" * MEBIBYTE
+    assert read_rows(path, f"a,b\n{quote}{cell}{quote},x\n")[1] == (2, [cell, "x"])
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_longer_cell_is_refused_with_its_line(path: Path, quote: str) -> None:
+    cell = "x" * (MEBIBYTE + 1)
+    assert problem(path, f"a,b\n\nx,y\nx,{quote}{cell}{quote}\n") == (
+        "line 4: a cell is longer than 1,048,576 characters"
+    )
+
+
+def test_a_longer_cell_of_many_lines_is_refused_with_the_line_it_starts_on(path: Path) -> None:
+    text = 'a,b\n"x\n",' + '"' + "y\n" * (MEBIBYTE // 2 + 1) + '"\n'
+    assert problem(path, text) == "line 3: the cell whose quote opens here is longer than 1,048,576 characters"
+
+
+def test_a_row_of_too_many_characters_is_refused_with_its_line(path: Path) -> None:
+    row = ",".join(["x" * MEBIBYTE] * 17)
+    assert problem(path, f"a,b\n1,2\n{row}\n") == "line 3: the row is longer than 16,777,216 characters"
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("," * 300_000, "line 3: the row has more than 300,000 cells"),
+        ("x,y," * 150_000, "line 3: the row has more than 300,000 cells"),
+        ('a"b' + "," * 300_000, "line 3: the row has more than 300,000 cells"),
+        ('"a,b"",",' + "," * 300_000, "line 3: the row has more than 300,000 cells"),
+        ((',"\n"' + "," * 290_000) * 4, "line 3: the row has more than 1,048,576 delimiters"),
+    ],
+)
+def test_a_row_of_too_many_cells_is_refused_before_it_is_split(path: Path, row: str, told: str) -> None:
+    assert problem(path, f"a,b\n1,2\n{row}\n") == told
+
+
+def test_a_row_may_have_many_more_cells_than_columns(path: Path) -> None:
+    assert len(read_rows(path, "a,b\n" + "," * 299_999 + "\n")[1][1]) == 300_000
+
+
+@pytest.mark.parametrize("line_end", ["", "\n"])
+def test_quoted_delimiters_make_no_cells(path: Path, line_end: str) -> None:
+    cell = "é," * (MEBIBYTE // 2 - 1) + line_end
+    assert read_rows(path, f'a,b\n"{cell}","{cell[:600_000]}"\n')[1] == (2, [cell, cell[:600_000]])
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a,b\n1,2\n3,\0\n", 3),
+        ('a,b\n"1\n2\n\0",4\n', 4),
+        ("a,b\r\r\n\n\n1,2\0", 5),
+        ("\0", 1),
+    ],
+)
+def test_a_nul_is_refused_with_its_line(path: Path, text: str, line: int) -> None:
+    assert problem(path, text) == f"line {line}: there is a NUL character; remove it"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('"', 1),
+        ('"a\n', 1),
+        ('a,b\n1,"2\n', 2),
+        ('a,b\n1,"2\n3,4\n5,6\n7,8', 2),
+        ('a,b\r\n\r\n1,"2\r\n3,4\r\n', 3),
+        ('a,b\r\r1,"2\r3,4\r', 3),
+        ('a,b\n"1\n1\n1","2\n3,4\n', 4),
+        ('a,b,c\n"1\n""\n","2\n\n",3" x,"4\n5', 6),
+        ('a,b\n"x\n\n\n","y",z\n"q","\n', 6),
+        ('a,b\n"1""\n"",2\n', 2),
+    ],
+)
+def test_an_unclosed_quote_is_refused_with_the_line_where_it_opened(path: Path, text: str, line: int) -> None:
+    assert problem(path, text) == f"line {line}: a quote is opened here and never closed"
+
+
+def test_an_unclosed_quote_is_found_behind_a_byte_order_mark(path: Path) -> None:
+    assert problem(path, '\ufeff"a",b\n1,"2\n3\n') == "line 2: a quote is opened here and never closed"
+
+
+def test_an_unclosed_quote_that_swallows_too_much_is_named_by_the_line_where_it_opened(path: Path) -> None:
+    text = 'a,b\n1,"2\n' + "x,y\n" * 300_000 + '3,"4"\n'
+    assert problem(path, text) == "line 2: the cell whose quote opens here is longer than 1,048,576 characters"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "other"),
+    [
+        ('a,b\n1,"2\n3,4\n5,"six"\n', 2, 4),
+        ('a,b\n"1\n","2\n3,"4"\n', 3, 4),
+    ],
+)
+def test_a_quote_that_another_quote_ends_too_soon_is_named_by_both_lines(
+    path: Path, text: str, line: int, other: int
+) -> None:
+    assert problem(path, text).startswith(f"line {line}: a quote is opened here, and closed on line {other}")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [('a,b\n"1" x,2\n', 2), ('a,b\n\n"1\n"x\n', 4), ('a,b\n"say "hi"",2\n', 2)]
+)
+def test_text_behind_a_closing_quote_is_refused_with_its_line(path: Path, text: str, line: int) -> None:
+    said = problem(path, text)
+    assert f"line {line}" in said
+    assert "quote" in said
+
+
+@pytest.mark.parametrize("junk", [b"\xff", b"\xc3(", b"\xed\xa0\x80", b"\xe2\x82"])
+def test_bytes_that_are_no_text_are_refused(path: Path, junk: bytes) -> None:
+    assert "not valid UTF-8" in problem(path, b"a,b\n1," + junk + b"\n")
+
+
+def test_any_other_delimiter_is_a_character(path: Path) -> None:
+    assert read_rows(path, "a;b\nx,y;z|\t\n", ";") == [(1, ["a", "b"]), (2, ["x,y", "z|\t"])]
+
+
+cells = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=12) | st.text(
+    alphabet=",;\t|\"\r\n 'x", max_size=8
+)
+tables = st.integers(1, 5).flatmap(lambda width: st.lists(st.lists(cells, min_size=width, max_size=width)))
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(table=tables, delimiter=st.sampled_from(records.DELIMITERS), end=st.sampled_from(["\n", "\r\n", "\r"]))
+def test_whatever_a_csv_writer_writes_is_read_back(
+    path: Path, table: list[list[str]], delimiter: str, end: str
+) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL).writerows(table)
+    read = [row for _, row in read_rows(path, text.getvalue(), delimiter)]
+    assert read == [row for row in table if not (len(row) == 1 and row[0].isspace())]
+
+
+names = st.text(alphabet="abc,;\t|\" '\n", min_size=1, max_size=10).filter(
+    lambda name: records.column_name(name) == name != ""
+)
+
+
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    found=st.lists(names, min_size=2, max_size=6),
+    delimiter=st.sampled_from(records.DELIMITERS),
+    quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
+)
+def test_a_header_with_every_other_delimiter_in_quotes_is_read_in_its_own(
+    path: Path, found: list[str], delimiter: str, quoting: int
+) -> None:
+    for other in records.DELIMITERS:
+        if other != delimiter and quoting == csv.QUOTE_MINIMAL:
+            found = [name.replace(other, "_") for name in found]
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter=delimiter, quoting=quoting).writerow(found)
+    assert header(path, text.getvalue()) == Header(delimiter=delimiter, names=found)
