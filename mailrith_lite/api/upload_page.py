@@ -18,7 +18,7 @@ from mailrith_lite.imports.uploads import upload_store, upload_table
 from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
-from mailrith_lite.pages.answers import page_response
+from mailrith_lite.pages.rendering import page_response
 
 
 def add_routes(router: web.UrlDispatcher) -> None:

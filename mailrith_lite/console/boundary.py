@@ -6,7 +6,7 @@ from mailrith_lite import errors
 from mailrith_lite.console import templating
 from mailrith_lite.console.session_request import VISIT, current, page_behind
 from mailrith_lite.http.statuses import STATUSES, Handler, outcome
-from mailrith_lite.pages.answers import HEADERS
+from mailrith_lite.pages.rendering import HEADERS
 
 _HEADERS = {
     **HEADERS,

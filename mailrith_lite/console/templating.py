@@ -1,6 +1,5 @@
 """The console's pages. Every address in one is relative, so that a proxy may put the service below a path."""
 
-import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -10,8 +9,7 @@ from yarl import URL
 
 from mailrith_lite.console.filter_form import STATUSES
 from mailrith_lite.console.session_request import PATH, VISIT, root_of
-from mailrith_lite.pages.answers import page_response
-from mailrith_lite.pages.render import render
+from mailrith_lite.pages.rendering import page_response, render
 
 _PACKAGE = "mailrith_lite.console"
 _TITLES = {401: "Signed out", 403: "Not allowed", 404: "Not found", 410: "Gone", 500: "Something went wrong"}
@@ -23,7 +21,7 @@ async def page(request: web.Request, template: str, *, status: int = 200, **valu
 
 async def part(request: web.Request, template: str, **values: Any) -> str:
     """A piece of a page."""
-    return await asyncio.to_thread(render, template, package=_PACKAGE, **_shared(request), **values)
+    return await render(template, package=_PACKAGE, **_shared(request), **values)
 
 
 def error_title(status: int) -> str:

@@ -1,1 +1,1 @@
-"""Pages for a person: one look, rendered on the server, without a request to any other host."""
+"""The look of every page: base template, style, scripts. A page loads nothing from another host."""

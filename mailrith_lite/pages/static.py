@@ -1,4 +1,4 @@
-"""The files that pages are made of: kept by a browser for as long as they are the same."""
+"""Serves the style sheet, scripts and icon of the pages. A versioned address is cached for a year."""
 
 import asyncio
 import functools
@@ -11,7 +11,7 @@ from mailrith_lite import errors
 
 PATH = "/static"
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_FOR_EVER = "public, max-age=31536000, immutable"
+_FOR_A_YEAR = "public, max-age=31536000, immutable"
 
 
 def add_static(router: web.UrlDispatcher) -> None:
@@ -19,7 +19,7 @@ def add_static(router: web.UrlDispatcher) -> None:
 
 
 def versioned(name: str) -> str:
-    """The name with what changes when the file does."""
+    """The name with a hash of the file's content, so that a changed file has a new address."""
     return f"{name}?v={_version(name)}"
 
 
@@ -28,13 +28,13 @@ async def _send(request: web.Request) -> web.StreamResponse:
     content = await asyncio.to_thread(_read, name)
     if content is None:
         raise errors.NotFound("There is nothing at this path; check the address.", code="route_not_found")
-    same = request.query.get("v") == _version(name)
+    current = request.query.get("v") == _version(name)
     return web.Response(
         body=content,
         content_type=_TYPES[name[name.rindex(".") :]],
         charset="utf-8",
         headers={
-            "Cache-Control": _FOR_EVER if same else "no-cache",
+            "Cache-Control": _FOR_A_YEAR if current else "no-cache",
             "Content-Security-Policy": "default-src 'none'",
             "X-Content-Type-Options": "nosniff",
         },
@@ -47,7 +47,7 @@ def _version(name: str) -> str:
 
 
 def _read(name: str) -> bytes | None:
-    """A file of the folder static, and of no other: its names are looked up, never put together."""
+    """None for a name that is not in the static folder. The name is compared and never joined to a path."""
     for file in resources.files("mailrith_lite.pages").joinpath("static").iterdir():
         if file.name == name and name[name.rfind(".") :] in _TYPES:
             return file.read_bytes()

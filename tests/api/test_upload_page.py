@@ -86,7 +86,7 @@ def test_what_a_page_is_made_of_is_there(server: Server) -> None:
         reply = server.call("GET", name, key=None)
         assert (reply.status, reply.headers["x-content-type-options"]) == (200, "nosniff")
         assert b"http://" not in reply.body.replace(b"http://www.w3.org/", b"")
-    for name in ("../render.py", "..%2frender.py", "missing.js", "style", ""):
+    for name in ("../rendering.py", "..%2frendering.py", "missing.js", "style", ""):
         assert server.call("GET", f"/static/{name}", key=None).status == 404
 
 
@@ -117,7 +117,7 @@ def test_a_page_of_a_used_upload_says_so_and_takes_nothing(server: Server) -> No
     upload = ready(server, name="list.csv")
     assert submit(server, upload).status == 202
     elements = page(server, upload)
-    assert "list.csv" in elements.text and "taken over" in elements.text
+    assert "list.csv" in elements.text and "has used the file" in elements.text
     assert elements.of("form") == []
 
 
@@ -281,7 +281,7 @@ def test_a_file_that_came_is_shown_until_it_expires(serve: Callable[..., Server]
         assert put(server, upload).status == 200
     with time_machine.travel(time.time() + 1_000, tick=True):
         elements = page(server, upload)
-        assert "The file is here" in elements.text and not elements.of("form")
+        assert "The file is uploaded" in elements.text and not elements.of("form")
         for method, body in (("PUT", CSV), ("POST", form(CSV))):
             reply = server.call(method, address(server, upload), body, key=None)
             assert envelope(reply) == (410, "not_found", "upload_expired")

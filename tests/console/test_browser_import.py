@@ -241,13 +241,13 @@ def test_a_file_handed_over_for_an_application(browser: Browser, shop: Server) -
         assert barriers(page) == []
         page.get_by_label("CSV file").set_input_files(DATA / "messy.csv")
         page.get_by_role("button", name="Upload").click()
-        expect(page.get_by_role("heading", name="The file is here")).to_be_visible()
+        expect(page.get_by_role("heading", name="The file is uploaded")).to_be_visible()
         assert barriers(page) == []
         body = {"upload_id": upload["id"], "mappings": [{**MAPPINGS[0], "csv_column": "E-Mail"}]}
         job = client.jobs.create_import(body=body)["data"]
         shop.drain()
         page.reload()
-        expect(page.get_by_role("heading", name="The file was taken over")).to_be_visible()
+        expect(page.get_by_role("heading", name="The application has used the file")).to_be_visible()
         assert barriers(page) == []
     assert client.jobs.get_import(path={"job_id": job["id"]})["data"]["status"] == "Completed"
     assert KEY not in upload["upload_url"]

@@ -12,7 +12,7 @@ from conftest import KEY, MAPPINGS, Server
 from mailrith_lite import ids
 from mailrith_lite.console.jobs import SHOWN as JOBS_SHOWN
 from mailrith_lite.console.subscribers import SHOWN
-from mailrith_lite.pages.wording import size
+from mailrith_lite.pages.formats import size
 
 from .visitor import Visitor, heading, signed_in, text
 

@@ -1,5 +1,5 @@
-// A form for a file with progress and a place to drop the file. Without this script the form works by itself.
-// It sends the file alone to the page's own address, or, with data-upload="form", the form to where it leads.
+// The upload form with a progress bar and a place to drop a file. Without this script the form still works.
+// It sends the bare file to the page's own address. With data-upload="form" it sends the form to the form's action.
 "use strict";
 
 const form = document.querySelector("[data-upload]");
@@ -7,13 +7,13 @@ const form = document.querySelector("[data-upload]");
 if (form) {
   const input = form.querySelector("input[type=file]");
   const button = form.querySelector("button");
-  const drop = form.querySelector("[data-drop]");
+  const dropZone = form.querySelector("[data-drop]");
   const progress = form.querySelector("[data-progress]");
   const bar = progress.querySelector("progress");
   const status = form.querySelector("[data-status]");
   const problem = form.querySelector("[data-problem]");
 
-  const refuse = (message) => {
+  const showProblem = (message) => {
     button.disabled = input.disabled = false;
     progress.hidden = true;
     status.textContent = "";
@@ -22,17 +22,17 @@ if (form) {
     input.focus();
   };
 
-  const messageOf = (request) => {
+  const errorMessage = (request) => {
     try {
       return JSON.parse(request.responseText).error.message;
     } catch {
       const page = new DOMParser().parseFromString(request.responseText, "text/html");
-      const told = page.querySelector("[data-problem]:not([hidden]), main .lead");
-      return told ? told.textContent : "The file could not be uploaded; try again.";
+      const element = page.querySelector("[data-problem]:not([hidden]), main .lead");
+      return element ? element.textContent : "The file could not be uploaded; try again.";
     }
   };
 
-  // Where it goes; gives what is to be sent there.
+  // Opens the request and returns the body to send.
   const open = (request, file) => {
     if (form.dataset.upload === "form") {
       const fields = new FormData(form);
@@ -51,33 +51,33 @@ if (form) {
 
   const send = (file) => {
     if (file.size > Number(form.dataset.limit)) {
-      refuse(form.dataset.tooLarge); // the service would say so, too, but may close the connection first
+      showProblem(form.dataset.tooLarge); // the service refuses it too, but may close the connection first
       return;
     }
     const request = new XMLHttpRequest();
-    let said = 0;
+    let announced = 0;
     request.upload.addEventListener("progress", (event) => {
       const percent = event.total ? Math.floor((100 * event.loaded) / event.total) : 0;
       bar.value = percent;
-      if (percent >= said + 10) {
-        said = percent - (percent % 10); // a screen reader says every tenth
-        status.textContent = `${said} % uploaded`;
+      if (percent >= announced + 10) {
+        announced = percent - (percent % 10); // a screen reader reads out every 10 %
+        status.textContent = `${announced} % uploaded`;
       }
     });
     request.upload.addEventListener("load", () => {
       bar.removeAttribute("value");
-      status.textContent = "Uploaded. The file is being read…";
+      status.textContent = "Uploaded. The service is reading the file…";
     });
     request.addEventListener("load", () => {
       if (request.status !== 200) {
-        refuse(messageOf(request));
+        showProblem(errorMessage(request));
       } else if (form.dataset.upload === "form") {
         window.location.assign(request.responseURL);
       } else {
         window.location.reload();
       }
     });
-    request.addEventListener("error", () => refuse("The connection broke off; try again."));
+    request.addEventListener("error", () => showProblem("The connection was lost; try again."));
     request.send(open(request, file));
     button.disabled = input.disabled = true;
     problem.hidden = true;
@@ -94,16 +94,16 @@ if (form) {
   });
 
   form.querySelector("[data-drop-hint]").hidden = false;
-  for (const kind of ["dragenter", "dragover"]) {
-    drop.addEventListener(kind, (event) => {
+  for (const type of ["dragenter", "dragover"]) {
+    dropZone.addEventListener(type, (event) => {
       event.preventDefault();
-      drop.classList.add("over");
+      dropZone.classList.add("over");
     });
   }
-  for (const kind of ["dragleave", "drop"]) {
-    drop.addEventListener(kind, () => drop.classList.remove("over"));
+  for (const type of ["dragleave", "drop"]) {
+    dropZone.addEventListener(type, () => dropZone.classList.remove("over"));
   }
-  drop.addEventListener("drop", (event) => {
+  dropZone.addEventListener("drop", (event) => {
     event.preventDefault();
     if (event.dataTransfer.files.length && !button.disabled) {
       send(event.dataTransfer.files[0]);

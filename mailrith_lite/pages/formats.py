@@ -1,4 +1,4 @@
-"""How pages write numbers, moments and sizes."""
+"""How pages write numbers, times and sizes. Times and durations come in milliseconds."""
 
 from datetime import UTC, datetime
 
@@ -10,30 +10,33 @@ _UNITS = ("bytes", "KiB", "MiB", "GiB")
 _STEP = 1_024
 
 
-def count(value: int | float) -> str:
+def number(value: int | float) -> str:
+    """`1,234`"""
     return f"{value:,.0f}"
 
 
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+def plural(count: int, noun: str) -> str:
+    """`1 row`, `2 rows`"""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-def moment(milliseconds: int) -> str:
-    return f"{day(milliseconds)}, {_utc(milliseconds):%H:%M} UTC"
-
-
-def exact(milliseconds: int) -> str:
-    """To the second."""
-    return f"{day(milliseconds)}, {_utc(milliseconds):%H:%M:%S} UTC"
-
-
-def day(milliseconds: int) -> str:
+def date(milliseconds: int) -> str:
+    """`27 Nov 2026`"""
     return f"{_utc(milliseconds).day} {_utc(milliseconds):%b %Y}"
 
 
-def span(milliseconds: int) -> str:
-    """How long something took: `40 ms`, `1.4 s`, `12 s`, `3 min 5 s`, `2 h 4 min`."""
+def date_time(milliseconds: int) -> str:
+    """`27 Nov 2026, 14:05 UTC`"""
+    return f"{date(milliseconds)}, {_utc(milliseconds):%H:%M} UTC"
+
+
+def date_time_seconds(milliseconds: int) -> str:
+    """`27 Nov 2026, 14:05:09 UTC`"""
+    return f"{date(milliseconds)}, {_utc(milliseconds):%H:%M:%S} UTC"
+
+
+def duration(milliseconds: int) -> str:
+    """`40 ms`, `1.4 s`, `12 s`, `3 min 5 s`, `2 h 4 min`"""
     if milliseconds < clock.SECOND:
         return f"{milliseconds} ms"
     if milliseconds < 10 * clock.SECOND:
@@ -47,7 +50,7 @@ def span(milliseconds: int) -> str:
 
 
 def size(count: int) -> str:
-    """`512 bytes`, `1.4 MiB`, `2 GiB`."""
+    """`512 bytes`, `1.4 MiB`, `2 GiB`"""
     amount, unit = float(count), 0
     while amount >= _STEP and unit < len(_UNITS) - 1:
         amount, unit = amount / _STEP, unit + 1
