@@ -53,12 +53,13 @@ def _read_seed(file: Path) -> Any:
 
 async def _serve(settings: Any, wanted: Any, *, stable: bool) -> None:
     from mailrith_lite.errors import MailrithError
+    from mailrith_lite.testing.control_routes import add_routes
     from mailrith_lite.testing.sandbox import EXAMPLE_KEY, open_sandbox
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_sandbox(settings, stable=stable, controls=True) as (address, box):
+    async with open_sandbox(settings, stable=stable, add_routes=add_routes) as (address, box):
         access = await box.new_workspace("Default", EXAMPLE_KEY)
         try:
             await box.seed(access.workspace_id, wanted)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -14,10 +14,8 @@ from mailrith_lite.testing import faults
 from mailrith_lite.testing.client_report import Finding, report
 from mailrith_lite.testing.inspector import KeyReport, inspect
 from mailrith_lite.testing.recorder import Recorded, When, masked
+from mailrith_lite.testing.sandbox import Sandbox
 from mailrith_lite.testing.seed import Seed, Seeded
-
-if TYPE_CHECKING:
-    from mailrith_lite.testing.sandbox import Sandbox
 
 MAX_WAIT = 60.0
 
@@ -126,107 +124,107 @@ class Control(msgspec.Struct, frozen=True):
     method: str
     path: str
     operation_id: str
-    act: Callable[["Sandbox", int, Any], Awaitable[Any]]
+    act: Callable[[Sandbox, int, Any], Awaitable[Any]]
     form: type[msgspec.Struct] = Nothing
     answer: Any = None
 
 
-async def reset(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> None:
+async def reset(sandbox: Sandbox, workspace_id: int, form: Nothing) -> None:
     """Empty the workspace; its keys stay. Ends its jobs, forgets faults and requests, sets the clock back."""
     await sandbox.reset(workspace_id)
 
 
-async def new_workspace(sandbox: "Sandbox", workspace_id: int, form: NewWorkspace) -> Access:
+async def new_workspace(sandbox: Sandbox, workspace_id: int, form: NewWorkspace) -> Access:
     """Make another workspace with a key of its own."""
     access = await sandbox.new_workspace(form.name)
     return Access(workspace_id=ids.encode(ids.WORKSPACE, access.workspace_id), api_key=access.api_key)
 
 
-async def new_key(sandbox: "Sandbox", workspace_id: int, form: NewKey) -> Access:
+async def new_key(sandbox: Sandbox, workspace_id: int, form: NewKey) -> Access:
     """Make another key to the workspace."""
     key = await sandbox.new_key(workspace_id, form.scopes, form.expires_in)
     return Access(workspace_id=ids.encode(ids.WORKSPACE, workspace_id), api_key=key)
 
 
-async def seed(sandbox: "Sandbox", workspace_id: int, form: Seed) -> Seeded:
+async def seed(sandbox: Sandbox, workspace_id: int, form: Seed) -> Seeded:
     """Put subscribers, tags, custom fields and sequences into the workspace: all of it, or nothing."""
     return await sandbox.seed(workspace_id, form)
 
 
-async def hold(sandbox: "Sandbox", workspace_id: int, form: Hold) -> None:
+async def hold(sandbox: Sandbox, workspace_id: int, form: Hold) -> None:
     """Keep jobs where they are: Queued, or between two chunks."""
     sandbox.instruments.gate.hold(workspace_id, form.chunk_rows)
 
 
-async def release(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> None:
+async def release(sandbox: Sandbox, workspace_id: int, form: Nothing) -> None:
     """Let jobs move as they can."""
     sandbox.instruments.gate.release(workspace_id)
 
 
-async def step(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> Step:
+async def step(sandbox: Sandbox, workspace_id: int, form: Nothing) -> Step:
     """The oldest unfinished job takes one step: it starts, does a chunk, or ends. Jobs have to be held."""
     job = await sandbox.instruments.gate.advance(workspace_id)
     return Step(job_id=job.public_id, status=job.status)
 
 
-async def drain(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> None:
+async def drain(sandbox: Sandbox, workspace_id: int, form: Nothing) -> None:
     """Wait until every job is final."""
     await sandbox.instruments.gate.drain(workspace_id)
 
 
-async def complete_after(sandbox: "Sandbox", workspace_id: int, form: CompleteAfter) -> None:
+async def complete_after(sandbox: Sandbox, workspace_id: int, form: CompleteAfter) -> None:
     """A job is Queued at the first look, Processing at the next, and final at look number `polls`."""
     sandbox.instruments.gate.complete_after(workspace_id, form.polls)
 
 
-async def fail_next(sandbox: "Sandbox", workspace_id: int, form: FailNext) -> None:
+async def fail_next(sandbox: Sandbox, workspace_id: int, form: FailNext) -> None:
     """The next requests get this error, and nothing is done for them."""
     fault = faults.fail(form.operation_id, form.status, form.code, form.times, form.headers, form.body)
     sandbox.instruments.faults(workspace_id).add(fault)
 
 
-async def delay_next(sandbox: "Sandbox", workspace_id: int, form: DelayNext) -> None:
+async def delay_next(sandbox: Sandbox, workspace_id: int, form: DelayNext) -> None:
     """The next requests wait that long before anything is done for them."""
     sandbox.instruments.faults(workspace_id).add(faults.delay(form.operation_id, form.seconds, form.times))
 
 
-async def drop_next(sandbox: "Sandbox", workspace_id: int, form: DropNext) -> None:
+async def drop_next(sandbox: Sandbox, workspace_id: int, form: DropNext) -> None:
     """The next requests get no answer: the connection breaks before the work, or after it was done and saved."""
     sandbox.instruments.faults(workspace_id).add(faults.drop(form.operation_id, form.when, form.times))
 
 
-async def throttle_next(sandbox: "Sandbox", workspace_id: int, form: ThrottleNext) -> None:
+async def throttle_next(sandbox: Sandbox, workspace_id: int, form: ThrottleNext) -> None:
     """The next requests get 429 with Retry-After, in seconds."""
     sandbox.instruments.faults(workspace_id).add(faults.throttle(form.operation_id, form.retry_after, form.times))
 
 
-async def look_at_clock(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> Time:
+async def look_at_clock(sandbox: Sandbox, workspace_id: int, form: Nothing) -> Time:
     """What time it is for the service."""
     return Time(now=clock.rfc3339(sandbox.instruments.clock.now()))
 
 
-async def advance(sandbox: "Sandbox", workspace_id: int, form: Advance) -> Time:
+async def advance(sandbox: Sandbox, workspace_id: int, form: Advance) -> Time:
     """Move the clock of the whole service forward: links, keys and idempotency records end by it."""
     return Time(now=clock.rfc3339(sandbox.instruments.clock.advance(**msgspec.structs.asdict(form))))
 
 
-async def reset_clock(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> Time:
+async def reset_clock(sandbox: Sandbox, workspace_id: int, form: Nothing) -> Time:
     """Set the clock back to where it stood at first."""
     sandbox.instruments.clock.reset()
     return Time(now=clock.rfc3339(sandbox.instruments.clock.now()))
 
 
-async def requests(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> list[Sent]:
+async def requests(sandbox: Sandbox, workspace_id: int, form: Nothing) -> list[Sent]:
     """What was sent to the workspace, in order, without the keys."""
     return [_sent(one) for one in sandbox.requests_of(workspace_id)]
 
 
-async def clear_requests(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> None:
+async def clear_requests(sandbox: Sandbox, workspace_id: int, form: Nothing) -> None:
     """Forget what was sent so far."""
     sandbox.requests_of(workspace_id).clear()
 
 
-async def wait_for(sandbox: "Sandbox", workspace_id: int, form: WaitFor) -> list[Sent]:
+async def wait_for(sandbox: Sandbox, workspace_id: int, form: WaitFor) -> list[Sent]:
     """The first `count` answered requests to an operation, or to any; waits until they are there."""
     found = sandbox.requests_of(workspace_id)
     with contextlib.suppress(TimeoutError):
@@ -239,12 +237,12 @@ async def wait_for(sandbox: "Sandbox", workspace_id: int, form: WaitFor) -> list
         raise ValueError(str(error)) from None
 
 
-async def idempotency(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> list[KeyReport]:
+async def idempotency(sandbox: Sandbox, workspace_id: int, form: Nothing) -> list[KeyReport]:
     """Every Idempotency-Key: how often it was replayed, and where a refused reuse differs."""
     return inspect(sandbox.requests_of(workspace_id))
 
 
-async def conduct(sandbox: "Sandbox", workspace_id: int, form: Nothing) -> list[Finding]:
+async def conduct(sandbox: Sandbox, workspace_id: int, form: Nothing) -> list[Finding]:
     """What the client did well and badly."""
     return report(sandbox.requests_of(workspace_id)).findings
 

@@ -2,7 +2,6 @@
 
 import functools
 import ipaddress
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -12,18 +11,16 @@ from mailrith_lite.api import codec
 from mailrith_lite.http.statuses import Handler
 from mailrith_lite.testing.control import CONTROLS, Control, Nothing
 from mailrith_lite.testing.control_document import get_document
-
-if TYPE_CHECKING:
-    from mailrith_lite.testing.sandbox import Sandbox
+from mailrith_lite.testing.sandbox import Sandbox
 
 
-def add_routes(router: web.UrlDispatcher, sandbox: "Sandbox") -> None:
+def add_routes(router: web.UrlDispatcher, sandbox: Sandbox) -> None:
     for one in CONTROLS:
         router.add_route(one.method, one.path, _local(functools.partial(_handle, sandbox, one)))
     router.add_get("/sandbox/openapi.json", _local(get_document))
 
 
-async def _handle(sandbox: "Sandbox", one: Control, request: web.Request) -> web.StreamResponse:
+async def _handle(sandbox: Sandbox, one: Control, request: web.Request) -> web.StreamResponse:
     """A key in the request chooses its workspace; without one, it is the sandbox's own."""
     form = codec.decode(await _body(sandbox, request) or b"{}", one.form) if one.method == "POST" else Nothing()
     workspace_id = sandbox.own_workspace_id
@@ -39,7 +36,7 @@ async def _handle(sandbox: "Sandbox", one: Control, request: web.Request) -> web
     return web.Response(status=204) if one.answer is None else codec.json_response(codec.data(answer))
 
 
-async def _body(sandbox: "Sandbox", request: web.Request) -> bytes:
+async def _body(sandbox: Sandbox, request: web.Request) -> bytes:
     limit = sandbox.services.settings.max_body_bytes
     found = bytearray()
     while not request.content.at_eof():

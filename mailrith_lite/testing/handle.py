@@ -1,7 +1,7 @@
 """What a test holds of the server: one workspace with its first key, and everything that can be done to it."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mailrith_lite import clock, ids, settings
 from mailrith_lite.access import scopes as all_scopes
@@ -10,9 +10,7 @@ from mailrith_lite.testing.client_report import Report, report
 from mailrith_lite.testing.faults import Fault
 from mailrith_lite.testing.inspector import KeyReport, inspect
 from mailrith_lite.testing.recorder import Requests, When
-
-if TYPE_CHECKING:
-    from mailrith_lite.testing.server import Server
+from mailrith_lite.testing.server_thread import ServerThread
 
 
 class Mailrith:
@@ -22,7 +20,7 @@ class Mailrith:
     in the contract, such as `createSubscriberImportJob`; None, where it may be left out, stands for any.
     """
 
-    def __init__(self, server: "Server", workspace_id: int, api_key: str) -> None:
+    def __init__(self, server: ServerThread, workspace_id: int, api_key: str) -> None:
         self._server = server
         self._workspace_id = workspace_id
         self.url = server.url
@@ -46,7 +44,7 @@ class Mailrith:
 
     def workspace(self, name: str | None = None) -> "Mailrith":
         """Another workspace on the same server, with a key of its own."""
-        other = self._server.new_workspace(name)
+        other = new_workspace(self._server, name)
         self._others.append(other)
         self._ever |= other._ever
         return other
@@ -136,10 +134,19 @@ class Mailrith:
         self._server.wait(add())
 
 
+def new_workspace(server: ServerThread, name: str | None = None, key: str | None = None) -> Mailrith:
+    """
+    Raises:
+        ValueError: a workspace has this name.
+    """
+    access = server.wait(server.sandbox.new_workspace(name, key))
+    return Mailrith(server, access.workspace_id, access.api_key)
+
+
 class Jobs:
     """Decides when the jobs of a workspace move."""
 
-    def __init__(self, server: "Server", handle: Mailrith) -> None:
+    def __init__(self, server: ServerThread, handle: Mailrith) -> None:
         self._server = server
         self._handle = handle
 
@@ -189,7 +196,7 @@ class Jobs:
 class Clock:
     """The time of the whole server: links, uploads, keys and idempotency records end by it."""
 
-    def __init__(self, server: "Server") -> None:
+    def __init__(self, server: ServerThread) -> None:
         self._moment = server.sandbox.instruments.clock
 
     def now(self) -> str:

@@ -4,9 +4,9 @@ import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
+from aiohttp import web
 
 from mailrith_lite import clock, disk, ids
 from mailrith_lite.access import key_table, keys, scopes, workspaces
@@ -14,8 +14,8 @@ from mailrith_lite.app import create_app, listening, open_services
 from mailrith_lite.http.services import Services
 from mailrith_lite.jobs import queue
 from mailrith_lite.settings import MAX_DURATION, SETTINGS, Settings, load
-from mailrith_lite.testing import control_routes, seed
-from mailrith_lite.testing.middleware import Instruments
+from mailrith_lite.testing import seed
+from mailrith_lite.testing.instruments import Instruments
 from mailrith_lite.testing.recorder import Requests
 
 EXAMPLE_KEY = "mrk_example_secret_key"
@@ -142,11 +142,14 @@ def _make_stable(directory: Path) -> None:
 
 @contextlib.asynccontextmanager
 async def open_sandbox(
-    settings: Settings, *, stable: bool = False, controls: bool = False
+    settings: Settings,
+    *,
+    stable: bool = False,
+    add_routes: Callable[[web.UrlDispatcher, Sandbox], None] | None = None,
 ) -> AsyncIterator[tuple[str, Sandbox]]:
-    """A running sandbox, and its address.
+    """The address of a running sandbox, and the sandbox.
 
-    `stable`: ids, keys and times are the same in every run. `controls`: it can be steered over HTTP, too.
+    `stable`: ids, keys and times are the same in every run. `add_routes`: adds routes to those of the API.
 
     Raises:
         StartError: the directory or the address cannot be used.
@@ -160,13 +163,13 @@ async def open_sandbox(
         instruments.gate.attach(services.database, services.runner)
         sandbox = Sandbox(services, instruments, stable=stable)
         app = create_app(services, middlewares=[instruments.middleware()])
-        if controls:
-            control_routes.add_routes(app.router, sandbox)
+        if add_routes is not None:
+            add_routes(app.router, sandbox)
         async with listening(app, services.settings, grace=_GRACE) as address:
             yield address, sandbox
 
 
-def load_settings(directory: Path, **values: Any) -> Settings:
+def load_settings(directory: Path, **values: object) -> Settings:
     """As those of the service, but for what a sandbox decides itself; a duration may be a text such as "1h".
 
     Raises:

@@ -1,125 +1,31 @@
-"""A sandbox in a thread of its own, so that blocking clients and asyncio ones can talk to it."""
+"""The server of the pytest fixtures, and `serve` for tests without pytest."""
 
-import asyncio
 import contextlib
-import tempfile
-import threading
-from collections.abc import Coroutine, Iterator
-from pathlib import Path
-from typing import Any, TypeVar
+from collections.abc import Iterator
 
-from mailrith_lite import clock
-from mailrith_lite.errors import MailrithError
-from mailrith_lite.settings import Settings
-from mailrith_lite.testing.handle import Mailrith
-from mailrith_lite.testing.recorder import monotonic
-from mailrith_lite.testing.sandbox import EXAMPLE_KEY, Sandbox, load_settings, open_sandbox
+from mailrith_lite.testing.handle import Mailrith, new_workspace
+from mailrith_lite.testing.sandbox import EXAMPLE_KEY
+from mailrith_lite.testing.server_thread import ServerThread
 
-T = TypeVar("T")
-_PATIENCE = 60.0  # seconds
+
+class Server(ServerThread):
+    """The fixture `mailrith_server`."""
+
+    def new_workspace(self, name: str | None = None, key: str | None = None) -> Mailrith:
+        """An empty workspace with a key of its own. Close it when other tests go on with this server."""
+        return new_workspace(self, name, key)
 
 
 @contextlib.contextmanager
-def serve(*, seed_ids: bool = False, **settings: Any) -> Iterator[Mailrith]:
+def serve(*, seed_ids: bool = False, **settings: object) -> Iterator[Mailrith]:
     """A server as long as the context lasts, with one workspace, whose key is `mrk_example_secret_key`.
 
     `seed_ids`: ids, keys and times are the same in every run, and the clock stands still until it is advanced.
-    `settings`: as those of the service, such as `port` (a free one if you name none) or `max_queued_jobs`.
+    `settings`: those of the service, such as `max_queued_jobs`. Without `port` the server takes a free one.
 
     Raises:
-        StartError: the address cannot be used.
-        BadSetting, TypeError: a setting cannot have this value, or is none.
+        StartError: the server cannot listen on the address.
+        BadSetting, TypeError: a setting has a wrong value, or does not exist.
     """
     with Server.running(seed_ids=seed_ids, **settings) as server:
         yield server.new_workspace("Default", EXAMPLE_KEY)
-
-
-class Server:
-    """`url` is its address. The fixture `mailrith_server` is one, for fixtures of a wider scope."""
-
-    sandbox: Sandbox
-
-    def __init__(self, settings: Settings, *, seed_ids: bool) -> None:
-        self.url = ""
-        self._settings = settings
-        self._seed_ids = seed_ids
-        self._begun = threading.Event()
-        self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="mailrith", daemon=True)
-
-    @classmethod
-    @contextlib.contextmanager
-    def running(cls, *, seed_ids: bool = False, **settings: Any) -> Iterator["Server"]:
-        """Settings as `serve` takes them.
-
-        Raises:
-            StartError: the address cannot be used.
-        """
-        with tempfile.TemporaryDirectory(prefix="mailrith-") as folder:
-            server = cls(load_settings(Path(folder) / "data", **settings), seed_ids=seed_ids)
-            server._thread.start()
-            try:
-                server._begun.wait()
-                if server._failure is None:
-                    yield server
-            finally:
-                server._end()
-                server._thread.join()
-            if server._failure is not None:
-                raise server._failure
-
-    def new_workspace(self, name: str | None = None, key: str | None = None) -> Mailrith:
-        """Empty, with a key of its own. Close it when others go on with the server."""
-        access = self.wait(self.sandbox.new_workspace(name, key))
-        return Mailrith(self, access.workspace_id, access.api_key)
-
-    def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine on the server's loop and by the server's clock.
-
-        Raises:
-            ValueError: what was asked for breaks a rule of the API.
-            TimeoutError: it does not end.
-            RuntimeError: the server has ended.
-        """
-
-        async def on_time() -> T:
-            clock.use(self.sandbox.instruments.clock.now)
-            return await work
-
-        if not self._thread.is_alive():
-            work.close()
-            raise RuntimeError("this server has ended")
-        future = asyncio.run_coroutine_threadsafe(on_time(), self._loop)
-        try:
-            return future.result(_PATIENCE)
-        except MailrithError as error:
-            field = error.details.get("field")
-            raise ValueError(error.message + (f" ({field})" if field else "")) from None
-        except TimeoutError as error:
-            future.cancel()
-            raise TimeoutError(str(error) or f"this has not ended within {_PATIENCE:.0f} s") from None
-
-    def _run(self) -> None:
-        async def live() -> None:
-            self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-            async with open_sandbox(self._settings, stable=self._seed_ids) as (self.url, self.sandbox):
-                self._begun.set()
-                await self._stop.wait()
-
-        try:
-            with asyncio.Runner(loop_factory=_Loop) as runner:
-                runner.run(live())
-        except BaseException as failure:
-            self._failure = failure
-        finally:
-            self._begun.set()
-
-    def _end(self) -> None:
-        with contextlib.suppress(RuntimeError, AttributeError):  # the loop has ended by itself, or never begun
-            self._loop.call_soon_threadsafe(self._stop.set)
-
-
-class _Loop(asyncio.SelectorEventLoop):
-    def time(self) -> float:
-        """A test that freezes the time does not freeze the server's timers."""
-        return monotonic()
