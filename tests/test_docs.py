@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from mailrith_lite import __version__
 from mailrith_lite.api.envelope import STATUSES
@@ -12,10 +13,24 @@ from mailrith_lite.audience.values import RefusalCode
 from mailrith_lite.settings import ENVIRONMENT_PREFIX, SETTINGS, Settings, load
 
 ROOT = Path(__file__).parent.parent
+FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
+page = pytest.mark.parametrize(
+    "name",
+    sorted(
+        path.relative_to(ROOT).as_posix()
+        for pattern in ("*.md", "data/*.md", "docs/**/*.md")
+        for path in ROOT.glob(pattern)
+    ),
+)
 
 
 def read(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
+
+
+def prose(name: str) -> str:
+    """The page without its code blocks."""
+    return FENCED.sub("", read(name))
 
 
 def test_every_setting_stands_in_the_table_with_its_help_and_its_default():
@@ -52,10 +67,41 @@ def test_every_row_error_code_is_documented():
         assert f"| `{code}` |" in read("docs/imports.md")
 
 
-def test_links_between_the_pages_lead_somewhere():
-    for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
-        for target in re.findall(r"\]\(([^)#]+)\)", page.read_text(encoding="utf-8")):
-            assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
+@page
+def test_links_between_pages_lead_to_a_file(name: str):
+    for target in re.findall(r"\]\(([^)#]+)\)", prose(name)):
+        assert target.startswith("https://") or (ROOT / name).parent.joinpath(target).exists(), target
+
+
+@page
+def test_links_lead_to_a_heading_that_exists(name: str):
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", prose(name)):
+        text = (ROOT / name).parent.joinpath(target).read_text(encoding="utf-8") if target else read(name)
+        headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@page
+def test_files_named_in_the_text_exist(name: str):
+    for path in re.findall(r"`([\w./-]+\.(?:cfg|css|html|js|md|py|sql|toml))`", prose(name)):
+        folders = (ROOT, ROOT / "mailrith_lite", (ROOT / name).parent)
+        beside = re.findall(rf"`([\w./-]+/)\w+\.py`[^`]*`{re.escape(path)}`", prose(name))  # `a/b.py` and `c.py`
+        assert any((folder / path).exists() for folder in (*folders, *map(ROOT.joinpath, beside))), path
+
+
+@page
+def test_make_targets_named_in_the_text_exist(name: str):
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^ *)make ([a-z-]+)", read(name), re.MULTILINE)) <= targets
+
+
+def test_every_decision_is_listed_by_its_question():
+    index = read("docs/decisions/README.md")
+    for path in (ROOT / "docs" / "decisions").glob("*.md"):
+        title = path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
+        if path.name != "README.md":
+            assert title.endswith("?")
+            assert f"| [{title}]({path.name}) |" in index
 
 
 def test_the_version_is_the_same_everywhere():
