@@ -1,4 +1,4 @@
-# Everything here works with Python 3.11 or newer, pip and make.
+# Every target works with Python 3.11 or newer, pip and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,14 +7,14 @@ INSTALLED := $(VENV)/.installed
 .DEFAULT_GOAL := help
 .PHONY: help install test lint types format run demo bench screenshots clean
 
-help: ## show this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) ## make .venv with the service and everything to work on it
+install: $(INSTALLED) ## make .venv with the service and all tools
 
 $(INSTALLED): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12")'
-	@echo "Installing into $(VENV): half a minute, the first time"
+	@echo "Installing into $(VENV): this takes about half a minute"
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,dev]'
 	@touch $@
@@ -22,7 +22,7 @@ $(INSTALLED): setup.cfg pyproject.toml
 test: install ## run every test (MAILRITH_LITE_CRASH_ROUNDS=50 for more rounds of kill -9)
 	$(BIN)/pytest $(ARGS)
 
-lint: install ## check style, and the direction of imports
+lint: install ## check style and the direction of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
@@ -30,22 +30,22 @@ lint: install ## check style, and the direction of imports
 types: install ## check types
 	$(BIN)/mypy
 
-format: install ## put the code into its one form
+format: install ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 run: install ## serve on http://localhost:8787 with data/ as data directory
 	$(BIN)/mailrith-lite serve
 
-demo: install ## import a file, see what became of every row, export it again
+demo: install ## import the sample files, show the outcome of every row, export them
 	$(BIN)/python -m mailrith_lite.cli.demo
 
-bench: install ## measure speed and memory as ratios to a floor
+bench: install ## measure speed and memory as ratios to plain scripts
 	$(BIN)/python -m benchmarks
 
-screenshots: install ## take the pictures of the console in docs/images anew
+screenshots: install ## take new pictures of the console for docs/images
 	PYTHONPATH=tests $(BIN)/python -m console.screenshots
 
-clean: ## remove what make has made (never the data directory's content)
+clean: ## remove what make creates (never the content of data/)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
