@@ -11,9 +11,10 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from mailrith_lite import clock, disk, errors, idempotency, logs
+from mailrith_lite import clock, disk, errors, logs
 from mailrith_lite.access import keys, workspaces
 from mailrith_lite.access.keys import KeyUse
+from mailrith_lite.api import idempotency
 from mailrith_lite.api.middleware import add_headers, boundary
 from mailrith_lite.api.protocol import ApiRunner
 from mailrith_lite.api.routes import add_routes

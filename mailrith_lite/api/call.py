@@ -12,12 +12,13 @@ from mailrith_lite.http.services import Services
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One authenticated request."""
+    """One authenticated request. `operation_id`: of the route that it matched."""
 
     request: web.Request
     services: Services
     principal: Principal
     request_id: str
+    operation_id: str
 
     @property
     def workspace_id(self) -> int:

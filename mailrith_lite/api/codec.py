@@ -10,7 +10,6 @@ from aiohttp import web
 
 from mailrith_lite import errors
 from mailrith_lite.api.parameters import Page
-from mailrith_lite.idempotency import Answer
 
 T = TypeVar("T")
 
@@ -52,16 +51,6 @@ def data(value: Any) -> bytes:
 
 def json_response(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     return web.Response(status=status, body=body, content_type="application/json", headers=headers)
-
-
-def answer_response(answer: Answer, headers: dict[str, str] | None = None) -> web.Response:
-    """A fresh answer, or one that is replayed."""
-    headers = dict(headers or {})
-    if answer.location is not None:
-        headers["Location"] = answer.location
-    if answer.replayed:
-        headers["Idempotent-Replayed"] = "true"
-    return json_response(answer.body, status=answer.status, headers=headers)
 
 
 def page_response(page: Page, items: Sequence[Any], *, more: bool = False) -> web.Response:

@@ -7,15 +7,15 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, ids
-from mailrith_lite.api import codec, idempotent, in_use, parameters, resources, texts
+from mailrith_lite.api import codec, idempotency, in_use, parameters, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.resources import SearchQuery, chosen
 from mailrith_lite.audience import custom_fields, field_conversion
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.values import CHOICE_TYPES, FieldType
 from mailrith_lite.database import Connection
-from mailrith_lite.idempotency import Answer
 
 PATH = "/v1/custom-fields"
 
@@ -73,9 +73,7 @@ async def create_custom_field(call: Call) -> web.StreamResponse:
 
     Labels are distinct within a workspace, in any case, because a label names a column in exports.
     """
-    return codec.answer_response(
-        await idempotent.create(call, "createCustomField", _parse, _create, changes="nobody")
-    )
+    return await idempotency.create(call, _parse, _create, changes="nobody")
 
 
 async def get_custom_field(call: Call) -> web.StreamResponse:

@@ -7,16 +7,16 @@ from aiohttp import web
 from msgspec import Meta
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.api import codec, idempotent, parameters
+from mailrith_lite.api import codec, idempotency, parameters
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.downloads import download_url
+from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.imports import RETRY_LATER
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table, submit
 from mailrith_lite.exports.export_table import Export, Selection
-from mailrith_lite.idempotency import Answer
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, JobStatus
 
@@ -62,9 +62,9 @@ async def create_export(call: Call) -> web.StreamResponse:
 
     Without a body, or without a choice in it, everybody is exported.
     """
-    answer = await idempotent.create(call, "createSubscriberExportJob", _selection, _insert, changes="nobody")
+    response = await idempotency.create(call, _selection, _insert, changes="nobody", headers=RETRY_LATER)
     call.services.runner.wake()
-    return codec.answer_response(answer, RETRY_LATER)
+    return response
 
 
 async def get_export(call: Call) -> web.StreamResponse:

@@ -1,7 +1,8 @@
 """/v1/jobs/subscriber-imports"""
 
-import asyncio
+import contextlib
 import functools
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import msgspec
@@ -9,17 +10,16 @@ from aiohttp import web
 from msgspec import Meta
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.api import codec, idempotent, parameters, texts
-from mailrith_lite.api.bodies import IN_MEMORY, Body, receive
+from mailrith_lite.api import codec, idempotency, parameters, texts
+from mailrith_lite.api.bodies import IN_MEMORY, Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.downloads import download_url
+from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.audience import tags
 from mailrith_lite.database import Connection
-from mailrith_lite.idempotency import Answer, Request
-from mailrith_lite.imports import submission, submit
+from mailrith_lite.imports import accept
+from mailrith_lite.imports.accept import ImportOrder, PreparedImport
 from mailrith_lite.imports.mapping import Mapping
-from mailrith_lite.imports.submission import Submission
-from mailrith_lite.imports.submit import ImportOrder
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, JobStatus, Progress
 
@@ -36,7 +36,7 @@ CsvText = Annotated[
 Mappings = Annotated[
     list[Mapping], Meta(description="One of them for the email", extra_json_schema={"minItems": 1})
 ]
-Ids = Annotated[list[str], texts.listed(submit.MAX_LISTED, "For every row that is applied")]
+Ids = Annotated[list[str], texts.listed(accept.MAX_LISTED, "For every row that is applied")]
 
 
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,13 +81,17 @@ async def create_import(call: Call) -> web.StreamResponse:
     The rows are safe on the disk before the 202. Exactly one of `csv_text` and `upload_id`. With `dry_run` the job
     tells what would become of every row, and changes nothing; an upload can be used again after it.
     """
-    async with receive(call, call.services.settings.max_body_bytes) as body:
-        attempt = idempotent.attempt(call, "createSubscriberImportJob", body)
-        answer = await idempotent.replay(call, attempt)
-        if answer is None:
-            answer = await _create(call, attempt, body)
-            call.services.runner.wake()
-    return codec.answer_response(answer, RETRY_LATER)
+    response = await idempotency.create(
+        call,
+        _parse,
+        _insert,
+        prepare=_prepared,
+        changes="nobody",
+        limit=call.services.settings.max_body_bytes,
+        headers=RETRY_LATER,
+    )
+    call.services.runner.wake()
+    return response
 
 
 async def get_import(call: Call) -> web.StreamResponse:
@@ -122,43 +126,10 @@ async def cancel_import(call: Call) -> web.StreamResponse:
     return _job_response(call, job)
 
 
-async def _create(call: Call, attempt: Request | None, body: Body) -> Answer:
-    directory = call.services.imports_directory
-    try:
-        prepared = await _prepare(call, body)
-    except errors.Conflict:  # the upload was used: perhaps by this very request, a moment ago
-        if (answer := await idempotent.replay(call, attempt)) is None:
-            raise
-        return answer
-    try:
-        insert = functools.partial(_insert, call, prepared)
-        answer = await idempotent.once(call, attempt, insert, changes="nobody")
-    except Exception:
-        submission.discard(prepared, directory)
-        raise
-    if answer.replayed:
-        submission.discard(prepared, directory)
-    else:
-        await submission.settle(prepared, call.services.uploads)
-    return answer
-
-
-async def _prepare(call: Call, body: Body) -> Submission:
-    """In threads: a large text is decoded, written and its header read."""
-    services = call.services
-    request = await asyncio.to_thread(_decode, body)
-    order = _order(request)
-    if request.upload_id is None:
-        return await submission.of_text(memoryview(request.csv_text), order, services.imports_directory)
-    return await submission.of_upload(
-        call.database, services.uploads, call.workspace_id, request.upload_id, order, services.imports_directory
-    )
-
-
-def _decode(body: Body) -> ImportRequest:
+def _parse(body: Body) -> ImportOrder:
     if len(body.data) > IN_MEMORY:
         rest = len(body.data) - len(memoryview(codec.decode(body.data, _TextAlone).csv_text))
-        if rest > IN_MEMORY:  # it would be decoded into memory, many times its size
+        if rest > IN_MEMORY:  # decoded, it would take many times its size in memory
             raise errors.PayloadTooLarge(f"Everything beside csv_text takes at most {IN_MEMORY:,} bytes.")
     request = codec.decode(body.data, ImportRequest)
     literal = memoryview(request.csv_text)
@@ -167,11 +138,9 @@ def _decode(body: Body) -> ImportRequest:
         raise errors.InvalidBody("Send exactly one of csv_text and upload_id.", field="csv_text")
     if has_text and bytes(literal[:1]) != b'"':
         raise errors.InvalidBody("csv_text has the wrong form: expected a string.", field="csv_text")
-    return request
-
-
-def _order(request: ImportRequest) -> ImportOrder:
     return ImportOrder(
+        csv_text=literal if has_text else None,
+        upload_id=request.upload_id,
         mappings=request.mappings,
         new_tag_name=request.new_tag_name,
         existing_tag_ids=request.existing_tag_ids or [],
@@ -180,11 +149,22 @@ def _order(request: ImportRequest) -> ImportOrder:
     )
 
 
-async def _insert(call: Call, prepared: Submission, connection: Connection, now: int) -> Answer:
+@contextlib.asynccontextmanager
+async def _prepared(call: Call, order: ImportOrder) -> AsyncIterator[PreparedImport]:
+    services = call.services
+    async with accept.prepared(
+        order,
+        call.workspace_id,
+        database=services.database,
+        uploads=services.uploads,
+        directory=services.imports_directory,
+    ) as prepared:
+        yield prepared
+
+
+async def _insert(call: Call, prepared: PreparedImport, connection: Connection, now: int) -> Answer:
     limit = call.services.settings.max_queued_jobs
-    job = await submission.insert(
-        connection, call.workspace_id, prepared, call.request_id, max_queued=limit, now=now
-    )
+    job = await prepared.insert(connection, call.request_id, max_queued=limit, now=now)
     shown = _shown(call, job)
     return Answer(status=202, body=codec.data(shown), location=shown.self_)
 

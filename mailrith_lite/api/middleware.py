@@ -55,8 +55,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     response.headers["Server"] = SERVER
 
 
-def authenticated(handler: CallHandler, required: tuple[str, ...]) -> Handler:
-    """The handler behind its key and scopes."""
+def authenticated(handler: CallHandler, operation_id: str, required: tuple[str, ...]) -> Handler:
+    """Calls the handler after the API key and its scopes were checked."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         services = request.app[SERVICES]
@@ -68,7 +68,13 @@ def authenticated(handler: CallHandler, required: tuple[str, ...]) -> Handler:
         services.key_use.note(principal.key_id, now)
         scopes.require(principal.scopes, required)
         return await handler(
-            Call(request=request, services=services, principal=principal, request_id=request[REQUEST_ID])
+            Call(
+                request=request,
+                services=services,
+                principal=principal,
+                request_id=request[REQUEST_ID],
+                operation_id=operation_id,
+            )
         )
 
     return handle

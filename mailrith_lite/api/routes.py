@@ -117,7 +117,7 @@ def add_routes(app: web.Application) -> None:
     add_static(app.router)
     reference.add_routes(app.router)
     for route in ROUTES:
-        handler = route.handler if route.public else authenticated(route.handler, route.scopes)
+        handler = route.handler if route.public else authenticated(route.handler, route.operation_id, route.scopes)
         _add(app.router, route.method, route.path, handler)
     for method, path, operation_id in NOT_SERVED:
         _add(app.router, method, path, _refusal(operation_id))
@@ -134,4 +134,4 @@ def _refusal(operation_id: str) -> Handler:
     async def refuse(_: object) -> web.StreamResponse:
         raise errors.OperationNotSupported(operation_id)
 
-    return authenticated(refuse, ())
+    return authenticated(refuse, operation_id, ())

@@ -1,8 +1,8 @@
 """/v1/segments"""
 
 import asyncio
-import functools
-from collections.abc import Sequence
+import contextlib
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -11,16 +11,16 @@ from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.access import workspaces
-from mailrith_lite.api import codec, idempotent, in_use, parameters, resources, texts
-from mailrith_lite.api.bodies import receive
+from mailrith_lite.api import codec, idempotency, in_use, parameters, resources, texts
+from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.resources import SearchQuery, chosen
 from mailrith_lite.audience.segments import segment_table
 from mailrith_lite.audience.segments.compiler import Surroundings
 from mailrith_lite.audience.segments.definition import Definition
 from mailrith_lite.audience.segments.segment_table import Counts, Query, Segment
 from mailrith_lite.database import Connection
-from mailrith_lite.idempotency import Answer
 
 PATH = "/v1/segments"
 
@@ -67,6 +67,11 @@ class SegmentResource(SegmentSummary, frozen=True, kw_only=True):
     definition: Definition
 
 
+class _Counted(msgspec.Struct, frozen=True, kw_only=True):
+    request: SegmentRequest
+    counts: Counts
+
+
 async def list_segments(call: Call) -> web.StreamResponse:
     """List segments
 
@@ -90,16 +95,7 @@ async def create_segment(call: Call) -> web.StreamResponse:
 
     A saved definition, not a list of people: who is in it follows what becomes of the subscribers.
     """
-    async with receive(call) as body:
-        attempt = idempotent.attempt(call, "createSegment", body)
-        answer = await idempotent.replay(call, attempt)
-        if answer is None:
-            request = codec.decode(body.data, SegmentRequest)
-            counts = await _preview(call, request.definition, None)  # a count can be slow: before the transaction
-            answer = await idempotent.once(
-                call, attempt, functools.partial(_create, call, request, counts), changes="nobody"
-            )
-    return codec.answer_response(answer)
+    return await idempotency.create(call, _parse, _create, prepare=_with_counts, changes="nobody")
 
 
 async def get_segment(call: Call) -> web.StreamResponse:
@@ -155,7 +151,18 @@ async def preview_segment(call: Call) -> web.StreamResponse:
     return codec.json_response(codec.data(SegmentPreview(**_counted(counts))))
 
 
-async def _create(call: Call, request: SegmentRequest, counts: Counts, connection: Connection, now: int) -> Answer:
+def _parse(body: Body) -> SegmentRequest:
+    return codec.decode(body.data, SegmentRequest)
+
+
+@contextlib.asynccontextmanager
+async def _with_counts(call: Call, request: SegmentRequest) -> AsyncIterator[_Counted]:
+    """Counts before the transaction: a count can be slow."""
+    yield _Counted(request=request, counts=await _preview(call, request.definition, None))
+
+
+async def _create(call: Call, counted: _Counted, connection: Connection, now: int) -> Answer:
+    request = counted.request
     workspace = await workspaces.select_own(connection, call.workspace_id)
     segment = await segment_table.create_segment(
         connection,
@@ -166,7 +173,7 @@ async def _create(call: Call, request: SegmentRequest, counts: Counts, connectio
         time_zone=workspace.time_zone,
         now=now,
     )
-    shown = SegmentResource(definition=segment.definition, **_common(segment, counts))
+    shown = SegmentResource(definition=segment.definition, **_common(segment, counted.counts))
     return Answer(status=201, body=codec.data(shown), location=shown.self_)
 
 

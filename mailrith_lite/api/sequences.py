@@ -7,14 +7,14 @@ from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.api import codec, idempotent, parameters, resources, texts
+from mailrith_lite.api import codec, idempotency, parameters, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.resources import SearchQuery
 from mailrith_lite.audience import sequences
 from mailrith_lite.audience.sequences import Sequence, SequenceSettings, SequenceStatus, SequenceSummary
 from mailrith_lite.database import Connection
-from mailrith_lite.idempotency import Answer
 
 PATH = "/v1/sequences"
 
@@ -136,7 +136,7 @@ async def create_sequence(call: Call) -> web.StreamResponse:
 
     It is paused, and it only holds memberships: nothing is ever sent.
     """
-    return codec.answer_response(await idempotent.create(call, "createSequence", _parse, _create, changes="nobody"))
+    return await idempotency.create(call, _parse, _create, changes="nobody")
 
 
 async def get_sequence(call: Call) -> web.StreamResponse:

@@ -9,9 +9,10 @@ from msgspec import UNSET, Meta, UnsetType
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.access import workspaces
-from mailrith_lite.api import codec, idempotent, parameters, resources, texts
+from mailrith_lite.api import codec, idempotency, parameters, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.parameters import PageQuery, Text
 from mailrith_lite.audience import listing, memberships, sequences, subscribers, tags, upsert, values
 from mailrith_lite.audience.conditions import SequenceOperator, TagOperator
@@ -21,7 +22,6 @@ from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.upsert import Profile, Terms
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection
-from mailrith_lite.idempotency import Answer
 
 PATH = "/v1/subscribers"
 MAX_LISTED = 100
@@ -136,8 +136,7 @@ async def upsert_subscriber(call: Call) -> web.StreamResponse:
     The email is the key. 201 when the subscriber is new (`Unconfirmed` unless `status` says otherwise), 200 when
     one was updated: what is left out then stays as it is.
     """
-    answer = await idempotent.create(call, "upsertSubscriber", _parse, _upsert, changes=call.workspace_id)
-    return codec.answer_response(answer)
+    return await idempotency.create(call, _parse, _upsert, changes=call.workspace_id)
 
 
 async def update_subscriber(call: Call) -> web.StreamResponse:

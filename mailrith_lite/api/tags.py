@@ -7,14 +7,14 @@ from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, ids
-from mailrith_lite.api import codec, idempotent, in_use, parameters, resources, texts
+from mailrith_lite.api import codec, idempotency, in_use, parameters, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.resources import SearchQuery, chosen
 from mailrith_lite.audience import tags
 from mailrith_lite.audience.tags import Tag
 from mailrith_lite.database import Connection
-from mailrith_lite.idempotency import Answer
 
 PATH = "/v1/tags"
 
@@ -59,7 +59,7 @@ async def list_tags(call: Call) -> web.StreamResponse:
 
 async def create_tag(call: Call) -> web.StreamResponse:
     """Create a tag"""
-    return codec.answer_response(await idempotent.create(call, "createTag", _parse, _create, changes="nobody"))
+    return await idempotency.create(call, _parse, _create, changes="nobody")
 
 
 async def get_tag(call: Call) -> web.StreamResponse:

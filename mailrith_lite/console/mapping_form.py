@@ -7,10 +7,10 @@ import msgspec
 from mailrith_lite import ids
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.console.forms import Fields
+from mailrith_lite.imports.accept import ImportOrder
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import MappedField, MappedType
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
-from mailrith_lite.imports.submit import ImportOrder
 from mailrith_lite.imports.uploads.analysis import guess
 from mailrith_lite.imports.uploads.upload_store import Preview
 from mailrith_lite.imports.uploads.upload_table import Upload
@@ -33,8 +33,11 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     sequences: list[str] = []
     new_tag: str = ""
 
-    def order(self, names: Sequence[str], *, dry_run: bool) -> ImportOrder:
+    def order(self, upload: Upload, names: Sequence[str], *, dry_run: bool) -> ImportOrder:
+        """`names`: the columns of the file that the upload has."""
         return ImportOrder(
+            upload_id=upload.public_id,
+            upload_source=upload.source,
             mappings=[
                 ColumnMapping(csv_column=name, field=_field(target))
                 for name, target in zip(names, self.targets, strict=True)

@@ -15,9 +15,8 @@ from mailrith_lite.console.session_request import PATH, SESSIONS, Visit, redirec
 from mailrith_lite.database import Connection
 from mailrith_lite.http.multipart import receive_form
 from mailrith_lite.http.statuses import STATUSES
-from mailrith_lite.imports import import_table, submission
-from mailrith_lite.imports.submission import Submission
-from mailrith_lite.imports.uploads import upload_store, upload_table
+from mailrith_lite.imports import accept, import_table
+from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.imports.uploads.upload_store import Preview
 from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
@@ -94,29 +93,22 @@ async def start_import(visit: Visit, fields: Fields) -> web.StreamResponse:
 
 
 async def _submit(visit: Visit, upload: Upload, preview: Preview, chosen: Chosen, *, dry_run: bool) -> Job:
-    services, order = visit.services, chosen.order(preview.names, dry_run=dry_run)
-    directory = services.imports_directory
-    prepared = await submission.of_upload(
-        visit.database, services.uploads, visit.workspace_id, upload.public_id, order, directory
-    )
-    try:
-        if prepared.upload is None or prepared.upload.source != upload.source:
-            raise upload_store.replaced()
-        job = await _insert(visit, prepared)
-    except Exception:
-        submission.discard(prepared, directory)
-        raise
-    await submission.settle(prepared, services.uploads)
+    services = visit.services
+    async with (
+        accept.prepared(
+            chosen.order(upload, preview.names, dry_run=dry_run),
+            visit.workspace_id,
+            database=services.database,
+            uploads=services.uploads,
+            directory=services.imports_directory,
+        ) as prepared,
+        services.database.write(durable=True, changes="nobody") as connection,
+    ):
+        job = await prepared.insert(
+            connection, visit.request_id, max_queued=services.settings.max_queued_jobs, now=clock.now()
+        )
     services.runner.wake()
     return job
-
-
-async def _insert(visit: Visit, prepared: Submission) -> Job:
-    limit = visit.services.settings.max_queued_jobs
-    async with visit.database.write(durable=True, changes="nobody") as connection:
-        return await submission.insert(
-            connection, visit.workspace_id, prepared, visit.request_id, max_queued=limit, now=clock.now()
-        )
 
 
 async def _find(connection: Connection, visit: Visit) -> Upload:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from mailrith_lite import clock
 from mailrith_lite.audience import bulk, dry_run, tags
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.imports import counting, import_table, records, report, submit
+from mailrith_lite.imports import counting, import_table, records, report
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.rows import Row, RowReader
 from mailrith_lite.jobs import queue
@@ -22,6 +23,8 @@ MAX_CHUNK_ROWS = 6_000  # more would be a little quicker, and hold the interpret
 MAX_CHUNK_CHARACTERS = 1 << 22
 _MIN_CHUNK_ROWS = 200
 _CHUNK_SECONDS = 0.025  # how long a chunk may take while somebody else wants to write
+_FILE_NAME = re.compile(r"[0-9a-f]{32}\.(?:csv|body|dry)")
+"""A source, a body that was being received, or the database of a dry run."""
 _CONTENTION_MEMORY = 1.0  # seconds for which chunks stay small after somebody had to wait
 
 
@@ -69,7 +72,7 @@ class ImportPipeline:
         async with self._database.read() as connection:
             named = await import_table.select_open_sources(connection)
         for path in self._directory.iterdir():
-            if submit.is_ours(path.name) and path.name not in named:
+            if _FILE_NAME.fullmatch(path.name) and path.name not in named:
                 path.unlink()
 
     async def _begin(self, job: Job, plan: ImportPlan, progress: Progress) -> tuple[ImportPlan, Progress]:

@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from mailrith_lite import errors, idempotency
+from mailrith_lite import errors
+from mailrith_lite.api import idempotency
 from mailrith_lite.testing import operations
 
 When = Literal["before", "after"]

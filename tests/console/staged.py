@@ -1,22 +1,22 @@
 """Jobs that stand still until a test says how they go on."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-import msgspec
 from conftest import Server
 
 from mailrith_lite import clock
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import submit as exports
 from mailrith_lite.exports.export_table import Selection
-from mailrith_lite.imports import submission, submit
+from mailrith_lite.imports import accept
+from mailrith_lite.imports.accept import ImportOrder, PreparedImport
 from mailrith_lite.imports.mapping import MappedField, Mapping
-from mailrith_lite.imports.submit import ImportOrder
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, Progress
 
-_ORDER = ImportOrder(mappings=[Mapping(csv_column="Email", field=MappedField(type="email"))])
+_MAPPINGS = [Mapping(csv_column="Email", field=MappedField(type="email"))]
 _LITERAL = b'"Email\\nada@example.com\\n"'
 
 
@@ -35,15 +35,19 @@ def waiting_dry_run(server: Server, upload: str) -> str:
     """The same for a dry run of the upload of this id."""
 
     async def insert() -> str:
-        services, order = server.services, msgspec.structs.replace(_ORDER, dry_run=True)
-        prepared = await submission.of_upload(
-            services.database, services.uploads, 1, upload, order, services.imports_directory
-        )
-        async with services.database.write() as connection:
-            job = await submission.insert(connection, 1, prepared, "req", max_queued=9, now=clock.now())
+        order = ImportOrder(upload_id=upload, mappings=_MAPPINGS, dry_run=True)
+        async with _prepared(server, order) as prepared, server.services.database.write() as connection:
+            job = await prepared.insert(connection, "req", max_queued=9, now=clock.now())
             return job.public_id
 
     return str(server.wait(insert()))
+
+
+def _prepared(server: Server, order: ImportOrder) -> AbstractAsyncContextManager[PreparedImport]:
+    services = server.services
+    return accept.prepared(
+        order, 1, database=services.database, uploads=services.uploads, directory=services.imports_directory
+    )
 
 
 def wake(server: Server) -> None:
@@ -74,10 +78,10 @@ def import_under_way(server: Server, *, ago: int = 0) -> Job:
     """One that is being worked on since `ago` milliseconds, though by nobody: `advance` says how far it is."""
 
     async def begin() -> Job:
-        services, now = server.services, clock.now() - ago
-        plan = submit.prepare(memoryview(_LITERAL), _ORDER, services.imports_directory)
-        async with services.database.write() as connection:
-            job = await submit.insert(connection, 1, plan, "req", max_queued=9, now=now)
+        now = clock.now() - ago
+        order = ImportOrder(csv_text=memoryview(_LITERAL), mappings=_MAPPINGS)
+        async with _prepared(server, order) as prepared, server.services.database.write() as connection:
+            job = await prepared.insert(connection, "req", max_queued=9, now=now)
             return await queue.update_claimed(connection, job.id, now)
 
     job: Job = server.wait(begin())

@@ -4,27 +4,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrith_lite import errors, idempotency
+from mailrith_lite import errors
 from mailrith_lite.access import workspaces
+from mailrith_lite.api import idempotency
+from mailrith_lite.api.idempotency import Answer, Attempt
 from mailrith_lite.database import Database
-from mailrith_lite.idempotency import Answer, Request
 
 PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=255)
 ANSWER = Answer(status=201, body=b'{"data":1}', location="/v1/tags/x")
 
 
-def request(*, key: str = "k", operation: str = "createTag", body_hash: bytes = b"h") -> Request:
-    return Request(workspace_id=1, operation=operation, key=key, body_hash=body_hash)
+def request(*, key: str = "k", operation: str = "createTag", body_hash: bytes = b"h") -> Attempt:
+    return Attempt(workspace_id=1, operation_id=operation, key=key, body_hash=body_hash)
 
 
-async def keep(database: Database, kept: Request, expires_at: int, answer: Answer = ANSWER) -> None:
+async def keep(database: Database, kept: Attempt, expires_at: int, answer: Answer = ANSWER) -> None:
     async with database.write() as connection:
         if not await workspaces.select_workspaces(connection):
             await workspaces.insert_workspace(connection, "Default", 1)
         await idempotency.insert_answer(connection, kept, answer, expires_at)
 
 
-async def find(database: Database, wanted: Request, now: int) -> Answer | None:
+async def find(database: Database, wanted: Attempt, now: int) -> Answer | None:
     async with database.read() as connection:
         return await idempotency.select_answer(connection, wanted, now)
 
@@ -61,10 +62,10 @@ async def test_a_kept_answer_comes_back_marked_as_replayed(database: Database) -
     [
         request(key="K"),
         request(operation="createCustomField"),
-        Request(workspace_id=2, operation="createTag", key="k", body_hash=b"h"),
+        Attempt(workspace_id=2, operation_id="createTag", key="k", body_hash=b"h"),
     ],
 )
-async def test_another_key_operation_or_workspace_finds_nothing(database: Database, other: Request) -> None:
+async def test_another_key_operation_or_workspace_finds_nothing(database: Database, other: Attempt) -> None:
     await keep(database, request(), 10)
     assert await find(database, other, 9) is None
 

@@ -1,0 +1,210 @@
+"""Answer a POST once: a repeated `Idempotency-Key` gets the first answer again, and creates nothing.
+
+Follows the IETF draft "The Idempotency-Key HTTP Header Field". The answer is recorded in the transaction that
+creates the resource, so after a crash there are both or neither. Only successes are recorded: a client may correct
+a refused request and send it again with its key.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, TypeVar, overload
+
+import msgspec
+from aiohttp import web
+
+from mailrith_lite import clock, errors
+from mailrith_lite.api import codec
+from mailrith_lite.api.bodies import IN_MEMORY, Body, receive
+from mailrith_lite.api.call import Call
+from mailrith_lite.database import Changes, Connection
+
+T = TypeVar("T")
+P = TypeVar("P")
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """`replayed`: it is the recorded answer to an earlier request."""
+
+    status: int
+    body: bytes
+    location: str | None = None
+    replayed: bool = False
+
+
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """A request with a key. Requests with the same workspace, operation and key must have the same body."""
+
+    workspace_id: int
+    operation_id: str
+    key: str
+    body_hash: bytes
+
+
+@overload
+async def create(
+    call: Call,
+    parse: Callable[[Body], T],
+    insert: Callable[[Call, T, Connection, int], Awaitable[Answer]],
+    *,
+    changes: Changes,
+    headers: dict[str, str] | None = None,
+) -> web.Response: ...
+
+
+@overload
+async def create(
+    call: Call,
+    parse: Callable[[Body], T],
+    insert: Callable[[Call, P, Connection, int], Awaitable[Answer]],
+    *,
+    changes: Changes,
+    prepare: Callable[[Call, T], AbstractAsyncContextManager[P]],
+    limit: int = IN_MEMORY,
+    headers: dict[str, str] | None = None,
+) -> web.Response: ...
+
+
+async def create(
+    call: Call,
+    parse: Callable[[Body], Any],
+    insert: Callable[[Call, Any, Connection, int], Awaitable[Answer]],
+    *,
+    changes: Changes,
+    prepare: Callable[[Call, Any], AbstractAsyncContextManager[Any]] | None = None,
+    limit: int = IN_MEMORY,
+    headers: dict[str, str] | None = None,
+) -> web.Response:
+    """Creates the resource that the body describes, or replays the answer to an earlier request with the same key.
+
+    `parse` runs in a thread if the body has more than `IN_MEMORY` bytes. `prepare` does what is too slow for the
+    transaction; its context ends after the transaction. `insert` runs in the transaction and gets the time as its
+    last argument. `changes`: whose subscribers `insert` may change. `limit`: bytes of the body. `headers`: further
+    headers of the response.
+
+    Raises:
+        InvalidIdempotencyKey: the key is not 1 to 255 printable ASCII characters.
+        Conflict: the key was used with another body.
+    """
+    async with receive(call, limit) as body:
+        attempt = _attempt(call, body)
+        answer = await _replay(call, attempt)
+        if answer is None:
+            blocking = len(body.data) > IN_MEMORY
+            request = await asyncio.to_thread(parse, body) if blocking else parse(body)
+            try:
+                async with prepare(call, request) if prepare else contextlib.nullcontext(request) as prepared:
+                    answer = await _record(call, attempt, insert, prepared, changes)
+            except errors.Conflict:  # the same request may have come a moment before, and used up what both name
+                answer = await _replay(call, attempt)
+                if answer is None:
+                    raise
+    return _response(answer, headers or {})
+
+
+def parse_key(header: str) -> str:
+    """The key without surrounding spaces and double quotes; the draft's form has the quotes.
+
+    Raises:
+        InvalidIdempotencyKey: the key is not 1 to 255 printable ASCII characters.
+    """
+    key = header.strip()
+    if len(key) >= 2 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not re.fullmatch(r"[ -~]{1,255}", key):
+        raise errors.InvalidIdempotencyKey("Idempotency-Key takes 1 to 255 printable ASCII characters.")
+    return key
+
+
+async def select_answer(connection: Connection, attempt: Attempt, now: int) -> Answer | None:
+    """The recorded answer, unless there is none or it has expired.
+
+    Raises:
+        Conflict: the key was used with another body.
+    """
+    rows = await connection.execute_fetchall(
+        """SELECT body_hash, status, location, body FROM idempotency_records
+        WHERE workspace_id = ? AND operation = ? AND idempotency_key = ? AND expires_at > ?""",
+        (attempt.workspace_id, attempt.operation_id, attempt.key, now),
+    )
+    for row in rows:
+        if not hmac.compare_digest(row["body_hash"], attempt.body_hash):
+            raise errors.Conflict(
+                "This Idempotency-Key was used with another body; use a new key for a new request.",
+                code="idempotency_key_reused",
+            )
+        return Answer(status=row["status"], body=row["body"], location=row["location"], replayed=True)
+    return None
+
+
+async def insert_answer(connection: Connection, attempt: Attempt, answer: Answer, expires_at: int) -> None:
+    """Call it in the transaction that creates the resource. Replaces an expired record of the same key."""
+    await connection.execute(
+        """INSERT OR REPLACE INTO idempotency_records
+        (workspace_id, operation, idempotency_key, body_hash, status, location, body, expires_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            attempt.workspace_id,
+            attempt.operation_id,
+            attempt.key,
+            attempt.body_hash,
+            answer.status,
+            answer.location,
+            answer.body,
+            expires_at,
+        ),
+    )
+
+
+async def delete_expired(connection: Connection, now: int) -> None:
+    await connection.execute("DELETE FROM idempotency_records WHERE expires_at <= ?", (now,))
+
+
+def _attempt(call: Call, body: Body) -> Attempt | None:
+    """None without the header."""
+    header = call.request.headers.get("Idempotency-Key")
+    if header is None:
+        return None
+    return Attempt(
+        workspace_id=call.workspace_id,
+        operation_id=call.operation_id,
+        key=parse_key(header),
+        body_hash=body.digest,
+    )
+
+
+async def _replay(call: Call, attempt: Attempt | None) -> Answer | None:
+    if attempt is None:
+        return None
+    async with call.database.read() as connection:
+        return await select_answer(connection, attempt, clock.now())
+
+
+async def _record(
+    call: Call,
+    attempt: Attempt | None,
+    insert: Callable[[Call, T, Connection, int], Awaitable[Answer]],
+    prepared: T,
+    changes: Changes,
+) -> Answer:
+    """Creates the resource and records the answer. Of identical requests at the same moment, one creates."""
+    async with call.database.write(durable=True, changes=changes) as connection:
+        now = clock.now()
+        if attempt is None:
+            return await insert(call, prepared, connection, now)
+        recorded = await select_answer(connection, attempt, now)
+        if recorded is not None:
+            return recorded
+        answer = await insert(call, prepared, connection, now)
+        ttl = call.services.settings.idempotency_ttl * clock.SECOND
+        await insert_answer(connection, attempt, answer, now + ttl)
+        return answer
+
+
+def _response(answer: Answer, headers: dict[str, str]) -> web.Response:
+    location = {} if answer.location is None else {"Location": answer.location}
+    replayed = {"Idempotent-Replayed": "true"} if answer.replayed else {}
+    return codec.json_response(answer.body, status=answer.status, headers={**headers, **location, **replayed})

@@ -1,0 +1,241 @@
+"""Accept an import: its order is checked, and its source file is on the disk, before the job is queued."""
+
+import asyncio
+import contextlib
+import functools
+import secrets
+import shutil
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from mailrith_lite import clock, disk, errors, ids
+from mailrith_lite.audience import custom_fields, sequences, tags
+from mailrith_lite.database import Connection, Database
+from mailrith_lite.imports import dry_run_table, import_table, mapping, records, spool
+from mailrith_lite.imports.import_table import ImportPlan
+from mailrith_lite.imports.mapping import Column, Mapping
+from mailrith_lite.imports.records import Header
+from mailrith_lite.imports.uploads import upload_store, upload_table
+from mailrith_lite.imports.uploads.upload_store import UploadStore
+from mailrith_lite.imports.uploads.upload_table import Upload
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.queue import Job
+
+MAX_LISTED = 100
+_BLOCK = 1 << 20
+
+
+class ImportOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request asks for, not checked yet. It has a `csv_text` or an `upload_id`.
+
+    `csv_text`: the JSON string literal, quotes included. `upload_source`: the upload must still have this file;
+    None takes the file that it has. `dry_run`: the job reports what the import would do, and changes nothing.
+    """
+
+    csv_text: memoryview | None = None
+    upload_id: str | None = None
+    upload_source: str | None = None
+    mappings: list[Mapping]
+    new_tag_name: str | None = None
+    existing_tag_ids: list[str] = []
+    sequence_ids: list[str] = []
+    dry_run: bool = False
+
+
+class PreparedImport:
+    """A checked import with its source file on the disk."""
+
+    def __init__(self, workspace_id: int, plan: ImportPlan, upload: Upload | None, *, dry_run: bool) -> None:
+        """`upload`: the source is its file."""
+        self._workspace_id = workspace_id
+        self._upload = upload
+        self._dry_run = dry_run
+        self.plan = plan
+        self.inserted = False
+
+    async def insert(self, connection: Connection, request_id: str, *, max_queued: int, now: int) -> Job:
+        """Queues the job in the caller's transaction. The job takes the file of the upload; a dry run leaves it.
+
+        Raises:
+            InvalidBody: the workspace has no such tag, sequence or custom field, or the upload has a newer file.
+            Conflict: another job has taken the upload.
+            QueueFull: too many jobs wait.
+        """
+        await _check_known(connection, self._workspace_id, self.plan)
+        job = await queue.insert_job(
+            connection,
+            self._workspace_id,
+            "import",
+            request_id,
+            max_queued=max_queued,
+            now=now,
+            dry_run=self._dry_run,
+        )
+        await import_table.insert_import(connection, job.id, self.plan)
+        if self._upload is not None:
+            await self._take(connection, self._upload, job, now)
+        self.inserted = True
+        return job
+
+    async def _take(self, connection: Connection, upload: Upload, job: Job, now: int) -> None:
+        saved = await upload_table.select_upload(connection, self._workspace_id, upload.id)
+        if upload_store.check_usable(saved, now).source != upload.source:
+            raise upload_store.replaced()
+        if self._dry_run:
+            await dry_run_table.insert_dry_run(connection, job.id, upload)
+        else:
+            await upload_table.update_queued(connection, upload, job.id, now)
+
+
+@contextlib.asynccontextmanager
+async def prepared(
+    order: ImportOrder, workspace_id: int, *, database: Database, uploads: UploadStore, directory: Path
+) -> AsyncIterator[PreparedImport]:
+    """The import, to be inserted in a transaction that ends before the context does; `directory` gets its source.
+
+    At the end an upload's file is deleted if the import has taken it, and the source if nothing was inserted.
+
+    Raises:
+        InvalidBody, InvalidJson: the error names the field that must change.
+        Conflict: another job has taken the upload.
+    """
+    upload = None if order.upload_id is None else await _select_usable(database, workspace_id, order)
+    write = _source_writer(order, upload, uploads)
+    try:
+        plan = await asyncio.to_thread(_plan, order, directory, write)
+    except errors.InvalidBody:
+        if upload is not None:  # if a job has just taken the upload, that is the reason
+            await _select_usable(database, workspace_id, order)
+        raise
+    source = directory / plan.source
+    prepared = PreparedImport(workspace_id, plan, upload, dry_run=order.dry_run)
+    try:
+        yield prepared
+    except Exception:  # not a cancellation, which may follow the commit: the next start deletes what no job names
+        source.unlink(missing_ok=True)
+        raise
+    if not prepared.inserted:
+        source.unlink(missing_ok=True)
+    elif upload is not None and not order.dry_run:
+        await uploads.remove(upload)
+
+
+async def _select_usable(database: Database, workspace_id: int, order: ImportOrder) -> Upload:
+    number = ids.decode(ids.UPLOAD, order.upload_id or "") or 0
+    async with database.read() as connection:
+        saved = await upload_table.select_upload(connection, workspace_id, number)
+    upload = upload_store.check_usable(saved, clock.now())
+    if order.upload_source not in (None, upload.source):
+        raise upload_store.replaced()
+    return upload
+
+
+def _source_writer(order: ImportOrder, upload: Upload | None, uploads: UploadStore) -> Callable[[Path], Header]:
+    """A function that makes the source file at a path and gives its header."""
+    if upload is None:
+        assert order.csv_text is not None
+        return functools.partial(_write_text, order.csv_text)
+    file = uploads.path(upload)
+    assert file is not None
+    return functools.partial(_link_upload, upload, file)
+
+
+def _plan(order: ImportOrder, directory: Path, write: Callable[[Path], Header]) -> ImportPlan:
+    """Checks the order and writes the source file; leaves none on an error. Blocking: run it in a thread."""
+    new_tag_name = order.new_tag_name and tags.clean_name(order.new_tag_name, "new_tag_name")
+    if order.new_tag_name == "":
+        raise errors.InvalidBody("new_tag_name takes 1 to 100 characters.", field="new_tag_name")
+    tag_ids = _decode_ids(ids.TAG, order.existing_tag_ids, "existing_tag_ids")
+    sequence_ids = _decode_ids(ids.SEQUENCE, order.sequence_ids, "sequence_ids")
+    source = directory / f"{secrets.token_hex(16)}.csv"
+    try:
+        header = write(source)
+        return ImportPlan(
+            source=source.name,
+            delimiter=header.delimiter,
+            header=header.names,
+            columns=mapping.resolve(header.names, order.mappings),
+            tag_ids=tag_ids,
+            sequence_ids=sequence_ids,
+            new_tag_name=new_tag_name,
+        )
+    except BaseException:
+        source.unlink(missing_ok=True)
+        raise
+
+
+def _write_text(literal: memoryview, source: Path) -> Header:
+    try:
+        spool.write_source(literal, source)
+        return records.read_header(source)
+    except records.BrokenFile as error:
+        raise errors.InvalidBody(f"csv_text cannot be read: {error}.", field="csv_text") from None
+
+
+def _link_upload(upload: Upload, file: Path, source: Path) -> Header:
+    """The upload keeps its file: the source is a second name of it, or a copy where hard links are not possible."""
+    try:
+        source.hardlink_to(file)
+    except FileNotFoundError:
+        raise upload_store.replaced() from None
+    except OSError:
+        _copy(file, source)
+    disk.sync_directory(source.parent)
+    return Header(delimiter=upload.delimiter or "", names=upload.header)
+
+
+def _copy(file: Path, source: Path) -> None:
+    try:
+        with file.open("rb") as original, disk.create_private(source) as copy:
+            shutil.copyfileobj(original, copy, _BLOCK)
+            disk.sync_file(copy)
+    except FileNotFoundError:
+        raise upload_store.replaced() from None
+
+
+async def _check_known(connection: Connection, workspace_id: int, plan: ImportPlan) -> None:
+    fields = await custom_fields.select_all_custom_fields(connection, workspace_id)
+    _check_custom_fields(plan.columns, {field.id for field in fields})
+    known_tags = await tags.select_known_tag_ids(connection, workspace_id, plan.tag_ids)
+    _check_listed(plan.tag_ids, known_tags, "existing_tag_ids", "tag")
+    known_sequences = await sequences.select_known_sequence_ids(connection, workspace_id, plan.sequence_ids)
+    _check_listed(plan.sequence_ids, known_sequences, "sequence_ids", "sequence")
+
+
+def _check_custom_fields(columns: Sequence[Column], known: set[int]) -> None:
+    for position, column in enumerate(columns):
+        if column.custom_field_id is not None and column.custom_field_id not in known:
+            raise mapping.unknown_custom_field(f"mappings[{position}]")
+
+
+def _check_listed(numbers: Sequence[int], known: set[int], field: str, resource: str) -> None:
+    for position, number in enumerate(numbers):
+        if number not in known:
+            raise _unknown(field, position, resource)
+
+
+def _decode_ids(prefix: str, public_ids: Sequence[str], field: str) -> list[int]:
+    """The integers, in the same order.
+
+    Raises:
+        InvalidBody: there are more than `MAX_LISTED`, or one is malformed.
+    """
+    if len(public_ids) > MAX_LISTED:
+        raise errors.InvalidBody(f"{field} takes at most {MAX_LISTED} ids.", field=field)
+    numbers = []
+    for position, public_id in enumerate(public_ids):
+        number = ids.decode(prefix, public_id)
+        if number is None:
+            raise _unknown(field, position, prefix)
+        numbers.append(number)
+    return numbers
+
+
+def _unknown(field: str, position: int, resource: str) -> errors.InvalidBody:
+    return errors.InvalidBody(
+        f"There is no {resource} with this id in the workspace.",
+        field=f"{field}[{position}]",
+        reason=f"{resource}_not_found",
+    )
