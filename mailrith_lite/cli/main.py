@@ -1,4 +1,7 @@
-"""The commands, on one page. What a command needs is imported when it runs: `--help` and `serve` stay quick."""
+"""The entry point and the group of all commands.
+
+A command imports the rooms that it needs when it runs, so that `--help` stays quick.
+"""
 
 import io
 import os
@@ -7,8 +10,9 @@ import sys
 import click
 
 from mailrith_lite import __version__
+from mailrith_lite.cli import job_commands, keys, maintenance, openapi, sandbox, workspaces
 from mailrith_lite.errors import StartError
-from mailrith_lite.settings import SETTINGS, BadSetting, Settings, load
+from mailrith_lite.settings import SETTINGS, BadSetting, load
 
 _HELP = {setting.name: setting.help for setting in SETTINGS}
 
@@ -19,24 +23,24 @@ def cli() -> None:
     """Mailrith's import and export jobs on one box.
 
     \b
-    Begin with:
+    Start with:
       mailrith-lite serve
     """
 
 
 def main() -> None:
-    """Runs a command; whatever goes wrong is one line on stderr and a non-zero exit."""
+    """Runs a command; an error becomes one line on stderr and a non-zero exit code."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # names may hold letters that the terminal has not
+            stream.reconfigure(errors="replace")  # the terminal's encoding may lack letters of a name
     try:
         "".join(sys.argv).encode()
     except UnicodeEncodeError:
         _fail("an argument is not valid text in this locale", 2)
     try:
         cli.main(standalone_mode=False)
-    except click.exceptions.Exit as finished:
-        sys.exit(finished.exit_code)
+    except click.exceptions.Exit as result:
+        sys.exit(result.exit_code)
     except click.Abort:
         _fail("stopped", 130)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -47,12 +51,8 @@ def main() -> None:
     except (StartError, BadSetting) as error:
         _fail(str(error), 1)
     except BrokenPipeError:
-        sys.stderr.close()  # who reads our output has gone; nothing is left to say
+        sys.stderr.close()  # the reader of our output has gone: no message can reach it
         sys.exit(1)
-
-
-def load_settings(**flags: str | None) -> Settings:
-    return load(os.environ, **flags)
 
 
 def _fail(message: str, exit_code: int) -> None:
@@ -75,20 +75,15 @@ def serve(**flags: str | None) -> None:
     """
     from mailrith_lite.cli.serve import run
 
-    run(load_settings(**flags))
+    run(load(os.environ, **flags))
 
 
-def _register() -> None:
-    from mailrith_lite.cli import job_commands, openapi, operator, sandbox, workspaces
-
-    for command in (
-        *job_commands.COMMANDS,
-        *operator.COMMANDS,
-        *workspaces.COMMANDS,
-        *openapi.COMMANDS,
-        *sandbox.COMMANDS,
-    ):
-        cli.add_command(command)
-
-
-_register()
+for command in (
+    *job_commands.COMMANDS,
+    *keys.COMMANDS,
+    *workspaces.COMMANDS,
+    *maintenance.COMMANDS,
+    *openapi.COMMANDS,
+    *sandbox.COMMANDS,
+):
+    cli.add_command(command)

@@ -1,57 +1,68 @@
-"""`mailrith-lite sandbox`: the service with nothing kept, and control routes."""
+"""The command `sandbox`: a service with a temporary data directory and with routes that control it."""
 
 import asyncio
+import os
 import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from mailrith_lite import __version__
 from mailrith_lite.errors import StartError
 
+if TYPE_CHECKING:
+    from mailrith_lite.settings import Settings
+    from mailrith_lite.testing.seed import Seed
+
 
 @click.command()
 @click.option("--port", help="port to listen on; 0 takes a free one  [8787]")
 @click.option(
-    "--seed", "seed_file", metavar="FILE", type=click.Path(path_type=Path), help="JSON: what is there at first"
+    "--seed", "seed_file", metavar="FILE", type=click.Path(path_type=Path), help="JSON file with the first data"
 )
-@click.option("--seed-ids", is_flag=True, help="the same ids, keys and times in every run; the clock stands still")
+@click.option("--seed-ids", is_flag=True, help="use the same ids, keys and times in every run; stop the clock")
 def sandbox(port: str | None, seed_file: Path | None, seed_ids: bool) -> None:
-    """Serve a throw-away workspace that can be steered: see http://localhost:8787/sandbox/openapi.json.
+    """Serve an empty workspace until SIGINT or SIGTERM, and keep nothing.
+
+    The API key is mrk_example_secret_key. Control routes change data, time and errors: they are described at
+    http://localhost:8787/sandbox/openapi.json.
 
     \b
-    The key is mrk_example_secret_key. Example:
+    Example:
       mailrith-lite sandbox --seed seed.json
       curl -X POST localhost:8787/sandbox/seed -d '{"subscribers": 1000}'
     """
-    from mailrith_lite import logs
-    from mailrith_lite.cli.main import load_settings
-    from mailrith_lite.testing import seed
+    from mailrith_lite import logs, settings
+    from mailrith_lite.testing.seed import Seed
 
-    wanted = _read_seed(seed_file) if seed_file is not None else seed.Seed()
+    seed = _read_seed(seed_file) if seed_file is not None else Seed()
     with tempfile.TemporaryDirectory(prefix="mailrith-") as folder:
-        settings = load_settings(port=port, host="127.0.0.1", data_dir=f"{folder}/data")
-        logs.configure(settings.log_format, settings.log_level)
-        asyncio.run(_serve(settings, wanted, stable=seed_ids))
+        loaded = settings.load(os.environ, port=port, host="127.0.0.1", data_dir=f"{folder}/data")
+        logs.configure(loaded.log_format, loaded.log_level)
+        asyncio.run(_serve(loaded, seed, stable=seed_ids))
 
 
-def _read_seed(file: Path) -> Any:
+def _read_seed(file: Path) -> "Seed":
+    """
+    Raises:
+        StartError: the file cannot be read, or it is not a seed.
+    """
     import msgspec
 
-    from mailrith_lite.testing import seed
+    from mailrith_lite.testing.seed import Seed
 
     try:
-        return msgspec.json.decode(file.read_bytes(), type=seed.Seed)
+        return msgspec.json.decode(file.read_bytes(), type=Seed)
     except OSError as error:
         raise StartError(f"cannot read {file}: {error.strerror}") from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise StartError(f"{file} is not a seed: {error}") from error
 
 
-async def _serve(settings: Any, wanted: Any, *, stable: bool) -> None:
+async def _serve(settings: "Settings", seed: "Seed", *, stable: bool) -> None:
     from mailrith_lite.errors import MailrithError
     from mailrith_lite.testing.control_routes import add_routes
     from mailrith_lite.testing.sandbox import EXAMPLE_KEY, open_sandbox
@@ -62,7 +73,7 @@ async def _serve(settings: Any, wanted: Any, *, stable: bool) -> None:
     async with open_sandbox(settings, stable=stable, add_routes=add_routes) as (address, box):
         access = await box.new_workspace("Default", EXAMPLE_KEY)
         try:
-            await box.seed(access.workspace_id, wanted)
+            await box.seed(access.workspace_id, seed)
         except (MailrithError, ValueError) as error:
             raise StartError(f"the seed breaks a rule: {error}") from error
         click.echo(f"mailrith-lite {__version__} sandbox {address} (key: {EXAMPLE_KEY}; nothing is kept)")

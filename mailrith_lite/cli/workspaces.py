@@ -1,19 +1,23 @@
 """Commands for workspaces. They work on the data directory, also while the service runs."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from mailrith_lite import clock
-from mailrith_lite.cli.operator import clean_name, data_dir_option, existing, with_database
+from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, write
 from mailrith_lite.errors import StartError
+
+if TYPE_CHECKING:
+    from mailrith_lite.access.workspaces import Workspace
+    from mailrith_lite.database import Connection
 
 _MAX_TEXT = 500
 
 
 @click.group()
 def workspaces() -> None:
-    """Create, list and update workspaces. Nothing of one is visible to another.
+    """Create, list and update workspaces. A workspace sees nothing of another one.
 
     \b
     Example:
@@ -25,7 +29,7 @@ def workspaces() -> None:
 @click.argument("name")
 @data_dir_option
 def create_workspace(name: str, data_dir: str | None) -> None:
-    """Make a workspace and print its id.
+    """Create a workspace and print its id.
 
     \b
     Example:
@@ -33,18 +37,18 @@ def create_workspace(name: str, data_dir: str | None) -> None:
     """
     from mailrith_lite.access import workspaces as table
 
-    async def work(connection: Any) -> str:
-        if await table.select_workspace(connection, clean_name(name)) is not None:
+    async def create(connection: "Connection") -> str:
+        if await table.select_workspace(connection, checked_name(name)) is not None:
             raise StartError(f"there is a workspace {name} already")
-        return (await table.insert_workspace(connection, clean_name(name), clock.now())).public_id
+        return (await table.insert_workspace(connection, checked_name(name), clock.now())).public_id
 
-    click.echo(with_database(data_dir, work))
+    click.echo(write(data_dir, create))
 
 
 @workspaces.command("list")
 @data_dir_option
 def list_workspaces(data_dir: str | None) -> None:
-    """Show every workspace.
+    """List all workspaces.
 
     \b
     Example:
@@ -53,10 +57,13 @@ def list_workspaces(data_dir: str | None) -> None:
     from mailrith_lite.access import workspaces as table
     from mailrith_lite.cli.printing import print_table
 
-    existing(data_dir)
-    found = with_database(data_dir, table.select_workspaces)
+    existing_directory(data_dir)
     print_table(
-        ("id", "name", "created"), [(one.public_id, one.name, clock.rfc3339(one.created_at)) for one in found]
+        ("id", "name", "created"),
+        [
+            (workspace.public_id, workspace.name, clock.rfc3339(workspace.created_at))
+            for workspace in write(data_dir, table.select_workspaces)
+        ],
     )
 
 
@@ -71,8 +78,8 @@ def list_workspaces(data_dir: str | None) -> None:
 @click.option("--postal-code")
 @click.option("--country", help="for the address")
 @data_dir_option
-def update_workspace(workspace: str, data_dir: str | None, **particulars: str | None) -> None:
-    """Change what a workspace says of itself; an empty text takes a particular away.
+def update_workspace(workspace: str, data_dir: str | None, **texts: str | None) -> None:
+    """Change the name, address, logo or time zone of a workspace; an empty text removes a value.
 
     \b
     Example:
@@ -80,34 +87,78 @@ def update_workspace(workspace: str, data_dir: str | None, **particulars: str | 
     """
     from mailrith_lite.access import workspaces as table
 
-    existing(data_dir)
-    given = {field: text.strip() or None for field, text in particulars.items() if text is not None}
-    if not given:
+    existing_directory(data_dir)
+    changes = {field: text.strip() or None for field, text in texts.items() if text is not None}
+    if not changes:
         raise click.UsageError("give at least one option; --help lists them")
-    if "name" in given:
-        given["name"] = clean_name(given["name"] or "")
-    _check(given)
+    if "name" in changes:
+        changes["name"] = checked_name(changes["name"] or "")
+    _check(changes)
 
-    async def work(connection: Any) -> str:
-        found = await table.select_workspace(connection, workspace)
-        if found is None:
-            raise StartError(f"there is no workspace {workspace}; `mailrith-lite workspaces list` shows them")
-        other = await table.select_workspace(connection, given.get("name") or "")
-        if other is not None and other.id != found.id:
+    async def update(connection: "Connection") -> str:
+        target = await find_workspace(connection, workspace)
+        other = await table.select_workspace(connection, changes.get("name") or "")
+        if other is not None and other.id != target.id:
             raise StartError(f"there is a workspace {other.name} already")
-        await table.update_workspace(connection, found.id, given, clock.now())
-        return found.public_id
+        await table.update_workspace(connection, target.id, changes, clock.now())
+        return target.public_id
 
-    click.echo(f"updated {with_database(data_dir, work)}")
+    click.echo(f"updated {write(data_dir, update)}")
 
 
-def _check(given: dict[str, str | None]) -> None:
+async def find_workspace(connection: "Connection", name_or_id: str) -> "Workspace":
+    """
+    Raises:
+        StartError: there is no such workspace.
+    """
+    from mailrith_lite.access import workspaces as table
+
+    workspace = await table.select_workspace(connection, name_or_id)
+    if workspace is None:
+        raise StartError(f"there is no workspace {name_or_id}; `mailrith-lite workspaces list` shows them")
+    return workspace
+
+
+async def only_workspace(connection: "Connection") -> "Workspace":
+    """The one workspace of the service; a new database gets the workspace Default.
+
+    Raises:
+        StartError: there are several.
+    """
+    from mailrith_lite.access import workspaces as table
+
+    existing = await table.select_workspaces(connection)
+    if not existing:
+        return await table.insert_workspace(connection, "Default", clock.now())
+    if len(existing) > 1:
+        names = ", ".join(workspace.name for workspace in existing)
+        raise StartError(f"there are several workspaces ({names}); name one with --workspace")
+    return existing[0]
+
+
+def checked_name(text: str) -> str:
+    """The name of a key or a workspace, with single spaces between its words.
+
+    Raises:
+        StartError: it is empty or too long.
+    """
+    name = " ".join(text.split())
+    if not 1 <= len(name) <= 100:
+        raise StartError("a name takes 1 to 100 characters")
+    return name
+
+
+def _check(changes: dict[str, str | None]) -> None:
+    """
+    Raises:
+        StartError: naming the option whose text is refused.
+    """
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-    for field, text in given.items():
+    for field, text in changes.items():
         if text is not None and (len(text) > _MAX_TEXT or not text.isprintable()):
             raise StartError(f"--{field.replace('_', '-')} takes at most {_MAX_TEXT} printable characters")
-    zone = given.get("time_zone")
+    zone = changes.get("time_zone")
     try:
         if zone is not None:
             ZoneInfo(zone)

@@ -1,0 +1,165 @@
+"""Commands for API keys. They work on the data directory, also while the service runs."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from mailrith_lite import clock, settings
+from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, write
+from mailrith_lite.cli.workspaces import checked_name, find_workspace, only_workspace
+from mailrith_lite.errors import StartError
+
+if TYPE_CHECKING:
+    from mailrith_lite.access.key_table import ApiKey
+    from mailrith_lite.database import Connection
+
+
+@click.group()
+def keys() -> None:
+    """Create, list, rotate and revoke API keys.
+
+    \b
+    Example:
+      mailrith-lite keys create --name "Nightly export" --scope subscribers:export --expires-in 90d
+    """
+
+
+@keys.command("create")
+@click.option("--name", required=True, help="what the key is for")
+@click.option("--workspace", metavar="NAME_OR_ID", help="required when there are several")
+@click.option("--scope", "chosen_scopes", multiple=True, help="may be repeated  [all scopes]")
+@click.option("--expires-in", metavar="DURATION", help="such as 90d  [never]")
+@data_dir_option
+def create_key(
+    name: str, workspace: str | None, chosen_scopes: tuple[str, ...], expires_in: str | None, data_dir: str | None
+) -> None:
+    """Create a key and print it, alone, on stdout. It is shown only once.
+
+    \b
+    Example:
+      mailrith-lite keys create --name Import --scope subscribers:import --scope live_actions:write
+    """
+    from mailrith_lite.access import keys as access_keys
+    from mailrith_lite.access import scopes
+
+    if unknown := [scope for scope in chosen_scopes if scope not in scopes.ALL]:
+        raise click.UsageError(f"unknown scope {unknown[0]}; scopes are {', '.join(scopes.ALL)}")
+    lifetime = _duration(expires_in)
+    key = access_keys.new_key()
+
+    async def create(connection: "Connection") -> None:
+        now = clock.now()
+        if workspace is None:
+            owner = await only_workspace(connection)
+        else:
+            owner = await find_workspace(connection, workspace)
+        await access_keys.create(
+            connection,
+            workspace_id=owner.id,
+            name=checked_name(name),
+            key=key,
+            held=chosen_scopes or scopes.ALL,
+            expires_at=None if lifetime is None else now + lifetime * clock.SECOND,
+            now=now,
+        )
+
+    write(data_dir, create)
+    click.echo(key)
+
+
+@keys.command("list")
+@click.option("--workspace", metavar="NAME_OR_ID", help="only keys of this workspace")
+@data_dir_option
+def list_keys(workspace: str | None, data_dir: str | None) -> None:
+    """List all keys with their first and last characters.
+
+    \b
+    Example:
+      mailrith-lite keys list --workspace Default
+    """
+    from mailrith_lite.access import key_table, scopes
+    from mailrith_lite.cli.printing import print_table
+
+    existing_directory(data_dir)
+
+    async def select(connection: "Connection") -> "list[ApiKey]":
+        owner = await find_workspace(connection, workspace) if workspace is not None else None
+        return await key_table.select_keys(connection, owner.id if owner else None)
+
+    now = clock.now()
+    print_table(
+        ("id", "name", "workspace", "key", "status", "scopes", "expires", "last used"),
+        [
+            (
+                key.public_id,
+                key.name,
+                key.workspace_name,
+                key.preview,
+                key.status(now),
+                "all" if len(key.scopes) == len(scopes.ALL) else " ".join(key.scopes),
+                clock.optional_rfc3339(key.expires_at) or "never",
+                clock.optional_rfc3339(key.last_used_at) or "never",
+            )
+            for key in write(data_dir, select)
+        ],
+    )
+
+
+@keys.command("rotate")
+@click.argument("key_id", metavar="ID")
+@data_dir_option
+def rotate_key(key_id: str, data_dir: str | None) -> None:
+    """Replace a key with a new one of the same name and scopes. The old key stops working at once.
+
+    \b
+    Example:
+      mailrith-lite keys rotate api_key_9wdvsq5zmmz0n
+    """
+    from mailrith_lite.access import keys as access_keys
+
+    existing_directory(data_dir)
+    key = access_keys.new_key()
+
+    async def rotate(connection: "Connection") -> None:
+        old = await access_keys.find(connection, key_id)
+        now = clock.now()
+        if old.status(now) != "active":
+            raise StartError(f"the key {key_id} is {old.status(now)}; create a new one instead")
+        await access_keys.rotate(connection, old, key, now)
+
+    write(data_dir, rotate)
+    click.echo(key)
+
+
+@keys.command("revoke")
+@click.argument("key_id", metavar="ID")
+@data_dir_option
+def revoke_key(key_id: str, data_dir: str | None) -> None:
+    """Revoke a key. It stops working at once.
+
+    \b
+    Example:
+      mailrith-lite keys revoke api_key_9wdvsq5zmmz0n
+    """
+    from mailrith_lite.access import key_table
+    from mailrith_lite.access import keys as access_keys
+
+    existing_directory(data_dir)
+
+    async def revoke(connection: "Connection") -> str:
+        key = await access_keys.find(connection, key_id)
+        if key.revoked_at is None:
+            await key_table.update_key_revoked(connection, key.id, clock.now())
+        return key.name
+
+    click.echo(f"revoked {key_id} ({write(data_dir, revoke)})")
+
+
+def _duration(text: str | None) -> int | None:
+    try:
+        return None if text is None else settings.duration(text)
+    except ValueError as error:
+        raise click.UsageError(f"--expires-in takes {error}") from error
+
+
+COMMANDS = (keys,)
