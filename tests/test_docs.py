@@ -1,5 +1,6 @@
 """What the documentation says is what the code does."""
 
+import configparser
 import re
 from pathlib import Path
 
@@ -93,6 +94,27 @@ def test_files_named_in_the_text_exist(name: str):
 def test_make_targets_named_in_the_text_exist(name: str):
     targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
     assert set(re.findall(r"(?:`|^ *)make ([a-z-]+)", read(name), re.MULTILINE)) <= targets
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/architecture.md"])
+def test_the_tree_of_the_code_names_every_room(name: str):
+    tree = next(
+        block for block in re.findall(r"^```text\n(.*?)^```$", read(name), re.M | re.S) if "app.py" in block
+    )
+    rooms = {path.parent.name + "/" for path in (ROOT / "mailrith_lite").glob("*/__init__.py")}
+    assert rooms == set(re.findall(r"^  (\w+/)", tree, re.MULTILINE))
+    if name == "docs/architecture.md":
+        wings = {path.parent.name + "/" for path in (ROOT / "mailrith_lite").glob("*/*/__init__.py")}
+        modules = {path.name for path in (ROOT / "mailrith_lite").glob("*.py")}
+        assert wings == set(re.findall(r"^    (\w+/)", tree, re.MULTILINE))
+        assert modules - {"__init__.py", "__main__.py"} == set(re.findall(r"^  (\w+\.py)", tree, re.MULTILINE))
+
+
+def test_the_direction_of_imports_is_the_one_that_is_checked():
+    contracts = configparser.ConfigParser()
+    contracts.read(ROOT / "setup.cfg", encoding="utf-8")
+    layers = contracts["importlinter:contract:direction"]["layers"].strip()
+    assert f"```text\n{layers.replace(' | ', ' · ')}\n```" in read("docs/architecture.md")
 
 
 def test_every_decision_is_listed_by_its_question():
