@@ -20,8 +20,8 @@ from mailrith_lite.api.protocol import ApiRunner
 from mailrith_lite.api.routes import add_routes
 from mailrith_lite.audience import blocks, search_index
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
+from mailrith_lite.console.paths import PATH as CONSOLE_PATH
 from mailrith_lite.console.routes import create_console
-from mailrith_lite.console.session_request import PATH as CONSOLE_PATH
 from mailrith_lite.database import Database
 from mailrith_lite.exports.export_pipeline import ExportPipeline
 from mailrith_lite.http.services import SERVICES, Services

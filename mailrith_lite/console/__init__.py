@@ -1,1 +1,1 @@
-"""The console: pages for a person, with the work done by the same rooms as for the API."""
+"""The console: pages for a person. They use the same rooms as the API and add no rules of their own."""

@@ -1,4 +1,4 @@
-"""The table `ended_sessions`: those that somebody has signed out of before their time."""
+"""The table `ended_sessions`: sessions that were signed out before they expired."""
 
 from mailrith_lite.database import Connection
 
@@ -9,7 +9,7 @@ async def select_is_ended(connection: Connection, token: str) -> bool:
 
 
 async def insert_ended(connection: Connection, token: str, expires_at: int, now: int) -> None:
-    """Those whose time is over by now are forgotten: their cookies open nothing any more."""
+    """Also deletes the rows of expired sessions, whose cookies are invalid anyway."""
     await connection.execute("DELETE FROM ended_sessions WHERE expires_at <= ?", (now,))
     await connection.execute(
         "INSERT INTO ended_sessions (token, expires_at) VALUES (?, ?) ON CONFLICT DO NOTHING", (token, expires_at)

@@ -6,12 +6,14 @@ from aiohttp import web
 
 from mailrith_lite import clock, errors
 from mailrith_lite.audience import listing
+from mailrith_lite.audience.values import STATUSES
 from mailrith_lite.console import filter_form, phrases, templating
-from mailrith_lite.console.filter_form import Choice
+from mailrith_lite.console.filter_form import FilterForm
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_view import view
 from mailrith_lite.console.live import Part
-from mailrith_lite.console.session_request import PATH, Visit, redirect
+from mailrith_lite.console.paths import PATH, redirect
+from mailrith_lite.console.session_request import Visit
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table, submit
 from mailrith_lite.exports.export_table import Export, Selection
@@ -25,12 +27,19 @@ COUNTING = web.AppKey("counting", asyncio.Lock)
 
 async def show_new_export(visit: Visit) -> web.StreamResponse:
     """With how many subscribers the choice holds."""
-    choice = filter_form.parse(visit.request.query)
-    chosen = _selection(choice)
+    form = filter_form.parse(visit.request.query)
+    selection = _selection(form)
     async with visit.request.app[COUNTING], visit.database.read() as connection:
-        count = await listing.select_count(connection, visit.workspace_id, chosen.subscriber_filter(), clock.now())
+        count = await listing.select_count(
+            connection, visit.workspace_id, selection.subscriber_filter(), clock.now()
+        )
     return await templating.page(
-        visit.request, "new-export.html", choice=choice, whom=phrases.selection(chosen), count=count
+        visit.request,
+        "new-export.html",
+        form=form,
+        statuses=STATUSES,
+        description=phrases.selection(selection),
+        count=count,
     )
 
 
@@ -58,12 +67,12 @@ async def show_export(visit: Visit) -> web.StreamResponse:
         "export.html",
         job=view(job, now),
         export=export,
-        whom=phrases.selection(export.selection),
+        description=phrases.selection(export.selection),
         available=_is_there(job, export, now),
     )
 
 
-async def look(visit: Visit) -> Part:
+async def render_part(visit: Visit) -> Part:
     async with visit.database.read() as connection:
         job, _ = await _find(connection, visit)
     shown = view(job, clock.now())
@@ -95,8 +104,8 @@ def _is_there(job: Job, export: Export, now: int) -> bool:
     return job.status == "Completed" and export.available(now)
 
 
-def _selection(choice: Choice) -> Selection:
-    return Selection(query=choice.search, status=choice.status, cold_only=choice.cold)
+def _selection(form: FilterForm) -> Selection:
+    return Selection(query=form.search, status=form.status, cold_only=form.cold)
 
 
 async def _find(connection: Connection, visit: Visit) -> tuple[Job, Export]:

@@ -1,19 +1,18 @@
-"""Whom a page shows: the choice that a form or an address makes."""
+"""The filter of a page, as form fields or as parameters of the address."""
 
 from collections.abc import Mapping
-from typing import Any, Final, get_args
+from typing import Any
 
 import msgspec
 
 from mailrith_lite import errors, ids
 from mailrith_lite.audience.filters import SubscriberFilter
-from mailrith_lite.audience.values import Status
+from mailrith_lite.audience.values import STATUSES, Status
 
-STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 MAX_SEARCH = 254
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
+class FilterForm(msgspec.Struct, frozen=True, kw_only=True):
     """`tag`, `sequence`: public ids."""
 
     search: str | None = None
@@ -24,22 +23,21 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fields(self) -> dict[str, str]:
-        """As the fields of a form, or the parameters of an address."""
-        found: dict[str, Any] = msgspec.structs.asdict(self)
-        return {name: "on" if value is True else value for name, value in found.items() if value}
+        """The form fields, or address parameters, that `parse` turns into this filter."""
+        values: dict[str, Any] = msgspec.structs.asdict(self)
+        return {name: "on" if value is True else value for name, value in values.items() if value}
 
     def subscriber_filter(self) -> SubscriberFilter:
-        """An id of another workspace finds nobody: its members are not in this one."""
         return SubscriberFilter(
             search=self.search,
             status=self.status,
             cold_only=self.cold,
-            tag_ids=_numbers(ids.TAG, self.tag),
-            sequence_ids=_numbers(ids.SEQUENCE, self.sequence),
+            tag_ids=_decode(ids.TAG, self.tag),
+            sequence_ids=_decode(ids.SEQUENCE, self.sequence),
         )
 
 
-def parse(fields: Mapping[str, str]) -> Choice:
+def parse(fields: Mapping[str, str]) -> FilterForm:
     """
     Raises:
         InvalidQuery: the search is too long, or there is no such status.
@@ -47,11 +45,11 @@ def parse(fields: Mapping[str, str]) -> Choice:
     search = fields.get("search", "").strip()
     if len(search) > MAX_SEARCH or "\0" in search:
         raise errors.InvalidQuery(f"The search takes at most {MAX_SEARCH} characters.", field="search")
-    chosen = fields.get("status", "")
-    status = next((known for known in STATUSES if known == chosen), None)
-    if chosen and status is None:
+    name = fields.get("status", "")
+    status = next((known for known in STATUSES if known == name), None)
+    if name and status is None:
         raise errors.InvalidQuery("There is no such status.", field="status")
-    return Choice(
+    return FilterForm(
         search=search or None,
         status=status,
         tag=fields.get("tag") or None,
@@ -60,8 +58,8 @@ def parse(fields: Mapping[str, str]) -> Choice:
     )
 
 
-def _numbers(prefix: str, public_id: str | None) -> tuple[int, ...] | None:
-    """None asks nothing; an id that is none is one that nobody has."""
+def _decode(prefix: str, public_id: str | None) -> tuple[int, ...] | None:
+    """None: no filter. Empty: the id is malformed, so nobody matches."""
     if public_id is None:
         return None
     number = ids.decode(prefix, public_id)

@@ -1,4 +1,4 @@
-"""What a browser sends: the fields of a form, and the proof that a page of ours made it."""
+"""Receives forms, and checks that one of the console's own pages sent them (CSRF)."""
 
 import asyncio
 from urllib.parse import parse_qsl, urlsplit
@@ -11,8 +11,8 @@ from mailrith_lite.console.session import Sessions
 from mailrith_lite.http.services import SERVICES
 
 TOKEN_FIELD = "form_token"  # noqa: S105
-_FIELDS = 2_000
-_SILENCE = 60.0  # seconds
+_MAX_FIELDS = 2_000
+_TIMEOUT = 60.0  # seconds
 
 Fields = MultiDict[str]
 
@@ -20,15 +20,16 @@ Fields = MultiDict[str]
 async def receive(request: web.Request) -> Fields:
     """
     Raises:
-        UnsupportedMediaType, InvalidHttp: it is not what a form sends.
-        PayloadTooLarge: it is larger than any form of ours.
+        UnsupportedMediaType: the content type is not the one of a form.
+        InvalidHttp: the body is not a form, or does not arrive in time.
+        PayloadTooLarge
     """
     if request.content_type != "application/x-www-form-urlencoded":
         raise errors.UnsupportedMediaType("Send the form as application/x-www-form-urlencoded.")
     try:
-        async with asyncio.timeout(_SILENCE):
+        async with asyncio.timeout(_TIMEOUT):
             body = await request.read()
-        return MultiDict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_FIELDS))
+        return MultiDict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except TimeoutError:
         raise errors.InvalidHttp("The form stopped arriving; send it again.") from None
     except ValueError:
@@ -36,27 +37,29 @@ async def receive(request: web.Request) -> Fields:
 
 
 def check_origin(request: web.Request) -> None:
-    """
+    """Compares the header Origin with the host of the request and with `public_url`.
+
+    The scheme is not compared, because a proxy may end TLS before this service.
+
     Raises:
-        Forbidden: the form is not from a page of this host. A browser says where a form comes from; the scheme is
-            not compared, because a proxy may end TLS before us.
+        Forbidden: a page of another host sent the form.
     """
-    _, _, sent = request.headers.get("Origin", "").lower().partition("://")
+    _, _, sender = request.headers.get("Origin", "").lower().partition("://")
     own = {request.headers.get("Host", "").lower()}
     if public_url := request.config_dict[SERVICES].settings.public_url:
         own.add(urlsplit(public_url).netloc.lower())
-    if not sent or sent not in own:
-        raise foreign_form()
+    if not sender or sender not in own:
+        raise _foreign_form()
 
 
-def check_token(sessions: Sessions, token: str, presented: str) -> None:
+def check_token(sessions: Sessions, session_token: str, form_token: str) -> None:
     """
     Raises:
-        Forbidden: the form was not made for this session.
+        Forbidden: the form belongs to another session.
     """
-    if not sessions.is_form_token(token, presented):
-        raise foreign_form()
+    if not sessions.is_form_token(session_token, form_token):
+        raise _foreign_form()
 
 
-def foreign_form() -> errors.Forbidden:
+def _foreign_form() -> errors.Forbidden:
     return errors.Forbidden("This form is too old or was not made by the console; open the page again.")

@@ -11,7 +11,8 @@ from mailrith_lite.console import mapping_form, names, phrases, templating
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_view import view
 from mailrith_lite.console.live import Part
-from mailrith_lite.console.session_request import PATH, Visit, redirect
+from mailrith_lite.console.paths import PATH, redirect
+from mailrith_lite.console.session_request import Visit
 from mailrith_lite.database import Connection
 from mailrith_lite.http.addresses import download_path
 from mailrith_lite.imports import dry_run_table, import_table, records, report
@@ -49,7 +50,7 @@ async def show_import(visit: Visit) -> web.StreamResponse:
     )
 
 
-async def look(visit: Visit) -> Part:
+async def render_part(visit: Visit) -> Part:
     async with visit.database.read() as connection:
         job = await _find(connection, visit)
     shown = view(job, clock.now())

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from mailrith_lite import clock
-from mailrith_lite.console.session_request import PATH
+from mailrith_lite.console.paths import PATH
 from mailrith_lite.jobs.queue import CANCELED, Job, JobKind, Progress
 
 _TELLING = clock.SECOND  # milliseconds; before that a speed says nothing

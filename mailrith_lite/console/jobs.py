@@ -9,7 +9,8 @@ from mailrith_lite import clock, errors, ids
 from mailrith_lite.console import phrases, templating
 from mailrith_lite.console.job_view import view
 from mailrith_lite.console.live import Part
-from mailrith_lite.console.session_request import PATH, SUBSCRIBERS_PATH, Visit, redirect
+from mailrith_lite.console.paths import PATH, SUBSCRIBERS_PATH, redirect
+from mailrith_lite.console.session_request import Visit
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table
 from mailrith_lite.imports import dry_run_table
@@ -28,12 +29,12 @@ async def show_jobs(visit: Visit) -> web.StreamResponse:
     return await templating.page(visit.request, "jobs.html", **await _found(visit))
 
 
-async def show_begin(visit: Visit) -> web.StreamResponse:
-    """Of an address with a slash too many."""
+async def remove_slash(visit: Visit) -> web.StreamResponse:
+    """/console/ → /console"""
     return redirect(visit.request, PATH)
 
 
-async def look(visit: Visit) -> Part:
+async def render_part(visit: Visit) -> Part:
     found = await _found(visit)
     text = await templating.part(visit.request, "parts/jobs.html", **found)
     return Part(text=text, final=not found["running"])

@@ -1,4 +1,4 @@
-"""Live parts of a page: sent again, by server-sent events, whenever what they show has changed."""
+"""Live parts of a page: server-sent events send a part again whenever its HTML changes."""
 
 import asyncio
 import contextlib
@@ -13,86 +13,88 @@ from mailrith_lite import clock, errors
 from mailrith_lite.console.session import Session, find_key
 from mailrith_lite.console.session_request import Visit
 
-MOST = 64  # streams at a time; a page that gets none asks now and then instead
-MOST_EACH = 16  # of one session: nobody keeps all of them from the others
-_LOOK_SECONDS = 0.4
+MAX_STREAMS = 64  # at a time; a page that gets no stream polls instead
+MAX_STREAMS_PER_SESSION = 16  # so that one session cannot take all of them
+_INTERVAL = 0.4  # seconds between two renderings of a part
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """`final`: it will not change any more."""
+    """`text`: HTML. `final`: the part will not change any more."""
 
     text: str
     final: bool
 
 
 class Streams:
-    """One for the life of the process: how many are open, by session."""
+    """Counts the open streams of each session. The process has one instance."""
 
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
 
     @contextlib.contextmanager
-    def one_of(self, session: Session) -> Iterator[None]:
+    def opened(self, session: Session) -> Iterator[None]:
         """
         Raises:
-            QueueFull: as many are open as may be.
+            QueueFull: the limit of all sessions, or of this one, is reached.
         """
-        if self._open.total() >= MOST or self._open[session.token] >= MOST_EACH:
-            raise errors.QueueFull("Too many pages are being followed at the moment; this one asks now and then.")
+        if self._open.total() >= MAX_STREAMS or self._open[session.token] >= MAX_STREAMS_PER_SESSION:
+            raise errors.QueueFull("Too many pages are followed at the moment; this page polls instead.")
         self._open[session.token] += 1
         try:
             yield
         finally:
             self._open[session.token] -= 1
-            self._open += Counter()  # keeps those alone that have any
+            self._open += Counter()  # drops the sessions whose count is zero
 
 
 STREAMS = web.AppKey("streams", Streams)
-Look = Callable[[Visit], Awaitable[Part]]
+RenderPart = Callable[[Visit], Awaitable[Part]]
 
 
-def part(look: Look) -> Callable[[Visit], Awaitable[web.StreamResponse]]:
-    """The part as it is now, for a page that asks now and then. The header `X-Final` comes with the last."""
+def part(render_part: RenderPart) -> Callable[[Visit], Awaitable[web.StreamResponse]]:
+    """A handler for pages that poll: the part as it is now. The header `X-Final` marks a final part."""
 
-    async def answer(visit: Visit) -> web.StreamResponse:
-        found = await look(visit)
-        headers = {"X-Final": "true"} if found.final else None
-        return web.Response(text=found.text, content_type="text/html", charset="utf-8", headers=headers)
+    async def handle(visit: Visit) -> web.StreamResponse:
+        part = await render_part(visit)
+        headers = {"X-Final": "true"} if part.final else None
+        return web.Response(text=part.text, content_type="text/html", charset="utf-8", headers=headers)
 
-    return answer
-
-
-def stream(look: Look) -> Callable[[Visit], Awaitable[web.StreamResponse]]:
-    """Events `part`, with its text, until it is final or the session is over; then the event `end`."""
-
-    async def answer(visit: Visit) -> web.StreamResponse:
-        found = await look(visit)  # what cannot be shown is refused before the stream begins
-        with visit.request.app[STREAMS].one_of(visit.session):
-            return await _follow(visit, look, found)
-
-    return answer
+    return handle
 
 
-async def _follow(visit: Visit, look: Look, found: Part) -> web.StreamResponse:
+def stream(render_part: RenderPart) -> Callable[[Visit], Awaitable[web.StreamResponse]]:
+    """A handler that streams events `part` with the HTML, until the part is final or the session ends.
+
+    The last event is `end`, with the data `final` or `over`.
+    """
+
+    async def handle(visit: Visit) -> web.StreamResponse:
+        part = await render_part(visit)  # before the stream starts, so that an error is an ordinary response
+        with visit.request.app[STREAMS].opened(visit.session):
+            return await _follow(visit, render_part, part)
+
+    return handle
+
+
+async def _follow(visit: Visit, render_part: RenderPart, part: Part) -> web.StreamResponse:
     async with sse_response(visit.request) as response:
-        await response.send(found.text, event="part")
-        while not found.final and not visit.services.stopping and await _is_open(visit):
-            await asyncio.sleep(_LOOK_SECONDS)
-            if not _is_there(visit.request, response):
+        await response.send(part.text, event="part")
+        while not part.final and not visit.services.stopping and await _session_is_valid(visit):
+            await asyncio.sleep(_INTERVAL)
+            if not _is_connected(visit.request, response):
                 return response
-            before, found = found, await look(visit)
-            if found != before:
-                await response.send(found.text, event="part")
-        await response.send("final" if found.final else "over", event="end")
+            previous, part = part, await render_part(visit)
+            if part != previous:
+                await response.send(part.text, event="part")
+        await response.send("final" if part.final else "over", event="end")
     return response
 
 
-def _is_there(request: web.Request, response: EventSourceResponse) -> bool:
-    """The page. One that is closed is told by its connection, or, where that still stands, by a ping that fails."""
+def _is_connected(request: web.Request, response: EventSourceResponse) -> bool:
+    """A closed page closes the connection; behind a proxy that keeps it open, the next ping fails."""
     transport = request.transport
     return transport is not None and not transport.is_closing() and response.is_connected()
 
 
-async def _is_open(visit: Visit) -> bool:
-    """The session, with a key that still works."""
+async def _session_is_valid(visit: Visit) -> bool:
     return await find_key(visit.database.lookup, visit.session, clock.now()) is not None

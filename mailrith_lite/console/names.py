@@ -1,7 +1,8 @@
-"""The names of tags, sequences and custom fields, as far as the key may read them; else their ids."""
+"""Tags, sequences and custom fields by name, where the key's scopes allow to read them; else by id."""
 
 from collections.abc import Iterable
-from typing import Any
+
+import msgspec
 
 from mailrith_lite import ids
 from mailrith_lite.audience import custom_fields, sequences, tags
@@ -9,56 +10,66 @@ from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.console.session_request import Visit
 from mailrith_lite.database import Connection
 
-MOST = 500  # that a page offers to choose from, the newest
+MAX_OPTIONS = 500  # the newest ones
 
 
-async def groups(connection: Connection, visit: Visit) -> dict[str, Any]:
-    """`tags` and `sequences` to choose from, as (public id, name), by name."""
-    workspace_id, found = visit.workspace_id, {}
-    if visit.may("tags:read"):
-        known = await tags.select_tags(connection, workspace_id, search=None, before_id=None, limit=MOST)
-        found["tags"] = _by_name(ids.TAG, [(tag.id, tag.name) for tag in known])
-    if visit.may("sequences:read"):
-        listed = await sequences.select_sequences(connection, workspace_id, search=None, before_id=None, limit=MOST)
-        found["sequences"] = _by_name(ids.SEQUENCE, [(sequence.id, sequence.name) for sequence in listed])
-    return {"tags": [], "sequences": [], **found}
+class Option(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of a list to choose from. `id`: public."""
+
+    id: str
+    name: str
+
+
+async def tag_options(connection: Connection, visit: Visit) -> list[Option]:
+    """By name; empty without the scope."""
+    if not visit.may("tags:read"):
+        return []
+    found = await tags.select_tags(connection, visit.workspace_id, search=None, before_id=None, limit=MAX_OPTIONS)
+    return _sorted(Option(id=ids.encode(ids.TAG, tag.id), name=tag.name) for tag in found)
+
+
+async def sequence_options(connection: Connection, visit: Visit) -> list[Option]:
+    """By name; empty without the scope."""
+    if not visit.may("sequences:read"):
+        return []
+    found = await sequences.select_sequences(
+        connection, visit.workspace_id, search=None, before_id=None, limit=MAX_OPTIONS
+    )
+    return _sorted(Option(id=ids.encode(ids.SEQUENCE, sequence.id), name=sequence.name) for sequence in found)
 
 
 async def all_fields(connection: Connection, visit: Visit) -> list[CustomField]:
+    """Empty without the scope."""
     if not visit.may("custom_fields:read"):
         return []
     return await custom_fields.select_all_custom_fields(connection, visit.workspace_id)
 
 
 async def field_labels(connection: Connection, visit: Visit) -> dict[int, str]:
+    """The labels by integer id; empty without the scope."""
     return {field.id: field.label for field in await all_fields(connection, visit)}
 
 
 async def tag_names(connection: Connection, visit: Visit, tag_ids: Iterable[int]) -> list[str]:
-    return await _names(connection, visit, tag_ids, ids.TAG)
-
-
-async def sequence_names(connection: Connection, visit: Visit, sequence_ids: Iterable[int]) -> list[str]:
-    return await _names(connection, visit, sequence_ids, ids.SEQUENCE)
-
-
-def _by_name(prefix: str, named: Iterable[tuple[int, str]]) -> list[tuple[str, str]]:
-    return [(ids.encode(prefix, number), name) for number, name in sorted(named, key=lambda one: one[1].casefold())]
-
-
-async def _names(connection: Connection, visit: Visit, numbers: Iterable[int], prefix: str) -> list[str]:
+    """In the order of the ids. The public id stands for a name without the scope, and for a deleted tag."""
     names: list[str] = []
-    for number in numbers:
-        name = await _name(connection, visit, number, prefix)
-        names.append(name or ids.encode(prefix, number))
+    for tag_id in tag_ids:
+        tag = await tags.select_tag(connection, visit.workspace_id, tag_id) if visit.may("tags:read") else None
+        names.append(tag.name if tag else ids.encode(ids.TAG, tag_id))
     return names
 
 
-async def _name(connection: Connection, visit: Visit, number: int, prefix: str) -> str | None:
-    if not visit.may(f"{prefix}s:read"):
-        return None
-    if prefix == ids.TAG:
-        tag = await tags.select_tag(connection, visit.workspace_id, number)
-        return tag.name if tag else None
-    sequence = await sequences.select_sequence(connection, visit.workspace_id, number)
-    return sequence.settings.name if sequence else None
+async def sequence_names(connection: Connection, visit: Visit, sequence_ids: Iterable[int]) -> list[str]:
+    """As `tag_names`."""
+    names: list[str] = []
+    readable = visit.may("sequences:read")
+    for sequence_id in sequence_ids:
+        sequence = (
+            await sequences.select_sequence(connection, visit.workspace_id, sequence_id) if readable else None
+        )
+        names.append(sequence.settings.name if sequence else ids.encode(ids.SEQUENCE, sequence_id))
+    return names
+
+
+def _sorted(options: Iterable[Option]) -> list[Option]:
+    return sorted(options, key=lambda option: option.name.casefold())

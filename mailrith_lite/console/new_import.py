@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 
 from aiohttp import web
 
@@ -11,7 +10,8 @@ from mailrith_lite.console import forms, mapping_form, mapping_problem, names, t
 from mailrith_lite.console.forms import TOKEN_FIELD, Fields
 from mailrith_lite.console.mapping_form import Chosen
 from mailrith_lite.console.mapping_problem import Problem
-from mailrith_lite.console.session_request import PATH, SESSIONS, Visit, redirect
+from mailrith_lite.console.paths import PATH, redirect
+from mailrith_lite.console.session_request import SESSIONS, Visit
 from mailrith_lite.database import Connection
 from mailrith_lite.http.multipart import receive_form
 from mailrith_lite.http.statuses import STATUSES
@@ -29,7 +29,7 @@ async def show_new_import(visit: Visit) -> web.StreamResponse:
     return await _file_page(visit)
 
 
-async def take_file(visit: Visit) -> web.StreamResponse:
+async def receive_file(visit: Visit) -> web.StreamResponse:
     """The form's token comes before its file, and is checked before a byte of that is taken."""
     forms.check_origin(visit.request)
     store = visit.services.uploads
@@ -170,6 +170,10 @@ async def _mapping_page(
     *,
     status: int = 200,
 ) -> web.Response:
+    async with visit.database.read() as connection:
+        custom = mapping_form.options(await names.all_fields(connection, visit))
+        tags = await names.tag_options(connection, visit)
+        sequences = await names.sequence_options(connection, visit)
     return await templating.page(
         visit.request,
         "mapping.html",
@@ -181,8 +185,9 @@ async def _mapping_page(
         preview=preview,
         plain=mapping_form.PLAIN,
         problem=problem or Problem(text=""),
-        custom=await _custom(visit),
-        **await _groups(visit),
+        custom=custom,
+        tags=tags,
+        sequences=sequences,
     )
 
 
@@ -190,9 +195,3 @@ async def _custom(visit: Visit) -> Mapping[str, str]:
     """The custom fields to choose from."""
     async with visit.database.read() as connection:
         return mapping_form.options(await names.all_fields(connection, visit))
-
-
-async def _groups(visit: Visit) -> dict[str, Any]:
-    """The tags and sequences to choose from."""
-    async with visit.database.read() as connection:
-        return await names.groups(connection, visit)

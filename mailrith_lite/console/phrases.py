@@ -1,4 +1,4 @@
-"""How the console says what was chosen, and what stood in a row."""
+"""Selections and CSV rows as text."""
 
 from collections.abc import Sequence
 
@@ -6,21 +6,17 @@ from mailrith_lite.exports.export_table import Selection
 
 
 def row(cells: Sequence[str]) -> str:
-    """A row in one line, without the blank cells at its end."""
-    filled = [cell.strip() or "–" for cell in cells]
-    while filled and filled[-1] == "–":
-        filled.pop()
-    return " │ ".join(filled)
+    """`ada@example.com │ – │ Ada`. Blank cells at the end are left out."""
+    texts = [cell.strip() or "–" for cell in cells]
+    while texts and texts[-1] == "–":
+        texts.pop()
+    return " │ ".join(texts)
 
 
-def selection(chosen: Selection) -> str:
-    """Whom an export holds, in words."""
-    parts = []
-    if chosen.cold_only:
-        parts.append("cold")
-    if chosen.status is not None:
-        parts.append(chosen.status)
-    found = f"{' and '.join(parts)} subscribers" if parts else "All subscribers"
-    if chosen.query is not None:
-        found += f" matching “{chosen.query}”"
-    return found[:1].upper() + found[1:]
+def selection(selection: Selection) -> str:
+    """`All subscribers`, `Cold and Active subscribers matching “ada”`"""
+    kinds = [*(["cold"] if selection.cold_only else []), *filter(None, [selection.status])]
+    text = f"{' and '.join(kinds)} subscribers" if kinds else "All subscribers"
+    if selection.query is not None:
+        text += f" matching “{selection.query}”"
+    return text[:1].upper() + text[1:]

@@ -1,15 +1,16 @@
-"""The whole console on one page: path, what has to be held, and who answers."""
+"""The routes of the console: path, handler, and the scopes that the key must hold."""
 
 import asyncio
 
 from aiohttp import web
 
 from mailrith_lite.console import exports, imports, jobs, live, new_import, sign_in, subscribers
-from mailrith_lite.console.boundary import add_headers, error_pages
+from mailrith_lite.console.error_pages import add_headers, error_pages
 from mailrith_lite.console.exports import COUNTING
 from mailrith_lite.console.live import STREAMS, Streams
 from mailrith_lite.console.session import Sessions
-from mailrith_lite.console.session_request import ATTEMPTS, SESSIONS, form, page
+from mailrith_lite.console.session_request import SESSIONS, form, page
+from mailrith_lite.console.sign_in import ATTEMPTS
 from mailrith_lite.console.sign_in_attempts import Attempts
 
 _IMPORT = ("subscribers:import",)
@@ -19,7 +20,7 @@ _READ = ("subscribers:read",)
 
 
 def create_console(secret: bytes) -> web.Application:
-    """An application of its own, so that what is around its pages is around nothing else."""
+    """A subapplication, so that its middleware and headers apply to the console only."""
     app = web.Application(middlewares=[error_pages])
     app[SESSIONS] = Sessions(secret)
     app[ATTEMPTS] = Attempts()
@@ -32,28 +33,28 @@ def create_console(secret: bytes) -> web.Application:
 
 def _add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("", page(jobs.show_jobs))
-    router.add_get("/", page(jobs.show_begin))
-    router.add_get("/part", page(live.part(jobs.look)))
-    router.add_get("/live", page(live.stream(jobs.look)))
+    router.add_get("/", page(jobs.remove_slash))
+    router.add_get("/part", page(live.part(jobs.render_part)))
+    router.add_get("/live", page(live.stream(jobs.render_part)))
     router.add_get("/sign-in", sign_in.show_sign_in)
     router.add_post("/sign-in", sign_in.sign_in)
     router.add_post("/sign-out", form(sign_in.sign_out))
 
     router.add_get("/imports/new", page(new_import.show_new_import, *_IMPORT_LIVE))
-    router.add_post("/imports/new", page(new_import.take_file, *_IMPORT_LIVE))
+    router.add_post("/imports/new", page(new_import.receive_file, *_IMPORT_LIVE))
     router.add_get("/uploads/{upload_id}", page(new_import.show_upload, *_IMPORT_LIVE))
     router.add_post("/uploads/{upload_id}", form(new_import.start_import, *_IMPORT_LIVE))
     router.add_get("/imports/{job_id}", page(imports.show_import, *_IMPORT))
-    router.add_get("/imports/{job_id}/part", page(live.part(imports.look), *_IMPORT))
-    router.add_get("/imports/{job_id}/live", page(live.stream(imports.look), *_IMPORT))
+    router.add_get("/imports/{job_id}/part", page(live.part(imports.render_part), *_IMPORT))
+    router.add_get("/imports/{job_id}/live", page(live.stream(imports.render_part), *_IMPORT))
     router.add_get("/imports/{job_id}/report", page(imports.send_report, *_IMPORT))
     router.add_post("/imports/{job_id}/cancel", form(imports.cancel_import, *_IMPORT_LIVE))
 
     router.add_get("/exports/new", page(exports.show_new_export, *_EXPORT))
     router.add_post("/exports", form(exports.start_export, *_EXPORT))
     router.add_get("/exports/{job_id}", page(exports.show_export, *_EXPORT))
-    router.add_get("/exports/{job_id}/part", page(live.part(exports.look), *_EXPORT))
-    router.add_get("/exports/{job_id}/live", page(live.stream(exports.look), *_EXPORT))
+    router.add_get("/exports/{job_id}/part", page(live.part(exports.render_part), *_EXPORT))
+    router.add_get("/exports/{job_id}/live", page(live.stream(exports.render_part), *_EXPORT))
     router.add_get("/exports/{job_id}/file", page(exports.send_file, *_EXPORT))
     router.add_post("/exports/{job_id}/cancel", form(exports.cancel_export, *_EXPORT))
 

@@ -1,4 +1,4 @@
-"""A session: a signed cookie that says which key opened it, and holds nothing of the key itself."""
+"""A session: a signed cookie that names the API key which opened it. It does not contain the key."""
 
 import hashlib
 import hmac
@@ -19,7 +19,10 @@ _FINGERPRINT_BYTES = 8
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """`token`: random, what the session's forms are bound to; `fingerprint`: how the key's hash begins, in hex."""
+    """`token`: random; the form tokens of the session are signatures of it.
+
+    `fingerprint`: the first bytes of the key's hash, in hex: after a restore another key may have the same id.
+    """
 
     token: str
     key_id: int
@@ -28,14 +31,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sessions:
-    """Seals them into cookies, and binds forms to them."""
+    """Signs cookies and form tokens with the secret of the service."""
 
     def __init__(self, secret: bytes) -> None:
         self._cookies = Signer(secret, salt="mailrith_lite.console.session", digest_method=hashlib.sha256)
         self._forms = Signer(secret, salt="mailrith_lite.console.form", digest_method=hashlib.sha256)
 
     def begin(self, key: ApiKey, now: int) -> Session:
-        """Ends with the key, if that is sooner."""
+        """A session that expires after `LENGTH`, or with the key if that is earlier."""
         return Session(
             token=new_token(),
             key_id=key.id,
@@ -43,24 +46,24 @@ class Sessions:
             expires_at=min(now + LENGTH, key.expires_at or now + LENGTH),
         )
 
-    def seal(self, session: Session) -> str:
-        """What the cookie holds."""
+    def to_cookie(self, session: Session) -> str:
         return self._cookies.sign(base64_encode(msgspec.json.encode(session))).decode()
 
-    def unseal(self, cookie: str, now: int) -> Session | None:
-        """None when the cookie is none of ours, or its time is over."""
+    def from_cookie(self, cookie: str, now: int) -> Session | None:
+        """None when the signature is wrong or the session has expired."""
         try:
             session = msgspec.json.decode(base64_decode(self._cookies.unsign(cookie.encode())), type=Session)
         except (BadData, UnicodeEncodeError, msgspec.DecodeError):
             return None
         return session if session.expires_at > now else None
 
-    def form_token(self, token: str) -> str:
-        """What a form has to bring along that was made for this session, or for this visit before one."""
-        return self._forms.get_signature(token).decode()
+    def form_token(self, session_token: str) -> str:
+        """The token that a form of this session must contain. The sign-in form has a token without a session."""
+        return self._forms.get_signature(session_token).decode()
 
-    def is_form_token(self, token: str, presented: str) -> bool:
-        return hmac.compare_digest(self.form_token(token).encode(), presented.encode())
+    def is_form_token(self, session_token: str, form_token: str) -> bool:
+        """Compares in constant time."""
+        return hmac.compare_digest(self.form_token(session_token).encode(), form_token.encode())
 
 
 def new_token() -> str:
@@ -68,7 +71,7 @@ def new_token() -> str:
 
 
 async def find_key(connection: Connection, session: Session, now: int) -> ApiKey | None:
-    """The session's key as it is now; None when it is no longer active, or the session is over."""
+    """The session's key as it is now; None when the key is no longer active or the session has ended."""
     if session.expires_at <= now or await ended_sessions.select_is_ended(connection, session.token):
         return None
     key = await key_table.select_key(connection, session.key_id)

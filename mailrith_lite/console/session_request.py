@@ -1,4 +1,4 @@
-"""Before a page: the session, the key behind it as it is now, and its scopes."""
+"""Loads the session of a request, and wraps the handlers that need one."""
 
 from collections.abc import Awaitable, Callable
 
@@ -12,23 +12,18 @@ from mailrith_lite.access.key_table import ApiKey
 from mailrith_lite.access.keys import Principal
 from mailrith_lite.console import forms
 from mailrith_lite.console.forms import TOKEN_FIELD, Fields
+from mailrith_lite.console.paths import PATH, SIGN_IN_PATH, redirect
 from mailrith_lite.console.session import Session, Sessions, find_key
-from mailrith_lite.console.sign_in_attempts import Attempts
 from mailrith_lite.database import Database
 from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, SERVICES, Services
 from mailrith_lite.http.statuses import Handler
 
-PATH = "/console"
-SIGN_IN_PATH = f"{PATH}/sign-in"
-SUBSCRIBERS_PATH = f"{PATH}/subscribers"
 SESSION_COOKIE = "mailrith_console"
-
 SESSIONS = web.AppKey("sessions", Sessions)
-ATTEMPTS = web.AppKey("attempts", Attempts)
 
 
 class Visit(msgspec.Struct, frozen=True, kw_only=True):
-    """One request of somebody who is signed in."""
+    """One request with a valid session. `form_token`: every form of the page must contain it."""
 
     request: web.Request
     services: Services
@@ -47,7 +42,7 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
         return self.services.database
 
     def may(self, *required: str) -> bool:
-        """Does the key hold all of these scopes?"""
+        """Whether the key holds all of these scopes."""
         return set(required) <= set(self.principal.scopes)
 
 
@@ -57,12 +52,12 @@ FormHandler = Callable[[Visit, Fields], Awaitable[web.StreamResponse]]
 
 
 def page(handler: VisitHandler, *required: str) -> Handler:
-    """The handler behind a session whose key holds the scopes; without a session, the way to the sign-in."""
+    """A handler for a page: it needs a session whose key holds the scopes."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        visit = await current(request)
+        visit = await load_visit(request)
         if visit is None:
-            return to_sign_in(request)
+            return _redirect_to_sign_in(request)
         scopes.require(visit.principal.scopes, required)
         return await handler(visit)
 
@@ -70,7 +65,7 @@ def page(handler: VisitHandler, *required: str) -> Handler:
 
 
 def form(handler: FormHandler, *required: str) -> Handler:
-    """The same for a form, which must be one of this session's."""
+    """A handler for a form: as for a page, and a page of the same session must have sent the form."""
 
     async def handle(visit: Visit) -> web.StreamResponse:
         forms.check_origin(visit.request)
@@ -81,8 +76,8 @@ def form(handler: FormHandler, *required: str) -> Handler:
     return page(handle, *required)
 
 
-async def current(request: web.Request) -> Visit | None:
-    """Who is signed in, if anybody is.
+async def load_visit(request: web.Request) -> Visit | None:
+    """None without a valid session. Looks the key up again, and notes its use.
 
     Raises:
         ShuttingDown
@@ -91,7 +86,7 @@ async def current(request: web.Request) -> Visit | None:
     if services.stopping:
         raise errors.ShuttingDown
     now = clock.now()
-    session = request.app[SESSIONS].unseal(request.cookies.get(SESSION_COOKIE, ""), now)
+    session = request.app[SESSIONS].from_cookie(request.cookies.get(SESSION_COOKIE, ""), now)
     if session is None:
         return None
     key = await find_key(services.database.lookup, session, now)
@@ -111,33 +106,11 @@ async def current(request: web.Request) -> Visit | None:
     return visit
 
 
-def to_sign_in(request: web.Request) -> web.Response:
-    """A page is found again after the sign-in; the answer to a form, or a part of a page, is not."""
-    whole = request.method in ("GET", "HEAD") and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
-    if not whole:
+def _redirect_to_sign_in(request: web.Request) -> web.Response:
+    """Redirects page loads to sign-in and back; forms and partial updates get 401."""
+    is_page_load = request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+    if request.method not in ("GET", "HEAD") or not is_page_load:
         raise errors.InvalidApiKey
     path = request.rel_url.raw_path_qs
-    return redirect(
-        request, SIGN_IN_PATH if path == PATH else str(URL.build(path=SIGN_IN_PATH, query={"next": path}))
-    )
-
-
-def page_behind(request: web.Request) -> str:
-    """The page that a form stands on, or a part belongs to."""
-    path = request.rel_url.raw_path
-    if path == f"{PATH}/exports":
-        return f"{path}/new"
-    for ending in ("/cancel", "/part", "/live", "/sign-out"):
-        path = path.removesuffix(ending)
-    return path
-
-
-def redirect(request: web.Request, path: str) -> web.Response:
-    """To an address of this service, told from where the browser is."""
-    return web.Response(status=303, headers={"Location": root_of(request) + path})
-
-
-def root_of(request: web.Request) -> str:
-    """The way from the page to where the service begins; a part of a page belongs to the page."""
-    path = request.rel_url.raw_path.removesuffix("/part").removesuffix("/live")
-    return "/".join([".."] * (path.count("/") - 1)) or "."
+    sign_in = SIGN_IN_PATH if path == PATH else str(URL.build(path=SIGN_IN_PATH, query={"next": path}))
+    return redirect(request, sign_in)

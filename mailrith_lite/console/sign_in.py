@@ -8,92 +8,87 @@ from mailrith_lite import clock, errors
 from mailrith_lite.access import keys
 from mailrith_lite.console import ended_sessions, forms, templating
 from mailrith_lite.console.forms import TOKEN_FIELD, Fields
+from mailrith_lite.console.paths import PATH, SIGN_IN_PATH, redirect
 from mailrith_lite.console.session import LENGTH, new_token
-from mailrith_lite.console.session_request import (
-    ATTEMPTS,
-    PATH,
-    SESSION_COOKIE,
-    SESSIONS,
-    SIGN_IN_PATH,
-    Visit,
-    current,
-    redirect,
-)
+from mailrith_lite.console.session_request import SESSION_COOKIE, SESSIONS, Visit, load_visit
+from mailrith_lite.console.sign_in_attempts import WINDOW, Attempts
 from mailrith_lite.http.addresses import base_address
 from mailrith_lite.http.services import SERVICES
 
-_FORM_COOKIE = "mailrith_console_form"  # what the sign-in form is bound to: there is no session yet
-_HERE = ""  # no path of ours: a browser then takes the folder of the sign-in as it sees it
-_REFUSED = "This key does not work. Check that it is complete, and that it has not expired or been revoked."
-_TOO_OFTEN = "Too many attempts from your address. Wait a minute, then try again."
-_OWN_PAGE = re.compile(rf"{PATH}(?:[/?][A-Za-z0-9_/?=&%.+-]*)?")
+ATTEMPTS = web.AppKey("attempts", Attempts)
+_FORM_COOKIE = "mailrith_console_form"  # the token of the sign-in form, because there is no session yet
+_COOKIE_PATH = ""  # without a path, a browser uses the folder of the sign-in page, also below a proxy's path
+_INVALID_KEY = "This key does not work. Check that it is complete, and that it has not expired or been revoked."
+_TOO_MANY = "Too many attempts from your address. Wait a minute, then try again."
+_CONSOLE_PAGE = re.compile(rf"{PATH}(?:[/?][A-Za-z0-9_/?=&%.+-]*)?")
 
 
 async def show_sign_in(request: web.Request) -> web.StreamResponse:
     target = _target(request.query.get("next", ""))
-    if await current(request) is not None:
+    if await load_visit(request) is not None:
         return redirect(request, target)
-    return await _form(request, target)
+    return await _render_form(request, target)
 
 
 async def sign_in(request: web.Request) -> web.StreamResponse:
     forms.check_origin(request)
     fields = await forms.receive(request)
-    forms.check_token(request.app[SESSIONS], _bound_to(_token(request)), fields.get(TOKEN_FIELD, ""))
+    sessions = request.app[SESSIONS]
+    forms.check_token(sessions, _sign_in_token(request.cookies.get(_FORM_COOKIE, "")), fields.get(TOKEN_FIELD, ""))
     target, now = _target(fields.get("next", "")), clock.now()
     address, attempts = request.remote or "", request.app[ATTEMPTS]
     if not attempts.begin(address, now):
-        return await _form(request, target, status=429, problem=_TOO_OFTEN)
+        return await _render_form(request, target, status=429, problem=_TOO_MANY)
     try:
         lookup = request.config_dict[SERVICES].database.lookup
         key = await keys.check(lookup, fields.get("key", "").strip(), now)
     except errors.InvalidApiKey:
-        return await _form(request, target, status=401, problem=_REFUSED)
+        return await _render_form(request, target, status=401, problem=_INVALID_KEY)
     attempts.succeed(address)
     response = redirect(request, target)
-    session = request.app[SESSIONS].begin(key, now)
-    _set_cookie(request, response, SESSION_COOKIE, request.app[SESSIONS].seal(session), LENGTH)
-    response.del_cookie(_FORM_COOKIE, path=_HERE)
+    _set_cookie(request, response, SESSION_COOKIE, sessions.to_cookie(sessions.begin(key, now)))
+    response.del_cookie(_FORM_COOKIE, path=_COOKIE_PATH)
     return response
 
 
 async def sign_out(visit: Visit, _: Fields) -> web.StreamResponse:
-    """From now on a copy of the cookie opens nothing."""
+    """Ends the session itself, so that a copy of the cookie does not work either."""
     async with visit.database.write(durable=True, changes="nobody") as connection:
         await ended_sessions.insert_ended(connection, visit.session.token, visit.session.expires_at, clock.now())
     response = redirect(visit.request, SIGN_IN_PATH)
-    response.del_cookie(SESSION_COOKIE, path=_HERE)
+    response.del_cookie(SESSION_COOKIE, path=_COOKIE_PATH)
     return response
 
 
-async def _form(request: web.Request, target: str, *, status: int = 200, problem: str = "") -> web.Response:
-    """One token for all tabs in which the form is open."""
-    token = _token(request) or new_token()
-    form_token = request.app[SESSIONS].form_token(_bound_to(token))
+async def _render_form(request: web.Request, target: str, *, status: int = 200, problem: str = "") -> web.Response:
+    """Keeps the token of the cookie, so that the form can be open in several tabs."""
+    token = request.cookies.get(_FORM_COOKIE, "") or new_token()
     response = await templating.page(
-        request, "sign-in.html", status=status, problem=problem, target=target, form_token=form_token
+        request,
+        "sign-in.html",
+        status=status,
+        problem=problem,
+        target=target,
+        form_token=request.app[SESSIONS].form_token(_sign_in_token(token)),
     )
-    _set_cookie(request, response, _FORM_COOKIE, token, LENGTH)
+    _set_cookie(request, response, _FORM_COOKIE, token)
     if status == 429:
-        response.headers["Retry-After"] = "60"
+        response.headers["Retry-After"] = str(WINDOW // clock.SECOND)
     return response
 
 
-def _token(request: web.Request) -> str:
-    return request.cookies.get(_FORM_COOKIE, "")
-
-
-def _bound_to(token: str) -> str:
+def _sign_in_token(token: str) -> str:
+    """Differs from the token of every session, so that no form of a session is valid here."""
     return f"{SIGN_IN_PATH} {token}"
 
 
-def _set_cookie(request: web.Request, response: web.Response, name: str, value: str, length: int) -> None:
-    """For the console alone, out of reach of scripts, and over TLS alone where the console has it."""
+def _set_cookie(request: web.Request, response: web.Response, name: str, value: str) -> None:
+    """Scripts cannot read it. When the service's address is https, a browser sends it over TLS only."""
     response.set_cookie(
         name,
         value,
-        max_age=length // clock.SECOND,
-        path=_HERE,
+        max_age=LENGTH // clock.SECOND,
+        path=_COOKIE_PATH,
         httponly=True,
         samesite="Strict",
         secure=base_address(request.config_dict[SERVICES], request).startswith("https:"),
@@ -101,5 +96,5 @@ def _set_cookie(request: web.Request, response: web.Response, name: str, value: 
 
 
 def _target(path: str) -> str:
-    """Where to go once signed in: a page of the console, or else its first."""
-    return path if _OWN_PAGE.fullmatch(path) and ".." not in path else PATH
+    """The page to open after the sign-in: the path if it is one of the console, or else the first page."""
+    return path if _CONSOLE_PAGE.fullmatch(path) and ".." not in path else PATH

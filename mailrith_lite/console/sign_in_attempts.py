@@ -1,30 +1,34 @@
-"""How often somebody may try a key: what fails is counted, in memory, by the address it comes from."""
+"""Limits how often an address may try a key. Failed attempts are counted in memory."""
 
 from collections import deque
 
 from mailrith_lite import clock
 
-MOST = 10
+MAX_ATTEMPTS = 10
 WINDOW = 60 * clock.SECOND
-_ADDRESSES = 10_000  # more than so many at a time, and the longest quiet is forgotten
+_MAX_ADDRESSES = 10_000  # beyond that, the address with the oldest last attempt is dropped
 
 
 class Attempts:
-    """One for the life of the process. An attempt counts from its begin, so that many at once are no way around."""
+    """The process has one instance.
+
+    An attempt counts when it begins, not when it has failed, so that parallel attempts cannot pass the limit.
+    """
 
     def __init__(self) -> None:
         self._times: dict[str, deque[int]] = {}
 
     def begin(self, address: str, now: int) -> bool:
-        """False when there were too many within the last minute: then nothing may be tried."""
-        times = self._times.pop(address, deque(maxlen=MOST))
-        self._times[address] = times  # at the end: the first of all has been quiet for longest
-        if len(self._times) > _ADDRESSES:
+        """False: the address has reached the limit within the last minute and must not try now."""
+        times = self._times.pop(address, deque(maxlen=MAX_ATTEMPTS))
+        self._times[address] = times  # the dictionary is in the order of the last attempts
+        if len(self._times) > _MAX_ADDRESSES:
             del self._times[next(iter(self._times))]
-        if len(times) == MOST and times[0] > now - WINDOW:
+        if len(times) == MAX_ATTEMPTS and times[0] > now - WINDOW:
             return False
         times.append(now)
         return True
 
     def succeed(self, address: str) -> None:
+        """Forgets the attempts of the address."""
         self._times.pop(address, None)

@@ -1,63 +1,87 @@
-"""/console/subscribers: search, filter, page through, and look at one."""
+"""/console/subscribers: the filtered list, and the page of a subscriber."""
 
+import msgspec
 from aiohttp import web
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.audience import listing, subscribers
-from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.subscribers import Subscriber
-from mailrith_lite.audience.values import field_text
+from mailrith_lite.audience.values import STATUSES, field_text
 from mailrith_lite.console import filter_form, names, templating
+from mailrith_lite.console.names import Option
 from mailrith_lite.console.session_request import Visit
 
-SHOWN = 50
+PAGE_SIZE = 50
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the list. `id`: public."""
+
+    id: str
+    subscriber: Subscriber
+
+
+class FieldValue(msgspec.Struct, frozen=True, kw_only=True):
+    """`label`: the id of the custom field where the key may not read its label."""
+
+    label: str
+    text: str
 
 
 async def show_subscribers(visit: Visit) -> web.StreamResponse:
-    """Newest first, from behind the subscriber that the address names."""
+    """Newest first. The parameter `before` names the last subscriber of the page before."""
     query = visit.request.query
-    choice, before_id = filter_form.parse(query), ids.decode(ids.SUBSCRIBER, query.get("before", ""))
-    wanted, now = choice.subscriber_filter(), clock.now()
+    form, before_id = filter_form.parse(query), ids.decode(ids.SUBSCRIBER, query.get("before", ""))
     async with visit.database.read() as connection:
         found = await listing.select_subscribers(
-            connection, visit.workspace_id, wanted, before_id=before_id, limit=SHOWN + 1, now=now
+            connection,
+            visit.workspace_id,
+            form.subscriber_filter(),
+            before_id=before_id,
+            limit=PAGE_SIZE + 1,
+            now=clock.now(),
         )
-        offered = await names.groups(connection, visit)
+        tags = await names.tag_options(connection, visit)
+        sequences = await names.sequence_options(connection, visit)
     return await templating.page(
         visit.request,
         "subscribers.html",
-        subscribers=[(ids.encode(ids.SUBSCRIBER, one.id), one) for one in found[:SHOWN]],
-        choice=choice,
-        more=len(found) > SHOWN,
+        entries=[Entry(id=ids.encode(ids.SUBSCRIBER, one.id), subscriber=one) for one in found[:PAGE_SIZE]],
+        form=form,
+        statuses=STATUSES,
+        tags=tags,
+        sequences=sequences,
+        more=len(found) > PAGE_SIZE,
         first=before_id is None,
-        **offered,
     )
 
 
 async def show_subscriber(visit: Visit) -> web.StreamResponse:
     public_id = visit.request.match_info["subscriber_id"]
-    number = ids.decode(ids.SUBSCRIBER, public_id)
+    number = ids.decode(ids.SUBSCRIBER, public_id) or 0
     async with visit.database.read() as connection:
-        subscriber = number and await subscribers.select_subscriber(connection, visit.workspace_id, number)
-        if not subscriber:
+        subscriber = await subscribers.select_subscriber(connection, visit.workspace_id, number)
+        if subscriber is None:
             raise errors.NotFound.of("subscriber", public_id)
-        fields = await names.all_fields(connection, visit)
+        labels = await names.field_labels(connection, visit)
         sequences = await names.sequence_names(connection, visit, subscriber.sequence_ids)
     return await templating.page(
         visit.request,
         "subscriber.html",
         subscriber=subscriber,
         public_id=public_id,
-        values=_values(subscriber, fields),
-        tags=[(ids.encode(ids.TAG, tag_id), name) for tag_id, name in subscriber.tags],
+        values=_values(subscriber, labels),
+        tags=[Option(id=ids.encode(ids.TAG, tag_id), name=name) for tag_id, name in subscriber.tags],
         sequences=sequences,
     )
 
 
-def _values(subscriber: Subscriber, fields: list[CustomField]) -> list[tuple[str, str]]:
-    """(label, value) of the fields that have one; the id stands for a label that the key may not read."""
-    labels = {str(field.id): field.label for field in fields}
+def _values(subscriber: Subscriber, labels: dict[int, str]) -> list[FieldValue]:
+    """`labels`: by integer id."""
     return [
-        (labels.get(key) or ids.encode(ids.CUSTOM_FIELD, int(key)), field_text(value))
+        FieldValue(
+            label=labels.get(int(key)) or ids.encode(ids.CUSTOM_FIELD, int(key)),
+            text=field_text(value),
+        )
         for key, value in subscriber.custom_fields.items()
     ]

@@ -1,4 +1,4 @@
-"""The console's pages. Every address in one is relative, so that a proxy may put the service below a path."""
+"""Renders the console's templates, with the values that all of them share."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -7,8 +7,8 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
-from mailrith_lite.console.filter_form import STATUSES
-from mailrith_lite.console.session_request import PATH, VISIT, root_of
+from mailrith_lite.console.paths import PATH, relative_root
+from mailrith_lite.console.session_request import VISIT
 from mailrith_lite.pages.rendering import page_response, render
 
 _PACKAGE = "mailrith_lite.console"
@@ -20,7 +20,7 @@ async def page(request: web.Request, template: str, *, status: int = 200, **valu
 
 
 async def part(request: web.Request, template: str, **values: Any) -> str:
-    """A piece of a page."""
+    """The HTML of a part of a page."""
     return await render(template, package=_PACKAGE, **_shared(request), **values)
 
 
@@ -29,16 +29,13 @@ def error_title(status: int) -> str:
 
 
 def _shared(request: web.Request) -> dict[str, Any]:
-    """What every template gets. `console`: where it begins; `address`: a page of it, with parameters."""
-    root = root_of(request)
+    """Relative addresses: `root` of the service, `console` of its first page, `address(path, query)` of any page.
+
+    `visit` is None when nobody is signed in.
+    """
+    root = relative_root(request)
 
     def address(path: str, query: Mapping[str, str], **more: str) -> str:
         return root + str(URL.build(path=PATH + path, query={**query, **more}))
 
-    return {
-        "address": address,
-        "console": root + PATH,
-        "root": root,
-        "statuses": STATUSES,
-        "visit": request.get(VISIT),
-    }
+    return {"address": address, "console": root + PATH, "root": root, "visit": request.get(VISIT)}

@@ -100,9 +100,12 @@ def begun(visitor: Visitor, path: str, count: int) -> list[Stream]:
 
 def test_a_page_that_gets_no_stream_is_told(serve: Callable[..., Server]) -> None:
     server = serve()
-    job, visitors = waiting_export(server), [signed_in(server) for _ in range(live.MOST // live.MOST_EACH + 1)]
+    job, visitors = (
+        waiting_export(server),
+        [signed_in(server) for _ in range(live.MAX_STREAMS // live.MAX_STREAMS_PER_SESSION + 1)],
+    )
     path = f"/console/exports/{job}/live"
-    streams = [stream for visitor in visitors[:-1] for stream in begun(visitor, path, live.MOST_EACH)]
+    streams = [stream for visitor in visitors[:-1] for stream in begun(visitor, path, live.MAX_STREAMS_PER_SESSION)]
     visitor = visitors[-1]
     refused = visitor.get(path)
     assert (refused.status, refused.headers["retry-after"]) == (429, "1")
@@ -117,7 +120,7 @@ def test_one_visitor_keeps_no_stream_from_another(serve: Callable[..., Server]) 
     server = serve()
     path = f"/console/exports/{waiting_export(server)}/live"
     greedy, other = signed_in(server), signed_in(server)
-    streams = begun(greedy, path, live.MOST_EACH)
+    streams = begun(greedy, path, live.MAX_STREAMS_PER_SESSION)
     assert greedy.get(path).status == 429
     streams += begun(other, path, 1)
     wake(server)
@@ -130,7 +133,7 @@ def test_a_page_that_was_closed_makes_room_although_nothing_changes(serve: Calla
     path = f"/console/exports/{waiting_export(server)}/live"
     visitor = signed_in(server)
     for _ in range(2):
-        streams = begun_at_last(visitor, path, live.MOST_EACH)
+        streams = begun_at_last(visitor, path, live.MAX_STREAMS_PER_SESSION)
         assert visitor.get(path).status == 429
         for stream in streams:
             stream.close()

@@ -11,7 +11,7 @@ from conftest import KEY, MAPPINGS, Server
 
 from mailrith_lite import ids
 from mailrith_lite.console.jobs import SHOWN as JOBS_SHOWN
-from mailrith_lite.console.subscribers import SHOWN
+from mailrith_lite.console.subscribers import PAGE_SIZE
 from mailrith_lite.pages.formats import size
 
 from .visitor import Visitor, heading, signed_in, text
@@ -171,7 +171,7 @@ def test_the_list_of_jobs_is_paged_by_key(serve: Callable[..., Server]) -> None:
 
 def test_subscribers_are_searched_filtered_and_paged(serve: Callable[..., Server]) -> None:
     server = serve()
-    rows = "".join(f"p{number}@example.com,Person {number}\n" for number in range(SHOWN + 3))
+    rows = "".join(f"p{number}@example.com,Person {number}\n" for number in range(PAGE_SIZE + 3))
     server.import_csv(f"Email,Name\n{rows}", new_tag_name="All of them")
     server.import_csv("Email,Name\nelse@example.com,Else\n")
     visitor = signed_in(server)
@@ -183,7 +183,7 @@ def test_subscribers_are_searched_filtered_and_paged(serve: Callable[..., Server
         if not older:
             break
         page = visitor.get(urljoin("/console/subscribers", older[0].replace("&amp;", "&")))
-    assert found == [f"p{number}@example.com" for number in reversed(range(SHOWN + 3))]
+    assert found == [f"p{number}@example.com" for number in reversed(range(PAGE_SIZE + 3))]
     assert "else@example.com" in text(visitor.get("/console/subscribers?search=ELSE"))
     assert "No subscribers match" in text(visitor.get("/console/subscribers?status=Bounced"))
     assert "No subscribers match" in text(visitor.get("/console/subscribers?cold=on"))

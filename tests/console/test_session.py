@@ -14,7 +14,7 @@ from mailrith_lite.access import key_table, keys
 from mailrith_lite.access.key_table import ApiKey
 from mailrith_lite.console import ended_sessions
 from mailrith_lite.console.session import LENGTH, Sessions
-from mailrith_lite.console.sign_in_attempts import MOST, WINDOW, Attempts
+from mailrith_lite.console.sign_in_attempts import MAX_ATTEMPTS, WINDOW, Attempts
 from mailrith_lite.settings import Settings
 
 from .visitor import SESSION, Visitor, heading, signed_in, text, token_in
@@ -143,17 +143,17 @@ def test_a_changed_cookie_opens_nothing(service: Server) -> None:
 
 def test_a_session_has_its_time_and_no_more_than_its_key(service: Server) -> None:
     sessions, key, now = Sessions(b"secret"), key_of(service, KEY), 1_000_000
-    cookie = sessions.seal(sessions.begin(key, now))
-    assert sessions.unseal(cookie, now + LENGTH - 1) is not None
-    assert sessions.unseal(cookie, now + LENGTH) is None
-    assert Sessions(b"another").unseal(cookie, now) is None
+    cookie = sessions.to_cookie(sessions.begin(key, now))
+    assert sessions.from_cookie(cookie, now + LENGTH - 1) is not None
+    assert sessions.from_cookie(cookie, now + LENGTH) is None
+    assert Sessions(b"another").from_cookie(cookie, now) is None
     short = key_of(service, service.new_key(expires_at=now + 5))
     assert sessions.begin(short, now).expires_at == now + 5
 
 
 def test_too_many_attempts_have_to_wait(serve: Callable[..., Server]) -> None:
     visitor = Visitor(serve())
-    for _ in range(MOST):
+    for _ in range(MAX_ATTEMPTS):
         assert visitor.sign_in("mrk_unknown_example_key").status == 401
     refused = visitor.sign_in()
     assert (refused.status, refused.headers["retry-after"]) == (429, "60")
@@ -163,9 +163,9 @@ def test_too_many_attempts_have_to_wait(serve: Callable[..., Server]) -> None:
 
 def test_attempts_are_counted_by_address_and_forgotten_after_a_minute() -> None:
     attempts, now = Attempts(), 1_000_000
-    assert all(attempts.begin("a", now + place) for place in range(MOST))
-    assert not attempts.begin("a", now + MOST)
-    assert attempts.begin("b", now + MOST)
+    assert all(attempts.begin("a", now + place) for place in range(MAX_ATTEMPTS))
+    assert not attempts.begin("a", now + MAX_ATTEMPTS)
+    assert attempts.begin("b", now + MAX_ATTEMPTS)
     assert attempts.begin("a", now + WINDOW)
     assert not attempts.begin("a", now + WINDOW)
     attempts.succeed("a")

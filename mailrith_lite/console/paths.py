@@ -1,0 +1,28 @@
+"""The paths of the console. Pages use relative addresses, so that a proxy may serve the service below a path."""
+
+from aiohttp import web
+
+PATH = "/console"
+SIGN_IN_PATH = f"{PATH}/sign-in"
+SUBSCRIBERS_PATH = f"{PATH}/subscribers"
+
+
+def redirect(request: web.Request, path: str) -> web.Response:
+    """303 to a path of this service, with a relative address."""
+    return web.Response(status=303, headers={"Location": relative_root(request) + path})
+
+
+def relative_root(request: web.Request) -> str:
+    """The relative address from the page to the root of the service. A live part belongs to its page."""
+    path = request.rel_url.raw_path.removesuffix("/part").removesuffix("/live")
+    return "/".join([".."] * (path.count("/") - 1)) or "."
+
+
+def containing_page(request: web.Request) -> str:
+    """The path of the page that contains the form or the live part of this request."""
+    path = request.rel_url.raw_path
+    if path == f"{PATH}/exports":
+        return f"{path}/new"
+    for ending in ("/cancel", "/part", "/live", "/sign-out"):
+        path = path.removesuffix(ending)
+    return path
