@@ -17,6 +17,7 @@ from mailrith_lite import clock, ids
 from mailrith_lite.access import workspaces
 from mailrith_lite.app import DATABASE_FILE
 from mailrith_lite.audience import blocks, bulk, search_index
+from mailrith_lite.audience.bulk_plan import Change
 from mailrith_lite.database import Connection, Database
 
 TAGS = (
@@ -150,13 +151,13 @@ def _members(name: str, first: int, end: int) -> list[int]:
 
 async def _insert_tag(connection: Connection, tag_id: int, numbers: list[int]) -> None:
     members, tag = json.dumps(numbers), f"[{tag_id}]"
-    await blocks.count_tagged(connection, members, tag)
+    await blocks.update_tag_counts(connection, members, tag)
     await connection.execute(
         "INSERT INTO subscriber_tags (subscriber_id, tag_id) SELECT value, ? FROM json_each(?)", (tag_id, members)
     )
 
 
-def _changes(first: int, end: int, count: int) -> list[bulk.Change]:
+def _changes(first: int, end: int, count: int) -> list[Change]:
     chance = random.Random(first)
     found = []
     for number in range(first, end):
@@ -171,7 +172,7 @@ def _changes(first: int, end: int, count: int) -> list[bulk.Change]:
             email = f"{count}@example.com"
         place = number % 6
         found.append(
-            bulk.Change(
+            Change(
                 line=number,
                 email=email,
                 name=name,
@@ -197,7 +198,7 @@ async def unsubscribe(home: Path, count: int) -> None:
         chunk = min(_CHUNK, count // 2)
         for first in range(1, count // 2 + 1, chunk):
             changes = [
-                bulk.Change(line=change.line, email=change.email, status="Unsubscribed")
+                Change(line=change.line, email=change.email, status="Unsubscribed")
                 for change in _changes(first, first + chunk, count)
             ]
             async with database.write() as connection:
@@ -212,7 +213,7 @@ async def settle(home: Path, count: int) -> None:
             other = await workspaces.insert_workspace(connection, "Neighbours", clock.now())
         for first in range(0, count, _CHUNK):
             changes = [
-                bulk.Change(line=number, email=f"reader.{number}@nearby.example", name=f"Reader Nearby {number}")
+                Change(line=number, email=f"reader.{number}@nearby.example", name=f"Reader Nearby {number}")
                 for number in range(first, min(first + _CHUNK, count))
             ]
             async with database.write() as connection:

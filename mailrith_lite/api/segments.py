@@ -16,16 +16,17 @@ from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.resources import SearchQuery, chosen
-from mailrith_lite.audience.segments import segment_table
-from mailrith_lite.audience.segments.compiler import Surroundings
+from mailrith_lite.audience.segments import segment_query, segment_rules, segment_table
+from mailrith_lite.audience.segments.compiler import References
 from mailrith_lite.audience.segments.definition import Definition
-from mailrith_lite.audience.segments.segment_table import Counts, Query, Segment
+from mailrith_lite.audience.segments.segment_query import Counts, Query
+from mailrith_lite.audience.segments.segment_table import Segment
 from mailrith_lite.database import Connection
 
 PATH = "/v1/segments"
 
-Name = Annotated[str, texts.name(segment_table.MAX_NAME)]
-Description = Annotated[str, texts.long(segment_table.MAX_DESCRIPTION)]
+Name = Annotated[str, texts.name(segment_rules.MAX_NAME)]
+Description = Annotated[str, texts.long(segment_rules.MAX_DESCRIPTION)]
 
 
 class SegmentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,8 +84,8 @@ async def list_segments(call: Call) -> web.StreamResponse:
         found = await segment_table.select_segments(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )
-        around = await _surroundings(call, connection, [segment.definition for segment in found])
-    asked = await asyncio.to_thread(_queries, call.workspace_id, found[: page.limit], around)
+        references = await _references(call, connection, [segment.definition for segment in found])
+    asked = await asyncio.to_thread(_queries, call.workspace_id, found[: page.limit], references)
     counted = [await call.services.segment_counts.count(query) for query in asked]
     shown = [SegmentSummary(**_common(segment, counts)) for segment, counts in zip(found, counted, strict=False)]
     return codec.page_response(page, shown, more=len(found) > page.limit)
@@ -102,8 +103,8 @@ async def get_segment(call: Call) -> web.StreamResponse:
     """Get a segment"""
     async with call.database.read(at_once=True) as connection:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)
-        around = await _surroundings(call, connection, [segment.definition])
-    return await _response(call, segment, around)
+        references = await _references(call, connection, [segment.definition])
+    return await _response(call, segment, references)
 
 
 async def update_segment(call: Call) -> web.StreamResponse:
@@ -115,18 +116,18 @@ async def update_segment(call: Call) -> web.StreamResponse:
     async with call.database.write(durable=True, changes="nobody") as connection:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)
         workspace = await workspaces.select_own(connection, call.workspace_id)
-        changed = await segment_table.change_segment(
+        changed = await segment_rules.change_segment(
             connection,
             call.workspace_id,
             segment,
             name=chosen(change.name, segment.name),
             description=chosen(change.description, segment.description),
-            wanted=chosen(change.definition, segment.definition),
+            definition=chosen(change.definition, segment.definition),
             time_zone=workspace.time_zone,
             now=clock.now(),
         )
-        around = await _surroundings(call, connection, [changed.definition])
-    return await _response(call, changed, around)
+        references = await _references(call, connection, [changed.definition])
+    return await _response(call, changed, references)
 
 
 async def delete_segment(call: Call) -> web.StreamResponse:
@@ -164,12 +165,12 @@ async def _with_counts(call: Call, request: SegmentRequest) -> AsyncIterator[_Co
 async def _create(call: Call, counted: _Counted, connection: Connection, now: int) -> Answer:
     request = counted.request
     workspace = await workspaces.select_own(connection, call.workspace_id)
-    segment = await segment_table.create_segment(
+    segment = await segment_rules.create_segment(
         connection,
         call.workspace_id,
         name=request.name,
         description=request.description,
-        wanted=request.definition,
+        definition=request.definition,
         time_zone=workspace.time_zone,
         now=now,
     )
@@ -179,7 +180,7 @@ async def _create(call: Call, counted: _Counted, connection: Connection, now: in
 
 async def _preview(call: Call, wanted: Definition, current_id: str | None) -> Counts:
     async with call.database.read(at_once=True) as connection:
-        around = await _surroundings(call, connection, [wanted])
+        references = await _references(call, connection, [wanted])
         own_id = None if current_id is None else ids.decode(ids.SEGMENT, current_id)
         if current_id is not None and not await _is_segment(call, connection, own_id):
             raise errors.InvalidBody(
@@ -187,14 +188,16 @@ async def _preview(call: Call, wanted: Definition, current_id: str | None) -> Co
                 field="current_segment_id",
                 reason="segment_not_found",
             )
-        query = await asyncio.to_thread(segment_table.query, call.workspace_id, wanted, around, own_id=own_id)
-        await segment_table.check_possible(connection, query)
+        query = await asyncio.to_thread(
+            segment_query.build_query, call.workspace_id, wanted, references, own_id=own_id
+        )
+        await segment_query.check_possible(connection, query)
     return await call.services.segment_counts.count(query)
 
 
-async def _surroundings(call: Call, connection: Connection, wanted: Sequence[Definition]) -> Surroundings:
+async def _references(call: Call, connection: Connection, wanted: Sequence[Definition]) -> References:
     workspace = await workspaces.select_own(connection, call.workspace_id)
-    return await segment_table.select_surroundings(
+    return await segment_query.select_references(
         connection, call.workspace_id, wanted, workspace.time_zone, clock.now()
     )
 
@@ -205,17 +208,17 @@ async def _is_segment(call: Call, connection: Connection, number: int | None) ->
     )
 
 
-def _queries(workspace_id: int, found: Sequence[Segment], around: Surroundings) -> list[Query]:
+def _queries(workspace_id: int, found: Sequence[Segment], references: References) -> list[Query]:
     """Runs in a thread: a page of large segments takes a while."""
     return [
-        segment_table.query(workspace_id, segment.definition, around, own_id=segment.id, saved=True)
+        segment_query.build_query(workspace_id, segment.definition, references, own_id=segment.id, saved=True)
         for segment in found
     ]
 
 
-async def _response(call: Call, segment: Segment, around: Surroundings) -> web.Response:
-    """`around`: as it was when the segment was read."""
-    (query,) = await asyncio.to_thread(_queries, call.workspace_id, [segment], around)
+async def _response(call: Call, segment: Segment, references: References) -> web.Response:
+    """`references`: as it was when the segment was read."""
+    (query,) = await asyncio.to_thread(_queries, call.workspace_id, [segment], references)
     counts = await call.services.segment_counts.count(query)
     shown = SegmentResource(definition=segment.definition, **_common(segment, counts))
     return codec.json_response(codec.data(shown))

@@ -19,7 +19,7 @@ from mailrith_lite.audience.conditions import SequenceOperator, TagOperator
 from mailrith_lite.audience.consent import ConsentEvidence
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.subscribers import Subscriber
-from mailrith_lite.audience.upsert import Profile, Terms
+from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection
 
@@ -146,7 +146,7 @@ async def update_subscriber(call: Call) -> web.StreamResponse:
     """
     request = await resources.receive_form(call, SubscriberChange)
 
-    async def change(connection: Connection, saved: Subscriber, terms: Terms) -> Subscriber:
+    async def change(connection: Connection, saved: Subscriber, terms: UpsertContext) -> Subscriber:
         return await upsert.change(connection, terms, saved, _profile(request), None)
 
     return _response(await _change(call, change))
@@ -159,8 +159,8 @@ async def update_subscriber_status(call: Call) -> web.StreamResponse:
     """
     request = await resources.receive_form(call, StatusRequest)
 
-    async def change(connection: Connection, saved: Subscriber, terms: Terms) -> Subscriber:
-        profile = Profile(status=request.status)
+    async def change(connection: Connection, saved: Subscriber, terms: UpsertContext) -> Subscriber:
+        profile = SubscriberInput(status=request.status)
         return await upsert.change(connection, terms, saved, profile, request.consent_evidence)
 
     return _response(await _change(call, change))
@@ -212,7 +212,7 @@ async def remove_subscriber_sequence(call: Call) -> web.StreamResponse:
 
 
 async def _change(
-    call: Call, change: Callable[[Connection, Subscriber, Terms], Awaitable[Subscriber]]
+    call: Call, change: Callable[[Connection, Subscriber, UpsertContext], Awaitable[Subscriber]]
 ) -> Subscriber:
     """The subscriber of the path, changed in a transaction."""
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
@@ -226,7 +226,7 @@ async def _change_membership(
     select: Callable[[Connection, int, int], Awaitable[Any]],
     alter: Callable[[Connection, int, int], Awaitable[bool]],
 ) -> web.StreamResponse:
-    async def change(connection: Connection, saved: Subscriber, terms: Terms) -> Subscriber:
+    async def change(connection: Connection, saved: Subscriber, terms: UpsertContext) -> Subscriber:
         other = await resources.find(call, connection, resource, select)
         if not await alter(connection, saved.id, other.id):
             return saved
@@ -235,9 +235,9 @@ async def _change_membership(
     return _response(await _change(call, change))
 
 
-async def _terms(call: Call, connection: Connection, now: int) -> Terms:
+async def _terms(call: Call, connection: Connection, now: int) -> UpsertContext:
     workspace = await workspaces.select_own(connection, call.workspace_id)
-    return Terms(
+    return UpsertContext(
         workspace_id=call.workspace_id,
         time_zone=workspace.time_zone,
         require_evidence=call.services.settings.require_consent_evidence,
@@ -279,7 +279,7 @@ def _parse(body: Body) -> SubscriberRequest:
 
 async def _upsert(call: Call, request: SubscriberRequest, connection: Connection, now: int) -> Answer:
     terms = await _terms(call, connection, now)
-    saved = await upsert.find_by_email(connection, call.workspace_id, request.email)
+    saved = await upsert.select_by_email(connection, call.workspace_id, request.email)
     profile, evidence = _profile(request), request.consent_evidence
     if saved is None:
         subscriber = await upsert.create(connection, terms, profile, evidence)
@@ -293,8 +293,8 @@ async def _upsert(call: Call, request: SubscriberRequest, connection: Connection
     return Answer(status=201 if created else 200, body=codec.data(shown), location=shown.self_ if created else None)
 
 
-def _profile(request: SubscriberChange) -> Profile:
-    return Profile(
+def _profile(request: SubscriberChange) -> SubscriberInput:
+    return SubscriberInput(
         email=request.email,
         name=request.name,
         status=request.status if isinstance(request, SubscriberRequest) else UNSET,
@@ -319,7 +319,7 @@ def _shown(subscriber: Subscriber) -> SubscriberResource:
         country=subscriber.country,
         subscribed_at=clock.rfc3339(subscriber.subscribed_at),
         last_opened_at=clock.optional_rfc3339(subscriber.last_opened_at),
-        tags=[TagReference(id=ids.encode(ids.TAG, number), name=name) for number, name in subscriber.tags],
+        tags=[TagReference(id=ids.encode(ids.TAG, tag.id), name=tag.name) for tag in subscriber.tags],
         sequence_ids=[ids.encode(ids.SEQUENCE, number) for number in subscriber.sequence_ids],
         custom_fields={
             ids.encode(ids.CUSTOM_FIELD, int(number)): value for number, value in subscriber.custom_fields.items()

@@ -1,1 +1,1 @@
-"""Subscribers, tags, custom fields and sequences: the rules for their values, and one query module a table."""
+"""Subscribers, tags, custom fields and sequences: the rules for their values, and the queries of each table."""

@@ -1,19 +1,20 @@
-"""Counts of neighbouring subscribers, which let a list step over many at once: `subscriber_blocks`, `tag_blocks`.
+"""The tables `subscriber_blocks` and `tag_blocks`: counts for each block of 256 neighbouring subscriber ids.
 
-Whoever inserts calls these functions in the same transaction; triggers see to updates and deletions.
+A list skips every block in which no subscriber can match. Code that inserts rows calls these functions in the same
+transaction; triggers keep the counts for updates and deletions.
 """
 
 from mailrith_lite.audience.conditions import COLD_AFTER_OPEN, COLD_WITHOUT_OPEN
 from mailrith_lite.database import MAX_ID, Connection, Database
 
-REFRESHED_AT_ONCE = 50
+REFRESH_BATCH = 50
 
 _COLD_FROM = f"""min(CASE WHEN status <> 'Active' THEN {MAX_ID}
     ELSE coalesce(last_opened_at + {COLD_AFTER_OPEN}, subscribed_at + {COLD_WITHOUT_OPEN}) END)"""
 
 
-async def count_subscribers(connection: Connection, workspace_id: int, first_id: int) -> None:
-    """Behind an insert: those of this workspace from `first_id` on are all new."""
+async def update_subscriber_counts(connection: Connection, workspace_id: int, first_id: int) -> None:
+    """Call it after an insert. All subscribers of the workspace from `first_id` on are new."""
     await connection.execute(
         f"""INSERT INTO subscriber_blocks (workspace_id, block, members, cold_from)
         SELECT workspace_id, id >> 8 AS block, count(*), {_COLD_FROM} FROM subscribers
@@ -24,12 +25,13 @@ async def count_subscribers(connection: Connection, workspace_id: int, first_id:
     )
 
 
-async def count_tagged(
+async def update_tag_counts(
     connection: Connection, subscriber_ids: str, tag_ids: str, *, new_from: int = MAX_ID
 ) -> None:
-    """Before an insert of each tag for each subscriber, both JSON lists: who has it already is counted already.
+    """Call it before an insert of each tag for each subscriber; both are JSON lists of integer ids.
 
-    `new_from`: subscribers from this id on are new, and have no tags.
+    Subscribers who already have a tag are not counted again. `new_from`: subscribers from this id on are new, and
+    have no tags.
     """
     await connection.execute(
         """INSERT INTO tag_blocks (tag_id, block, members)
@@ -44,7 +46,7 @@ async def count_tagged(
 
 
 async def refresh(database: Database) -> bool:
-    """Makes the next stale blocks exact, in a transaction of its own. False when none was stale."""
+    """Corrects the next stale blocks in a transaction of its own. Returns False when no block is stale."""
     async with database.read() as connection:
         rows = await connection.execute_fetchall("SELECT EXISTS (SELECT 1 FROM subscriber_blocks WHERE stale)")
         if not next(iter(rows))[0]:
@@ -55,14 +57,14 @@ async def refresh(database: Database) -> bool:
                 WHERE subscribers.workspace_id = subscriber_blocks.workspace_id
                     AND subscribers.id BETWEEN block << 8 AND (block << 8) + 255), {MAX_ID})
             WHERE (workspace_id, block) IN (SELECT workspace_id, block FROM subscriber_blocks
-                WHERE stale LIMIT {REFRESHED_AT_ONCE})"""
+                WHERE stale LIMIT {REFRESH_BATCH})"""
         )
     return True
 
 
 async def select_miscounts(connection: Connection) -> list[str]:
-    """What is wrong with the counts; nothing when they are right."""
-    found = []
+    """A sentence for each table with a wrong count."""
+    problems = []
     for table, counted, actual in (
         (
             "subscriber_blocks",
@@ -95,5 +97,5 @@ async def select_miscounts(connection: Connection) -> list[str]:
             f"SELECT 1 FROM ({counted} EXCEPT {actual}) UNION ALL SELECT 1 FROM ({actual} EXCEPT {counted}) LIMIT 1"
         )
         if list(rows):
-            found.append(f"{table} does not count what is there")
-    return found
+            problems.append(f"{table} has a wrong count")
+    return problems

@@ -1,4 +1,4 @@
-"""Conditions on `subscribers` as SQL: the pieces from which filters, exports and segments are made."""
+"""SQL conditions on `subscribers`, which filters, exports and segments share."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, Literal, get_args
@@ -21,84 +21,92 @@ SEQUENCE_OPERATORS: Final[tuple[SequenceOperator, ...]] = get_args(SequenceOpera
 COLD_AFTER_OPEN: Final = 90 * clock.DAY
 COLD_WITHOUT_OPEN: Final = 30 * clock.DAY
 
-_ALL_STATUSES = ("active", "completed", "removed")
-_STATUSES: dict[SequenceOperator, tuple[str, ...]] = {
+_ALL_MEMBERSHIPS = ("active", "completed", "removed")
+_NEGATIVE_OPERATORS = frozenset(
+    [
+        "is_not",
+        "has_none_of",
+        "does_not_contain",
+        "not_in_region",
+        "is_empty",
+        "is_not_active_in_any_of",
+        "has_not_completed_any_of",
+        "has_never_been_in_any_of",
+    ]
+)
+_MEMBERSHIP_STATUSES: dict[SequenceOperator, tuple[str, ...]] = {
     "is_active_in_any_of": ("active",),
     "is_not_active_in_any_of": ("active",),
     "has_completed_any_of": ("completed",),
     "has_not_completed_any_of": ("completed",),
-    "has_ever_been_in_any_of": _ALL_STATUSES,
-    "has_never_been_in_any_of": _ALL_STATUSES,
+    "has_ever_been_in_any_of": _ALL_MEMBERSHIPS,
+    "has_never_been_in_any_of": _ALL_MEMBERSHIPS,
 }
 
 
-class Values:
-    """What a query binds, by name."""
+class Bindings:
+    """The values of a query's named parameters."""
 
     def __init__(self) -> None:
-        self.bound: dict[str, Any] = {}
+        self.values: dict[str, Any] = {}
 
     def bind(self, value: Any) -> str:
-        name = f"v{len(self.bound)}"
-        self.bound[name] = value
+        """The parameter in SQL, such as `:v3`."""
+        name = f"v{len(self.values)}"
+        self.values[name] = value
         return f":{name}"
 
     def bind_list(self, items: Iterable[Any]) -> str:
-        """For `IN`: one value however many items there are."""
+        """The right side of `IN`. It takes one parameter whatever the number of items."""
         return f"(SELECT value FROM json_each({self.bind(msgspec.json.encode(list(items)).decode())}))"
 
 
-def statuses_of(operator: SequenceOperator) -> tuple[str, ...]:
-    """The statuses of a membership that the operator asks for, or asks not to be there."""
-    return _STATUSES[operator]
+def membership_statuses(operator: SequenceOperator) -> tuple[str, ...]:
+    """The membership statuses that the operator looks for, also when it is negative."""
+    return _MEMBERSHIP_STATUSES[operator]
 
 
-def excludes(operator: str) -> bool:
-    """Does it ask for those who are not?"""
-    return operator in (
-        "has_none_of",
-        "is_not_active_in_any_of",
-        "has_not_completed_any_of",
-        "has_never_been_in_any_of",
-    )
+def is_negative(operator: str) -> bool:
+    """Whether the operator matches those for whom its positive counterpart does not hold."""
+    return operator in _NEGATIVE_OPERATORS
 
 
-def in_workspace(values: Values, workspace_id: int) -> str:
-    return f"subscribers.workspace_id = {values.bind(workspace_id)}"
+def in_workspace(bindings: Bindings, workspace_id: int) -> str:
+    return f"subscribers.workspace_id = {bindings.bind(workspace_id)}"
 
 
-def tags(values: Values, operator: TagOperator, tag_ids: Sequence[int]) -> str:
-    found = f"""EXISTS (SELECT 1 FROM subscriber_tags AS member
-        WHERE member.subscriber_id = subscribers.id AND member.tag_id IN {values.bind_list(tag_ids)})"""
-    return f"NOT {found}" if excludes(operator) else found
+def tags(bindings: Bindings, operator: TagOperator, tag_ids: Sequence[int]) -> str:
+    has_tag = f"""EXISTS (SELECT 1 FROM subscriber_tags AS member
+        WHERE member.subscriber_id = subscribers.id AND member.tag_id IN {bindings.bind_list(tag_ids)})"""
+    return f"NOT {has_tag}" if is_negative(operator) else has_tag
 
 
-def sequences(values: Values, operator: SequenceOperator, sequence_ids: Sequence[int]) -> str:
-    found = f"""EXISTS (SELECT 1 FROM subscriber_sequences AS member
-        WHERE member.subscriber_id = subscribers.id AND member.sequence_id IN {values.bind_list(sequence_ids)}
-            AND member.status IN {values.bind_list(statuses_of(operator))})"""
-    return f"NOT {found}" if excludes(operator) else found
+def sequences(bindings: Bindings, operator: SequenceOperator, sequence_ids: Sequence[int]) -> str:
+    is_member = f"""EXISTS (SELECT 1 FROM subscriber_sequences AS member
+        WHERE member.subscriber_id = subscribers.id AND member.sequence_id IN {bindings.bind_list(sequence_ids)}
+            AND member.status IN {bindings.bind_list(membership_statuses(operator))})"""
+    return f"NOT {is_member}" if is_negative(operator) else is_member
 
 
-def search(values: Values, needle: str) -> str:
-    """The id or status is it, or the name or email has it in it, in any case."""
-    trimmed = needle.strip()
-    part = values.bind(trimmed.casefold())
-    return f"""(subscribers.id = {values.bind(ids.decode(ids.SUBSCRIBER, trimmed))}
-        OR lower(subscribers.status) = {values.bind(trimmed.lower())}
+def search(bindings: Bindings, text: str) -> str:
+    """The text is the id or the status, or a part of the email or the name. Only the id is case-sensitive."""
+    trimmed = text.strip()
+    part = bindings.bind(trimmed.casefold())
+    return f"""(subscribers.id = {bindings.bind(ids.decode(ids.SUBSCRIBER, trimmed))}
+        OR lower(subscribers.status) = {bindings.bind(trimmed.lower())}
         OR instr(subscribers.email, {part})
         OR instr(coalesce(subscribers.name_key, lower(subscribers.name)), {part}))"""
 
 
-def cold(values: Values, now: int) -> str:
-    """Active, and not opened for 90 days, or never opened and subscribed for 30 (Kit's definition)."""
+def cold(bindings: Bindings, now: int) -> str:
+    """Active, and no open for 90 days, or no open ever and a subscription of 30 days or more (Kit's definition)."""
     return f"""subscribers.status = 'Active' AND CASE WHEN subscribers.last_opened_at IS NULL
-        THEN subscribers.subscribed_at <= {values.bind(now - COLD_WITHOUT_OPEN)}
-        ELSE subscribers.last_opened_at <= {values.bind(now - COLD_AFTER_OPEN)} END"""
+        THEN subscribers.subscribed_at <= {bindings.bind(now - COLD_WITHOUT_OPEN)}
+        ELSE subscribers.last_opened_at <= {bindings.bind(now - COLD_AFTER_OPEN)} END"""
 
 
-def joined(match: str, parts: Sequence[str]) -> str:
-    """All or any of the conditions; nobody when there are none."""
+def join_conditions(match: str, parts: Sequence[str]) -> str:
+    """Joins with AND for `all`, else with OR. Without parts, nobody matches."""
     if not parts:
         return "false"
     if len(parts) == 1:

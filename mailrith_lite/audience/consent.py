@@ -1,4 +1,4 @@
-"""Evidence that somebody agreed to get email: the contract's closed object, and the table that keeps it."""
+"""Evidence that a subscriber agreed to receive email: the contract's form, and the table `consent_evidence`."""
 
 import re
 from datetime import datetime
@@ -12,12 +12,12 @@ from mailrith_lite.database import Connection
 
 CLOCK_SKEW = 60 * clock.SECOND
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
-_NOT_BLANK = r"[^\s\x1c-\x1f\x85]"  # for JSON Schema, \x1c-\x1f and \x85 are not in \s
+_NOT_BLANK = r"[^\s\x1c-\x1f\x85]"  # \s of JSON Schema lacks \x1c-\x1f and \x85
 _FIELD = "consent_evidence"
 
 
 class ConsentEvidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Only references: the raw text, an address or a browser's name stay with the one who collected them."""
+    """References only: the consent text, IP address and user agent stay with whoever collected them."""
 
     lawful_basis: Annotated[str, Meta(max_length=64, pattern=_NOT_BLANK)]
     collected_at: Annotated[datetime, Meta(tz=True)]
@@ -30,7 +30,7 @@ class ConsentEvidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 def check(evidence: ConsentEvidence, now: int) -> None:
     """
     Raises:
-        InvalidBody: it was collected in the future, further than two clocks differ, or `source_url` is no URI.
+        InvalidBody: `collected_at` is in the future by more than CLOCK_SKEW, or `source_url` is no absolute URI.
     """
     if evidence.collected_at.timestamp() * 1_000 > now + CLOCK_SKEW:
         raise errors.InvalidBody(
@@ -45,16 +45,18 @@ def check(evidence: ConsentEvidence, now: int) -> None:
 def require(evidence: ConsentEvidence | None) -> None:
     """
     Raises:
-        InvalidBody: there is none.
+        InvalidBody: there is no evidence.
     """
     if evidence is None:
         raise errors.InvalidBody(
-            "Making somebody Active takes consent_evidence.", field=_FIELD, reason="consent_evidence_required"
+            "A subscriber becomes Active only with consent_evidence; send it.",
+            field=_FIELD,
+            reason="consent_evidence_required",
         )
 
 
 async def insert_evidence(connection: Connection, subscriber_id: int, evidence: ConsentEvidence, now: int) -> None:
-    """Unless it is what was given last."""
+    """Does nothing when the evidence equals the last one of the subscriber."""
     await connection.execute(
         """INSERT INTO consent_evidence (subscriber_id, evidence, created_at) SELECT :subscriber_id, :evidence, :now
         WHERE :evidence IS NOT (SELECT evidence FROM consent_evidence

@@ -6,7 +6,8 @@ from typing import Any
 import msgspec
 
 from mailrith_lite import errors, ids
-from mailrith_lite.audience.values import CHOICE_TYPES, FieldType, has_control
+from mailrith_lite.audience.input_checks import check_label
+from mailrith_lite.audience.values import CHOICE_TYPES, FieldType
 from mailrith_lite.database import MAX_ID, Connection, Row
 
 MAX_LABEL = 100
@@ -27,15 +28,15 @@ class CustomField(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def personalization_token(self) -> str:
-        """From the letters and digits of the label, in any script; from the id where it has none."""
+        """Made of the letters and digits of the label, in any script, or of the id when the label has none."""
         name = re.sub(r"\W+", "_", self.label).strip("_")
         return f'[{name or ids.encode(ids.CUSTOM_FIELD, self.id)}, fallback=""]'
 
 
 def _from_row(row: Row) -> CustomField:
-    values: dict[str, Any] = dict(row)
-    values["options"] = _options_decoder.decode(row["options"])
-    return CustomField(**values)
+    columns: dict[str, Any] = dict(row)
+    columns["options"] = _options_decoder.decode(row["options"])
+    return CustomField(**columns)
 
 
 async def create_custom_field(
@@ -43,12 +44,12 @@ async def create_custom_field(
 ) -> CustomField:
     """
     Raises:
-        InvalidBody: label or options break a rule, or the label is taken (in any case): it names a column in
-            every export.
+        InvalidBody: label or options break a rule, or another field has the label, in any case: labels are the
+            column names of exports.
     """
     label = clean_label(label)
     options = clean_options(field_type, options)
-    await check_free(connection, workspace_id, label, None)
+    await check_label_is_free(connection, workspace_id, label, None)
     row = await connection.execute_insert(
         """INSERT INTO custom_fields (workspace_id, label, label_key, type, options, created_at, updated_at)
         VALUES (?, ?, ?, ?, ?, ?, ?)""",
@@ -61,7 +62,7 @@ async def create_custom_field(
 async def select_custom_fields(
     connection: Connection, workspace_id: int, *, search: str | None, before_id: int | None, limit: int
 ) -> list[CustomField]:
-    """Newest first, those with an integer id below `before_id`. `search`: in the label or type, any case."""
+    """Newest first, with integer ids below `before_id`. `search`: part of the label or type, any case."""
     rows = await connection.execute_fetchall(
         f"""SELECT {_COLUMNS} FROM custom_fields WHERE workspace_id = :workspace_id AND id < :before_id
             AND (:search IS NULL OR instr(label_key, :search) OR instr(lower(type), :search))
@@ -100,7 +101,7 @@ async def update_custom_field(connection: Connection, workspace_id: int, field: 
 
 
 async def delete_custom_field(connection: Connection, workspace_id: int, field_id: int, now: int) -> None:
-    """With the values that subscribers have for it."""
+    """Deletes the field and its values."""
     await connection.execute(
         """UPDATE subscribers SET custom_fields = json_remove(custom_fields, :path), updated_at = :now
         WHERE workspace_id = :workspace_id AND json_type(custom_fields, :path) IS NOT NULL""",
@@ -112,12 +113,12 @@ async def delete_custom_field(connection: Connection, workspace_id: int, field_i
 
 
 def json_path(field_id: int) -> str:
-    """Where the field's value stands in `subscribers.custom_fields`."""
+    """The path of the field's value in `subscribers.custom_fields`."""
     return f'$."{field_id}"'
 
 
 async def select_all_custom_fields(connection: Connection, workspace_id: int) -> list[CustomField]:
-    """Oldest first: the order of an export's columns."""
+    """Oldest first, like the columns of an export."""
     rows = await connection.execute_fetchall(
         f"SELECT {_COLUMNS} FROM custom_fields WHERE workspace_id = ? ORDER BY id",
         (workspace_id,),
@@ -125,7 +126,7 @@ async def select_all_custom_fields(connection: Connection, workspace_id: int) ->
     return [_from_row(row) for row in rows]
 
 
-async def check_free(connection: Connection, workspace_id: int, label: str, own_id: int | None) -> None:
+async def check_label_is_free(connection: Connection, workspace_id: int, label: str, own_id: int | None) -> None:
     """
     Raises:
         InvalidBody: another field has this label, in any case.
@@ -143,15 +144,22 @@ async def check_free(connection: Connection, workspace_id: int, label: str, own_
 
 
 def clean_label(label: str) -> str:
+    """The label with single spaces.
+
+    Raises:
+        InvalidBody: the label breaks a rule.
+    """
     trimmed = " ".join(label.split())
-    if not 1 <= len(trimmed) <= MAX_LABEL or has_control(trimmed):
-        raise errors.InvalidBody(
-            f"label takes 1 to {MAX_LABEL} characters, none a control character.", field="label"
-        )
+    check_label(trimmed, "label", MAX_LABEL)
     return trimmed
 
 
 def clean_options(field_type: FieldType, options: list[str]) -> list[str]:
+    """The trimmed options.
+
+    Raises:
+        InvalidBody: the type takes no options, or the options break a rule.
+    """
     field = "settings.options"
     if field_type not in CHOICE_TYPES:
         if options:
@@ -161,11 +169,7 @@ def clean_options(field_type: FieldType, options: list[str]) -> list[str]:
         raise errors.InvalidBody(f"{field_type} takes 1 to {MAX_OPTIONS} options.", field=field)
     cleaned = [option.strip() for option in options]
     for index, option in enumerate(cleaned):
-        if not 1 <= len(option) <= MAX_OPTION or has_control(option):
-            raise errors.InvalidBody(
-                f"An option takes 1 to {MAX_OPTION} characters, none a control character.",
-                field=f"{field}[{index}]",
-            )
+        check_label(option, f"{field}[{index}]", MAX_OPTION)
     if len(set(cleaned)) < len(cleaned):
-        raise errors.InvalidBody("Each option stands once in the list.", field=field)
+        raise errors.InvalidBody("Give each option once.", field=field)
     return cleaned

@@ -1,8 +1,8 @@
-"""What changes would come to, chunk after chunk, without applying any of them.
+"""Plans the chunks of an import one after another, without applying them.
 
-A later row of a file may meet somebody whom an earlier one has made or altered, a million rows before. So who is
-touched is written down as they would be then, beside the database, and later chunks read them there first. All is
-told from one committed state, by the very code that plans what is applied.
+A row can concern a subscriber whom another row, a million rows earlier, would create or change. So the planned
+state of each such subscriber goes into a scratch database, and later chunks read that state first. The saved
+subscribers come from one committed state of the database, and the plans from the code that plans real imports.
 """
 
 import asyncio
@@ -11,16 +11,23 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from mailrith_lite.audience import bulk
-from mailrith_lite.audience.bulk import Change, ChunkTooLarge, Outcome
+from mailrith_lite.audience.bulk import ChunkTooLarge
+from mailrith_lite.audience.bulk_plan import Change, Outcome, as_json, plan_changes, sorted_emails
 from mailrith_lite.audience.sequences import select_known_sequence_ids
 from mailrith_lite.database import Connection, Database
 
-NOBODYS_TAG = -1
-"""Stands for a tag that the import would make: nobody has it yet."""
+NEW_TAG_ID = -1
+"""Stands for a tag that the import would create. No subscriber has it."""
+
+_SUBSCRIBERS = """FROM json_each(:emails) AS row
+    LEFT JOIN scratch.states AS planned ON planned.email = row.value
+    LEFT JOIN subscribers ON planned.email IS NULL
+        AND subscribers.workspace_id = :workspace_id AND subscribers.email = row.value
+    WHERE planned.email IS NOT NULL OR subscribers.id IS NOT NULL"""
 
 
 class DryRun:
-    """`connection`: sees one committed state however long it is open."""
+    """`connection`: sees one committed state of the database for as long as it is open."""
 
     def __init__(self, connection: Connection, next_id: int) -> None:
         self.connection = connection
@@ -29,59 +36,52 @@ class DryRun:
     async def plan(
         self, workspace_id: int, changes: Sequence[Change], *, tag_ids: Sequence[int], sequence_ids: Sequence[int]
     ) -> Outcome:
-        """What the changes would come to behind all those before them; as `bulk.plan` otherwise.
+        """The outcome of the changes after all earlier ones; otherwise like `bulk.plan`.
 
         Raises:
-            ChunkTooLarge
+            ChunkTooLarge: plan fewer changes at once.
         """
-        known = await select_known_sequence_ids(self.connection, workspace_id, sequence_ids)
-        tags = bulk.as_json(list(dict.fromkeys(tag_ids)))
-        sequences = bulk.as_json(sorted(known))
-        emails = await asyncio.to_thread(bulk.sorted_emails, changes)
-        if len(changes) > 1 and await self._select_size(workspace_id, emails) > bulk.MAX_CHARACTERS:
+        existing_sequence_ids = await select_known_sequence_ids(self.connection, workspace_id, sequence_ids)
+        tags = as_json(list(dict.fromkeys(tag_ids)))
+        sequences = as_json(sorted(existing_sequence_ids))
+        emails = await asyncio.to_thread(sorted_emails, changes)
+        if len(changes) > 1 and await self._select_characters(workspace_id, emails) > bulk.MAX_CHARACTERS:
             raise ChunkTooLarge
         states = await self._select_states(workspace_id, emails, tags, sequences)
-        planned = await asyncio.to_thread(bulk.work_out, states, changes, self._next_id, tags, sequences)
-        for altered in (planned.inserts, planned.updates):
-            await self._keep(altered or "[]")
-        self._next_id += planned.outcome.created
-        return planned.outcome
+        plan = await asyncio.to_thread(plan_changes, states, changes, self._next_id, tags, sequences)
+        for new_states in (plan.inserts, plan.updates):
+            await self._insert_states(new_states or "[]")
+        self._next_id += plan.outcome.created
+        return plan.outcome
 
-    async def _select_size(self, workspace_id: int, emails: str) -> int:
-        """How long what is known of these subscribers is, roughly."""
+    async def _select_characters(self, workspace_id: int, emails: str) -> int:
+        """The approximate size of the subscribers' states: of a planned state all of it, else the custom fields."""
         rows = await self.connection.execute_fetchall(
-            f"SELECT coalesce(sum(length(coalesce(kept.state, custom_fields))), 0) {_WHO}",
+            f"SELECT coalesce(sum(length(coalesce(planned.state, custom_fields))), 0) {_SUBSCRIBERS}",
             {"workspace_id": workspace_id, "emails": emails},
         )
         return int(next(iter(rows))[0])
 
     async def _select_states(self, workspace_id: int, emails: str, tags: str, sequences: str) -> str:
         rows = await self.connection.execute_fetchall(
-            f"SELECT json_group_array(json(coalesce(kept.state, {bulk.STATE}))) {_WHO}",
+            f"SELECT json_group_array(json(coalesce(planned.state, {bulk.STATE}))) {_SUBSCRIBERS}",
             {"workspace_id": workspace_id, "emails": emails, "tags": tags, "sequences": sequences},
         )
         return str(next(iter(rows))[0])
 
-    async def _keep(self, states: str) -> None:
+    async def _insert_states(self, states: str) -> None:
         await self.connection.execute(
-            """INSERT OR REPLACE INTO scratch.states (address, state)
+            """INSERT OR REPLACE INTO scratch.states (email, state)
             SELECT json_extract(value, '$[1]'), value FROM json_each(?)""",
             (states,),
         )
 
 
-_WHO = """FROM json_each(:emails) AS row
-    LEFT JOIN scratch.states AS kept ON kept.address = row.value
-    LEFT JOIN subscribers ON kept.address IS NULL
-        AND subscribers.workspace_id = :workspace_id AND subscribers.email = row.value
-    WHERE kept.address IS NOT NULL OR subscribers.id IS NOT NULL"""
-
-
 @contextlib.asynccontextmanager
 async def open_dry_run(database: Database, scratch: Path) -> AsyncIterator[DryRun]:
-    """`scratch`: a file for the time being, as large as what the changes make and alter."""
+    """`scratch`: a temporary file; it grows with the number of created and changed subscribers."""
     async with database.scratch_snapshot(scratch) as connection:
         await connection.execute(
-            "CREATE TABLE scratch.states (address TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID"
+            "CREATE TABLE scratch.states (email TEXT PRIMARY KEY, state TEXT NOT NULL) WITHOUT ROWID"
         )
         yield DryRun(connection, await bulk.select_next_id(connection))

@@ -1,16 +1,17 @@
-"""Which subscribers a list shows and an export holds: the same rules for both."""
+"""The subscriber filter, shared by lists and exports."""
 
 import msgspec
 
 from mailrith_lite.audience import conditions, values
-from mailrith_lite.audience.conditions import SequenceOperator, TagOperator, Values
+from mailrith_lite.audience.conditions import Bindings, SequenceOperator, TagOperator
 from mailrith_lite.audience.values import Status
 
 
 class SubscriberFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is given must hold. `tag_ids` and `sequence_ids`: those of them that the workspace has.
+    """Every part that is set must hold.
 
-    None asks nothing; an empty list is one of which no id is known, so that nobody is in any of them.
+    `tag_ids` and `sequence_ids` hold only ids that exist in the workspace. None: no filter. Empty: none of the
+    given ids exist, so a positive operator matches nobody.
     """
 
     search: str | None = None
@@ -22,26 +23,26 @@ class SubscriberFilter(msgspec.Struct, frozen=True, kw_only=True):
     sequence_ids: tuple[int, ...] | None = None
     sequence_operator: SequenceOperator = "is_active_in_any_of"
 
-    def where(self, bound: Values, workspace_id: int, now: int) -> str:
-        """A condition on `subscribers`."""
-        wanted = [conditions.in_workspace(bound, workspace_id)]
+    def where(self, bindings: Bindings, workspace_id: int, now: int) -> str:
+        """The filter as an SQL condition on `subscribers`."""
+        parts = [conditions.in_workspace(bindings, workspace_id)]
         if self.email is not None:
-            wanted.append(f"subscribers.email = {bound.bind(_comparable(self.email))}")
+            parts.append(f"subscribers.email = {bindings.bind(_normalized(self.email))}")
         if self.status is not None:
-            wanted.append(f"subscribers.status = {bound.bind(self.status)}")
+            parts.append(f"subscribers.status = {bindings.bind(self.status)}")
         if self.search is not None:
-            wanted.append(conditions.search(bound, self.search))
+            parts.append(conditions.search(bindings, self.search))
         if self.cold_only:
-            wanted.append(conditions.cold(bound, now))
+            parts.append(conditions.cold(bindings, now))
         if self.tag_ids is not None:
-            wanted.append(conditions.tags(bound, self.tag_operator, self.tag_ids))
+            parts.append(conditions.tags(bindings, self.tag_operator, self.tag_ids))
         if self.sequence_ids is not None:
-            wanted.append(conditions.sequences(bound, self.sequence_operator, self.sequence_ids))
-        return " AND ".join(wanted)
+            parts.append(conditions.sequences(bindings, self.sequence_operator, self.sequence_ids))
+        return " AND ".join(parts)
 
 
-def _comparable(email: str) -> str:
-    """In the form in which addresses are saved; a text that is none stays, and finds nobody."""
+def _normalized(email: str) -> str:
+    """The address as it is saved. An invalid address stays unchanged; it equals no saved one."""
     try:
         return values.email(email)
     except values.Refused:

@@ -1,8 +1,8 @@
-"""A page of subscribers, newest first, as quick among a million as among ten thousand.
+"""A page of subscribers, newest first. It takes about as long among a million subscribers as among ten thousand.
 
-A page is looked for along the ways that lead to its subscribers in the order of their ids: the index of a status,
-the members of a tag, the hits of a search, or all of the workspace with a step over every block in which nobody can
-be. Each way checks the whole filter, so the newest of what they find together are the page.
+SQLite reads candidates along access paths, each in the descending order of the subscriber ids: the index of a
+status, the members of a tag, the matches of a search, or the workspace without the blocks where nobody can match.
+Every path checks the whole filter, so the newest subscribers of all paths are the page.
 """
 
 from collections.abc import Iterator
@@ -10,151 +10,165 @@ from collections.abc import Iterator
 import msgspec
 
 from mailrith_lite.audience import conditions, search_index
-from mailrith_lite.audience.conditions import Values
+from mailrith_lite.audience.conditions import Bindings
 from mailrith_lite.audience.filters import SubscriberFilter
+from mailrith_lite.audience.search_index import SearchPlan
 from mailrith_lite.audience.subscribers import COLUMNS, Subscriber, from_row
 from mailrith_lite.database import MAX_ID, Connection
 
+_NO_ID = 0
 
-class _Way(msgspec.Struct, frozen=True):
-    """`tables` ends with `subscribers`; `order`: what goes down with the ids."""
+
+class _AccessPath(msgspec.Struct, frozen=True, kw_only=True):
+    """`tables`: a FROM clause that ends with `subscribers`. `order`: descending, in the order of the ids."""
 
     tables: str
-    condition: str
+    condition: str = "true"
     order: str = "subscribers.id DESC"
 
 
-_NEWEST = _Way("subscribers INDEXED BY subscribers_newest", "true")
+_NEWEST = _AccessPath(tables="subscribers INDEXED BY subscribers_newest")
 
 
 async def select_subscribers(
     connection: Connection,
     workspace_id: int,
-    wanted: SubscriberFilter,
+    subscriber_filter: SubscriberFilter,
     *,
     before_id: int | None,
     limit: int,
     now: int,
 ) -> list[Subscriber]:
-    """Newest first, those with an integer id below `before_id`."""
-    bound = Values()
-    where = wanted.where(bound, workspace_id, now)
-    before = bound.bind(before_id or MAX_ID)
-    count = bound.bind(limit)
+    """Newest first, with integer ids below `before_id`."""
+    bindings = Bindings()
+    where = subscriber_filter.where(bindings, workspace_id, now)
+    before = bindings.bind(before_id or MAX_ID)
+    count = bindings.bind(limit)
     search = None
-    if wanted.search is not None:
-        search = await search_index.prepare(connection, workspace_id, wanted.search)
-    found = " UNION ".join(
-        f"""SELECT id FROM (SELECT subscribers.id FROM {way.tables}
-            WHERE {way.condition} AND subscribers.id < {before} AND {where} ORDER BY {way.order} LIMIT {count})"""
-        for way in _ways(wanted, bound, workspace_id, before, now, search)
+    if subscriber_filter.search is not None:
+        search = await search_index.plan_search(connection, workspace_id, subscriber_filter.search)
+    candidates = " UNION ".join(
+        f"""SELECT id FROM (SELECT subscribers.id FROM {path.tables}
+            WHERE {path.condition} AND subscribers.id < {before} AND {where} ORDER BY {path.order} LIMIT {count})"""
+        for path in _access_paths(subscriber_filter, bindings, workspace_id, before, now, search)
     )
     rows = await connection.execute_fetchall(
-        f"""SELECT {COLUMNS} FROM ({found} ORDER BY id DESC LIMIT {count}) AS found
-        CROSS JOIN subscribers ON subscribers.id = found.id ORDER BY found.id DESC""",
-        bound.bound,
+        f"""SELECT {COLUMNS} FROM ({candidates} ORDER BY id DESC LIMIT {count}) AS page
+        CROSS JOIN subscribers ON subscribers.id = page.id ORDER BY page.id DESC""",
+        bindings.values,
     )
     return [from_row(row) for row in rows]
 
 
-async def select_count(connection: Connection, workspace_id: int, wanted: SubscriberFilter, now: int) -> int:
-    """How many there are; it looks at all of them."""
-    bound = Values()
-    where = wanted.where(bound, workspace_id, now)
-    rows = await connection.execute_fetchall(f"SELECT count(*) FROM subscribers WHERE {where}", bound.bound)
+async def select_count(
+    connection: Connection, workspace_id: int, subscriber_filter: SubscriberFilter, now: int
+) -> int:
+    """The number of matching subscribers. It reads all subscribers of the workspace."""
+    bindings = Bindings()
+    where = subscriber_filter.where(bindings, workspace_id, now)
+    rows = await connection.execute_fetchall(f"SELECT count(*) FROM subscribers WHERE {where}", bindings.values)
     return int(next(iter(rows))[0])
 
 
-def _ways(
-    wanted: SubscriberFilter,
-    bound: Values,
+def _access_paths(
+    subscriber_filter: SubscriberFilter,
+    bindings: Bindings,
     workspace_id: int,
     before: str,
     now: int,
-    search: search_index.Search | None,
-) -> Iterator[_Way]:
-    """The ways of the narrowest part of the filter; the rest of it is checked on the way."""
-    if wanted.email is not None:
-        yield _Way("subscribers INDEXED BY subscribers_email", "true")
-    elif wanted.tag_ids is not None and not conditions.excludes(wanted.tag_operator):
-        yield from _tag_ways(wanted, bound, before)
-    elif wanted.sequence_ids is not None and not conditions.excludes(wanted.sequence_operator):
-        yield from _sequence_ways(wanted, bound, before)
+    search: SearchPlan | None,
+) -> Iterator[_AccessPath]:
+    """The paths for the part of the filter that is likely to match the fewest subscribers."""
+    by_tag, by_sequence = subscriber_filter.tag_ids is not None, subscriber_filter.sequence_ids is not None
+    if subscriber_filter.email is not None:
+        yield _AccessPath(tables="subscribers INDEXED BY subscribers_email")
+    elif by_tag and not conditions.is_negative(subscriber_filter.tag_operator):
+        yield from _tag_paths(subscriber_filter, bindings, before)
+    elif by_sequence and not conditions.is_negative(subscriber_filter.sequence_operator):
+        yield from _sequence_paths(subscriber_filter, bindings, before)
     elif search is not None:
-        yield from _search_ways(search, bound, workspace_id, before)
-    elif wanted.cold_only or wanted.tag_ids is not None or wanted.sequence_ids is not None:
-        yield _block_way(wanted, bound, workspace_id, before, now)
-    elif wanted.status is not None:
-        yield _Way("subscribers INDEXED BY subscribers_by_status", "true")
+        yield from _search_paths(search, bindings, workspace_id, before)
+    elif subscriber_filter.cold_only or by_tag or by_sequence:
+        yield _block_path(subscriber_filter, bindings, workspace_id, before, now)
+    elif subscriber_filter.status is not None:
+        yield _AccessPath(tables="subscribers INDEXED BY subscribers_by_status")
     else:
         yield _NEWEST
 
 
-def _tag_ways(wanted: SubscriberFilter, bound: Values, before: str) -> Iterator[_Way]:
-    for tag_id in wanted.tag_ids or (0,):  # a tag that nobody has
-        yield _Way(
-            "subscriber_tags AS driver CROSS JOIN subscribers ON subscribers.id = driver.subscriber_id",
-            f"driver.tag_id = {bound.bind(tag_id)} AND driver.subscriber_id < {before}",
-            "driver.subscriber_id DESC",
+def _tag_paths(subscriber_filter: SubscriberFilter, bindings: Bindings, before: str) -> Iterator[_AccessPath]:
+    for tag_id in subscriber_filter.tag_ids or (_NO_ID,):
+        yield _AccessPath(
+            tables="subscriber_tags AS member CROSS JOIN subscribers ON subscribers.id = member.subscriber_id",
+            condition=f"member.tag_id = {bindings.bind(tag_id)} AND member.subscriber_id < {before}",
+            order="member.subscriber_id DESC",
         )
 
 
-def _sequence_ways(wanted: SubscriberFilter, bound: Values, before: str) -> Iterator[_Way]:
-    for sequence_id in wanted.sequence_ids or (0,):
-        for status in conditions.statuses_of(wanted.sequence_operator):
-            yield _Way(
-                "subscriber_sequences AS driver CROSS JOIN subscribers ON subscribers.id = driver.subscriber_id",
-                f"""driver.sequence_id = {bound.bind(sequence_id)} AND driver.status = {bound.bind(status)}
-                AND driver.subscriber_id < {before}""",
-                "driver.subscriber_id DESC",
+def _sequence_paths(subscriber_filter: SubscriberFilter, bindings: Bindings, before: str) -> Iterator[_AccessPath]:
+    for sequence_id in subscriber_filter.sequence_ids or (_NO_ID,):
+        for status in conditions.membership_statuses(subscriber_filter.sequence_operator):
+            yield _AccessPath(
+                tables="""subscriber_sequences AS member
+                    CROSS JOIN subscribers ON subscribers.id = member.subscriber_id""",
+                condition=f"""member.sequence_id = {bindings.bind(sequence_id)}
+                    AND member.status = {bindings.bind(status)} AND member.subscriber_id < {before}""",
+                order="member.subscriber_id DESC",
             )
 
 
-def _search_ways(search: search_index.Search, bound: Values, workspace_id: int, before: str) -> Iterator[_Way]:
-    if search.match is None:  # too short for the index: whoever has it is soon found, unless hardly anybody does
+def _search_paths(search: SearchPlan, bindings: Bindings, workspace_id: int, before: str) -> Iterator[_AccessPath]:
+    if search.match is None:  # too short for the index; slow only when hardly anybody matches
         yield _NEWEST
         return
-    first, end = bound.bind(search.first_row), bound.bind(search.end_row)
-    yield _Way(
-        f"subscriber_search CROSS JOIN subscribers ON subscribers.id = subscriber_search.rowid - {first}",
-        f"""subscriber_search MATCH {bound.bind(search.match)} AND subscriber_search.rowid > {first}
+    first, end = bindings.bind(search.first_row), bindings.bind(search.end_row)
+    yield _AccessPath(
+        tables=f"subscriber_search CROSS JOIN subscribers ON subscribers.id = subscriber_search.rowid - {first}",
+        condition=f"""subscriber_search MATCH {bindings.bind(search.match)} AND subscriber_search.rowid > {first}
         AND subscriber_search.rowid < {first} + min({before}, {end} - {first})""",
-        "subscriber_search.rowid DESC",
+        order="subscriber_search.rowid DESC",
     )
-    yield _Way("subscribers INDEXED BY subscribers_newest", f"subscribers.id > {bound.bind(search.up_to_id)}")
-    yield _Way(
-        "search_backlog CROSS JOIN subscribers ON subscribers.id = search_backlog.subscriber_id",
-        f"""search_backlog.workspace_id = {bound.bind(workspace_id)}
+    yield _AccessPath(
+        tables="subscribers INDEXED BY subscribers_newest",
+        condition=f"subscribers.id > {bindings.bind(search.up_to_id)}",
+    )
+    yield _AccessPath(
+        tables="search_backlog CROSS JOIN subscribers ON subscribers.id = search_backlog.subscriber_id",
+        condition=f"""search_backlog.workspace_id = {bindings.bind(workspace_id)}
         AND search_backlog.subscriber_id < {before}""",
-        "search_backlog.subscriber_id DESC",
+        order="search_backlog.subscriber_id DESC",
     )
-    yield _Way("subscribers", f"subscribers.id = {bound.bind(search.own_id)}")
+    yield _AccessPath(tables="subscribers", condition=f"subscribers.id = {bindings.bind(search.own_id)}")
     if search.status is not None:
-        yield _Way(
-            "subscribers INDEXED BY subscribers_by_status", f"subscribers.status = {bound.bind(search.status)}"
+        yield _AccessPath(
+            tables="subscribers INDEXED BY subscribers_by_status",
+            condition=f"subscribers.status = {bindings.bind(search.status)}",
         )
 
 
-def _block_way(wanted: SubscriberFilter, bound: Values, workspace_id: int, before: str, now: int) -> _Way:
-    possible = [f"blocks.workspace_id = {bound.bind(workspace_id)}", f"blocks.block <= {before} >> 8"]
-    if wanted.cold_only:
-        possible.append(f"blocks.cold_from <= {bound.bind(now)}")
-    possible += (
+def _block_path(
+    subscriber_filter: SubscriberFilter, bindings: Bindings, workspace_id: int, before: str, now: int
+) -> _AccessPath:
+    """For negative operators and cold subscribers: skips the blocks in which nobody can match."""
+    parts = [f"blocks.workspace_id = {bindings.bind(workspace_id)}", f"blocks.block <= {before} >> 8"]
+    if subscriber_filter.cold_only:
+        parts.append(f"blocks.cold_from <= {bindings.bind(now)}")
+    parts += (
         f"""blocks.members > coalesce((SELECT members FROM tag_blocks
-        WHERE tag_id = {bound.bind(tag_id)} AND block = blocks.block), 0)"""
-        for tag_id in wanted.tag_ids or ()
+        WHERE tag_id = {bindings.bind(tag_id)} AND block = blocks.block), 0)"""
+        for tag_id in subscriber_filter.tag_ids or ()
     )
-    for sequence_id in wanted.sequence_ids or ():
-        number = bound.bind(sequence_id)
-        counted = (
+    for sequence_id in subscriber_filter.sequence_ids or ():
+        parameter = bindings.bind(sequence_id)
+        counts = (
             f"""coalesce((SELECT members FROM sequence_blocks
-            WHERE sequence_id = {number} AND status = {bound.bind(status)} AND block = blocks.block), 0)"""
-            for status in conditions.statuses_of(wanted.sequence_operator)
+            WHERE sequence_id = {parameter} AND status = {bindings.bind(status)} AND block = blocks.block), 0)"""
+            for status in conditions.membership_statuses(subscriber_filter.sequence_operator)
         )
-        possible.append(f"blocks.members > {' + '.join(counted)}")
-    return _Way(
-        """subscriber_blocks AS blocks CROSS JOIN subscribers INDEXED BY subscribers_newest
+        parts.append(f"blocks.members > {' + '.join(counts)}")
+    return _AccessPath(
+        tables="""subscriber_blocks AS blocks CROSS JOIN subscribers INDEXED BY subscribers_newest
         ON subscribers.id BETWEEN blocks.block << 8 AND (blocks.block << 8) + 255""",
-        " AND ".join(possible),
-        "blocks.block DESC, subscribers.id DESC",
+        condition=" AND ".join(parts),
+        order="blocks.block DESC, subscribers.id DESC",
     )

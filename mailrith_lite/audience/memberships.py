@@ -1,12 +1,12 @@
-"""The tables `subscriber_tags` and `subscriber_sequences`, one subscriber at a time."""
+"""The tables `subscriber_tags` and `subscriber_sequences`: the rows of one subscriber."""
 
 from mailrith_lite.audience import blocks
 from mailrith_lite.database import Connection
 
 
 async def insert_tag(connection: Connection, subscriber_id: int, tag_id: int) -> bool:
-    """False when the subscriber has the tag already."""
-    await blocks.count_tagged(connection, f"[{subscriber_id}]", f"[{tag_id}]")
+    """Returns False when the subscriber already has the tag."""
+    await blocks.update_tag_counts(connection, f"[{subscriber_id}]", f"[{tag_id}]")
     cursor = await connection.execute(
         "INSERT INTO subscriber_tags (subscriber_id, tag_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
         (subscriber_id, tag_id),
@@ -15,7 +15,7 @@ async def insert_tag(connection: Connection, subscriber_id: int, tag_id: int) ->
 
 
 async def delete_tag(connection: Connection, subscriber_id: int, tag_id: int) -> bool:
-    """False when the subscriber does not have the tag."""
+    """Returns False when the subscriber does not have the tag."""
     cursor = await connection.execute(
         "DELETE FROM subscriber_tags WHERE subscriber_id = ? AND tag_id = ?", (subscriber_id, tag_id)
     )
@@ -23,7 +23,7 @@ async def delete_tag(connection: Connection, subscriber_id: int, tag_id: int) ->
 
 
 async def insert_sequence(connection: Connection, subscriber_id: int, sequence_id: int) -> bool:
-    """Who was taken out is active again; who completed it stays completed. False when nothing changed."""
+    """A removed subscriber becomes active again; a completed one stays completed. Returns False for no change."""
     cursor = await connection.execute(
         """INSERT INTO subscriber_sequences (subscriber_id, sequence_id) VALUES (?, ?)
         ON CONFLICT DO UPDATE SET status = 'active' WHERE status = 'removed'""",
@@ -33,7 +33,7 @@ async def insert_sequence(connection: Connection, subscriber_id: int, sequence_i
 
 
 async def update_sequence_removed(connection: Connection, subscriber_id: int, sequence_id: int) -> bool:
-    """Taken out, which stays on record. False when the subscriber is not active in it."""
+    """The membership stays on record as `removed`. Returns False when the subscriber is not an active member."""
     cursor = await connection.execute(
         """UPDATE subscriber_sequences SET status = 'removed'
         WHERE subscriber_id = ? AND sequence_id = ? AND status = 'active'""",

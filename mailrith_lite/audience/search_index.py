@@ -1,7 +1,7 @@
-"""The trigrams of emails and names, for a search among many: kept up behind the imports, never waited for.
+"""A trigram index of emails and names. A background task adds new and changed subscribers after they are committed.
 
-The index leads to candidates; the filter still checks each of them. So an index that lags makes a search slower,
-and never wrong. Those of one workspace stand together in it: a search never passes those of another.
+The index only gives candidates, and the filter checks each of them. So an index that lags makes a search slower,
+never wrong. The rows of one workspace are neighbours in the index, so a search does not read those of another.
 """
 
 from collections import Counter
@@ -13,18 +13,20 @@ from mailrith_lite.audience.values import STATUSES, Status
 from mailrith_lite.database import Connection, Database
 
 BATCH = 2_000
-_SHORTEST = 3  # a trigram has three characters
-_RAREST = 3
-_SAMPLED = 64  # one subscriber of so many
-_PLACE = 40  # bits: a row's id is the workspace's, and in these below it the subscriber's
-_ROW = f"(workspace_id << {_PLACE}) + id"
-_BACKLOG_ROW = f"(workspace_id << {_PLACE}) + subscriber_id"
+_SHORTEST = 3  # the length of a trigram
+_MATCHED_TRIGRAMS = 3
+_SAMPLE = 64  # the trigrams of one subscriber in 64 are counted
+_ID_BITS = 40  # a row id is the workspace's id, followed by these bits with the subscriber's id
+_ROW_ID = f"(workspace_id << {_ID_BITS}) + id"
+_BACKLOG_ROW_ID = f"(workspace_id << {_ID_BITS}) + subscriber_id"
 
 
-class Search(msgspec.Struct, frozen=True, kw_only=True):
-    """What a needle comes to: the index's query (None when it is too short for one), and whom it means as a whole.
+class SearchPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Where to look for the subscribers that match a search.
 
-    Subscribers with an id up to `up_to_id` are in the index, in its rows from `first_row` up to `end_row`.
+    `match`: the query of the index; None when the text is too short for it. `first_row`, `end_row`: the workspace's
+    rows of the index, without `end_row` itself. `up_to_id`: the highest subscriber id in the index. `own_id`,
+    `status`: the subscriber id or the status that the whole text is, if any.
     """
 
     match: str | None
@@ -35,30 +37,30 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     status: Status | None
 
 
-async def prepare(connection: Connection, workspace_id: int, needle: str) -> Search:
-    trimmed = needle.strip()
-    return Search(
-        match=await _match(connection, workspace_id, trimmed.casefold()),
-        first_row=workspace_id << _PLACE,
-        end_row=(workspace_id + 1) << _PLACE,
-        up_to_id=await _select_up_to(connection),
+async def plan_search(connection: Connection, workspace_id: int, text: str) -> SearchPlan:
+    trimmed = text.strip()
+    return SearchPlan(
+        match=await _select_match(connection, workspace_id, trimmed.casefold()),
+        first_row=workspace_id << _ID_BITS,
+        end_row=(workspace_id + 1) << _ID_BITS,
+        up_to_id=await _select_up_to_id(connection),
         own_id=ids.decode(ids.SUBSCRIBER, trimmed),
         status=next((status for status in STATUSES if status.lower() == trimmed.lower()), None),
     )
 
 
-async def _match(connection: Connection, workspace_id: int, text: str) -> str | None:
-    """The rarest of its trigrams: the filter looks at whoever has them, and common ones would only cost time."""
+async def _select_match(connection: Connection, workspace_id: int, text: str) -> str | None:
+    """A query for the rarest trigrams of the text. More trigrams cost time and exclude few candidates."""
     if len(text) < _SHORTEST:
         return None
     trigrams = _trigrams(text)
     rows = await connection.execute_fetchall(
-        """SELECT trigram, found FROM search_trigrams
+        """SELECT trigram, found AS count FROM search_trigrams
         WHERE workspace_id = ? AND trigram IN (SELECT value FROM json_each(?))""",
         (workspace_id, msgspec.json.encode(trigrams).decode()),
     )
-    found: dict[str, int] = {row["trigram"]: row["found"] for row in rows}
-    rarest = sorted(trigrams, key=lambda trigram: found.get(trigram, 0))[:_RAREST]
+    counts: dict[str, int] = {row["trigram"]: row["count"] for row in rows}
+    rarest = sorted(trigrams, key=lambda trigram: counts.get(trigram, 0))[:_MATCHED_TRIGRAMS]
     return " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in rarest)
 
 
@@ -66,13 +68,13 @@ def _trigrams(text: str) -> list[str]:
     return list(dict.fromkeys(text[begin : begin + 3] for begin in range(len(text) - 2)))
 
 
-async def _select_up_to(connection: Connection) -> int:
+async def _select_up_to_id(connection: Connection) -> int:
     rows = await connection.execute_fetchall("SELECT up_to_id FROM search_state")
     return int(next(iter(rows))[0])
 
 
 async def catch_up(database: Database) -> bool:
-    """Takes the next batch into the index, in a transaction of its own. False when there is nothing to take."""
+    """Adds the next batch to the index, in a transaction of its own. Returns False when the index is up to date."""
     async with database.read() as connection:
         rows = await connection.execute_fetchall(
             """SELECT (SELECT max(id) FROM subscribers) > (SELECT up_to_id FROM search_state)
@@ -87,37 +89,39 @@ async def catch_up(database: Database) -> bool:
 
 
 async def _insert_new(connection: Connection) -> int:
-    up_to = await _select_up_to(connection)
+    """Returns the number of subscribers added."""
+    up_to_id = await _select_up_to_id(connection)
     rows = await connection.execute_fetchall(
-        "SELECT max(id), count(*) FROM (SELECT id FROM subscribers WHERE id > ? ORDER BY id LIMIT ?)",
-        (up_to, BATCH),
+        """SELECT max(id) AS last_id, count(*) AS count
+        FROM (SELECT id FROM subscribers WHERE id > ? ORDER BY id LIMIT ?)""",
+        (up_to_id, BATCH),
     )
-    last, count = next(iter(rows))
+    last_id, count = next(iter(rows))
     if count:
         await connection.execute(
             f"""INSERT INTO subscriber_search (rowid, email, name)
-            SELECT {_ROW} AS place, email, coalesce(name_key, lower(name)) FROM subscribers
-            WHERE id > ? AND id <= ? ORDER BY place""",  # in the order of the rows: else each would be a write
-            (up_to, last),
+            SELECT {_ROW_ID} AS row_id, email, coalesce(name_key, lower(name)) FROM subscribers
+            WHERE id > ? AND id <= ? ORDER BY row_id""",  # in this order: else FTS5 writes each row by itself
+            (up_to_id, last_id),
         )
-        await _count_trigrams(connection, up_to, last)
-        await connection.execute("UPDATE search_state SET up_to_id = ?", (last,))
+        await _insert_trigram_counts(connection, up_to_id, last_id)
+        await connection.execute("UPDATE search_state SET up_to_id = ?", (last_id,))
     return int(count)
 
 
-async def _count_trigrams(connection: Connection, up_to: int, last: int) -> None:
+async def _insert_trigram_counts(connection: Connection, up_to_id: int, last_id: int) -> None:
     rows = await connection.execute_fetchall(
         """SELECT workspace_id, email, coalesce(name_key, lower(name)) AS name FROM subscribers
         WHERE id > ? AND id <= ? AND id % ? = 0""",
-        (up_to, last, _SAMPLED),
+        (up_to_id, last_id, _SAMPLE),
     )
-    found = Counter(
+    counts = Counter(
         (row["workspace_id"], trigram)
         for row in rows
         for text in (row["email"], row["name"])
         for trigram in _trigrams(text)
     )
-    counted = [(workspace_id, trigram, count) for (workspace_id, trigram), count in found.items()]
+    counted = [(workspace_id, trigram, count) for (workspace_id, trigram), count in counts.items()]
     await connection.execute(
         """INSERT INTO search_trigrams (workspace_id, trigram, found)
         SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)
@@ -127,17 +131,17 @@ async def _count_trigrams(connection: Connection, up_to: int, last: int) -> None
 
 
 async def _replace_changed(connection: Connection) -> None:
-    """What the index has of them goes, and what they are now comes: nothing of those who were deleted."""
+    """Replaces the index rows of changed subscribers, and deletes those of deleted ones."""
     batch = "(SELECT * FROM search_backlog ORDER BY workspace_id, subscriber_id LIMIT ?)"
     await connection.execute(
         f"""INSERT INTO subscriber_search (subscriber_search, rowid, email, name)
-        SELECT 'delete', {_BACKLOG_ROW}, email, name FROM {batch} ORDER BY 2""",
+        SELECT 'delete', {_BACKLOG_ROW_ID}, email, name FROM {batch} ORDER BY 2""",
         (BATCH,),
     )
     await connection.execute(
         f"""INSERT INTO subscriber_search (rowid, email, name)
-        SELECT {_ROW} AS place, email, coalesce(name_key, lower(name)) FROM subscribers
-        WHERE id IN (SELECT subscriber_id FROM {batch}) ORDER BY place""",
+        SELECT {_ROW_ID} AS row_id, email, coalesce(name_key, lower(name)) FROM subscribers
+        WHERE id IN (SELECT subscriber_id FROM {batch}) ORDER BY row_id""",
         (BATCH,),
     )
     await connection.execute(

@@ -1,4 +1,4 @@
-"""The table `sequences`. Memberships only: nothing is ever sent."""
+"""The table `sequences`. A sequence has members only: no email is ever sent."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -6,7 +6,8 @@ from typing import Any, Literal
 import msgspec
 
 from mailrith_lite import errors
-from mailrith_lite.audience import values
+from mailrith_lite.audience.input_checks import check_label
+from mailrith_lite.audience.values import has_control
 from mailrith_lite.database import MAX_ID, Connection, Row
 
 SequenceStatus = Literal["running", "paused"]
@@ -25,11 +26,11 @@ _TEXTS = (
 )
 _COLUMNS = f"""id, name, status, definition, email_count, track_opens, track_clicks, {", ".join(_TEXTS)},
     created_at, updated_at, subscriber_count"""
-_SUMMARY = """id, name, status, email_count, created_at, updated_at, subscriber_count"""
+_SUMMARY = "id, name, status, email_count, created_at, updated_at, subscriber_count"
 
 
 class SequenceSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client decides of a sequence. `definition`: JSON, kept as it was sent, with `email_count` emails."""
+    """The members that a client sets. `definition`: JSON, saved as it was sent, with `email_count` emails."""
 
     name: str
     definition: bytes
@@ -46,7 +47,7 @@ class SequenceSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sequence(msgspec.Struct, frozen=True, kw_only=True):
-    """`subscriber_count`: those who are active in it."""
+    """`subscriber_count`: the active members."""
 
     id: int
     status: SequenceStatus
@@ -57,7 +58,7 @@ class Sequence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SequenceSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A sequence in a list: without its definition, which may be large."""
+    """A sequence in a list, without its definition, which can be large."""
 
     id: int
     name: str
@@ -69,26 +70,25 @@ class SequenceSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _from_row(row: Row) -> Sequence:
-    found: dict[str, Any] = dict(row)
-    settings = {name: found.pop(name) for name in SequenceSettings.__struct_fields__}
+    columns: dict[str, Any] = dict(row)
+    settings = {name: columns.pop(name) for name in SequenceSettings.__struct_fields__}
     settings["definition"] = settings["definition"].encode()
     for name in ("track_opens", "track_clicks"):
         settings[name] = bool(settings[name])
-    return Sequence(settings=SequenceSettings(**settings), **found)
+    return Sequence(settings=SequenceSettings(**settings), **columns)
 
 
 def check(settings: SequenceSettings) -> SequenceSettings:
-    """With the name trimmed.
+    """Returns the settings with a trimmed name.
 
     Raises:
-        InvalidBody: naming the field that breaks a limit.
+        InvalidBody: with the field that breaks a limit.
     """
     name = settings.name.strip()
-    if not 1 <= len(name) <= MAX_NAME or values.has_control(name):
-        raise errors.InvalidBody(f"name takes 1 to {MAX_NAME} characters, none a control character.", field="name")
+    check_label(name, "name", MAX_NAME)
     for field in _TEXTS:
         text = getattr(settings, field)
-        if text is not None and (len(text) > MAX_TEXT or values.has_control(text)):
+        if text is not None and (len(text) > MAX_TEXT or has_control(text)):
             raise errors.InvalidBody(
                 f"{field} takes at most {MAX_TEXT} characters, none a control character.", field=field
             )
@@ -103,7 +103,7 @@ async def insert_sequence(
     row = await connection.execute_insert(
         f"""INSERT INTO sequences (workspace_id, created_at, updated_at, {", ".join(names)})
         VALUES (:workspace_id, :now, :now, {", ".join(f":{name}" for name in names)})""",
-        {"workspace_id": workspace_id, "now": now, **_bound(settings)},
+        {"workspace_id": workspace_id, "now": now, **_parameters(settings)},
     )
     assert row is not None
     return Sequence(
@@ -126,7 +126,7 @@ async def update_sequence(
     await connection.execute(
         f"""UPDATE sequences SET {assignments}, status = :status, updated_at = :now
         WHERE workspace_id = :workspace_id AND id = :id""",
-        {"workspace_id": workspace_id, "id": sequence.id, "status": status, "now": now, **_bound(settings)},
+        {"workspace_id": workspace_id, "id": sequence.id, "status": status, "now": now, **_parameters(settings)},
     )
     return msgspec.structs.replace(sequence, settings=settings, status=status, updated_at=now)
 
@@ -134,14 +134,13 @@ async def update_sequence(
 async def select_sequences(
     connection: Connection, workspace_id: int, *, search: str | None, before_id: int | None, limit: int
 ) -> list[SequenceSummary]:
-    """Newest first, those with an integer id below `before_id`. `search`: in name, status or sender, any case."""
+    """Newest first, with integer ids below `before_id`. `search`: part of name, status, reply address, any case."""
     rows = await connection.execute_fetchall(
-        f"""SELECT {_SUMMARY} FROM (
-            SELECT * FROM sequences WHERE workspace_id = :workspace_id AND id < :before_id AND (:search IS NULL
-                OR instr(casefold(name), :search) OR instr(status, :search)
-                OR instr(casefold(reply_to_email), :search))
-            ORDER BY id DESC LIMIT :limit
-        ) AS sequences ORDER BY id DESC""",  # first the page, then the counts: of its sequences alone
+        f"""SELECT {_SUMMARY} FROM sequences
+        WHERE workspace_id = :workspace_id AND id < :before_id AND (:search IS NULL
+            OR instr(casefold(name), :search) OR instr(status, :search)
+            OR instr(casefold(reply_to_email), :search))
+        ORDER BY id DESC LIMIT :limit""",
         {
             "workspace_id": workspace_id,
             "before_id": before_id or MAX_ID,
@@ -160,18 +159,18 @@ async def select_sequence(connection: Connection, workspace_id: int, sequence_id
 
 
 async def select_sequence_id(connection: Connection, workspace_id: int, name: str) -> int | None:
-    """The oldest of this name: names need not be distinct."""
+    """The oldest sequence with this name: several can have the same."""
     rows = await connection.execute_fetchall(
         "SELECT min(id) FROM sequences WHERE workspace_id = ? AND name = ?", (workspace_id, name)
     )
-    found: int | None = next(iter(rows))[0]
-    return found
+    sequence_id: int | None = next(iter(rows))[0]
+    return sequence_id
 
 
 async def select_known_sequence_ids(
     connection: Connection, workspace_id: int, sequence_ids: Iterable[int]
 ) -> set[int]:
-    """Those of the ids that are sequences of this workspace."""
+    """The ids of them that are sequences of the workspace."""
     rows = await connection.execute_fetchall(
         "SELECT id FROM sequences WHERE +workspace_id = ? AND id IN (SELECT value FROM json_each(?))",
         (workspace_id, msgspec.json.encode(list(sequence_ids)).decode()),
@@ -180,14 +179,14 @@ async def select_known_sequence_ids(
 
 
 async def delete_sequence(connection: Connection, workspace_id: int, sequence_id: int) -> None:
-    """With its memberships."""
+    """Deletes the sequence and its memberships."""
     await connection.execute(
-        """DELETE FROM sequence_blocks -- first, so that they are not counted down one by one
+        """DELETE FROM sequence_blocks -- first: else a trigger would update them for each membership
         WHERE sequence_id = (SELECT id FROM sequences WHERE workspace_id = ? AND id = ?)""",
         (workspace_id, sequence_id),
     )
     await connection.execute("DELETE FROM sequences WHERE workspace_id = ? AND id = ?", (workspace_id, sequence_id))
 
 
-def _bound(settings: SequenceSettings) -> dict[str, Any]:
+def _parameters(settings: SequenceSettings) -> dict[str, Any]:
     return {**msgspec.structs.asdict(settings), "definition": settings.definition.decode()}

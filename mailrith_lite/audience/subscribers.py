@@ -1,4 +1,4 @@
-"""The table `subscribers`: one of them, and the batches of an export."""
+"""The table `subscribers`: single subscribers, and the batches of an export."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,17 +6,16 @@ from typing import Any
 import msgspec
 
 from mailrith_lite.audience import blocks
-from mailrith_lite.audience.conditions import Values
+from mailrith_lite.audience.conditions import Bindings
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection, Row
 
 _BATCH_ROWS = 2_000
-_BATCH_CHARACTERS = 1 << 20  # of custom fields, which are what can be large
+_BATCH_CHARACTERS = 1 << 20  # of custom fields: the rest of a subscriber is small
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _fields_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
-_tags_decoder = msgspec.json.Decoder(list[tuple[int, str]])
 _sequences_decoder = msgspec.json.Decoder(list[int])
 
 _TAGS = """(SELECT json_group_array(json_array(tags.id, tags.name)) FROM subscriber_tags
@@ -27,8 +26,18 @@ COLUMNS = f"""subscribers.id, email, name, status, country, custom_fields, subsc
     created_at, updated_at, {_TAGS} AS tags, {_SEQUENCES} AS sequence_ids"""
 
 
+class SubscriberTag(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A tag of a subscriber. `_TAGS` selects the members in this order."""
+
+    id: int
+    name: str
+
+
+_tags_decoder = msgspec.json.Decoder(list[SubscriberTag])
+
+
 class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
-    """`custom_fields`: the field's integer id, as text, -> its value. `tags`: (integer id, name)."""
+    """`custom_fields`: the field's integer id, as text, -> its value. `sequence_ids`: the active memberships."""
 
     id: int
     email: str
@@ -36,7 +45,7 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     country: str | None
     custom_fields: dict[str, Any]
-    tags: list[tuple[int, str]]
+    tags: list[SubscriberTag]
     sequence_ids: list[int]
     subscribed_at: int
     last_opened_at: int | None
@@ -45,8 +54,8 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExportBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """`rows`: a JSON list of lists of email, name, status, country, subscribed at, last opened at,
-    tag names, sequence names and custom fields. `last_id`: the integer id of the last of them.
+    """`rows`: a JSON list with a list for each subscriber: email, name, status, country, subscribed at, last opened
+    at, tag names, sequence names, custom fields. `last_id`: the integer id of the last subscriber.
     """
 
     rows: str
@@ -63,7 +72,7 @@ async def select_subscriber(connection: Connection, workspace_id: int, subscribe
 
 
 async def select_subscriber_id(connection: Connection, workspace_id: int, email: str) -> int | None:
-    """By the address in the form in which it is saved."""
+    """`email`: in the form of `values.email`, which is the saved one."""
     rows = await connection.execute_fetchall(
         "SELECT id FROM subscribers WHERE workspace_id = ? AND email = ?", (workspace_id, email)
     )
@@ -78,43 +87,43 @@ async def select_count(connection: Connection, workspace_id: int) -> int:
 
 
 async def insert_subscriber(connection: Connection, workspace_id: int, subscriber: Subscriber) -> int:
-    """The integer id that it gets; its own id, its tags and its sequences are not looked at."""
+    """Returns the new integer id. Ignores the subscriber's own id, tags and sequences."""
     row = await connection.execute_insert(
         """INSERT INTO subscribers (workspace_id, email, name, name_key, status, country, custom_fields,
             subscribed_at, created_at, updated_at)
         VALUES (:workspace_id, :email, :name, :name_key, :status, :country, :custom_fields,
             :subscribed_at, :created_at, :updated_at)""",
-        _bound(workspace_id, subscriber),
+        _parameters(workspace_id, subscriber),
     )
     assert row is not None
-    await blocks.count_subscribers(connection, workspace_id, row[0])
+    await blocks.update_subscriber_counts(connection, workspace_id, row[0])
     return int(row[0])
 
 
 async def update_subscriber(connection: Connection, workspace_id: int, subscriber: Subscriber) -> None:
-    """Its tags and sequences stay as they are."""
+    """Ignores the subscriber's tags and sequences."""
     await connection.execute(
         """UPDATE subscribers SET email = :email, name = :name, name_key = :name_key, status = :status,
             country = :country, custom_fields = :custom_fields, subscribed_at = :subscribed_at,
             last_opened_at = :last_opened_at, updated_at = :updated_at
         WHERE workspace_id = :workspace_id AND id = :id""",
-        _bound(workspace_id, subscriber),
+        _parameters(workspace_id, subscriber),
     )
 
 
 async def delete_subscriber(connection: Connection, workspace_id: int, subscriber_id: int) -> None:
-    """With memberships and evidence of consent."""
+    """Deletes the subscriber, their memberships and their evidence of consent."""
     await connection.execute(
         "DELETE FROM subscribers WHERE workspace_id = ? AND id = ?", (workspace_id, subscriber_id)
     )
 
 
 def name_key(name: str) -> str | None:
-    """The name as a search compares it, where SQLite's own lower() would not do."""
+    """The name as a search compares it, or None where SQLite's lower() gives the same."""
     return None if name.isascii() else name.casefold()
 
 
-def _bound(workspace_id: int, subscriber: Subscriber) -> dict[str, Any]:
+def _parameters(workspace_id: int, subscriber: Subscriber) -> dict[str, Any]:
     return {
         "workspace_id": workspace_id,
         "id": subscriber.id,
@@ -139,12 +148,12 @@ async def select_export_batch(
     after_id: int,
     now: int,
 ) -> ExportBatch:
-    """The next subscribers above `after_id`, oldest first: many, or few when they are large.
+    """The next subscribers above `after_id`, oldest first: at most _BATCH_ROWS, and fewer when they are large.
 
-    One text for all of them, because SQLite then makes a whole batch without the interpreter lock.
+    The batch is one JSON text, because SQLite makes that without the interpreter lock.
     """
-    bound = Values()
-    condition = subscriber_filter.where(bound, workspace_id, now)
+    bindings = Bindings()
+    condition = subscriber_filter.where(bindings, workspace_id, now)
     rows = await connection.execute_fetchall(
         f"""WITH sizes AS (
             SELECT id, sum(size) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - size AS before
@@ -157,14 +166,14 @@ async def select_export_batch(
             (SELECT json_group_array(sequences.name) FROM subscriber_sequences
                 JOIN sequences ON sequences.id = sequence_id
                 WHERE subscriber_id = batch.id AND subscriber_sequences.status = 'active'),
-            json(custom_fields))), max(id), count(*)
+            json(custom_fields))) AS rows, max(id) AS last_id, count(*) AS count
         FROM (SELECT * FROM subscribers WHERE {condition} AND subscribers.id > :after_id
             AND subscribers.id <= (SELECT max(id) FROM sizes WHERE before < :characters)
             ORDER BY subscribers.id) AS batch""",
-        bound.bound | {"after_id": after_id, "rows": _BATCH_ROWS, "characters": _BATCH_CHARACTERS},
+        bindings.values | {"after_id": after_id, "rows": _BATCH_ROWS, "characters": _BATCH_CHARACTERS},
     )
     row = next(iter(rows))
-    return ExportBatch(rows=row[0], last_id=row[1] or after_id, count=row[2])
+    return ExportBatch(rows=row["rows"], last_id=row["last_id"] or after_id, count=row["count"])
 
 
 def from_row(row: Row) -> Subscriber:

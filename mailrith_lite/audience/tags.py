@@ -1,11 +1,11 @@
-"""The table `tags`, and who has one."""
+"""The table `tags`."""
 
 from collections.abc import Iterable
 
 import msgspec
 
 from mailrith_lite import errors
-from mailrith_lite.audience import values
+from mailrith_lite.audience.input_checks import check_description, check_label
 from mailrith_lite.database import MAX_ID, Connection, Row
 
 MAX_NAME = 100
@@ -30,13 +30,10 @@ def _from_row(row: Row) -> Tag:
 def clean_name(name: str, field: str) -> str:
     """
     Raises:
-        InvalidBody: not 1 to 100 characters after trimming, or a control character among them.
+        InvalidBody: the trimmed name does not have 1 to 100 characters, or has a control character.
     """
     trimmed = name.strip()
-    if not 1 <= len(trimmed) <= MAX_NAME or values.has_control(trimmed):
-        raise errors.InvalidBody(
-            f"{field} takes 1 to {MAX_NAME} characters, none a control character.", field=field
-        )
+    check_label(trimmed, field, MAX_NAME)
     return trimmed
 
 
@@ -46,11 +43,11 @@ async def create_tag(
     """
     Raises:
         InvalidBody: the name or the description breaks its limit.
-        Conflict: a tag of this name, in any case, exists.
+        Conflict: a tag with this name, in any case, exists.
     """
     name = clean_name(name, "name")
-    _check_description(description)
-    await _check_free(connection, workspace_id, name, None)
+    check_description(description, MAX_DESCRIPTION)
+    await _check_name_is_free(connection, workspace_id, name, None)
     tag_id = await insert_tag(connection, workspace_id, name, description, now)
     return Tag(id=tag_id, name=name, description=description, subscriber_count=0, created_at=now, updated_at=now)
 
@@ -58,10 +55,14 @@ async def create_tag(
 async def change_tag(
     connection: Connection, workspace_id: int, tag: Tag, *, name: str, description: str | None, now: int
 ) -> Tag:
-    """Raises as `create_tag` does."""
+    """
+    Raises:
+        InvalidBody: the name or the description breaks its limit.
+        Conflict: another tag has this name, in any case.
+    """
     name = clean_name(name, "name")
-    _check_description(description)
-    await _check_free(connection, workspace_id, name, tag.id)
+    check_description(description, MAX_DESCRIPTION)
+    await _check_name_is_free(connection, workspace_id, name, tag.id)
     if (name, description) == (tag.name, tag.description):
         return tag
     await connection.execute(
@@ -72,12 +73,7 @@ async def change_tag(
     return msgspec.structs.replace(tag, name=name, description=description, updated_at=now)
 
 
-def _check_description(description: str | None) -> None:
-    if description is not None and len(description) > MAX_DESCRIPTION:
-        raise errors.InvalidBody(f"description takes at most {MAX_DESCRIPTION:,} characters.", field="description")
-
-
-async def _check_free(connection: Connection, workspace_id: int, name: str, own_id: int | None) -> None:
+async def _check_name_is_free(connection: Connection, workspace_id: int, name: str, own_id: int | None) -> None:
     if await select_tag_id(connection, workspace_id, name) not in (None, own_id):
         raise errors.Conflict(
             "A tag of this name exists already; choose another name.", code="tag_name_taken", field="name"
@@ -87,7 +83,7 @@ async def _check_free(connection: Connection, workspace_id: int, name: str, own_
 async def select_tags(
     connection: Connection, workspace_id: int, *, search: str | None, before_id: int | None, limit: int
 ) -> list[Tag]:
-    """Newest first, those with an integer id below `before_id`. `search`: in the name or description, any case."""
+    """Newest first, with integer ids below `before_id`. `search`: part of the name or description, any case."""
     rows = await connection.execute_fetchall(
         f"""SELECT {_COLUMNS} FROM tags WHERE workspace_id = :workspace_id AND id < :before_id
             AND (:search IS NULL OR instr(name_key, :search) OR instr(casefold(description), :search))
@@ -110,9 +106,9 @@ async def select_tag(connection: Connection, workspace_id: int, tag_id: int) -> 
 
 
 async def delete_tag(connection: Connection, workspace_id: int, tag_id: int) -> None:
-    """With its memberships."""
+    """Deletes the tag and its memberships."""
     await connection.execute(
-        """DELETE FROM tag_blocks -- first, so that they are not counted down one by one
+        """DELETE FROM tag_blocks -- first: else a trigger would update them for each membership
         WHERE tag_id = (SELECT id FROM tags WHERE workspace_id = ? AND id = ?)""",
         (workspace_id, tag_id),
     )
@@ -120,7 +116,7 @@ async def delete_tag(connection: Connection, workspace_id: int, tag_id: int) -> 
 
 
 async def select_tag_id(connection: Connection, workspace_id: int, name: str) -> int | None:
-    """By name, in any case."""
+    """The name is compared in any case."""
     rows = await connection.execute_fetchall(
         "SELECT id FROM tags WHERE workspace_id = ? AND name_key = ?", (workspace_id, name.casefold())
     )
@@ -128,7 +124,7 @@ async def select_tag_id(connection: Connection, workspace_id: int, name: str) ->
 
 
 async def select_known_tag_ids(connection: Connection, workspace_id: int, tag_ids: Iterable[int]) -> set[int]:
-    """Those of the ids that are tags of this workspace."""
+    """The ids of them that are tags of the workspace."""
     rows = await connection.execute_fetchall(
         "SELECT id FROM tags WHERE +workspace_id = ? AND id IN (SELECT value FROM json_each(?))",
         (workspace_id, msgspec.json.encode(list(tag_ids)).decode()),

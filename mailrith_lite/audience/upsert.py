@@ -1,6 +1,7 @@
-"""Create or change one subscriber, by the rules that hold for the rows of an import."""
+"""Creates or changes one subscriber by the rules that also hold for the rows of an import."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any, TypeVar
 
@@ -8,23 +9,24 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.audience import consent, memberships, subscribers, tags, values
+from mailrith_lite.audience import consent, input_checks, memberships, subscribers, tags, values
 from mailrith_lite.audience.consent import ConsentEvidence
 from mailrith_lite.audience.custom_fields import CustomField, select_all_custom_fields
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 MAX_NEW_TAGS = 100
 _NEW_STATUS: Status = "Unconfirmed"
 
 
-class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request says of a subscriber, as it was sent; UNSET leaves what is saved.
+class SubscriberInput(msgspec.Struct, frozen=True, kw_only=True):
+    """The members of a subscriber as a request sends them, unchecked. UNSET keeps the saved value.
 
-    `custom_fields`: the field's public id, or its label in any case -> its value; a blank one leaves what is saved.
+    `custom_fields`: the field's public id, or its label in any case -> its value. A blank value changes nothing.
     """
 
     email: str | UnsetType = UNSET
@@ -35,8 +37,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     custom_fields: Mapping[str, Any] = {}
 
 
-class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds in the workspace. `require_evidence`: nobody is made Active without evidence of consent."""
+class UpsertContext(msgspec.Struct, frozen=True, kw_only=True):
+    """`require_evidence`: a subscriber becomes Active only with evidence of consent."""
 
     workspace_id: int
     time_zone: str | None
@@ -44,21 +46,24 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     now: int
 
 
-async def find_by_email(connection: Connection, workspace_id: int, email: str) -> Subscriber | None:
+async def select_by_email(connection: Connection, workspace_id: int, email: str) -> Subscriber | None:
     """
     Raises:
-        InvalidBody: this is no email address.
+        InvalidBody: the email is not an email address.
     """
-    found = await subscribers.select_subscriber_id(connection, workspace_id, _checked("email", values.email, email))
-    return None if found is None else await subscribers.select_subscriber(connection, workspace_id, found)
+    address = _read("email", values.email, email)
+    subscriber_id = await subscribers.select_subscriber_id(connection, workspace_id, address)
+    if subscriber_id is None:
+        return None
+    return await subscribers.select_subscriber(connection, workspace_id, subscriber_id)
 
 
 async def create(
-    connection: Connection, terms: Terms, profile: Profile, evidence: ConsentEvidence | None
+    connection: Connection, context: UpsertContext, sent: SubscriberInput, evidence: ConsentEvidence | None
 ) -> Subscriber:
     """
     Raises:
-        InvalidBody: naming the field that breaks a rule.
+        InvalidBody: with the field that breaks a rule.
     """
     blank = Subscriber(
         id=0,
@@ -69,46 +74,50 @@ async def create(
         custom_fields={},
         tags=[],
         sequence_ids=[],
-        subscribed_at=terms.now,
+        subscribed_at=context.now,
         last_opened_at=None,
-        created_at=terms.now,
-        updated_at=terms.now,
+        created_at=context.now,
+        updated_at=context.now,
     )
-    wanted = await _changed(connection, terms, blank, profile)
-    _check_consent(terms, blank, wanted, evidence)
-    subscriber_id = await subscribers.insert_subscriber(connection, terms.workspace_id, wanted)
+    new = await _apply_input(connection, context, blank, sent)
+    _check_consent(context, blank, new, evidence)
+    subscriber_id = await subscribers.insert_subscriber(connection, context.workspace_id, new)
     if evidence is not None:
-        await consent.insert_evidence(connection, subscriber_id, evidence, terms.now)
-    return msgspec.structs.replace(wanted, id=subscriber_id)
+        await consent.insert_evidence(connection, subscriber_id, evidence, context.now)
+    return msgspec.structs.replace(new, id=subscriber_id)
 
 
 async def change(
-    connection: Connection, terms: Terms, saved: Subscriber, profile: Profile, evidence: ConsentEvidence | None
+    connection: Connection,
+    context: UpsertContext,
+    saved: Subscriber,
+    sent: SubscriberInput,
+    evidence: ConsentEvidence | None,
 ) -> Subscriber:
     """
     Raises:
-        InvalidBody: naming the field that breaks a rule.
+        InvalidBody: with the field that breaks a rule.
         Conflict: another subscriber has the new email.
     """
-    wanted = await _changed(connection, terms, saved, profile)
-    if wanted.email != saved.email:
-        other = await subscribers.select_subscriber_id(connection, terms.workspace_id, wanted.email)
-        if other is not None:
-            raise already_exists(other)
-    _check_consent(terms, saved, wanted, evidence)
+    changed = await _apply_input(connection, context, saved, sent)
+    if changed.email != saved.email:
+        other_id = await subscribers.select_subscriber_id(connection, context.workspace_id, changed.email)
+        if other_id is not None:
+            raise already_exists(other_id)
+    _check_consent(context, saved, changed, evidence)
     if evidence is not None:
-        await consent.insert_evidence(connection, saved.id, evidence, terms.now)
-    if wanted != saved:
-        wanted = msgspec.structs.replace(wanted, updated_at=terms.now)
-        await subscribers.update_subscriber(connection, terms.workspace_id, wanted)
-    return wanted
+        await consent.insert_evidence(connection, saved.id, evidence, context.now)
+    if changed != saved:
+        changed = msgspec.structs.replace(changed, updated_at=context.now)
+        await subscribers.update_subscriber(connection, context.workspace_id, changed)
+    return changed
 
 
 async def touch(connection: Connection, workspace_id: int, subscriber_id: int, now: int) -> Subscriber:
-    """The subscriber after a membership of theirs has changed."""
-    found = await subscribers.select_subscriber(connection, workspace_id, subscriber_id)
-    assert found is not None
-    touched = msgspec.structs.replace(found, updated_at=now)
+    """Sets `updated_at` after a change of the subscriber's memberships."""
+    subscriber = await subscribers.select_subscriber(connection, workspace_id, subscriber_id)
+    assert subscriber is not None
+    touched = msgspec.structs.replace(subscriber, updated_at=now)
     await subscribers.update_subscriber(connection, workspace_id, touched)
     return touched
 
@@ -116,10 +125,10 @@ async def touch(connection: Connection, workspace_id: int, subscriber_id: int, n
 async def add_new_tags(
     connection: Connection, workspace_id: int, subscriber: Subscriber, names: Sequence[str], now: int
 ) -> Subscriber:
-    """Each is a tag's name, in any case; one that is not there is made.
+    """Gives the subscriber the tags with these names, in any case. Creates a tag that does not exist.
 
     Raises:
-        InvalidBody: too many, or a name that no tag can have.
+        InvalidBody: too many names, or a name that a tag cannot have.
     """
     if len(names) > MAX_NEW_TAGS:
         raise errors.InvalidBody(f"new_tags takes at most {MAX_NEW_TAGS} names.", field="new_tags")
@@ -142,34 +151,35 @@ def already_exists(subscriber_id: int) -> errors.Conflict:
     )
 
 
-async def _changed(connection: Connection, terms: Terms, saved: Subscriber, profile: Profile) -> Subscriber:
-    """The subscriber as the profile wants it."""
+async def _apply_input(
+    connection: Connection, context: UpsertContext, saved: Subscriber, sent: SubscriberInput
+) -> Subscriber:
     new: dict[str, Any] = {}
-    if not isinstance(profile.email, UnsetType):
-        new["email"] = _checked("email", values.email, profile.email)
-    if not isinstance(profile.name, UnsetType):
-        new["name"] = _checked("name", values.name, profile.name)
-    if not isinstance(profile.status, UnsetType):
-        new["status"] = profile.status
-    if not isinstance(profile.country, UnsetType):
-        blank = profile.country is None or not profile.country.strip()
-        new["country"] = None if blank else _checked("country", values.country, profile.country)
-    if not isinstance(profile.subscribed_on, UnsetType):
-        moment = _midnight(profile.subscribed_on, terms)
-        same_day = clock.day(saved.subscribed_at, terms.time_zone) == clock.day(moment, terms.time_zone)
-        new["subscribed_at"] = saved.subscribed_at if same_day else moment  # the same day keeps its hour
-    if profile.custom_fields:
-        fields = await select_all_custom_fields(connection, terms.workspace_id)
-        new["custom_fields"] = saved.custom_fields | _field_values(profile.custom_fields, fields)
+    if not isinstance(sent.email, UnsetType):
+        new["email"] = _read("email", values.email, sent.email)
+    if not isinstance(sent.name, UnsetType):
+        new["name"] = _read("name", values.name, sent.name)
+    if not isinstance(sent.status, UnsetType):
+        new["status"] = sent.status
+    if not isinstance(sent.country, UnsetType):
+        text = (sent.country or "").strip()
+        new["country"] = _read("country", values.country, text) if text else None
+    if not isinstance(sent.subscribed_on, UnsetType):
+        midnight = _midnight(sent.subscribed_on, context)
+        same_day = clock.day(saved.subscribed_at, context.time_zone) == clock.day(midnight, context.time_zone)
+        new["subscribed_at"] = saved.subscribed_at if same_day else midnight  # the same day keeps its time
+    if sent.custom_fields:
+        fields = await select_all_custom_fields(connection, context.workspace_id)
+        new["custom_fields"] = saved.custom_fields | _field_values(sent.custom_fields, fields)
     return msgspec.structs.replace(saved, **new)
 
 
 def _field_values(sent: Mapping[str, Any], fields: Sequence[CustomField]) -> dict[str, Any]:
-    """The integer id of each field, as text, and its value; without the blank ones."""
+    """The field's integer id, as text, -> its value. Blank values are left out."""
     by_name = {field.label.casefold(): field for field in fields}
     by_name |= {ids.encode(ids.CUSTOM_FIELD, field.id): field for field in fields}  # an id wins over a label
-    found: dict[str, Any] = {}
-    taken: set[int] = set()
+    by_id: dict[str, Any] = {}
+    seen: set[int] = set()
     for name, value in sent.items():
         path = f"custom_fields.{name}"
         field = by_name.get(name) or by_name.get(" ".join(name.split()).casefold())
@@ -179,44 +189,44 @@ def _field_values(sent: Mapping[str, Any], fields: Sequence[CustomField]) -> dic
                 field=path,
                 reason="custom_field_not_found",
             )
-        if field.id in taken:
-            raise errors.InvalidBody("A custom field can be given once only.", field=path)
-        taken.add(field.id)
-        saved = _checked(path, lambda sent, field=field: values.field_value(field.type, field.options, sent), value)
+        if field.id in seen:
+            raise errors.InvalidBody("A custom field can be given only once.", field=path)
+        seen.add(field.id)
+        read = functools.partial(values.field_value, field.type, field.options)
+        saved = _read(path, read, value)
         if saved is not None:
-            found[str(field.id)] = saved
-    return found
+            by_id[str(field.id)] = saved
+    return by_id
 
 
-def _check_consent(terms: Terms, saved: Subscriber, wanted: Subscriber, evidence: ConsentEvidence | None) -> None:
+def _check_consent(
+    context: UpsertContext, saved: Subscriber, changed: Subscriber, evidence: ConsentEvidence | None
+) -> None:
     if evidence is not None:
-        consent.check(evidence, terms.now)
-    if terms.require_evidence and wanted.status == "Active" and saved.status != "Active":
+        consent.check(evidence, context.now)
+    if context.require_evidence and changed.status == "Active" and saved.status != "Active":
         consent.require(evidence)
 
 
-def _midnight(subscribed_on: str, terms: Terms) -> int:
-    """The day's begin in the workspace's time zone."""
+def _midnight(subscribed_on: str, context: UpsertContext) -> int:
+    """The start of the day in the workspace's time zone."""
     try:
         day = date.fromisoformat(values.day(subscribed_on))
-    except values.Refused as refusal:
+    except values.Refused as refusal:  # its code is that of a custom field
         raise errors.InvalidBody(refusal.message, field="subscribed_on", reason="invalid_date") from None
-    if not date(1970, 1, 2) <= day <= clock.day(terms.now, terms.time_zone):
+    if not date(1970, 1, 2) <= day <= clock.day(context.now, context.time_zone):
         raise errors.InvalidBody(
             "subscribed_on takes a day from 1970-01-02 up to today.", field="subscribed_on", reason="out_of_range"
         )
-    return clock.midnight(day, terms.time_zone)
+    return clock.midnight(day, context.time_zone)
 
 
-def _checked(field: str, read: Any, sent: Any) -> Any:
+def _read(field: str, read: Callable[[S], T], sent: S) -> T:
     """
     Raises:
-        InvalidBody: the value breaks a rule; its code as an import's report has it is the reason.
+        InvalidBody: the value breaks a rule; the reason is the code that an import's report would have.
     """
-    try:
-        found = read(sent)
-    except values.Refused as refusal:
-        raise errors.InvalidBody(refusal.message, field=field, reason=refusal.code) from None
-    if isinstance(found, str) and "\0" in found:  # an export that had one could not be imported again
-        raise errors.InvalidBody("A text cannot hold a NUL character.", field=field, reason="nul_character")
-    return found
+    value = input_checks.read_value(read, sent, field)
+    if isinstance(value, str) and "\0" in value:  # no import could read it back from an export
+        raise errors.InvalidBody("A text cannot contain a NUL character.", field=field, reason="nul_character")
+    return value

@@ -1,4 +1,4 @@
-"""What a valid email, name, country, status and custom-field value is: the one place that decides."""
+"""The rules for emails, names, countries, statuses and values of custom fields. No other module has such a rule."""
 
 import contextlib
 import functools
@@ -30,7 +30,7 @@ RefusalCode = Literal[
 
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 SUPPRESSED: Final = frozenset(["Unsubscribed", "Complained", "Bounced", "Blocked"])
-"""Nobody is lifted out of these by an import."""
+"""An import never makes a subscriber with one of these Active or Unconfirmed."""
 CHOICE_TYPES: Final = frozenset(["Select (Dropdown)", "Single Select", "Multi Select"])
 
 MAX_EMAIL: Final = 254
@@ -53,7 +53,7 @@ _JSON_FORMS = {"Number": "a number", "Checkbox": "true or false", "Multi Select"
 
 
 class Refused(ValueError):
-    """A value breaks a rule; `code` is the row error's code, the text says what to change."""
+    """A value breaks a rule. `code`: that of the row error. `message`: a sentence that says what to change."""
 
     def __init__(self, code: RefusalCode, message: str) -> None:
         super().__init__(message)
@@ -62,7 +62,7 @@ class Refused(ValueError):
 
 
 def email(text: str) -> str:
-    """Trimmed, lower-cased, with its domain in ASCII."""
+    """Trimmed and lower-case, with the domain in ASCII."""
     address = text.strip()
     if not address:
         raise Refused("missing_email", "The email is missing.")
@@ -72,7 +72,7 @@ def email(text: str) -> str:
     if len(address) > MAX_EMAIL:
         raise Refused("value_too_long", f"An email has at most {MAX_EMAIL} characters.")
     lowered = address.lower()
-    if not address.isascii() or not _EMAIL.fullmatch(lowered):  # lower() makes an ASCII k of the Kelvin sign
+    if not address.isascii() or not _EMAIL.fullmatch(lowered):  # lower() makes a k of the Kelvin sign
         raise Refused("invalid_email", "This is not an email address.")
     return lowered
 
@@ -86,14 +86,14 @@ def name(text: str) -> str:
 
 def status(text: str) -> Status:
     """In any case."""
-    found = _STATUS_BY_KEY.get(text.strip().lower())
-    if found is None:
+    known = _STATUS_BY_KEY.get(text.strip().lower())
+    if known is None:
         raise Refused("invalid_status", f"A status is one of {', '.join(STATUSES)}.")
-    return found
+    return known
 
 
 def country(text: str) -> str:
-    """The ISO 3166-1 alpha-2 code of a code or a name, in any case."""
+    """The ISO 3166-1 alpha-2 code. The text is an ISO 3166-1 code or an English name, in any case."""
     code = _countries().get(text.strip().casefold())
     if code is None:
         raise Refused("invalid_country", "A country is an ISO 3166-1 code or an English country name.")
@@ -101,12 +101,12 @@ def country(text: str) -> str:
 
 
 def has_control(text: str) -> bool:
-    """Is there a line end, a NUL or another control character in it? Labels and tags' names have none."""
+    """Whether the text has a control character, such as a line end or NUL."""
     return _CONTROL.search(text) is not None
 
 
 def field_reader(field_type: FieldType, options: Sequence[str]) -> Callable[[str], FieldValue]:
-    """The function that turns a non-blank cell into a value of this custom field, or raises Refused."""
+    """A function that turns a non-blank cell into a value of the custom field, or raises Refused."""
     match field_type:
         case "Text":
             return _text
@@ -119,16 +119,16 @@ def field_reader(field_type: FieldType, options: Sequence[str]) -> Callable[[str
         case "Checkbox":
             return _checkbox
         case "Multi Select":
-            return functools.partial(_choices, frozenset(options))
+            return functools.partial(_multiple_choice_cell, frozenset(options))
         case "Select (Dropdown)" | "Single Select":
-            return functools.partial(_choice, frozenset(options))
+            return functools.partial(_single_choice, frozenset(options))
 
 
 def field_value(field_type: FieldType, options: Sequence[str], sent: Any) -> FieldValue | None:
-    """What a JSON value is worth in this custom field; None for a blank one. A text counts as it would in a cell.
+    """The value of the custom field for a JSON value; None for a blank one. A text is read like a cell.
 
     Raises:
-        Refused: it is no value of the field.
+        Refused: the field cannot have this value.
     """
     if isinstance(sent, str):
         return field_reader(field_type, options)(sent) if sent and not sent.isspace() else None
@@ -141,14 +141,14 @@ def field_value(field_type: FieldType, options: Sequence[str], sent: Any) -> Fie
         if field_type == "Number":
             return _number(str(sent))
     elif isinstance(sent, list) and field_type == "Multi Select" and all(isinstance(item, str) for item in sent):
-        return _listed(frozenset(options), sent)
+        return _multiple_choice(frozenset(options), sent)
     raise Refused(
         "invalid_custom_field", f"A value of the type {field_type} is {_JSON_FORMS.get(field_type, 'a text')}."
     )
 
 
 def field_text(value: Any) -> str:
-    """A custom-field value as the text that an export writes and an import reads back."""
+    """The value as an export writes it. `field_reader` reads the same value back."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -167,12 +167,12 @@ def _ascii_domain(domain: str) -> str:
 
 @functools.cache
 def _countries() -> dict[str, str]:
-    import pycountry  # 0.1 s: only who imports a country pays for it
+    import pycountry  # takes 0.1 s: only for those who use countries
 
     fields = ("name", "official_name", "common_name", "alpha_3", "alpha_2")
     return {
         getattr(entry, field).casefold(): entry.alpha_2
-        for field in fields  # codes last: they win over a name that looks like one
+        for field in fields  # codes last: a code wins over an equal name
         for entry in pycountry.countries
         if hasattr(entry, field)
     }
@@ -189,10 +189,10 @@ def _text_area(text: str) -> str:
 
 
 def _number(text: str) -> int | Decimal:
-    """Exact: a decimal keeps every digit, and 1.50 is 1.5."""
+    """The exact number: every digit counts, and trailing zeros of a fraction go."""
     digits = text.strip()
     if len(digits) < 16 and digits.isdecimal() and digits.isascii():
-        return int(digits)  # most numbers, and ten times as quick
+        return int(digits)  # most numbers, ten times as fast
     if len(digits) > MAX_NUMBER:
         raise Refused("value_too_long", f"A number has at most {MAX_NUMBER} characters.")
     if not _NUMBER.fullmatch(digits) or not math.isfinite(float(digits)):
@@ -206,14 +206,14 @@ def _number(text: str) -> int | Decimal:
 def _shortest(number: Decimal) -> int | Decimal:
     if number == number.to_integral_value():
         return int(number)
-    return Decimal(format(number, "f").rstrip("0"))  # normalize() would round to the context's precision
+    return Decimal(format(number, "f").rstrip("0"))  # normalize() rounds to the precision of the context
 
 
 def day(text: str) -> str:
     """`YYYY-MM-DD`."""
     trimmed = text.strip()
     if _DATE.fullmatch(trimmed):
-        with contextlib.suppress(ValueError):  # the 30th of February: refused below, like any other text
+        with contextlib.suppress(ValueError):  # a day that does not exist is refused below
             return date.fromisoformat(trimmed).isoformat()
     raise Refused("invalid_custom_field", "A date is written YYYY-MM-DD.")
 
@@ -225,23 +225,23 @@ def _checkbox(text: str) -> bool:
     return value
 
 
-def _choice(options: frozenset[str], text: str) -> str:
+def _single_choice(options: frozenset[str], text: str) -> str:
     chosen = text.strip()
     if chosen not in options:
         raise Refused("invalid_custom_field", "The value is not one of the field's options.")
     return chosen
 
 
-def _choices(options: frozenset[str], text: str) -> list[str]:
-    """In the order given, each option once."""
+def _multiple_choice_cell(options: frozenset[str], text: str) -> list[str]:
+    """The options in the order of the text, each once."""
     try:
         chosen = split_list(text)
     except ValueError as error:
-        raise Refused("invalid_custom_field", f"The options cannot be told apart: {error}.") from None
-    return _listed(options, chosen)
+        raise Refused("invalid_custom_field", f"The list of options cannot be read: {error}.") from None
+    return _multiple_choice(options, chosen)
 
 
-def _listed(options: frozenset[str], chosen: list[str]) -> list[str]:
+def _multiple_choice(options: frozenset[str], chosen: list[str]) -> list[str]:
     distinct = list(dict.fromkeys(item.strip() for item in chosen))
     if not options.issuperset(distinct):
         raise Refused("invalid_custom_field", "A value is not one of the field's options.")

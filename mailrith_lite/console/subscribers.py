@@ -71,7 +71,7 @@ async def show_subscriber(visit: Visit) -> web.StreamResponse:
         subscriber=subscriber,
         public_id=public_id,
         values=_values(subscriber, labels),
-        tags=[Option(id=ids.encode(ids.TAG, tag_id), name=name) for tag_id, name in subscriber.tags],
+        tags=[Option(id=ids.encode(ids.TAG, tag.id), name=tag.name) for tag in subscriber.tags],
         sequences=sequences,
     )
 

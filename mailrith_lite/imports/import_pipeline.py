@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mailrith_lite import clock
 from mailrith_lite.audience import bulk, dry_run, tags
+from mailrith_lite.audience.bulk_plan import Change, Outcome
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports import counting, import_table, records, report
@@ -97,7 +98,7 @@ class ImportPipeline:
             tag_ids = plan.tag_ids
             if plan.new_tag_name is not None:
                 tag_id = await tags.select_tag_id(trial.connection, job.workspace_id, plan.new_tag_name)
-                tag_ids = [*tag_ids, dry_run.NOBODYS_TAG if tag_id is None else tag_id]
+                tag_ids = [*tag_ids, dry_run.NEW_TAG_ID if tag_id is None else tag_id]
             reader = await self._reader(trial.connection, job, plan)
             planned = functools.partial(
                 trial.plan, job.workspace_id, tag_ids=tag_ids, sequence_ids=plan.sequence_ids
@@ -166,7 +167,7 @@ class ImportPipeline:
         self,
         job: Job,
         reader: RowReader,
-        plan: Callable[[Sequence[bulk.Change]], Awaitable[bulk.Outcome]],
+        plan: Callable[[Sequence[Change]], Awaitable[Outcome]],
         chunk: Sequence[Row],
         progress: Progress,
         batches: "_Batches",
@@ -178,7 +179,7 @@ class ImportPipeline:
             return await _record(connection, job, reader, chunk, progress, outcome, clock.now())
 
 
-def _changes(chunk: Sequence[Row]) -> list[bulk.Change]:
+def _changes(chunk: Sequence[Row]) -> list[Change]:
     return [row.change for row in chunk if row.change is not None]
 
 
@@ -188,7 +189,7 @@ async def _record(
     reader: RowReader,
     chunk: Sequence[Row],
     progress: Progress,
-    outcome: bulk.Outcome,
+    outcome: Outcome,
     now: int,
 ) -> Progress:
     """Writes down what became of the chunk's rows."""

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from mailrith_lite.audience import values
-from mailrith_lite.audience.bulk import Change
+from mailrith_lite.audience.bulk_plan import Change
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.cells import unguard
 from mailrith_lite.imports.mapping import Column

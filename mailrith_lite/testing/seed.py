@@ -9,8 +9,9 @@ from msgspec import UNSET
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.audience import bulk, custom_fields, memberships, sequences, subscribers, tags, upsert, values
+from mailrith_lite.audience.bulk_plan import Change
 from mailrith_lite.audience.sequences import SequenceSettings
-from mailrith_lite.audience.upsert import Profile, Terms
+from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
 from mailrith_lite.audience.values import FieldType, Status
 from mailrith_lite.database import Connection
 
@@ -78,7 +79,7 @@ async def plant(connection: Connection, workspace_id: int, seed: Seed) -> Seeded
         MailrithError: a value breaks a rule.
     """
     now = clock.now()
-    terms = Terms(workspace_id=workspace_id, time_zone=None, require_evidence=False, now=now)
+    terms = UpsertContext(workspace_id=workspace_id, time_zone=None, require_evidence=False, now=now)
     found = Seeded(
         tags={name: await _tag(connection, workspace_id, name, now) for name in seed.tags},
         sequences={name: await _sequence(connection, workspace_id, name, now) for name in seed.sequences},
@@ -101,8 +102,8 @@ async def plant(connection: Connection, workspace_id: int, seed: Seed) -> Seeded
     return found
 
 
-async def _subscriber(connection: Connection, terms: Terms, person: SeedSubscriber, found: Seeded) -> str:
-    profile = Profile(
+async def _subscriber(connection: Connection, terms: UpsertContext, person: SeedSubscriber, found: Seeded) -> str:
+    profile = SubscriberInput(
         email=person.email,
         name=person.name,
         status=person.status,
@@ -110,7 +111,7 @@ async def _subscriber(connection: Connection, terms: Terms, person: SeedSubscrib
         subscribed_on=person.subscribed_on if person.subscribed_on is not None else UNSET,
         custom_fields=person.custom_fields,
     )
-    saved = await upsert.find_by_email(connection, terms.workspace_id, person.email)
+    saved = await upsert.select_by_email(connection, terms.workspace_id, person.email)
     if saved is not None:
         raise upsert.already_exists(saved.id)
     made = await upsert.create(connection, terms, profile, None)
@@ -155,9 +156,9 @@ async def _plant_samples(connection: Connection, workspace_id: int, count: int, 
         await bulk.apply(connection, workspace_id, planned, now)
 
 
-def _sample(number: int) -> bulk.Change:
+def _sample(number: int) -> Change:
     first, last = _FIRST[number % len(_FIRST)], _LAST[number % len(_LAST)]
-    return bulk.Change(
+    return Change(
         line=number,
         email=values.email(f"{first}.{last}.{number + 1}@example.com"),
         name=f"{first} {last}",

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+from api_records import definition
 from conftest import KEY, MAPPINGS, Server
 from mailrith_sdk import MailrithClient
-from records import definition
 
 Call = dict[str, Any]
 

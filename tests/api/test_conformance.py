@@ -7,10 +7,10 @@ from typing import Any
 
 import jsonschema
 import pytest
+from api_records import definition
 from conftest import Server
 from contract_calls import CALLS, Answer, Call, World, body, send
 from mailrith_sdk import MailrithApiError, MailrithClient
-from records import definition
 from wire import standing
 
 from mailrith_lite.access import scopes

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+from api_records import LONG_AGO, execute
 from conftest import KEY, Server
 from mailrith_sdk import MailrithClient
-from records import LONG_AGO, execute
 from wire import envelope
 
 from mailrith_lite.access import scopes

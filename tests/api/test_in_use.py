@@ -3,8 +3,7 @@
 from typing import Any
 
 import pytest
-from conftest import Reply, Server
-from records import (
+from api_records import (
     definition,
     execute,
     field,
@@ -17,6 +16,7 @@ from records import (
     subscriber,
     tag,
 )
+from conftest import Reply, Server
 from wire import EMAIL, IMPORTS, envelope
 
 from mailrith_lite import clock

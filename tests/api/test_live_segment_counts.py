@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 import time_machine
+from api_records import definition, details, execute, field, made, read, segment, sequence, subscriber, tag
 from conftest import MAPPINGS, Server
-from records import definition, details, execute, field, made, read, segment, sequence, subscriber, tag
 from wire import EMAIL
 
 PATH = "/v1/segments"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from api_records import definition, details, made, read, segment, subscriber, tag
 from conftest import Server
-from records import definition, details, made, read, segment, subscriber, tag
 
 from mailrith_lite.audience.segments.compiler import MAX_CONDITIONS, MAX_DEPTH
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from conftest import Server
-from records import (
+from api_records import (
     LONG_AGO,
     backdate,
     definition,
@@ -17,6 +16,7 @@ from records import (
     subscriber,
     tag,
 )
+from conftest import Server
 from wire import envelope, standing
 
 from mailrith_lite import ids

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from api_records import LONG_AGO, backdate, details, made, read, sequence, subscriber
 from conftest import KEY, Reply, Server
-from records import LONG_AGO, backdate, details, made, read, sequence, subscriber
 from wire import envelope, standing
 
 PATH = "/v1/sequences"

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from api_records import LONG_AGO, backdate, details, execute, made, read, sequence, subscriber, tag
 from conftest import MAPPINGS, Reply, Server
-from records import LONG_AGO, backdate, details, execute, made, read, sequence, subscriber, tag
 from wire import envelope
 
 from mailrith_lite.audience import blocks

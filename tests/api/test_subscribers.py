@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from api_records import LONG_AGO, SUBSCRIBERS, backdate, details, field, made, read, sequence, subscriber, tag
 from conftest import Reply, Server
-from records import LONG_AGO, SUBSCRIBERS, backdate, details, field, made, read, sequence, subscriber, tag
 from wire import envelope, standing
 
 STATUSES = ["Active", "Unconfirmed", "Unsubscribed", "Complained", "Bounced", "Blocked"]

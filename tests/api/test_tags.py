@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from api_records import LONG_AGO, backdate, details, made, read, subscriber, tag
 from conftest import Reply, Server
-from records import LONG_AGO, backdate, details, made, read, subscriber, tag
 from wire import envelope, standing
 
 PATH = "/v1/tags"

@@ -7,16 +7,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import many
 import msgspec
+import population
 
 from mailrith_lite import ids
 from mailrith_lite.audience import custom_fields, memberships, subscribers, upsert, values
-from mailrith_lite.audience.segments import segment_table
-from mailrith_lite.audience.segments.compiler import Surroundings
+from mailrith_lite.audience.segments import segment_query
+from mailrith_lite.audience.segments.compiler import References
 from mailrith_lite.audience.segments.definition import Definition
-from mailrith_lite.audience.segments.segment_table import Counts
-from mailrith_lite.audience.upsert import Profile, Terms
+from mailrith_lite.audience.segments.segment_query import Counts, Query
+from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
 from mailrith_lite.audience.values import FieldType
 from mailrith_lite.database import Connection, Database
 
@@ -106,7 +106,7 @@ class Audience:
         async def select() -> set[str]:
             async with self._database.read() as connection:
                 query = await self._query(connection, definition, around)
-                rows = await connection.execute_fetchall(query.select("name"), query.bound)
+                rows = await connection.execute_fetchall(query.select("name"), query.values)
                 return {row["name"] for row in rows}
 
         return self._runner.run(select())
@@ -114,7 +114,7 @@ class Audience:
     def counts(self, definition: Any, **around: Any) -> Counts:
         async def select() -> Counts:
             async with self._database.read() as connection:
-                return await segment_table.select_counts(
+                return await segment_query.select_counts(
                     connection, await self._query(connection, definition, around)
                 )
 
@@ -135,7 +135,7 @@ class Audience:
 
         self._runner.run(update())
 
-    async def _query(self, connection: Connection, definition: Any, around: dict[str, Any]) -> segment_table.Query:
+    async def _query(self, connection: Connection, definition: Any, around: dict[str, Any]) -> Query:
         own_id, saved = around.pop("own_id", None), around.pop("saved", False)
         fields = await custom_fields.select_all_custom_fields(connection, 1)
         known: dict[str, Any] = {
@@ -145,8 +145,8 @@ class Audience:
             "segments": {},
             "today": TODAY,
         }
-        return segment_table.query(
-            1, decoded(definition), Surroundings(**known | around), own_id=own_id, saved=saved
+        return segment_query.build_query(
+            1, decoded(definition), References(**known | around), own_id=own_id, saved=saved
         )
 
 
@@ -163,20 +163,20 @@ def opened(path: Path) -> Iterator[Audience]:
 
 
 async def _fill(database: Database) -> None:
-    terms = Terms(workspace_id=1, time_zone=None, require_evidence=False, now=many.NOW)
+    terms = UpsertContext(workspace_id=1, time_zone=None, require_evidence=False, now=population.NOW)
     async with database.write() as connection:
-        await many.open_workspaces(connection, 2)
+        await population.open_workspaces(connection, 2)
         for name in TAGS:
-            await many.insert_tag(connection, 1, name)
+            await population.insert_tag(connection, 1, name)
         for name in SEQUENCES:
-            await many.insert_sequence(connection, 1, name)
+            await population.insert_sequence(connection, 1, name)
         for kind in FIELDS:
             await custom_fields.create_custom_field(
                 connection, 1, label=kind, field_type=kind, options=OPTIONS if "elect" in kind else [], now=1
             )
-        await many.insert_people(connection, 2, [1], "stranger")
+        await population.insert_people(connection, 2, [1], "stranger")
         for name, one in PEOPLE.items():
-            profile = Profile(
+            profile = SubscriberInput(
                 email=f"{name}@x.com",
                 name=name,
                 status=one["status"],
@@ -187,7 +187,7 @@ async def _fill(database: Database) -> None:
             for tag_id in one["tags"]:
                 await memberships.insert_tag(connection, number, tag_id)
             for sequence_id, status in one["sequences"].items():
-                await many.enroll(connection, sequence_id, [number], status)
+                await population.enroll(connection, sequence_id, [number], status)
 
 
 def _exact(fields: Any) -> Any:

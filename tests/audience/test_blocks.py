@@ -5,19 +5,19 @@ from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import many
+import population
 import pytest
-from many import BLOCK, NOW
+from population import BLOCK, NOW
 
 from mailrith_lite.audience import blocks, bulk, custom_fields, memberships, sequences, subscribers, tags, upsert
-from mailrith_lite.audience.bulk import Change
+from mailrith_lite.audience.bulk_plan import Change
 from mailrith_lite.audience.conditions import COLD_AFTER_OPEN, COLD_WITHOUT_OPEN
 from mailrith_lite.audience.filters import SubscriberFilter
-from mailrith_lite.audience.upsert import Profile, Terms
+from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
 from mailrith_lite.database import MAX_ID, Connection, Database
 from mailrith_lite.database.migrate import migrations
 
-TERMS = Terms(workspace_id=1, time_zone=None, require_evidence=False, now=NOW)
+TERMS = UpsertContext(workspace_id=1, time_zone=None, require_evidence=False, now=NOW)
 PEOPLE = [1, 2, 255, 256, 257, 600]
 TAG, OTHER = 1, 2
 COUNTED = "SELECT workspace_id, block, cold_from FROM subscriber_blocks WHERE members > 0 ORDER BY 1, 2"
@@ -30,14 +30,14 @@ Act = Callable[[Connection], Awaitable[Any]]
 async def audience(database: Database) -> None:
     """In three blocks, a neighbour of another workspace among them; all have the tag and are in the sequence."""
     async with database.write() as connection:
-        await many.open_workspaces(connection, 2)
+        await population.open_workspaces(connection, 2)
         for name in ("First", "Second"):
-            await many.insert_tag(connection, 1, name)
-            await many.insert_sequence(connection, 1, name)
+            await population.insert_tag(connection, 1, name)
+            await population.insert_sequence(connection, 1, name)
         for number in [*PEOPLE[:5], 258, 600]:
-            await many.insert_people(connection, 2 if number == 258 else 1, [number])
-        await many.tag_people(connection, TAG, PEOPLE)
-        await many.enroll(connection, TAG, PEOPLE)
+            await population.insert_people(connection, 2 if number == 258 else 1, [number])
+        await population.tag_people(connection, TAG, PEOPLE)
+        await population.enroll(connection, TAG, PEOPLE)
 
 
 async def import_chunk(
@@ -48,7 +48,7 @@ async def import_chunk(
     await bulk.apply(connection, 1, plan, NOW)
 
 
-async def change(connection: Connection, profile: Profile) -> None:
+async def change(connection: Connection, profile: SubscriberInput) -> None:
     saved = await subscribers.select_subscriber(connection, 1, 256)
     assert saved is not None
     await upsert.change(connection, TERMS, saved, profile, None)
@@ -56,7 +56,9 @@ async def change(connection: Connection, profile: Profile) -> None:
 
 ACTS: dict[str, Act] = {
     "nothing": lambda c: c.execute("SELECT 1"),
-    "a new subscriber": lambda c: upsert.create(c, TERMS, Profile(email="new@x.com", status="Active"), None),
+    "a new subscriber": lambda c: upsert.create(
+        c, TERMS, SubscriberInput(email="new@x.com", status="Active"), None
+    ),
     "a new tag by name": lambda c: _new_tags(c),
     "a tag": lambda c: memberships.insert_tag(c, 255, OTHER),
     "a tag that is there": lambda c: memberships.insert_tag(c, 255, TAG),
@@ -67,13 +69,13 @@ ACTS: dict[str, Act] = {
     "a sequence taken off": lambda c: memberships.update_sequence_removed(c, 255, TAG),
     "a sequence taken off and put back": lambda c: _there_and_back(c),
     "a sequence completed": lambda c: c.execute("UPDATE subscriber_sequences SET status = 'completed'"),
-    "a status": lambda c: change(c, Profile(status="Bounced")),
-    "an address and a day": lambda c: change(c, Profile(email="new@x.com", subscribed_on="2000-01-01")),
+    "a status": lambda c: change(c, SubscriberInput(status="Bounced")),
+    "an address and a day": lambda c: change(c, SubscriberInput(email="new@x.com", subscribed_on="2000-01-01")),
     "one who goes": lambda c: subscribers.delete_subscriber(c, 1, 256),
     "a whole block that goes": lambda c: c.execute("DELETE FROM subscribers WHERE id < 256"),
     "a tag that goes": lambda c: tags.delete_tag(c, 1, TAG),
     "a sequence that goes": lambda c: sequences.delete_sequence(c, 1, TAG),
-    "a custom field that goes": lambda c: custom_fields.delete_custom_field(c, 1, 1, many.NOW),
+    "a custom field that goes": lambda c: custom_fields.delete_custom_field(c, 1, 1, population.NOW),
     "an import of new ones": lambda c: import_chunk(
         c, *(f"new{number}@x.com" for number in range(600)), tag_ids=[OTHER, TAG], sequence_ids=[OTHER, TAG]
     ),
@@ -110,13 +112,13 @@ async def _there_and_back(connection: Connection) -> None:
 @pytest.mark.parametrize("act", list(ACTS.values()), ids=list(ACTS))
 async def test_the_counts_follow_whatever_is_done(database: Database, act: Act) -> None:
     await audience(database)
-    assert await many.miscounts(database) == []
+    assert await population.miscounts(database) == []
     async with database.write() as connection:
         await act(connection)
-    assert await many.miscounts(database) == []
+    assert await population.miscounts(database) == []
     assert await _too_late(database) == []
     await refresh(database)
-    assert await many.miscounts(database) == []
+    assert await population.miscounts(database) == []
     assert await _rows(database, COUNTED) == await _rows(database, COLD)
 
 
@@ -156,11 +158,11 @@ async def test_a_block_is_not_stepped_over_once_somebody_in_it_can_be_cold(
 ) -> None:
     await audience(database)
     async with database.write() as connection:
-        await many.set_column(connection, "status", "Bounced", [1])
-        await many.set_column(connection, "last_opened_at", NOW, [255])
+        await population.set_column(connection, "status", "Bounced", [1])
+        await population.set_column(connection, "last_opened_at", NOW, [255])
         await connection.execute(f"UPDATE subscriber_blocks SET cold_from = {MAX_ID} WHERE workspace_id = 1")
-        await many.set_column(connection, "status", "Unconfirmed", PEOPLE)
-        await many.set_column(connection, "status", "Active", PEOPLE[1:])
+        await population.set_column(connection, "status", "Unconfirmed", PEOPLE)
+        await population.set_column(connection, "status", "Active", PEOPLE[1:])
         await connection.execute(statement)
     assert await _too_late(database) == []
 
@@ -180,7 +182,7 @@ async def test_a_count_that_is_wrong_is_named(database: Database, table: str, sp
     await audience(database)
     async with database.write() as connection:
         await connection.execute(spoil.format(table))
-    assert f"{table} does not count what is there" in await many.miscounts(database)
+    assert f"{table} has a wrong count" in await population.miscounts(database)
 
 
 @pytest.mark.parametrize("table", ["tags", "sequences"])
@@ -189,28 +191,28 @@ async def test_a_sum_that_is_wrong_is_named(database: Database, table: str, coun
     await audience(database)
     async with database.write() as connection:
         await connection.execute(f"UPDATE {table} SET subscriber_count = {count} WHERE id = {TAG}")
-    assert await many.miscounts(database) == [f"{table} does not count what is there"]
+    assert await population.miscounts(database) == [f"{table} has a wrong count"]
 
 
 async def test_who_is_cold_no_more_leaves_a_block_to_step_over_once_it_is_refreshed(database: Database) -> None:
     """Each of them is in a block of their own: more blocks than a batch takes."""
-    numbers = [BLOCK * block for block in range(1, blocks.REFRESHED_AT_ONCE + 6)]
+    numbers = [BLOCK * block for block in range(1, blocks.REFRESH_BATCH + 6)]
     async with database.write() as connection:
-        await many.open_workspaces(connection)
-        await many.insert_people(connection, 1, numbers)
-        await many.set_column(connection, "subscribed_at", 1, numbers)
+        await population.open_workspaces(connection)
+        await population.insert_people(connection, 1, numbers)
+        await population.set_column(connection, "subscribed_at", 1, numbers)
     assert await refresh(database) == 0
     async with database.write() as connection:
-        await many.set_column(connection, "last_opened_at", NOW, numbers[:-1])
-        await many.set_column(connection, "status", "Bounced", numbers[-1:])
+        await population.set_column(connection, "last_opened_at", NOW, numbers[:-1])
+        await population.set_column(connection, "status", "Bounced", numbers[-1:])
     assert {row[2] for row in await _rows(database, COUNTED)} == {1 + COLD_WITHOUT_OPEN}
     before = database.revision(1)
     assert await refresh(database) == 2
     assert await _rows(database, COUNTED) == await _rows(database, COLD)
     assert database.revision(1) == before
     cold = SubscriberFilter(cold_only=True)
-    assert await many.page(database, cold, now=NOW + COLD_AFTER_OPEN - 1) == []
-    assert await many.page(database, cold, now=NOW + COLD_AFTER_OPEN) == list(reversed(numbers[:-1]))
+    assert await population.page(database, cold, now=NOW + COLD_AFTER_OPEN - 1) == []
+    assert await population.page(database, cold, now=NOW + COLD_AFTER_OPEN) == list(reversed(numbers[:-1]))
 
 
 async def test_a_block_in_which_nobody_is_left_is_never_looked_at(database: Database) -> None:
@@ -226,7 +228,7 @@ async def test_a_count_of_nobody_is_as_good_as_none(database: Database) -> None:
     async with database.write() as connection:
         await connection.execute("INSERT INTO tag_blocks VALUES (2, 99, 0)")
         await connection.execute("INSERT INTO sequence_blocks VALUES (2, 'removed', 99, 0)")
-    assert await many.miscounts(database) == []
+    assert await population.miscounts(database) == []
 
 
 @pytest.fixture
@@ -262,7 +264,7 @@ async def _rows(database: Database, sql: str) -> list[tuple[Any, ...]]:
 
 async def test_a_database_of_the_first_version_gets_the_counts_of_what_is_in_it(old: Path) -> None:
     async with Database.open(old) as database:
-        assert await many.miscounts(database) == []
+        assert await population.miscounts(database) == []
         assert await _rows(database, "SELECT workspace_id, block, members, cold_from FROM subscriber_blocks") == [
             (1, 0, 2, NOW + COLD_AFTER_OPEN),
             (1, 1, 2, 256 + COLD_WITHOUT_OPEN),
@@ -284,16 +286,16 @@ async def test_a_database_of_the_first_version_gets_the_counts_of_what_is_in_it(
 async def test_a_database_of_the_first_version_is_listed_searched_and_counted_on(old: Path) -> None:
     async with Database.open(old) as database:
         without = SubscriberFilter(tag_ids=(1,), tag_operator="has_none_of")
-        assert await many.everyone(database, without) == [512, 511]
-        assert await many.everyone(database, SubscriberFilter(cold_only=True)) == [511, 256]
-        assert await many.everyone(database, SubscriberFilter(search="STRASSE")) == [512]
+        assert await population.everyone(database, without) == [512, 511]
+        assert await population.everyone(database, SubscriberFilter(cold_only=True)) == [511, 256]
+        assert await population.everyone(database, SubscriberFilter(search="STRASSE")) == [512]
         async with database.write() as connection:
-            await many.insert_people(connection, 1, range(1_001, 1_001 + BLOCK))
+            await population.insert_people(connection, 1, range(1_001, 1_001 + BLOCK))
             await memberships.insert_tag(connection, 511, 1)
             await memberships.insert_sequence(connection, 512, 1)
             await subscribers.delete_subscriber(connection, 1, 256)
-        assert await many.miscounts(database) == []
-        assert await many.page(database, without, limit=2) == [1_000 + BLOCK, 999 + BLOCK]
+        assert await population.miscounts(database) == []
+        assert await population.page(database, without, limit=2) == [1_000 + BLOCK, 999 + BLOCK]
         async with database.read() as connection:
             found = await sequences.select_sequence(connection, 1, 1)
         assert found is not None

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import time_machine
+from api_records import SUBSCRIBERS, backdate, details, execute, made, read, subscriber
 from conftest import Reply, Server
-from records import SUBSCRIBERS, backdate, details, execute, made, read, subscriber
 
 EVIDENCE = {
     "lawful_basis": "consent",

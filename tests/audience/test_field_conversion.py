@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from api_records import LONG_AGO, SUBSCRIBERS, backdate, details, exact, execute, field, made, read, subscriber, tag
 from conftest import KEY, MAPPINGS, Reply, Server
-from records import LONG_AGO, SUBSCRIBERS, backdate, details, exact, execute, field, made, read, subscriber, tag
 
 from mailrith_lite.audience import field_conversion
 from mailrith_lite.settings import Settings

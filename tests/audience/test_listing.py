@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import many
+import population
 import pytest
-from many import BLOCK, NOW
+from population import BLOCK, NOW
 
 from mailrith_lite.audience import conditions, listing
 from mailrith_lite.audience.conditions import COLD_AFTER_OPEN, COLD_WITHOUT_OPEN
@@ -56,23 +56,23 @@ async def audience(tmp_path: Path) -> AsyncIterator[Database]:
     """Two workspaces in turns: ours has a whole block, half of the second, none of the third, and two more."""
     async with Database.open(tmp_path / "test.db") as database:
         async with database.write() as connection:
-            await many.open_workspaces(connection, 2)
+            await population.open_workspaces(connection, 2)
             for name in ("Full", "Half", "Nobody's"):
-                await many.insert_tag(connection, 1, name)
-                await many.insert_sequence(connection, 1, name)
-            theirs = await many.insert_tag(connection, 2, "Theirs")
+                await population.insert_tag(connection, 1, name)
+                await population.insert_sequence(connection, 1, name)
+            theirs = await population.insert_tag(connection, 2, "Theirs")
             for number in sorted([*OURS, *THEIRS]):
-                await many.insert_people(connection, 1 if number in _OURS else 2, [number])
-            await many.tag_people(connection, theirs, THEIRS)
-            await many.tag_people(connection, FULL, filter(fully_tagged, OURS))
-            await many.tag_people(connection, HALF, filter(half_tagged, OURS))
-            await many.enroll(connection, FULL, list(filter(active, OURS)))
-            await many.enroll(connection, FULL, list(filter(completed, OURS)), "completed")
-            await many.enroll(connection, FULL, list(filter(removed, OURS)), "removed")
-            await many.enroll(connection, HALF, list(filter(half_tagged, OURS)))
-            await many.set_column(connection, "status", "Bounced", filter(bounced, OURS))
-            await many.set_column(connection, "subscribed_at", NOW - COLD_WITHOUT_OPEN, filter(cold, OURS))
-            await many.set_column(connection, "last_opened_at", NOW - COLD_AFTER_OPEN, range(850, 900))
+                await population.insert_people(connection, 1 if number in _OURS else 2, [number])
+            await population.tag_people(connection, theirs, THEIRS)
+            await population.tag_people(connection, FULL, filter(fully_tagged, OURS))
+            await population.tag_people(connection, HALF, filter(half_tagged, OURS))
+            await population.enroll(connection, FULL, list(filter(active, OURS)))
+            await population.enroll(connection, FULL, list(filter(completed, OURS)), "completed")
+            await population.enroll(connection, FULL, list(filter(removed, OURS)), "removed")
+            await population.enroll(connection, HALF, list(filter(half_tagged, OURS)))
+            await population.set_column(connection, "status", "Bounced", filter(bounced, OURS))
+            await population.set_column(connection, "subscribed_at", NOW - COLD_WITHOUT_OPEN, filter(cold, OURS))
+            await population.set_column(connection, "last_opened_at", NOW - COLD_AFTER_OPEN, range(850, 900))
         yield database
 
 
@@ -161,7 +161,7 @@ async def test_every_filter_shows_those_it_asks_for_newest_first_however_long_th
     for asked, member in CASES:
         expected = [number for number in reversed(OURS) if member(number)]
         for limit in (100, 33):
-            assert await many.everyone(audience, asked, limit=limit) == expected, asked
+            assert await population.everyone(audience, asked, limit=limit) == expected, asked
 
 
 async def test_a_page_begins_below_the_id_wherever_in_a_block_that_is(audience: Database) -> None:
@@ -172,29 +172,29 @@ async def test_a_page_begins_below_the_id_wherever_in_a_block_that_is(audience: 
         expected = [number for number in reversed(OURS) if member(number)]
         for border in borders:
             below = [number for number in expected if number < border]
-            assert await many.page(audience, asked, before_id=border, limit=3) == below[:3], (asked, border)
+            assert await population.page(audience, asked, before_id=border, limit=3) == below[:3], (asked, border)
 
 
 async def test_the_other_workspace_sees_its_own_alone(audience: Database) -> None:
-    assert await many.everyone(audience, wanted(), workspace_id=2) == list(reversed(THEIRS))
+    assert await population.everyone(audience, wanted(), workspace_id=2) == list(reversed(THEIRS))
     for asked in (
         wanted(tag_ids=(FULL,)),
         wanted(sequence_ids=(HALF,)),
         wanted(search="user8"),
         wanted(cold_only=True),
     ):
-        assert await many.everyone(audience, asked, workspace_id=2) == []
+        assert await population.everyone(audience, asked, workspace_id=2) == []
     without = wanted(tag_ids=(FULL,), tag_operator="has_none_of")
-    assert await many.everyone(audience, without, workspace_id=2) == list(reversed(THEIRS))
+    assert await population.everyone(audience, without, workspace_id=2) == list(reversed(THEIRS))
 
 
 async def test_a_block_that_was_full_is_looked_at_again_when_somebody_loses_the_tag(audience: Database) -> None:
     without = wanted(tag_ids=(FULL,), tag_operator="has_none_of")
-    before = await many.everyone(audience, without)
+    before = await population.everyone(audience, without)
     async with audience.write() as connection:
         for number in (1, 100, 255, LAST):
             await connection.execute("DELETE FROM subscriber_tags WHERE subscriber_id = ?", (number,))
-    assert await many.everyone(audience, without) == [LAST, *before, 255, 100, 1]
+    assert await population.everyone(audience, without) == [LAST, *before, 255, 100, 1]
 
 
 async def test_a_block_in_which_some_are_gone_can_be_full(audience: Database) -> None:
@@ -202,32 +202,32 @@ async def test_a_block_in_which_some_are_gone_can_be_full(audience: Database) ->
         await connection.execute("DELETE FROM subscribers WHERE id IN (1, 50, 255, 1024, 1099)")
     without = wanted(tag_ids=(FULL,), tag_operator="has_none_of")
     expected = [number for number in reversed(OURS) if not fully_tagged(number)]
-    assert await many.everyone(audience, without) == expected
-    found = await many.everyone(audience, wanted(search="user10"))
+    assert await population.everyone(audience, without) == expected
+    found = await population.everyone(audience, wanted(search="user10"))
     assert found == [*range(1098, 1024, -1), *range(1023, 999, -1), *range(109, 99, -1), 10]
 
 
 async def test_somebody_is_cold_from_the_moment_on_and_not_before(audience: Database) -> None:
     async with audience.write() as connection:
-        await many.set_column(connection, "subscribed_at", NOW, OURS)
-        await many.set_column(connection, "last_opened_at", None, OURS)
-        await many.set_column(connection, "last_opened_at", NOW - COLD_AFTER_OPEN + 5, [1098])
+        await population.set_column(connection, "subscribed_at", NOW, OURS)
+        await population.set_column(connection, "last_opened_at", None, OURS)
+        await population.set_column(connection, "last_opened_at", NOW - COLD_AFTER_OPEN + 5, [1098])
     asked = wanted(cold_only=True)
-    assert await many.page(audience, asked, now=NOW + 4) == []
-    assert await many.page(audience, asked, now=NOW + 5) == [1098]
-    assert await many.page(audience, asked, now=NOW + COLD_WITHOUT_OPEN - 1) == [1098]
-    later = await many.page(audience, asked, now=NOW + COLD_WITHOUT_OPEN, limit=2_000)
+    assert await population.page(audience, asked, now=NOW + 4) == []
+    assert await population.page(audience, asked, now=NOW + 5) == [1098]
+    assert await population.page(audience, asked, now=NOW + COLD_WITHOUT_OPEN - 1) == [1098]
+    later = await population.page(audience, asked, now=NOW + COLD_WITHOUT_OPEN, limit=2_000)
     assert later == [number for number in reversed(OURS) if not bounced(number)]
 
 
 @pytest.mark.parametrize("status", ["Unsubscribed", "Blocked"])
 async def test_who_was_cold_and_is_active_no_more_is_not_shown(audience: Database, status: Status) -> None:
     async with audience.write() as connection:
-        await many.set_column(connection, "status", status, range(800, 900))
-    assert await many.everyone(audience, wanted(cold_only=True)) == [1025, 769, 258, 254, 2]
+        await population.set_column(connection, "status", status, range(800, 900))
+    assert await population.everyone(audience, wanted(cold_only=True)) == [1025, 769, 258, 254, 2]
     async with audience.write() as connection:
-        await many.set_column(connection, "status", "Active", range(800, 802))
-    assert await many.everyone(audience, wanted(cold_only=True)) == [1025, 801, 800, 769, 258, 254, 2]
+        await population.set_column(connection, "status", "Active", range(800, 802))
+    assert await population.everyone(audience, wanted(cold_only=True)) == [1025, 801, 800, 769, 258, 254, 2]
 
 
 WAYS: list[tuple[SubscriberFilter, list[str]]] = [
@@ -286,7 +286,7 @@ async def _plan(database: Database, asked: SubscriberFilter) -> list[list[str]]:
     for number, parent, _, step in rows:
         if parent in ways:
             ways[parent].append(step)
-        elif step.startswith("CO-ROUTINE") and step != "CO-ROUTINE found" and not _inside(parent, ways, rows):
+        elif step.startswith("CO-ROUTINE") and step != "CO-ROUTINE page" and not _inside(parent, ways, rows):
             ways[number] = []
     return list(ways.values())
 
@@ -303,16 +303,16 @@ def _inside(number: int, ways: dict[int, list[str]], rows: list[Any]) -> bool:
 async def test_a_hundred_tags_or_sequences_at_once_are_no_more_than_a_query_can_hold(database: Database) -> None:
     hundred = tuple(range(1, 101))
     async with database.write() as connection:
-        await many.open_workspaces(connection)
-        await many.insert_people(connection, 1, [1, 2])
+        await population.open_workspaces(connection)
+        await population.insert_people(connection, 1, [1, 2])
         for number in hundred:
-            await many.insert_tag(connection, 1, f"Tag {number}")
-            await many.insert_sequence(connection, 1, f"Sequence {number}")
-        await many.tag_people(connection, 100, [2])
-        await many.enroll(connection, 100, [2], "removed")
+            await population.insert_tag(connection, 1, f"Tag {number}")
+            await population.insert_sequence(connection, 1, f"Sequence {number}")
+        await population.tag_people(connection, 100, [2])
+        await population.enroll(connection, 100, [2], "removed")
     for operator in conditions.SEQUENCE_OPERATORS:
         asked = wanted(tag_ids=hundred, sequence_ids=hundred, sequence_operator=operator, search="user")
         among = operator in ("has_ever_been_in_any_of", "is_not_active_in_any_of", "has_not_completed_any_of")
-        assert await many.page(database, asked) == ([2] if among else [])
-        alone = await many.page(database, wanted(sequence_ids=hundred, sequence_operator=operator))
+        assert await population.page(database, asked) == ([2] if among else [])
+        alone = await population.page(database, wanted(sequence_ids=hundred, sequence_operator=operator))
         assert (2 in alone) == among

@@ -1,34 +1,34 @@
 """A search finds the same people before, while and after the index takes them in."""
 
-import many
+import population
 import pytest
-from searches import PEOPLE, SEARCHES
+from search_cases import PEOPLE, SEARCHES
 
 from mailrith_lite import ids
 from mailrith_lite.audience import listing, search_index, subscribers, upsert
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.search_index import BATCH
-from mailrith_lite.audience.upsert import Profile, Terms
+from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
 from mailrith_lite.database import Database
 
-TERMS = Terms(workspace_id=1, time_zone=None, require_evidence=False, now=many.NOW)
+TERMS = UpsertContext(workspace_id=1, time_zone=None, require_evidence=False, now=population.NOW)
 
 
 async def insert(database: Database, people: dict[int, tuple[str, str]]) -> None:
     """Active, but for the ninth."""
     async with database.write() as connection:
-        await many.open_workspaces(connection, 2)
+        await population.open_workspaces(connection, 2)
         for number, (email, name) in people.items():
             made = await upsert.create(
                 connection,
                 TERMS,
-                Profile(email=email, name=name, status="Bounced" if number == 9 else "Active"),
+                SubscriberInput(email=email, name=name, status="Bounced" if number == 9 else "Active"),
                 None,
             )
             assert made.id == number
 
 
-async def change(database: Database, number: int, profile: Profile) -> None:
+async def change(database: Database, number: int, profile: SubscriberInput) -> None:
     async with database.write() as connection:
         saved = await subscribers.select_subscriber(connection, 1, number)
         assert saved is not None
@@ -49,7 +49,7 @@ async def catch_up(database: Database) -> int:
 
 
 async def search(database: Database, needle: str) -> list[int]:
-    return await many.page(database, SubscriberFilter(search=needle))
+    return await population.page(database, SubscriberFilter(search=needle))
 
 
 async def indexed(database: Database, needle: str) -> list[int]:
@@ -111,7 +111,7 @@ async def test_a_search_finds_them_while_the_index_has_some(database: Database) 
         for number in range(7, 14):
             email, name = PEOPLE[number]
             status = "Bounced" if number == 9 else "Active"
-            await upsert.create(connection, TERMS, Profile(email=email, name=name, status=status), None)
+            await upsert.create(connection, TERMS, SubscriberInput(email=email, name=name, status=status), None)
     for needle, expected in SEARCHES:
         assert await search(database, needle) == expected, needle
 
@@ -119,8 +119,8 @@ async def test_a_search_finds_them_while_the_index_has_some(database: Database) 
 async def test_nobody_is_found_by_a_name_or_an_address_that_is_no_longer_theirs(database: Database) -> None:
     await insert(database, PEOPLE)
     await catch_up(database)
-    await change(database, 1, Profile(name="Augusta King"))
-    await change(database, 2, Profile(email="weg@example.com", name="Hans Weg"))
+    await change(database, 1, SubscriberInput(name="Augusta King"))
+    await change(database, 2, SubscriberInput(email="weg@example.com", name="Hans Weg"))
     await delete(database, 5)
     assert await pending(database) == [1, 2, 5]
     for _ in range(2):
@@ -155,7 +155,7 @@ async def test_a_name_that_changes_again_and_again_leaves_nothing_behind(
     await insert(database, {1: ("one@example.com", names[0]), 2: ("two@example.com", "Ada Straße")})
     await catch_up(database)
     for name in names[1:]:
-        await change(database, 1, Profile(name=name))
+        await change(database, 1, SubscriberInput(name=name))
         if steps:
             await catch_up(database)
     await catch_up(database)
@@ -167,7 +167,7 @@ async def test_a_name_that_changes_again_and_again_leaves_nothing_behind(
 async def test_who_changes_and_then_goes_before_the_index_catches_up_leaves_nothing(database: Database) -> None:
     await insert(database, {1: ("one@example.com", "First"), 2: ("two@example.com", "Second")})
     await catch_up(database)
-    await change(database, 1, Profile(name="Third"))
+    await change(database, 1, SubscriberInput(name="Third"))
     await delete(database, 1)
     await catch_up(database)
     await check_index(database)
@@ -178,7 +178,7 @@ async def test_who_comes_and_goes_before_the_index_catches_up_never_is_in_it(dat
     await insert(database, {1: ("one@example.com", "First")})
     await catch_up(database)
     await insert_more(database, "two@example.com", "three@example.com")
-    await change(database, 2, Profile(name="Changed"))
+    await change(database, 2, SubscriberInput(name="Changed"))
     await delete(database, 3)
     assert await pending(database) == []
     assert await catch_up(database) == 1
@@ -192,7 +192,7 @@ async def test_who_comes_and_goes_before_the_index_catches_up_never_is_in_it(dat
 async def insert_more(database: Database, *emails: str) -> None:
     async with database.write() as connection:
         for email in emails:
-            await upsert.create(connection, TERMS, Profile(email=email), None)
+            await upsert.create(connection, TERMS, SubscriberInput(email=email), None)
 
 
 @pytest.mark.parametrize("change_of", ["status", "country", "subscribed_on", "custom_fields"])
@@ -200,23 +200,23 @@ async def test_what_the_index_does_not_hold_does_not_concern_it(database: Databa
     await insert(database, {1: ("one@example.com", "First")})
     await catch_up(database)
     profile = {"status": "Bounced", "country": "DE", "subscribed_on": "2020-01-01", "custom_fields": {}}
-    await change(database, 1, Profile(**{change_of: profile[change_of]}))  # type: ignore[arg-type]
+    await change(database, 1, SubscriberInput(**{change_of: profile[change_of]}))  # type: ignore[arg-type]
     assert await pending(database) == []
     assert await catch_up(database) == 0
 
 
 async def test_a_batch_is_a_transaction_and_the_new_come_before_the_changed(database: Database) -> None:
     async with database.write() as connection:
-        await many.open_workspaces(connection)
-        await many.insert_people(connection, 1, range(1, 2 * BATCH + 2), "Somebody")
+        await population.open_workspaces(connection)
+        await population.insert_people(connection, 1, range(1, 2 * BATCH + 2), "Somebody")
     found = []
     while await search_index.catch_up(database):
         found.append(await up_to(database))
         assert await search(database, f"user{BATCH + 1}@") == [BATCH + 1]
     assert found == [BATCH, 2 * BATCH, 2 * BATCH + 1]
     async with database.write() as connection:
-        await many.set_column(connection, "name", "Else", range(1, BATCH + 11))
-        await many.insert_people(connection, 1, [2 * BATCH + 2], "Newest")
+        await population.set_column(connection, "name", "Else", range(1, BATCH + 11))
+        await population.insert_people(connection, 1, [2 * BATCH + 2], "Newest")
     assert await search(database, "somebody else") == []
     assert (await search(database, "else"))[0] == BATCH + 10
     assert await search_index.catch_up(database)
@@ -239,14 +239,14 @@ async def test_keeping_the_index_up_is_no_change_that_a_client_can_see(database:
 
 async def test_every_workspace_is_in_the_index_and_finds_its_own(database: Database) -> None:
     async with database.write() as connection:
-        await many.open_workspaces(connection, 2)
-        await many.insert_people(connection, 1, [1, 3], "Shared Name")
-        await many.insert_people(connection, 2, [2, 4], "Shared Name")
+        await population.open_workspaces(connection, 2)
+        await population.insert_people(connection, 1, [1, 3], "Shared Name")
+        await population.insert_people(connection, 2, [2, 4], "Shared Name")
     await catch_up(database)
     asked = SubscriberFilter(search="shared")
-    assert await many.page(database, asked, workspace_id=1) == [3, 1]
-    assert await many.page(database, asked, workspace_id=2) == [4, 2]
-    assert await many.page(database, SubscriberFilter(search=ids.encode(ids.SUBSCRIBER, 2))) == []
+    assert await population.page(database, asked, workspace_id=1) == [3, 1]
+    assert await population.page(database, asked, workspace_id=2) == [4, 2]
+    assert await population.page(database, SubscriberFilter(search=ids.encode(ids.SUBSCRIBER, 2))) == []
 
 
 async def steps(database: Database, workspace_id: int, needle: str) -> int:
@@ -261,7 +261,9 @@ async def steps(database: Database, workspace_id: int, needle: str) -> int:
     async with database.read() as connection:
         await connection.set_progress_handler(count, 100)
         wanted = SubscriberFilter(search=needle)
-        await listing.select_subscribers(connection, workspace_id, wanted, before_id=None, limit=25, now=many.NOW)
+        await listing.select_subscribers(
+            connection, workspace_id, wanted, before_id=None, limit=25, now=population.NOW
+        )
         await connection.set_progress_handler(None, 0)  # type: ignore[arg-type]
     return taken
 
@@ -273,17 +275,17 @@ async def test_a_search_is_no_longer_for_what_the_neighbours_have(
 ) -> None:
     """Nobody learns from how long it takes what is in another workspace."""
     async with database.write() as connection:
-        await many.open_workspaces(connection, 3)
-        await many.insert_people(connection, 2, [1], "Shared Name")
-        await many.insert_people(connection, 3, [2], "Somebody")
+        await population.open_workspaces(connection, 3)
+        await population.insert_people(connection, 2, [1], "Shared Name")
+        await population.insert_people(connection, 3, [2], "Somebody")
     await catch_up(database)
     before = [await steps(database, workspace_id, needle) for workspace_id in (2, 3)]
     async with database.write() as connection:
-        await many.insert_people(connection, 1, range(11, 2_011), "Shared Name")
-        await many.insert_people(connection, 2, [3_001], "Somebody")
+        await population.insert_people(connection, 1, range(11, 2_011), "Shared Name")
+        await population.insert_people(connection, 2, [3_001], "Somebody")
     await catch_up(database)
     async with database.write() as connection:
-        await many.set_column(connection, "name", "Renamed", range(11, 911))
+        await population.set_column(connection, "name", "Renamed", range(11, 911))
         await connection.execute("DELETE FROM subscribers WHERE id BETWEEN 1001 AND 1100")
     if up_to_date:
         await catch_up(database)
@@ -298,7 +300,7 @@ async def test_the_index_is_asked_for_trigrams_of_the_needle_and_not_for_many(
     database: Database, needle: str
 ) -> None:
     async with database.read() as connection:
-        asked = (await search_index.prepare(connection, 1, needle)).match
+        asked = (await search_index.plan_search(connection, 1, needle)).match
     assert asked is not None
     trigrams = [part[1:-1].replace('""', '"') for part in asked.split(" AND ")]
     assert 1 <= len(trigrams) == len(set(trigrams)) <= 3
@@ -308,20 +310,20 @@ async def test_the_index_is_asked_for_trigrams_of_the_needle_and_not_for_many(
 @pytest.mark.parametrize("needle", ["a", "ab", " ab ", "\u212a", "👩👩"])
 async def test_the_index_is_not_asked_for_one_or_two_characters(database: Database, needle: str) -> None:
     async with database.read() as connection:
-        assert (await search_index.prepare(connection, 1, needle)).match is None
+        assert (await search_index.plan_search(connection, 1, needle)).match is None
 
 
 async def test_what_few_have_is_known_of_each_workspace(database: Database) -> None:
     """The neighbours' names are as rare as can be here, and the other way round."""
     async with database.write() as connection:
-        await many.open_workspaces(connection, 2)
-        await many.insert_people(connection, 1, range(1, 641), "Common")
-        await many.insert_people(connection, 2, range(1_001, 1_641), "Zebra")
+        await population.open_workspaces(connection, 2)
+        await population.insert_people(connection, 1, range(1, 641), "Common")
+        await population.insert_people(connection, 2, range(1_001, 1_641), "Zebra")
     await catch_up(database)
     asked = {}
     async with database.read() as connection:
         for workspace_id in (1, 2):
-            search = await search_index.prepare(connection, workspace_id, "Common Zebra")
+            search = await search_index.plan_search(connection, workspace_id, "Common Zebra")
             asked[workspace_id] = {part.strip('"') for part in (search.match or "").split(" AND ")}
     assert not {"com", "omm", "mmo"} & asked[1]
     assert not {"zeb", "ebr", "bra"} & asked[2]
@@ -329,12 +331,12 @@ async def test_what_few_have_is_known_of_each_workspace(database: Database) -> N
 
 async def test_the_index_is_asked_for_what_few_have(database: Database) -> None:
     async with database.write() as connection:
-        await many.open_workspaces(connection)
-        await many.insert_people(connection, 1, range(1, 641), "Common Name")
-        await many.set_column(connection, "name", "Common Zebra", [100])
+        await population.open_workspaces(connection)
+        await population.insert_people(connection, 1, range(1, 641), "Common Name")
+        await population.set_column(connection, "name", "Common Zebra", [100])
     await catch_up(database)
     async with database.read() as connection:
-        asked = (await search_index.prepare(connection, 1, "Common Zebra")).match or ""
+        asked = (await search_index.plan_search(connection, 1, "Common Zebra")).match or ""
     assert not {"com", "omm", "mmo"} & {part.strip('"') for part in asked.split(" AND ")}
     assert await search(database, "common zebra") == [100]
     assert len(await search(database, "common")) == 100

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import many
+import population
 import pytest
 
-from mailrith_lite.audience.segments.segment_counts import AT_ONCE, KEPT, SegmentCounts
-from mailrith_lite.audience.segments.segment_table import Counts, Query
+from mailrith_lite.audience.segments.segment_counts import AT_ONCE, CACHE_SIZE, SegmentCounts
+from mailrith_lite.audience.segments.segment_query import Counts, Query
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.database.connection import READERS
 
@@ -20,7 +20,9 @@ def everybody(workspace_id: int, bound: int | None = None) -> Query:
     """Of the workspace with the integer id that is bound."""
     number = bound or workspace_id
     condition = "subscribers.workspace_id = :v0 AND (SELECT watched())"
-    return Query(workspace_id, "", condition, {"v0": number}, f"{number}".encode())
+    return Query(
+        workspace_id=workspace_id, tables="", condition=condition, values={"v0": number}, key=f"{number}".encode()
+    )
 
 
 ALL, THEIRS, FOURS = everybody(1), everybody(2), everybody(4, 2)
@@ -30,10 +32,10 @@ ALL, THEIRS, FOURS = everybody(1), everybody(2), everybody(4, 2)
 async def audience(tmp_path: Path) -> AsyncIterator[Database]:
     async with Database.open(tmp_path / "test.db") as database:
         async with database.write() as connection:
-            await many.open_workspaces(connection, 2)
-            await many.insert_people(connection, 1, range(1, 4))
-            await many.insert_people(connection, 2, range(4, 6))
-            await many.set_column(connection, "status", "Bounced", [1])
+            await population.open_workspaces(connection, 2)
+            await population.insert_people(connection, 1, range(1, 4))
+            await population.insert_people(connection, 2, range(4, 6))
+            await population.set_column(connection, "status", "Bounced", [1])
         yield database
 
 
@@ -219,7 +221,7 @@ async def test_another_value_is_another_count(counts: SegmentCounts, watched: Wa
 
 
 async def test_only_so_many_counts_are_kept(counts: SegmentCounts, watched: Watch) -> None:
-    asked = [everybody(number) for number in range(1, KEPT + 2)]
+    asked = [everybody(number) for number in range(1, CACHE_SIZE + 2)]
     for one in asked:
         await counts.count(one)
     before = watched.count

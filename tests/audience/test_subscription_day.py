@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import time_machine
+from api_records import LONG_AGO, SUBSCRIBERS, backdate, details, execute, made, read, subscriber
 from conftest import Reply, Server
-from records import LONG_AGO, SUBSCRIBERS, backdate, details, execute, made, read, subscriber
 
 NOON = datetime(2026, 4, 11, 11, 0, tzinfo=UTC)
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from api_records import LONG_AGO, SUBSCRIBERS, backdate, details, exact, field, made, read, subscriber
 from conftest import KEY, MAPPINGS, Reply, Server
-from records import LONG_AGO, SUBSCRIBERS, backdate, details, exact, field, made, read, subscriber
 
 from mailrith_lite.settings import Settings
 

@@ -22,7 +22,7 @@ def test_a_count_that_is_wrong_is_found(server: Server, table: str) -> None:
             await connection.execute(f"UPDATE {table} SET members = members + 1")
 
     server.wait(spoil(server.services))
-    wrong = "; ".join(f"{one} does not count what is there" for one in (*FOUND[table], table))
+    wrong = "; ".join(f"{one} has a wrong count" for one in (*FOUND[table], table))
     assert _doctor(server) == f"bad   database: {wrong}"
 
 

@@ -51,7 +51,7 @@ def add(server: Server, *people: tuple[Any, ...]) -> None:
         async with server.services.database.write() as connection:
             (last,) = await connection.execute_fetchall("SELECT coalesce(max(id), 0) FROM subscribers")
             await connection.executemany(PEOPLE, [(*one, one[1].casefold()) for one in people])
-            await blocks.count_subscribers(connection, 1, last[0] + 1)
+            await blocks.update_subscriber_counts(connection, 1, last[0] + 1)
 
     server.wait(insert())
 

@@ -16,7 +16,7 @@ from uploading import CSV, IMPORTS, files, finished, look, put, ready, submit
 from mailrith_lite import clock
 from mailrith_lite.access import workspaces
 from mailrith_lite.audience import bulk, tags
-from mailrith_lite.audience.bulk import Change
+from mailrith_lite.audience.bulk_plan import Change, Outcome
 from mailrith_lite.audience.dry_run import open_dry_run
 from mailrith_lite.audience.values import STATUSES
 from mailrith_lite.database import Database
@@ -132,7 +132,7 @@ async def furnish(database: Database) -> None:
             )
 
 
-async def apply(database: Database, chunk: Sequence[Change], members: Sequence[int]) -> bulk.Outcome:
+async def apply(database: Database, chunk: Sequence[Change], members: Sequence[int]) -> Outcome:
     async with database.write() as connection:
         planned = await bulk.plan(connection, 1, chunk, tag_ids=members, sequence_ids=members)
         await bulk.apply(connection, 1, planned, clock.now())

@@ -1,1 +1,1 @@
-"""Segments: saved definitions of an audience, compiled to SQL, and their counts."""
+"""Segments: saved definitions of an audience, their compilation to SQL, and their counts."""

@@ -1,11 +1,11 @@
-"""A definition becomes a condition on `subscribers`, every value of it bound.
+"""Compiles the definition of a segment to an SQL condition on `subscribers`. Every value is a bound parameter.
 
-Forms and the events of an email (opened, unsubscribed, a magic link clicked) have never happened here: who asks for
-them finds nobody, who asks for their absence finds everybody. A custom field without a value is not what it is
-compared with: `is_not`, `has_none_of` and `does_not_contain` hold for it, no other operator but `is_empty` does.
+Forms and the events of an email (opened, unsubscribed, a magic link clicked) do not exist here: a positive operator
+on them matches nobody, a negative one everybody. For a custom field without a value, `is_not`, `has_none_of`,
+`does_not_contain` and `is_empty` hold; no other operator does.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from datetime import date
 from typing import cast
 
@@ -13,94 +13,99 @@ import msgspec
 
 from mailrith_lite import errors, ids
 from mailrith_lite.audience import conditions, values
-from mailrith_lite.audience.conditions import SequenceOperator, Values, joined
+from mailrith_lite.audience.conditions import Bindings, SequenceOperator, join_conditions
 from mailrith_lite.audience.custom_fields import CustomField
+from mailrith_lite.audience.input_checks import read_value
 from mailrith_lite.audience.segments import regions
 from mailrith_lite.audience.segments.definition import (
     FIELD_OPERATORS,
-    NEGATIVE,
     OPERATORS,
     Condition,
     Definition,
     Group,
-    checked,
-    negated,
-    no_value,
-    texts,
+    missing_value,
+    negate_if_negative,
+    require_text_values,
 )
 from mailrith_lite.audience.segments.field_condition import FieldCondition
 
 MAX_CONDITIONS = 300
 MAX_DEPTH = 20
-MAX_INLINE = 3  # SQLite before 3.46 cannot parse much deeper: from there on a segment is a table of the query
+MAX_INLINE = 3
+"""SQLite before 3.46 cannot parse much deeper expressions: a segment at this depth becomes a table of the query."""
 
 
-class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What a workspace has that a definition can name, by integer id; `today` in its time zone."""
+class References(msgspec.Struct, frozen=True, kw_only=True):
+    """What definitions can refer to in a workspace, by integer id. `today`: in the workspace's time zone."""
 
     fields: Mapping[int, CustomField]
-    tag_ids: frozenset[int]
-    sequence_ids: frozenset[int]
+    tag_ids: Set[int]
+    sequence_ids: Set[int]
     segments: Mapping[int, Definition]
     today: date
 
 
 class Compiler:
-    """Compiles one definition. `own_id`: the segment that it is of, if that is saved already.
+    """Compiles one definition.
 
-    `saved`: it was checked before; what has been deleted since then, as a sequence can be, is nobody's. `apart`:
-    the conditions of the segments that its condition takes for tables, by integer id, each behind those it names.
+    `own_id`: the integer id of the segment, if it is saved. `saved`: the definition was valid when it was saved. So
+    an id that no longer exists, such as that of a deleted sequence, matches nobody and is no error.
+
+    `tables`: after `compile`, the conditions of the segments that its SQL reads as tables (`table_name`), by
+    integer id. Each comes after those that it reads.
     """
 
-    def __init__(self, surroundings: Surroundings, bound: Values, *, own_id: int | None, saved: bool) -> None:
-        self._around = surroundings
-        self._bound = bound
+    def __init__(self, references: References, bindings: Bindings, *, own_id: int | None, saved: bool) -> None:
+        self.tables: dict[int, str] = {}
+        self._references = references
+        self._bindings = bindings
         self._saved = saved
-        self._nested = False
-        self._inline = 0  # segments within each other in the condition that is being made
-        self.apart: dict[int, str] = {}
-        self._open = [own_id]  # one, saved or not: what can be made is no deeper than what can be shown
+        self._nested = False  # whether the current condition belongs to a referenced segment
+        self._inline_depth = 0  # referenced segments inside each other in the current SQL expression
+        # The segments that contain the current condition. The outermost one counts also before it has an id: a new
+        # definition may be no deeper than a saved one.
+        self._ancestors = [own_id]
         self._count = 0
 
     def compile(self, definition: Definition, path: str = "definition") -> str:
         """
         Raises:
-            InvalidBody: naming the condition that cannot be.
+            InvalidBody: with the path of the invalid condition.
         """
         groups = [
-            self._group(group, self._at(path, f"groups[{number}]"))
+            self._group(group, self._path_of(path, f"groups[{number}]"))
             for number, group in enumerate(definition.groups)
         ]
-        return joined(definition.match, groups)
+        return join_conditions(definition.match, groups)
 
     def _group(self, group: Group, path: str) -> str:
-        return joined(
+        return join_conditions(
             group.match,
             [
-                self._condition(condition, self._at(path, f"conditions[{number}]"))
+                self._condition(condition, self._path_of(path, f"conditions[{number}]"))
                 for number, condition in enumerate(group.conditions)
             ],
         )
 
-    def _at(self, path: str, part: str) -> str:
-        """What is wrong inside a segment that is named is wrong where it is named."""
+    def _path_of(self, path: str, part: str) -> str:
+        """Inside a referenced segment the path stays that of the condition that refers to it."""
         return path if self._nested else f"{path}.{part}"
 
     def _condition(self, condition: Condition, path: str) -> str:
         self._count += 1
-        if self._count > MAX_CONDITIONS or len(self._open) > MAX_DEPTH + 1:
+        if self._count > MAX_CONDITIONS or len(self._ancestors) > MAX_DEPTH + 1:
             raise errors.InvalidBody(
-                f"A definition takes at most {MAX_CONDITIONS} conditions, those of the segments that it names"
-                f" included, and {MAX_DEPTH} segments within each other.",
+                f"A definition takes at most {MAX_CONDITIONS} conditions, including those of the segments that it"
+                f" refers to, and at most {MAX_DEPTH} levels of segments.",
                 field=path,
                 reason="too_complex",
             )
         field = self._custom_field(condition, path)
-        allowed = OPERATORS[condition.field] if field is None else FIELD_OPERATORS[field.type]
-        if condition.operator not in allowed:
+        operators = OPERATORS[condition.field] if field is None else FIELD_OPERATORS[field.type]
+        if condition.operator not in operators:
             subject = condition.field if field is None else f"A custom field of the type {field.type}"
             raise errors.InvalidBody(
-                f"{subject} takes the operators {', '.join(allowed)}.",
+                f"{subject} takes the operators {', '.join(operators)}.",
                 field=f"{path}.operator",
                 reason="operator_not_for_field",
             )
@@ -108,7 +113,7 @@ class Compiler:
 
     def _dispatch(self, condition: Condition, field: CustomField | None, path: str) -> str:
         if field is not None:
-            return FieldCondition(field, condition, f"{path}.value", self._bound, self._around.today).compile()
+            return FieldCondition(field, condition, path, self._bindings, self._references.today).compile()
         match condition.field:
             case "subscriber_status":
                 return self._status(condition, path)
@@ -117,12 +122,13 @@ class Compiler:
             case "tag":
                 return self._tag(condition, path)
             case "sequence":
-                known = self._ids(condition, path, ids.SEQUENCE, self._around.sequence_ids)
-                return conditions.sequences(self._bound, cast(SequenceOperator, condition.operator), known)
+                sequence_ids = self._ids(condition, path, ids.SEQUENCE, self._references.sequence_ids)
+                operator = cast(SequenceOperator, condition.operator)
+                return conditions.sequences(self._bindings, operator, sequence_ids)
             case "segment":
                 return self._segment(condition, path)
             case _:
-                return _never(condition, path)
+                return _event(condition, path)
 
     def _custom_field(self, condition: Condition, path: str) -> CustomField | None:
         if condition.field != "custom_field":
@@ -131,8 +137,8 @@ class Compiler:
                     "customFieldId goes with the field custom_field only.", field=f"{path}.customFieldId"
                 )
             return None
-        number = ids.decode(ids.CUSTOM_FIELD, condition.customFieldId or "")
-        field = self._around.fields.get(number or 0)
+        field_id = ids.decode(ids.CUSTOM_FIELD, condition.customFieldId or "")
+        field = self._references.fields.get(field_id or 0)
         if field is None:
             raise errors.InvalidBody(
                 "customFieldId takes the id of a custom field of the workspace.",
@@ -142,88 +148,98 @@ class Compiler:
         return field
 
     def _status(self, condition: Condition, path: str) -> str:
-        statuses = [checked(values.status, text, path) for text in texts(condition, path)]
-        return negated(condition, f"subscribers.status IN {self._bound.bind_list(statuses)}")
+        texts = require_text_values(condition, path)
+        statuses = [read_value(values.status, text, f"{path}.value") for text in texts]
+        return negate_if_negative(condition, f"subscribers.status IN {self._bindings.bind_list(statuses)}")
 
     def _country(self, condition: Condition, path: str) -> str:
         if condition.operator in ("is_empty", "is_not_empty"):
-            return negated(condition, "subscribers.country IS NOT NULL")
+            return negate_if_negative(condition, "subscribers.country IS NOT NULL")
         codes: set[str] = set()
-        for text in texts(condition, path):
+        for text in require_text_values(condition, path):
             if condition.operator in ("in_region", "not_in_region"):
-                region = regions.countries(text)
-                if region is None:
-                    raise errors.InvalidBody(
-                        f"A region is one of {', '.join(regions.NAMES)}.",
-                        field=f"{path}.value",
-                        reason="region_not_found",
-                    )
-                codes |= region
+                codes |= _countries_of_region(text, path)
             else:
-                codes.add(checked(values.country, text, path))
-        return negated(condition, f"coalesce(subscribers.country, '') IN {self._bound.bind_list(sorted(codes))}")
+                codes.add(read_value(values.country, text, f"{path}.value"))
+        return negate_if_negative(
+            condition, f"coalesce(subscribers.country, '') IN {self._bindings.bind_list(sorted(codes))}"
+        )
 
     def _tag(self, condition: Condition, path: str) -> str:
         if condition.operator in ("is_empty", "is_not_empty"):
-            return negated(condition, "EXISTS (SELECT 1 FROM subscriber_tags WHERE subscriber_id = subscribers.id)")
-        known = self._ids(condition, path, ids.TAG, self._around.tag_ids)
-        return negated(condition, conditions.tags(self._bound, "has_any_of", known))
+            has_tags = "EXISTS (SELECT 1 FROM subscriber_tags WHERE subscriber_id = subscribers.id)"
+            return negate_if_negative(condition, has_tags)
+        tag_ids = self._ids(condition, path, ids.TAG, self._references.tag_ids)
+        return negate_if_negative(condition, conditions.tags(self._bindings, "has_any_of", tag_ids))
 
     def _segment(self, condition: Condition, path: str) -> str:
-        known = self._ids(condition, path, ids.SEGMENT, frozenset(self._around.segments))
-        found = []
+        segment_ids = self._ids(condition, path, ids.SEGMENT, self._references.segments.keys())
+        parts = []
         outer = self._saved, self._nested
         self._saved = self._nested = True
-        for number in known:
-            if number in self._open:
+        for segment_id in segment_ids:
+            if segment_id in self._ancestors:
                 raise errors.InvalidBody(
-                    "A segment cannot name itself, nor one that names it in turn.",
+                    "A segment cannot refer to itself, directly or through other segments.",
                     field=f"{path}.value",
                     reason="circular_reference",
                 )
-            self._open.append(number)
-            found.append(self._inner(number, path))
-            self._open.pop()
+            self._ancestors.append(segment_id)
+            parts.append(self._referenced_segment(segment_id, path))
+            self._ancestors.pop()
         self._saved, self._nested = outer
-        return negated(condition, joined("any", found))
+        return negate_if_negative(condition, join_conditions("any", parts))
 
-    def _inner(self, number: int, path: str) -> str:
-        """A segment that is named: its condition, or, in a condition that is deep already, a table of its own."""
-        outer = self._inline
-        self._inline = (outer + 1) % (MAX_INLINE + 1)
-        found = self.compile(self._around.segments[number], path)
-        self._inline = outer
+    def _referenced_segment(self, segment_id: int, path: str) -> str:
+        """The segment's own condition, or, at the depth MAX_INLINE, a look-up in a table with its subscribers."""
+        outer = self._inline_depth
+        self._inline_depth = (outer + 1) % (MAX_INLINE + 1)
+        sql = self.compile(self._references.segments[segment_id], path)
+        self._inline_depth = outer
         if outer < MAX_INLINE:
-            return found
-        self.apart.setdefault(number, found)
-        return f"subscribers.id IN {table_name(number)}"
+            return sql
+        self.tables.setdefault(segment_id, sql)
+        return f"subscribers.id IN {table_name(segment_id)}"
 
-    def _ids(self, condition: Condition, path: str, prefix: str, known: frozenset[int]) -> list[int]:
-        numbers = []
-        for text in texts(condition, path):
-            number = ids.decode(prefix, text)
-            if number is None or number not in known:
-                if self._saved:
-                    continue
+    def _ids(self, condition: Condition, path: str, prefix: str, existing: Set[int]) -> list[int]:
+        """The integer ids in the condition's value, each once. Ids that do not exist are left out.
+
+        Raises:
+            InvalidBody: an id does not exist, and the definition is new.
+        """
+        existing_ids = []
+        for text in require_text_values(condition, path):
+            integer_id = ids.decode(prefix, text)
+            if integer_id is not None and integer_id in existing:
+                existing_ids.append(integer_id)
+            elif not self._saved:
                 raise errors.InvalidBody(
                     f"There is no {prefix} with this id in the workspace.",
                     field=f"{path}.value",
                     reason=f"{prefix}_not_found",
                 )
-            numbers.append(number)
-        return list(dict.fromkeys(numbers))
+        return list(dict.fromkeys(existing_ids))
 
 
 def table_name(segment_id: int) -> str:
-    """Of a segment that is a table of a query."""
+    """The name of a query's table with the ids of the segment's subscribers."""
     return f"segment_{segment_id}"
 
 
-def _never(condition: Condition, path: str) -> str:
-    """What has never happened to anybody: `is: false` asks for its absence, too."""
+def _countries_of_region(name: str, path: str) -> Set[str]:
+    region = regions.countries(name)
+    if region is None:
+        raise errors.InvalidBody(
+            f"A region is one of {', '.join(regions.NAMES)}.", field=f"{path}.value", reason="region_not_found"
+        )
+    return region
+
+
+def _event(condition: Condition, path: str) -> str:
+    """A condition on what never happens here. `is: false` matches everybody, like a negative operator."""
     if condition.operator not in ("is_empty", "is_not_empty") and condition.value in (None, "", []):
-        raise no_value(f"{path}.value")
-    absent = condition.operator in NEGATIVE
+        raise missing_value(f"{path}.value")
+    matches_everybody = conditions.is_negative(condition.operator)
     if condition.value is False and condition.operator in ("is", "is_not"):
-        absent = not absent
-    return "true" if absent else "false"
+        matches_everybody = not matches_everybody
+    return "true" if matches_everybody else "false"

@@ -1,13 +1,12 @@
-"""The definition of a segment: the contract's closed form, and which operator goes with which field."""
+"""The definition of a segment: its form in the contract, and the operators of each field."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from mailrith_lite import errors
-from mailrith_lite.audience import values
-from mailrith_lite.audience.conditions import SEQUENCE_OPERATORS
+from mailrith_lite.audience.conditions import SEQUENCE_OPERATORS, is_negative
 from mailrith_lite.audience.values import FieldType
 
 Field = Literal[
@@ -48,41 +47,40 @@ Operator = Literal[
 ]
 Match = Literal["all", "any"]
 
-NEGATIVE: Final = ("is_not", "has_none_of", "does_not_contain", "not_in_region", "is_empty")
 MAX_VALUES: Final = 500
 
-_EITHER: Final = ("is", "is_not", "has_any_of", "has_none_of")
-_FILLED: Final = ("is_empty", "is_not_empty")
-_PART: Final = ("contains", "does_not_contain")
-_TIME: Final = ("before", "after", "on", "in_last_days")
+_MATCH_OPERATORS: Final = ("is", "is_not", "has_any_of", "has_none_of")
+_EMPTY_OPERATORS: Final = ("is_empty", "is_not_empty")
+_TEXT_OPERATORS: Final = ("contains", "does_not_contain")
+_TIME_OPERATORS: Final = ("before", "after", "on", "in_last_days")
 
 OPERATORS: Final[dict[Field, tuple[str, ...]]] = {
-    "subscriber_status": _EITHER,
-    "country": (*_EITHER, *_FILLED, "in_region", "not_in_region"),
-    "segment": _EITHER,
-    "tag": (*_EITHER, *_FILLED),
+    "subscriber_status": _MATCH_OPERATORS,
+    "country": (*_MATCH_OPERATORS, *_EMPTY_OPERATORS, "in_region", "not_in_region"),
+    "segment": _MATCH_OPERATORS,
+    "tag": (*_MATCH_OPERATORS, *_EMPTY_OPERATORS),
     "sequence": SEQUENCE_OPERATORS,
-    "form": (*_EITHER, *_FILLED),
-    "email_opened": (*_EITHER, *_FILLED, *_TIME),
-    "email_unsubscribed": (*_EITHER, *_FILLED, *_TIME),
-    "magic_link_clicked": (*_EITHER, *_FILLED, *_TIME),
+    "form": (*_MATCH_OPERATORS, *_EMPTY_OPERATORS),
+    "email_opened": (*_MATCH_OPERATORS, *_EMPTY_OPERATORS, *_TIME_OPERATORS),
+    "email_unsubscribed": (*_MATCH_OPERATORS, *_EMPTY_OPERATORS, *_TIME_OPERATORS),
+    "magic_link_clicked": (*_MATCH_OPERATORS, *_EMPTY_OPERATORS, *_TIME_OPERATORS),
 }
-"""Without custom_field, whose operators depend on the custom field's type."""
+"""All fields but custom_field: its operators depend on the type of the custom field (`FIELD_OPERATORS`)."""
 
 FIELD_OPERATORS: Final[dict[FieldType, tuple[str, ...]]] = {
-    "Text": (*_EITHER, *_PART, *_FILLED),
-    "Text Area": (*_EITHER, *_PART, *_FILLED),
-    "Select (Dropdown)": (*_EITHER, *_PART, *_FILLED),
-    "Single Select": (*_EITHER, *_PART, *_FILLED),
-    "Multi Select": (*_EITHER, *_PART, *_FILLED),
-    "Number": (*_EITHER, "greater_than", "less_than", *_FILLED),
-    "Date": (*_EITHER, *_TIME, *_FILLED),
-    "Checkbox": ("is", "is_not", *_FILLED),
+    "Text": (*_MATCH_OPERATORS, *_TEXT_OPERATORS, *_EMPTY_OPERATORS),
+    "Text Area": (*_MATCH_OPERATORS, *_TEXT_OPERATORS, *_EMPTY_OPERATORS),
+    "Select (Dropdown)": (*_MATCH_OPERATORS, *_TEXT_OPERATORS, *_EMPTY_OPERATORS),
+    "Single Select": (*_MATCH_OPERATORS, *_TEXT_OPERATORS, *_EMPTY_OPERATORS),
+    "Multi Select": (*_MATCH_OPERATORS, *_TEXT_OPERATORS, *_EMPTY_OPERATORS),
+    "Number": (*_MATCH_OPERATORS, "greater_than", "less_than", *_EMPTY_OPERATORS),
+    "Date": (*_MATCH_OPERATORS, *_TIME_OPERATORS, *_EMPTY_OPERATORS),
+    "Checkbox": ("is", "is_not", *_EMPTY_OPERATORS),
 }
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`id` is the client's own. `customFieldId` goes with the field custom_field alone."""
+    """`id` is for the client's own use. `customFieldId` belongs to the field custom_field only."""
 
     id: str
     field: Field
@@ -102,53 +100,43 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     groups: Annotated[list[Group], Meta(min_length=1, max_length=50)]
 
 
-def listed(condition: Condition) -> list[str]:
-    """The value as a list of texts: one that is not a list counts as a list of one."""
+def text_values(condition: Condition) -> list[str]:
+    """The value as a list of texts. It is empty when the value is neither a text nor a list."""
     if isinstance(condition.value, list):
         return condition.value
     return [condition.value] if isinstance(condition.value, str) else []
 
 
-def named(definition: Definition, resource: str) -> set[str]:
-    """The public ids of the tags, sequences, custom fields or segments that it names."""
-    found: set[str] = set()
-    for group in definition.groups:
-        for condition in group.conditions:
-            if condition.field == resource:
-                found.update([condition.customFieldId or ""] if resource == "custom_field" else listed(condition))
-    return found
-
-
-def texts(condition: Condition, path: str) -> list[str]:
+def require_text_values(condition: Condition, path: str) -> list[str]:
     """
     Raises:
-        InvalidBody: the value is not a text, or a list of some.
+        InvalidBody: the value is neither a text nor a list of 1 to 500 texts.
     """
-    found = listed(condition)
-    if not 1 <= len(found) <= MAX_VALUES:
+    texts = text_values(condition)
+    if not 1 <= len(texts) <= MAX_VALUES:
         raise errors.InvalidBody(
-            f"{condition.field} with {condition.operator} takes a text, or a list of 1 to {MAX_VALUES}.",
+            f"{condition.field} with {condition.operator} takes a text, or a list of 1 to {MAX_VALUES} texts.",
             field=f"{path}.value",
         )
-    return found
+    return texts
 
 
-def checked(read: Any, sent: Any, path: str) -> Any:
-    """What `read` makes of a value.
+def referenced_ids(definition: Definition, resource: str) -> set[str]:
+    """The public ids of the tags, sequences, custom fields or segments in the definition."""
+    public_ids: set[str] = set()
+    for group in definition.groups:
+        for condition in group.conditions:
+            if condition.field == resource == "custom_field":
+                public_ids.add(condition.customFieldId or "")
+            elif condition.field == resource:
+                public_ids.update(text_values(condition))
+    return public_ids
 
-    Raises:
-        InvalidBody: it is none.
-    """
-    try:
-        return read(sent)
-    except values.Refused as refusal:
-        raise errors.InvalidBody(refusal.message, field=f"{path}.value", reason=refusal.code) from None
 
-
-def no_value(path: str) -> errors.InvalidBody:
+def missing_value(path: str) -> errors.InvalidBody:
     return errors.InvalidBody("This operator takes a value.", field=path)
 
 
-def negated(condition: Condition, found: str) -> str:
-    """The condition in SQL, turned round where the operator asks for those who are not."""
-    return f"({found}) IS NOT TRUE" if condition.operator in NEGATIVE else found
+def negate_if_negative(condition: Condition, sql: str) -> str:
+    """Turns the SQL of the positive operator into that of the condition's own operator."""
+    return f"({sql}) IS NOT TRUE" if is_negative(condition.operator) else sql

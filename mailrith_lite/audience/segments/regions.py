@@ -1,6 +1,6 @@
-"""The regions of the United Nations' standard M49, by their English names, as sets of ISO 3166-1 codes.
+"""The regions of the United Nations' standard M49: English names, and the ISO 3166-1 codes of their countries.
 
-https://unstats.un.org/unsd/methodology/m49/ — Taiwan, which M49 does not list by itself, is in Eastern Asia.
+https://unstats.un.org/unsd/methodology/m49/. M49 does not list Taiwan; here it belongs to Eastern Asia.
 """
 
 import functools
@@ -49,7 +49,7 @@ NAMES: Final = (*_WHOLES, *_PARTS)
 
 
 def countries(name: str) -> frozenset[str] | None:
-    """The region's alpha-2 codes, by its name in any case; None for a name that is none."""
+    """The alpha-2 codes of the region with this name, in any case; None for an unknown name."""
     return _regions().get(name.strip().casefold())
 
 

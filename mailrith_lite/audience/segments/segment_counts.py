@@ -1,51 +1,62 @@
-"""How many are in a segment: counted once, and kept for as long as nothing of its workspace has been written."""
+"""The sizes of segments, cached until something in the workspace is written."""
 
 import asyncio
 from collections import OrderedDict
 from weakref import WeakValueDictionary
 
-from mailrith_lite.audience.segments import segment_table
-from mailrith_lite.audience.segments.segment_table import Counts, Query
+import msgspec
+
+from mailrith_lite.audience.segments import segment_query
+from mailrith_lite.audience.segments.segment_query import Counts, Query
 from mailrith_lite.database import Database
 
-KEPT = 5_000
-AT_ONCE = 2  # however many workspaces ask, a reader stays free
+CACHE_SIZE = 5_000
+AT_ONCE = 2  # a reader stays free, however many workspaces count
+
+
+class _Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """`revision`: of the workspace's data when the count began."""
+
+    revision: tuple[int, int]
+    counts: Counts
 
 
 class SegmentCounts:
-    """One for the life of the process: a count reads every subscriber, and lists of segments ask for many."""
+    """One cache for the life of the process: a count reads every subscriber, and a list of segments takes many."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._turns: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()  # workspace -> one at a time
-        self._counting = asyncio.Semaphore(AT_ONCE)
-        self._known: OrderedDict[tuple[int, bytes], tuple[tuple[int, int], Counts]] = OrderedDict()
+        self._locks: WeakValueDictionary[int, asyncio.Lock] = (
+            WeakValueDictionary()
+        )  # a workspace runs one count at a time
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._cache: OrderedDict[tuple[int, bytes], _Entry] = OrderedDict()
 
-    async def count(self, asked: Query) -> Counts:
-        """Hold no reader meanwhile: it takes one of its own."""
-        found = self._find(asked)
-        if found is None:
-            turn = self._turns.setdefault(asked.workspace_id, asyncio.Lock())
-            async with turn:
-                found = self._find(asked)  # those who have asked for it together wait for one count
-                if found is None:
-                    found = await self._count(asked)
-        return found
+    async def count(self, query: Query) -> Counts:
+        """Takes a reader of its own, so the caller must not hold one."""
+        counts = self._cached(query)
+        if counts is None:
+            lock = self._locks.setdefault(query.workspace_id, asyncio.Lock())
+            async with lock:
+                counts = self._cached(query)  # a caller before us in the queue may have counted the same
+                if counts is None:
+                    counts = await self._count(query)
+        return counts
 
-    def _find(self, asked: Query) -> Counts | None:
-        """What is known of it, unless the workspace has changed since."""
-        place = asked.workspace_id, asked.key
-        revision, found = self._known.get(place, (None, None))
-        if found is None or revision != self._database.revision(asked.workspace_id):
+    def _cached(self, query: Query) -> Counts | None:
+        """None after a change in the workspace."""
+        key = query.workspace_id, query.key
+        entry = self._cache.get(key)
+        if entry is None or entry.revision != self._database.revision(query.workspace_id):
             return None
-        self._known.move_to_end(place)
-        return found
+        self._cache.move_to_end(key)
+        return entry.counts
 
-    async def _count(self, asked: Query) -> Counts:
-        async with self._counting, self._database.read() as connection:
-            revision = self._database.revision(asked.workspace_id)  # first: what is written later counts as newer
-            found = await segment_table.select_counts(connection, asked)
-        self._known[asked.workspace_id, asked.key] = revision, found
-        if len(self._known) > KEPT:
-            self._known.popitem(last=False)
-        return found
+    async def _count(self, query: Query) -> Counts:
+        async with self._slots, self._database.read() as connection:
+            revision = self._database.revision(query.workspace_id)  # before the count: a write during it is newer
+            counts = await segment_query.select_counts(connection, query)
+        self._cache[query.workspace_id, query.key] = _Entry(revision=revision, counts=counts)
+        if len(self._cache) > CACHE_SIZE:
+            self._cache.popitem(last=False)
+        return counts

@@ -6,7 +6,7 @@ import msgspec
 
 from mailrith_lite.access import workspaces
 from mailrith_lite.audience import blocks, bulk, listing, sequences, tags
-from mailrith_lite.audience.bulk import Change
+from mailrith_lite.audience.bulk_plan import Change
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.sequences import SequenceSettings
 from mailrith_lite.database import Connection, Database
@@ -42,7 +42,7 @@ async def insert_sequence(connection: Connection, workspace_id: int, name: str) 
 
 async def tag_people(connection: Connection, tag_id: int, numbers: Iterable[int]) -> None:
     found = _json(numbers)
-    await blocks.count_tagged(connection, found, f"[{tag_id}]")
+    await blocks.update_tag_counts(connection, found, f"[{tag_id}]")
     await connection.execute("INSERT INTO subscriber_tags SELECT value, ? FROM json_each(?)", (tag_id, found))
 
 
