@@ -47,7 +47,8 @@ def import_file(
 ) -> None:
     """Import subscribers from a CSV file, and show what became of its rows.
 
-    FIELD is email, name, country, status, or a custom field's label or id; without --map the header suggests it.
+    FIELD is a field of the subscriber, such as email or status, or the label or id of a custom field. Without --map
+    the header suggests the fields.
     A long file, one packed with gzip, and one in an older encoding go as an upload.
     Exits 0 when the file was read to its end, also when rows were refused, and 1 when the import failed.
 

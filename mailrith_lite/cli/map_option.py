@@ -8,9 +8,9 @@ from mailrith_lite import ids
 from mailrith_lite.cli.printing import one_line
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports import records
+from mailrith_lite.imports.fields import FIELDS, OWN, find_own
 from mailrith_lite.imports.mapping import MappedField
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
-from mailrith_lite.imports.uploads.analysis import PLAIN, custom
 
 _BEGINNING = 1 << 18  # characters; the header ends before
 
@@ -45,24 +45,24 @@ def parse(text: str, columns: Sequence[str], custom_fields: Mapping[str, str]) -
 def names_custom_field(text: str) -> bool:
     """Does a --map name a field by its label, so that the labels have to be known?"""
     field = text.rpartition("=")[2].strip()
-    return field.lower() not in PLAIN and ids.decode(ids.CUSTOM_FIELD, field) is None
+    return find_own(field) is None and ids.decode(ids.CUSTOM_FIELD, field) is None
 
 
 def field_name(field: MappedField, custom_fields: Mapping[str, str]) -> str:
     """As a person reads it."""
     if field.custom_field_id is None:
-        return field.type.removeprefix("subscriber-")
+        return FIELDS[field.type].label.lower()
     labels = {public_id: label for label, public_id in custom_fields.items()}
     return f"custom field {labels.get(field.custom_field_id, field.custom_field_id)}"
 
 
 def _field(text: str, custom_fields: Mapping[str, str]) -> MappedField:
-    if plain := PLAIN.get(text.lower()):
-        return MappedField(type=plain)
+    if own := find_own(text):
+        return MappedField(type=own.type)
     if ids.decode(ids.CUSTOM_FIELD, text) is not None:
-        return custom(text)
+        return MappedField.custom(text)
     for label, public_id in custom_fields.items():
         if label.casefold() == " ".join(text.split()).casefold():
-            return custom(public_id)
-    known = ", ".join(("email", "name", "country", "status", *custom_fields))
+            return MappedField.custom(public_id)
+    known = ", ".join([*(own.label.lower() for own in OWN), *custom_fields])
     raise StartError(f"there is no field {text}; there are {known}. POST /v1/custom-fields makes another")

@@ -17,6 +17,7 @@ from mailrith_lite.database import Connection
 from mailrith_lite.http.addresses import download_path
 from mailrith_lite.imports import dry_run_table, import_table, records, report
 from mailrith_lite.imports.dry_run_table import TriedFile
+from mailrith_lite.imports.fields import FIELDS
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import Column
 from mailrith_lite.imports.rows import RowErrorCode
@@ -131,5 +132,5 @@ async def _again(
 def _target(column: Column, labels: dict[int, str]) -> str:
     """The field of a subscriber that the column fills; the id stands for a label that the key may not read."""
     if column.custom_field_id is None:
-        return column.type.removeprefix("subscriber-").capitalize()
+        return FIELDS[column.type].label
     return labels.get(column.custom_field_id) or ids.encode(ids.CUSTOM_FIELD, column.custom_field_id)

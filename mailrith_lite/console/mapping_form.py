@@ -8,19 +8,16 @@ from mailrith_lite import ids
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.imports.accept import ImportOrder
+from mailrith_lite.imports.fields import OWN
 from mailrith_lite.imports.import_table import ImportPlan
-from mailrith_lite.imports.mapping import MappedField, MappedType
+from mailrith_lite.imports.mapping import MappedField
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
 from mailrith_lite.imports.uploads.analysis import guess
 from mailrith_lite.imports.uploads.upload_store import Preview
 from mailrith_lite.imports.uploads.upload_table import Upload
 
-PLAIN: dict[MappedType, str] = {
-    "email": "Email",
-    "name": "Name",
-    "country": "Country",
-    "subscriber-status": "Status",
-}
+PLAIN: dict[str, str] = {field.type: field.label for field in OWN}
+"""Type -> label of the fields that every subscriber has."""
 _DRY = "dry"
 _FILE = "file"
 
@@ -134,8 +131,8 @@ def wants_dry_run(fields: Fields) -> bool:
 
 def _field(target: str) -> MappedField:
     """A text that is none of ours becomes an id that the workspace does not have."""
-    plain = next((known for known in PLAIN if known == target), None)
-    return MappedField(type=plain) if plain else MappedField(type="custom-field", custom_field_id=target)
+    own = next((field for field in OWN if field.type == target), None)
+    return MappedField(type=own.type) if own else MappedField.custom(target)
 
 
 def _encoded(number: int | None) -> str | None:

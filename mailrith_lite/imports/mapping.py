@@ -1,19 +1,21 @@
 """Which column of the file becomes which field of a subscriber."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
 from mailrith_lite import errors, ids
+from mailrith_lite.imports.fields import FIELDS, MappedType
 from mailrith_lite.imports.records import column_name
-
-MappedType = Literal["email", "name", "country", "subscriber-status", "custom-field"]
 
 
 class MappedField(msgspec.Struct, frozen=True, kw_only=True):
     type: MappedType
     custom_field_id: str | None = None
+
+    @classmethod
+    def custom(cls, public_id: str) -> "MappedField":
+        return cls(type="custom-field", custom_field_id=public_id)
 
 
 class Mapping(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,12 +38,11 @@ def resolve(names: Sequence[str], mappings: Sequence[Mapping]) -> list[Column]:
     """The mapped columns of a file with these column names, in the order of the mappings.
 
     Raises:
-        InvalidBody: naming the mapping that cannot be.
+        InvalidBody: the error names the mapping that must change.
     """
     if not mappings:
         raise errors.InvalidBody("mappings takes at least one entry, one of them for the email.", field="mappings")
     columns: list[Column] = []
-    taken: set[tuple[str, int | None]] = set()
     for position, mapping in enumerate(mappings):
         path = f"mappings[{position}]"
         column = Column(
@@ -50,21 +51,28 @@ def resolve(names: Sequence[str], mappings: Sequence[Mapping]) -> list[Column]:
             type=mapping.field.type,
             custom_field_id=_custom_field_id(mapping.field, path),
         )
-        if any(column.index == other.index for other in columns):
-            raise errors.InvalidBody(
-                "A column can be mapped once only.", field=f"{path}.csv_column", reason="column_mapped_twice"
-            )
-        if (column.type, column.custom_field_id) in taken:
-            raise errors.InvalidBody(
-                "A field can be mapped once only.", field=f"{path}.field", reason="field_mapped_twice"
-            )
-        taken.add((column.type, column.custom_field_id))
+        _check_once(column, columns, path)
         columns.append(column)
-    if ("email", None) not in taken:
-        raise errors.InvalidBody(
-            "Map one column to the field type email.", field="mappings", reason="email_not_mapped"
-        )
+    mapped = {column.type for column in columns}
+    for field in FIELDS.values():
+        if field.required and field.type not in mapped:
+            raise errors.InvalidBody(
+                f"Map one column to the field type {field.type}.",
+                field="mappings",
+                reason=f"{field.type}_not_mapped",
+            )
     return columns
+
+
+def _check_once(column: Column, others: Sequence[Column], path: str) -> None:
+    if any(column.index == other.index for other in others):
+        raise errors.InvalidBody(
+            "A column can be mapped once only.", field=f"{path}.csv_column", reason="column_mapped_twice"
+        )
+    if any((column.type, column.custom_field_id) == (other.type, other.custom_field_id) for other in others):
+        raise errors.InvalidBody(
+            "A field can be mapped once only.", field=f"{path}.field", reason="field_mapped_twice"
+        )
 
 
 def _find(names: Sequence[str], csv_column: str, path: str) -> int:
@@ -86,7 +94,7 @@ def _find(names: Sequence[str], csv_column: str, path: str) -> int:
 
 
 def _custom_field_id(field: MappedField, path: str) -> int | None:
-    if field.type != "custom-field":
+    if not FIELDS[field.type].takes_custom_field:
         if field.custom_field_id is not None:
             raise errors.InvalidBody(
                 "custom_field_id goes with the field type custom-field only.", field=f"{path}.field.custom_field_id"

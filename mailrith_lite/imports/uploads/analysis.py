@@ -1,50 +1,13 @@
-"""Which column of a file goes to which field, when nobody says: by its name, and by what its cells look like."""
+"""Propose a field for each column of a file: by the column's name, and by what its cells look like."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from mailrith_lite.audience import values
-from mailrith_lite.imports.mapping import MappedField, MappedType
+from mailrith_lite.imports.fields import FIELDS, OWN, Reader
+from mailrith_lite.imports.mapping import MappedField
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
-
-PLAIN: dict[str, MappedType] = {
-    "email": "email",
-    "name": "name",
-    "country": "country",
-    "status": "subscriber-status",
-    "subscriber-status": "subscriber-status",
-}
-"""What a person calls the fields that every subscriber has."""
-_OTHER_NAMES: dict[MappedType, tuple[str, ...]] = {  # the better ones first
-    "email": ("email address", "e mail", "e mail address", "mail", "mail address", "subscriber email"),
-    "name": (
-        "full name",
-        "fullname",
-        "subscriber name",
-        "contact name",
-        "display name",
-        "first name",
-        "firstname",
-        "given name",
-        "fname",
-    ),
-    "country": ("country code", "country name", "country iso", "country or region", "cc"),
-    "subscriber-status": ("subscriber status", "subscription status", "email status", "subscription state"),
-}
-_READERS: dict[MappedType, Callable[[str], object]] = {
-    "email": values.email,
-    "country": values.country,
-    "subscriber-status": values.status,
-}
-_CELLS_ENOUGH: dict[MappedType, tuple[int, float]] = {
-    "email": (1, 0.5),
-    "country": (3, 1.0),
-    "subscriber-status": (2, 1.0),
-}
-"""How many cells, and which share of them, say by themselves what a column is.
-
-An address can be nothing else, but a single "Georgia" or "Jordan" is no country yet.
-"""
 
 
 def guess(
@@ -52,57 +15,68 @@ def guess(
 ) -> list[ColumnMapping]:
     """In the order of the columns. `custom_fields`: label -> id. `cells`: column -> some of its cells.
 
-    A field's own name comes first, then the label of a custom field, then what other tools call the field; last,
-    what the cells look like. A column whose cells say that it is something else is not taken by its name. Each
-    column and each field is taken once; a column whose name stands twice in the header cannot be mapped.
+    The label of a field comes first, then the labels of custom fields, then other names of a field, then the cells.
+    A name does not count if most cells of its column are invalid in the field. Each column and each field is mapped
+    once. A column whose name is in the header twice cannot be mapped.
     """
-    seen = cells or {}
-    places = {_key(name): name for name in reversed(columns) if name and columns.count(name) == 1}
-    found: dict[str, MappedField] = {}
-    for key, field in _candidates(custom_fields):
-        column = places.get(key)
-        if column is None or column in found or field in found.values():
+    cells = cells or {}
+    count = Counter(columns)
+    column_by_key = {_key(name): name for name in reversed(columns) if name and count[name] == 1}
+    mapped: dict[str, MappedField] = {}
+    for name, field in _names(custom_fields):
+        column = column_by_key.get(_key(name))
+        if column is None or column in mapped or field in mapped.values():
             continue
-        if 2 * _share(field.type, seen.get(column, ())) >= 1:
-            found[column] = field
-    for column, field in _by_cells([name for name in columns if name in places.values()], seen):
-        if column not in found and field not in found.values():
-            found[column] = field
-    return [ColumnMapping(csv_column=name, field=found[name]) for name in columns if name in found]
+        if _fits(field, cells.get(column, ())):
+            mapped[column] = field
+    distinct = set(column_by_key.values())
+    for column, field in _evident([name for name in columns if name in distinct], cells):
+        if column not in mapped and field not in mapped.values():
+            mapped[column] = field
+    return [ColumnMapping(csv_column=name, field=mapped[name]) for name in columns if name in mapped]
 
 
-def custom(public_id: str) -> MappedField:
-    return MappedField(type="custom-field", custom_field_id=public_id)
-
-
-def _candidates(custom_fields: Mapping[str, str]) -> Iterable[tuple[str, MappedField]]:
-    for name, mapped in PLAIN.items():
-        yield _key(name), MappedField(type=mapped)
+def _names(custom_fields: Mapping[str, str]) -> Iterable[tuple[str, MappedField]]:
+    """Column names and the field that each suggests, the best first."""
+    for own in OWN:
+        yield own.label, MappedField(type=own.type)
+        yield own.type, MappedField(type=own.type)
     for label, public_id in custom_fields.items():
-        yield _key(label), custom(public_id)
-    for mapped, names in _OTHER_NAMES.items():
-        for name in names:
-            yield name, MappedField(type=mapped)
+        yield label, MappedField.custom(public_id)
+    for own in OWN:
+        for name in own.names:
+            yield name, MappedField(type=own.type)
 
 
-def _by_cells(columns: Sequence[str], cells: Mapping[str, Sequence[str]]) -> Iterable[tuple[str, MappedField]]:
-    for mapped, (enough, share) in _CELLS_ENOUGH.items():
+def _evident(columns: Sequence[str], cells: Mapping[str, Sequence[str]]) -> Iterable[tuple[str, MappedField]]:
+    """Columns and the fields that their cells alone show."""
+    for own in OWN:
+        if own.read is None or own.evidence is None:
+            continue
         for column in columns:
-            filled = [cell for cell in cells.get(column, ()) if cell.strip()]
-            if len(filled) >= enough and _share(mapped, filled) >= share:
-                yield column, MappedField(type=mapped)
+            filled = _filled(cells.get(column, ()))
+            if len(filled) >= own.evidence.cells and _valid_share(own.read, filled) >= own.evidence.share:
+                yield column, MappedField(type=own.type)
 
 
-def _share(mapped: MappedType, cells: Sequence[str]) -> float:
-    """Of the cells that are not blank, those that the field would take; all, where nothing speaks against it."""
-    read = _READERS.get(mapped)
-    filled = [cell for cell in cells if cell.strip()]
-    if read is None or not filled:
-        return 1.0
-    return sum(_reads(read, cell) for cell in filled) / len(filled)
+def _fits(mapped: MappedField, cells: Sequence[str]) -> bool:
+    """Whether half of the filled cells are valid, or the cells say nothing about the field."""
+    field = FIELDS[mapped.type]
+    filled = _filled(cells)
+    if field.read is None or field.evidence is None or not filled:
+        return True
+    return _valid_share(field.read, filled) >= 0.5
 
 
-def _reads(read: Callable[[str], object], cell: str) -> bool:
+def _filled(cells: Sequence[str]) -> list[str]:
+    return [cell for cell in cells if cell.strip()]
+
+
+def _valid_share(read: Reader, cells: Sequence[str]) -> float:
+    return sum(_is_valid(read, cell) for cell in cells) / len(cells)
+
+
+def _is_valid(read: Reader, cell: str) -> bool:
     try:
         read(cell.strip())
     except values.Refused:
@@ -111,5 +85,5 @@ def _reads(read: Callable[[str], object], cell: str) -> bool:
 
 
 def _key(name: str) -> str:
-    """`E-Mail_Address` and `e mail address` are the same."""
+    """`E-Mail_Address` and `e mail address` have the same key."""
     return " ".join(re.split(r"[\s_./-]+", name.casefold())).strip()

@@ -1,0 +1,36 @@
+"""The table of the fields that a column can be mapped to."""
+
+from collections import Counter
+from typing import get_args
+
+import pytest
+
+from mailrith_lite.audience.bulk import Change
+from mailrith_lite.imports.fields import FIELDS, OWN, MappableField, MappedType, find_own
+
+EACH = pytest.mark.parametrize("field", FIELDS.values(), ids=FIELDS)
+
+
+def test_every_type_of_a_mapping_has_its_entry() -> None:
+    assert tuple(FIELDS) == get_args(MappedType)
+
+
+@EACH
+def test_every_field_fills_a_member_of_a_change(field: MappableField) -> None:
+    assert field.member in Change.__struct_fields__
+
+
+def test_no_two_fields_share_a_column_name() -> None:
+    names = [name for field in OWN for name in {field.label.lower(), field.type, *field.names}]
+    assert not [name for name, count in Counter(names).items() if count > 1]
+
+
+@pytest.mark.parametrize("text", ["subscriber-status", "status", "Status", "STATUS"])
+def test_a_field_is_found_by_its_type_or_label_in_any_case(text: str) -> None:
+    field = find_own(text)
+    assert field is not None
+    assert field.type == "subscriber-status"
+
+
+def test_a_custom_field_is_not_found_by_its_type() -> None:
+    assert find_own("custom-field") is None
