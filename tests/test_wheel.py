@@ -77,7 +77,7 @@ def test_the_wheel_holds_the_package_its_data_and_nothing_else(wheel: Path) -> N
     assert {name for name in names if ".dist-info/" not in name} == inside
     assert "mailrith_lite/database/migrations/0001_jobs_and_audience.sql" in names
     assert "mailrith_lite/py.typed" in names
-    assert "mailrith_lite/api/viewer/swagger-ui/swagger-ui-bundle.js" in names
+    assert "mailrith_lite/api/documentation/viewer/swagger-ui/swagger-ui-bundle.js" in names
 
 
 def test_the_installed_wheel_serves_from_any_directory(python: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from wire import envelope, standing
 
 from mailrith_lite.api.documentation.reference import FILES, VERSION
 
-VIEWER = Path(__file__).parents[2] / "mailrith_lite" / "api" / "viewer"
+VIEWER = Path(__file__).parents[2] / "mailrith_lite" / "api" / "documentation" / "viewer"
 
 
 @pytest.fixture(scope="module")
