@@ -72,6 +72,9 @@ class InvalidQuery(Invalid):
 class InvalidIdempotencyKey(Invalid):
     code = "invalid_idempotency_key"
 
+    def __init__(self) -> None:
+        super().__init__("Idempotency-Key takes 1 to 255 printable ASCII characters.")
+
 
 class InvalidHttp(Invalid):
     code = "invalid_http"
@@ -87,6 +90,9 @@ class PayloadTooLarge(Invalid):
 
 class HeadersTooLarge(Invalid):
     code = "headers_too_large"
+
+    def __init__(self) -> None:
+        super().__init__("A line of the request's head is too long.")
 
 
 class UnsupportedMediaType(Invalid):

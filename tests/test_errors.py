@@ -28,7 +28,9 @@ MADE = {
     RangeNotSatisfiable: lambda: RangeNotSatisfiable("bytes */5"),
 }
 WITHOUT_ARGUMENTS = [
+    errors.HeadersTooLarge,
     errors.InvalidApiKey,
+    errors.InvalidIdempotencyKey,
     errors.ShuttingDown,
     errors.StorageFull,
     errors.Unhealthy,

@@ -7,13 +7,14 @@ import mmap
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import aiofiles
 import msgspec
 from aiohttp import web
 
 from mailrith_lite import disk, errors
+from mailrith_lite.api import codec
 from mailrith_lite.api.call import BODY_WATCH, Call
 from mailrith_lite.http.multipart import next_piece
 
@@ -23,30 +24,53 @@ IN_MEMORY = 1 << 20
 _BLOCK = 1 << 20
 
 
-class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """`data`: the bytes, in memory or mapped from a file; `digest`: their SHA-256."""
+class Body(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """A JSON body that is received and not decoded yet.
+
+    `data`: the bytes, in memory or mapped from a file. `digest`: their SHA-256. `form`: the Struct that they write.
+    `optional`: the body may be absent.
+    """
 
     data: memoryview
     digest: bytes
+    form: Any
+    optional: bool
+
+    def decode(self) -> T:
+        """The Struct; None for an absent body that is optional.
+
+        Raises:
+            InvalidBody, InvalidJson
+        """
+        form: T | None = None if self.optional and not self.data else codec.decode(self.data, self.form)
+        return cast(T, form)
+
+
+class LargeBody(Body[T], frozen=True, kw_only=True):
+    """A body up to the setting `max_body_bytes`. One over IN_MEMORY is mapped from a file."""
 
 
 @contextlib.asynccontextmanager
-async def receive(call: Call, limit: int = IN_MEMORY) -> AsyncIterator[Body]:
-    """`limit`: in bytes; the setting's, if that is less.
+async def receive(
+    call: Call, form: Any, *, kind: type[Body[Any]] = Body, optional: bool = False
+) -> AsyncIterator[Body[Any]]:
+    """The body of the request. Its data is gone when the block ends.
 
     Raises:
         UnsupportedMediaType: the body is compressed, or not JSON.
-        PayloadTooLarge: it is over the limit; what is over is never kept.
+        PayloadTooLarge: it is over the limit of its kind; nothing over the limit is stored.
         InvalidHttp: its transfer is broken.
     """
-    limit = min(limit, call.services.settings.max_body_bytes)
+    limit = call.services.settings.max_body_bytes
+    if not issubclass(kind, LargeBody):
+        limit = min(limit, IN_MEMORY)
     _check_headers(call.request, limit)
     spool = call.services.imports_directory / f"{secrets.token_hex(16)}.body"
     try:
-        body = await _read(call.request, limit, spool)
+        data, digest = await _read(call.request, limit, spool)
         if (watch := call.request.get(BODY_WATCH)) is not None:
-            watch(body.data)
-        yield body
+            watch(data)
+        yield kind(data=data, digest=digest, form=form, optional=optional)
     finally:
         spool.unlink(missing_ok=True)
 
@@ -55,14 +79,14 @@ def _check_headers(request: web.Request, limit: int) -> None:
     if request.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
         raise errors.UnsupportedMediaType("Send the body uncompressed, without Content-Encoding.")
     if request.content_length is not None and request.content_length > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     if "Content-Type" in request.headers and request.can_read_body:
         json = request.content_type == "application/json" or request.content_type.endswith("+json")
         if not json or (request.charset or "utf-8").lower().replace("-", "") != "utf8":
-            raise errors.UnsupportedMediaType("Send JSON in UTF-8, with the header Content-Type: application/json.")
+            raise not_json()
 
 
-async def _read(request: web.Request, limit: int, spool: Path) -> Body:
+async def _read(request: web.Request, limit: int, spool: Path) -> tuple[memoryview, bytes]:
     digest = hashlib.sha256()
     size = 0
     held = bytearray()
@@ -72,7 +96,7 @@ async def _read(request: web.Request, limit: int, spool: Path) -> Body:
             while piece := await next_piece(request.content.readany):
                 size += len(piece)
                 if size > limit:
-                    raise _too_large(limit)
+                    raise too_large(limit)
                 digest.update(piece)
                 held += piece
                 if file is None and size > IN_MEMORY:
@@ -84,9 +108,9 @@ async def _read(request: web.Request, limit: int, spool: Path) -> Body:
         except web.RequestPayloadError as error:
             raise errors.InvalidHttp("The body's transfer is broken; send the request again.") from error
         if file is None:
-            return Body(data=memoryview(held), digest=digest.digest())
+            return memoryview(held), digest.digest()
         await file.write(held)
-    return Body(data=await asyncio.to_thread(_map, spool), digest=digest.digest())
+    return await asyncio.to_thread(_map, spool), digest.digest()
 
 
 def _map(path: Path) -> memoryview:
@@ -94,5 +118,9 @@ def _map(path: Path) -> memoryview:
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-def _too_large(limit: int) -> errors.PayloadTooLarge:
+def too_large(limit: int) -> errors.PayloadTooLarge:
     return errors.PayloadTooLarge(f"The body is over the limit of {limit:,} bytes; send a long file as an upload.")
+
+
+def not_json() -> errors.UnsupportedMediaType:
+    return errors.UnsupportedMediaType("Send JSON in UTF-8, with the header Content-Type: application/json.")

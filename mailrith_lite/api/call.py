@@ -1,18 +1,17 @@
-"""What every handler gets: the call it has to answer."""
+"""What every handler gets: one authenticated request."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiohttp import web
 
 from mailrith_lite.access.keys import Principal
-from mailrith_lite.api.route import Route
 from mailrith_lite.database import Database
 from mailrith_lite.http.services import Services
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One authenticated request. `operation_id`: of the route that it matched."""
+    """`request_id`: the client's own, or a new one. `operation_id`: of the route that the request matched."""
 
     request: web.Request
     services: Services
@@ -29,6 +28,6 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
         return self.services.database
 
 
-ROUTES = web.AppKey("routes", tuple[Route, ...])
+CallHandler = Callable[[Call], Awaitable[web.StreamResponse]]
 BODY_WATCH = web.RequestKey[Callable[[memoryview], None]]("body_watch")
-"""Told of a body once it is there; it must copy what it wants to keep."""
+"""Called with each body that arrives; it must copy what it needs later."""

@@ -1,7 +1,6 @@
 """Bytes to a Struct, and back."""
 
 import functools
-from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, TypeVar, cast
 
@@ -9,7 +8,6 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite import errors
-from mailrith_lite.api.parameters import Page
 
 T = TypeVar("T")
 
@@ -33,7 +31,11 @@ def decode(body: bytes | memoryview, form: type[T]) -> T:
     except RecursionError:
         raise errors.InvalidJson("The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeError):
-        raise errors.InvalidJson("The body is not valid JSON in UTF-8.") from None
+        raise not_json() from None
+
+
+def not_json() -> errors.InvalidJson:
+    return errors.InvalidJson("The body is not valid JSON in UTF-8.")
 
 
 @functools.cache
@@ -51,14 +53,6 @@ def data(value: Any) -> bytes:
 
 def json_response(body: bytes, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     return web.Response(status=status, body=body, content_type="application/json", headers=headers)
-
-
-def page_response(page: Page, items: Sequence[Any], *, more: bool = False) -> web.Response:
-    """`items`: one more than the page holds, if there is one (or `more` says so); the last shown is the cursor."""
-    shown = items[: page.limit]
-    cursor = shown[-1].id if more or len(items) > page.limit else None
-    pagination = {"has_more": cursor is not None, "next_cursor": cursor}
-    return json_response(encode({"data": shown, "pagination": pagination}))
 
 
 def _invalid_body(text: str) -> errors.InvalidBody:

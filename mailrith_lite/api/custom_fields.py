@@ -1,17 +1,18 @@
 """/v1/custom-fields"""
 
-from typing import Annotated
+from typing import Annotated, Any, ClassVar
 
 import msgspec
-from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, ids
-from mailrith_lite.api import codec, idempotency, in_use, parameters, resources, texts
+from mailrith_lite.api import codec, example, idempotency, in_use, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.idempotency import Answer
-from mailrith_lite.api.resources import SearchQuery, chosen
+from mailrith_lite.api.resources import Change, SearchQuery, chosen
+from mailrith_lite.api.responses import Created, Data, NoContent, PageOf
+from mailrith_lite.api.route import refuses
 from mailrith_lite.audience import custom_fields, field_conversion
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.values import CHOICE_TYPES, FieldType
@@ -36,11 +37,19 @@ class CustomFieldRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     type: FieldType
     settings: FieldSettings | None = None
 
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "label": "Size",
+        "type": "Single Select",
+        "settings": {"options": ["S", "M", "L"]},
+    }
 
-class CustomFieldChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+
+class CustomFieldChange(Change, frozen=True, kw_only=True):
     label: Label | UnsetType = UNSET
     type: FieldType | UnsetType = UNSET
     settings: FieldSettings | UnsetType = UNSET
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {"label": "T-shirt size"}
 
 
 class CustomFieldResource(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,63 +62,70 @@ class CustomFieldResource(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     updated_at: str
 
+    EXAMPLE: ClassVar[dict[str, Any]] = example.resource(
+        ids.CUSTOM_FIELD,
+        PATH,
+        **CustomFieldRequest.EXAMPLE,
+        personalization_token='[Size, fallback=""]',  # noqa: S106 - a placeholder in an email
+    )
 
-async def list_custom_fields(call: Call) -> web.StreamResponse:
+
+async def list_custom_fields(call: Call, query: SearchQuery) -> PageOf[CustomFieldResource]:
     """List custom fields
 
     Newest first. `search` is found in a label or a type, in any case.
     """
-    query = parameters.parse(call.request, SearchQuery)
     page = query.page(ids.CUSTOM_FIELD)
     async with call.database.read() as connection:
         found = await custom_fields.select_custom_fields(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )
-    return codec.page_response(page, [_shown(field) for field in found])
+    return PageOf(page, [_resource(field) for field in found])
 
 
-async def create_custom_field(call: Call) -> web.StreamResponse:
+async def create_custom_field(call: Call, body: Body[CustomFieldRequest]) -> Created[CustomFieldResource]:
     """Create a custom field
 
     Labels are distinct within a workspace, in any case, because a label names a column in exports.
     """
-    return await idempotency.create(call, _parse, _create, changes="nobody")
+    return Created(await idempotency.create(call, body, Body.decode, _create, changes="nobody"))
 
 
-async def get_custom_field(call: Call) -> web.StreamResponse:
+async def get_custom_field(call: Call) -> Data[CustomFieldResource]:
     """Get a custom field"""
     async with call.database.read() as connection:
         field = await resources.find(call, connection, "custom_field", custom_fields.select_custom_field)
-    return codec.json_response(codec.data(_shown(field)))
+    return Data(_resource(field))
 
 
-async def update_custom_field(call: Call) -> web.StreamResponse:
+@refuses(*in_use.examples(ids.CUSTOM_FIELD), field_conversion.values_would_be_lost(1, 12))
+async def update_custom_field(call: Call, form: CustomFieldChange) -> Data[CustomFieldResource]:
     """Update a custom field
 
     What is left out stays as it is. A type or list of options that would lose a saved value is refused. Of a field
     that a saved segment or an unfinished import names, the type stays, and no option is taken away.
     """
-    change = await resources.receive_change(call, CustomFieldChange)
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         field = await resources.find(call, connection, "custom_field", custom_fields.select_custom_field)
-        field_type = chosen(change.type, field.type)
+        field_type = chosen(form.type, field.type)
         kept = field.options if field_type in CHOICE_TYPES else []
-        options = kept if isinstance(change.settings, UnsetType) else change.settings.options
+        options = kept if isinstance(form.settings, UnsetType) else form.settings.options
         wanted = await field_conversion.prepare(
             connection,
             call.workspace_id,
             field,
-            label=chosen(change.label, field.label),
+            label=chosen(form.label, field.label),
             field_type=field_type,
             options=options,
         )
         if field_conversion.narrows(field, wanted):
             await in_use.check_custom_field(connection, call.workspace_id, field.id)
         changed = await field_conversion.apply(connection, call.workspace_id, field, wanted, clock.now())
-    return codec.json_response(codec.data(_shown(changed)))
+    return Data(_resource(changed))
 
 
-async def delete_custom_field(call: Call) -> web.StreamResponse:
+@refuses(*in_use.examples(ids.CUSTOM_FIELD))
+async def delete_custom_field(call: Call) -> NoContent:
     """Delete a custom field
 
     With the values that subscribers have for it. A field that a saved segment or an unfinished import names stays.
@@ -118,11 +134,7 @@ async def delete_custom_field(call: Call) -> web.StreamResponse:
         field = await resources.find(call, connection, "custom_field", custom_fields.select_custom_field)
         await in_use.check_custom_field(connection, call.workspace_id, field.id)
         await custom_fields.delete_custom_field(connection, call.workspace_id, field.id, clock.now())
-    return web.Response(status=204)
-
-
-def _parse(body: Body) -> CustomFieldRequest:
-    return codec.decode(body.data, CustomFieldRequest)
+    return NoContent()
 
 
 async def _create(call: Call, request: CustomFieldRequest, connection: Connection, now: int) -> Answer:
@@ -134,11 +146,11 @@ async def _create(call: Call, request: CustomFieldRequest, connection: Connectio
         options=request.settings.options if request.settings else [],
         now=now,
     )
-    shown = _shown(field)
-    return Answer(status=201, body=codec.data(shown), location=shown.self_)
+    resource = _resource(field)
+    return Answer(status=201, body=codec.data(resource), location=resource.self_)
 
 
-def _shown(field: CustomField) -> CustomFieldResource:
+def _resource(field: CustomField) -> CustomFieldResource:
     public_id = ids.encode(ids.CUSTOM_FIELD, field.id)
     return CustomFieldResource(
         id=public_id,

@@ -8,10 +8,10 @@ from aiohttp import web
 from mailrith_lite import clock, ids
 from mailrith_lite.access import key_table, scopes
 from mailrith_lite.access.key_table import KeyStatus
-from mailrith_lite.api import codec
-from mailrith_lite.api.call import ROUTES, Call
+from mailrith_lite.api.call import Call
 from mailrith_lite.api.not_served import NOT_SERVED
-from mailrith_lite.api.route import Route
+from mailrith_lite.api.responses import Bare, Data
+from mailrith_lite.api.route import SECTIONS, Section
 from mailrith_lite.http.addresses import base_address
 from mailrith_lite.http.services import SERVICES
 
@@ -23,15 +23,6 @@ REFERENCE_PATH = "/docs"
 _VERSION = "v1"
 _DEVELOPERS = "https://mailrith.com/developers"  # what is written there of the contract holds here, too
 _MAILRITH = "https://api.mailrith.com"  # has what is not here: the MCP server, and OAuth
-_RESOURCES = {
-    "workspace": ("Workspace", "The workspace that the key opens."),
-    "subscribers": ("Subscribers", "List, create and change subscribers, with their tags and sequences."),
-    "tags": ("Tags", "Labels for subscribers."),
-    "custom_fields": ("Custom Fields", "Typed fields of the workspace's own for subscribers."),
-    "sequences": ("Sequences", "Who is in which sequence; nothing is ever sent."),
-    "segments": ("Segments", "Saved definitions of who is meant, and how many they are."),
-    "jobs": ("Import and Export Jobs", "Move many subscribers in or out, and follow the job to its end."),
-}
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,15 +153,15 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     resources: list[Resource]
 
 
-async def get_meta(request: web.Request) -> web.StreamResponse:
+async def get_meta(request: web.Request) -> Bare[Meta]:
     """Get API metadata"""
     base = base_address(request.app[SERVICES], request)
     addresses = msgspec.structs.asdict(_addresses(base))
     meta = Meta(version=_VERSION, capabilities_url=base + CAPABILITIES_PATH, **addresses)
-    return codec.json_response(codec.encode(meta))
+    return Bare(meta)
 
 
-async def get_capabilities(call: Call) -> web.StreamResponse:
+async def get_capabilities(call: Call) -> Data[Capabilities]:
     """Get authenticated API capabilities
 
     Only what this key may do; what is not served here stands under `limitations`.
@@ -180,7 +171,7 @@ async def get_capabilities(call: Call) -> web.StreamResponse:
     assert key is not None
     base = base_address(call.services, call.request)
     addresses = _addresses(base)
-    shown = Capabilities(
+    capabilities = Capabilities(
         version=_VERSION,
         workspace=WorkspaceReference(id=ids.encode(ids.WORKSPACE, key.workspace_id), name=key.workspace_name),
         authentication=Authentication(scopes_supported=list(scopes.ALL)),
@@ -201,20 +192,9 @@ async def get_capabilities(call: Call) -> web.StreamResponse:
         conventions=Conventions(),
         limitations=_limitations(),
         events=Events(subscriptions_url=addresses.webhook_subscriptions_url),
-        resources=_resources(call.request.app[ROUTES], call.principal.scopes),
+        resources=_resources(call.request.app[SECTIONS], call.principal.scopes),
     )
-    return codec.json_response(codec.data(shown))
-
-
-def resource_key(path: str) -> str | None:
-    """The resource that a path is of; None for those about the API itself."""
-    parts = path.removeprefix("/v1").split("/")
-    key = parts[1].replace("-", "_") if len(parts) > 1 else ""
-    return key if key in _RESOURCES else None
-
-
-def resource_name(key: str) -> str:
-    return _RESOURCES[key][0]
+    return Data(capabilities)
 
 
 def _addresses(base: str) -> Addresses:
@@ -266,21 +246,26 @@ def _limitations() -> list[Limitation]:
     ]
 
 
-def _resources(routes: tuple[Route, ...], held: tuple[str, ...]) -> list[Resource]:
-    found: dict[str, list[Operation]] = {key: [] for key in _RESOURCES}
-    for route in routes:
-        key = resource_key(route.path)
-        if key is not None and set(route.scopes) <= set(held):
-            operation = Operation(
-                method=route.method,
-                path=route.path,
-                operation_id=route.operation_id,
-                summary=route.summary,
-                required_scopes=list(route.scopes),
-            )
-            found[key].append(operation)
-    return [
-        Resource(key=key, name=_RESOURCES[key][0], description=_RESOURCES[key][1], operations=operations)
-        for key, operations in found.items()
-        if operations
+def _resources(sections: tuple[Section, ...], held: tuple[str, ...]) -> list[Resource]:
+    """With the operations that a key with these scopes may call."""
+    resources = [
+        Resource(
+            key=section.key,
+            name=section.name,
+            description=section.description,
+            operations=[
+                Operation(
+                    method=route.method,
+                    path=route.path,
+                    operation_id=route.operation_id,
+                    summary=route.summary,
+                    required_scopes=list(route.scopes),
+                )
+                for route in section.routes
+                if set(route.scopes) <= set(held)
+            ],
+        )
+        for section in sections
+        if section.key is not None
     ]
+    return [resource for resource in resources if resource.operations]

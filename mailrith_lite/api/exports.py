@@ -1,18 +1,19 @@
 """/v1/jobs/subscriber-exports"""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
-from aiohttp import web
 from msgspec import Meta
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.api import codec, idempotency, parameters
+from mailrith_lite.api import codec, example, idempotency, parameters
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.downloads import download_url
 from mailrith_lite.api.idempotency import Answer
-from mailrith_lite.api.imports import RETRY_LATER
+from mailrith_lite.api.parameters import PageQuery
+from mailrith_lite.api.responses import RETRY_LATER, Accepted, Data, PageOf
+from mailrith_lite.api.route import refuses
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table, submit
@@ -37,6 +38,8 @@ class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     status: Status | None = None
     cold_only: bool | None = None
 
+    EXAMPLE: ClassVar[dict[str, Any]] = {"query": "example.com", "status": "Active"}
+
 
 class ExportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
     id: str
@@ -49,6 +52,16 @@ class ExportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     updated_at: str
 
+    EXAMPLE: ClassVar[dict[str, Any]] = example.resource(
+        ids.EXPORT_JOB,
+        PATH,
+        status="Completed",
+        exported_count=998,
+        expires_at="2026-04-12T12:00:00.900Z",
+        started_at="2026-04-11T12:00:00.100Z",
+        completed_at="2026-04-11T12:00:00.900Z",
+    )
+
 
 class ExportJob(ExportJobSummary, frozen=True, kw_only=True):
     selection: Selection
@@ -56,18 +69,34 @@ class ExportJob(ExportJobSummary, frozen=True, kw_only=True):
     download_url: str | None
     error_message: str | None
 
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        **ExportJobSummary.EXAMPLE,
+        "selection": {"query": None, "status": "Active", "cold_only": False},
+        "file_name": f"subscribers-2026-04-11-{ids.encode(ids.EXPORT_JOB, 1)[-6:]}.csv",
+        "download_url": example.signed("downloads", ids.encode(ids.EXPORT_JOB, 1)),
+        "error_message": None,
+    }
+    QUEUED_EXAMPLE: ClassVar[dict[str, Any]] = {
+        **EXAMPLE,
+        "status": "Queued",
+        **dict.fromkeys(
+            ("exported_count", "expires_at", "started_at", "completed_at", "file_name", "download_url")
+        ),
+    }
 
-async def create_export(call: Call) -> web.StreamResponse:
+
+@refuses(queue.queue_full(1_000))
+async def create_export(call: Call, body: Body[ExportRequest | None]) -> Accepted[ExportJob]:
     """Create a subscriber export job
 
     Without a body, or without a choice in it, everybody is exported.
     """
-    response = await idempotency.create(call, _selection, _insert, changes="nobody", headers=RETRY_LATER)
+    answer = await idempotency.create(call, body, _selection, _insert, changes="nobody")
     call.services.runner.wake()
-    return response
+    return Accepted(answer)
 
 
-async def get_export(call: Call) -> web.StreamResponse:
+async def get_export(call: Call) -> Data[ExportJob]:
     """Get a subscriber export job
 
     `download_url` is there from `Completed` until `expires_at`.
@@ -77,21 +106,22 @@ async def get_export(call: Call) -> web.StreamResponse:
     return _job_response(call, job, export)
 
 
-async def list_exports(call: Call) -> web.StreamResponse:
+async def list_exports(call: Call, query: PageQuery) -> PageOf[ExportJobSummary]:
     """List subscriber export jobs
 
     Newest first.
     """
-    page = parameters.parse_page(call.request, ids.EXPORT_JOB)
+    page = query.page(ids.EXPORT_JOB)
     async with call.database.read() as connection:
         jobs = await queue.select_jobs(
             connection, call.workspace_id, "export", before_id=page.before_id, limit=page.fetched
         )
         exports = await export_table.select_exports(connection, call.workspace_id, [job.id for job in jobs])
-    return codec.page_response(page, [ExportJobSummary(**_common(job, exports[job.id])) for job in jobs])
+    return PageOf(page, [ExportJobSummary(**_common(job, exports[job.id])) for job in jobs])
 
 
-async def cancel_export(call: Call) -> web.StreamResponse:
+@refuses(queue.already_final("Completed", ids.encode(ids.EXPORT_JOB, 1)))
+async def cancel_export(call: Call) -> Data[ExportJob]:
     """Cancel a subscriber export job
 
     Not in the contract of the hosted service.
@@ -103,11 +133,11 @@ async def cancel_export(call: Call) -> web.StreamResponse:
     return _job_response(call, job, export)
 
 
-def _selection(body: Body) -> Selection:
+def _selection(body: Body[ExportRequest | None]) -> Selection:
     """An absent body selects everybody."""
-    if not body.data:
+    request = body.decode()
+    if request is None:
         return Selection()
-    request = codec.decode(body.data, ExportRequest)
     query = request.query.strip() if request.query is not None else ""
     if len(query) > parameters.MAX_TEXT or "\0" in query:
         raise errors.InvalidBody(
@@ -119,8 +149,8 @@ def _selection(body: Body) -> Selection:
 async def _insert(call: Call, selection: Selection, connection: Connection, now: int) -> Answer:
     limit = call.services.settings.max_queued_jobs
     job = await submit.insert(connection, call.workspace_id, selection, call.request_id, max_queued=limit, now=now)
-    shown = _shown(call, job, Export(selection=selection, file_name=None, expires_at=None))
-    return Answer(status=202, body=codec.data(shown), location=shown.self_)
+    resource = _resource(call, job, Export(selection=selection, file_name=None, expires_at=None))
+    return Answer(status=202, body=codec.data(resource), location=resource.self_)
 
 
 async def _find(connection: Connection, call: Call) -> tuple[Job, Export]:
@@ -132,11 +162,11 @@ async def _find(connection: Connection, call: Call) -> tuple[Job, Export]:
     return job, await export_table.select_export(connection, call.workspace_id, job_id)
 
 
-def _job_response(call: Call, job: Job, export: Export) -> web.Response:
-    return codec.json_response(codec.data(_shown(call, job, export)), headers=None if job.final else RETRY_LATER)
+def _job_response(call: Call, job: Job, export: Export) -> Data[ExportJob]:
+    return Data(_resource(call, job, export), headers=None if job.final else RETRY_LATER)
 
 
-def _shown(call: Call, job: Job, export: Export) -> ExportJob:
+def _resource(call: Call, job: Job, export: Export) -> ExportJob:
     if job.status != "Completed":  # the job is read first: what the export says by now may be newer
         export = Export(selection=export.selection, file_name=None, expires_at=None)
     link = None

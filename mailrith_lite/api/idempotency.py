@@ -14,14 +14,13 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar, overload
 
 import msgspec
-from aiohttp import web
 
 from mailrith_lite import clock, errors
-from mailrith_lite.api import codec
-from mailrith_lite.api.bodies import IN_MEMORY, Body, receive
+from mailrith_lite.api.bodies import IN_MEMORY, Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.database import Changes, Connection
 
+F = TypeVar("F")
 T = TypeVar("T")
 P = TypeVar("P")
 
@@ -47,62 +46,58 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 @overload
 async def create(
     call: Call,
-    parse: Callable[[Body], T],
+    body: Body[F],
+    parse: Callable[[Body[F]], T],
     insert: Callable[[Call, T, Connection, int], Awaitable[Answer]],
     *,
     changes: Changes,
-    headers: dict[str, str] | None = None,
-) -> web.Response: ...
+) -> Answer: ...
 
 
 @overload
 async def create(
     call: Call,
-    parse: Callable[[Body], T],
+    body: Body[F],
+    parse: Callable[[Body[F]], T],
     insert: Callable[[Call, P, Connection, int], Awaitable[Answer]],
     *,
     changes: Changes,
     prepare: Callable[[Call, T], AbstractAsyncContextManager[P]],
-    limit: int = IN_MEMORY,
-    headers: dict[str, str] | None = None,
-) -> web.Response: ...
+) -> Answer: ...
 
 
 async def create(
     call: Call,
-    parse: Callable[[Body], Any],
+    body: Body[F],
+    parse: Callable[[Body[F]], Any],
     insert: Callable[[Call, Any, Connection, int], Awaitable[Answer]],
     *,
     changes: Changes,
     prepare: Callable[[Call, Any], AbstractAsyncContextManager[Any]] | None = None,
-    limit: int = IN_MEMORY,
-    headers: dict[str, str] | None = None,
-) -> web.Response:
+) -> Answer:
     """Creates the resource that the body describes, or replays the answer to an earlier request with the same key.
 
     `parse` runs in a thread if the body has more than `IN_MEMORY` bytes. `prepare` does what is too slow for the
     transaction; its context ends after the transaction. `insert` runs in the transaction and gets the time as its
-    last argument. `changes`: whose subscribers `insert` may change. `limit`: bytes of the body. `headers`: further
-    headers of the response.
+    last argument. `changes`: whose subscribers `insert` may change.
 
     Raises:
         InvalidIdempotencyKey: the key is not 1 to 255 printable ASCII characters.
         Conflict: the key was used with another body.
     """
-    async with receive(call, limit) as body:
-        attempt = _attempt(call, body)
-        answer = await _replay(call, attempt)
-        if answer is None:
-            blocking = len(body.data) > IN_MEMORY
-            request = await asyncio.to_thread(parse, body) if blocking else parse(body)
-            try:
-                async with prepare(call, request) if prepare else contextlib.nullcontext(request) as prepared:
-                    answer = await _record(call, attempt, insert, prepared, changes)
-            except errors.Conflict:  # the same request may have come a moment before, and used up what both name
-                answer = await _replay(call, attempt)
-                if answer is None:
-                    raise
-    return _response(answer, headers or {})
+    attempt = _attempt(call, body)
+    answer = await _replay(call, attempt)
+    if answer is None:
+        blocking = len(body.data) > IN_MEMORY
+        request = await asyncio.to_thread(parse, body) if blocking else parse(body)
+        try:
+            async with prepare(call, request) if prepare else contextlib.nullcontext(request) as prepared:
+                answer = await _record(call, attempt, insert, prepared, changes)
+        except errors.Conflict:  # the same request may have come a moment before, and used up what both name
+            answer = await _replay(call, attempt)
+            if answer is None:
+                raise
+    return answer
 
 
 def parse_key(header: str) -> str:
@@ -115,7 +110,7 @@ def parse_key(header: str) -> str:
     if len(key) >= 2 and key[0] == key[-1] == '"':
         key = key[1:-1]
     if not re.fullmatch(r"[ -~]{1,255}", key):
-        raise errors.InvalidIdempotencyKey("Idempotency-Key takes 1 to 255 printable ASCII characters.")
+        raise errors.InvalidIdempotencyKey
     return key
 
 
@@ -132,12 +127,16 @@ async def select_answer(connection: Connection, attempt: Attempt, now: int) -> A
     )
     for row in rows:
         if not hmac.compare_digest(row["body_hash"], attempt.body_hash):
-            raise errors.Conflict(
-                "This Idempotency-Key was used with another body; use a new key for a new request.",
-                code="idempotency_key_reused",
-            )
+            raise key_reused()
         return Answer(status=row["status"], body=row["body"], location=row["location"], replayed=True)
     return None
+
+
+def key_reused() -> errors.Conflict:
+    return errors.Conflict(
+        "This Idempotency-Key was used with another body; use a new key for a new request.",
+        code="idempotency_key_reused",
+    )
 
 
 async def insert_answer(connection: Connection, attempt: Attempt, answer: Answer, expires_at: int) -> None:
@@ -163,7 +162,7 @@ async def delete_expired(connection: Connection, now: int) -> None:
     await connection.execute("DELETE FROM idempotency_records WHERE expires_at <= ?", (now,))
 
 
-def _attempt(call: Call, body: Body) -> Attempt | None:
+def _attempt(call: Call, body: Body[F]) -> Attempt | None:
     """None without the header."""
     header = call.request.headers.get("Idempotency-Key")
     if header is None:
@@ -202,9 +201,3 @@ async def _record(
         ttl = call.services.settings.idempotency_ttl * clock.SECOND
         await insert_answer(connection, attempt, answer, now + ttl)
         return answer
-
-
-def _response(answer: Answer, headers: dict[str, str]) -> web.Response:
-    location = {} if answer.location is None else {"Location": answer.location}
-    replayed = {"Idempotent-Replayed": "true"} if answer.replayed else {}
-    return codec.json_response(answer.body, status=answer.status, headers={**headers, **location, **replayed})

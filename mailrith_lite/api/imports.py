@@ -3,28 +3,30 @@
 import contextlib
 import functools
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
-from aiohttp import web
 from msgspec import Meta
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.api import codec, idempotency, parameters, texts
-from mailrith_lite.api.bodies import IN_MEMORY, Body
+from mailrith_lite.api import codec, example, idempotency, texts
+from mailrith_lite.api.bodies import IN_MEMORY, Body, LargeBody
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.downloads import download_url
 from mailrith_lite.api.idempotency import Answer
+from mailrith_lite.api.parameters import PageQuery
+from mailrith_lite.api.responses import RETRY_LATER, Accepted, Data, PageOf
+from mailrith_lite.api.route import refuses
 from mailrith_lite.audience import tags
 from mailrith_lite.database import Connection
 from mailrith_lite.imports import accept
 from mailrith_lite.imports.accept import ImportOrder, PreparedImport
 from mailrith_lite.imports.mapping import Mapping
+from mailrith_lite.imports.uploads import upload_store
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, JobStatus, Progress
 
 PATH = "/v1/jobs/subscriber-imports"
-RETRY_LATER = {"Retry-After": "1"}
 
 CsvText = Annotated[
     msgspec.Raw,
@@ -52,6 +54,22 @@ class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
     sequence_ids: Ids | None = None
     dry_run: Annotated[bool, Meta(description="Tell what would become of every row, and change nothing")] = False
 
+    SCHEMA: ClassVar[dict[str, Any]] = {
+        "oneOf": [
+            {"required": [name], "properties": {name: {"type": "string"}, other: {"type": "null"}}}
+            for name, other in (("csv_text", "upload_id"), ("upload_id", "csv_text"))
+        ]
+    }
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "csv_text": "Email,Name,Country\nada@example.com,Ada Lovelace,GB\n",
+        "mappings": [
+            {"csv_column": "Email", "field": {"type": "email"}},
+            {"csv_column": "Name", "field": {"type": "name"}},
+            {"csv_column": "Country", "field": {"type": "country"}},
+        ],
+        "new_tag_name": "April import",
+    }
+
 
 class _TextAlone(msgspec.Struct, frozen=True):
     csv_text: msgspec.Raw = msgspec.Raw(b"null")
@@ -69,52 +87,77 @@ class ImportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool
     progress: Progress
 
+    EXAMPLE: ClassVar[dict[str, Any]] = example.resource(
+        ids.IMPORT_JOB,
+        PATH,
+        status="Completed",
+        imported_count=998,
+        dry_run=False,
+        progress={
+            "rows_total": 1000,
+            "rows_processed": 1000,
+            "created_count": 900,
+            "updated_count": 80,
+            "unchanged_count": 18,
+            "rejected_count": 2,
+            "warning_count": 0,
+        },
+        started_at="2026-04-11T12:00:00.100Z",
+        completed_at="2026-04-11T12:00:00.900Z",
+    )
+
 
 class ImportJob(ImportJobSummary, frozen=True, kw_only=True):
     error_message: str | None
     error_report_url: str | None
 
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        **ImportJobSummary.EXAMPLE,
+        "error_message": None,
+        "error_report_url": example.signed("downloads", ids.encode(ids.IMPORT_JOB, 1)),
+    }
+    QUEUED_EXAMPLE: ClassVar[dict[str, Any]] = {
+        **EXAMPLE,
+        "status": "Queued",
+        **dict.fromkeys(("imported_count", "started_at", "completed_at", "error_report_url")),
+        "progress": {**dict.fromkeys(EXAMPLE["progress"], 0), "rows_total": None},
+    }
 
-async def create_import(call: Call) -> web.StreamResponse:
+
+@refuses(upload_store.already_used(ids.encode(ids.UPLOAD, 1)), queue.queue_full(1_000))
+async def create_import(call: Call, body: LargeBody[ImportRequest]) -> Accepted[ImportJob]:
     """Create a subscriber import job
 
     The rows are safe on the disk before the 202. Exactly one of `csv_text` and `upload_id`. With `dry_run` the job
     tells what would become of every row, and changes nothing; an upload can be used again after it.
     """
-    response = await idempotency.create(
-        call,
-        _parse,
-        _insert,
-        prepare=_prepared,
-        changes="nobody",
-        limit=call.services.settings.max_body_bytes,
-        headers=RETRY_LATER,
-    )
+    answer = await idempotency.create(call, body, _parse, _insert, prepare=_prepared, changes="nobody")
     call.services.runner.wake()
-    return response
+    return Accepted(answer)
 
 
-async def get_import(call: Call) -> web.StreamResponse:
+async def get_import(call: Call) -> Data[ImportJob]:
     """Get a subscriber import job"""
     async with call.database.read() as connection:
         job = await _find(connection, call)
     return _job_response(call, job)
 
 
-async def list_imports(call: Call) -> web.StreamResponse:
+async def list_imports(call: Call, query: PageQuery) -> PageOf[ImportJobSummary]:
     """List subscriber import jobs
 
     Newest first.
     """
-    page = parameters.parse_page(call.request, ids.IMPORT_JOB)
+    page = query.page(ids.IMPORT_JOB)
     async with call.database.read() as connection:
         jobs = await queue.select_jobs(
             connection, call.workspace_id, "import", before_id=page.before_id, limit=page.fetched
         )
-    return codec.page_response(page, [_summary(job) for job in jobs])
+    return PageOf(page, [_summary(job) for job in jobs])
 
 
-async def cancel_import(call: Call) -> web.StreamResponse:
+@refuses(queue.already_final("Completed", ids.encode(ids.IMPORT_JOB, 1)))
+async def cancel_import(call: Call) -> Data[ImportJob]:
     """Cancel a subscriber import job
 
     Rows that are applied already stay, and are counted. Not in the contract of the hosted service.
@@ -126,12 +169,12 @@ async def cancel_import(call: Call) -> web.StreamResponse:
     return _job_response(call, job)
 
 
-def _parse(body: Body) -> ImportOrder:
+def _parse(body: Body[ImportRequest]) -> ImportOrder:
     if len(body.data) > IN_MEMORY:
         rest = len(body.data) - len(memoryview(codec.decode(body.data, _TextAlone).csv_text))
         if rest > IN_MEMORY:  # decoded, it would take many times its size in memory
             raise errors.PayloadTooLarge(f"Everything beside csv_text takes at most {IN_MEMORY:,} bytes.")
-    request = codec.decode(body.data, ImportRequest)
+    request = body.decode()
     literal = memoryview(request.csv_text)
     has_text = bytes(literal[:5]) != b"null"
     if has_text == (request.upload_id is not None):
@@ -165,8 +208,8 @@ async def _prepared(call: Call, order: ImportOrder) -> AsyncIterator[PreparedImp
 async def _insert(call: Call, prepared: PreparedImport, connection: Connection, now: int) -> Answer:
     limit = call.services.settings.max_queued_jobs
     job = await prepared.insert(connection, call.request_id, max_queued=limit, now=now)
-    shown = _shown(call, job)
-    return Answer(status=202, body=codec.data(shown), location=shown.self_)
+    resource = _resource(call, job)
+    return Answer(status=202, body=codec.data(resource), location=resource.self_)
 
 
 async def _find(connection: Connection, call: Call) -> Job:
@@ -178,15 +221,15 @@ async def _find(connection: Connection, call: Call) -> Job:
     return job
 
 
-def _job_response(call: Call, job: Job) -> web.Response:
-    return codec.json_response(codec.data(_shown(call, job)), headers=None if job.final else RETRY_LATER)
+def _job_response(call: Call, job: Job) -> Data[ImportJob]:
+    return Data(_resource(call, job), headers=None if job.final else RETRY_LATER)
 
 
 def _summary(job: Job) -> ImportJobSummary:
     return ImportJobSummary(**_common(job))
 
 
-def _shown(call: Call, job: Job) -> ImportJob:
+def _resource(call: Call, job: Job) -> ImportJob:
     reported = job.progress.rejected_count + job.progress.warning_count
     expires_at = clock.now() + call.services.settings.export_ttl * clock.SECOND
     return ImportJob(

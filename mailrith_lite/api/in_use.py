@@ -13,7 +13,7 @@ async def check_tag(connection: Connection, workspace_id: int, tag_id: int) -> N
     """
     await _check_segments(connection, workspace_id, ids.TAG, tag_id)
     if await imports.select_names_tag(connection, workspace_id, tag_id):
-        raise _in_use_by_import(ids.TAG, tag_id)
+        raise named_by_import(ids.TAG, tag_id)
 
 
 async def check_custom_field(connection: Connection, workspace_id: int, field_id: int) -> None:
@@ -23,7 +23,7 @@ async def check_custom_field(connection: Connection, workspace_id: int, field_id
     """
     await _check_segments(connection, workspace_id, ids.CUSTOM_FIELD, field_id)
     if await imports.select_names_custom_field(connection, workspace_id, field_id):
-        raise _in_use_by_import(ids.CUSTOM_FIELD, field_id)
+        raise named_by_import(ids.CUSTOM_FIELD, field_id)
 
 
 async def check_segment(connection: Connection, workspace_id: int, segment_id: int) -> None:
@@ -37,16 +37,25 @@ async def check_segment(connection: Connection, workspace_id: int, segment_id: i
 async def _check_segments(connection: Connection, workspace_id: int, resource: str, number: int) -> None:
     public_id = ids.encode(resource, number)
     for segment in await segment_table.select_direct_references(connection, workspace_id, resource, public_id):
-        name = resource.replace("_", " ")
-        raise errors.Conflict(
-            f'The segment "{segment.name}" names this {name}; change or delete the segment first.',
-            code=f"{resource}_in_use",
-            reason="named_by_segment",
-            resource=("segment", ids.encode(ids.SEGMENT, segment.id)),
-        )
+        raise named_by_segment(resource, segment.name, segment.id)
 
 
-def _in_use_by_import(resource: str, number: int) -> errors.Conflict:
+def examples(resource: str) -> tuple[errors.Conflict, errors.Conflict]:
+    """The conflicts of a tag or custom field, for the documentation."""
+    return named_by_segment(resource, "Readers", 1), named_by_import(resource, 1)
+
+
+def named_by_segment(resource: str, segment_name: str, segment_id: int) -> errors.Conflict:
+    name = resource.replace("_", " ")
+    return errors.Conflict(
+        f'The segment "{segment_name}" names this {name}; change or delete the segment first.',
+        code=f"{resource}_in_use",
+        reason="named_by_segment",
+        resource=("segment", ids.encode(ids.SEGMENT, segment_id)),
+    )
+
+
+def named_by_import(resource: str, number: int) -> errors.Conflict:
     name = resource.replace("_", " ")
     return errors.Conflict(
         f"An import that is not finished names this {name}; wait for its end or cancel it.",

@@ -2,18 +2,15 @@
 
 import re
 import time
-from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from mailrith_lite import __version__, clock, errors, ids, logs
 from mailrith_lite.access import keys, scopes
-from mailrith_lite.api.call import Call
+from mailrith_lite.api.call import Call, CallHandler
 from mailrith_lite.api.envelope import respond
 from mailrith_lite.http.services import ANSWER_BEGUN, PRINCIPAL, REQUEST_ID, SERVICES
 from mailrith_lite.http.statuses import Handler, attempt, outcome
-
-CallHandler = Callable[[Call], Awaitable[web.StreamResponse]]
 
 REQUEST_ID_HEADER = "x-mailrith-request-id"
 SERVER = f"mailrith-lite/{__version__}"

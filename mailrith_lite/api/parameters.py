@@ -78,14 +78,6 @@ def parse(request: web.Request, form: type[T]) -> T:
     return msgspec.convert(given, form)
 
 
-def parse_page(request: web.Request, prefix: str) -> Page:
-    """
-    Raises:
-        InvalidQuery: `limit` or `starting_after` is not one.
-    """
-    return parse(request, PageQuery).page(prefix)
-
-
 def description(form: type[msgspec.Struct], name: str) -> str:
     """What the parameter takes, in words."""
     schema = msgspec.json.schema(form)

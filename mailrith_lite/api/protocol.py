@@ -72,7 +72,7 @@ class _ApiProtocol(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionResetError("the answer had begun and cannot be finished")
         if isinstance(exc, LineTooLong):
-            error: errors.MailrithError = errors.HeadersTooLarge("A line of the request's head is too long.")
+            error: errors.MailrithError = errors.HeadersTooLarge()
         elif status < 500:
             error = errors.InvalidHttp("This is not a valid HTTP request; check its first line and headers.")
         else:

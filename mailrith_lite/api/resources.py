@@ -1,25 +1,28 @@
-"""What the handlers of all resources share: the body as a Struct, and the resource that the path names."""
+"""What the handlers of all resources share: the query of a list, the form of a change, the resource in the path."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
 from mailrith_lite import errors, ids
-from mailrith_lite.api import codec
-from mailrith_lite.api.bodies import receive
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.parameters import PageQuery, Text
 from mailrith_lite.database import Connection
 
 T = TypeVar("T")
-S = TypeVar("S", bound=msgspec.Struct)
 
 
 class SearchQuery(PageQuery, frozen=True, kw_only=True):
     """A page of what has `search` in it, in any case."""
 
     search: Text | None = None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A form in which an absent field leaves the saved value as it is; one without any field is refused."""
+
+    SCHEMA: ClassVar[dict[str, Any]] = {"minProperties": 1}
 
 
 async def find(
@@ -38,28 +41,6 @@ async def find(
     return found
 
 
-async def receive_form(call: Call, form: type[T]) -> T:
-    """
-    Raises:
-        InvalidBody, InvalidJson, and what `receive` raises.
-    """
-    async with receive(call) as body:
-        return codec.decode(body.data, form)
-
-
-async def receive_change(call: Call, form: type[S]) -> S:
-    """A form in which what is left out stays as it is.
-
-    Raises:
-        InvalidBody: also when nothing is in it.
-    """
-    change = await receive_form(call, form)
-    names = form.__struct_encode_fields__
-    if all(getattr(change, name) is msgspec.UNSET for name in form.__struct_fields__):
-        raise errors.InvalidBody(f"Send at least one of {', '.join(names)}.", reason="nothing_to_change")
-    return change
-
-
 def chosen(change: T | msgspec.UnsetType, saved: T) -> T:
-    """What was sent, else what is saved."""
+    """The value of the request, or the saved one where the request has none."""
     return saved if isinstance(change, msgspec.UnsetType) else change

@@ -1,6 +1,4 @@
-"""The whole API on one page: method, path, operationId, scopes, handler, and what goes in and out."""
-
-from typing import Any
+"""The whole API on one page: method, path, operationId, scopes, handler. The handler says what goes in and out."""
 
 from aiohttp import web
 
@@ -13,22 +11,22 @@ from mailrith_lite.api import (
     front,
     health,
     imports,
+    memberships,
     segments,
     sequences,
+    subscriber_list,
     subscribers,
     tags,
     upload_page,
     uploads,
     workspace,
 )
-from mailrith_lite.api.call import ROUTES as ROUTES_KEY
+from mailrith_lite.api.arguments import with_arguments
 from mailrith_lite.api.documentation import openapi, reference
 from mailrith_lite.api.middleware import authenticated
 from mailrith_lite.api.not_served import NOT_SERVED
-from mailrith_lite.api.parameters import PageQuery
-from mailrith_lite.api.resources import SearchQuery
-from mailrith_lite.api.route import Route
-from mailrith_lite.http.statuses import Handler
+from mailrith_lite.api.route import SECTIONS as SECTIONS_KEY
+from mailrith_lite.api.route import Handler, Route, Section
 from mailrith_lite.pages.static import add_static
 
 _READ = ("subscribers:read",)
@@ -37,79 +35,99 @@ _LIVE = ("subscribers:write", "live_actions:write")
 _IMPORT = ("subscribers:import",)
 _IMPORT_LIVE = ("subscribers:import", "live_actions:write")
 _EXPORT = ("subscribers:export",)
+_TAGS_READ, _TAGS_WRITE = ("tags:read",), ("tags:write",)
+_FIELDS_READ, _FIELDS_WRITE = ("custom_fields:read",), ("custom_fields:write",)
+_SEQUENCES_READ, _SEQUENCES_WRITE = ("sequences:read",), ("sequences:write",)
+_SEQUENCES_LIVE = ("sequences:write", "live_actions:write")
+_SEGMENTS_READ, _SEGMENTS_WRITE = ("segments:read",), ("segments:write",)
 
 _TAG = f"{tags.PATH}/{{tag_id}}"
 _FIELD = f"{custom_fields.PATH}/{{custom_field_id}}"
 _SEQUENCE = f"{sequences.PATH}/{{sequence_id}}"
 _SEGMENT = f"{segments.PATH}/{{segment_id}}"
 _SUBSCRIBER = f"{subscribers.PATH}/{{subscriber_id}}"
+_ITS_TAG = f"{_SUBSCRIBER}/tags/{{tag_id}}"
+_ITS_SEQUENCE = f"{_SUBSCRIBER}/sequences/{{sequence_id}}"
 _IMPORT_JOB = f"{imports.PATH}/{{job_id}}"
 _UPLOAD = f"{uploads.PATH}/{{upload_id}}"
 _EXPORT_JOB = f"{exports.PATH}/{{job_id}}"
 
-_DISCOVERY = (
-    Route("GET", discovery.PATH, "getPublicApiMeta", (), discovery.get_meta, answer=discovery.Meta, bare=True, public=True),
-    Route("GET", discovery.CAPABILITIES_PATH, "getPublicApiCapabilities", (), discovery.get_capabilities, answer=discovery.Capabilities),
-    Route("GET", discovery.OPENAPI_PATH, "getPublicApiOpenApiDocument", (), openapi.get_document, answer=dict[str, Any], bare=True, public=True),
-    Route("GET", workspace.PATH, "getWorkspace", ("workspace:read",), workspace.get_workspace, answer=workspace.WorkspaceResource),
-)  # fmt: skip
-
+_PLATFORM = (
+    Route("GET", discovery.PATH, "getPublicApiMeta", (), discovery.get_meta, public=True),
+    Route("GET", discovery.CAPABILITIES_PATH, "getPublicApiCapabilities", (), discovery.get_capabilities),
+    Route("GET", discovery.OPENAPI_PATH, "getPublicApiOpenApiDocument", (), openapi.get_document, public=True),
+)
+_WORKSPACE = (Route("GET", workspace.PATH, "getWorkspace", ("workspace:read",), workspace.get_workspace),)
 _SUBSCRIBERS = (
-    Route("GET", subscribers.PATH, "listSubscribers", _READ, subscribers.list_subscribers, answer=subscribers.SubscriberResource, listed=True, query=subscribers.SubscriberQuery),
-    Route("POST", subscribers.PATH, "upsertSubscriber", _LIVE, subscribers.upsert_subscriber, subscribers.SubscriberRequest, subscribers.SubscriberResource, statuses=(201, 200), conflicts=("subscriber_already_exists",), idempotent=True),
-    Route("GET", _SUBSCRIBER, "getSubscriber", _READ, subscribers.get_subscriber, answer=subscribers.SubscriberResource),
-    Route("PATCH", _SUBSCRIBER, "updateSubscriber", _WRITE, subscribers.update_subscriber, subscribers.SubscriberChange, subscribers.SubscriberResource, conflicts=("subscriber_already_exists",)),
-    Route("DELETE", _SUBSCRIBER, "deleteSubscriber", _WRITE, subscribers.delete_subscriber, statuses=(204,)),
-    Route("PUT", f"{_SUBSCRIBER}/status", "updateSubscriberStatus", _LIVE, subscribers.update_subscriber_status, subscribers.StatusRequest, subscribers.SubscriberResource),
-    Route("PUT", f"{_SUBSCRIBER}/tags/{{tag_id}}", "addSubscriberTag", _LIVE, subscribers.add_subscriber_tag, answer=subscribers.SubscriberResource),
-    Route("DELETE", f"{_SUBSCRIBER}/tags/{{tag_id}}", "removeSubscriberTag", _LIVE, subscribers.remove_subscriber_tag, answer=subscribers.SubscriberResource),
-    Route("PUT", f"{_SUBSCRIBER}/sequences/{{sequence_id}}", "addSubscriberSequence", _LIVE, subscribers.add_subscriber_sequence, answer=subscribers.SubscriberResource),
-    Route("DELETE", f"{_SUBSCRIBER}/sequences/{{sequence_id}}", "removeSubscriberSequence", _LIVE, subscribers.remove_subscriber_sequence, answer=subscribers.SubscriberResource),
-)  # fmt: skip
-
-_CATALOGUE = (
-    Route("GET", tags.PATH, "listTags", ("tags:read",), tags.list_tags, answer=tags.TagResource, listed=True, query=SearchQuery),
-    Route("POST", tags.PATH, "createTag", ("tags:write",), tags.create_tag, tags.TagRequest, tags.TagResource, statuses=(201,), conflicts=("tag_name_taken",), idempotent=True),
-    Route("GET", _TAG, "getTag", ("tags:read",), tags.get_tag, answer=tags.TagResource),
-    Route("PUT", _TAG, "updateTag", ("tags:write",), tags.update_tag, tags.TagChange, tags.TagResource, conflicts=("tag_name_taken",)),
-    Route("DELETE", _TAG, "deleteTag", ("tags:write",), tags.delete_tag, statuses=(204,), conflicts=("tag_in_use",)),
-    Route("GET", custom_fields.PATH, "listCustomFields", ("custom_fields:read",), custom_fields.list_custom_fields, answer=custom_fields.CustomFieldResource, listed=True, query=SearchQuery),
-    Route("POST", custom_fields.PATH, "createCustomField", ("custom_fields:write",), custom_fields.create_custom_field, custom_fields.CustomFieldRequest, custom_fields.CustomFieldResource, statuses=(201,), idempotent=True),
-    Route("GET", _FIELD, "getCustomField", ("custom_fields:read",), custom_fields.get_custom_field, answer=custom_fields.CustomFieldResource),
-    Route("PUT", _FIELD, "updateCustomField", ("custom_fields:write",), custom_fields.update_custom_field, custom_fields.CustomFieldChange, custom_fields.CustomFieldResource, conflicts=("custom_field_in_use",)),
-    Route("DELETE", _FIELD, "deleteCustomField", ("custom_fields:write",), custom_fields.delete_custom_field, statuses=(204,), conflicts=("custom_field_in_use",)),
-    Route("GET", sequences.PATH, "listSequences", ("sequences:read",), sequences.list_sequences, answer=sequences.SequenceSummaryResource, listed=True, query=SearchQuery),
-    Route("POST", sequences.PATH, "createSequence", ("sequences:write",), sequences.create_sequence, sequences.SequenceRequest, sequences.SequenceResource, statuses=(201,), idempotent=True),
-    Route("GET", _SEQUENCE, "getSequence", ("sequences:read",), sequences.get_sequence, answer=sequences.SequenceResource),
-    Route("PUT", _SEQUENCE, "updateSequence", ("sequences:write",), sequences.update_sequence, sequences.SequenceChange, sequences.SequenceResource),
-    Route("PUT", f"{_SEQUENCE}/status", "updateSequenceStatus", ("sequences:write", "live_actions:write"), sequences.update_sequence_status, sequences.SequenceStatusRequest, sequences.SequenceResource),
-    Route("DELETE", _SEQUENCE, "deleteSequence", ("sequences:write",), sequences.delete_sequence, statuses=(204,)),
-    Route("GET", segments.PATH, "listSegments", ("segments:read",), segments.list_segments, answer=segments.SegmentSummary, listed=True, query=SearchQuery),
-    Route("POST", segments.PATH, "createSegment", ("segments:write",), segments.create_segment, segments.SegmentRequest, segments.SegmentResource, statuses=(201,), conflicts=("segment_name_taken",), idempotent=True),
-    Route("POST", f"{segments.PATH}/preview", "previewSegment", ("segments:read",), segments.preview_segment, segments.PreviewRequest, segments.SegmentPreview),
-    Route("GET", _SEGMENT, "getSegment", ("segments:read",), segments.get_segment, answer=segments.SegmentResource),
-    Route("PUT", _SEGMENT, "updateSegment", ("segments:write",), segments.update_segment, segments.SegmentChange, segments.SegmentResource, conflicts=("segment_name_taken",)),
-    Route("DELETE", _SEGMENT, "deleteSegment", ("segments:write",), segments.delete_segment, statuses=(204,), conflicts=("segment_in_use",)),
-)  # fmt: skip
-
+    Route("GET", subscribers.PATH, "listSubscribers", _READ, subscriber_list.list_subscribers),
+    Route("POST", subscribers.PATH, "upsertSubscriber", _LIVE, subscribers.upsert_subscriber),
+    Route("GET", _SUBSCRIBER, "getSubscriber", _READ, subscribers.get_subscriber),
+    Route("PATCH", _SUBSCRIBER, "updateSubscriber", _WRITE, subscribers.update_subscriber),
+    Route("DELETE", _SUBSCRIBER, "deleteSubscriber", _WRITE, subscribers.delete_subscriber),
+    Route("PUT", f"{_SUBSCRIBER}/status", "updateSubscriberStatus", _LIVE, subscribers.update_subscriber_status),
+    Route("PUT", _ITS_TAG, "addSubscriberTag", _LIVE, memberships.add_subscriber_tag),
+    Route("DELETE", _ITS_TAG, "removeSubscriberTag", _LIVE, memberships.remove_subscriber_tag),
+    Route("PUT", _ITS_SEQUENCE, "addSubscriberSequence", _LIVE, memberships.add_subscriber_sequence),
+    Route("DELETE", _ITS_SEQUENCE, "removeSubscriberSequence", _LIVE, memberships.remove_subscriber_sequence),
+)
+_TAGS = (
+    Route("GET", tags.PATH, "listTags", _TAGS_READ, tags.list_tags),
+    Route("POST", tags.PATH, "createTag", _TAGS_WRITE, tags.create_tag),
+    Route("GET", _TAG, "getTag", _TAGS_READ, tags.get_tag),
+    Route("PUT", _TAG, "updateTag", _TAGS_WRITE, tags.update_tag),
+    Route("DELETE", _TAG, "deleteTag", _TAGS_WRITE, tags.delete_tag),
+)
+_CUSTOM_FIELDS = (
+    Route("GET", custom_fields.PATH, "listCustomFields", _FIELDS_READ, custom_fields.list_custom_fields),
+    Route("POST", custom_fields.PATH, "createCustomField", _FIELDS_WRITE, custom_fields.create_custom_field),
+    Route("GET", _FIELD, "getCustomField", _FIELDS_READ, custom_fields.get_custom_field),
+    Route("PUT", _FIELD, "updateCustomField", _FIELDS_WRITE, custom_fields.update_custom_field),
+    Route("DELETE", _FIELD, "deleteCustomField", _FIELDS_WRITE, custom_fields.delete_custom_field),
+)
+_SEQUENCES = (
+    Route("GET", sequences.PATH, "listSequences", _SEQUENCES_READ, sequences.list_sequences),
+    Route("POST", sequences.PATH, "createSequence", _SEQUENCES_WRITE, sequences.create_sequence),
+    Route("GET", _SEQUENCE, "getSequence", _SEQUENCES_READ, sequences.get_sequence),
+    Route("PUT", _SEQUENCE, "updateSequence", _SEQUENCES_WRITE, sequences.update_sequence),
+    Route("PUT", f"{_SEQUENCE}/status", "updateSequenceStatus", _SEQUENCES_LIVE, sequences.update_sequence_status),
+    Route("DELETE", _SEQUENCE, "deleteSequence", _SEQUENCES_WRITE, sequences.delete_sequence),
+)
+_SEGMENTS = (
+    Route("GET", segments.PATH, "listSegments", _SEGMENTS_READ, segments.list_segments),
+    Route("POST", segments.PATH, "createSegment", _SEGMENTS_WRITE, segments.create_segment),
+    Route("POST", f"{segments.PATH}/preview", "previewSegment", _SEGMENTS_READ, segments.preview_segment),
+    Route("GET", _SEGMENT, "getSegment", _SEGMENTS_READ, segments.get_segment),
+    Route("PUT", _SEGMENT, "updateSegment", _SEGMENTS_WRITE, segments.update_segment),
+    Route("DELETE", _SEGMENT, "deleteSegment", _SEGMENTS_WRITE, segments.delete_segment),
+)
 _JOBS = (
-    Route("POST", uploads.PATH, "startSubscriberImportUpload", _IMPORT, uploads.start_upload, answer=uploads.ImportUpload, statuses=(201,)),
-    Route("GET", _UPLOAD, "getSubscriberImportUpload", _IMPORT, uploads.get_upload, answer=uploads.ImportUpload),
-    Route("GET", imports.PATH, "listSubscriberImportJobs", _IMPORT, imports.list_imports, answer=imports.ImportJobSummary, listed=True, query=PageQuery),
-    Route("POST", imports.PATH, "createSubscriberImportJob", _IMPORT_LIVE, imports.create_import, imports.ImportRequest, imports.ImportJob, statuses=(202,), conflicts=("upload_already_used",), idempotent=True),
-    Route("GET", _IMPORT_JOB, "getSubscriberImportJob", _IMPORT, imports.get_import, answer=imports.ImportJob),
-    Route("POST", f"{_IMPORT_JOB}/cancel", "cancelSubscriberImportJob", _IMPORT_LIVE, imports.cancel_import, answer=imports.ImportJob, conflicts=("job_already_final",)),
-    Route("GET", exports.PATH, "listSubscriberExportJobs", _EXPORT, exports.list_exports, answer=exports.ExportJobSummary, listed=True, query=PageQuery),
-    Route("POST", exports.PATH, "createSubscriberExportJob", _EXPORT, exports.create_export, exports.ExportRequest, exports.ExportJob, statuses=(202,), idempotent=True, optional_body=True),
-    Route("GET", _EXPORT_JOB, "getSubscriberExportJob", _EXPORT, exports.get_export, answer=exports.ExportJob),
-    Route("POST", f"{_EXPORT_JOB}/cancel", "cancelSubscriberExportJob", _EXPORT, exports.cancel_export, answer=exports.ExportJob, conflicts=("job_already_final",)),
-)  # fmt: skip
+    Route("POST", uploads.PATH, "startSubscriberImportUpload", _IMPORT, uploads.start_upload),
+    Route("GET", _UPLOAD, "getSubscriberImportUpload", _IMPORT, uploads.get_upload),
+    Route("GET", imports.PATH, "listSubscriberImportJobs", _IMPORT, imports.list_imports),
+    Route("POST", imports.PATH, "createSubscriberImportJob", _IMPORT_LIVE, imports.create_import),
+    Route("GET", _IMPORT_JOB, "getSubscriberImportJob", _IMPORT, imports.get_import),
+    Route("POST", f"{_IMPORT_JOB}/cancel", "cancelSubscriberImportJob", _IMPORT_LIVE, imports.cancel_import),
+    Route("GET", exports.PATH, "listSubscriberExportJobs", _EXPORT, exports.list_exports),
+    Route("POST", exports.PATH, "createSubscriberExportJob", _EXPORT, exports.create_export),
+    Route("GET", _EXPORT_JOB, "getSubscriberExportJob", _EXPORT, exports.get_export),
+    Route("POST", f"{_EXPORT_JOB}/cancel", "cancelSubscriberExportJob", _EXPORT, exports.cancel_export),
+)
 
-ROUTES = _DISCOVERY + _SUBSCRIBERS + _CATALOGUE + _JOBS
+SECTIONS = (
+    Section(None, "Platform", "About the API itself.", _PLATFORM),
+    Section("workspace", "Workspace", "The workspace that the key belongs to.", _WORKSPACE),
+    Section("subscribers", "Subscribers", "Subscribers, with their tags and sequences.", _SUBSCRIBERS),
+    Section("tags", "Tags", "Labels for subscribers.", _TAGS),
+    Section("custom_fields", "Custom Fields", "The workspace's own typed fields of subscribers.", _CUSTOM_FIELDS),
+    Section("sequences", "Sequences", "Who is in which sequence; no email is sent.", _SEQUENCES),
+    Section("segments", "Segments", "Saved conditions, and how many subscribers match them.", _SEGMENTS),
+    Section("jobs", "Import and Export Jobs", "Move many subscribers in or out, and follow the jobs.", _JOBS),
+)
+ROUTES = tuple(route for section in SECTIONS for route in section.routes)
 
 
 def add_routes(app: web.Application) -> None:
-    app[ROUTES_KEY] = ROUTES
+    app[SECTIONS_KEY] = SECTIONS
     app.router.add_get("/", front.show_front)
     app.router.add_get(health.PATH, health.healthz)
     app.router.add_get(downloads.PATH, downloads.download)
@@ -117,13 +135,17 @@ def add_routes(app: web.Application) -> None:
     add_static(app.router)
     reference.add_routes(app.router)
     for route in ROUTES:
-        handler = route.handler if route.public else authenticated(route.handler, route.operation_id, route.scopes)
+        handler = route.handler if route.public else _with_key(route)
         _add(app.router, route.method, route.path, handler)
     for method, path, operation_id in NOT_SERVED:
         _add(app.router, method, path, _refusal(operation_id))
 
 
-def _add(router: web.UrlDispatcher, method: str, path: str, handler: Any) -> None:
+def _with_key(route: Route) -> Handler:
+    return authenticated(with_arguments(route.handler), route.operation_id, route.scopes)
+
+
+def _add(router: web.UrlDispatcher, method: str, path: str, handler: Handler) -> None:
     if method == "GET":
         router.add_get(path, handler)  # HEAD comes with it
     else:

@@ -3,19 +3,20 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
-from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.access import workspaces
-from mailrith_lite.api import codec, idempotency, in_use, parameters, resources, texts
+from mailrith_lite.api import codec, example, idempotency, in_use, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.idempotency import Answer
-from mailrith_lite.api.resources import SearchQuery, chosen
+from mailrith_lite.api.resources import Change, SearchQuery, chosen
+from mailrith_lite.api.responses import Created, Data, NoContent, PageOf
+from mailrith_lite.api.route import refuses
 from mailrith_lite.audience.segments import segment_query, segment_rules, segment_table
 from mailrith_lite.audience.segments.compiler import References
 from mailrith_lite.audience.segments.definition import Definition
@@ -29,16 +30,36 @@ Name = Annotated[str, texts.name(segment_rules.MAX_NAME)]
 Description = Annotated[str, texts.long(segment_rules.MAX_DESCRIPTION)]
 
 
+_NAME = "Readers on the continent"
+_DEFINITION = {
+    "match": "all",
+    "groups": [
+        {
+            "id": "group_1",
+            "match": "all",
+            "conditions": [
+                {"id": "condition_1", "field": "subscriber_status", "operator": "is", "value": "Active"},
+                {"id": "condition_2", "field": "country", "operator": "has_any_of", "value": ["DE", "FR"]},
+            ],
+        }
+    ],
+}
+
+
 class SegmentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Name
     definition: Definition
     description: Description | None = None
 
+    EXAMPLE: ClassVar[dict[str, Any]] = {"name": _NAME, "definition": _DEFINITION}
 
-class SegmentChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+
+class SegmentChange(Change, frozen=True, kw_only=True):
     name: Name | UnsetType = UNSET
     definition: Definition | UnsetType = UNSET
     description: Description | UnsetType | None = UNSET
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {"definition": _DEFINITION}
 
 
 class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,12 +68,16 @@ class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True):
     definition: Definition
     current_segment_id: str | None = None
 
+    EXAMPLE: ClassVar[dict[str, Any]] = {"definition": _DEFINITION}
+
 
 class SegmentPreview(msgspec.Struct, frozen=True, kw_only=True):
     """Confirmed are those who are Active."""
 
     confirmed_subscriber_count: int
     total_subscriber_count: int
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {"confirmed_subscriber_count": 80, "total_subscriber_count": 80}
 
 
 class SegmentSummary(SegmentPreview, frozen=True, kw_only=True):
@@ -63,9 +88,15 @@ class SegmentSummary(SegmentPreview, frozen=True, kw_only=True):
     created_at: str
     updated_at: str
 
+    EXAMPLE: ClassVar[dict[str, Any]] = example.resource(
+        ids.SEGMENT, PATH, name=_NAME, description=None, **SegmentPreview.EXAMPLE
+    )
+
 
 class SegmentResource(SegmentSummary, frozen=True, kw_only=True):
     definition: Definition
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {**SegmentSummary.EXAMPLE, "definition": _DEFINITION}
 
 
 class _Counted(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,46 +104,48 @@ class _Counted(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts
 
 
-async def list_segments(call: Call) -> web.StreamResponse:
+async def list_segments(call: Call, query: SearchQuery) -> PageOf[SegmentSummary]:
     """List segments
 
     Newest first. `search` is found in a name or a description, in any case.
     """
-    query = parameters.parse(call.request, SearchQuery)
     page = query.page(ids.SEGMENT)
     async with call.database.read(at_once=True) as connection:
         found = await segment_table.select_segments(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )
         references = await _references(call, connection, [segment.definition for segment in found])
-    asked = await asyncio.to_thread(_queries, call.workspace_id, found[: page.limit], references)
-    counted = [await call.services.segment_counts.count(query) for query in asked]
-    shown = [SegmentSummary(**_common(segment, counts)) for segment, counts in zip(found, counted, strict=False)]
-    return codec.page_response(page, shown, more=len(found) > page.limit)
+    listed = found[: page.limit]
+    queries = await asyncio.to_thread(_queries, call.workspace_id, listed, references)
+    counts = [await call.services.segment_counts.count(query) for query in queries]
+    items = [SegmentSummary(**_common(segment, count)) for segment, count in zip(listed, counts, strict=True)]
+    return PageOf(page, items, more=len(found) > page.limit)
 
 
-async def create_segment(call: Call) -> web.StreamResponse:
+@refuses(segment_rules.name_taken())
+async def create_segment(call: Call, body: Body[SegmentRequest]) -> Created[SegmentResource]:
     """Create a segment
 
     A saved definition, not a list of people: who is in it follows what becomes of the subscribers.
     """
-    return await idempotency.create(call, _parse, _create, prepare=_with_counts, changes="nobody")
+    answer = await idempotency.create(call, body, Body.decode, _create, prepare=_with_counts, changes="nobody")
+    return Created(answer)
 
 
-async def get_segment(call: Call) -> web.StreamResponse:
+async def get_segment(call: Call) -> Data[SegmentResource]:
     """Get a segment"""
     async with call.database.read(at_once=True) as connection:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)
         references = await _references(call, connection, [segment.definition])
-    return await _response(call, segment, references)
+    return Data(await _resource(call, segment, references))
 
 
-async def update_segment(call: Call) -> web.StreamResponse:
+@refuses(segment_rules.name_taken())
+async def update_segment(call: Call, form: SegmentChange) -> Data[SegmentResource]:
     """Update a segment
 
     What is left out stays as it is.
     """
-    change = await resources.receive_change(call, SegmentChange)
     async with call.database.write(durable=True, changes="nobody") as connection:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)
         workspace = await workspaces.select_own(connection, call.workspace_id)
@@ -120,17 +153,18 @@ async def update_segment(call: Call) -> web.StreamResponse:
             connection,
             call.workspace_id,
             segment,
-            name=chosen(change.name, segment.name),
-            description=chosen(change.description, segment.description),
-            definition=chosen(change.definition, segment.definition),
+            name=chosen(form.name, segment.name),
+            description=chosen(form.description, segment.description),
+            definition=chosen(form.definition, segment.definition),
             time_zone=workspace.time_zone,
             now=clock.now(),
         )
         references = await _references(call, connection, [changed.definition])
-    return await _response(call, changed, references)
+    return Data(await _resource(call, changed, references))
 
 
-async def delete_segment(call: Call) -> web.StreamResponse:
+@refuses(in_use.named_by_segment(ids.SEGMENT, "Readers", 1))
+async def delete_segment(call: Call) -> NoContent:
     """Delete a segment
 
     The subscribers stay as they are. A segment that another one names stays.
@@ -139,21 +173,16 @@ async def delete_segment(call: Call) -> web.StreamResponse:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)
         await in_use.check_segment(connection, call.workspace_id, segment.id)
         await segment_table.delete_segment(connection, call.workspace_id, segment.id)
-    return web.Response(status=204)
+    return NoContent()
 
 
-async def preview_segment(call: Call) -> web.StreamResponse:
+async def preview_segment(call: Call, form: PreviewRequest) -> Data[SegmentPreview]:
     """Preview a segment definition
 
     How many subscribers a definition would hold; nothing is saved.
     """
-    request = await resources.receive_form(call, PreviewRequest)
-    counts = await _preview(call, request.definition, request.current_segment_id)
-    return codec.json_response(codec.data(SegmentPreview(**_counted(counts))))
-
-
-def _parse(body: Body) -> SegmentRequest:
-    return codec.decode(body.data, SegmentRequest)
+    counts = await _preview(call, form.definition, form.current_segment_id)
+    return Data(SegmentPreview(**_counted(counts)))
 
 
 @contextlib.asynccontextmanager
@@ -174,8 +203,8 @@ async def _create(call: Call, counted: _Counted, connection: Connection, now: in
         time_zone=workspace.time_zone,
         now=now,
     )
-    shown = SegmentResource(definition=segment.definition, **_common(segment, counted.counts))
-    return Answer(status=201, body=codec.data(shown), location=shown.self_)
+    resource = SegmentResource(definition=segment.definition, **_common(segment, counted.counts))
+    return Answer(status=201, body=codec.data(resource), location=resource.self_)
 
 
 async def _preview(call: Call, wanted: Definition, current_id: str | None) -> Counts:
@@ -216,12 +245,11 @@ def _queries(workspace_id: int, found: Sequence[Segment], references: References
     ]
 
 
-async def _response(call: Call, segment: Segment, references: References) -> web.Response:
+async def _resource(call: Call, segment: Segment, references: References) -> SegmentResource:
     """`references`: as it was when the segment was read."""
     (query,) = await asyncio.to_thread(_queries, call.workspace_id, [segment], references)
     counts = await call.services.segment_counts.count(query)
-    shown = SegmentResource(definition=segment.definition, **_common(segment, counts))
-    return codec.json_response(codec.data(shown))
+    return SegmentResource(definition=segment.definition, **_common(segment, counts))
 
 
 def _common(segment: Segment, counts: Counts) -> dict[str, Any]:

@@ -1,17 +1,17 @@
 """/v1/sequences"""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
-from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.api import codec, idempotency, parameters, resources, texts
+from mailrith_lite.api import codec, example, idempotency, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.idempotency import Answer
-from mailrith_lite.api.resources import SearchQuery
+from mailrith_lite.api.resources import Change, SearchQuery
+from mailrith_lite.api.responses import Created, Data, NoContent, PageOf
 from mailrith_lite.audience import sequences
 from mailrith_lite.audience.sequences import Sequence, SequenceSettings, SequenceStatus, SequenceSummary
 from mailrith_lite.database import Connection
@@ -34,6 +34,9 @@ Definition = Annotated[
 ]
 
 
+_EMAILS = {"emails": [{"subject": "Welcome", "delay_days": 0}]}
+
+
 class _DefinitionForm(msgspec.Struct, frozen=True):
     emails: list[dict[str, Any]]
 
@@ -51,8 +54,10 @@ class SequenceRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     utm_term: Line | None = None
     utm_content: Line | None = None
 
+    EXAMPLE: ClassVar[dict[str, Any]] = {"name": "Welcome", "definition": _EMAILS, "utm_source": "newsletter"}
 
-class SequenceChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+
+class SequenceChange(Change, frozen=True, kw_only=True):
     name: Name | UnsetType = UNSET
     definition: Definition | UnsetType = UNSET
     connection_id: Line | UnsetType | None = UNSET
@@ -65,9 +70,13 @@ class SequenceChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     utm_term: Line | UnsetType | None = UNSET
     utm_content: Line | UnsetType | None = UNSET
 
+    EXAMPLE: ClassVar[dict[str, Any]] = {"track_opens": False}
+
 
 class SequenceStatusRequest(msgspec.Struct, frozen=True, kw_only=True):
     status: SequenceStatus
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {"status": "running"}
 
 
 class SequenceSummaryResource(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,6 +94,19 @@ class SequenceSummaryResource(msgspec.Struct, frozen=True, kw_only=True):
     unsubscribed_count: int = 0
     created_at: str
     updated_at: str
+
+    EXAMPLE: ClassVar[dict[str, Any]] = example.resource(
+        ids.SEQUENCE,
+        PATH,
+        name="Welcome",
+        status="running",
+        is_updating=False,
+        email_count=1,
+        subscriber_count=120,
+        open_rate=0,
+        click_rate=0,
+        unsubscribed_count=0,
+    )
 
 
 class SequenceResource(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,43 +138,57 @@ class SequenceResource(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     updated_at: str
 
+    EXAMPLE: ClassVar[dict[str, Any]] = example.resource(
+        ids.SEQUENCE,
+        PATH,
+        name="Welcome",
+        status="running",
+        is_updating=False,
+        **dict.fromkeys(("connection_id", "from_name", "from_email", "reply_to_email")),
+        track_opens=True,
+        track_clicks=True,
+        utm_source="newsletter",
+        **dict.fromkeys(("utm_medium", "utm_campaign", "utm_term", "utm_content")),
+        definition=_EMAILS,
+        subscriber_count=120,
+        **dict.fromkeys(("open_rate", "click_rate", "unsubscribed_count", "bounced_count", "complained_count"), 0),
+    )
 
-async def list_sequences(call: Call) -> web.StreamResponse:
+
+async def list_sequences(call: Call, query: SearchQuery) -> PageOf[SequenceSummaryResource]:
     """List sequences
 
     Newest first. `search` is found in a name, a status or the reply address, in any case.
     """
-    query = parameters.parse(call.request, SearchQuery)
     page = query.page(ids.SEQUENCE)
     async with call.database.read() as connection:
         found = await sequences.select_sequences(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )
-    return codec.page_response(page, [_summary(sequence) for sequence in found])
+    return PageOf(page, [_summary(sequence) for sequence in found])
 
 
-async def create_sequence(call: Call) -> web.StreamResponse:
+async def create_sequence(call: Call, body: Body[SequenceRequest]) -> Created[SequenceResource]:
     """Create a sequence
 
     It is paused, and it only holds memberships: nothing is ever sent.
     """
-    return await idempotency.create(call, _parse, _create, changes="nobody")
+    return Created(await idempotency.create(call, body, _parse, _create, changes="nobody"))
 
 
-async def get_sequence(call: Call) -> web.StreamResponse:
+async def get_sequence(call: Call) -> Data[SequenceResource]:
     """Get a sequence"""
     async with call.database.read() as connection:
         sequence = await resources.find(call, connection, "sequence", sequences.select_sequence)
-    return codec.json_response(codec.data(_shown(sequence)))
+    return Data(_resource(sequence))
 
 
-async def update_sequence(call: Call) -> web.StreamResponse:
+async def update_sequence(call: Call, form: SequenceChange) -> Data[SequenceResource]:
     """Update a sequence
 
     What is left out stays as it is.
     """
-    change = await resources.receive_change(call, SequenceChange)
-    sent = {name: value for name, value in msgspec.structs.asdict(change).items() if value is not UNSET}
+    sent = {name: value for name, value in msgspec.structs.asdict(form).items() if value is not UNSET}
     if "definition" in sent:
         sent |= _definition(sent["definition"])
     async with call.database.write(durable=True, changes="nobody") as connection:
@@ -161,12 +197,11 @@ async def update_sequence(call: Call) -> web.StreamResponse:
         changed = await sequences.update_sequence(
             connection, call.workspace_id, sequence, settings=settings, status=sequence.status, now=clock.now()
         )
-    return codec.json_response(codec.data(_shown(changed)))
+    return Data(_resource(changed))
 
 
-async def update_sequence_status(call: Call) -> web.StreamResponse:
+async def update_sequence_status(call: Call, form: SequenceStatusRequest) -> Data[SequenceResource]:
     """Activate or pause a sequence"""
-    request = await resources.receive_form(call, SequenceStatusRequest)
     async with call.database.write(durable=True, changes="nobody") as connection:
         sequence = await resources.find(call, connection, "sequence", sequences.select_sequence)
         changed = await sequences.update_sequence(
@@ -174,13 +209,13 @@ async def update_sequence_status(call: Call) -> web.StreamResponse:
             call.workspace_id,
             sequence,
             settings=sequence.settings,
-            status=request.status,
+            status=form.status,
             now=clock.now(),
         )
-    return codec.json_response(codec.data(_shown(changed)))
+    return Data(_resource(changed))
 
 
-async def delete_sequence(call: Call) -> web.StreamResponse:
+async def delete_sequence(call: Call) -> NoContent:
     """Delete a sequence
 
     With its memberships. An unfinished import that names it goes on without it.
@@ -188,11 +223,11 @@ async def delete_sequence(call: Call) -> web.StreamResponse:
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         sequence = await resources.find(call, connection, "sequence", sequences.select_sequence)
         await sequences.delete_sequence(connection, call.workspace_id, sequence.id)
-    return web.Response(status=204)
+    return NoContent()
 
 
-def _parse(body: Body) -> SequenceSettings:
-    request = codec.decode(body.data, SequenceRequest)
+def _parse(body: Body[SequenceRequest]) -> SequenceSettings:
+    request = body.decode()
     values = msgspec.structs.asdict(request) | _definition(request.definition)
     return sequences.check(SequenceSettings(**values))
 
@@ -203,17 +238,17 @@ def _definition(sent: msgspec.Raw) -> dict[str, Any]:
         InvalidBody: it is no object with a list of emails.
     """
     try:
-        form = msgspec.json.decode(sent, type=_DefinitionForm)
+        definition = msgspec.json.decode(sent, type=_DefinitionForm)
     except (msgspec.ValidationError, RecursionError):
         raise errors.InvalidBody(
             "definition takes an object with the list emails, each of them an object.", field="definition"
         ) from None
-    return {"definition": bytes(sent), "email_count": len(form.emails)}
+    return {"definition": bytes(sent), "email_count": len(definition.emails)}
 
 
 async def _create(call: Call, settings: SequenceSettings, connection: Connection, now: int) -> Answer:
-    shown = _shown(await sequences.insert_sequence(connection, call.workspace_id, settings, now))
-    return Answer(status=201, body=codec.data(shown), location=shown.self_)
+    resource = _resource(await sequences.insert_sequence(connection, call.workspace_id, settings, now))
+    return Answer(status=201, body=codec.data(resource), location=resource.self_)
 
 
 def _summary(sequence: SequenceSummary) -> SequenceSummaryResource:
@@ -230,7 +265,7 @@ def _summary(sequence: SequenceSummary) -> SequenceSummaryResource:
     )
 
 
-def _shown(sequence: Sequence) -> SequenceResource:
+def _resource(sequence: Sequence) -> SequenceResource:
     public_id = ids.encode(ids.SEQUENCE, sequence.id)
     settings = msgspec.structs.asdict(sequence.settings)
     del settings["email_count"]

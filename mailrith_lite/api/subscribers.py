@@ -1,30 +1,27 @@
 """/v1/subscribers"""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
-from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
-from mailrith_lite import clock, errors, ids
+from mailrith_lite import clock, ids
 from mailrith_lite.access import workspaces
-from mailrith_lite.api import codec, idempotency, parameters, resources, texts
+from mailrith_lite.api import codec, example, idempotency, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.idempotency import Answer
-from mailrith_lite.api.parameters import PageQuery, Text
-from mailrith_lite.audience import listing, memberships, sequences, subscribers, tags, upsert, values
-from mailrith_lite.audience.conditions import SequenceOperator, TagOperator
+from mailrith_lite.api.responses import CreatedOrUpdated, Data, NoContent
+from mailrith_lite.api.route import refuses
+from mailrith_lite.audience import subscribers, tags, upsert, values
 from mailrith_lite.audience.consent import ConsentEvidence
-from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection
 
 PATH = "/v1/subscribers"
-MAX_LISTED = 100
 
 Email = Annotated[str, texts.of_format("email", "The whole address")]
 Name = Annotated[str, texts.without_nul(values.MAX_NAME)]
@@ -38,23 +35,6 @@ NewTags = Annotated[
     list[Annotated[str, texts.name(tags.MAX_NAME)]],
     texts.listed(upsert.MAX_NEW_TAGS, "Names of tags to give; one that is not there is made"),
 ]
-Ids = Annotated[
-    list[str],
-    Meta(max_length=MAX_LISTED, description="at most 100 ids, with commas between them or the parameter repeated"),
-]
-
-
-class SubscriberQuery(PageQuery, frozen=True, kw_only=True):
-    search: Text | None = None
-    email: Text | None = None
-    status: Status | None = None
-    cold_only: Annotated[bool, Meta(description="true or false")] = False
-    tag_id: Ids | None = None
-    tag_ids: Ids | None = None
-    tag_operator: TagOperator = "has_any_of"
-    sequence_id: Ids | None = None
-    sequence_ids: Ids | None = None
-    sequence_operator: SequenceOperator = "is_active_in_any_of"
 
 
 class SubscriberChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +46,8 @@ class SubscriberChange(msgspec.Struct, frozen=True, kw_only=True):
     subscribed_on: Day | UnsetType = UNSET
     custom_fields: CustomFields | UnsetType = UNSET
 
+    EXAMPLE: ClassVar[dict[str, Any]] = {"name": "Ada King", "country": None, "subscribed_on": "2026-04-11"}
+
 
 class SubscriberRequest(SubscriberChange, frozen=True, kw_only=True):
     """`create_only`: an email that is there already is a conflict. `new_tags`: names, made if need be."""
@@ -76,10 +58,21 @@ class SubscriberRequest(SubscriberChange, frozen=True, kw_only=True):
     consent_evidence: ConsentEvidence | None = None
     new_tags: NewTags = []
 
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "email": "ada@example.com",
+        "name": "Ada Lovelace",
+        "status": "Active",
+        "country": "GB",
+        "new_tags": ["Newsletter"],
+        "consent_evidence": example.EVIDENCE,
+    }
+
 
 class StatusRequest(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     consent_evidence: ConsentEvidence | None = None
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {"status": "Active", "consent_evidence": example.EVIDENCE}
 
 
 class TagReference(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,69 +97,66 @@ class SubscriberResource(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     updated_at: str
 
-
-async def list_subscribers(call: Call) -> web.StreamResponse:
-    """List subscribers
-
-    Newest first. Everything that is asked for must hold: `search` (an id, a status, or part of a name or email, in
-    any case), `email` (the whole address), `status`, `cold_only` (Active, and not opened for 90 days or never
-    opened and subscribed for 30), tags and sequences. An id that the workspace does not have is one that nobody is
-    in.
-    """
-    query = parameters.parse(call.request, SubscriberQuery)
-    page = query.page(ids.SUBSCRIBER)
-    async with call.database.read() as connection:
-        wanted = await _filter(connection, call.workspace_id, query)
-        found = await listing.select_subscribers(
-            connection, call.workspace_id, wanted, before_id=page.before_id, limit=page.fetched, now=clock.now()
-        )
-    return codec.page_response(page, [_shown(subscriber) for subscriber in found])
+    EXAMPLE: ClassVar[dict[str, Any]] = example.resource(
+        ids.SUBSCRIBER,
+        PATH,
+        email="ada@example.com",
+        name="Ada Lovelace",
+        status="Active",
+        country="GB",
+        subscribed_at=example.TIME,
+        last_opened_at=None,
+        tags=[{"id": ids.encode(ids.TAG, 1), "name": "Newsletter"}],
+        sequence_ids=[ids.encode(ids.SEQUENCE, 1)],
+        custom_fields={ids.encode(ids.CUSTOM_FIELD, 1): "M"},
+    )
 
 
-async def get_subscriber(call: Call) -> web.StreamResponse:
+async def get_subscriber(call: Call) -> Data[SubscriberResource]:
     """Get a subscriber"""
     async with call.database.read() as connection:
         subscriber = await resources.find(call, connection, "subscriber", subscribers.select_subscriber)
-    return _response(subscriber)
+    return Data(subscriber_resource(subscriber))
 
 
-async def upsert_subscriber(call: Call) -> web.StreamResponse:
+@refuses(upsert.already_exists(1))
+async def upsert_subscriber(call: Call, body: Body[SubscriberRequest]) -> CreatedOrUpdated[SubscriberResource]:
     """Create or upsert a subscriber
 
     The email is the key. 201 when the subscriber is new (`Unconfirmed` unless `status` says otherwise), 200 when
     one was updated: what is left out then stays as it is.
     """
-    return await idempotency.create(call, _parse, _upsert, changes=call.workspace_id)
+    answer = await idempotency.create(call, body, Body.decode, _upsert, changes=call.workspace_id)
+    return CreatedOrUpdated(answer)
 
 
-async def update_subscriber(call: Call) -> web.StreamResponse:
+@refuses(upsert.already_exists(1))
+async def update_subscriber(call: Call, form: SubscriberChange) -> Data[SubscriberResource]:
     """Update a subscriber
 
     What is left out stays as it is.
     """
-    request = await resources.receive_form(call, SubscriberChange)
 
     async def change(connection: Connection, saved: Subscriber, terms: UpsertContext) -> Subscriber:
-        return await upsert.change(connection, terms, saved, _profile(request), None)
+        return await upsert.change(connection, terms, saved, _profile(form), None)
 
-    return _response(await _change(call, change))
+    return Data(subscriber_resource(await change_subscriber(call, change)))
 
 
-async def update_subscriber_status(call: Call) -> web.StreamResponse:
+async def update_subscriber_status(call: Call, form: StatusRequest) -> Data[SubscriberResource]:
     """Change a subscriber's status
 
     The setting `require_consent_evidence` decides whether `Active` takes `consent_evidence`.
     """
-    request = await resources.receive_form(call, StatusRequest)
 
     async def change(connection: Connection, saved: Subscriber, terms: UpsertContext) -> Subscriber:
-        profile = SubscriberInput(status=request.status)
-        return await upsert.change(connection, terms, saved, profile, request.consent_evidence)
+        profile = SubscriberInput(status=form.status)
+        return await upsert.change(connection, terms, saved, profile, form.consent_evidence)
 
-    return _response(await _change(call, change))
+    return Data(subscriber_resource(await change_subscriber(call, change)))
 
 
-async def delete_subscriber(call: Call) -> web.StreamResponse:
+async def delete_subscriber(call: Call) -> NoContent:
     """Delete a subscriber
 
     For good, with memberships and evidence of consent.
@@ -174,65 +164,16 @@ async def delete_subscriber(call: Call) -> web.StreamResponse:
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         subscriber = await resources.find(call, connection, "subscriber", subscribers.select_subscriber)
         await subscribers.delete_subscriber(connection, call.workspace_id, subscriber.id)
-    return web.Response(status=204)
+    return NoContent()
 
 
-async def add_subscriber_tag(call: Call) -> web.StreamResponse:
-    """Add a tag to a subscriber
-
-    Answers with the subscriber, also when they have the tag already.
-    """
-    return await _change_membership(call, "tag", tags.select_tag, memberships.insert_tag)
-
-
-async def remove_subscriber_tag(call: Call) -> web.StreamResponse:
-    """Remove a tag from a subscriber
-
-    Answers with the subscriber, also when they do not have the tag.
-    """
-    return await _change_membership(call, "tag", tags.select_tag, memberships.delete_tag)
-
-
-async def add_subscriber_sequence(call: Call) -> web.StreamResponse:
-    """Add a subscriber to a sequence
-
-    Answers with the subscriber, also when they are in it already. Nothing is ever sent.
-    """
-    return await _change_membership(call, "sequence", sequences.select_sequence, memberships.insert_sequence)
-
-
-async def remove_subscriber_sequence(call: Call) -> web.StreamResponse:
-    """Remove a subscriber from a sequence
-
-    Answers with the subscriber, also when they are not in it. That they were in it stays on record.
-    """
-    return await _change_membership(
-        call, "sequence", sequences.select_sequence, memberships.update_sequence_removed
-    )
-
-
-async def _change(
+async def change_subscriber(
     call: Call, change: Callable[[Connection, Subscriber, UpsertContext], Awaitable[Subscriber]]
 ) -> Subscriber:
     """The subscriber of the path, changed in a transaction."""
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         saved = await resources.find(call, connection, "subscriber", subscribers.select_subscriber)
         return await change(connection, saved, await _terms(call, connection, clock.now()))
-
-
-async def _change_membership(
-    call: Call,
-    resource: str,
-    select: Callable[[Connection, int, int], Awaitable[Any]],
-    alter: Callable[[Connection, int, int], Awaitable[bool]],
-) -> web.StreamResponse:
-    async def change(connection: Connection, saved: Subscriber, terms: UpsertContext) -> Subscriber:
-        other = await resources.find(call, connection, resource, select)
-        if not await alter(connection, saved.id, other.id):
-            return saved
-        return await upsert.touch(connection, terms.workspace_id, saved.id, terms.now)
-
-    return _response(await _change(call, change))
 
 
 async def _terms(call: Call, connection: Connection, now: int) -> UpsertContext:
@@ -243,38 +184,6 @@ async def _terms(call: Call, connection: Connection, now: int) -> UpsertContext:
         require_evidence=call.services.settings.require_consent_evidence,
         now=now,
     )
-
-
-async def _filter(connection: Connection, workspace_id: int, query: SubscriberQuery) -> SubscriberFilter:
-    """With the ids that the workspace knows: a foreign one is as good as none."""
-    tag_ids = sequence_ids = None
-    if query.tag_id is not None or query.tag_ids is not None:
-        numbers = _numbers(ids.TAG, "tag_ids", [*(query.tag_id or []), *(query.tag_ids or [])])
-        tag_ids = tuple(sorted(await tags.select_known_tag_ids(connection, workspace_id, numbers)))
-    if query.sequence_id is not None or query.sequence_ids is not None:
-        numbers = _numbers(ids.SEQUENCE, "sequence_ids", [*(query.sequence_id or []), *(query.sequence_ids or [])])
-        known = await sequences.select_known_sequence_ids(connection, workspace_id, numbers)
-        sequence_ids = tuple(sorted(known))
-    return SubscriberFilter(
-        search=query.search,
-        email=query.email,
-        status=query.status,
-        cold_only=query.cold_only,
-        tag_ids=tag_ids,
-        tag_operator=query.tag_operator,
-        sequence_ids=sequence_ids,
-        sequence_operator=query.sequence_operator,
-    )
-
-
-def _numbers(prefix: str, name: str, public_ids: list[str]) -> list[int]:
-    if len(public_ids) > MAX_LISTED:
-        raise errors.InvalidQuery(f"{name} takes at most {MAX_LISTED} ids.", field=name)
-    return [number for public_id in public_ids if (number := ids.decode(prefix, public_id)) is not None]
-
-
-def _parse(body: Body) -> SubscriberRequest:
-    return codec.decode(body.data, SubscriberRequest)
 
 
 async def _upsert(call: Call, request: SubscriberRequest, connection: Connection, now: int) -> Answer:
@@ -288,9 +197,11 @@ async def _upsert(call: Call, request: SubscriberRequest, connection: Connection
     else:
         subscriber = await upsert.change(connection, terms, saved, profile, evidence)
     subscriber = await upsert.add_new_tags(connection, call.workspace_id, subscriber, request.new_tags, now)
-    shown = _shown(subscriber)
-    created = saved is None
-    return Answer(status=201 if created else 200, body=codec.data(shown), location=shown.self_ if created else None)
+    resource = subscriber_resource(subscriber)
+    body = codec.data(resource)
+    if saved is not None:
+        return Answer(status=200, body=body)
+    return Answer(status=201, body=body, location=resource.self_)
 
 
 def _profile(request: SubscriberChange) -> SubscriberInput:
@@ -304,11 +215,7 @@ def _profile(request: SubscriberChange) -> SubscriberInput:
     )
 
 
-def _response(subscriber: Subscriber) -> web.Response:
-    return codec.json_response(codec.data(_shown(subscriber)))
-
-
-def _shown(subscriber: Subscriber) -> SubscriberResource:
+def subscriber_resource(subscriber: Subscriber) -> SubscriberResource:
     public_id = ids.encode(ids.SUBSCRIBER, subscriber.id)
     return SubscriberResource(
         id=public_id,

@@ -1,17 +1,18 @@
 """/v1/tags"""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
-from aiohttp import web
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, ids
-from mailrith_lite.api import codec, idempotency, in_use, parameters, resources, texts
+from mailrith_lite.api import codec, example, idempotency, in_use, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.idempotency import Answer
-from mailrith_lite.api.resources import SearchQuery, chosen
+from mailrith_lite.api.resources import Change, SearchQuery, chosen
+from mailrith_lite.api.responses import Created, Data, NoContent, PageOf
+from mailrith_lite.api.route import refuses
 from mailrith_lite.audience import tags
 from mailrith_lite.audience.tags import Tag
 from mailrith_lite.database import Connection
@@ -26,10 +27,14 @@ class TagRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     name: Name
     description: Description | None = None
 
+    EXAMPLE: ClassVar[dict[str, Any]] = {"name": "Spring", "description": "Came with the spring campaign"}
 
-class TagChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+
+class TagChange(Change, frozen=True, kw_only=True):
     name: Name | UnsetType = UNSET
     description: Description | UnsetType | None = UNSET
+
+    EXAMPLE: ClassVar[dict[str, Any]] = {"description": None}
 
 
 class TagResource(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,53 +47,58 @@ class TagResource(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     updated_at: str
 
+    EXAMPLE: ClassVar[dict[str, Any]] = example.resource(
+        ids.TAG, PATH, name="Spring", description=None, gdpr_consent_purpose=None, subscriber_count=42
+    )
 
-async def list_tags(call: Call) -> web.StreamResponse:
+
+async def list_tags(call: Call, query: SearchQuery) -> PageOf[TagResource]:
     """List tags
 
     Newest first. `search` is found in a name or a description, in any case.
     """
-    query = parameters.parse(call.request, SearchQuery)
     page = query.page(ids.TAG)
     async with call.database.read() as connection:
         found = await tags.select_tags(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )
-    return codec.page_response(page, [_shown(tag) for tag in found])
+    return PageOf(page, [_resource(tag) for tag in found])
 
 
-async def create_tag(call: Call) -> web.StreamResponse:
+@refuses(tags.name_taken())
+async def create_tag(call: Call, body: Body[TagRequest]) -> Created[TagResource]:
     """Create a tag"""
-    return await idempotency.create(call, _parse, _create, changes="nobody")
+    return Created(await idempotency.create(call, body, Body.decode, _create, changes="nobody"))
 
 
-async def get_tag(call: Call) -> web.StreamResponse:
+async def get_tag(call: Call) -> Data[TagResource]:
     """Get a tag"""
     async with call.database.read() as connection:
         tag = await resources.find(call, connection, "tag", tags.select_tag)
-    return codec.json_response(codec.data(_shown(tag)))
+    return Data(_resource(tag))
 
 
-async def update_tag(call: Call) -> web.StreamResponse:
+@refuses(tags.name_taken())
+async def update_tag(call: Call, form: TagChange) -> Data[TagResource]:
     """Update a tag
 
     What is left out stays as it is.
     """
-    change = await resources.receive_change(call, TagChange)
     async with call.database.write(durable=True, changes="nobody") as connection:
         tag = await resources.find(call, connection, "tag", tags.select_tag)
         changed = await tags.change_tag(
             connection,
             call.workspace_id,
             tag,
-            name=chosen(change.name, tag.name),
-            description=chosen(change.description, tag.description),
+            name=chosen(form.name, tag.name),
+            description=chosen(form.description, tag.description),
             now=clock.now(),
         )
-    return codec.json_response(codec.data(_shown(changed)))
+    return Data(_resource(changed))
 
 
-async def delete_tag(call: Call) -> web.StreamResponse:
+@refuses(*in_use.examples(ids.TAG))
+async def delete_tag(call: Call) -> NoContent:
     """Delete a tag
 
     It is taken off every subscriber. A tag that a saved segment or an unfinished import names stays.
@@ -97,22 +107,18 @@ async def delete_tag(call: Call) -> web.StreamResponse:
         tag = await resources.find(call, connection, "tag", tags.select_tag)
         await in_use.check_tag(connection, call.workspace_id, tag.id)
         await tags.delete_tag(connection, call.workspace_id, tag.id)
-    return web.Response(status=204)
-
-
-def _parse(body: Body) -> TagRequest:
-    return codec.decode(body.data, TagRequest)
+    return NoContent()
 
 
 async def _create(call: Call, request: TagRequest, connection: Connection, now: int) -> Answer:
     tag = await tags.create_tag(
         connection, call.workspace_id, name=request.name, description=request.description, now=now
     )
-    shown = _shown(tag)
-    return Answer(status=201, body=codec.data(shown), location=shown.self_)
+    resource = _resource(tag)
+    return Answer(status=201, body=codec.data(resource), location=resource.self_)
 
 
-def _shown(tag: Tag) -> TagResource:
+def _resource(tag: Tag) -> TagResource:
     public_id = ids.encode(ids.TAG, tag.id)
     return TagResource(
         id=public_id,

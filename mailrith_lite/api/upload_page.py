@@ -8,8 +8,8 @@ import functools
 from aiohttp import hdrs, web
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.api import codec
-from mailrith_lite.api.uploads import LINK_PATH, shown
+from mailrith_lite.api.responses import Data
+from mailrith_lite.api.uploads import LINK_PATH, upload_resource
 from mailrith_lite.http.multipart import check_length, file_name, pieces, receive_form
 from mailrith_lite.http.services import SERVICES
 from mailrith_lite.http.statuses import STATUSES, Handler
@@ -73,7 +73,7 @@ async def put_file(request: web.Request) -> web.StreamResponse:
     check_length(request, services.uploads.limit, services.uploads.limit)
     name = file_name(request.headers) or request.query.get("file_name", "")
     stored = await services.uploads.store(upload, pieces(request.content.readany), name)
-    return codec.json_response(codec.data(shown(stored)))
+    return Data(upload_resource(stored))
 
 
 async def post_form(request: web.Request) -> web.StreamResponse:
@@ -83,7 +83,7 @@ async def post_form(request: web.Request) -> web.StreamResponse:
     form = await receive_form(request, services.uploads.limit)
     stored = await services.uploads.store(upload, form.pieces, form.name)
     if not _wants_page(request):
-        return codec.json_response(codec.data(shown(stored)))
+        return Data(upload_resource(stored))
     return web.Response(status=303, headers={hdrs.LOCATION: f"?{request.rel_url.raw_query_string}"})
 
 

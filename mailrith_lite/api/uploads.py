@@ -1,14 +1,18 @@
 """/v1/jobs/subscriber-import-uploads: a file that is handed over in a browser, or by a PUT, and imported later."""
 
+from typing import Any, ClassVar
+
 import msgspec
-from aiohttp import web
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.api import codec, resources
+from mailrith_lite.api import codec, example, resources
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.idempotency import Answer
+from mailrith_lite.api.responses import Created, Data
+from mailrith_lite.api.route import refuses
 from mailrith_lite.http.addresses import base_address
 from mailrith_lite.imports import records
-from mailrith_lite.imports.uploads import upload_table
+from mailrith_lite.imports.uploads import upload_store, upload_table
 from mailrith_lite.imports.uploads.upload_table import Upload, UploadStatus
 
 PATH = "/v1/jobs/subscriber-import-uploads"
@@ -32,8 +36,20 @@ class ImportUpload(msgspec.Struct, frozen=True, kw_only=True):
     uploaded_at: str | None
     queued_at: str | None
 
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "id": ids.encode(ids.UPLOAD, 1),
+        "self": f"{PATH}/{ids.encode(ids.UPLOAD, 1)}",
+        "status": "Pending",
+        "upload_url": example.signed("uploads", ids.encode(ids.UPLOAD, 1)),
+        **dict.fromkeys(("file_name", "size_bytes", "encoding", "row_count", "import_job_id")),
+        "headers": [],
+        "expires_at": "2026-04-11T13:00:00.000Z",
+        **dict.fromkeys(("uploaded_at", "queued_at")),
+    }
 
-async def start_upload(call: Call) -> web.StreamResponse:
+
+@refuses(upload_store.too_many_ready(1_800), upload_store.too_many_pending(1_800))
+async def start_upload(call: Call) -> Created[ImportUpload]:
     """Start a subscriber import upload
 
     `upload_url` opens a page where a person chooses a CSV file; a `PUT` of the file to the same address does it,
@@ -41,11 +57,11 @@ async def start_upload(call: Call) -> web.StreamResponse:
     """
     async with call.database.write(durable=True, changes="nobody") as connection:
         upload = await call.services.uploads.start(connection, call.workspace_id, clock.now())
-    found = shown(upload, upload_url=upload_url(call, upload))
-    return codec.json_response(codec.data(found), status=201, headers={"Location": found.self_})
+    resource = upload_resource(upload, upload_url=upload_url(call, upload))
+    return Created(Answer(status=201, body=codec.data(resource), location=resource.self_))
 
 
-async def get_upload(call: Call) -> web.StreamResponse:
+async def get_upload(call: Call) -> Data[ImportUpload]:
     """Get a subscriber import upload
 
     `Pending` until the file has come, then `Ready` until `expires_at`, and `Queued` once a job has taken it.
@@ -59,7 +75,7 @@ async def get_upload(call: Call) -> web.StreamResponse:
             reason="upload_expired",
             resource=(ids.UPLOAD, upload.public_id),
         )
-    return codec.json_response(codec.data(shown(upload)))
+    return Data(upload_resource(upload))
 
 
 def upload_url(call: Call, upload: Upload) -> str:
@@ -70,7 +86,7 @@ def upload_url(call: Call, upload: Upload) -> str:
     return f"{base_address(call.services, call.request)}{path}?expires={expires}&signature={signature}"
 
 
-def shown(upload: Upload, *, upload_url: str | None = None) -> ImportUpload:
+def upload_resource(upload: Upload, *, upload_url: str | None = None) -> ImportUpload:
     job = upload.import_job_id
     return ImportUpload(
         id=upload.public_id,

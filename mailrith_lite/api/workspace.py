@@ -1,12 +1,14 @@
 """/v1/workspace"""
 
-import msgspec
-from aiohttp import web
+from typing import Any, ClassVar
 
-from mailrith_lite import clock
+import msgspec
+
+from mailrith_lite import clock, ids
 from mailrith_lite.access import workspaces
-from mailrith_lite.api import codec
+from mailrith_lite.api import example
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.responses import Data
 
 PATH = "/v1/workspace"
 
@@ -27,15 +29,23 @@ class WorkspaceResource(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     updated_at: str
 
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "id": ids.encode(ids.WORKSPACE, 1),
+        "self": PATH,
+        "name": "Default",
+        **dict.fromkeys(("logo", "address", "city", "state", "postal_code", "country", "time_zone")),
+        **example.TIMES,
+    }
 
-async def get_workspace(call: Call) -> web.StreamResponse:
+
+async def get_workspace(call: Call) -> Data[WorkspaceResource]:
     """Get the current workspace
 
     The one that the key opens. `mailrith-lite workspaces update` changes its particulars.
     """
     async with call.database.read() as connection:
         found = await workspaces.select_own(connection, call.workspace_id)
-    shown = WorkspaceResource(
+    resource = WorkspaceResource(
         id=found.public_id,
         name=found.name,
         logo=found.logo,
@@ -48,4 +58,4 @@ async def get_workspace(call: Call) -> web.StreamResponse:
         created_at=clock.rfc3339(found.created_at),
         updated_at=clock.rfc3339(found.updated_at),
     )
-    return codec.json_response(codec.data(shown))
+    return Data(resource)

@@ -110,7 +110,7 @@ async def _convert_values(
             await _update_values(connection, workspace_id, field.id, conversion.rows, now)
         after_id = batch.last_id
     if lost:
-        raise _values_would_be_lost(field, lost)
+        raise values_would_be_lost(field.id, lost)
 
 
 def _convert(field: CustomField, target: CustomField, rows: str) -> _Conversion:
@@ -150,13 +150,13 @@ def _convert_value(
     return _encoder.encode(new) if values.field_text(new) == text else None
 
 
-def _values_would_be_lost(field: CustomField, lost: int) -> errors.Conflict:
+def values_would_be_lost(field_id: int, lost: int) -> errors.Conflict:
     return errors.Conflict(
         f"{lost:,} {'subscriber has' if lost == 1 else 'subscribers have'} a value that would be lost; "
         "change these values first, or create another custom field.",
         code="custom_field_in_use",
         reason="values_would_be_lost",
-        resource=("custom_field", ids.encode(ids.CUSTOM_FIELD, field.id)),
+        resource=("custom_field", ids.encode(ids.CUSTOM_FIELD, field_id)),
     )
 
 

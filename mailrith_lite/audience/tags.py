@@ -75,9 +75,13 @@ async def change_tag(
 
 async def _check_name_is_free(connection: Connection, workspace_id: int, name: str, own_id: int | None) -> None:
     if await select_tag_id(connection, workspace_id, name) not in (None, own_id):
-        raise errors.Conflict(
-            "A tag of this name exists already; choose another name.", code="tag_name_taken", field="name"
-        )
+        raise name_taken()
+
+
+def name_taken() -> errors.Conflict:
+    return errors.Conflict(
+        "A tag of this name exists already; choose another name.", code="tag_name_taken", field="name"
+    )
 
 
 async def select_tags(

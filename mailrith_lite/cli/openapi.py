@@ -19,11 +19,11 @@ def openapi(public_url: str | None) -> None:
     import msgspec
 
     from mailrith_lite.api.documentation.openapi import document
-    from mailrith_lite.api.routes import ROUTES
+    from mailrith_lite.api.routes import SECTIONS
 
     settings = load(os.environ, public_url=public_url)
     address = settings.public_url or f"http://localhost:{settings.port}"
-    click.echo(msgspec.json.format(msgspec.json.encode(document(ROUTES, [address]))).decode())
+    click.echo(msgspec.json.format(msgspec.json.encode(document(SECTIONS, [address]))).decode())
 
 
 COMMANDS = (openapi,)

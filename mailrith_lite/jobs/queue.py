@@ -95,7 +95,7 @@ async def insert_job(
         (workspace_id,),
     )
     if next(iter(rows))[0] >= max_queued:
-        raise errors.QueueFull(f"{max_queued:,} jobs of this workspace are waiting; try again when some are done.")
+        raise queue_full(max_queued)
     rows = await connection.execute_fetchall(
         """INSERT INTO jobs (workspace_id, kind, status, request_id, dry_run, created_at, updated_at)
         VALUES (?, ?, 'Queued', ?, ?, ?, ?) RETURNING *""",
@@ -234,8 +234,16 @@ async def update_canceled(connection: Connection, job: Job, now: int) -> Job:
     )
     for row in rows:
         return _from_row(row)
-    raise errors.Conflict(
-        f"The job is {job.status} already and cannot be canceled.",
+    raise already_final(job.status, job.public_id)
+
+
+def queue_full(max_queued: int) -> errors.QueueFull:
+    return errors.QueueFull(f"{max_queued:,} jobs of this workspace are waiting; try again when some are done.")
+
+
+def already_final(status: JobStatus, public_id: str) -> errors.Conflict:
+    return errors.Conflict(
+        f"The job is {status} already and cannot be canceled.",
         code="job_already_final",
-        resource=("job", job.public_id),
+        resource=("job", public_id),
     )

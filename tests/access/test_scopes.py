@@ -56,7 +56,7 @@ def ours(service: Server) -> Everything:
 def test_every_operation_is_in_the_matrix() -> None:
     assert set(REQUIRED) == set(OPERATIONS)
     assert len(OPERATIONS) == len(ROUTES)
-    assert set(BODIES) == {route.operation_id for route in ROUTES if route.request is not None}
+    assert set(BODIES) == {route.operation_id for route in ROUTES if route.signature.request is not None}
 
 
 @pytest.mark.parametrize(("operation_id", "scope"), NEEDED)

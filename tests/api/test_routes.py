@@ -55,10 +55,11 @@ def test_a_route_agrees_with_the_manifest(route: Route) -> None:
     assert (route.method, route.path) == (operation["method"], operation["path"])
     assert sorted(route.scopes) == sorted(operation["required_scopes"])
     assert route.public is not operation["auth_required"]
-    assert sorted(route.query.__struct_encode_fields__) == sorted(operation["query_params"])
+    assert sorted(route.signature.query.__struct_encode_fields__) == sorted(operation["query_params"])
     assert route.idempotent is ("Idempotency-Key" in operation["header_params"])
-    assert (route.request is not None) is operation["has_request_body"]
-    assert (route.request is not None and not route.optional_body) is operation["request_body_required"]
+    has_body = route.signature.request is not None
+    assert has_body is operation["has_request_body"]
+    assert (has_body and not route.signature.optional_body) is operation["request_body_required"]
 
 
 def test_each_operation_of_the_manifest_is_served_or_refused_by_name() -> None:

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from wire import EMAIL, EXPORTS, IMPORTS, standing
 
 from mailrith_lite.api.documentation.openapi import document
-from mailrith_lite.api.routes import ROUTES
+from mailrith_lite.api.routes import SECTIONS
 
 CONDITION = r"definition\.groups\[\d+\]\.conditions\[\d+\]"
 BEYOND_A_SCHEMA = {
@@ -59,7 +59,7 @@ CONFIG = {
         },
     ],
 }
-api = schemathesis.openapi.from_dict(document(ROUTES, ["/"]), config=schemathesis.Config.from_dict(CONFIG))
+api = schemathesis.openapi.from_dict(document(SECTIONS, ["/"]), config=schemathesis.Config.from_dict(CONFIG))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from cli.processes import run
 from mailrith_lite.api.documentation.openapi import document
-from mailrith_lite.api.routes import ROUTES
+from mailrith_lite.api.routes import SECTIONS
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_the_document_is_the_one_of_the_service_with_its_address(
 ) -> None:
     outcome = run("openapi", *flags, cwd=cwd, env=env)
     assert (outcome.returncode, outcome.stderr) == (0, "")
-    assert json.loads(outcome.stdout) == document(ROUTES, [address])
+    assert json.loads(outcome.stdout) == document(SECTIONS, [address])
     assert list(cwd.iterdir()) == []
 
 

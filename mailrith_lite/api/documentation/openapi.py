@@ -1,22 +1,22 @@
 """/v1/openapi.json: the OpenAPI document, made from the table of routes and the wire Structs."""
 
 import functools
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
+import msgspec
 from aiohttp import web
 
 from mailrith_lite.api import codec
-from mailrith_lite.api.call import ROUTES
-from mailrith_lite.api.discovery import resource_key, resource_name
-from mailrith_lite.api.documentation import examples
-from mailrith_lite.api.documentation.refusals import ERROR_SCHEMA, example_id, path_names, refusals, shown
+from mailrith_lite.api.documentation.refusals import ERROR_SCHEMA, JSON, REQUEST_ID, SharedRefusals, example_id
 from mailrith_lite.api.documentation.schemas import Schemas, query_properties
-from mailrith_lite.api.route import Route
-from mailrith_lite.errors import MailrithError
+from mailrith_lite.api.responses import Accepted, Bare, PageOf
+from mailrith_lite.api.route import SECTIONS, Route, Section
 from mailrith_lite.http.services import SERVICES
 
-_JSON = "application/json"
+Document: TypeAlias = Annotated[msgspec.Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
+
 _KEY_PATTERN = r'^(?!""$)[!-~]([ -~]{0,253}[!-~])?$'
 _DESCRIPTION = """\
 Subscribers with their tags, custom fields, sequences and segments, and the jobs that import and export them: the
@@ -25,7 +25,6 @@ part of Mailrith's v1 API that mailrith_lite serves. The other operations of the
 Send an API key as `Authorization: Bearer mrk_…`. A request that is no HTTP answers 400, one whose head is too long
 431, and a known path with another method 405, with the header `Allow`; all that is no success has the same form.
 """
-_REQUEST_ID = {"x-mailrith-request-id": {"$ref": "#/components/headers/RequestId"}}
 _HEADERS: dict[str, Any] = {
     "RequestId": {
         "description": "The request's own x-mailrith-request-id, when it is 1 to 128 printable ASCII characters, "
@@ -56,37 +55,43 @@ _IDEMPOTENCY_KEY = {
 }
 
 
-async def get_document(request: web.Request) -> web.StreamResponse:
+async def get_document(request: web.Request) -> Bare[Document]:
     """Get the OpenAPI document
 
     OpenAPI 3.1, made from the same table and types that answer.
     """
-    return codec.json_response(_encoded(request.app[ROUTES], request.app[SERVICES].settings.public_url))
+    return Bare(_encoded(request.app[SECTIONS], request.app[SERVICES].settings.public_url))
 
 
 @functools.lru_cache(maxsize=1)
-def _encoded(routes: tuple[Route, ...], public_url: str | None) -> bytes:
-    """Its first server is the one that it came from: a browser may ask no other."""
-    return codec.encode(document(routes, ["/", public_url] if public_url else ["/"]))
+def _encoded(sections: tuple[Section, ...], public_url: str | None) -> Document:
+    """The first server is the one that the document came from, because a browser may ask no other."""
+    return msgspec.Raw(codec.encode(document(sections, ["/", public_url] if public_url else ["/"])))
 
 
-def document(routes: tuple[Route, ...], servers: list[str]) -> dict[str, Any]:
+def document(sections: tuple[Section, ...], servers: list[str]) -> dict[str, Any]:
+    """`servers`: addresses of the API."""
+    routes = [route for section in sections for route in section.routes]
+    signatures = [route.signature for route in routes]
     schemas = Schemas(
-        [route.request for route in routes if route.request], [route.answer for route in routes if route.answer]
+        [one.request for one in signatures if one.request], [one.answer for one in signatures if one.answer]
     )
+    shared = SharedRefusals()
     paths: dict[str, dict[str, Any]] = {}
-    for route in routes:
-        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, routes, schemas)
+    for section in sections:
+        for route in section.routes:
+            operation = {"tags": [section.name], **_operation(route, routes, schemas, shared)}
+            paths.setdefault(route.path, {})[route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {"title": "Mailrith API", "version": "v1", "description": _DESCRIPTION},
         "servers": [{"url": server} for server in servers],
-        "tags": [{"name": tag} for tag in dict.fromkeys(map(_tag, routes))],
+        "tags": [{"name": section.name, "description": section.description} for section in sections],
         "paths": paths,
         "components": {
             "schemas": {**schemas.components, "Error": ERROR_SCHEMA, "Pagination": _pagination()},
             "headers": _HEADERS,
-            "responses": _shared_refusals(routes),
+            "responses": shared.components,
             "securitySchemes": {
                 "WorkspaceApiKey": {
                     "type": "http",
@@ -99,33 +104,26 @@ def document(routes: tuple[Route, ...], servers: list[str]) -> dict[str, Any]:
     }
 
 
-def _tag(route: Route) -> str:
-    key = resource_key(route.path)
-    return "Platform" if key is None else resource_name(key)
-
-
-def _operation(route: Route, routes: tuple[Route, ...], schemas: Schemas) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _operation(route: Route, routes: Sequence[Route], schemas: Schemas, shared: SharedRefusals) -> dict[str, Any]:
+    operation: dict[str, Any] = {
         "operationId": route.operation_id,
         "summary": route.summary,
         "description": _description(route),
-        "tags": [_tag(route)],
         "security": [] if route.public else [{"WorkspaceApiKey": []}],
         "x-required-scopes": list(route.scopes),
         "parameters": _parameters(route),
-        "responses": _successes(route, routes, schemas) | _errors(route),
+        "responses": _successes(route, routes, schemas) | shared.of(route),
     }
-    if route.request is not None:
-        found["requestBody"] = {
-            "required": not route.optional_body,
-            "content": {
-                _JSON: {
-                    "schema": schemas.request(route.request),
-                    "example": examples.REQUESTS[route.request.__name__],
-                }
-            },
+    if (form := route.signature.request) is not None:
+        operation["requestBody"] = {
+            "required": not route.signature.optional_body,
+            "content": {JSON: _media(schemas.request(form), getattr(form, "EXAMPLE", None))},
         }
-    return found
+    return operation
+
+
+def _media(schema: dict[str, Any], example: Any) -> dict[str, Any]:
+    return {"schema": schema} if example is None else {"schema": schema, "example": example}
 
 
 def _description(route: Route) -> str:
@@ -145,40 +143,38 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
             "schema": {"type": "string"},
             "example": example_id(route, name),
         }
-        for name in path_names(route.path)
+        for name in route.path_names
     ]
-    for name, schema in query_properties(route.query).items():
+    for name, schema in query_properties(route.signature.query).items():
         text = schema.pop("description", None)
         parameter = {"name": name, "in": "query", "style": "form", "explode": True, "schema": schema}
         found.append(parameter | ({"description": text} if text else {}))
     return [*found, _IDEMPOTENCY_KEY] if route.idempotent else found
 
 
-def _successes(route: Route, routes: tuple[Route, ...], schemas: Schemas) -> dict[str, Any]:
+def _successes(route: Route, routes: Sequence[Route], schemas: Schemas) -> dict[str, Any]:
     return {str(status): _success(status, route, routes, schemas) for status in route.statuses}
 
 
-def _success(status: int, route: Route, routes: tuple[Route, ...], schemas: Schemas) -> dict[str, Any]:
+def _success(status: int, route: Route, routes: Sequence[Route], schemas: Schemas) -> dict[str, Any]:
     found: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": _headers(status, route)}
-    if route.answer is None:
+    response, answer = route.signature.response, route.signature.answer
+    if answer is None:
         return found
-    name = getattr(route.answer, "__name__", "")
-    schema = schemas.answer(route.answer)
-    example = examples.ANSWERS.get(name)
-    if example is not None and status == 202:
-        example = examples.queued(example)
-    if route.listed:
+    schema = schemas.answer(answer)
+    example = getattr(answer, "QUEUED_EXAMPLE" if issubclass(response, Accepted) else "EXAMPLE", None)
+    if issubclass(response, PageOf):
         schema, example = _page(schema, example)
-    elif not route.bare:
-        schema, example = _enveloped(schema), {"data": example} if example is not None else None
-    found["content"] = {_JSON: {"schema": schema} | ({"example": example} if example is not None else {})}
+    elif not issubclass(response, Bare):
+        schema, example = _enveloped(schema), None if example is None else {"data": example}
+    found["content"] = {JSON: _media(schema, example)}
     if links := _links(status, route, routes):
         found["links"] = links
     return found
 
 
 def _headers(status: int, route: Route) -> dict[str, Any]:
-    found: dict[str, Any] = dict(_REQUEST_ID)
+    found: dict[str, Any] = dict(REQUEST_ID)
     if status in (201, 202):
         found["Location"] = {"$ref": "#/components/headers/Location"}
     if status == 202 or "{job_id}" in route.path:
@@ -208,53 +204,15 @@ def _pagination() -> dict[str, Any]:
     }
 
 
-def _links(status: int, route: Route, routes: tuple[Route, ...]) -> dict[str, Any]:
+def _links(status: int, route: Route, routes: Sequence[Route]) -> dict[str, Any]:
     """What was made by this answer is what these operations take."""
     if status not in (201, 202):
         return {}
     return {
         other.operation_id: {
             "operationId": other.operation_id,
-            "parameters": {path_names(other.path)[0]: "$response.body#/data/id"},
+            "parameters": {other.path_names[0]: "$response.body#/data/id"},
         }
         for other in routes
-        if other.path.startswith(route.path + "/{") and len(path_names(other.path)) == 1
-    }
-
-
-def _errors(route: Route) -> dict[str, Any]:
-    """Those that say the same in several operations are kept once; a 403 names the operation's scopes."""
-    return {
-        str(status): _refusal(status, found)
-        if status == 403
-        else {"$ref": f"#/components/responses/{_refusal_name(status, found)}"}
-        for status, found in refusals(route).items()
-    }
-
-
-def _refusal_name(status: int, found: list[MailrithError]) -> str:
-    return "-".join([str(status), *(error.error_code for error in found)])
-
-
-def _shared_refusals(routes: tuple[Route, ...]) -> dict[str, Any]:
-    return {
-        _refusal_name(status, found): _refusal(status, found)
-        for route in routes
-        for status, found in refusals(route).items()
-        if status != 403
-    }
-
-
-def _refusal(status: int, found: list[MailrithError]) -> dict[str, Any]:
-    headers: dict[str, Any] = dict(_REQUEST_ID)
-    if status == 401:
-        headers["WWW-Authenticate"] = {"$ref": "#/components/headers/WwwAuthenticate"}
-    if status in (429, 503):
-        headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
-    schema = {"$ref": "#/components/schemas/Error"}
-    shown_errors = {error.error_code: {"value": shown(error)} for error in found}
-    return {
-        "description": HTTPStatus(status).phrase,
-        "headers": headers,
-        "content": {_JSON: {"schema": schema, "examples": shown_errors}},
+        if other.path.startswith(route.path + "/{") and len(other.path_names) == 1
     }

@@ -1,55 +1,21 @@
-"""Which errors an operation can answer with, for the documentation: each is made as it would be, and shown so."""
+"""Which errors an operation can answer with. Each is made by the code that raises it."""
 
-import re
+import itertools
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
 from mailrith_lite import errors, ids
 from mailrith_lite.access import scopes
+from mailrith_lite.api import bodies, codec, idempotency
 from mailrith_lite.api.envelope import STATUSES, respond
 from mailrith_lite.api.parameters import Empty
 from mailrith_lite.api.route import Route
 
-CONFLICTS: dict[str, errors.Conflict] = {
-    error.error_code: error
-    for error in (
-        errors.Conflict(
-            "This Idempotency-Key was used with another body; use a new key for a new request.",
-            code="idempotency_key_reused",
-        ),
-        errors.Conflict(
-            "A subscriber with this email exists already; update that one.",
-            code="subscriber_already_exists",
-            field="email",
-            resource=("subscriber", ids.encode(ids.SUBSCRIBER, 1)),
-        ),
-        errors.Conflict(
-            "A tag of this name exists already; choose another name.", code="tag_name_taken", field="name"
-        ),
-        errors.Conflict(
-            "A segment of this name exists already; choose another name.", code="segment_name_taken", field="name"
-        ),
-        *(
-            errors.Conflict(
-                f'The segment "Readers" names this {name}; change or delete the segment first.',
-                code=f"{resource}_in_use",
-                reason="named_by_segment",
-                resource=("segment", ids.encode(ids.SEGMENT, 1)),
-            )
-            for resource, name in ((ids.TAG, "tag"), (ids.CUSTOM_FIELD, "custom field"), (ids.SEGMENT, "segment"))
-        ),
-        errors.Conflict(
-            "This upload was used for an import already; start a new upload.",
-            code="upload_already_used",
-            resource=(ids.UPLOAD, ids.encode(ids.UPLOAD, 1)),
-        ),
-        errors.Conflict("The job is Completed already and cannot be canceled.", code="job_already_final"),
-    )
-}
-"""By code, with the words that a client reads."""
-
+JSON = "application/json"
+REQUEST_ID = {"x-mailrith-request-id": {"$ref": "#/components/headers/RequestId"}}
 ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",
     "description": "What every answer but a success holds.",
@@ -100,25 +66,68 @@ ERROR_SCHEMA: dict[str, Any] = {
 }
 
 
-def refusals(route: Route) -> dict[int, list[errors.MailrithError]]:
+class SharedRefusals:
+    """`components`: the responses to errors, each once. Operations refer to them."""
+
+    def __init__(self) -> None:
+        self.components: dict[str, Any] = {}
+
+    def of(self, route: Route) -> dict[str, Any]:
+        """By status. A 403 names the operation's own scopes, so it is not shared."""
+        return {
+            str(status): _refusal(status, found) if status == 403 else self._share(status, found)
+            for status, found in _by_status(route).items()
+        }
+
+    def _share(self, status: int, found: list[errors.MailrithError]) -> dict[str, Any]:
+        response = _refusal(status, found)
+        name = _unused("-".join([str(status), *_codes(found)]), self.components, response)
+        self.components[name] = response
+        return {"$ref": f"#/components/responses/{name}"}
+
+
+def _codes(found: list[errors.MailrithError]) -> list[str]:
+    return list(dict.fromkeys(error.error_code for error in found))
+
+
+def _unused(name: str, taken: dict[str, Any], value: Any) -> str:
+    """The name, with a number if another value has it already."""
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(one for one in names if taken.get(one, value) == value)
+
+
+def _refusal(status: int, found: list[errors.MailrithError]) -> dict[str, Any]:
+    headers: dict[str, Any] = dict(REQUEST_ID)
+    if status == 401:
+        headers["WWW-Authenticate"] = {"$ref": "#/components/headers/WwwAuthenticate"}
+    if status in (429, 503):
+        headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
+    schema = {"$ref": "#/components/schemas/Error"}
+    examples: dict[str, Any] = {}
+    for error in found:
+        example = {"value": _body(error)}
+        examples[_unused(error.error_code, examples, example)] = example
+    return {
+        "description": HTTPStatus(status).phrase,
+        "headers": headers,
+        "content": {JSON: {"schema": schema, "examples": examples}},
+    }
+
+
+def _by_status(route: Route) -> dict[int, list[errors.MailrithError]]:
     """The errors of an operation by their status."""
-    found: dict[int, list[errors.MailrithError]] = {}
+    by_status: dict[int, list[errors.MailrithError]] = {}
     for error in _possible(route):
         status, _ = STATUSES[type(error)]
-        found.setdefault(status, []).append(error)
-    return dict(sorted(found.items()))
+        by_status.setdefault(status, []).append(error)
+    return dict(sorted(by_status.items()))
 
 
-def shown(error: errors.MailrithError) -> Any:
-    """The body of the answer that the error becomes."""
+def _body(error: errors.MailrithError) -> Any:
+    """The body of the response that the error becomes."""
     body = respond(error).body
     assert isinstance(body, bytes)
     return msgspec.json.decode(body)
-
-
-def path_names(path: str) -> list[str]:
-    """The parameters in a path: `/v1/tags/{tag_id}` has `tag_id`."""
-    return re.findall(r"\{(\w+)\}", path)
 
 
 def example_id(route: Route, name: str) -> str:
@@ -130,34 +139,26 @@ def example_id(route: Route, name: str) -> str:
 
 
 def _possible(route: Route) -> Iterator[errors.MailrithError]:
-    if route.request is not None:
+    """Those that its request, key and path imply, and those that its handler names."""
+    if route.signature.request is not None:
         yield errors.InvalidBody("The body has the wrong form: expected `object`, got `array`.")
-        yield errors.InvalidJson("The body is not valid JSON in UTF-8.")
-        yield errors.PayloadTooLarge(
-            "The body is over the limit of 1,048,576 bytes; send a long file as an upload."
-        )
-        yield errors.UnsupportedMediaType("Send JSON in UTF-8, with the header Content-Type: application/json.")
-    if route.query is not Empty:
+        yield codec.not_json()
+        yield bodies.too_large(bodies.IN_MEMORY)
+        yield bodies.not_json()
+    if route.signature.query is not Empty:
         yield errors.InvalidQuery("limit takes a whole number from 1 to 100.", field="limit")
-        yield errors.HeadersTooLarge("A line of the request's head is too long.")
+        yield errors.HeadersTooLarge()
     if route.idempotent:
-        yield errors.InvalidIdempotencyKey("Idempotency-Key takes 1 to 255 printable ASCII characters.")
-        yield CONFLICTS["idempotency_key_reused"]
+        yield errors.InvalidIdempotencyKey()
+        yield idempotency.key_reused()
     if not route.public:
         yield errors.InvalidApiKey()
         yield errors.ShuttingDown()
     if route.scopes:
         yield errors.InsufficientScope(route.scopes, route.scopes[-1:], scopes.ALL[:1])
-    for name in path_names(route.path):
+    for name in route.path_names:
         yield errors.NotFound.of(name.removesuffix("_id"), example_id(route, name))
-    for code in route.conflicts:
-        yield CONFLICTS[code]
-    if 202 in route.statuses:
-        yield errors.QueueFull("1,000 jobs of this workspace are waiting; try again when some are done.")
-    if route.operation_id == "startSubscriberImportUpload":
-        yield errors.QueueFull(
-            "100 files of this workspace wait for their import; import them, or wait until the first expires."
-        )
+    yield from route.refusals
     if route.method != "GET":
         yield errors.StorageFull()
     yield errors.InternalError("req_3f0c2a9d41b7e85610ac77e2")

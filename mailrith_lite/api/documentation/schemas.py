@@ -7,17 +7,6 @@ import msgspec
 
 _PREFIX = "#/components/schemas/"
 _FORMATS = {"_at": "date-time", "_url": "uri"}  # by the end of a field's name
-_ONE_SOURCE = [
-    {"required": [name], "properties": {name: {"type": "string"}, other: {"type": "null"}}}
-    for name, other in (("csv_text", "upload_id"), ("upload_id", "csv_text"))
-]
-_WHOLE: dict[str, dict[str, Any]] = {
-    "ImportRequest": {"oneOf": _ONE_SOURCE},
-    **{
-        name: {"minProperties": 1} for name in ("TagChange", "CustomFieldChange", "SequenceChange", "SegmentChange")
-    },
-}
-"""Rules that hold for a form as a whole, by the name of its Struct."""
 _WITHOUT_DEFAULTS = {"Condition"}  # a Struct that leaves them out of answers, too
 
 
@@ -28,8 +17,8 @@ class Schemas:
     def __init__(self, requests: Iterable[Any], answers: Iterable[Any]) -> None:
         self._requests, sent = _collect(requests)
         self._answers, received = _collect(answers)
-        for name, schema in sent.items():
-            schema.update(_WHOLE.get(name, {}))
+        for form in self._requests:
+            sent[form.__name__].update(getattr(form, "SCHEMA", {}))
         for name in received.keys() - _WITHOUT_DEFAULTS:
             _always_there(received[name])
         differing = {name for name, schema in received.items() if sent.get(name, schema) != schema}

@@ -121,6 +121,10 @@ def _check_length(definition: Definition) -> None:
 
 async def _check_name_is_free(connection: Connection, workspace_id: int, name: str, own_id: int | None) -> None:
     if await segment_table.select_id_by_name(connection, workspace_id, name) not in (None, own_id):
-        raise errors.Conflict(
-            "A segment of this name exists already; choose another name.", code="segment_name_taken", field="name"
-        )
+        raise name_taken()
+
+
+def name_taken() -> errors.Conflict:
+    return errors.Conflict(
+        "A segment of this name exists already; choose another name.", code="segment_name_taken", field="name"
+    )

@@ -70,11 +70,7 @@ class UploadStore:
         waiting = await upload_table.select_waiting(connection, workspace_id, now)
         _check_ready_room(waiting, now)
         if waiting.pending >= MAX_PENDING:
-            raise errors.QueueFull(
-                f"{MAX_PENDING:,} uploads of this workspace wait for their file; use their links, or wait until "
-                "the first expires.",
-                retry_after=_seconds_until(waiting.pending_until, now),
-            )
+            raise too_many_pending(_seconds_until(waiting.pending_until, now))
         return await upload_table.insert_upload(connection, workspace_id, expires_at=now + self._ttl, now=now)
 
     def path(self, upload: Upload) -> Path | None:
@@ -239,11 +235,22 @@ def _check_ready_room(waiting: Waiting, now: int) -> None:
         QueueFull
     """
     if waiting.ready >= MAX_READY:
-        raise errors.QueueFull(
-            f"{MAX_READY} files of this workspace wait for their import; "
-            "import them, or wait until the first expires.",
-            retry_after=_seconds_until(waiting.ready_until, now),
-        )
+        raise too_many_ready(_seconds_until(waiting.ready_until, now))
+
+
+def too_many_pending(retry_after: int) -> errors.QueueFull:
+    return errors.QueueFull(
+        f"{MAX_PENDING:,} uploads of this workspace wait for their file; use their links, or wait until "
+        "the first expires.",
+        retry_after=retry_after,
+    )
+
+
+def too_many_ready(retry_after: int) -> errors.QueueFull:
+    return errors.QueueFull(
+        f"{MAX_READY} files of this workspace wait for their import; import them, or wait until the first expires.",
+        retry_after=retry_after,
+    )
 
 
 def _seconds_until(moment: int, now: int) -> int:
@@ -257,11 +264,15 @@ def check_unused(upload: Upload) -> None:
         Conflict: a job has taken the file.
     """
     if upload.queued_at is not None:
-        raise errors.Conflict(
-            "This upload was used for an import already; start a new upload.",
-            code="upload_already_used",
-            resource=(ids.UPLOAD, upload.public_id),
-        )
+        raise already_used(upload.public_id)
+
+
+def already_used(public_id: str) -> errors.Conflict:
+    return errors.Conflict(
+        "This upload was used for an import already; start a new upload.",
+        code="upload_already_used",
+        resource=(ids.UPLOAD, public_id),
+    )
 
 
 def check_usable(upload: Upload | None, now: int) -> Upload:

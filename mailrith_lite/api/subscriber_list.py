@@ -1,0 +1,81 @@
+"""GET /v1/subscribers: the list of subscribers, and its filter."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from mailrith_lite import clock, errors, ids
+from mailrith_lite.api.call import Call
+from mailrith_lite.api.parameters import PageQuery, Text
+from mailrith_lite.api.responses import PageOf
+from mailrith_lite.api.subscribers import SubscriberResource, subscriber_resource
+from mailrith_lite.audience import listing, sequences, tags
+from mailrith_lite.audience.conditions import SequenceOperator, TagOperator
+from mailrith_lite.audience.filters import SubscriberFilter
+from mailrith_lite.audience.values import Status
+from mailrith_lite.database import Connection
+
+MAX_LISTED = 100
+
+Ids = Annotated[
+    list[str],
+    Meta(max_length=MAX_LISTED, description="at most 100 ids, with commas between them or the parameter repeated"),
+]
+
+
+class SubscriberQuery(PageQuery, frozen=True, kw_only=True):
+    search: Text | None = None
+    email: Text | None = None
+    status: Status | None = None
+    cold_only: Annotated[bool, Meta(description="true or false")] = False
+    tag_id: Ids | None = None
+    tag_ids: Ids | None = None
+    tag_operator: TagOperator = "has_any_of"
+    sequence_id: Ids | None = None
+    sequence_ids: Ids | None = None
+    sequence_operator: SequenceOperator = "is_active_in_any_of"
+
+
+async def list_subscribers(call: Call, query: SubscriberQuery) -> PageOf[SubscriberResource]:
+    """List subscribers
+
+    Newest first. Everything that is asked for must hold: `search` (an id, a status, or part of a name or email, in
+    any case), `email` (the whole address), `status`, `cold_only` (Active, and not opened for 90 days or never
+    opened and subscribed for 30), tags and sequences. An id that the workspace does not have is one that nobody is
+    in.
+    """
+    page = query.page(ids.SUBSCRIBER)
+    async with call.database.read() as connection:
+        wanted = await _filter(connection, call.workspace_id, query)
+        found = await listing.select_subscribers(
+            connection, call.workspace_id, wanted, before_id=page.before_id, limit=page.fetched, now=clock.now()
+        )
+    return PageOf(page, [subscriber_resource(subscriber) for subscriber in found])
+
+
+async def _filter(connection: Connection, workspace_id: int, query: SubscriberQuery) -> SubscriberFilter:
+    """With the ids that the workspace knows: a foreign one is as good as none."""
+    tag_ids = sequence_ids = None
+    if query.tag_id is not None or query.tag_ids is not None:
+        numbers = _numbers(ids.TAG, "tag_ids", [*(query.tag_id or []), *(query.tag_ids or [])])
+        tag_ids = tuple(sorted(await tags.select_known_tag_ids(connection, workspace_id, numbers)))
+    if query.sequence_id is not None or query.sequence_ids is not None:
+        numbers = _numbers(ids.SEQUENCE, "sequence_ids", [*(query.sequence_id or []), *(query.sequence_ids or [])])
+        known = await sequences.select_known_sequence_ids(connection, workspace_id, numbers)
+        sequence_ids = tuple(sorted(known))
+    return SubscriberFilter(
+        search=query.search,
+        email=query.email,
+        status=query.status,
+        cold_only=query.cold_only,
+        tag_ids=tag_ids,
+        tag_operator=query.tag_operator,
+        sequence_ids=sequence_ids,
+        sequence_operator=query.sequence_operator,
+    )
+
+
+def _numbers(prefix: str, name: str, public_ids: list[str]) -> list[int]:
+    if len(public_ids) > MAX_LISTED:
+        raise errors.InvalidQuery(f"{name} takes at most {MAX_LISTED} ids.", field=name)
+    return [number for public_id in public_ids if (number := ids.decode(prefix, public_id)) is not None]
