@@ -1,4 +1,4 @@
-"""A real browser: Debian's Chromium, driven by Playwright."""
+"""Drives a real browser, Debian's Chromium, with Playwright."""
 
 import contextlib
 import os
@@ -22,7 +22,7 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-_TIMEOUT = 30_000  # milliseconds that Playwright waits for what a test expects
+_TIMEOUT = 30_000  # milliseconds
 _SERIOUS = {"serious", "critical"}
 
 expect.set_options(timeout=_TIMEOUT)
@@ -30,7 +30,7 @@ expect.set_options(timeout=_TIMEOUT)
 
 @contextlib.contextmanager
 def launched() -> Iterator[Browser]:
-    """Skips the test where there is no Chromium, unless one is required."""
+    """Skips the test on a machine without Chromium, unless the variable of `REQUIRED` is set."""
     path = next(filter(None, map(shutil.which, _NAMES)), None)
     if path is None:
         if os.environ.get(REQUIRED):
@@ -44,23 +44,28 @@ def launched() -> Iterator[Browser]:
 
 @contextlib.contextmanager
 def watched(browser: Browser, server: Server, *, ignores: str = "\0", **options: Any) -> Iterator[Page]:
-    """A page of its own, and afterwards: no error in its console but what `ignores` names, no request elsewhere."""
+    """A page in a new context. Fails at the end after an error or warning in the page or a request to another host.
+
+    Messages that contain `ignores` are allowed.
+    """
     context = browser.new_context(base_url=server.url, accept_downloads=True, **options)
     context.set_default_timeout(_TIMEOUT)
-    told: list[str] = []
+    messages: list[str] = []
     with contextlib.closing(context):
         page = context.new_page()
-        watch(context, page, server, told)
+        _collect(context, page, server, messages)
         yield page
-    assert [line for line in told if ignores not in line] == []
+    assert [line for line in messages if ignores not in line] == []
 
 
-def watch(context: BrowserContext, page: Page, server: Server, told: list[str]) -> None:
-    page.on("console", lambda message: told.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: told.append(str(error)))
+def _collect(context: BrowserContext, page: Page, server: Server, messages: list[str]) -> None:
+    page.on(
+        "console", lambda message: messages.append(message.text) if message.type in ("error", "warning") else None
+    )
+    page.on("pageerror", lambda error: messages.append(str(error)))
     context.on(
         "request",
-        lambda request: None if request.url.startswith((server.url, "blob:")) else told.append(request.url),
+        lambda request: None if request.url.startswith((server.url, "blob:")) else messages.append(request.url),
     )
 
 
@@ -71,12 +76,12 @@ def sign_in(page: Page, key: str = KEY) -> None:
     page.get_by_role("button", name="Sign out").wait_for()
 
 
-def barriers(page: Page) -> list[str]:
-    """What axe-core finds that keeps somebody out of the page."""
-    found = Axe().run(page).response["violations"]
+def find_violations(page: Page) -> list[str]:
+    """The serious and critical violations that axe-core finds."""
+    violations = Axe().run(page).response["violations"]
     return [
         f"{rule['id']}: {node['html']} {node.get('failureSummary', '')}"
-        for rule in found
+        for rule in violations
         if rule["impact"] in _SERIOUS
         for node in rule["nodes"]
     ]

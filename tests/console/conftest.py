@@ -1,4 +1,4 @@
-"""One service, and one browser, for a whole module of tests that do not get in each other's way."""
+"""One service and one browser for all tests of a module that do not disturb each other."""
 
 from collections.abc import Iterator
 
@@ -19,6 +19,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """For a module and not for the session: Playwright has a loop of its own in this thread while it runs."""
-    with launched() as found:
-        yield found
+    """Not for the whole session: while Playwright runs, it occupies the event loop of this thread."""
+    with launched() as browser:
+        yield browser

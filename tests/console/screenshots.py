@@ -1,4 +1,4 @@
-"""The pictures in docs/images, made anew: `make screenshots`."""
+"""Takes the screenshots in docs/images again: `make screenshots`."""
 
 import contextlib
 import tempfile
@@ -31,15 +31,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, launched() as browser:
         settings = Settings(port=0, data_dir=Path(folder) / "data", bootstrap_key=KEY)
         with Server(settings).serving() as server:
-            prepare(server)
-            with page_of(browser, server, DESKTOP) as page:
-                imported = walk_through(page, server)
-            with page_of(browser, server, PHONE) as page:
-                page.goto(imported)
+            create_audience(server)
+            with signed_in_page(browser, server, DESKTOP) as page:
+                import_url = shoot_pages(page, server)
+            with signed_in_page(browser, server, PHONE) as page:
+                page.goto(import_url)
                 shoot(page, "console-phone")
 
 
-def prepare(server: Server) -> None:
+def create_audience(server: Server) -> None:
     for label, body in FIELDS.items():
         server.sdk().custom_fields.create(body={"label": label, **body})
     for name in ("From a fair", "Newsletter", "Website signup"):
@@ -47,18 +47,18 @@ def prepare(server: Server) -> None:
     server.sdk().sequences.create(body={"name": "Welcome", "definition": {"emails": []}})
 
 
-def walk_through(page: Page, server: Server) -> str:
-    """Takes the pictures on the way, and gives the address of an import that is done."""
-    hand_over(page, "subscribers.csv")
+def shoot_pages(page: Page, server: Server) -> str:
+    """Takes most of the screenshots. Returns the address of a completed import."""
+    upload(page, "subscribers.csv")
     page.get_by_label("Newsletter").check()
     page.get_by_role("button", name="Import 1,000 rows").click()
-    finished(page)
+    wait_for_import(page)
     server.export_csv(status="Active")
-    hand_over(page, "messy.csv")
+    upload(page, "messy.csv")
     shoot(page, "console-mapping")
     page.get_by_role("button", name="Import 18 rows").click()
-    finished(page)
-    imported = page.url
+    wait_for_import(page)
+    import_url = page.url
     shoot(page, "console-import")
     job = import_under_way(server, ago=5_300)
     advance(server, job, created=148_310, rejected=1_690, total=250_000)
@@ -66,23 +66,23 @@ def walk_through(page: Page, server: Server) -> str:
     shoot(page, "console-jobs")
     page.goto("/console/subscribers?status=Active&search=berg")
     shoot(page, "console-subscribers")
-    return imported
+    return import_url
 
 
-def hand_over(page: Page, name: str) -> None:
+def upload(page: Page, name: str) -> None:
     page.goto("/console/imports/new")
     page.get_by_label("CSV file").set_input_files(ROOT / "data" / name)
     page.get_by_role("button", name="Continue").click()
     page.get_by_role("heading", name="What each column is").wait_for()
 
 
-def finished(page: Page) -> None:
+def wait_for_import(page: Page) -> None:
     page.get_by_role("heading", name="Import Completed").wait_for()
 
 
 @contextlib.contextmanager
-def page_of(browser: Browser, server: Server, viewport: ViewportSize) -> Iterator[Page]:
-    """Signed in, in a window of this size."""
+def signed_in_page(browser: Browser, server: Server, viewport: ViewportSize) -> Iterator[Page]:
+    """A page of this size, signed in."""
     context = browser.new_context(base_url=server.url, viewport=viewport)
     with contextlib.closing(context):
         page = context.new_page()

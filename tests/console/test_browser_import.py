@@ -1,4 +1,4 @@
-"""The main way in a real browser: a file becomes subscribers, and subscribers become a file."""
+"""Imports and exports in a real browser, from the file to the last page."""
 
 import base64
 import csv
@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from mailrith_lite import clock
 from mailrith_lite.access import key_table
 
-from .browser import Browser, barriers, sign_in, watched
+from .browser import Browser, find_violations, sign_in, watched
 from .staged import advance, claim, import_under_way, put_back, waiting_export, wake
 
 DATA = Path(__file__).parents[2] / "data"
@@ -41,7 +41,7 @@ def drop(page: Page, file: Path) -> None:
 
 @pytest.fixture
 def shop(serve: Callable[..., Server]) -> Server:
-    """With the custom fields that the sample files are for."""
+    """A service with the custom fields of the sample files."""
     server = serve()
     for label, body in FIELDS.items():
         server.sdk().custom_fields.create(body={"label": label, **body})
@@ -58,25 +58,25 @@ def counts(page: Page) -> dict[str, str]:
     return dict(zip(names, numbers, strict=True))
 
 
-def test_a_messy_file_all_the_way(browser: Browser, shop: Server, tmp_path: Path) -> None:
+def test_messy_file_is_mapped_tried_imported_and_exported(browser: Browser, shop: Server, tmp_path: Path) -> None:
     with watched(browser, shop) as page:
         sign_in(page)
         page.get_by_role("link", name="New import").click()
-        assert barriers(page) == []
+        assert find_violations(page) == []
         drop(page, DATA / "messy.csv")
         expect(page.get_by_role("heading", name="What each column is")).to_be_visible()
-        assert barriers(page) == []
+        assert find_violations(page) == []
         expect(page.get_by_label("What E-Mail becomes")).to_have_value("email")
         page.get_by_label("What Notes becomes").select_option("Leave it out")
         page.get_by_label("New tag").fill("From a <b>fair</b>")
         page.get_by_role("button", name="Try it out first").click()
 
         expect(page.get_by_role("heading", name="Dry run Completed")).to_be_visible()
-        assert barriers(page) == []
-        told = {"created": "6", "updated": "2", "unchanged": "1", "refused": "9"}
-        assert counts(page) == {f"Would be {name}": count for name, count in told.items()}
+        assert find_violations(page) == []
+        expected = {"created": "6", "updated": "2", "unchanged": "1", "refused": "9"}
+        assert counts(page) == {f"Would be {name}": count for name, count in expected.items()}
         assert shop.rows("SELECT count(*) FROM subscribers") == [(0,)]
-        page.get_by_role("link", name="Change something").click()
+        page.get_by_role("link", name="Edit mapping").click()
         expect(page.get_by_label("What Notes becomes")).to_have_value("")
         expect(page.get_by_label("New tag")).to_have_value("From a <b>fair</b>")
         page.get_by_role("button", name="Import 18 rows").click()
@@ -85,7 +85,7 @@ def test_a_messy_file_all_the_way(browser: Browser, shop: Server, tmp_path: Path
         expect(
             page.get_by_role("img", name="100 % done, 6 created, 2 updated, 1 unchanged, 9 refused")
         ).to_be_visible()
-        assert counts(page) == {name.capitalize(): count for name, count in told.items()}
+        assert counts(page) == {name.capitalize(): count for name, count in expected.items()}
         expect(page.get_by_role("row", name="invalid_email")).to_contain_text("hugo.habicht(at)example.org")
         expect(page.get_by_text("From a <b>fair</b>")).to_be_visible()
         with page.expect_download() as download:
@@ -96,7 +96,7 @@ def test_a_messy_file_all_the_way(browser: Browser, shop: Server, tmp_path: Path
         page.get_by_role("link", name="Jobs").last.click()
         page.get_by_role("link", name="New export").click()
         page.get_by_label("Status").select_option("Active")
-        page.get_by_role("button", name="Count them").click()
+        page.get_by_role("button", name="Count").click()
         page.get_by_role("button", name="Start the export").click()
         with page.expect_download() as download:
             page.get_by_role("link", name="Download the file").click()
@@ -107,7 +107,7 @@ def test_a_messy_file_all_the_way(browser: Browser, shop: Server, tmp_path: Path
     assert {row["Tags"] for row in rows} == {"From a <b>fair</b>"}
 
 
-def test_the_bar_moves_with_every_chunk_to_its_end(browser: Browser, shop: Server) -> None:
+def test_bar_and_speed_follow_every_chunk_to_the_end(browser: Browser, shop: Server) -> None:
     job = import_under_way(shop)
     with watched(browser, shop) as page:
         sign_in(page)
@@ -115,12 +115,12 @@ def test_the_bar_moves_with_every_chunk_to_its_end(browser: Browser, shop: Serve
         expect(page.get_by_text("Reading the whole file")).to_be_visible()
         for created, rejected, percent in ((200, 0, 20), (390, 10, 40), (580, 20, 60), (770, 30, 80)):
             advance(shop, job, created=created, rejected=rejected, total=1_000)
-            told = f"{percent} % done, {created} created" + (f", {rejected} refused" if rejected else "")
-            expect(page.get_by_role("img", name=told)).to_be_visible()
+            label = f"{percent} % done, {created} created" + (f", {rejected} refused" if rejected else "")
+            expect(page.get_by_role("img", name=label)).to_be_visible()
             width = page.locator(".bar .created").get_attribute("width")
             assert float(str(width)) == created
         expect(page.locator("[data-speed] polyline")).to_have_attribute("points", re.compile(r"\d"))
-        assert barriers(page) == []
+        assert find_violations(page) == []
         advance(shop, job, created=960, rejected=40, total=1_000, final=True)
         expect(page.get_by_role("heading", name="Import Completed")).to_be_visible()
         expect(page.get_by_role("img", name="100 % done, 960 created, 40 refused")).to_be_visible()
@@ -128,7 +128,7 @@ def test_the_bar_moves_with_every_chunk_to_its_end(browser: Browser, shop: Serve
         expect(page.locator("#announcement")).to_have_text("Import, Completed")
 
 
-def test_a_page_follows_a_job_from_the_queue_on(browser: Browser, shop: Server) -> None:
+def test_page_follows_every_status_of_a_job(browser: Browser, shop: Server) -> None:
     with watched(browser, shop) as page:
         sign_in(page)
         page.goto("/console")
@@ -137,7 +137,7 @@ def test_a_page_follows_a_job_from_the_queue_on(browser: Browser, shop: Server) 
         expect(page.get_by_role("heading", name="Export Queued")).to_be_visible()
         with page.expect_response(lambda answer: answer.url.endswith(f"/exports/{waiting}/live")):
             page.reload()
-        assert barriers(page) == []
+        assert find_violations(page) == []
         claim(shop, waiting)
         expect(page.get_by_role("heading", name="Export Processing")).to_be_visible()
         put_back(shop, waiting)
@@ -148,7 +148,7 @@ def test_a_page_follows_a_job_from_the_queue_on(browser: Browser, shop: Server) 
         expect(page.locator("#announcement")).to_have_text("Export, Completed")
 
 
-def test_the_list_of_jobs_follows_and_keeps_the_focus(browser: Browser, shop: Server) -> None:
+def test_list_of_jobs_updates_and_keeps_the_focus(browser: Browser, shop: Server) -> None:
     waiting = waiting_export(shop)
     with watched(browser, shop) as page:
         sign_in(page)
@@ -160,7 +160,7 @@ def test_the_list_of_jobs_follows_and_keeps_the_focus(browser: Browser, shop: Se
         expect(page.get_by_role("row", name="Queued")).to_have_count(0)
 
 
-def test_progress_is_asked_for_where_no_stream_can_be_had(browser: Browser, shop: Server) -> None:
+def test_page_polls_when_it_gets_no_stream(browser: Browser, shop: Server) -> None:
     waiting = waiting_export(shop)
     with watched(browser, shop) as page:
         sign_in(page)
@@ -172,7 +172,7 @@ def test_progress_is_asked_for_where_no_stream_can_be_had(browser: Browser, shop
 
 
 @pytest.mark.parametrize("body", ["event: end\ndata: over\n\n", "event: part\ndata: "])
-def test_a_stream_that_breaks_off_is_taken_up(browser: Browser, shop: Server, body: str) -> None:
+def test_page_polls_after_a_broken_stream(browser: Browser, shop: Server, body: str) -> None:
     waiting = waiting_export(shop)
     with watched(browser, shop) as page:
         sign_in(page)
@@ -183,7 +183,7 @@ def test_a_stream_that_breaks_off_is_taken_up(browser: Browser, shop: Server, bo
         expect(page.get_by_role("heading", name="Export Completed")).to_be_visible()
 
 
-def test_a_page_whose_session_is_over_leads_to_the_sign_in(browser: Browser, shop: Server) -> None:
+def test_page_goes_to_the_sign_in_when_the_session_is_over(browser: Browser, shop: Server) -> None:
     waiting = waiting_export(shop)
     with watched(browser, shop, ignores="401 (Unauthorized)") as page:
         sign_in(page)
@@ -195,7 +195,7 @@ def test_a_page_whose_session_is_over_leads_to_the_sign_in(browser: Browser, sho
         expect(page.get_by_label("API key")).to_be_visible()
 
 
-def test_a_job_is_canceled(browser: Browser, shop: Server) -> None:
+def test_job_can_be_canceled(browser: Browser, shop: Server) -> None:
     waiting = waiting_export(shop)
     with watched(browser, shop) as page:
         sign_in(page)
@@ -205,7 +205,7 @@ def test_a_job_is_canceled(browser: Browser, shop: Server) -> None:
     assert shop.rows("SELECT status, error_message FROM jobs") == [("Failed", "Canceled by the client.")]
 
 
-def test_a_file_that_cannot_be_read_is_refused_in_place(browser: Browser, shop: Server, tmp_path: Path) -> None:
+def test_unreadable_file_is_refused_on_the_same_page(browser: Browser, shop: Server, tmp_path: Path) -> None:
     (tmp_path / "broken.csv").write_text('Email\n"open\n')
     with watched(browser, shop, ignores="Failed to load resource") as page:
         sign_in(page)
@@ -218,7 +218,7 @@ def test_a_file_that_cannot_be_read_is_refused_in_place(browser: Browser, shop: 
         expect(page.get_by_text("1,000 rows")).to_have_count(2)
 
 
-def test_an_import_works_without_javascript(browser: Browser, shop: Server) -> None:
+def test_import_works_without_javascript(browser: Browser, shop: Server) -> None:
     with watched(browser, shop, java_script_enabled=False) as page:
         sign_in(page)
         page.get_by_role("link", name="New import").click()
@@ -233,21 +233,21 @@ def test_an_import_works_without_javascript(browser: Browser, shop: Server) -> N
         assert counts(page)["Created"] == "1,000"
 
 
-def test_a_file_handed_over_for_an_application(browser: Browser, shop: Server) -> None:
+def test_file_can_be_uploaded_for_an_application(browser: Browser, shop: Server) -> None:
     client = shop.sdk()
     upload = client.jobs.start_import_upload()["data"]
     with watched(browser, shop) as page:
         page.goto(upload["upload_url"])
-        assert barriers(page) == []
+        assert find_violations(page) == []
         page.get_by_label("CSV file").set_input_files(DATA / "messy.csv")
         page.get_by_role("button", name="Upload").click()
         expect(page.get_by_role("heading", name="The file is uploaded")).to_be_visible()
-        assert barriers(page) == []
+        assert find_violations(page) == []
         body = {"upload_id": upload["id"], "mappings": [{**MAPPINGS[0], "csv_column": "E-Mail"}]}
         job = client.jobs.create_import(body=body)["data"]
         shop.drain()
         page.reload()
         expect(page.get_by_role("heading", name="The application has used the file")).to_be_visible()
-        assert barriers(page) == []
+        assert find_violations(page) == []
     assert client.jobs.get_import(path={"job_id": job["id"]})["data"]["status"] == "Completed"
     assert KEY not in upload["upload_url"]

@@ -1,4 +1,4 @@
-"""Every page in a real browser: for a keyboard and a screen reader, in light and dark, and without JavaScript."""
+"""Every page in a real browser: accessibility, narrow windows, keyboard, and no JavaScript."""
 
 import re
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import uploading
 from conftest import MAPPINGS, Server
 from playwright.sync_api import ViewportSize, expect
 
-from .browser import Browser, barriers, sign_in, watched
+from .browser import Browser, find_violations, sign_in, watched
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
 NARROW: ViewportSize = {"width": 320, "height": 640}
@@ -25,7 +25,7 @@ CUT_OFF = """() => [...document.querySelectorAll("body *")]
 
 @pytest.fixture(scope="module")
 def paths(service: Server) -> dict[str, str]:
-    """A page of every kind, with something on it."""
+    """A path of every kind of page, with content."""
     client = service.sdk()
     field = client.custom_fields.create(body={"label": "Company", "type": "Text"})["data"]
     sequence = client.sequences.create(body={"name": "Welcome", "definition": {"emails": []}})["data"]
@@ -59,29 +59,29 @@ def paths(service: Server) -> dict[str, str]:
     }
 
 
-def test_axe_would_find_something(browser: Browser, service: Server) -> None:
+def test_axe_reports_a_known_violation(browser: Browser, service: Server) -> None:
     with watched(browser, service) as page:
         page.set_content('<html lang="en"><title>x</title><main><input></main>')
-        assert any(found.startswith("label") for found in barriers(page))
+        assert any(violation.startswith("label") for violation in find_violations(page))
 
 
-def test_axe_finds_nothing_serious(browser: Browser, service: Server, paths: dict[str, str]) -> None:
+def test_pages_are_accessible_in_light_and_dark(browser: Browser, service: Server, paths: dict[str, str]) -> None:
     for scheme in ("light", "dark"):
         with watched(browser, service, color_scheme=scheme) as page:
             page.goto("/console/sign-in")
-            assert barriers(page) == []
+            assert find_violations(page) == []
             sign_in(page)
             for path in paths.values():
                 page.goto(path)
-                assert barriers(page) == [], (scheme, path)
+                assert find_violations(page) == [], (scheme, path)
 
 
-def test_axe_finds_nothing_serious_on_a_phone(browser: Browser, service: Server, paths: dict[str, str]) -> None:
+def test_pages_are_accessible_on_a_phone(browser: Browser, service: Server, paths: dict[str, str]) -> None:
     with watched(browser, service, viewport=PHONE) as page:
         sign_in(page)
         for path in paths.values():
             page.goto(path)
-            assert barriers(page) == [], path
+            assert find_violations(page) == [], path
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= PHONE["width"], path
 
@@ -107,7 +107,7 @@ def test_nothing_is_cut_off_in_a_narrow_window(
         expect(page.locator(".people td[data-label=Tags]").first).to_contain_text("From a fair")
 
 
-def test_the_keyboard_leads_everywhere(browser: Browser, service: Server, paths: dict[str, str]) -> None:
+def test_keyboard_reaches_the_actions_and_a_job(browser: Browser, service: Server, paths: dict[str, str]) -> None:
     with watched(browser, service) as page:
         sign_in(page)
         page.goto(paths["jobs"])
@@ -122,14 +122,14 @@ def test_the_keyboard_leads_everywhere(browser: Browser, service: Server, paths:
         expect(page.get_by_role("heading", name="Export")).to_be_visible()
 
 
-def test_an_export_works_without_javascript(browser: Browser, serve: Callable[..., Server], tmp_path: Path) -> None:
+def test_export_works_without_javascript(browser: Browser, serve: Callable[..., Server], tmp_path: Path) -> None:
     server = serve()
     server.import_csv("Email,Name\nada@example.com,Ada\nbob@example.com,Bob\n")
     with watched(browser, server, java_script_enabled=False) as page:
         sign_in(page)
         page.get_by_role("link", name="New export").click()
         page.get_by_label("Search").fill("ada")
-        page.get_by_role("button", name="Count them").click()
+        page.get_by_role("button", name="Count").click()
         expect(page.get_by_text("1 subscriber", exact=True)).to_be_visible()
         page.get_by_role("button", name="Start the export").click()
         page.wait_for_url("**/exports/export_job_*")

@@ -1,4 +1,6 @@
-"""A form counts only when a page of this session made it."""
+"""CSRF: the console accepts only forms that a page of the same session has made."""
+
+from collections.abc import Callable
 
 import pytest
 from conftest import Server
@@ -14,7 +16,7 @@ FORMS = (
 
 
 @pytest.mark.parametrize("path", FORMS)
-def test_a_form_without_this_sessions_token_is_refused(service: Server, path: str) -> None:
+def test_form_without_the_token_of_its_session_is_refused(service: Server, path: str) -> None:
     visitor, other = signed_in(service), signed_in(service)
     for token in ("", "x", "ü", other.token(), Visitor(service).token()):
         reply = visitor.post(path, token=token)
@@ -25,15 +27,15 @@ def test_a_form_without_this_sessions_token_is_refused(service: Server, path: st
 
 @pytest.mark.parametrize("path", [*FORMS, "/console/sign-in"])
 @pytest.mark.parametrize("origin", ["https://elsewhere.example", "http://localhost", "null", "", "http://[", "x"])
-def test_a_form_from_elsewhere_is_refused(service: Server, path: str, origin: str) -> None:
+def test_form_from_another_origin_is_refused(service: Server, path: str, origin: str) -> None:
     visitor = Visitor(service) if path == "/console/sign-in" else signed_in(service)
     reply = visitor.post(path, {"key": "mrk_example_secret_key"}, headers={"Origin": origin})
     assert (reply.status, heading(reply)) == (403, "Not allowed")
     assert visitor.post(path, {"key": "mrk_example_secret_key"}).status != 403
 
 
-def test_the_public_address_is_an_origin_as_well(serve: object) -> None:
-    server = serve(public_url="https://mail.example.com")  # type: ignore[operator]
+def test_origin_of_the_public_address_is_accepted(serve: Callable[..., Server]) -> None:
+    server = serve(public_url="https://mail.example.com")
     visitor = Visitor(server)
     token = visitor.token()
     for origin, status in (("https://mail.example.com", 303), ("https://mail.example.org", 403)):
@@ -41,7 +43,7 @@ def test_the_public_address_is_an_origin_as_well(serve: object) -> None:
         assert visitor.post("/console/sign-in", fields, token=token, headers={"Origin": origin}).status == status
 
 
-def test_the_sign_in_takes_a_form_that_this_browser_was_given(service: Server) -> None:
+def test_sign_in_form_of_another_browser_is_refused(service: Server) -> None:
     stranger, visitor = Visitor(service), Visitor(service)
     token = stranger.token()
     assert visitor.post("/console/sign-in", {"key": "mrk_example_secret_key"}, token=token).status == 403
@@ -49,7 +51,7 @@ def test_the_sign_in_takes_a_form_that_this_browser_was_given(service: Server) -
     assert visitor.post("/console/sign-in", {"key": "mrk_example_secret_key"}, token=token).status == 403
 
 
-def test_the_sign_in_may_be_open_in_two_tabs(service: Server) -> None:
+def test_sign_in_form_works_in_two_tabs(service: Server) -> None:
     visitor = Visitor(service)
     first, second = visitor.token(), visitor.token()
     assert first == second
@@ -66,9 +68,7 @@ def test_the_sign_in_may_be_open_in_two_tabs(service: Server) -> None:
         ("application/x-www-form-urlencoded", b"a=" + b"x" * (1 << 20), 413),
     ],
 )
-def test_what_no_form_of_ours_sends_is_refused(
-    service: Server, content_type: str, body: bytes, status: int
-) -> None:
+def test_malformed_form_is_refused(service: Server, content_type: str, body: bytes, status: int) -> None:
     visitor = signed_in(service)
     headers = {"Content-Type": content_type, "Origin": service.url}
     reply = visitor.send("POST", "/console/exports", body, headers)
@@ -77,7 +77,7 @@ def test_what_no_form_of_ours_sends_is_refused(
 
 
 @pytest.mark.parametrize("path", FORMS)
-def test_a_look_at_a_forms_address_does_nothing(service: Server, path: str) -> None:
+def test_get_of_a_form_address_is_405(service: Server, path: str) -> None:
     visitor = signed_in(service)
     reply = visitor.get(path)
     assert (reply.status, reply.headers["allow"]) == (405, "POST")

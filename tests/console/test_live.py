@@ -1,4 +1,4 @@
-"""Progress as it happens: the events of a stream, and how a stream ends."""
+"""Live parts: the events of a stream, how a stream ends, and the limits of streams."""
 
 import contextlib
 import http.client
@@ -9,21 +9,21 @@ from urllib.parse import urlsplit
 import pytest
 from conftest import Server
 
-from mailrith_lite.console import live
+from mailrith_lite.console.live import MAX_STREAMS, MAX_STREAMS_PER_SESSION
 
 from .staged import waiting_export, wake
 from .visitor import Visitor, signed_in
 
 Stream = Generator[tuple[str, str], None, None]
-_PATIENCE = 10  # seconds; less than it takes until a ping fails
+_TIMEOUT = 10  # seconds; a ping fails later than that
 
 
 class Refused(Exception):
-    """There is no stream."""
+    """The response is not a stream. The argument is its status."""
 
 
 def events(visitor: Visitor, path: str) -> Stream:
-    """(event, data) of a stream, until it ends."""
+    """The events of a stream, as (event, data), until it ends."""
     connection = http.client.HTTPConnection(urlsplit(visitor.server.url).netloc, timeout=30)
     cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in visitor.cookies.items())
     connection.request("GET", path, headers={"Cookie": cookie, "Accept": "text/event-stream"})
@@ -46,7 +46,7 @@ def events(visitor: Visitor, path: str) -> Stream:
 
 
 @pytest.mark.parametrize("path", ["/console/exports/{job}/live", "/console/live"])
-def test_a_stream_tells_what_changes_until_the_end(serve: Callable[..., Server], path: str) -> None:
+def test_stream_sends_changes_until_the_job_ends(serve: Callable[..., Server], path: str) -> None:
     server = serve()
     job = waiting_export(server)
     stream = events(signed_in(server), path.format(job=job))
@@ -59,7 +59,7 @@ def test_a_stream_tells_what_changes_until_the_end(serve: Callable[..., Server],
     assert end == ("end", "final")
 
 
-def test_a_part_is_what_the_stream_would_tell(serve: Callable[..., Server]) -> None:
+def test_polled_part_equals_the_streamed_part(serve: Callable[..., Server]) -> None:
     server = serve()
     job = waiting_export(server)
     visitor = signed_in(server)
@@ -73,7 +73,7 @@ def test_a_part_is_what_the_stream_would_tell(serve: Callable[..., Server]) -> N
     assert list(stream)[-1] == ("end", "final")
 
 
-def test_a_stream_ends_when_the_session_does(serve: Callable[..., Server]) -> None:
+def test_stream_ends_with_the_session(serve: Callable[..., Server]) -> None:
     server = serve()
     visitor = signed_in(server)
     stream = events(visitor, f"/console/exports/{waiting_export(server)}/live")
@@ -82,7 +82,7 @@ def test_a_stream_ends_when_the_session_does(serve: Callable[..., Server]) -> No
     assert list(stream) == [("end", "over")]
 
 
-def test_the_service_stops_while_streams_are_open(serve: Callable[..., Server]) -> None:
+def test_streams_end_when_the_service_stops(serve: Callable[..., Server]) -> None:
     server = serve()
     stream = events(signed_in(server), f"/console/exports/{waiting_export(server)}/live")
     next(stream)
@@ -90,22 +90,24 @@ def test_the_service_stops_while_streams_are_open(serve: Callable[..., Server]) 
     assert list(stream) == [("end", "over")]
 
 
-def begun(visitor: Visitor, path: str, count: int) -> list[Stream]:
-    """So many streams, each of which has told its first event."""
+def open_streams(visitor: Visitor, path: str, count: int) -> list[Stream]:
+    """Opens streams, and waits for the first event of each."""
     streams = [events(visitor, path) for _ in range(count)]
     for stream in streams:
         next(stream)
     return streams
 
 
-def test_a_page_that_gets_no_stream_is_told(serve: Callable[..., Server]) -> None:
+def test_stream_over_the_total_limit_is_refused_and_the_part_can_be_polled(serve: Callable[..., Server]) -> None:
     server = serve()
     job, visitors = (
         waiting_export(server),
-        [signed_in(server) for _ in range(live.MAX_STREAMS // live.MAX_STREAMS_PER_SESSION + 1)],
+        [signed_in(server) for _ in range(MAX_STREAMS // MAX_STREAMS_PER_SESSION + 1)],
     )
     path = f"/console/exports/{job}/live"
-    streams = [stream for visitor in visitors[:-1] for stream in begun(visitor, path, live.MAX_STREAMS_PER_SESSION)]
+    streams = [
+        stream for visitor in visitors[:-1] for stream in open_streams(visitor, path, MAX_STREAMS_PER_SESSION)
+    ]
     visitor = visitors[-1]
     refused = visitor.get(path)
     assert (refused.status, refused.headers["retry-after"]) == (429, "1")
@@ -116,33 +118,33 @@ def test_a_page_that_gets_no_stream_is_told(serve: Callable[..., Server]) -> Non
     assert [name for name, _ in events(visitor, f"/console/exports/{job}/live")] == ["part", "end"]
 
 
-def test_one_visitor_keeps_no_stream_from_another(serve: Callable[..., Server]) -> None:
+def test_stream_over_the_limit_of_a_session_is_refused_for_that_session_only(serve: Callable[..., Server]) -> None:
     server = serve()
     path = f"/console/exports/{waiting_export(server)}/live"
     greedy, other = signed_in(server), signed_in(server)
-    streams = begun(greedy, path, live.MAX_STREAMS_PER_SESSION)
+    streams = open_streams(greedy, path, MAX_STREAMS_PER_SESSION)
     assert greedy.get(path).status == 429
-    streams += begun(other, path, 1)
+    streams += open_streams(other, path, 1)
     wake(server)
     for stream in streams:
         assert list(stream)[-1] == ("end", "final")
 
 
-def test_a_page_that_was_closed_makes_room_although_nothing_changes(serve: Callable[..., Server]) -> None:
+def test_closed_page_frees_its_stream_without_a_change_of_the_job(serve: Callable[..., Server]) -> None:
     server = serve()
     path = f"/console/exports/{waiting_export(server)}/live"
     visitor = signed_in(server)
     for _ in range(2):
-        streams = begun_at_last(visitor, path, live.MAX_STREAMS_PER_SESSION)
+        streams = open_streams_when_free(visitor, path, MAX_STREAMS_PER_SESSION)
         assert visitor.get(path).status == 429
         for stream in streams:
             stream.close()
-    assert begun_at_last(visitor, path, 1)
+    assert open_streams_when_free(visitor, path, 1)
 
 
-def begun_at_last(visitor: Visitor, path: str, count: int) -> list[Stream]:
-    """Each asked for again, as a page does, until there is room for it."""
-    deadline = time.monotonic() + _PATIENCE
+def open_streams_when_free(visitor: Visitor, path: str, count: int) -> list[Stream]:
+    """Tries again, as a page does, until there is room for each stream."""
+    deadline = time.monotonic() + _TIMEOUT
     streams: list[Stream] = []
     while len(streams) < count and time.monotonic() < deadline:
         stream = events(visitor, path)

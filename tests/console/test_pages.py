@@ -1,4 +1,4 @@
-"""What the pages show, and how they are sent."""
+"""What the pages show, and their HTTP headers."""
 
 import re
 import subprocess
@@ -10,11 +10,11 @@ import pytest
 from conftest import KEY, MAPPINGS, Server
 
 from mailrith_lite import ids
-from mailrith_lite.console.jobs import SHOWN as JOBS_SHOWN
+from mailrith_lite.console.jobs import SHOWN as JOBS_PAGE_SIZE
 from mailrith_lite.console.subscribers import PAGE_SIZE
 from mailrith_lite.pages.formats import size
 
-from .visitor import Visitor, heading, signed_in, text
+from .visitor import heading, signed_in, text
 
 SCRIPT = "<script>alert(1)</script>"
 HOSTILE = f"{SCRIPT}\"'&{{{{7*7}}}}"
@@ -22,7 +22,7 @@ HOSTILE = f"{SCRIPT}\"'&{{{{7*7}}}}"
 
 @pytest.fixture(scope="module")
 def hostile(service: Server) -> Iterator[list[str]]:
-    """Pages that show what somebody else has written."""
+    """Paths of pages that show text from other people."""
     client = service.sdk()
     field = client.custom_fields.create(body={"label": HOSTILE, "type": "Text"})["data"]
     sequence = client.sequences.create(body={"name": HOSTILE, "definition": {"emails": []}})["data"]
@@ -50,7 +50,7 @@ def hostile(service: Server) -> Iterator[list[str]]:
     ]
 
 
-def test_what_somebody_wrote_stays_text(service: Server, hostile: list[str]) -> None:
+def test_text_from_other_people_is_escaped(service: Server, hostile: list[str]) -> None:
     visitor = signed_in(service)
     for path in hostile:
         page = visitor.get(path)
@@ -72,7 +72,7 @@ def test_what_somebody_wrote_stays_text(service: Server, hostile: list[str]) -> 
         f'/console/subscribers?before="{SCRIPT}&tag="{SCRIPT}&sequence="{SCRIPT}',
     ],
 )
-def test_an_address_stays_text(service: Server, path: str) -> None:
+def test_text_from_the_address_is_escaped(service: Server, path: str) -> None:
     path = path.replace("<", "%3C").replace(">", "%3E").replace('"', "%22")
     page = signed_in(service).get(path)
     assert page.status in (200, 303, 400, 404)
@@ -80,13 +80,9 @@ def test_an_address_stays_text(service: Server, path: str) -> None:
     assert '"&#34;' not in page.body.decode()
 
 
-def pages(visitor: Visitor) -> list[str]:
-    return ["/console", "/console/part", "/console/sign-in", "/console/nothing", "/console/sign-out"]
-
-
-def test_every_answer_forbids_what_the_console_does_not_need(service: Server) -> None:
+def test_every_response_has_the_security_headers(service: Server) -> None:
     visitor = signed_in(service)
-    for path in pages(visitor):
+    for path in ("/console", "/console/part", "/console/sign-in", "/console/nothing", "/console/sign-out"):
         headers = visitor.get(path).headers
         policy = dict(rule.strip().split(" ", 1) for rule in headers["content-security-policy"].split(";"))
         assert set(policy.values()) == {"'self'", "'none'"}
@@ -99,7 +95,7 @@ def test_every_answer_forbids_what_the_console_does_not_need(service: Server) ->
         assert headers["cache-control"] == "no-store"
 
 
-def test_a_page_runs_nothing_inline_and_names_no_other_host(service: Server, hostile: list[str]) -> None:
+def test_pages_have_no_inline_code_and_no_other_host(service: Server, hostile: list[str]) -> None:
     visitor = signed_in(service)
     for path in [*hostile, "/console/subscribers", "/console/nothing"]:
         body = visitor.get(path).body.decode()
@@ -108,29 +104,30 @@ def test_a_page_runs_nothing_inline_and_names_no_other_host(service: Server, hos
         assert all(re.match(r"(\.|\.\./[./]*)/?(console|static/)|#|$", name) for name in named), named
 
 
-def test_the_rest_of_the_service_has_other_headers(service: Server) -> None:
+def test_security_headers_are_for_the_console_only(service: Server) -> None:
     assert "x-frame-options" not in service.call("GET", "/healthz", key=None).headers
     assert service.call("GET", "/consoles", key=None).error["code"] == "route_not_found"
 
 
-def test_files_are_kept_for_as_long_as_they_are_the_same(service: Server) -> None:
+def test_static_files_are_cached_by_version(service: Server) -> None:
     page = signed_in(service).get("/console").body.decode()
     named = re.findall(r'"\./(static/[^"]+)"', page)
     assert len(named) == 3
     for name in named:
-        kept, other = service.call("GET", f"/{name}", key=None), service.call("GET", f"/{name}x", key=None)
-        assert kept.headers["cache-control"] == "public, max-age=31536000, immutable"
-        assert (other.status, other.headers["cache-control"], other.body) == (200, "no-cache", kept.body)
+        current, outdated = (service.call("GET", f"/{path}", key=None) for path in (name, f"{name}x"))
+        assert current.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert (outdated.status, outdated.headers["cache-control"]) == (200, "no-cache")
+        assert outdated.body == current.body
 
 
 @pytest.mark.parametrize("path", ["/console", "/console/x/", "/console/imports/x/y", "/console/%2F/x"])
-def test_addresses_in_a_page_are_told_from_where_it_is(service: Server, path: str) -> None:
+def test_addresses_are_relative_to_the_page(service: Server, path: str) -> None:
     visitor = signed_in(service)
     named = re.findall(r'(?:href|src|action)="([^"#]*)"', visitor.get(path).body.decode())
     assert named
     for name in named:
-        found = urljoin(f"http://host/below{path}", name)
-        assert found.startswith(("http://host/below/console", "http://host/below/static/")), found
+        address = urljoin(f"http://host/below{path}", name)
+        assert address.startswith(("http://host/below/console", "http://host/below/static/")), address
 
 
 @pytest.mark.parametrize(
@@ -145,52 +142,52 @@ def test_addresses_in_a_page_are_told_from_where_it_is(service: Server, path: st
         ("GET", f"/console/subscribers?search={'x' * 300}", 400, "Bad Request"),
     ],
 )
-def test_an_error_is_a_page(service: Server, method: str, path: str, status: int, title: str) -> None:
+def test_error_is_shown_as_a_page(service: Server, method: str, path: str, status: int, title: str) -> None:
     page = signed_in(service).send(method, path, None, {})
     assert (page.status, heading(page)) == (status, title)
     assert page.headers["content-type"] == "text/html; charset=utf-8"
 
 
-def test_a_slash_too_many_does_no_harm(service: Server) -> None:
+def test_trailing_slash_redirects_to_the_console(service: Server) -> None:
     assert signed_in(service).get("/console/").headers["location"] == "/console"
 
 
-def test_the_list_of_jobs_is_paged_by_key(serve: Callable[..., Server]) -> None:
+def test_jobs_are_paged(serve: Callable[..., Server]) -> None:
     server = serve(max_queued_jobs=10_000)
-    made = [server.sdk().jobs.create_export(body={})["data"]["id"] for _ in range(JOBS_SHOWN + 2)]
+    made = [server.sdk().jobs.create_export(body={})["data"]["id"] for _ in range(JOBS_PAGE_SIZE + 2)]
     server.drain()
     visitor = signed_in(server)
     first = visitor.get("/console").body.decode()
     (older,) = re.findall(r'href="\.(/console\?before=[^"]+)"', first)
     second = visitor.get(older).body.decode()
-    found = re.findall(r'id="(export_job_\w+)"', first) + re.findall(r'id="(export_job_\w+)"', second)
-    assert found == made[::-1]
+    listed = re.findall(r'id="(export_job_\w+)"', first) + re.findall(r'id="(export_job_\w+)"', second)
+    assert listed == made[::-1]
     assert "Older" not in second
     assert "Newest" in second
 
 
-def test_subscribers_are_searched_filtered_and_paged(serve: Callable[..., Server]) -> None:
+def test_subscribers_can_be_searched_filtered_and_paged(serve: Callable[..., Server]) -> None:
     server = serve()
     rows = "".join(f"p{number}@example.com,Person {number}\n" for number in range(PAGE_SIZE + 3))
     server.import_csv(f"Email,Name\n{rows}", new_tag_name="All of them")
     server.import_csv("Email,Name\nelse@example.com,Else\n")
     visitor = signed_in(server)
     (tag,) = server.sdk().tags.list()["data"]
-    page, found = visitor.get(f"/console/subscribers?tag={tag['id']}"), []
+    page, emails = visitor.get(f"/console/subscribers?tag={tag['id']}"), []
     while True:
-        found += re.findall(r">(p\d+@example.com)<", page.body.decode())
+        emails += re.findall(r">(p\d+@example.com)<", page.body.decode())
         older = re.findall(r'href="([^"]+)">Older', page.body.decode())
         if not older:
             break
         page = visitor.get(urljoin("/console/subscribers", older[0].replace("&amp;", "&")))
-    assert found == [f"p{number}@example.com" for number in reversed(range(PAGE_SIZE + 3))]
+    assert emails == [f"p{number}@example.com" for number in reversed(range(PAGE_SIZE + 3))]
     assert "else@example.com" in text(visitor.get("/console/subscribers?search=ELSE"))
     assert "No subscribers match" in text(visitor.get("/console/subscribers?status=Bounced"))
     assert "No subscribers match" in text(visitor.get("/console/subscribers?cold=on"))
     assert "No subscribers match" in text(visitor.get(f"/console/subscribers?tag={ids.encode(ids.SEQUENCE, 1)}"))
 
 
-def test_an_export_is_counted_started_and_handed_over(serve: Callable[..., Server]) -> None:
+def test_export_is_counted_started_and_downloaded(serve: Callable[..., Server]) -> None:
     server = serve()
     server.import_csv("Email,Name\nada@example.com,Ada\nbob@example.com,Bob\n")
     visitor = signed_in(server)
@@ -209,7 +206,7 @@ def test_an_export_is_counted_started_and_handed_over(serve: Callable[..., Serve
     assert server.export_csv(query="ada", status="Active")[1] == file.body.decode()
 
 
-def test_a_job_can_be_canceled_once(serve: Callable[..., Server]) -> None:
+def test_canceling_an_ended_job_changes_nothing(serve: Callable[..., Server]) -> None:
     server = serve()
     job = server.import_csv("Email,Name\nada@example.com,Ada\n")
     visitor = signed_in(server)
@@ -217,7 +214,7 @@ def test_a_job_can_be_canceled_once(serve: Callable[..., Server]) -> None:
     assert heading(visitor.get(reply.headers["location"])) == "Import Completed"
 
 
-def test_refused_rows_are_shown_with_the_reason_and_the_rest_in_the_report(serve: Callable[..., Server]) -> None:
+def test_first_refused_rows_are_shown_and_all_are_in_the_report(serve: Callable[..., Server]) -> None:
     server = serve()
     rows = "".join(f"broken{number},B\n" for number in range(150))
     job = server.import_csv(f"Email,Name\n{rows}ada@example.com,Ada\n", MAPPINGS)
@@ -231,7 +228,7 @@ def test_refused_rows_are_shown_with_the_reason_and_the_rest_in_the_report(serve
     assert report.body.decode() == server.report(job)
 
 
-def test_refused_rows_and_warnings_are_told_apart(serve: Callable[..., Server]) -> None:
+def test_refused_rows_and_warnings_have_labels(serve: Callable[..., Server]) -> None:
     server = serve()
     mappings = [*MAPPINGS, {"csv_column": "Status", "field": {"type": "subscriber-status"}}]
     first = "Email,Name,Status\nada@example.com,Ada,Unsubscribed\n"
@@ -241,14 +238,14 @@ def test_refused_rows_and_warnings_are_told_apart(serve: Callable[..., Server]) 
     both = server.import_csv("Email,Name,Status\nada@example.com,Ada,Active\nbroken,B,\n", mappings)
     page = text(visitor.get(f"/console/imports/{warned['id']}"))
     assert "Refused rows" not in page
-    assert "Warning:" not in page  # the heading says so of all
+    assert "Warning:" not in page  # the heading is enough
     page = text(visitor.get(f"/console/imports/{both['id']}"))
     assert "Refused rows and warnings" in page
     assert (page.count("Refused:"), page.count("Warning:")) == (1, 1)
 
 
 @pytest.mark.parametrize(
-    ("count", "told"),
+    ("count", "expected"),
     [
         (0, "0 bytes"),
         (512, "512 bytes"),
@@ -258,16 +255,16 @@ def test_refused_rows_and_warnings_are_told_apart(serve: Callable[..., Server]) 
         (3 << 40, "3072 GiB"),
     ],
 )
-def test_sizes_are_told_in_the_unit_of_the_settings(count: int, told: str) -> None:
-    assert size(count) == told
+def test_sizes_use_binary_units(count: int, expected: str) -> None:
+    assert size(count) == expected
 
 
-def test_the_service_starts_without_what_pages_are_made_of() -> None:
+def test_start_does_not_import_jinja() -> None:
     code = "import sys, mailrith_lite.cli.serve; sys.exit('jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_the_key_of_a_session_counts_as_used(serve: Callable[..., Server]) -> None:
+def test_request_of_a_session_counts_as_use_of_the_key(serve: Callable[..., Server]) -> None:
     server = serve()
     signed_in(server, KEY).get("/console")
     server.wait(server.services.key_use.save(server.services.database))

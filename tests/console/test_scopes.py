@@ -1,4 +1,4 @@
-"""A page can do what the key may do, and says what is missing."""
+"""A page needs the scopes of its operation, and an error page names the missing ones."""
 
 import pytest
 from conftest import KEY, MAPPINGS, Server
@@ -10,7 +10,7 @@ CSV = "Email,Name\nada@example.com,Ada\nbroken,B\n"
 
 @pytest.fixture(scope="module")
 def paths(service: Server) -> dict[str, str]:
-    """What stands for an id in a path."""
+    """The ids for the placeholders of the paths."""
     job = service.import_csv(CSV, MAPPINGS)
     export, _ = service.export_csv()
     (subscriber,) = service.sdk().subscribers.list()["data"]
@@ -38,7 +38,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize(("path", "scopes", "status"), READ)
-def test_a_page_takes_its_scopes_and_no_more(
+def test_page_needs_exactly_its_scopes(
     service: Server, paths: dict[str, str], path: str, scopes: list[str], status: int
 ) -> None:
     assert signed_in(service, service.new_key(held=tuple(scopes))).get(path.format(**paths)).status == status
@@ -48,7 +48,7 @@ def test_a_page_takes_its_scopes_and_no_more(
 
 
 @pytest.mark.parametrize(("path", "scopes"), FORMS)
-def test_a_form_takes_each_of_its_scopes(
+def test_form_needs_each_of_its_scopes(
     service: Server, paths: dict[str, str], path: str, scopes: list[str]
 ) -> None:
     before = service.rows("SELECT count(*) FROM jobs")
@@ -63,26 +63,26 @@ def test_a_form_takes_each_of_its_scopes(
 
 
 @pytest.mark.parametrize(
-    ("held", "there", "not_there"),
+    ("held", "visible", "hidden"),
     [
         (("subscribers:import",), "Import", "Export"),
         (("subscribers:export",), "Export", "Import"),
     ],
 )
-def test_the_list_shows_the_jobs_that_the_key_may_see(
-    service: Server, paths: dict[str, str], held: tuple[str, ...], there: str, not_there: str
+def test_list_shows_the_kinds_of_job_that_the_key_may_see(
+    service: Server, paths: dict[str, str], held: tuple[str, ...], visible: str, hidden: str
 ) -> None:
     assert paths
     visitor = signed_in(service, service.new_key(held=held))
     for path in ("/console", "/console/part"):
         page = visitor.get(path).body.decode()
-        assert f">{there}</a>" in page
-        assert f">{not_there}</a>" not in page
-    assert "New import" not in text(visitor.get("/console"))  # it takes live_actions:write
-    assert ("New export" in text(visitor.get("/console"))) == (there == "Export")
+        assert f">{visible}</a>" in page
+        assert f">{hidden}</a>" not in page
+    assert "New import" not in text(visitor.get("/console"))  # it needs live_actions:write
+    assert ("New export" in text(visitor.get("/console"))) == (visible == "Export")
 
 
-def test_who_sees_no_jobs_begins_with_the_subscribers(service: Server) -> None:
+def test_key_without_job_scopes_starts_at_the_subscribers(service: Server) -> None:
     visitor = signed_in(service, service.new_key(held=("subscribers:read",)))
     assert visitor.get("/console").headers["location"] == "/console/subscribers"
     refused = signed_in(service, service.new_key(held=("webhooks:read",))).get("/console")
@@ -90,7 +90,7 @@ def test_who_sees_no_jobs_begins_with_the_subscribers(service: Server) -> None:
     assert "It lacks subscribers:import and subscribers:export" in text(refused)
 
 
-def test_names_that_the_key_may_not_read_are_ids(service: Server) -> None:
+def test_ids_stand_for_names_that_the_key_may_not_read(service: Server) -> None:
     client = service.sdk()
     field = client.custom_fields.create(body={"label": "Company", "type": "Text"})["data"]
     sequence = client.sequences.create(body={"name": "Welcome", "definition": {"emails": []}})["data"]
@@ -108,7 +108,7 @@ def test_names_that_the_key_may_not_read_are_ids(service: Server) -> None:
     assert "Welcome" not in little
 
 
-def test_what_a_column_became_is_an_id_where_its_label_may_not_be_read(server: Server) -> None:
+def test_id_stands_for_the_label_of_a_mapped_field_that_the_key_may_not_read(server: Server) -> None:
     field = server.sdk().custom_fields.create(body={"label": "Company", "type": "Text"})["data"]
     company = {"csv_column": "Firma", "field": {"type": "custom-field", "custom_field_id": field["id"]}}
     job = server.import_csv("Email,Name,Firma\nada@example.com,Ada,Lerche\n", [*MAPPINGS, company])
@@ -118,7 +118,7 @@ def test_what_a_column_became_is_an_id_where_its_label_may_not_be_read(server: S
     assert f"Firma {field['id']}" in text(little.get(path))
 
 
-def test_a_tag_is_shown_by_its_name_with_its_subscriber(server: Server) -> None:
+def test_tags_of_a_subscriber_are_named_without_the_tags_scope(server: Server) -> None:
     server.import_csv("Email,Name\nada@example.com,Ada\n", new_tag_name="From a fair")
     little = signed_in(server, server.new_key(held=("subscribers:read",)))
     (person,) = server.sdk().subscribers.list()["data"]

@@ -1,4 +1,4 @@
-"""Who is in: what the cookie is, when a session ends, and how often somebody may try."""
+"""Sessions: the cookie, when a session ends, and the limit of sign-in attempts."""
 
 import base64
 import re
@@ -25,9 +25,9 @@ def key_of(server: Server, key: str) -> ApiKey:
         async with server.services.database.read() as connection:
             return await key_table.select_key_by_hash(connection, keys.hash_key(key))
 
-    found: ApiKey | None = server.wait(select())
-    assert found is not None
-    return found
+    api_key: ApiKey | None = server.wait(select())
+    assert api_key is not None
+    return api_key
 
 
 def change(server: Server, alter: Callable[..., Any], *arguments: Any) -> None:
@@ -38,7 +38,7 @@ def change(server: Server, alter: Callable[..., Any], *arguments: Any) -> None:
     server.wait(write())
 
 
-def test_a_key_opens_the_console(service: Server) -> None:
+def test_sign_in_with_a_key_opens_the_console(service: Server) -> None:
     visitor = Visitor(service)
     assert visitor.get("/console").headers["location"] == "/console/sign-in"
     reply = visitor.sign_in()
@@ -46,27 +46,27 @@ def test_a_key_opens_the_console(service: Server) -> None:
     assert heading(visitor.get("/console")) == "Jobs"
 
 
-def test_the_cookie_is_out_of_reach_and_holds_nothing_of_the_key(service: Server) -> None:
+def test_cookie_is_hidden_from_scripts_and_does_not_contain_the_key(service: Server) -> None:
     cookie = signed_in(service).cookies[SESSION]
     assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
-    assert not cookie["path"]  # so it is for the folder of the sign-in, wherever a proxy has put that
+    assert not cookie["path"]  # so a browser uses the folder of the sign-in page, also below a path of a proxy
     assert (cookie["max-age"], cookie["secure"]) == (str(LENGTH // clock.SECOND), "")
     payload = cookie.value.rpartition(".")[0]
-    seen = cookie.value.encode() + base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-    assert KEY.encode() not in seen
-    assert keys.hash_key(KEY).hex().encode() not in seen
-    assert keys.hash_key(KEY) not in seen
+    content = cookie.value.encode() + base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    assert KEY.encode() not in content
+    assert keys.hash_key(KEY).hex().encode() not in content
+    assert keys.hash_key(KEY) not in content
 
 
 @pytest.mark.parametrize(("public_url", "secure"), [("https://mail.example.com", True), (None, "")])
-def test_the_cookie_is_secure_where_the_console_is(
+def test_cookie_is_secure_when_the_public_address_is_https(
     serve: Callable[..., Server], public_url: str | None, secure: object
 ) -> None:
     cookies = signed_in(serve(public_url=public_url)).cookies
     assert cookies[SESSION]["secure"] == secure
 
 
-def test_no_page_holds_a_key(service: Server) -> None:
+def test_no_page_contains_a_key(service: Server) -> None:
     visitor = Visitor(service)
     assert KEY not in visitor.sign_in("mrk_" + KEY).body.decode()
     visitor.sign_in()
@@ -74,23 +74,23 @@ def test_no_page_holds_a_key(service: Server) -> None:
         assert "mrk_" not in visitor.get(path).body.decode()
 
 
-def test_what_is_no_active_key_opens_nothing_and_is_never_told_apart(service: Server) -> None:
+def test_every_inactive_key_is_refused_with_the_same_message(service: Server) -> None:
     expired, revoked = service.new_key(expires_at=2), service.new_key()
     change(service, key_table.update_key_revoked, key_of(service, revoked).id, 5)
-    visitor, told = Visitor(service), set()
-    for presented in ("", "nothing", "mrk_unknown_example_key", "mrk_ü", expired, revoked):
-        reply = visitor.sign_in(presented)
+    visitor, texts = Visitor(service), set()
+    for key in ("", "nothing", "mrk_unknown_example_key", "mrk_ü", expired, revoked):
+        reply = visitor.sign_in(key)
         assert reply.status == 401
         assert SESSION not in visitor.cookies
-        told.add(text(reply))
-        visitor.sign_in()  # what succeeds is not counted
+        texts.add(text(reply))
+        visitor.sign_in()  # a success resets the count of attempts
         visitor.cookies.clear()
-    assert len(told) == 1
-    assert "This key does not work." in told.pop()
+    assert len(texts) == 1
+    assert "This key does not work." in texts.pop()
 
 
 @pytest.mark.parametrize("alter", [key_table.update_key_revoked, key_table.update_key_rotated])
-def test_a_session_ends_with_its_key(service: Server, alter: Callable[..., Any]) -> None:
+def test_session_ends_when_its_key_is_revoked_or_rotated(service: Server, alter: Callable[..., Any]) -> None:
     key = service.new_key()
     visitor = signed_in(service, key)
     assert visitor.get("/console").status == 200
@@ -98,7 +98,7 @@ def test_a_session_ends_with_its_key(service: Server, alter: Callable[..., Any])
     assert visitor.get("/console").status == 303
 
 
-def test_who_signs_out_is_out_with_every_copy_of_the_cookie(service: Server) -> None:
+def test_sign_out_ends_every_copy_of_the_cookie_and_no_other_session(service: Server) -> None:
     visitor, other = signed_in(service), signed_in(service)
     copy = dict(visitor.cookies)
     reply = visitor.post("/console/sign-out")
@@ -109,7 +109,7 @@ def test_who_signs_out_is_out_with_every_copy_of_the_cookie(service: Server) -> 
     assert other.get("/console").status == 200
 
 
-def test_who_signed_out_is_out_after_a_restart_too(tmp_path: Path) -> None:
+def test_sign_out_outlasts_a_restart(tmp_path: Path) -> None:
     settings = Settings(port=0, data_dir=tmp_path / "data", bootstrap_key=KEY)
     with Server(settings).serving() as server:
         stays, leaves = signed_in(server), signed_in(server)
@@ -126,13 +126,13 @@ def test_who_signed_out_is_out_after_a_restart_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["", "x", "x.y", "ü", "e30.x"])
-def test_a_cookie_of_another_make_opens_nothing(service: Server, value: str) -> None:
+def test_malformed_cookie_is_not_a_session(service: Server, value: str) -> None:
     visitor = signed_in(service)
     visitor.cookies[SESSION].set(SESSION, value, value)
     assert visitor.get("/console").status == 303
 
 
-def test_a_changed_cookie_opens_nothing(service: Server) -> None:
+def test_changed_cookie_is_not_a_session(service: Server) -> None:
     visitor = signed_in(service)
     value = visitor.cookies[SESSION].value
     for place in (3, len(value) // 2, len(value) - 3):
@@ -141,7 +141,7 @@ def test_a_changed_cookie_opens_nothing(service: Server) -> None:
         assert visitor.get("/console").status == 303
 
 
-def test_a_session_has_its_time_and_no_more_than_its_key(service: Server) -> None:
+def test_session_expires_after_twelve_hours_or_with_its_key(service: Server) -> None:
     sessions, key, now = Sessions(b"secret"), key_of(service, KEY), 1_000_000
     cookie = sessions.to_cookie(sessions.begin(key, now))
     assert sessions.from_cookie(cookie, now + LENGTH - 1) is not None
@@ -151,7 +151,7 @@ def test_a_session_has_its_time_and_no_more_than_its_key(service: Server) -> Non
     assert sessions.begin(short, now).expires_at == now + 5
 
 
-def test_too_many_attempts_have_to_wait(serve: Callable[..., Server]) -> None:
+def test_sign_in_is_refused_after_too_many_failed_attempts(serve: Callable[..., Server]) -> None:
     visitor = Visitor(serve())
     for _ in range(MAX_ATTEMPTS):
         assert visitor.sign_in("mrk_unknown_example_key").status == 401
@@ -161,7 +161,7 @@ def test_too_many_attempts_have_to_wait(serve: Callable[..., Server]) -> None:
     assert SESSION not in visitor.cookies
 
 
-def test_attempts_are_counted_by_address_and_forgotten_after_a_minute() -> None:
+def test_attempts_are_counted_by_address_within_a_minute() -> None:
     attempts, now = Attempts(), 1_000_000
     assert all(attempts.begin("a", now + place) for place in range(MAX_ATTEMPTS))
     assert not attempts.begin("a", now + MAX_ATTEMPTS)
@@ -173,7 +173,7 @@ def test_attempts_are_counted_by_address_and_forgotten_after_a_minute() -> None:
 
 
 @pytest.mark.parametrize(
-    ("target", "gone_to"),
+    ("target", "location"),
     [
         ("/console/exports/new?status=Active", "/console/exports/new?status=Active"),
         ("/console", "/console"),
@@ -185,11 +185,11 @@ def test_attempts_are_counted_by_address_and_forgotten_after_a_minute() -> None:
         ("/v1", "/console"),
     ],
 )
-def test_the_sign_in_leads_to_pages_of_the_console_alone(service: Server, target: str, gone_to: str) -> None:
-    assert Visitor(service).sign_in(next=target).headers["location"] == gone_to
+def test_sign_in_redirects_only_to_pages_of_the_console(service: Server, target: str, location: str) -> None:
+    assert Visitor(service).sign_in(next=target).headers["location"] == location
 
 
-def test_a_page_is_found_again_after_the_sign_in(service: Server) -> None:
+def test_sign_in_returns_to_the_page_that_needed_it(service: Server) -> None:
     visitor = Visitor(service)
     sent = visitor.get("/console/subscribers?search=a%26b").headers["location"]
     page = visitor.get(sent)
@@ -199,7 +199,7 @@ def test_a_page_is_found_again_after_the_sign_in(service: Server) -> None:
     assert visitor.get(sent).headers["location"] == reply.headers["location"]
 
 
-def test_a_form_or_a_part_is_refused_without_a_session(service: Server) -> None:
+def test_form_and_live_part_without_a_session_are_401(service: Server) -> None:
     visitor = Visitor(service)
     reply = visitor.post("/console/exports", token="x")
     assert (reply.status, heading(reply)) == (401, "Signed out")

@@ -1,4 +1,4 @@
-"""Somebody with a browser that keeps cookies and runs no scripts."""
+"""An HTTP client that keeps cookies and sends forms like a browser without JavaScript."""
 
 import http.client
 import re
@@ -14,7 +14,7 @@ TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
 
 
 class Visitor:
-    """`cookies`: what the console has set, with its attributes."""
+    """`cookies`: by name, with their attributes."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -35,9 +35,9 @@ class Visitor:
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """As a browser sends a form; with the token of the session's forms unless another is given."""
-        chosen = self.token() if token is None else token
-        body = urlencode({"form_token": chosen, **(fields or {})}).encode()
+        """Sends a form, by default with this visitor's form token. A header with an empty value is left out."""
+        form_token = self.token() if token is None else token
+        body = urlencode({"form_token": form_token, **(fields or {})}).encode()
         sent = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Origin": self.server.url,
@@ -52,7 +52,7 @@ class Visitor:
             connection.request(method, path, body, {**headers, **({"Cookie": cookie} if cookie else {})})
             answer = connection.getresponse()
             for line in answer.headers.get_all("Set-Cookie", []):
-                self._keep(line)
+                self._store_cookie(line)
             names = {name.lower(): value for name, value in answer.getheaders()}
             if "location" in names:
                 names["location"] = urljoin(path, names["location"])
@@ -60,7 +60,7 @@ class Visitor:
         finally:
             connection.close()
 
-    def _keep(self, line: str) -> None:
+    def _store_cookie(self, line: str) -> None:
         for name, morsel in SimpleCookie(line).items():
             if morsel["max-age"] == "0" or not morsel.value:
                 self.cookies.pop(name, None)
@@ -68,10 +68,10 @@ class Visitor:
                 self.cookies[name] = morsel
 
     def token(self) -> str:
-        """Of the forms that this visitor sees at the moment."""
+        """The form token of this visitor: of the session, or of the sign-in form without one."""
         if SESSION not in self.cookies:
             return token_in(self.get("/console/sign-in"))
-        return token_in(self.get("/console/nothing"))  # every page has the form that signs out
+        return token_in(self.get("/console/nothing"))  # every page has the form to sign out
 
     def sign_in(self, key: str = KEY, **fields: str) -> Reply:
         token = self.token()
@@ -89,12 +89,12 @@ def signed_in(server: Server, key: str = KEY) -> Visitor:
 
 
 def text(page: Reply) -> str:
-    """What a person reads."""
+    """The visible text of a page, with single spaces."""
     plain = re.sub(r"<[^>]*>", " ", re.sub(r"<head>.*?</head>", "", page.body.decode(), flags=re.DOTALL))
     return " ".join(unescape(plain).split())
 
 
 def heading(page: Reply) -> str:
-    found = re.search(r"<h1[^>]*>(.*?)</h1>", page.body.decode(), re.DOTALL)
-    assert found
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", found[1])).split())
+    match = re.search(r"<h1[^>]*>(.*?)</h1>", page.body.decode(), re.DOTALL)
+    assert match
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", match[1])).split())

@@ -1,115 +1,116 @@
-// What the console can do with JavaScript: live parts, files dropped onto the page, buttons that are pressed once.
+// What the console does with JavaScript: live parts of a page, and buttons that submit a form only once.
 "use strict";
 
-const ASK_AGAIN = 2000; // milliseconds
+const POLL_INTERVAL = 2000; // milliseconds
 
 function announce(text) {
   document.getElementById("announcement").textContent = text;
 }
 
-// --- Live parts: sent by the service as they change; asked for now and then where the stream cannot be had.
+// --- Live parts: the service streams them as they change; a page that gets no stream polls.
 
 class Live {
   constructor(element) {
     this.element = element;
     this.query = element.dataset.query ? "?" + element.dataset.query : "";
-    this.outcome = this.told();
+    this.outcome = this.currentOutcome();
     this.points = [];
-    document.addEventListener("visibilitychange", () => this.attend());
-    window.addEventListener("pagehide", () => this.leave());
-    this.attend();
+    document.addEventListener("visibilitychange", () => this.update());
+    window.addEventListener("pagehide", () => this.stop());
+    this.update();
   }
 
-  // A page that nobody looks at keeps no connection: a browser has six of them for one host.
-  attend() {
+  // A hidden page keeps no connection: a browser opens at most six to one host.
+  update() {
     if (document.hidden) {
-      this.leave();
-    } else if (!this.over && !this.source && !this.timer) {
-      this.follow();
+      this.stop();
+    } else if (!this.ended && !this.source && !this.timer) {
+      this.stream();
     }
   }
 
-  leave() {
+  stop() {
     if (this.source) this.source.close();
     clearTimeout(this.timer);
     this.source = this.timer = null;
   }
 
-  follow() {
+  stream() {
     this.source = new EventSource(this.element.dataset.live + "/live" + this.query);
     this.source.addEventListener("part", (event) => this.show(event.data));
     this.source.addEventListener("end", (event) => {
-      if (event.data === "final") this.end().catch(() => this.askLater());
-      else this.askLater();
+      if (event.data === "final") this.end().catch(() => this.pollLater());
+      else this.pollLater();
     });
-    this.source.addEventListener("error", () => this.askLater());
+    this.source.addEventListener("error", () => this.pollLater());
   }
 
-  askLater() {
-    this.leave();
-    if (!document.hidden) this.timer = setTimeout(() => this.ask(), ASK_AGAIN);
+  pollLater() {
+    this.stop();
+    if (!document.hidden) this.timer = setTimeout(() => this.poll(), POLL_INTERVAL);
   }
 
-  async ask() {
+  async poll() {
     try {
-      const answer = await fetch(this.element.dataset.live + "/part" + this.query, { redirect: "error" });
-      if (answer.status === 401) return location.reload();
-      if (answer.ok) {
-        this.show(await answer.text());
-        if (answer.headers.has("X-Final")) return await this.end();
+      const response = await fetch(this.element.dataset.live + "/part" + this.query, { redirect: "error" });
+      if (response.status === 401) return location.reload();
+      if (response.ok) {
+        this.show(await response.text());
+        if (response.headers.has("X-Final")) return await this.end();
       }
     } catch {
       announce("The service does not answer; trying again.");
     }
-    this.askLater();
+    this.pollLater();
   }
 
   show(html) {
     const focused = document.activeElement && this.element.contains(document.activeElement) && document.activeElement.id;
     this.element.innerHTML = html;
     if (focused) document.getElementById(focused)?.focus();
-    const told = this.told();
-    if (told !== this.outcome) this.retitle(told);
-    this.outcome = told;
-    this.measure();
+    const outcome = this.currentOutcome();
+    if (outcome !== this.outcome) this.showOutcome(outcome);
+    this.outcome = outcome;
+    this.addPoint();
   }
 
-  told() {
+  currentOutcome() {
     return this.element.querySelector("[data-outcome]")?.dataset.outcome || "";
   }
 
-  retitle(outcome) {
+  showOutcome(outcome) {
     const badge = document.querySelector("h1 .badge");
     badge.className = `badge ${outcome.toLowerCase()}`;
     badge.textContent = outcome;
     announce(outcome);
   }
 
-  // Rows a second between one look and the next.
-  measure() {
-    const shown = this.element.querySelector("[data-rows]");
-    if (!shown) return;
-    this.points.push([Number(shown.dataset.elapsed), Number(shown.dataset.rows)]);
-    draw(this.points);
+  // A point of the speed graph: the time so far, and the rows so far.
+  addPoint() {
+    const progress = this.element.querySelector("[data-rows]");
+    if (!progress) return;
+    this.points.push([Number(progress.dataset.elapsed), Number(progress.dataset.rows)]);
+    drawSpeed(this.points);
   }
 
-  // The rest of the page changes with the end: what was refused, what can be downloaded.
+  // A final part also changes the rest of the page: refused rows, downloads.
   async end() {
-    this.leave();
-    const answer = await fetch(location.href);
-    if (!answer.ok || answer.redirected) return location.reload();
-    this.over = true;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    this.stop();
+    const response = await fetch(location.href);
+    if (!response.ok || response.redirected) return location.reload();
+    this.ended = true;
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const focused = document.querySelector("main").contains(document.activeElement);
     document.querySelector("main").replaceWith(document.adoptNode(page.querySelector("main")));
     document.title = page.title;
     if (focused) document.querySelector("main").focus();
     announce(page.title.split(" · ")[0]);
-    draw(this.points);
+    drawSpeed(this.points);
   }
 }
 
-function draw(points) {
+// The graph of rows per second between one point and the next.
+function drawSpeed(points) {
   const figure = document.querySelector("[data-speed]");
   if (!figure || points.length < 4) return;
   const speeds = points.slice(1).map(([elapsed, rows], place) => {
@@ -121,12 +122,12 @@ function draw(points) {
   const step = 600 / (speeds.length - 1);
   const line = speeds.map((speed, place) => `${(place * step).toFixed(1)},${(58 - (56 * speed) / highest).toFixed(1)}`);
   figure.querySelector("polyline").setAttribute("points", line.join(" "));
-  const most = Math.round(1000 * highest).toLocaleString("en");
-  figure.querySelector("figcaption").textContent = `Rows per second over time, ${most} at most`;
+  const highestText = Math.round(1000 * highest).toLocaleString("en");
+  figure.querySelector("figcaption").textContent = `Rows per second over time, ${highestText} at most`;
   figure.hidden = false;
 }
 
-// --- Forms: a button that is pressed twice sends once.
+// --- Forms: a second click on a button does not submit the form again.
 
 document.addEventListener("submit", (event) => {
   if (event.target.method !== "post" || event.defaultPrevented) return;
@@ -134,7 +135,7 @@ document.addEventListener("submit", (event) => {
 });
 
 window.addEventListener("pageshow", (event) => {
-  if (event.persisted) location.reload(); // back from another page: forms and jobs may be old
+  if (event.persisted) location.reload(); // the page comes from the browser's history and may be outdated
 });
 
 document.querySelectorAll("[data-live]").forEach((element) => new Live(element));
