@@ -1,6 +1,6 @@
 """A real server for tests: `with mailrith_lite.testing.serve() as mailrith:`, or the pytest fixture `mailrith`."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mailrith_lite.testing.handle import Mailrith as Mailrith
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 __all__ = ["Mailrith", "serve"]
 
 
-def __getattr__(name: str) -> Any:
-    """Imported when it is asked for: pytest loads this package in every session, also where nobody uses it."""
+def __getattr__(name: str) -> object:
+    """Imports on first use: pytest loads this package in every session, also in one without its fixture."""
     if name == "serve":
         from mailrith_lite.testing.server import serve
 

@@ -1,4 +1,4 @@
-"""What a client did well and badly, read from what it sent."""
+"""What a client did well and badly, as its requests show."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -6,14 +6,14 @@ from itertools import pairwise
 import msgspec
 
 from mailrith_lite.testing import operations
-from mailrith_lite.testing.inspector import inspect
-from mailrith_lite.testing.recorder import Recorded
+from mailrith_lite.testing.key_report import report_keys
+from mailrith_lite.testing.recorder import RecordedRequest
 
-_EARLY = 0.05  # seconds: clocks and timers are that inexact
+_TOLERANCE = 0.05  # seconds that a client may come early: its timers are not exact
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """`code` is stable; `requests`: the numbers of those that show it."""
+    """`code` is stable. `requests`: the numbers of the requests that show it."""
 
     good: bool
     code: str
@@ -22,146 +22,163 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The bad findings come first."""
+
     findings: list[Finding]
 
     @property
     def good(self) -> list[Finding]:
-        return [one for one in self.findings if one.good]
+        return [finding for finding in self.findings if finding.good]
 
     @property
     def bad(self) -> list[Finding]:
-        return [one for one in self.findings if not one.good]
+        return [finding for finding in self.findings if not finding.good]
 
     def codes(self) -> set[str]:
-        return {one.code for one in self.findings}
+        return {finding.code for finding in self.findings}
 
     def __str__(self) -> str:
         lines = (
-            f"{'good' if one.good else 'bad '}  {one.message} (request {', '.join(map(str, one.requests))})"
-            for one in self.findings
+            f"{'good' if finding.good else 'bad '}  {finding.message}"
+            f" (request {', '.join(map(str, finding.requests))})"
+            for finding in self.findings
         )
-        return "\n".join(lines) or "nothing to say"
+        return "\n".join(lines) or "nothing to report"
 
 
-def report(requests: Sequence[Recorded]) -> Report:
-    """What a dropped answer would have said, no client has read."""
-    found = [*_retries(requests), *_reuse(requests), *_waits(requests), *_pages(requests), *_links(requests)]
-    return Report(findings=sorted(found, key=lambda one: one.good))
+def report_client(requests: Sequence[RecordedRequest]) -> Report:
+    """Judges a client only by the answers that it got: a dropped answer told it nothing."""
+    findings = [
+        *_retries(requests),
+        *_key_reuses(requests),
+        *_waits(requests),
+        *_pages(requests),
+        *_expired_links(requests),
+    ]
+    return Report(findings=sorted(findings, key=lambda finding: finding.good))
 
 
-def _finding(good: bool, code: str, message: str, shown: Iterable[Recorded]) -> Iterator[Finding]:
-    numbers = [one.number for one in shown]
+def _finding(
+    code: str, message: str, requests: Iterable[RecordedRequest], *, good: bool = False
+) -> Iterator[Finding]:
+    """One finding, or none without requests."""
+    numbers = [request.number for request in requests]
     if numbers:
         yield Finding(good=good, code=code, message=message, requests=numbers)
 
 
-def _retries(requests: Sequence[Recorded]) -> Iterator[Finding]:
-    """A creating POST that is sent again because the one before had no success."""
-    by_body: dict[tuple[str, bytes, int], list[Recorded]] = {}
-    for one in requests:
-        if one.operation_id in operations.CREATING:
-            by_body.setdefault((one.operation_id, one.body, one.body_size), []).append(one)
-    pairs = [
-        (before, after)
-        for sent in by_body.values()
-        for before, after in pairwise(sent)
-        if _unanswered(before) and _behind(before, after)
-    ]
-    without = [after for before, after in pairs if after.idempotency_key is None]
-    other = [
-        after
-        for before, after in pairs
-        if after.idempotency_key is not None and after.idempotency_key != before.idempotency_key
-    ]
-    same = [after for before, after in pairs if None is not after.idempotency_key == before.idempotency_key]
-    yield from _finding(False, "retried_without_key", "sent a creating POST again without Idempotency-Key", without)
+def _retries(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
+    """A retry: the same creating POST again, after one without success."""
+    by_body: dict[tuple[str, bytes, int], list[RecordedRequest]] = {}
+    for request in requests:
+        if request.operation_id in operations.CREATING:
+            by_body.setdefault((request.operation_id, request.body, request.body_size), []).append(request)
+    without_key: list[RecordedRequest] = []
+    with_key: list[RecordedRequest] = []
+    with_new_key: list[RecordedRequest] = []
+    for same_body in by_body.values():
+        for first, retry in pairwise(same_body):
+            if not _can_succeed_later(first) or not _is_after(first, retry):
+                continue
+            if retry.idempotency_key is None:
+                without_key.append(retry)
+            elif retry.idempotency_key == first.idempotency_key:
+                with_key.append(retry)
+            else:
+                with_new_key.append(retry)
+    yield from _finding("retried_without_key", "sent a creating POST again without Idempotency-Key", without_key)
     yield from _finding(
-        False, "retried_with_new_key", "sent a creating POST again with another Idempotency-Key", other
+        "retried_with_new_key", "sent a creating POST again with another Idempotency-Key", with_new_key
     )
-    yield from _finding(True, "retried_with_key", "sent a creating POST again with its Idempotency-Key", same)
+    yield from _finding(
+        "retried_with_key", "sent a creating POST again with its Idempotency-Key", with_key, good=True
+    )
 
 
-def _behind(before: Recorded, after: Recorded) -> bool:
-    """Was it sent when the answer before was there, or would never come?"""
-    return before.ended_at is not None and after.at >= before.ended_at
+def _is_after(first: RecordedRequest, second: RecordedRequest) -> bool:
+    """Whether the client sent the second when the first had its answer, or would never get one."""
+    return first.ended_at is not None and second.at >= first.ended_at
 
 
-def _unanswered(found: Recorded) -> bool:
-    return found.status is None or found.status == 429 or found.status >= 500
+def _can_succeed_later(request: RecordedRequest) -> bool:
+    return request.status is None or request.status == 429 or request.status >= 500
 
 
-def _reuse(requests: Sequence[Recorded]) -> Iterator[Finding]:
-    for key in inspect(requests):
-        numbers = [one.number for one in key.refused]
-        places = ", ".join(dict.fromkeys(place for one in key.refused for place in one.differs))
-        if numbers:
+def _key_reuses(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
+    for key in report_keys(requests):
+        if key.refused:
+            paths = ", ".join(dict.fromkeys(path for reuse in key.refused for path in reuse.differs))
             yield Finding(
                 good=False,
                 code="key_reused",
-                message=f"used an Idempotency-Key for another body, which differs in {places}",
-                requests=numbers,
+                message=f"used an Idempotency-Key for another body, which differs in {paths}",
+                requests=[reuse.number for reuse in key.refused],
             )
 
 
-def _waits(requests: Sequence[Recorded]) -> Iterator[Finding]:
-    """Every request to the path, or of the operation, behind an answer that said Retry-After."""
-    early: dict[bool, list[Recorded]] = {True: [], False: []}
-    patient: list[Recorded] = []
-    for place, before in enumerate(requests):
-        wait = before.answer_headers.get("retry-after", "")
-        after = next((one for one in requests[place + 1 :] if _follows(before, one)), None)
-        if (
-            after is None
-            or before.status is None
-            or before.ended_at is None
-            or not wait.isdigit()
-            or int(wait) == 0
-        ):
+def _waits(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
+    """Judges the first request about the same thing after each answer with Retry-After."""
+    early_polls: list[RecordedRequest] = []
+    early_others: list[RecordedRequest] = []
+    in_time: list[RecordedRequest] = []
+    for place, first in enumerate(requests):
+        retry_after = first.answer_headers.get("retry-after", "")
+        if first.status is None or first.ended_at is None or not retry_after.isdigit() or int(retry_after) == 0:
             continue
-        if after.at - before.ended_at < int(wait) - _EARLY:
-            early[after.operation_id in operations.POLLS].append(after)
+        second = next((request for request in requests[place + 1 :] if _is_follow_up(first, request)), None)
+        if second is None:
+            continue
+        if second.at - first.ended_at >= int(retry_after) - _TOLERANCE:
+            in_time.append(second)
+        elif second.operation_id in operations.POLLS:
+            early_polls.append(second)
         else:
-            patient.append(after)
-    yield from _finding(False, "polled_too_fast", "looked at a job again before Retry-After was over", early[True])
-    yield from _finding(
-        False, "ignored_retry_after", "sent a request again before Retry-After was over", early[False]
-    )
-    yield from _finding(True, "waited_retry_after", "waited as long as Retry-After says", patient)
+            early_others.append(second)
+    yield from _finding("polled_too_fast", "looked at a job again before Retry-After was over", early_polls)
+    yield from _finding("ignored_retry_after", "sent a request again before Retry-After was over", early_others)
+    yield from _finding("waited_retry_after", "waited as long as Retry-After says", in_time, good=True)
 
 
-def _follows(before: Recorded, after: Recorded) -> bool:
-    """Is it about the same thing? Behind a 202, that is the first look at the job."""
-    if not _behind(before, after):
+def _is_follow_up(first: RecordedRequest, second: RecordedRequest) -> bool:
+    """Whether it is the same call again; after a 202, whether it is a look at the job."""
+    if not _is_after(first, second):
         return False
-    if before.status == 202:
-        return after.path == before.answer_headers.get("location")
-    return (after.method, after.path) == (before.method, before.path)
+    if first.status == 202:
+        return second.path == first.answer_headers.get("location")
+    return (second.method, second.path) == (first.method, first.path)
 
 
-def _pages(requests: Sequence[Recorded]) -> Iterator[Finding]:
-    ignored: list[Recorded] = []
-    followed: list[Recorded] = []
-    lost: list[Recorded] = []
-    for one in requests:
-        answer = one.answer_json if one.method == "GET" and one.status is not None else None
-        cursor = answer.get("pagination", {}).get("next_cursor") if isinstance(answer, dict) else None
+def _pages(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
+    """A list has further pages when its answer has a `next_cursor`."""
+    last_pages: list[RecordedRequest] = []
+    continued: list[RecordedRequest] = []
+    other_filters: list[RecordedRequest] = []
+    for page in requests:
+        cursor = _next_cursor(page)
         if cursor is None:
             continue
-        next_ones = [
-            other for other in requests if other.path == one.path and other.query.get("starting_after") == [cursor]
+        next_pages = [
+            request
+            for request in requests
+            if request.path == page.path and request.query.get("starting_after") == [cursor]
         ]
-        lost += [other for other in next_ones if _filter(other) != _filter(one)]
-        (followed if next_ones else ignored).append(one)
-    yield from _finding(False, "ignored_next_cursor", "stopped before the end of a list", ignored)
-    yield from _finding(False, "lost_filter", "asked for the next page with another filter", lost)
-    if not lost:
-        yield from _finding(True, "followed_next_cursor", "went on to the next page of a list", followed)
+        other_filters += [request for request in next_pages if _filter(request) != _filter(page)]
+        (continued if next_pages else last_pages).append(page)
+    yield from _finding("ignored_next_cursor", "stopped before the end of a list", last_pages)
+    yield from _finding("lost_filter", "asked for the next page with another filter", other_filters)
+    if not other_filters:
+        yield from _finding("followed_next_cursor", "went on to the next page of a list", continued, good=True)
 
 
-def _filter(request: Recorded) -> dict[str, list[str]]:
+def _next_cursor(page: RecordedRequest) -> str | None:
+    answer = page.answer_json if page.method == "GET" and page.status is not None else None
+    return answer.get("pagination", {}).get("next_cursor") if isinstance(answer, dict) else None
+
+
+def _filter(request: RecordedRequest) -> dict[str, list[str]]:
     return {name: values for name, values in request.query.items() if name not in ("starting_after", "limit")}
 
 
-def _links(requests: Sequence[Recorded]) -> Iterator[Finding]:
+def _expired_links(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
     expired = [one for one in requests if one.operation_id == operations.DOWNLOAD and one.status == 410]
-    yield from _finding(False, "used_expired_link", "followed a download link after its end", expired)
+    yield from _finding("used_expired_link", "followed a download link after it had expired", expired)

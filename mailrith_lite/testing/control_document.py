@@ -1,7 +1,8 @@
-"""/sandbox/openapi.json: the control routes, described as the API is."""
+"""/sandbox/openapi.json: the OpenAPI document of the control routes."""
 
 import functools
 from http import HTTPStatus
+from types import NoneType
 from typing import Any
 
 from aiohttp import web
@@ -13,8 +14,8 @@ from mailrith_lite.testing.control import CONTROLS, Control
 
 _JSON = "application/json"
 _DESCRIPTION = """\
-Steers a sandbox: seeds it, decides when jobs move, lets requests fail, moves the clock, shows what a client sent. \
-An API key as `Authorization: Bearer mrk_…` chooses the workspace; without one it is the sandbox's own."""
+Controls a sandbox: fills it, decides when jobs move, makes requests fail, moves the clock, lists requests. \
+An API key as `Authorization: Bearer mrk_…` chooses the workspace; without a key it is the sandbox's own."""
 
 
 async def get_document(request: web.Request) -> web.StreamResponse:
@@ -23,10 +24,13 @@ async def get_document(request: web.Request) -> web.StreamResponse:
 
 @functools.cache
 def document() -> dict[str, Any]:
-    schemas = Schemas([one.form for one in CONTROLS], [one.answer for one in CONTROLS if one.answer])
+    schemas = Schemas(
+        [control.form for control in CONTROLS],
+        [control.answer for control in CONTROLS if control.answer is not NoneType],
+    )
     paths: dict[str, Any] = {}
-    for one in CONTROLS:
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one, schemas)
+    for control in CONTROLS:
+        paths.setdefault(control.path, {})[control.method.lower()] = _operation(control, schemas)
     return {
         "openapi": "3.1.0",
         "info": {"title": "mailrith_lite sandbox", "version": "v1", "description": _DESCRIPTION},
@@ -40,24 +44,28 @@ def document() -> dict[str, Any]:
     }
 
 
-def _operation(one: Control, schemas: Schemas) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "operationId": one.operation_id,
-        "summary": (one.act.__doc__ or "").strip().split("\n")[0],
-        "responses": {**_success(one, schemas), **dict(map(_refusal, (400, 401, 404)))},
+def _operation(control: Control, schemas: Schemas) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "operationId": control.operation_id,
+        "summary": (control.act.__doc__ or "").strip().split("\n")[0],
+        "responses": {
+            **_success(control, schemas),
+            **{str(status): _refusal(status) for status in (400, 401, 404)},
+        },
     }
-    if one.method == "POST":
-        found["requestBody"] = {"required": False, "content": {_JSON: {"schema": schemas.request(one.form)}}}
-    return found
+    if control.method == "POST":
+        schema = schemas.request(control.form)
+        operation["requestBody"] = {"required": False, "content": {_JSON: {"schema": schema}}}
+    return operation
 
 
-def _success(one: Control, schemas: Schemas) -> dict[str, Any]:
-    if one.answer is None:
+def _success(control: Control, schemas: Schemas) -> dict[str, Any]:
+    if control.answer is NoneType:
         return {"204": {"description": "Done"}}
-    data = {"type": "object", "required": ["data"], "properties": {"data": schemas.answer(one.answer)}}
+    data = {"type": "object", "required": ["data"], "properties": {"data": schemas.answer(control.answer)}}
     return {"200": {"description": "OK", "content": {_JSON: {"schema": data}}}}
 
 
-def _refusal(status: int) -> tuple[str, dict[str, Any]]:
+def _refusal(status: int) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Error"}
-    return str(status), {"description": HTTPStatus(status).phrase, "content": {_JSON: {"schema": schema}}}
+    return {"description": HTTPStatus(status).phrase, "content": {_JSON: {"schema": schema}}}

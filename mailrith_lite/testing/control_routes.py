@@ -1,7 +1,8 @@
-"""/sandbox: the same controls over HTTP, for every other language. On this machine and under `sandbox` alone."""
+"""The routes under /sandbox: what the handle does, for every other language. For programs of this machine only."""
 
 import functools
 import ipaddress
+from types import NoneType
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -9,45 +10,50 @@ from aiohttp import web
 from mailrith_lite import errors
 from mailrith_lite.api import codec
 from mailrith_lite.http.statuses import Handler
-from mailrith_lite.testing.control import CONTROLS, Control, Nothing
+from mailrith_lite.testing.control import CONTROLS, Control
 from mailrith_lite.testing.control_document import get_document
 from mailrith_lite.testing.sandbox import Sandbox
 
 
 def add_routes(router: web.UrlDispatcher, sandbox: Sandbox) -> None:
-    for one in CONTROLS:
-        router.add_route(one.method, one.path, _local(functools.partial(_handle, sandbox, one)))
+    for control in CONTROLS:
+        router.add_route(control.method, control.path, _local(functools.partial(_handle, sandbox, control)))
     router.add_get("/sandbox/openapi.json", _local(get_document))
 
 
-async def _handle(sandbox: Sandbox, one: Control, request: web.Request) -> web.StreamResponse:
-    """A key in the request chooses its workspace; without one, it is the sandbox's own."""
-    form = codec.decode(await _body(sandbox, request) or b"{}", one.form) if one.method == "POST" else Nothing()
-    workspace_id = sandbox.own_workspace_id
+async def _handle(sandbox: Sandbox, control: Control, request: web.Request) -> web.StreamResponse:
+    """The key in the request chooses the workspace; without a key it is the sandbox's own."""
+    body = b""
+    if control.method == "POST":
+        body = await _read(request, sandbox.services.settings.max_body_bytes)
+    form = codec.decode(body or b"{}", control.form)
+    workspace_id: int | None = sandbox.own_workspace_id
     if "Authorization" in request.headers:
-        found = await sandbox.instruments.workspace_of(request)
-        if found is None:
-            raise errors.InvalidApiKey
-        workspace_id = found
+        workspace_id = await sandbox.instruments.workspace_of(request)
+    if workspace_id is None:
+        raise errors.InvalidApiKey
     try:
-        answer = await one.act(sandbox, workspace_id, form)
+        answer = await control.act(sandbox, workspace_id, form)
     except (ValueError, TimeoutError) as error:
         raise errors.InvalidBody(_sentence(str(error))) from None
-    return web.Response(status=204) if one.answer is None else codec.json_response(codec.data(answer))
+    return web.Response(status=204) if control.answer is NoneType else codec.json_response(codec.data(answer))
 
 
-async def _body(sandbox: Sandbox, request: web.Request) -> bytes:
-    limit = sandbox.services.settings.max_body_bytes
-    found = bytearray()
+async def _read(request: web.Request, limit: int) -> bytes:
+    """
+    Raises:
+        PayloadTooLarge: the body has more than `limit` bytes.
+    """
+    body = bytearray()
     while not request.content.at_eof():
-        found += await request.content.readany()
-        if len(found) > limit:
+        body += await request.content.readany()
+        if len(body) > limit:
             raise errors.PayloadTooLarge(f"A body takes at most {limit:,} bytes.")
-    return bytes(found)
+    return bytes(body)
 
 
 def _local(handler: Handler) -> Handler:
-    """For programs of this machine: no other, and no page of a foreign site in a browser."""
+    """Answers 404 to other machines, and to the pages of other sites in a browser of this machine."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if not _is_local(request):
@@ -58,7 +64,7 @@ def _local(handler: Handler) -> Handler:
 
 
 def _is_local(request: web.Request) -> bool:
-    """A proxy on this machine may stand before anybody."""
+    """A request through a proxy is not local: the proxy may be on this machine and its client anywhere."""
     if any(name.startswith(("X-Forwarded-", "Forwarded", "Via")) for name in map(str.title, request.headers)):
         return False
     addresses = [f"//{request.headers.get('Host', '')}"]

@@ -1,11 +1,11 @@
-"""What shall go wrong next: an error, a delay, a connection that breaks, too many requests."""
+"""The faults of the next requests: an error, a delay, a connection that breaks."""
 
 import asyncio
 import contextlib
 import functools
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, NoReturn
 
 import msgspec
 from aiohttp import web
@@ -15,11 +15,11 @@ from mailrith_lite.api import codec
 from mailrith_lite.api.call import BODY_WATCH
 from mailrith_lite.api.envelope import respond
 from mailrith_lite.api.middleware import answer
-from mailrith_lite.http.statuses import Handler
+from mailrith_lite.http.statuses import STATUSES, Handler
 from mailrith_lite.testing import operations
 from mailrith_lite.testing.recorder import MAX_BODY, When
 
-_TYPES = {401: "authentication_error", 403: "permission_error", 404: "not_found", 409: "conflict", 410: "not_found"}
+_TYPES = dict(STATUSES.values())
 _CODES = {
     400: "invalid_body",
     401: "invalid_api_key",
@@ -32,165 +32,173 @@ _CODES = {
     500: "internal_error",
     503: "shutting_down",
 }
-_MAX_SECONDS = 600.0
-_PATIENCE = 1.0  # seconds for the rest of a body
-_LOOK = 0.02  # seconds between two looks whether the client of a delayed request is still there
+_MAX_DELAY = 600.0  # seconds
+_BODY_SECONDS = 1.0  # that the rest of a body may take
+_CHECK_SECONDS = 0.02  # between two checks whether the client of a delayed request is still connected
 
 
 class Fault(msgspec.Struct, kw_only=True):
-    """`operation_id`: None is any operation. `times`: for how many requests it is still due.
+    """`operation_id`: None is any operation. `times`: how many more requests get this fault.
 
-    A delay comes before the request is looked at; so does every other fault but a drop `after`, which does the work
-    and closes the connection without an answer. `body`: what is answered instead of the envelope.
+    Every fault comes before the work, but for a drop `after` it.
+
+    Raises:
+        ValueError: a value is not allowed; the text says which one is.
     """
 
     operation_id: str | None
-    times: int = 1
-    kind: Literal["fail", "delay", "drop"]
-    status: int = 500
-    code: str = ""
-    headers: dict[str, str] = {}
+    times: int
+
+    def __post_init__(self) -> None:
+        operations.check(self.operation_id)
+        if self.times < 1:
+            raise ValueError("times is 1 or more")
+
+
+class Failure(Fault):
+    """An error response. `code`: None is the usual one of the status. `body`: JSON instead of the envelope."""
+
+    status: int
+    code: str | None = None
+    headers: Mapping[str, str | int] = {}
     body: Any = None
-    seconds: float = 0.0
-    when: When = "before"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 400 <= self.status <= 599:
+            raise ValueError("an error has a status from 400 to 599")
+        for name, value in self.headers.items():
+            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[ -~]*", str(value)):
+                raise ValueError(f"{name!r}: {str(value)!r} is not a valid HTTP header")
 
 
-def fail(
-    operation_id: str | None,
-    status: int,
-    code: str | None,
-    times: int,
-    headers: Mapping[str, Any] | None,
-    body: Any = None,
-) -> Fault:
-    if not 400 <= status <= 599:
-        raise ValueError("an error has a status from 400 to 599")
-    return _checked(
-        Fault(
-            operation_id=operation_id,
-            times=times,
-            kind="fail",
-            status=status,
-            code=code or _CODES.get(status) or ("invalid_request" if status < 500 else "internal_error"),
-            headers={name: _header(name, value) for name, value in (headers or {}).items()},
-            body=body,
-        )
-    )
+class Delay(Fault):
+    seconds: float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.seconds <= _MAX_DELAY:
+            raise ValueError(f"a delay takes more than 0 and at most {_MAX_DELAY:.0f} seconds")
 
 
-def throttle(operation_id: str | None, retry_after: int, times: int) -> Fault:
+class Drop(Fault):
+    """The connection breaks without an answer."""
+
+    when: When
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.when not in ("before", "after"):
+            raise ValueError('a connection drops "before" or "after" the work')
+        if self.operation_id == operations.DOWNLOAD and self.when == "after":
+            raise ValueError('a download does no work that could come first; drop it "before"')
+
+
+def throttle(operation_id: str | None, retry_after: int, times: int) -> Failure:
+    """A 429. `retry_after`: seconds."""
     if not isinstance(retry_after, int) or retry_after < 0:
-        raise ValueError("Retry-After is in whole seconds, 0 or more")
-    return fail(operation_id, 429, "rate_limited", times, {"Retry-After": retry_after})
-
-
-def delay(operation_id: str | None, seconds: float, times: int) -> Fault:
-    if not 0 < seconds <= _MAX_SECONDS:
-        raise ValueError(f"a delay takes more than 0 and at most {_MAX_SECONDS:.0f} seconds")
-    return _checked(Fault(operation_id=operation_id, times=times, kind="delay", seconds=seconds))
-
-
-def drop(operation_id: str | None, when: When, times: int) -> Fault:
-    if when not in ("before", "after"):
-        raise ValueError('a connection drops "before" or "after" the work')
-    if operation_id == operations.DOWNLOAD and when == "after":
-        raise ValueError('a download saves nothing that could be answered; drop it "before"')
-    return _checked(Fault(operation_id=operation_id, times=times, kind="drop", when=when))
+        raise ValueError("retry_after is a whole number of seconds, 0 or more")
+    return Failure(operation_id=operation_id, times=times, status=429, headers={"Retry-After": retry_after})
 
 
 class Dropped(ConnectionResetError):
-    """The connection was closed on purpose; `response` is what would have been answered."""
+    """The server closed the connection on purpose. `response`: the answer that the client did not get."""
 
     def __init__(self, when: When, response: web.StreamResponse | None) -> None:
-        super().__init__("dropped, as was asked for")
+        super().__init__("a fault dropped the connection")
         self.when = when
         self.response = response
 
 
 class Faults:
-    """Those of one workspace, in the order in which they were asked for."""
+    """The pending faults of one workspace, in the order of their requests."""
 
     def __init__(self) -> None:
-        self.pending: list[Fault] = []
+        self._pending: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
-        self.pending.append(fault)
+        self._pending.append(fault)
+
+    def clear(self) -> None:
+        self._pending.clear()
 
     def wrap(self, operation_id: str | None, handler: Handler) -> Handler:
-        """The handler, unless something is to go wrong. A fault that is applied is used up by one."""
-        return functools.partial(self._answer, operation_id, handler)
+        """The handler with the next pending delay, and with the next pending failure or drop."""
+        return functools.partial(self._handle, operation_id, handler)
 
-    async def _answer(self, operation_id: str | None, handler: Handler, request: web.Request) -> web.StreamResponse:
-        if (fault := self._take(operation_id, ("delay",))) is not None:
-            await _delay(request, fault.seconds)
-        fault = self._take(operation_id, ("fail", "drop"))
-        if fault is None:
-            return await handler(request)
-        if fault.kind == "fail":
-            await watch_body(request)
-            return _failure(operation_id, fault)
-        response = None
-        if fault.when == "after" and operation_id != operations.DOWNLOAD:
-            response = await answer(request, handler)
-        else:
-            await watch_body(request)
-        if request.transport is not None:
-            request.transport.abort()
-        raise Dropped(fault.when, response)
+    async def _handle(self, operation_id: str | None, handler: Handler, request: web.Request) -> web.StreamResponse:
+        delay = self._take(operation_id, (Delay,))
+        if isinstance(delay, Delay):
+            await _wait(request, delay.seconds)
+        fault = self._take(operation_id, (Failure, Drop))
+        if isinstance(fault, Failure):
+            await record_body(request)
+            return _error_response(operation_id, fault)
+        if isinstance(fault, Drop):
+            works = fault.when == "after" and operation_id != operations.DOWNLOAD
+            await _drop(request, fault.when, handler if works else None)
+        return await handler(request)
 
-    def _take(self, operation_id: str | None, kinds: tuple[str, ...]) -> Fault | None:
-        for fault in self.pending:
-            if fault.kind in kinds and fault.operation_id in (None, operation_id):
+    def _take(self, operation_id: str | None, kinds: tuple[type[Fault], ...]) -> Fault | None:
+        """The oldest pending fault of these kinds for the operation, used up by one request."""
+        for fault in self._pending:
+            if isinstance(fault, kinds) and fault.operation_id in (None, operation_id):
                 fault.times -= 1
                 if not fault.times:
-                    self.pending.remove(fault)
+                    self._pending.remove(fault)
                 return fault
         return None
 
 
-async def _delay(request: web.Request, seconds: float) -> None:
-    """A client that gives up meanwhile ends it."""
+async def _wait(request: web.Request, seconds: float) -> None:
+    """
+    Raises:
+        ConnectionResetError: the client hung up meanwhile.
+    """
     loop = asyncio.get_running_loop()
-    ends = loop.time() + seconds
-    while (left := ends - loop.time()) > 0:
+    deadline = loop.time() + seconds
+    while (left := deadline - loop.time()) > 0:
         if request.transport is None or request.transport.is_closing():
             raise ConnectionResetError("the client hung up")
-        await asyncio.sleep(min(left, _LOOK))
+        await asyncio.sleep(min(left, _CHECK_SECONDS))
 
 
-async def watch_body(request: web.Request) -> None:
-    """Shows the watch a body that no handler asks for: as much of it as it keeps, and as comes soon."""
-    found = b""
-    with contextlib.suppress(TimeoutError, web.RequestPayloadError):  # what came until then is what there is
-        async with asyncio.timeout(_PATIENCE):
-            while len(found) < MAX_BODY and not request.content.at_eof():
-                found += await request.content.readany()
-    request[BODY_WATCH](memoryview(found))
+async def _drop(request: web.Request, when: When, handler: Handler | None) -> NoReturn:
+    """Breaks the connection, after the work of the handler if there is one.
+
+    Raises:
+        Dropped: always.
+    """
+    response = None
+    if handler is not None:
+        response = await answer(request, handler)
+    else:
+        await record_body(request)
+    if request.transport is not None:
+        request.transport.abort()
+    raise Dropped(when, response)
 
 
-def _failure(operation_id: str | None, fault: Fault) -> web.Response:
-    """A lack of scopes has the details that a client recovers with."""
-    if fault.body is None and fault.code == "insufficient_scope":
+async def record_body(request: web.Request) -> None:
+    """Reads and records a body that no handler reads: up to 1 MiB, and what arrives within a second."""
+    body = b""
+    with contextlib.suppress(TimeoutError, web.RequestPayloadError):  # a part of the body is recorded, too
+        async with asyncio.timeout(_BODY_SECONDS):
+            while len(body) < MAX_BODY and not request.content.at_eof():
+                body += await request.content.readany()
+    request[BODY_WATCH](memoryview(body))
+
+
+def _error_response(operation_id: str | None, fault: Failure) -> web.Response:
+    code = fault.code or _CODES.get(fault.status) or ("invalid_request" if fault.status < 500 else "internal_error")
+    if fault.body is not None:
+        response = codec.json_response(codec.encode(fault.body), status=fault.status)
+    elif code == "insufficient_scope":  # has the details that clients recover with
         required = operations.scopes(operation_id)
         response = respond(errors.InsufficientScope(required, required, ()))
     else:
         error_type = _TYPES.get(fault.status) or ("invalid_request" if fault.status < 500 else "api_error")
-        error = {"type": error_type, "code": fault.code, "message": "This error was asked for."}
-        body = {"error": error} if fault.body is None else fault.body
-        response = codec.json_response(codec.encode(body), status=fault.status)
-    response.headers.update(fault.headers)
+        error = {"type": error_type, "code": code, "message": "The test asked for this error."}
+        response = codec.json_response(codec.encode({"error": error}), status=fault.status)
+    response.headers.update({name: str(value) for name, value in fault.headers.items()})
     return response
-
-
-def _header(name: str, value: Any) -> str:
-    text = str(value)
-    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[ -~]*", text):
-        raise ValueError(f"{name!r}: {text!r} is no header of HTTP")
-    return text
-
-
-def _checked(fault: Fault) -> Fault:
-    operations.check(fault.operation_id)
-    if fault.times < 1:
-        raise ValueError("a fault is due once or more often")
-    return fault

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from mailrith_lite import errors, ids
 from mailrith_lite.access import key_table, keys, scopes
@@ -15,10 +16,10 @@ from mailrith_lite.api.middleware import REQUEST_ID_HEADER, answer
 from mailrith_lite.http.services import REQUEST_ID, SERVICES
 from mailrith_lite.http.statuses import Handler
 from mailrith_lite.testing import faults, operations
-from mailrith_lite.testing.faults import Dropped, Faults
+from mailrith_lite.testing.faults import Dropped, Fault, Faults
 from mailrith_lite.testing.job_gate import JobGate
 from mailrith_lite.testing.movable_clock import MovableClock
-from mailrith_lite.testing.recorder import MAX_BODY, Recorded, Recorder
+from mailrith_lite.testing.recorder import MAX_BODY, RecordedRequest, Recorder
 
 _UNSEEN = ("/sandbox", "/healthz", "/docs", "/static", "/console")
 
@@ -37,12 +38,15 @@ class Instruments:
     def faults(self, workspace_id: int) -> Faults:
         return self._faults.setdefault(workspace_id, Faults())
 
+    def add_fault(self, workspace_id: int, fault: Fault) -> None:
+        self.faults(workspace_id).add(fault)
+
     def forget(self, workspace_id: int) -> None:
         """Its keys lead to another workspace now."""
         self._faults.pop(workspace_id, None)
         self._workspaces = {key: one for key, one in self._workspaces.items() if one != workspace_id}
 
-    def middleware(self) -> Any:
+    def middleware(self) -> Middleware:
         @web.middleware
         async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
             if request.path.startswith(_UNSEEN):
@@ -77,7 +81,7 @@ class Instruments:
                 response = await answer(request, handler)  # a refusal is to be noted, too
             _note(recorded, response, request[REQUEST_ID])
             if not recorded.body_size and recorded.status != 413 and request.can_read_body:
-                await faults.watch_body(request)
+                await faults.record_body(request)
             return response
         except Dropped as dropped:
             if dropped.response is not None:
@@ -90,11 +94,10 @@ class Instruments:
             recorded.status = 500  # the boundary makes an answer of it
             raise
         finally:
-            self.recorder.end(recorded, self.clock.passed)
+            self.recorder.end(recorded, self.clock.elapsed())
 
-    def _begin(self, request: web.Request, workspace_id: int | None, operation_id: str | None) -> Recorded:
-        return self.recorder.begin(
-            self.clock.passed,
+    def _begin(self, request: web.Request, workspace_id: int | None, operation_id: str | None) -> RecordedRequest:
+        recorded = RecordedRequest(
             workspace_id=workspace_id,
             operation_id=operation_id,
             method=request.method,
@@ -102,7 +105,10 @@ class Instruments:
             query={name: request.query.getall(name) for name in request.query},
             headers={name.lower(): value for name, value in request.headers.items()},
             moment=self.clock.now(),
+            at=self.clock.elapsed(),
         )
+        self.recorder.begin(recorded)
+        return recorded
 
     @contextlib.contextmanager
     def _in_flight(self, request: web.Request, workspace_id: int | None) -> Iterator[None]:
@@ -149,14 +155,14 @@ class Instruments:
         return True
 
 
-def _keeper(recorded: Recorded) -> Callable[[memoryview], None]:
+def _keeper(recorded: RecordedRequest) -> Callable[[memoryview], None]:
     def keep(data: memoryview) -> None:
         recorded.body, recorded.body_size = bytes(data[:MAX_BODY]), len(data)
 
     return keep
 
 
-def _note(recorded: Recorded, response: web.StreamResponse, request_id: str) -> None:
+def _note(recorded: RecordedRequest, response: web.StreamResponse, request_id: str) -> None:
     recorded.status = response.status
     recorded.answer_headers = {name.lower(): value for name, value in response.headers.items()}
     recorded.answer_headers[REQUEST_ID_HEADER] = request_id

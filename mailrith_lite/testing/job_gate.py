@@ -63,7 +63,13 @@ class JobGate:
     # What a test says
 
     def hold(self, workspace_id: int, chunk_rows: int | None = None) -> None:
-        """Jobs stay where they are; one that runs pauses at its next step."""
+        """Jobs stay where they are; a job that runs pauses before its next step.
+
+        Raises:
+            ValueError: `chunk_rows` is below 1.
+        """
+        if chunk_rows is not None and chunk_rows < 1:
+            raise ValueError("a chunk takes 1 row or more")
         self._scripts[workspace_id] = _Script(held=True, chunk_rows=chunk_rows)
 
     def complete_after(self, workspace_id: int, polls: int) -> None:

@@ -1,46 +1,49 @@
 """The clock of one server, which a test can move."""
 
+import time
+
 from mailrith_lite import clock
 
 START = 1_775_908_800_000
-"""2026-04-11T12:00:00.000Z: where a fixed clock stands."""
+"""2026-04-11T12:00:00.000Z, the time of a fixed clock."""
 
-_FARTHEST = 36_500 * 86_400  # seconds
-_UNITS = {"seconds": 1, "minutes": 60, "hours": 3_600, "days": 86_400}
+_MAX_AHEAD = 36_500 * clock.DAY
+
+
+def monotonic() -> float:
+    """Seconds that keep running in a test that replaces `time.monotonic`, as freezegun does."""
+    return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 class MovableClock:
-    """Follows the wall clock, a distance ahead of it; a fixed one only ever moves by `advance`."""
+    """Runs ahead of the wall clock by the sum of its advances. A fixed one stands still between advances."""
 
     def __init__(self, *, fixed: bool) -> None:
         self._fixed_at = START if fixed else None
-        self.ahead = 0  # milliseconds
-        self._advanced = 0  # milliseconds, of all advances: never goes back
+        self._ahead = 0  # milliseconds since the last reset
+        self._advanced = 0  # milliseconds in all
 
     def now(self) -> int:
-        return (clock.wall() if self._fixed_at is None else self._fixed_at) + self.ahead
+        """Milliseconds since 1970."""
+        return (clock.wall() if self._fixed_at is None else self._fixed_at) + self._ahead
 
-    @property
-    def passed(self) -> float:
-        """Seconds by which it has been advanced in all."""
-        return self._advanced / clock.SECOND
+    def elapsed(self) -> float:
+        """Seconds from an arbitrary start, every advance included. Never goes back, `reset` included."""
+        return monotonic() + self._advanced / clock.SECOND
 
-    def advance(self, **times: float) -> int:
-        """`advance(hours=25)`, also minutes, seconds and days. Returns what time it is then, in milliseconds.
+    def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> int:
+        """Returns the new time, in milliseconds since 1970.
 
         Raises:
-            ValueError: another unit, or a time that would not go forward.
+            ValueError: the times do not add up to more than 0, or the clock would be too far ahead.
         """
-        if unknown := times.keys() - _UNITS:
-            raise ValueError(f"{min(unknown)} is no unit of time; use {', '.join(_UNITS)}")
-        seconds = sum(_UNITS[unit] * amount for unit, amount in times.items())
-        if not 0 < seconds <= _FARTHEST - self.ahead / clock.SECOND:
+        forward = (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * clock.SECOND
+        if not 0 < forward <= _MAX_AHEAD - self._ahead:
             raise ValueError("the clock goes forward only, up to 36,500 days ahead")
-        forward = round(seconds * clock.SECOND)
-        self.ahead += forward
-        self._advanced += forward
+        self._ahead += round(forward)
+        self._advanced += round(forward)
         return self.now()
 
     def reset(self) -> None:
-        """Back to where it stood at first."""
-        self.ahead = 0
+        """Takes back every advance."""
+        self._ahead = 0

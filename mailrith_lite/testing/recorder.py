@@ -1,41 +1,39 @@
-"""What clients sent, in order, and what they got."""
+"""Records what clients send and what the server answers."""
 
 import asyncio
 import contextlib
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import msgspec
 
 from mailrith_lite import errors
 from mailrith_lite.api import idempotency
 from mailrith_lite.testing import operations
+from mailrith_lite.testing.movable_clock import monotonic
 
 When = Literal["before", "after"]
+"""Whether a connection breaks before or after the work."""
 
-MAX_KEPT = 10_000
-MAX_BODY = 1 << 20
-MAX_BYTES = 1 << 26
-
-
-def monotonic() -> float:
-    """Seconds of a clock that nobody freezes: what replaces `time.monotonic` for a test leaves this one alone."""
-    return time.clock_gettime(time.CLOCK_MONOTONIC)
+MAX_BODY = 1 << 20  # bytes of one body
+_MAX_REQUESTS = 10_000
+_MAX_BYTES = 1 << 26  # of all bodies
 
 
-class Recorded(msgspec.Struct, kw_only=True):
-    """One request. `path` is without the query; headers have lower-case names; `operation_id` is None where nothing
-    of the contract was hit. `status` is None until there is an answer, and for good when the connection was
-    `dropped`, before the work or after it.
+class RecordedRequest(msgspec.Struct, kw_only=True):
+    """A request and its answer.
 
-    `body` is cut off at 1 MiB of its `body_size`. `moment` is the server's clock, in milliseconds since 1970; `at`
-    and `ended_at` are seconds of a clock that never goes back, with all that the server's clock was advanced by.
+    `path` is without the query. Names of headers are in lower case. `operation_id` is None for a request to no
+    operation of the contract. `status` is None until the answer; it stays None when the client hung up, or when the
+    connection was `dropped`, before or after the work.
+
+    `body` is the first 1 MiB of `body_size` bytes. `moment` is the server's time, in milliseconds since 1970. `at`
+    and `ended_at` are seconds of `MovableClock.elapsed`, good for differences.
     """
 
-    number: int
+    number: int = 0
     workspace_id: int | None
     operation_id: str | None
     method: str
@@ -54,27 +52,27 @@ class Recorded(msgspec.Struct, kw_only=True):
 
     @property
     def whole(self) -> bool:
-        """Was the body kept to its end?"""
+        """Whether `body` is the whole body."""
         return len(self.body) == self.body_size
 
     @property
     def json(self) -> Any:
-        """The body as JSON; None when there is none.
+        """The body as JSON; None for an empty one.
 
         Raises:
-            ValueError: it is not JSON, or too long to have been kept.
+            ValueError: the body is not JSON, or longer than 1 MiB.
         """
         if not self.whole:
-            raise ValueError(f"the body has {self.body_size:,} bytes; up to {MAX_BODY:,} are kept")
-        return _decoded(self.body) if self.body else None
+            raise ValueError(f"the body has {self.body_size:,} bytes; the server records up to {MAX_BODY:,}")
+        return _decode(self.body) if self.body else None
 
     @property
     def idempotency_key(self) -> str | None:
-        """As the service reads it: one in double quotes equals the bare one."""
-        sent = self.headers.get("idempotency-key")
-        with contextlib.suppress(errors.InvalidIdempotencyKey):  # one that cannot be is shown as it came
-            return None if sent is None else idempotency.parse_key(sent)
-        return sent
+        """As the service reads it: a key in double quotes equals the same key without them."""
+        header = self.headers.get("idempotency-key")
+        with contextlib.suppress(errors.InvalidIdempotencyKey):  # an invalid key is returned as it is
+            return None if header is None else idempotency.parse_key(header)
+        return header
 
     @property
     def replayed(self) -> bool:
@@ -82,13 +80,21 @@ class Recorded(msgspec.Struct, kw_only=True):
 
     @property
     def answer_json(self) -> Any:
-        """What was answered, as JSON; None when it is none, or too long to be kept."""
+        """The answer as JSON; None for an answer that is empty, not JSON, or longer than 1 MiB."""
         with contextlib.suppress(ValueError):
-            return _decoded(self.answer) if self.answer else None
+            return _decode(self.answer) if self.answer else None
         return None
 
+    @property
+    def size(self) -> int:
+        """Bytes of both bodies in memory."""
+        return len(self.body) + len(self.answer)
 
-def _decoded(text: bytes) -> Any:
+    def __str__(self) -> str:
+        return f"{self.operation_id or f'{self.method} {self.path}'} {self.status or 'no answer'}"
+
+
+def _decode(text: bytes) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
@@ -96,109 +102,122 @@ def _decoded(text: bytes) -> Any:
 
 
 class Recorder:
-    """Written by the server's thread, read by any. The oldest requests go when there are more than 10,000, or more
-    than 64 MiB of them."""
+    """Written by the server's thread, read by all. Drops the oldest of more than 10,000 requests or 64 MiB."""
 
     def __init__(self) -> None:
-        self._kept: deque[Recorded] = deque()
+        self._requests: deque[RecordedRequest] = deque()
         self._bytes = 0
         self._changed = threading.Condition()
-        self._ended = asyncio.Event()
+        self._next_end = asyncio.Event()
         self._count = 0
 
-    def begin(self, passed: float, **fields: Any) -> Recorded:
-        """`passed`: seconds by which the server's clock has been advanced so far."""
+    def begin(self, request: RecordedRequest) -> None:
+        """Numbers the request and adds it."""
         with self._changed:
             self._count += 1
-            found = Recorded(number=self._count, at=monotonic() + passed, **fields)
-            self._kept.append(found)
-            return found
+            request.number = self._count
+            self._requests.append(request)
 
-    def end(self, found: Recorded, passed: float) -> None:
+    def end(self, request: RecordedRequest, ended_at: float) -> None:
+        """Wakes those who wait: the request has its answer, or gets none."""
         with self._changed:
-            found.ended_at = monotonic() + passed
-            self._bytes += _size(found)
-            while len(self._kept) > MAX_KEPT or (self._bytes > MAX_BYTES and len(self._kept) > 1):
-                self._bytes -= _size(self._kept.popleft())
+            request.ended_at = ended_at
+            self._bytes += request.size
+            while len(self._requests) > _MAX_REQUESTS or (self._bytes > _MAX_BYTES and len(self._requests) > 1):
+                self._bytes -= self._requests.popleft().size
             self._changed.notify_all()
-        self._ended.set()
-        self._ended = asyncio.Event()
+        self._next_end.set()
+        self._next_end = asyncio.Event()
 
-    async def next_end(self) -> None:
-        """Until a request has been answered; for the server's loop."""
-        await self._ended.wait()
+    async def wait_for_end(self) -> None:
+        """Waits until the next request ends. For the server's loop only."""
+        await self._next_end.wait()
 
-    @property
-    def count(self) -> int:
-        """How many there have been so far."""
-        return self._count
+    def wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
+        """Checks the condition whenever a request ends. Returns False after `timeout` seconds.
 
-    def of(self, workspaces: set[int], after: int) -> list[Recorded]:
-        """Those of the workspaces behind number `after`, and those that came without a key that is known."""
-        with self._changed:
-            return [
-                one
-                for one in self._kept
-                if one.number > after and (one.workspace_id is None or one.workspace_id in workspaces)
-            ]
-
-    def forget(self, workspaces: set[int]) -> None:
-        """What was sent to them takes no room any more."""
-        with self._changed:
-            self._kept = deque(one for one in self._kept if one.workspace_id not in workspaces)
-            self._bytes = sum(_size(one) for one in self._kept if one.ended_at is not None)
-
-    def wait_until(self, there: Callable[[], bool], timeout: float) -> bool:
-        """Until it is there, looking whenever a request has been answered; for any other thread."""
-        ends = monotonic() + timeout
-        with self._changed:  # nothing is answered between a look and the wait
-            while not there():
-                left = ends - monotonic()
+        For every thread but the server's.
+        """
+        deadline = monotonic() + timeout
+        with self._changed:  # no request ends between a check and the wait
+            while not condition():
+                left = deadline - monotonic()
                 if left <= 0:
                     return False
                 self._changed.wait(left)
         return True
 
+    @property
+    def count(self) -> int:
+        """The number of the newest request."""
+        return self._count
 
-class Requests(Sequence[Recorded]):
-    """What was sent to some workspaces: a list that grows."""
+    def select(self, workspace_ids: set[int], after: int) -> list[RecordedRequest]:
+        """Requests to these workspaces and requests without a known key, with a number above `after`."""
+        with self._changed:
+            return [
+                request
+                for request in self._requests
+                if request.number > after
+                and (request.workspace_id is None or request.workspace_id in workspace_ids)
+            ]
 
-    def __init__(self, recorder: Recorder, workspaces: set[int]) -> None:
+    def forget(self, workspace_ids: set[int]) -> None:
+        """Drops the requests to these workspaces."""
+        with self._changed:
+            self._requests = deque(one for one in self._requests if one.workspace_id not in workspace_ids)
+            self._bytes = sum(one.size for one in self._requests if one.ended_at is not None)
+
+
+class Requests(Sequence[RecordedRequest]):
+    """The requests to some workspaces since it was made or cleared, in their order: a sequence that grows."""
+
+    def __init__(self, recorder: Recorder, workspace_ids: set[int]) -> None:
         self._recorder = recorder
-        self._workspaces = workspaces
+        self._workspace_ids = workspace_ids
         self._after = recorder.count
 
     def __len__(self) -> int:
         return len(self._all())
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: int) -> RecordedRequest: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[RecordedRequest]: ...
+
+    def __getitem__(self, index: int | slice) -> RecordedRequest | list[RecordedRequest]:
         return self._all()[index]
 
-    def __iter__(self) -> Iterator[Recorded]:
+    def __iter__(self) -> Iterator[RecordedRequest]:
         return iter(self._all())
 
     def __eq__(self, other: object) -> bool:
         return self._all() == (other._all() if isinstance(other, Requests) else other)
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
-        return f"<Requests: {', '.join(map(_short, self._all())) or 'none'}>"
+        return f"<Requests: {', '.join(map(str, self._all())) or 'none'}>"
 
-    def to(self, operation_id: str) -> list[Recorded]:
-        """Those that hit the operation."""
+    def to(self, operation_id: str) -> list[RecordedRequest]:
+        """The requests to one operation."""
         operations.check(operation_id)
-        return [one for one in self._all() if one.operation_id == operation_id]
+        return [request for request in self._all() if request.operation_id == operation_id]
 
-    def answered(self, operation_id: str | None) -> list[Recorded]:
-        """Those that have their answer, or will never have one."""
-        return [one for one in self._all() if one.ended_at is not None and operation_id in (None, one.operation_id)]
+    def answered(self, operation_id: str | None) -> list[RecordedRequest]:
+        """The requests to the operation (None: to any) that have their answer, or will never get one."""
+        return [
+            request
+            for request in self._all()
+            if request.ended_at is not None and operation_id in (None, request.operation_id)
+        ]
 
-    def wait_for(self, operation_id: str | None = None, *, count: int = 1, timeout: float = 5.0) -> list[Recorded]:
-        """The first `count` answered (or dropped) requests to the operation, or to any; waits until they are there.
+    def wait_for(
+        self, operation_id: str | None = None, *, count: int = 1, timeout: float = 5.0
+    ) -> list[RecordedRequest]:
+        """Waits for `count` answered (or dropped) requests to the operation, or to any, and returns the first ones.
 
         Raises:
-            TimeoutError: they did not come within `timeout` seconds; the text says what came instead.
+            TimeoutError: fewer have come within `timeout` seconds; the text lists what has come.
         """
         operations.check(operation_id)
         if not self._recorder.wait_until(lambda: len(self.answered(operation_id)) >= count, timeout):
@@ -209,25 +228,17 @@ class Requests(Sequence[Recorded]):
         return self.answered(operation_id)[:count]
 
     def clear(self) -> None:
-        """Forgets those that came so far."""
+        """Forgets every request so far."""
         self._after = self._recorder.count
 
-    def _all(self) -> list[Recorded]:
-        return self._recorder.of(self._workspaces, self._after)
+    def _all(self) -> list[RecordedRequest]:
+        return self._recorder.select(self._workspace_ids, self._after)
 
 
-def masked(headers: Mapping[str, str]) -> dict[str, str]:
-    """With the key as it begins and ends."""
-    found = dict(headers)
-    if "authorization" in found:
-        scheme, _, key = found["authorization"].partition(" ")
-        found["authorization"] = f"{scheme} {key[:8]}…{key[-4:]}" if len(key) > 12 else f"{scheme} …"
-    return found
-
-
-def _size(found: Recorded) -> int:
-    return len(found.body) + len(found.answer)
-
-
-def _short(found: Recorded) -> str:
-    return f"{found.operation_id or found.method + ' ' + found.path} {found.status or 'no answer'}"
+def mask_key(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers with only the beginning and the end of the API key."""
+    masked = dict(headers)
+    if "authorization" in masked:
+        scheme, _, key = masked["authorization"].partition(" ")
+        masked["authorization"] = f"{scheme} {key[:8]}…{key[-4:]}" if len(key) > 12 else f"{scheme} …"
+    return masked

@@ -118,7 +118,7 @@ class Sandbox:
         """Nothing of the workspace goes on, and nothing that was said of it holds any longer."""
         await self.instruments.break_off(workspace_id)
         await self.instruments.gate.clear(workspace_id, clock.now())
-        self.instruments.faults(workspace_id).pending.clear()
+        self.instruments.faults(workspace_id).clear()
 
     def requests(self, workspaces: set[int]) -> Requests:
         """Those that come from now on."""

@@ -1,25 +1,26 @@
-"""A sandbox in a thread of its own, so that blocking clients and asyncio ones can talk to it."""
+"""A sandbox in a thread of its own, so that blocking clients can talk to it as asyncio ones can."""
 
 import asyncio
 import contextlib
 import tempfile
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, TypeVarTuple
 
 from mailrith_lite import clock
 from mailrith_lite.errors import MailrithError
 from mailrith_lite.settings import Settings
-from mailrith_lite.testing.recorder import monotonic
+from mailrith_lite.testing.movable_clock import monotonic
 from mailrith_lite.testing.sandbox import Sandbox, load_settings, open_sandbox
 
 T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 _PATIENCE = 60.0  # seconds
 
 
 class ServerThread:
-    """`url` is the server's address. Every method may be called from any other thread."""
+    """`url`: the server's address. Every other thread may call `wait` and `call`."""
 
     sandbox: Sandbox
 
@@ -27,48 +28,55 @@ class ServerThread:
         self.url = ""
         self._settings = settings
         self._seed_ids = seed_ids
-        self._begun = threading.Event()
+        self._started = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="mailrith", daemon=True)
 
     @classmethod
     @contextlib.contextmanager
-    def running(cls, *, seed_ids: bool = False, **settings: Any) -> Iterator[Self]:
-        """A running server as long as the context lasts; `settings` as `server.serve` takes them.
+    def running(cls, *, seed_ids: bool = False, **settings: object) -> Iterator[Self]:
+        """A running server for as long as the context lasts. Takes what `server.serve` takes.
 
         Raises:
-            StartError: the address cannot be used.
+            StartError: the server cannot listen on the address.
         """
         with tempfile.TemporaryDirectory(prefix="mailrith-") as folder:
             server = cls(load_settings(Path(folder) / "data", **settings), seed_ids=seed_ids)
             server._thread.start()
             try:
-                server._begun.wait()
+                server._started.wait()
                 if server._failure is None:
                     yield server
             finally:
-                server._end()
-                server._thread.join()
+                server._stop_thread()
             if server._failure is not None:
                 raise server._failure
 
+    def call(self, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
+        """Calls a function on the server's loop. Raises as `wait` does."""
+
+        async def run() -> T:
+            return function(*arguments)
+
+        return self.wait(run())
+
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine on the server's loop and by the server's clock.
+        """Runs a coroutine on the server's loop, with the server's clock.
 
         Raises:
-            ValueError: what was asked for breaks a rule of the API.
-            TimeoutError: it does not end.
-            RuntimeError: the server has ended.
+            ValueError: a value breaks a rule of the API; the text says which one does.
+            TimeoutError: the coroutine does not end within a minute.
+            RuntimeError: the server has stopped.
         """
 
-        async def on_time() -> T:
+        async def run() -> T:
             clock.use(self.sandbox.instruments.clock.now)
             return await work
 
         if not self._thread.is_alive():
             work.close()
-            raise RuntimeError("this server has ended")
-        future = asyncio.run_coroutine_threadsafe(on_time(), self._loop)
+            raise RuntimeError("this server has stopped")
+        future = asyncio.run_coroutine_threadsafe(run(), self._loop)
         try:
             return future.result(_PATIENCE)
         except MailrithError as error:
@@ -79,26 +87,27 @@ class ServerThread:
             raise TimeoutError(str(error) or f"this has not ended within {_PATIENCE:.0f} s") from None
 
     def _run(self) -> None:
-        async def live() -> None:
+        async def serve() -> None:
             self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
             async with open_sandbox(self._settings, stable=self._seed_ids) as (self.url, self.sandbox):
-                self._begun.set()
+                self._started.set()
                 await self._stop.wait()
 
         try:
             with asyncio.Runner(loop_factory=_Loop) as runner:
-                runner.run(live())
+                runner.run(serve())
         except BaseException as failure:
             self._failure = failure
         finally:
-            self._begun.set()
+            self._started.set()
 
-    def _end(self) -> None:
-        with contextlib.suppress(RuntimeError, AttributeError):  # the loop has ended by itself, or never begun
+    def _stop_thread(self) -> None:
+        with contextlib.suppress(RuntimeError, AttributeError):  # the loop is closed, or was never made
             self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
 
 
 class _Loop(asyncio.SelectorEventLoop):
     def time(self) -> float:
-        """A test that freezes the time does not freeze the server's timers."""
+        """Keeps the server's timers running in a test that freezes the time."""
         return monotonic()

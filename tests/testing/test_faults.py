@@ -231,13 +231,13 @@ def test_a_download_can_break(mailrith: Mailrith, client: MailrithClient) -> Non
     [
         (lambda mailrith: mailrith.fail_next("createTags"), "is it createTag?"),
         (lambda mailrith: mailrith.fail_next(status=200), "from 400 to 599"),
-        (lambda mailrith: mailrith.fail_next(times=0), "once or more often"),
+        (lambda mailrith: mailrith.fail_next(times=0), "1 or more"),
         (lambda mailrith: mailrith.delay_next(seconds=0), "more than 0"),
         (lambda mailrith: mailrith.drop_next(when="during"), '"before" or "after"'),
         (lambda mailrith: mailrith.throttle_next(retry_after=-1), "0 or more"),
-        (lambda mailrith: mailrith.throttle_next(retry_after=0.5), "whole seconds"),
-        (lambda mailrith: mailrith.fail_next(headers={"X": "a\nb"}), "no header of HTTP"),
-        (lambda mailrith: mailrith.fail_next(headers={"a b": "c"}), "no header of HTTP"),
+        (lambda mailrith: mailrith.throttle_next(retry_after=0.5), "whole number of seconds"),
+        (lambda mailrith: mailrith.fail_next(headers={"X": "a\nb"}), "not a valid HTTP header"),
+        (lambda mailrith: mailrith.fail_next(headers={"a b": "c"}), "not a valid HTTP header"),
         (lambda mailrith: mailrith.drop_next("download", when="after"), 'drop it "before"'),
     ],
 )

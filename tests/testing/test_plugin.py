@@ -160,7 +160,7 @@ def test_without_the_option_there_is_no_such_line(pytester: pytest.Pytester) -> 
 
 def test_with_nothing_to_say_it_says_so(pytester: pytest.Pytester) -> None:
     result = session(pytester, "def test_nothing(): pass", "--mailrith-report")
-    result.stdout.fnmatch_lines(["*what the clients of mailrith did well and badly*", "nothing to say"])
+    result.stdout.fnmatch_lines(["*what the clients of mailrith did well and badly*", "nothing to report"])
 
 
 def test_the_summary_knows_of_other_workspaces_and_of_what_was_before_a_reset(pytester: pytest.Pytester) -> None:
@@ -199,8 +199,8 @@ def test_alone(mailrith, mailrith_server, number):
     other.drop_next(times=10)
 
 def test_last(mailrith_server):
-    stage = mailrith_server.sandbox.instruments.gate
-    assert not stage._paused and not stage._scripts
+    gate = mailrith_server.sandbox.instruments.gate
+    assert not gate._paused and not gate._scripts
 """
     )
     session(pytester, text).assert_outcomes(passed=4)

@@ -12,7 +12,7 @@ import pytest
 from mailrith_sdk import MailrithApiError, MailrithClient
 
 from mailrith_lite.testing import Mailrith
-from mailrith_lite.testing.inspector import SPELLING, TOO_LONG, UNKNOWN, WHOLE, differences
+from mailrith_lite.testing.key_report import SPELLING, TOO_LONG, UNKNOWN, WHOLE, differences
 
 IMPORT = {"csv_text": "Email\nada@example.com\n", "mappings": [{"csv_column": "Email", "field": {"type": "email"}}]}
 
@@ -174,7 +174,7 @@ def test_bodies_that_were_cut_off_are_not_compared(mailrith: Mailrith, client: M
     with pytest.raises(MailrithApiError):
         client.jobs.create_import(body={**IMPORT, "csv_text": text + "x"}, idempotency_key="k")
     assert mailrith.idempotency()[0].refused[0].differs == [TOO_LONG]
-    with pytest.raises(ValueError, match="bytes; up to"):
+    with pytest.raises(ValueError, match="records up to"):
         mailrith.requests[0].json  # noqa: B018 - the look itself
 
 
@@ -233,7 +233,7 @@ def test_a_client_that_does_everything_badly(mailrith: Mailrith, client: Mailrit
     }
     assert codes(mailrith, good=True) == set()
     text = str(mailrith.report())
-    assert "bad   followed a download link after its end (request " in text
+    assert "bad   followed a download link after it had expired (request " in text
 
 
 def test_a_retry_with_another_key_is_bad(mailrith: Mailrith, client: MailrithClient) -> None:
@@ -298,7 +298,7 @@ def test_what_was_sent_to_a_workspace_that_is_closed_takes_no_room(mailrith: Mai
 
 
 def test_without_requests_there_is_nothing_to_say(mailrith: Mailrith) -> None:
-    assert str(mailrith.report()) == "nothing to say"
+    assert str(mailrith.report()) == "nothing to report"
 
 
 async def test_a_client_that_hangs_up_is_there_without_a_status(mailrith: Mailrith) -> None:

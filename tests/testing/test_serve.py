@@ -86,7 +86,7 @@ def test_a_duration_may_be_written(mailrith: Mailrith) -> None:
 def test_a_handle_says_when_its_server_has_ended() -> None:
     with serve() as mailrith:
         pass
-    with pytest.raises(RuntimeError, match="this server has ended"):
+    with pytest.raises(RuntimeError, match="this server has stopped"):
         mailrith.jobs.hold()
 
 
