@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from api_records import definition
 from conftest import Server
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from records import definition
 from wire import envelope, standing
 
 from mailrith_lite import errors
