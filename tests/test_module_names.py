@@ -1,0 +1,57 @@
+"""Two modules have the same name only when both are about the same thing."""
+
+from collections import Counter, defaultdict
+from pathlib import Path, PurePath
+
+import mailrith_lite
+
+PACKAGE = Path(mailrith_lite.__file__).parent
+WIRES = {"api", "console", "cli"}  # they show what another room owns
+SHARED = {
+    "custom_fields": "`audience` keeps them, the API has a resource for them",
+    "exports": "the room, its API resource and its pages",
+    "imports": "the room, its API resource and its pages",
+    "jobs": "the room, and the pages that list jobs of every kind",
+    "keys": "`access` makes and checks API keys, the command line manages them",
+    "memberships": "`audience` keeps tags and sequences of subscribers, the API adds and removes them",
+    "openapi": "the document, and the command that prints it",
+    "routes": "each of the two wires lists its addresses on one page",
+    "sandbox": "the sandbox, and the command that serves it",
+    "segments": "the wing of `audience`, and its API resource",
+    "sequences": "`audience` keeps them, the API has a resource for them",
+    "subscribers": "`audience` keeps them, the API has a resource for them, the console has a page",
+    "tags": "`audience` keeps them, the API has a resource for them",
+    "uploads": "the wing of `imports`, and its API resource",
+    "workspaces": "`access` keeps them, the command line manages them",
+}
+
+
+def modules() -> list[PurePath]:
+    """Paths of modules, rooms and wings within the package, without suffix: `audience/tags`, `audience`."""
+    files = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")]
+    return [path.parent if path.stem == "__init__" else path.with_suffix("") for path in files if path.parts[:-1]]
+
+
+def rooms_by_name() -> dict[str, list[str]]:
+    """The rooms that have a module of this name; a room that has the name itself is one of them."""
+    rooms = defaultdict(list)
+    for path in sorted(set(modules())):
+        rooms[path.name].append(path.parts[0])
+    return {name: owners for name, owners in rooms.items() if len(owners) > 1}
+
+
+def test_modules_of_one_name_are_about_one_thing() -> None:
+    """Add a name to SHARED only with a reason that names the one thing; else rename a module."""
+    assert set(rooms_by_name()) - set(SHARED) == set()
+
+
+def test_shared_names_are_still_shared() -> None:
+    assert set(SHARED) - set(rooms_by_name()) == set()
+
+
+def test_one_room_owns_what_others_show() -> None:
+    for name, rooms in rooms_by_name().items():
+        counts = Counter(rooms)
+        owners = [room for room in counts if room not in WIRES]
+        assert len(owners) <= 1, f"{name}: {', '.join(owners)} cannot both own it"
+        assert counts.total() == len(counts), f"{name}: two modules of one room"
