@@ -125,8 +125,10 @@ async def _again(
     upload = tried and await upload_table.select_upload(connection, visit.workspace_id, tried.upload_id)
     if not tried or not upload or upload.source != tried.source or upload.expired(clock.now()):
         return None
-    chosen = mapping_form.of_plan(records.own_names(upload.header), plan)
-    return {"upload": upload.public_id, "fields": [*mapping_form.file_field(upload), *chosen.fields]}
+    form = mapping_form.from_plan(records.own_names(upload.header), plan)
+    fields = mapping_form.file_field(upload)
+    fields.extend(form.fields())
+    return {"upload": upload.public_id, "fields": fields}
 
 
 def _target(column: Column, labels: dict[int, str]) -> str:

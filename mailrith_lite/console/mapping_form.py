@@ -1,29 +1,30 @@
-"""The form that says what becomes of a file: a field for each column, tags, sequences."""
+"""The form of the mapping page: a field for each column, and tags and sequences for everyone in the file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from mailrith_lite import ids
-from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.console.forms import Fields
+from mailrith_lite.console.names import Option
 from mailrith_lite.imports.accept import ImportOrder
 from mailrith_lite.imports.fields import OWN
 from mailrith_lite.imports.import_table import ImportPlan
-from mailrith_lite.imports.mapping import MappedField
-from mailrith_lite.imports.mapping import Mapping as ColumnMapping
+from mailrith_lite.imports.mapping import MappedField, Mapping
 from mailrith_lite.imports.uploads.analysis import guess
 from mailrith_lite.imports.uploads.upload_store import Preview
 from mailrith_lite.imports.uploads.upload_table import Upload
 
-PLAIN: dict[str, str] = {field.type: field.label for field in OWN}
-"""Type -> label of the fields that every subscriber has."""
-_DRY = "dry"
+SUBSCRIBER_FIELDS = tuple(Option(id=field.type, name=field.label) for field in OWN)
 _FILE = "file"
 
 
-class Chosen(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands in the form. `targets`: one a column, as `option` writes it, "" for a column that is left out."""
+class MappingForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The values of the form.
+
+    `targets`: for each column of the file, the type of a field or the public id of a custom field; "" leaves the
+    column out. `tags`, `sequences`: public ids.
+    """
 
     targets: list[str]
     tags: list[str] = []
@@ -31,12 +32,12 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     new_tag: str = ""
 
     def order(self, upload: Upload, names: Sequence[str], *, dry_run: bool) -> ImportOrder:
-        """`names`: the columns of the file that the upload has."""
+        """`names`: the columns of the upload's file."""
         return ImportOrder(
             upload_id=upload.public_id,
             upload_source=upload.source,
             mappings=[
-                ColumnMapping(csv_column=name, field=_field(target))
+                Mapping(csv_column=name, field=_mapped_field(target))
                 for name, target in zip(names, self.targets, strict=True)
                 if target
             ],
@@ -46,33 +47,37 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
             dry_run=dry_run,
         )
 
-    @property
-    def fields(self) -> list[tuple[str, str]]:
-        """As the fields of a form."""
-        columns = [(f"column-{place}", target) for place, target in enumerate(self.targets) if target]
-        listed = [*(("tag", tag) for tag in self.tags), *(("sequence", sequence) for sequence in self.sequences)]
-        return [*columns, *listed, ("new_tag", self.new_tag)]
+    def fields(self) -> Fields:
+        """The fields that `parse` turns into this form."""
+        fields = Fields((f"column-{place}", target) for place, target in enumerate(self.targets) if target)
+        fields.extend(("tag", tag) for tag in self.tags)
+        fields.extend(("sequence", sequence) for sequence in self.sequences)
+        fields.add("new_tag", self.new_tag)
+        return fields
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """A column as the form shows it. `twice`: its name stands twice in the header, so it cannot be mapped."""
+    """A column as the page shows it. `cells`: those of the first rows that are not blank.
+
+    `ambiguous`: the header has its name several times, so it cannot be mapped.
+    """
 
     name: str
     cells: list[str]
     target: str
-    twice: bool
+    ambiguous: bool
 
 
-def guessed(preview: Preview, fields: Sequence[CustomField]) -> Chosen:
-    """By the header, and by the cells of the first rows."""
-    labels = {field.label: ids.encode(ids.CUSTOM_FIELD, field.id) for field in fields}
+def guess_form(preview: Preview, custom_fields: Sequence[Option]) -> MappingForm:
+    """Guesses from the header and the cells of the first rows."""
+    labels = {field.name: field.id for field in custom_fields}
     cells = {name: [row[place] for row in preview.rows] for place, name in enumerate(preview.names)}
-    found = {one.csv_column: option(one.field) for one in guess(preview.names, labels, cells)}
-    return Chosen(targets=[found.get(name, "") for name in preview.names])
+    targets = {mapping.csv_column: _target(mapping.field) for mapping in guess(preview.names, labels, cells)}
+    return MappingForm(targets=[targets.get(name, "") for name in preview.names])
 
 
-def parsed(names: Sequence[str], fields: Fields) -> Chosen:
-    return Chosen(
+def parse(names: Sequence[str], fields: Fields) -> MappingForm:
+    return MappingForm(
         targets=[fields.get(f"column-{place}", "") for place in range(len(names))],
         tags=fields.getall("tag", []),
         sequences=fields.getall("sequence", []),
@@ -80,60 +85,53 @@ def parsed(names: Sequence[str], fields: Fields) -> Chosen:
     )
 
 
-def of_plan(names: Sequence[str], plan: ImportPlan) -> Chosen:
-    """As a job was asked for."""
+def from_plan(names: Sequence[str], plan: ImportPlan) -> MappingForm:
+    """The form that was sent for this import. A column of the plan that the file does not have is dropped."""
     targets = {
-        column.name: option(MappedField(type=column.type, custom_field_id=_encoded(column.custom_field_id)))
+        column.name: column.type
+        if column.custom_field_id is None
+        else ids.encode(ids.CUSTOM_FIELD, column.custom_field_id)
         for column in plan.columns
     }
-    return Chosen(
+    return MappingForm(
         targets=[targets.get(name, "") for name in names],
-        tags=[ids.encode(ids.TAG, number) for number in plan.tag_ids],
-        sequences=[ids.encode(ids.SEQUENCE, number) for number in plan.sequence_ids],
+        tags=[ids.encode(ids.TAG, tag_id) for tag_id in plan.tag_ids],
+        sequences=[ids.encode(ids.SEQUENCE, sequence_id) for sequence_id in plan.sequence_ids],
         new_tag=plan.new_tag_name or "",
     )
 
 
-def columns(preview: Preview, chosen: Chosen) -> list[Column]:
+def columns(preview: Preview, form: MappingForm) -> list[Column]:
     return [
         Column(
             name=name,
             cells=[row[place] for row in preview.rows if row[place].strip()],
             target=target,
-            twice=preview.names.count(name) > 1,
+            ambiguous=preview.names.count(name) > 1,
         )
-        for place, (name, target) in enumerate(zip(preview.names, chosen.targets, strict=True))
+        for place, (name, target) in enumerate(zip(preview.names, form.targets, strict=True))
     ]
 
 
-def options(fields: Sequence[CustomField]) -> Mapping[str, str]:
-    """Custom field's id -> label."""
-    return {ids.encode(ids.CUSTOM_FIELD, field.id): field.label for field in fields}
+def file_field(upload: Upload) -> Fields:
+    """Names the file in the form: targets belong to places of columns, so they fit one file only."""
+    return Fields({_FILE: upload.source or ""})
 
 
-def option(field: MappedField) -> str:
-    return field.custom_field_id or field.type
-
-
-def file_field(upload: Upload) -> list[tuple[str, str]]:
-    """As the field of a form: columns are told by their places, so they are those of one file and of no other."""
-    return [(_FILE, upload.source or "")]
-
-
-def is_of_file(fields: Fields, upload: Upload) -> bool:
-    """Was the form made for the file that the upload has now?"""
+def is_for_file(fields: Fields, upload: Upload) -> bool:
+    """Whether the form was made for the file that the upload has now."""
     return fields.get(_FILE) == upload.source
 
 
 def wants_dry_run(fields: Fields) -> bool:
-    return fields.get("run") == _DRY
+    return fields.get("run") == "dry"
 
 
-def _field(target: str) -> MappedField:
-    """A text that is none of ours becomes an id that the workspace does not have."""
+def _target(field: MappedField) -> str:
+    return field.custom_field_id or field.type
+
+
+def _mapped_field(target: str) -> MappedField:
+    """An unknown target becomes the id of a custom field, which the import then refuses."""
     own = next((field for field in OWN if field.type == target), None)
     return MappedField(type=own.type) if own else MappedField.custom(target)
-
-
-def _encoded(number: int | None) -> str | None:
-    return None if number is None else ids.encode(ids.CUSTOM_FIELD, number)

@@ -6,7 +6,6 @@ import msgspec
 
 from mailrith_lite import ids
 from mailrith_lite.audience import custom_fields, sequences, tags
-from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.console.session_request import Visit
 from mailrith_lite.database import Connection
 
@@ -38,16 +37,18 @@ async def sequence_options(connection: Connection, visit: Visit) -> list[Option]
     return _sorted(Option(id=ids.encode(ids.SEQUENCE, sequence.id), name=sequence.name) for sequence in found)
 
 
-async def all_fields(connection: Connection, visit: Visit) -> list[CustomField]:
-    """Empty without the scope."""
-    if not visit.may("custom_fields:read"):
-        return []
-    return await custom_fields.select_all_custom_fields(connection, visit.workspace_id)
+async def field_options(connection: Connection, visit: Visit) -> list[Option]:
+    """All custom fields; empty without the scope."""
+    labels = await field_labels(connection, visit)
+    return [Option(id=ids.encode(ids.CUSTOM_FIELD, field_id), name=label) for field_id, label in labels.items()]
 
 
 async def field_labels(connection: Connection, visit: Visit) -> dict[int, str]:
-    """The labels by integer id; empty without the scope."""
-    return {field.id: field.label for field in await all_fields(connection, visit)}
+    """The labels of all custom fields by integer id; empty without the scope."""
+    if not visit.may("custom_fields:read"):
+        return {}
+    fields = await custom_fields.select_all_custom_fields(connection, visit.workspace_id)
+    return {field.id: field.label for field in fields}
 
 
 async def tag_names(connection: Connection, visit: Visit, tag_ids: Iterable[int]) -> list[str]:

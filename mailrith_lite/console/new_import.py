@@ -1,14 +1,13 @@
-"""/console/imports/new and /console/uploads/…: a file is handed over, mapped, tried out, and imported."""
+"""/console/imports/new and /console/uploads/…: upload a file, map its columns, start a dry run or an import."""
 
 import asyncio
-from collections.abc import Mapping
 
 from aiohttp import web
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.console import forms, mapping_form, mapping_problem, names, templating
 from mailrith_lite.console.forms import TOKEN_FIELD, Fields
-from mailrith_lite.console.mapping_form import Chosen
+from mailrith_lite.console.mapping_form import MappingForm
 from mailrith_lite.console.mapping_problem import Problem
 from mailrith_lite.console.paths import PATH, redirect
 from mailrith_lite.console.session_request import SESSIONS, Visit
@@ -26,11 +25,11 @@ _REFUSALS = (errors.InvalidFile, errors.UnsupportedMediaType, errors.PayloadTooL
 
 
 async def show_new_import(visit: Visit) -> web.StreamResponse:
-    return await _file_page(visit)
+    return await _render_file_form(visit)
 
 
 async def receive_file(visit: Visit) -> web.StreamResponse:
-    """The form's token comes before its file, and is checked before a byte of that is taken."""
+    """Checks the form's token, which precedes the file, before it receives the file."""
     forms.check_origin(visit.request)
     store = visit.services.uploads
     try:
@@ -42,61 +41,46 @@ async def receive_file(visit: Visit) -> web.StreamResponse:
         try:
             upload = await store.store(upload, pieces, form.name)
         except Exception:
-            await _forget(visit, upload)
+            await _delete_upload(visit, upload)
             raise
     except _REFUSALS as error:
-        return await _file_page(visit, error)
+        return await _render_file_form(visit, error)
     return redirect(visit.request, f"{PATH}/uploads/{upload.public_id}")
 
 
 async def show_upload(visit: Visit) -> web.StreamResponse:
-    """The first rows, and what each column becomes: guessed, or as in the job that the address names."""
-    return await _upload_page(visit)
-
-
-async def _upload_page(visit: Visit, problem: Problem | None = None, *, status: int = 200) -> web.StreamResponse:
-    async with visit.database.read() as connection:
-        upload = await _find(connection, visit)
-    if upload.import_job_id is not None:
-        return redirect(visit.request, f"{PATH}/imports/{ids.encode(ids.IMPORT_JOB, upload.import_job_id)}")
-    preview = await _preview(visit, upload)
-    async with visit.database.read() as connection:
-        chosen = await _like(connection, visit, preview)
-        fields = await names.all_fields(connection, visit)
-    if chosen is None:  # in a thread: the first guess loads the names of all countries
-        chosen = await asyncio.to_thread(mapping_form.guessed, preview, fields)
-    return await _mapping_page(visit, upload, preview, chosen, problem, status=status)
+    """The mapping is a guess, or the one of the job that the parameter `like` names."""
+    return await _render_upload(visit)
 
 
 async def start_import(visit: Visit, fields: Fields) -> web.StreamResponse:
-    """Of an upload; a dry run leaves it for the import that follows."""
+    """Starts an import or a dry run; a dry run leaves the upload for the import."""
     async with visit.database.read() as connection:
-        upload = await _find(connection, visit)
-    if upload.import_job_id is not None:  # the button was pressed twice
-        return redirect(visit.request, f"{PATH}/imports/{ids.encode(ids.IMPORT_JOB, upload.import_job_id)}")
-    if not mapping_form.is_of_file(fields, upload):
-        return await _replaced_page(visit)
+        upload = await _find_upload(connection, visit)
+        custom_fields = await names.field_options(connection, visit)
+    if upload.import_job_id is not None or not mapping_form.is_for_file(fields, upload):
+        return await _render_replaced(visit)
     try:
         preview = await _preview(visit, upload)
-        chosen = mapping_form.parsed(preview.names, fields)
-        if problem := mapping_problem.found(preview.names, chosen, await _custom(visit)):
-            return await _mapping_page(visit, upload, preview, chosen, problem, status=400)
-        job = await _submit(visit, upload, preview, chosen, dry_run=mapping_form.wants_dry_run(fields))
+        form = mapping_form.parse(preview.names, fields)
+        if problem := mapping_problem.find_problem(preview.names, form, custom_fields):
+            return await _render_mapping(visit, upload, preview, form, problem, status=400)
+        job = await _queue_import(visit, upload, preview, form, dry_run=mapping_form.wants_dry_run(fields))
     except errors.InvalidBody as error:
-        if error.details.get("field") == "upload_id":  # the file, not the form
-            return await _replaced_page(visit)
-        problem = mapping_problem.of_error(error, chosen)
-        return await _mapping_page(visit, upload, preview, chosen, problem, status=400)
-    except (errors.Conflict, errors.NotFound):  # meanwhile: to the job, or the file that came
-        return await _replaced_page(visit)
+        if error.details.get("field") == "upload_id":  # the file is wrong, not the form
+            return await _render_replaced(visit)
+        problem = mapping_problem.from_error(error, form)
+        return await _render_mapping(visit, upload, preview, form, problem, status=400)
+    except (errors.Conflict, errors.NotFound):  # another request has used, replaced or deleted the upload
+        return await _render_replaced(visit)
     return redirect(visit.request, f"{PATH}/imports/{job.public_id}")
 
 
-async def _submit(visit: Visit, upload: Upload, preview: Preview, chosen: Chosen, *, dry_run: bool) -> Job:
+async def _queue_import(visit: Visit, upload: Upload, preview: Preview, form: MappingForm, *, dry_run: bool) -> Job:
     services = visit.services
     async with (
         accept.prepared(
-            chosen.order(upload, preview.names, dry_run=dry_run),
+            form.order(upload, preview.names, dry_run=dry_run),
             visit.workspace_id,
             database=services.database,
             uploads=services.uploads,
@@ -111,47 +95,46 @@ async def _submit(visit: Visit, upload: Upload, preview: Preview, chosen: Chosen
     return job
 
 
-async def _find(connection: Connection, visit: Visit) -> Upload:
+async def _find_upload(connection: Connection, visit: Visit) -> Upload:
     """
     Raises:
-        NotFound: there is no such upload, or its file has not come, or is no longer kept.
+        NotFound: there is no such upload, or it has no file yet, or it has expired.
     """
     public_id = visit.request.match_info["upload_id"]
     number = ids.decode(ids.UPLOAD, public_id) or 0
     upload = await upload_table.select_upload(connection, visit.workspace_id, number)
     if upload is None or upload.status == "Pending" or upload.expired(clock.now()):
-        raise errors.NotFound("There is no file here, or no longer; start a new import.", code="upload_not_found")
+        raise _upload_not_found()
     return upload
-
-
-async def _forget(visit: Visit, upload: Upload) -> None:
-    """An upload whose file was refused: nobody has its link, so no other file can come."""
-    async with visit.database.write(changes="nobody") as connection:
-        await upload_table.delete_pending(connection, upload)
-
-
-async def _replaced_page(visit: Visit) -> web.StreamResponse:
-    """The mapping of the file that is there now, or the job that has taken it."""
-    told = "Another file has taken the place of the one you saw. Look at its columns, then start again."
-    return await _upload_page(visit, Problem(text=told), status=409)
 
 
 async def _preview(visit: Visit, upload: Upload) -> Preview:
     preview = await visit.services.uploads.preview(upload)
     if preview is None:
-        raise errors.NotFound("There is no file here, or no longer; start a new import.", code="upload_not_found")
+        raise _upload_not_found()
     return preview
 
 
-async def _like(connection: Connection, visit: Visit, preview: Preview) -> Chosen | None:
+def _upload_not_found() -> errors.NotFound:
+    return errors.NotFound("There is no file here, or no longer; start a new import.", code="upload_not_found")
+
+
+async def _delete_upload(visit: Visit, upload: Upload) -> None:
+    """Its file was refused, and nobody has its link to send another one."""
+    async with visit.database.write(changes="nobody") as connection:
+        await upload_table.delete_pending(connection, upload)
+
+
+async def _form_of_job(connection: Connection, visit: Visit, preview: Preview) -> MappingForm | None:
+    """The form of the job that the address names, if it names one."""
     number = ids.decode(ids.IMPORT_JOB, visit.request.query.get("like", ""))
     if number is None or await queue.select_job(connection, visit.workspace_id, "import", number) is None:
         return None
     plan = await import_table.select_import(connection, visit.workspace_id, number)
-    return mapping_form.of_plan(preview.names, plan)
+    return mapping_form.from_plan(preview.names, plan)
 
 
-async def _file_page(visit: Visit, error: errors.MailrithError | None = None) -> web.Response:
+async def _render_file_form(visit: Visit, error: errors.MailrithError | None = None) -> web.Response:
     return await templating.page(
         visit.request,
         "new-import.html",
@@ -161,17 +144,37 @@ async def _file_page(visit: Visit, error: errors.MailrithError | None = None) ->
     )
 
 
-async def _mapping_page(
+async def _render_replaced(visit: Visit) -> web.StreamResponse:
+    """The mapping of the upload's new file, or a redirect to the job that has used the upload."""
+    text = "Another file has taken the place of the one you saw. Look at its columns, then start again."
+    return await _render_upload(visit, Problem(text=text), status=409)
+
+
+async def _render_upload(visit: Visit, problem: Problem | None = None, *, status: int = 200) -> web.StreamResponse:
+    async with visit.database.read() as connection:
+        upload = await _find_upload(connection, visit)
+    if upload.import_job_id is not None:
+        return redirect(visit.request, f"{PATH}/imports/{ids.encode(ids.IMPORT_JOB, upload.import_job_id)}")
+    preview = await _preview(visit, upload)
+    async with visit.database.read() as connection:
+        form = await _form_of_job(connection, visit, preview)
+        custom_fields = await names.field_options(connection, visit)
+    if form is None:  # in a thread: the first guess loads the names of all countries
+        form = await asyncio.to_thread(mapping_form.guess_form, preview, custom_fields)
+    return await _render_mapping(visit, upload, preview, form, problem, status=status)
+
+
+async def _render_mapping(
     visit: Visit,
     upload: Upload,
     preview: Preview,
-    chosen: Chosen,
+    form: MappingForm,
     problem: Problem | None = None,
     *,
     status: int = 200,
 ) -> web.Response:
     async with visit.database.read() as connection:
-        custom = mapping_form.options(await names.all_fields(connection, visit))
+        custom_fields = await names.field_options(connection, visit)
         tags = await names.tag_options(connection, visit)
         sequences = await names.sequence_options(connection, visit)
     return await templating.page(
@@ -179,19 +182,13 @@ async def _mapping_page(
         "mapping.html",
         status=status,
         upload=upload,
-        chosen=chosen,
+        form=form,
         file_field=mapping_form.file_field(upload),
-        columns=mapping_form.columns(preview, chosen),
+        columns=mapping_form.columns(preview, form),
         preview=preview,
-        plain=mapping_form.PLAIN,
-        problem=problem or Problem(text=""),
-        custom=custom,
+        subscriber_fields=mapping_form.SUBSCRIBER_FIELDS,
+        custom_fields=custom_fields,
         tags=tags,
         sequences=sequences,
+        problem=problem or Problem(text=""),
     )
-
-
-async def _custom(visit: Visit) -> Mapping[str, str]:
-    """The custom fields to choose from."""
-    async with visit.database.read() as connection:
-        return mapping_form.options(await names.all_fields(connection, visit))
