@@ -7,6 +7,7 @@ errors.StartError
 
 import asyncio
 import contextlib
+import io
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Any, TypeVar
@@ -162,8 +163,9 @@ class Service:
         headers = self._headers if key is None else self._headers | {"Idempotency-Key": key}
         url = self._base + path
         with _explained(self._base):
+            sent = None if body is None else io.BytesIO(body)  # aiohttp sends large bytes in one piece, and warns
             async with self._session.request(
-                method, url, data=body, headers=headers, allow_redirects=False
+                method, url, data=sent, headers=headers, allow_redirects=False
             ) as answer:
                 data = await answer.read()
         self._answered = True

@@ -6,6 +6,7 @@ A command imports the rooms that it needs when it runs, so that `--help` stays q
 import io
 import os
 import sys
+from collections.abc import Sequence
 
 import click
 
@@ -28,17 +29,23 @@ def cli() -> None:
     """
 
 
-def main() -> None:
-    """Runs a command; an error becomes one line on stderr and a non-zero exit code."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command of `arguments`, by default of the process.
+
+    Raises:
+        SystemExit: there is an error, which is one line on stderr, or the exit code is not zero.
+    """
+    if arguments is None:
+        arguments = sys.argv[1:]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # the terminal's encoding may lack letters of a name
     try:
-        "".join(sys.argv).encode()
+        "".join(arguments).encode()
     except UnicodeEncodeError:
         _fail("an argument is not valid text in this locale", 2)
     try:
-        cli.main(standalone_mode=False)
+        cli.main(args=arguments, prog_name="mailrith-lite", standalone_mode=False)
     except click.exceptions.Exit as result:
         sys.exit(result.exit_code)
     except click.Abort:

@@ -1,10 +1,11 @@
-"""A directory for a command to run in, and files in it."""
+"""A directory for a command to run in, files in it, and the data directory of a running service."""
 
 from pathlib import Path
 
 import pytest
+from conftest import Server
 
-from cli.processes import Write
+from cli.command_line import Write
 
 
 @pytest.fixture
@@ -16,7 +17,7 @@ def cwd(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def write(cwd: Path) -> Write:
-    """`write("Email\\n…")`: a file in the command's directory."""
+    """`write("Email\\n…")`: writes a file into the command's directory and returns its path."""
 
     def write_file(content: str | bytes, name: str = "list.csv") -> Path:
         path = cwd / name
@@ -24,3 +25,9 @@ def write(cwd: Path) -> Write:
         return path
 
     return write_file
+
+
+@pytest.fixture
+def data_dir(server: Server) -> Path:
+    """Of a running service."""
+    return server.settings.data_dir

@@ -1,8 +1,10 @@
-"""What can go wrong between a client command and a server: one line each, and never a traceback."""
+"""Errors between a client command and the service, or a server that is something else."""
 
+import contextlib
 import json
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -10,63 +12,17 @@ from typing import Any
 import pytest
 from conftest import KEY, Server
 
-from cli.processes import (
+from cli.command_line import (
     EMAIL_NAME,
-    MANY,
     Write,
-    assert_one_line,
-    client,
-    import_jobs,
+    assert_fails,
+    client_environment,
     run,
 )
 
 
 @pytest.mark.parametrize(
-    ("content", "arguments", "expected"),
-    [
-        (None, (), "cannot read list.csv: No such file or directory"),
-        (b"", (), "list.csv is not a CSV file: there is no header row; the first line must name the columns"),
-        (b"PK\x03\x04\x00\x00", (), "This is a workbook or an archive, not a CSV file"),
-        (b"email\0\n", (), "NUL"),
-        (b"This is a letter.\n", (), 'looks like the email; say which with --map "COLUMN=email"'),
-        (b"email\n", ("--map", "email"), "--map takes COLUMN=FIELD, not email"),
-        (b"email\n", ("--map", "mail=email"), "the file has no column mail; it has email"),
-        (b"email\n", ("--map", "email=emial"), "there is no field emial; there are email, name, country, status"),
-        (b"email,n\n", ("--map", "n=name"), "Map one column to the field type email (invalid_body, mappings, "),
-        (b"a,b\n", ("--map", "a=email", "--map", "b=email"), "A field can be mapped once only"),
-        (b"email\n", ("--sequence", "sequence_x"), "There is no sequence with this id"),
-        (b"email\n", ("--tag", " "), "new_tag_name takes 1 to 100 characters"),
-        (b"email\n", ("--idempotency-key", ""), "--idempotency-key takes 1 to 255 printable ASCII characters"),
-        (b"email\n", ("--idempotency-key", "schlüssel"), "--idempotency-key takes 1 to 255 printable ASCII"),
-    ],
-)
-def test_import_that_cannot_be(
-    server: Server,
-    cwd: Path,
-    write: Write,
-    content: bytes | None,
-    arguments: tuple[str, ...],
-    expected: str,
-) -> None:
-    if content is not None:
-        write(content)
-    assert_one_line(run("import", "list.csv", *arguments, env=client(server), cwd=cwd), expected)
-    assert import_jobs(server) == []
-
-
-def test_directory_is_no_file_to_import(server: Server, cwd: Path) -> None:
-    assert_one_line(run("import", ".", env=client(server), cwd=cwd), "cannot read .: Is a directory")
-
-
-def test_file_over_every_limit(serve: Callable[..., Server], cwd: Path, write: Write) -> None:
-    server = serve(max_body_bytes=1_000_000, max_upload_bytes=1_000_000)
-    outcome = run("import", write(MANY), env=client(server), cwd=cwd)
-    assert_one_line(outcome, "(payload_too_large")
-    assert import_jobs(server) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "arguments", "expected"),
+    ("changes", "arguments", "message"),
     [
         ({"MAILRITH_API_KEY": ""}, ("jobs", "list"), "set MAILRITH_API_KEY"),
         ({"MAILRITH_API_KEY": "mrk_\nx"}, ("jobs", "list"), "MAILRITH_API_KEY is not an API key"),
@@ -95,31 +51,42 @@ def test_file_over_every_limit(serve: Callable[..., Server], cwd: Path, write: W
         ({}, ("import",), "FILE"),
     ],
 )
-def test_error_is_one_line(
-    server: Server, cwd: Path, changes: dict[str, str], arguments: tuple[str, ...], expected: str
+def test_client_error_is_one_line(
+    server: Server, cwd: Path, changes: dict[str, str], arguments: tuple[str, ...], message: str
 ) -> None:
-    assert_one_line(run(*arguments, env={**client(server), **changes}, cwd=cwd), expected)
+    assert_fails(run(*arguments, env={**client_environment(server), **changes}, cwd=cwd), message)
 
 
-class Stub:
-    """A server that is not ours: gives the answers one after another, the last for ever, and keeps the requests."""
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    method: str
+    idempotency_key: str | None
+    authorization: str | None
+
+
+class ScriptedServer:
+    """Gives the answers (status, headers, body) in order and repeats the last one; None closes the connection."""
 
     def __init__(self, *answers: tuple[int, dict[str, str], bytes] | None) -> None:
-        self.seen: list[tuple[str, str, str | None]] = []
-        self.authorized: list[str | None] = []
-        stub, left = self, list(answers)
+        self.requests: list[Request] = []
+        script, left = self, list(answers)
 
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                stub.seen.append((self.command, self.path, self.headers["Idempotency-Key"]))
-                stub.authorized.append(self.headers["Authorization"])
+                script.requests.append(
+                    Request(
+                        method=self.command,
+                        idempotency_key=self.headers["Idempotency-Key"],
+                        authorization=self.headers["Authorization"],
+                    )
+                )
                 answer = left.pop(0) if len(left) > 1 else left[0]
-                if answer is None:  # hangs up
+                if answer is None:
                     self.close_connection = True
                     return
                 status, headers, body = answer
-                body = body.replace(b"{url}", stub.url.encode())
+                body = body.replace(b"{url}", script.url.encode())
                 self.send_response(status)
                 for name, value in {"Content-Length": str(len(body)), **headers}.items():
                     self.send_header(name, value)
@@ -129,28 +96,30 @@ class Stub:
             do_GET = do_POST = answer  # noqa: N815
 
             def log_message(self, *_: Any) -> None:
-                """Nothing: the test reads `seen`."""
+                """Logs nothing: a test reads `requests`."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
 
+Script = Callable[..., ScriptedServer]
+
+
 @pytest.fixture
-def stub() -> Iterator[Callable[..., Stub]]:
-    started: list[tuple[Stub, threading.Thread]] = []
+def scripted() -> Iterator[Script]:
+    """`scripted(*answers)`: a server on a free port."""
+    with contextlib.ExitStack() as stack:
 
-    def start(*answers: Any) -> Stub:
-        one = Stub(*answers)
-        thread = threading.Thread(target=one.server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        started.append((one, thread))
-        return one
+        def start(*answers: Any) -> ScriptedServer:
+            server = ScriptedServer(*answers)
+            stack.callback(server.server.server_close)
+            thread = threading.Thread(target=server.server.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(server.server.shutdown)
+            return server
 
-    yield start
-    for one, thread in started:
-        one.server.shutdown()
-        thread.join()
-        one.server.server_close()
+        yield start
 
 
 JSON = {"Content-Type": "application/json"}
@@ -159,8 +128,13 @@ QUEUED = {"id": "import_job_x", "status": "Queued", "created_at": "", "updated_a
 NO_JOBS = (200, JSON, b'{"data": [], "pagination": {"has_more": false, "next_cursor": null}}')
 
 
+def completed_export(*, file_name: str, download_url: str) -> tuple[int, dict[str, str], bytes]:
+    job = {"id": "export_job_x", "exported_count": 0, "file_name": file_name, "download_url": download_url}
+    return 202, JSON, json.dumps({"data": {**QUEUED, **job, "status": "Completed"}}).encode()
+
+
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("answer", "message"),
     [
         ((200, {"Content-Type": "text/html"}, b"<html>Welcome"), "(HTTP 200, text/html)"),
         ((502, {"Content-Type": "text/html"}, b"<html>Bad gateway"), "(HTTP 502, text/html)"),
@@ -176,76 +150,78 @@ NO_JOBS = (200, JSON, b'{"data": [], "pagination": {"has_more": false, "next_cur
         (BUSY, "Again, please (shutting_down)"),
     ],
 )
-def test_server_that_is_not_ours(
-    stub: Callable[..., Stub], cwd: Path, answer: tuple[int, dict[str, str], bytes] | None, expected: str
+def test_answer_of_another_server_is_named(
+    scripted: Script,
+    cwd: Path,
+    answer: tuple[int, dict[str, str], bytes] | None,
+    message: str,
 ) -> None:
-    assert_one_line(run("jobs", "list", env=client(stub(answer).url), cwd=cwd), expected)
+    assert_fails(run("jobs", "list", env=client_environment(scripted(answer).url), cwd=cwd), message)
 
 
-def test_busy_or_broken_connection_is_tried_again(stub: Callable[..., Stub], cwd: Path) -> None:
-    server = stub(BUSY, None, NO_JOBS)
-    outcome = run("jobs", "list", env=client(server.url), cwd=cwd)
-    assert outcome.returncode == 0, outcome.stderr
-    assert len(server.seen) == 4  # two more for the exports' list
+def test_busy_service_and_broken_connection_are_retried(scripted: Script, cwd: Path) -> None:
+    server = scripted(BUSY, None, NO_JOBS)
+    result = run("jobs", "list", env=client_environment(server.url), cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    assert len(server.requests) == 4  # imports three times, exports once
 
 
-def test_submission_is_tried_again_with_the_same_key(stub: Callable[..., Stub], cwd: Path, write: Write) -> None:
+def test_submission_is_retried_with_the_same_idempotency_key(scripted: Script, cwd: Path, write: Write) -> None:
     job = {**QUEUED, "status": "Completed", "imported_count": 3}
-    server = stub(None, BUSY, (202, JSON, json.dumps({"data": job}).encode()))
-    outcome = run("import", write(EMAIL_NAME), "--map", "Email=email", env=client(server.url), cwd=cwd)
-    assert outcome.returncode == 0, outcome.stderr
-    assert outcome.stdout == "import_job_x: 3 imported\n"
-    keys = {key for method, _, key in server.seen if method == "POST"}
-    assert len(server.seen) == 3
+    server = scripted(None, BUSY, (202, JSON, json.dumps({"data": job}).encode()))
+    result = run("import", write(EMAIL_NAME), "--map", "Email=email", env=client_environment(server.url), cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == "import_job_x: 3 imported\n"
+    keys = {request.idempotency_key for request in server.requests if request.method == "POST"}
+    assert len(server.requests) == 3
     assert len(keys) == 1
     assert all(keys)
 
 
-def test_submission_that_may_have_arrived_says_how_to_repeat_it(
-    stub: Callable[..., Stub], cwd: Path, write: Write
+def test_submission_without_an_answer_names_the_key_for_a_safe_repetition(
+    scripted: Script, cwd: Path, write: Write
 ) -> None:
-    server = stub(None)
-    outcome = run("import", write(EMAIL_NAME), "--map", "Email=email", env=client(server.url), cwd=cwd)
-    assert_one_line(outcome, f"send it again with --idempotency-key {server.seen[0][2]} and nothing is imported")
+    server = scripted(None)
+    result = run("import", write(EMAIL_NAME), "--map", "Email=email", env=client_environment(server.url), cwd=cwd)
+    key = server.requests[0].idempotency_key
+    assert_fails(result, f"send it again with --idempotency-key {key} and nothing is imported twice")
 
 
-def test_cancel_is_not_repeated_after_a_broken_connection(stub: Callable[..., Stub], cwd: Path) -> None:
-    server = stub(None)
-    outcome = run("jobs", "cancel", "import_job_x", env=client(server.url), cwd=cwd)
-    assert_one_line(outcome, "the connection to")
-    assert len(server.seen) == 1
+def test_cancel_is_not_retried_after_a_broken_connection(scripted: Script, cwd: Path) -> None:
+    server = scripted(None)
+    result = run("jobs", "cancel", "import_job_x", env=client_environment(server.url), cwd=cwd)
+    assert_fails(result, "the connection to")
+    assert len(server.requests) == 1
 
 
-def test_service_that_goes_away_says_how_to_look_after_the_job(
-    stub: Callable[..., Stub], cwd: Path, write: Write
+def test_service_that_stops_answering_leaves_the_command_that_shows_the_job(
+    scripted: Script, cwd: Path, write: Write
 ) -> None:
-    server = stub((202, JSON, json.dumps({"data": QUEUED}).encode()), None)
-    outcome = run("import", write(EMAIL_NAME), "--map", "Email=email", env=client(server.url), cwd=cwd)
-    assert_one_line(outcome, "look after the job with: mailrith-lite jobs show import_job_x")
+    server = scripted((202, JSON, json.dumps({"data": QUEUED}).encode()), None)
+    result = run("import", write(EMAIL_NAME), "--map", "Email=email", env=client_environment(server.url), cwd=cwd)
+    assert_fails(result, "look after the job with: mailrith-lite jobs show import_job_x")
 
 
-def test_file_name_from_the_service_stays_in_the_directory(stub: Callable[..., Stub], cwd: Path) -> None:
-    job = {"id": "export_job_x", "exported_count": 0, "file_name": "../../out.csv", "download_url": "{url}/file"}
-    answer = json.dumps({"data": {**QUEUED, **job, "status": "Completed"}}).encode()
-    outcome = run("export", env=client(stub((202, JSON, answer), (200, {}, b"Email\r\n")).url), cwd=cwd)
-    assert outcome.returncode == 0, outcome.stderr
+def test_export_file_name_with_a_path_is_written_into_the_current_directory(scripted: Script, cwd: Path) -> None:
+    answer = completed_export(file_name="../../out.csv", download_url="{url}/file")
+    server = scripted(answer, (200, {}, b"Email\r\n"))
+    result = run("export", env=client_environment(server.url), cwd=cwd)
+    assert result.exit_code == 0, result.stderr
     assert [path.name for path in cwd.iterdir()] == ["out.csv"]
 
 
-def test_download_that_breaks_off_leaves_no_file(stub: Callable[..., Stub], cwd: Path) -> None:
-    job = {"id": "export_job_x", "exported_count": 0, "file_name": "out.csv", "download_url": "{url}/file"}
-    answer = json.dumps({"data": {**QUEUED, **job, "status": "Completed"}}).encode()
+def test_interrupted_download_leaves_the_old_file(scripted: Script, cwd: Path) -> None:
     (cwd / "out.csv").write_text("from yesterday")
-    server = stub((202, JSON, answer), (200, {"Content-Length": "100"}, b"Email\r\n"))
-    outcome = run("export", "-o", "out.csv", env=client(server.url), cwd=cwd)
-    assert_one_line(outcome, "the connection to http://127.0.0.1:")
+    answer = completed_export(file_name="out.csv", download_url="{url}/file")
+    server = scripted(answer, (200, {"Content-Length": "100"}, b"Email\r\n"))
+    result = run("export", "-o", "out.csv", env=client_environment(server.url), cwd=cwd)
+    assert_fails(result, "the connection to http://127.0.0.1:")
     assert [path.read_text() for path in cwd.iterdir()] == ["from yesterday"]
 
 
-def test_key_goes_to_the_service_alone(stub: Callable[..., Stub], cwd: Path) -> None:
-    elsewhere = stub((200, {}, b"Email\r\n"))
-    job = {"id": "export_job_x", "exported_count": 0, "file_name": "a.csv", "download_url": f"{elsewhere.url}/file"}
-    answer = json.dumps({"data": {**QUEUED, **job, "status": "Completed"}}).encode()
-    server = stub((202, JSON, answer))
-    assert run("export", env=client(server.url), cwd=cwd).returncode == 0
-    assert (server.authorized, elsewhere.authorized) == ([f"Bearer {KEY}"], [None])
+def test_download_from_another_host_does_not_get_the_key(scripted: Script, cwd: Path) -> None:
+    elsewhere = scripted((200, {}, b"Email\r\n"))
+    server = scripted(completed_export(file_name="out.csv", download_url=f"{elsewhere.url}/file"))
+    assert run("export", env=client_environment(server.url), cwd=cwd).exit_code == 0
+    assert [request.authorization for request in server.requests] == [f"Bearer {KEY}"]
+    assert [request.authorization for request in elsewhere.requests] == [None]

@@ -1,4 +1,4 @@
-"""`make demo`: the whole story, and nothing left behind."""
+"""`make demo`."""
 
 import os
 import re
@@ -7,25 +7,25 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cli.processes import SECONDS, environment, line_with
+from cli.command_line import SECONDS, environment, line_with
 
 ROOT = Path(__file__).parents[2]
 DEMO = (sys.executable, "-m", "mailrith_lite.cli.demo")
 
 
-def tell(*arguments: str, temporary: Path) -> subprocess.CompletedProcess[str]:
-    # settings of somebody's own service must not get into it
+def run_demo(*arguments: str, temporary: Path) -> subprocess.CompletedProcess[str]:
+    # the demonstration must not take over settings of the user's own service
     env = environment({"TMPDIR": str(temporary), "MAILRITH_LITE_PUBLIC_URL": "https://mail.example.com"})
     return subprocess.run(
         [*DEMO, *arguments], cwd=ROOT, env=env, capture_output=True, encoding="utf-8", timeout=SECONDS
     )
 
 
-def test_demo_tells_what_became_of_every_row(tmp_path: Path) -> None:
-    outcome = tell(temporary=tmp_path)
-    assert outcome.returncode == 0, outcome.stderr
-    told = outcome.stdout
-    expected = (
+def test_demo_prints_the_result_of_every_row(tmp_path: Path) -> None:
+    result = run_demo(temporary=tmp_path)
+    assert result.returncode == 0, result.stderr
+    rest = result.stdout
+    patterns = (
         r"serving http://127\.0\.0\.1:\d+ ",
         r"Company \(Text\), Plan ",
         r": 1,000 rows: 1,000 created, 0 updated, 0 unchanged, 0 refused, 0 warnings\n",
@@ -37,23 +37,23 @@ def test_demo_tells_what_became_of_every_row(tmp_path: Path) -> None:
         r": 1,006 exported to .*export\.csv \([\d,]+ bytes\)\n  Email,Name,Status,",
         r"It has stopped, and its directory is gone\.",
     )
-    for pattern in expected:  # in this order
-        found = re.search(pattern, told)
-        assert found, (pattern, told)
-        told = told[found.end() :]
-    assert "\x1b" not in outcome.stdout + outcome.stderr
+    for pattern in patterns:  # in this order
+        match = re.search(pattern, rest)
+        assert match, (pattern, rest)
+        rest = rest[match.end() :]
+    assert "\x1b" not in result.stdout + result.stderr
     assert not list(tmp_path.iterdir())
 
 
-def test_demo_without_its_samples_is_one_line(tmp_path: Path) -> None:
-    outcome = tell("nowhere", temporary=tmp_path)
-    assert outcome.returncode == 1
-    assert outcome.stderr == "Error: cannot read nowhere/subscribers.csv: No such file or directory\n"
+def test_demo_without_its_samples_is_a_one_line_error(tmp_path: Path) -> None:
+    result = run_demo("nowhere", temporary=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr == "Error: cannot read nowhere/subscribers.csv: No such file or directory\n"
     assert not list(tmp_path.iterdir())
 
 
-def test_interrupted_demo_takes_its_service_along(tmp_path: Path) -> None:
-    """Ctrl-C in a terminal goes to the whole group of processes."""
+def test_interrupted_demo_stops_its_service_and_removes_its_files(tmp_path: Path) -> None:
+    """Ctrl-C in a terminal goes to the whole process group."""
     pipe = subprocess.PIPE
     env = environment({"TMPDIR": str(tmp_path)})
     with subprocess.Popen(
@@ -61,7 +61,7 @@ def test_interrupted_demo_takes_its_service_along(tmp_path: Path) -> None:
     ) as demo:
         line_with(demo.stdout, "serving http://")
         os.killpg(demo.pid, signal.SIGINT)
-        said = demo.communicate(timeout=SECONDS)[1]
+        stderr = demo.communicate(timeout=SECONDS)[1]
     assert demo.returncode == 1
-    assert "Traceback" not in said, said
+    assert "Traceback" not in stderr, stderr
     assert not list(tmp_path.iterdir())

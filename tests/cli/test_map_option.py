@@ -1,9 +1,9 @@
-"""The columns of a file that the command line is given."""
+"""The column names that `--map` can name."""
 
 from mailrith_lite.cli import map_option
 
 
-def test_columns_are_found_by_the_services_own_rules() -> None:
+def test_column_names_are_read_by_the_rules_of_the_service() -> None:
     assert map_option.column_names("'=Email; customer  since ;CC\nada@example.com;;DE\n") == [
         "=Email",
         "customer  since",

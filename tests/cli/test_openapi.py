@@ -1,11 +1,11 @@
-"""`mailrith-lite openapi`: the document without a service."""
+"""The command `openapi`. It needs no service."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from cli.processes import run
+from cli.command_line import assert_fails, run
 from mailrith_lite.api.documentation.openapi import document
 from mailrith_lite.api.routes import SECTIONS
 
@@ -19,17 +19,16 @@ from mailrith_lite.api.routes import SECTIONS
         (("--public-url", "https://mail.example.com"), {}, "https://mail.example.com"),
     ],
 )
-def test_the_document_is_the_one_of_the_service_with_its_address(
+def test_printed_document_is_the_one_of_the_service_with_its_address(
     cwd: Path, flags: tuple[str, ...], env: dict[str, str], address: str
 ) -> None:
-    outcome = run("openapi", *flags, cwd=cwd, env=env)
-    assert (outcome.returncode, outcome.stderr) == (0, "")
-    assert json.loads(outcome.stdout) == document(SECTIONS, [address])
+    result = run("openapi", *flags, cwd=cwd, env=env)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert json.loads(result.stdout) == document(SECTIONS, [address])
     assert list(cwd.iterdir()) == []
 
 
-def test_an_address_that_is_none_is_refused(cwd: Path) -> None:
-    outcome = run("openapi", "--public-url", "mail", cwd=cwd)
-    assert (outcome.returncode, outcome.stdout) == (1, "")
-    assert outcome.stderr.startswith("mailrith-lite: ")
-    assert outcome.stderr.count("\n") == 1
+def test_public_url_that_is_not_an_address_is_refused(cwd: Path) -> None:
+    result = run("openapi", "--public-url", "mail", cwd=cwd)
+    assert_fails(result, "--public-url takes an address")
+    assert result.stdout == ""

@@ -1,0 +1,135 @@
+"""Runs commands: in this process, or in one of its own where a test is about signals, pipes or the start.
+
+Either way a command sees only the environment that its test gives it.
+"""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from click.testing import CliRunner
+from conftest import KEY, Server
+
+from mailrith_lite.cli.main import main
+
+COMMAND = (sys.executable, "-m", "mailrith_lite")
+BOOTSTRAP = {"MAILRITH_LITE_BOOTSTRAP_KEY": KEY}
+Write = Callable[..., Path]
+EMAIL_NAME = "Email,Name\nann@example.com,Ann\nbob@example.com,Bob\n"
+SECONDS = 60  # for a process; one that hangs fails its test
+
+
+def csv_file(rows: int) -> str:
+    """Columns Email and Name, for as many different subscribers as rows."""
+    return "Email,Name\n" + "".join(f"user{number}@example.com,User {number}\n" for number in range(rows))
+
+
+def environment(changes: Mapping[str, str]) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **changes}
+
+
+def client_environment(server: Server | str, key: str = KEY) -> dict[str, str]:
+    """The environment of a client command."""
+    url = server if isinstance(server, str) else server.url
+    return {"MAILRITH_API_BASE_URL": url, "MAILRITH_API_KEY": key}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path) -> Result:
+    """Runs `mailrith-lite ARGUMENTS` in this process. An exception that the command lets through fails the test."""
+    only = dict.fromkeys(os.environ) | environment(env or {})
+    with CliRunner().isolation(env=only) as (stdout, stderr, _), contextlib.chdir(cwd):
+        exit_code = 0
+        try:
+            main([str(argument) for argument in arguments])
+        except SystemExit as error:
+            assert isinstance(error.code, int), error.code
+            exit_code = error.code
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return Result(exit_code=exit_code, stdout=stdout.getvalue().decode(), stderr=stderr.getvalue().decode())
+
+
+def run_process(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path) -> Result:
+    """Runs `mailrith-lite ARGUMENTS` in a process of its own."""
+    with start_process(*arguments, env=env, cwd=cwd) as process:
+        stdout, stderr = process.communicate(timeout=SECONDS)
+    return Result(exit_code=process.returncode, stdout=stdout, stderr=stderr)
+
+
+@contextlib.contextmanager
+def start_process(
+    *arguments: object, env: Mapping[str, str] | None = None, cwd: Path
+) -> Iterator[subprocess.Popen[str]]:
+    """Starts `mailrith-lite ARGUMENTS`, and kills it at the end of the context if it still runs."""
+    command = [*COMMAND, *map(str, arguments)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, env=environment(env or {}), cwd=cwd, stdout=pipe, stderr=pipe, encoding="utf-8"
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def data_rows(result: Result) -> list[list[str]]:
+    """The cells of a table that a successful command printed."""
+    assert result.exit_code == 0, result.stderr
+    return [line.split("\t") for line in result.stdout.splitlines()]
+
+
+def address(service: subprocess.Popen[str]) -> str:
+    """Waits until the service is ready, and returns its address."""
+    assert service.stdout is not None
+    line = service.stdout.readline()
+    match = re.fullmatch(r"mailrith-lite \S+ serving (http://\S+) \(data directory: .*\)\n", line)
+    assert match, (line, service.poll())
+    return match[1]
+
+
+def line_with(stream: IO[str] | None, text: str) -> str:
+    """Reads lines up to the first one that holds the text, and returns it."""
+    assert stream is not None
+    for line in stream:
+        if text in line:
+            return line
+    raise AssertionError(f"there was no line with {text}")
+
+
+def assert_fails(result: Result, message: str) -> None:
+    """The command failed with one line that holds `message`, after everything else on stderr."""
+    assert result.exit_code != 0, result
+    assert "Traceback" not in result.stderr, result.stderr
+    errors = [line for line in result.stderr.splitlines() if line.startswith("mailrith-lite: ")]
+    assert errors == result.stderr.splitlines()[-1:], result.stderr
+    assert message in errors[0], errors[0]
+
+
+def custom_field(server: Server, label: str = "Company", **body: Any) -> str:
+    """Creates a custom field and returns its id."""
+    reply = server.call("POST", "/v1/custom-fields", {"label": label, "type": "Text", **body})
+    assert reply.status == 201, reply.body
+    return str(reply.json["data"]["id"])
+
+
+def subscribers(server: Server) -> dict[str, Any]:
+    """By email."""
+    return {one["email"]: one for one in server.call("GET", "/v1/subscribers?limit=100").json["data"]}
+
+
+def import_jobs(server: Server) -> list[Any]:
+    jobs: list[Any] = server.call("GET", "/v1/jobs/subscriber-imports").json["data"]
+    return jobs

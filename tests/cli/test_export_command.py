@@ -1,0 +1,106 @@
+"""The command `export`, against a running service."""
+
+import csv
+import io
+from pathlib import Path
+
+import pytest
+from conftest import MAPPINGS, Server
+
+from cli.command_line import SECONDS, assert_fails, client_environment, run, run_process, start_process
+from mailrith_lite import ids
+
+
+@pytest.fixture
+def filled(server: Server) -> Server:
+    server.import_csv(
+        "Email,Name,Status\nann@example.com,Ann,Active\nbob@example.com,Bob,Blocked\n",
+        [*MAPPINGS, {"csv_column": "Status", "field": {"type": "subscriber-status"}}],
+    )
+    return server
+
+
+def emails(text: str) -> list[str]:
+    return [row["Email"] for row in csv.DictReader(io.StringIO(text, newline=""))]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), ["ann@example.com", "bob@example.com"]),
+        (("--status", "Active"), ["ann@example.com"]),
+        (("--status", "blocked"), ["bob@example.com"]),
+        (("--query", "BOB"), ["bob@example.com"]),
+        (("--cold-only",), []),
+    ],
+)
+def test_export_replaces_the_file_of_the_output_option(
+    filled: Server, cwd: Path, options: tuple[str, ...], expected: list[str]
+) -> None:
+    target = cwd / "out.csv"
+    target.write_text("from yesterday\n")
+    result = run("export", *options, "-o", "out.csv", env=client_environment(filled), cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    assert emails(target.read_text()) == expected
+    size = f"{target.stat().st_size:,}"
+    assert result.stdout.endswith(f": {len(expected)} exported to out.csv ({size} bytes)\n")
+    assert [path.name for path in cwd.iterdir()] == ["out.csv"]
+
+
+def test_export_to_stdout_prints_the_file_alone(filled: Server, cwd: Path) -> None:
+    result = run("export", "-o", "-", env=client_environment(filled), cwd=cwd)
+    assert emails(result.stdout) == ["ann@example.com", "bob@example.com"]
+    assert "2 exported to stdout" in result.stderr
+    assert not list(cwd.iterdir())
+
+
+def test_export_into_a_closed_pipe_ends_without_a_message(filled: Server, cwd: Path) -> None:
+    with start_process("export", "-o", "-", env=client_environment(filled), cwd=cwd) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(SECONDS) == 1
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+def test_export_to_a_device_writes_into_it(filled: Server, cwd: Path) -> None:
+    result = run_process("export", "-o", "/dev/stdout", env=client_environment(filled), cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    assert "ann@example.com" in result.stdout
+
+
+def test_export_to_a_symbolic_link_replaces_its_target(filled: Server, cwd: Path) -> None:
+    (cwd / "link.csv").symlink_to("real.csv")
+    assert run("export", "-o", "link.csv", env=client_environment(filled), cwd=cwd).exit_code == 0
+    assert (cwd / "link.csv").is_symlink()
+    assert len(emails((cwd / "real.csv").read_text())) == 2
+
+
+def test_export_without_output_takes_the_name_of_the_job_and_replaces_nothing(filled: Server, cwd: Path) -> None:
+    result = run("export", env=client_environment(filled), cwd=cwd)
+    (written,) = cwd.iterdir()
+    assert f"2 exported to {written.name} " in result.stdout
+    short_ids = [ids.encode(ids.EXPORT_JOB, number).rpartition("_")[2][:8] for number in (2, 3)]
+    assert short_ids[0] in written.name  # the import was job 1
+    own = cwd / written.name.replace(*short_ids)
+    own.write_text("own file")
+    again = run("export", env=client_environment(filled), cwd=cwd)
+    assert_fails(again, f"there is a file {own.name} already")
+    assert own.read_text() == "own file"
+    assert len(list(cwd.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("-o", "."), ". is a directory; name a file"),
+        (("-o", "nowhere/out.csv"), "there is no directory nowhere"),
+        (("--status", "Asleep"), "--status: A status is one of Active, "),
+        (("--query", "x" * 300), "query takes at most"),
+    ],
+)
+def test_export_that_is_refused_writes_no_file(
+    filled: Server, cwd: Path, options: tuple[str, ...], message: str
+) -> None:
+    assert_fails(run("export", *options, env=client_environment(filled), cwd=cwd), message)
+    assert not list(cwd.iterdir())

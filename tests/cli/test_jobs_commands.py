@@ -1,0 +1,73 @@
+"""The commands `jobs list`, `jobs show` and `jobs cancel`, against a running service."""
+
+import re
+from pathlib import Path
+
+from conftest import MAPPINGS, Server
+
+from cli.command_line import EMAIL_NAME, assert_fails, client_environment, csv_file, run
+
+
+def test_jobs_are_listed_newest_first(server: Server, cwd: Path) -> None:
+    server.import_csv(EMAIL_NAME)
+    server.export_csv()
+    server.import_csv('Email,Name\n"open\n')
+    server.import_csv("Email,Name\nx,\n")
+    result = run("jobs", "list", env=client_environment(server), cwd=cwd)
+    rows = [line.split("\t") for line in result.stdout.splitlines()]
+    assert [(row[0], row[2], row[3]) for row in rows] == [
+        ("import", "Completed", "1 row: 0 created, 0 updated, 0 unchanged, 1 refused, 0 warnings"),
+        ("import", "Failed", "0 rows: 0 created, 0 updated, 0 unchanged, 0 refused, 0 warnings"),
+        ("export", "Completed", "2 exported"),
+        ("import", "Completed", "2 rows: 2 created, 0 updated, 0 unchanged, 0 refused, 0 warnings"),
+    ]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", row[4]) for row in rows)
+    limited = run("jobs", "list", "--limit", 2, env=client_environment(server), cwd=cwd)
+    assert limited.stdout.splitlines() == result.stdout.splitlines()[:2]
+
+
+def test_list_has_the_jobs_that_the_key_may_read(server: Server, cwd: Path) -> None:
+    server.import_csv(EMAIL_NAME)
+    server.export_csv()
+    importer = server.new_key(held=("subscribers:import",))
+    result = run("jobs", "list", env=client_environment(server, importer), cwd=cwd)
+    assert [line.split("\t")[0] for line in result.stdout.splitlines()] == ["import"]
+    tag_reader = server.new_key(held=("tags:read",))
+    assert_fails(run("jobs", "list", env=client_environment(server, tag_reader), cwd=cwd), "insufficient_scope")
+
+
+def test_show_prints_every_field_of_a_job(server: Server, cwd: Path) -> None:
+    server.import_csv(EMAIL_NAME)
+    job, _ = server.export_csv(status="Active", query="ann")
+    result = run("jobs", "show", job["id"], env=client_environment(server), cwd=cwd)
+    fields = dict(line.split(maxsplit=1) for line in result.stdout.splitlines())
+    assert fields["id"] == job["id"]
+    assert fields["status"] == "Completed"
+    assert fields["counts"] == "1 exported"
+    assert fields["file"] == job["file_name"]
+    assert fields["selection"] == "query ann, status Active"
+    assert server.fetch(fields["download"]).status == 200
+    assert "report" not in fields
+
+
+def test_show_prints_the_error_of_a_failed_import(server: Server, cwd: Path) -> None:
+    job = server.import_csv('Email,Name\n"open\n')
+    result = run("jobs", "show", job["id"], env=client_environment(server), cwd=cwd)
+    assert result.exit_code == 0
+    assert f"error      {job['error_message']}\n" in result.stdout
+
+
+def test_cancel_ends_running_and_queued_jobs(server: Server, cwd: Path) -> None:
+    body = {"csv_text": csv_file(200_000), "mappings": MAPPINGS}
+    running, queued = (
+        server.call("POST", "/v1/jobs/subscriber-imports", body).json["data"]["id"] for _ in range(2)
+    )
+    for job_id in (running, queued):
+        result = run("jobs", "cancel", job_id, env=client_environment(server), cwd=cwd)
+        assert result.exit_code == 0, result.stderr
+        assert result.stdout.startswith(f"canceled {job_id} (")
+    server.drain()
+    again = run("jobs", "cancel", running, env=client_environment(server), cwd=cwd)
+    assert_fails(again, "The job is Failed already and cannot be canceled (job_already_final, request ")
+    shown = run("jobs", "show", running, env=client_environment(server), cwd=cwd)
+    assert "Canceled by the client." in shown.stdout

@@ -1,0 +1,170 @@
+"""The commands `backup` and `doctor`."""
+
+import contextlib
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import MAPPINGS, Server
+
+from cli.command_line import Result, assert_fails, csv_file, run, run_process
+from mailrith_lite.http.services import Services
+
+SUMMARIES = {"subscriber_blocks": (), "tag_blocks": ("tags",), "sequence_blocks": ("sequences",)}
+"""Table of block counts -> tables whose own counts are sums of these."""
+
+
+@pytest.fixture
+def stopped_data_dir(tmp_path: Path) -> Path:
+    """A data directory with a database, without a running service."""
+    directory = tmp_path / "stopped"
+    assert run("keys", "create", "--name", "First", "--data-dir", directory, cwd=tmp_path).exit_code == 0
+    return directory
+
+
+def doctor(data_dir: Path) -> Result:
+    return run("doctor", "--data-dir", data_dir, cwd=data_dir.parent)
+
+
+def damage(data_dir: Path) -> None:
+    """Overwrites three pages in the middle of the database."""
+    with (data_dir / "mailrith.db").open("r+b") as file:
+        file.seek(3 * 4_096)
+        file.write(b"\xee" * 3 * 4_096)
+
+
+def counts(database: Path) -> dict[str, Any]:
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        tables = ("subscribers", "jobs", "api_keys", "workspaces")
+        return {name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
+
+
+# --- backup -------------------------------------------------------------------------------------------------------
+
+
+def test_backup_of_a_running_service_has_every_row(server: Server, data_dir: Path, cwd: Path) -> None:
+    server.import_csv(csv_file(20_000))
+    result = run("backup", "copy.db", "--data-dir", data_dir, cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    copy = cwd / "copy.db"
+    assert result.stdout == f"wrote copy.db ({copy.stat().st_size:,} bytes)\n"
+    assert counts(copy) == counts(data_dir / "mailrith.db")
+    assert counts(copy)["subscribers"] == 20_000
+    assert copy.stat().st_mode & 0o777 == 0o600
+
+
+def test_backup_by_another_process_during_an_import_is_consistent(
+    server: Server, data_dir: Path, cwd: Path
+) -> None:
+    server.call("POST", "/v1/jobs/subscriber-imports", {"csv_text": csv_file(200_000), "mappings": MAPPINGS})
+    assert run_process("backup", "copy.db", "--data-dir", data_dir, cwd=cwd).exit_code == 0
+    assert counts(cwd / "copy.db")["jobs"] == 1
+    with contextlib.closing(sqlite3.connect(cwd / "copy.db")) as connection:
+        (created_count,) = connection.execute("SELECT created_count FROM jobs").fetchone()
+    assert counts(cwd / "copy.db")["subscribers"] == created_count
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("old.db", "old.db exists already; give a new name"),
+        (".", ". exists already"),
+        ("nowhere/copy.db", "cannot write nowhere/copy.db: No such file or directory"),
+    ],
+)
+def test_backup_replaces_no_file(data_dir: Path, cwd: Path, target: str, message: str) -> None:
+    (cwd / "old.db").write_text("from yesterday")
+    assert_fails(run("backup", target, "--data-dir", data_dir, cwd=cwd), message)
+    assert [path.read_text() for path in cwd.iterdir()] == ["from yesterday"]
+
+
+def test_backup_of_a_damaged_database_leaves_no_file(stopped_data_dir: Path, cwd: Path) -> None:
+    damage(stopped_data_dir)
+    assert_fails(run("backup", "copy.db", "--data-dir", stopped_data_dir, cwd=cwd), "malformed")
+    assert not list(cwd.iterdir())
+
+
+# --- doctor -------------------------------------------------------------------------------------------------------
+
+
+def test_doctor_reports_a_running_service_as_good(data_dir: Path) -> None:
+    result = doctor(data_dir)
+    assert result.exit_code == 0, result.stdout
+    subjects = ("data directory", "database", "disk space", "clock")
+    assert result.stdout.splitlines() == [f"good  {subject}" for subject in subjects]
+
+
+@pytest.mark.parametrize("name", [".", "mailrith.db"])
+def test_doctor_names_what_others_may_read(stopped_data_dir: Path, name: str) -> None:
+    path = stopped_data_dir / name
+    path.chmod(path.stat().st_mode | 0o044)
+    result = doctor(stopped_data_dir)
+    assert_fails(result, "something is wrong; see above")
+    assert f"bad   data directory: others may read {path}; chmod go-rwx {path}\n" in result.stdout
+    assert "good  database\n" in result.stdout
+
+
+def test_doctor_reports_a_damaged_database(stopped_data_dir: Path) -> None:
+    damage(stopped_data_dir)
+    result = doctor(stopped_data_dir)
+    assert_fails(result, "something is wrong; see above")
+    assert "bad   database: " in result.stdout
+
+
+@pytest.mark.parametrize("table", SUMMARIES)
+def test_doctor_reports_a_wrong_count(server: Server, data_dir: Path, table: str) -> None:
+    client = server.sdk()
+    sequence = client.sequences.create(body={"name": "Welcome", "definition": {"emails": []}})["data"]
+    server.import_csv("Email,Name\na@example.com,A\n", new_tag_name="New", sequence_ids=[sequence["id"]])
+    assert "good  database\n" in doctor(data_dir).stdout
+
+    async def add_one(services: Services) -> None:
+        async with services.database.write() as connection:
+            await connection.execute(f"UPDATE {table} SET members = members + 1")
+
+    server.wait(add_one(server.services))
+    problems = "; ".join(f"{one} has a wrong count" for one in (*SUMMARIES[table], table))
+    assert f"bad   database: {problems}\n" in doctor(data_dir).stdout
+
+
+# --- a data directory that cannot be used -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [(("keys", "list"), "malformed"), (("doctor",), "something is wrong; see above")],
+)
+def test_damaged_database_is_a_one_line_error(
+    stopped_data_dir: Path, command: tuple[str, ...], message: str
+) -> None:
+    damage(stopped_data_dir)
+    assert_fails(run(*command, "--data-dir", stopped_data_dir, cwd=stopped_data_dir.parent), message)
+
+
+def test_file_that_is_not_a_database_is_a_one_line_error(stopped_data_dir: Path) -> None:
+    (stopped_data_dir / "mailrith.db").write_text("a shopping list, long enough to be read as a header")
+    assert_fails(doctor(stopped_data_dir), "cannot use the database")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("keys", "list"),
+        ("keys", "rotate", "api_key_9wdvsq5zmmz0n"),
+        ("keys", "revoke", "api_key_9wdvsq5zmmz0n"),
+        ("workspaces", "list"),
+        ("workspaces", "update", "Default", "--city", "Berlin"),
+        ("backup", "copy.db"),
+        ("doctor",),
+    ],
+    ids=" ".join,
+)
+def test_command_for_an_existing_database_makes_none(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "other").mkdir(mode=0o755)
+    for name in ("typo", "other"):
+        assert_fails(run(*command, "--data-dir", name, cwd=tmp_path), f"there is no database in {name}")
+    assert not (tmp_path / "typo").exists()
+    assert (tmp_path / "other").stat().st_mode & 0o777 == 0o755
+    assert list((tmp_path / "other").iterdir()) == []
