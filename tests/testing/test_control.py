@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from cli.processes import begun, run
+from cli.command_line import run_process, start_process
 from conftest import Server
 from jsonschema import Draft202012Validator
 from mailrith_sdk import MailrithApiError, MailrithClient
@@ -57,7 +57,7 @@ class Sandbox:
 
 @contextlib.contextmanager
 def sandbox_process(folder: Path, *options: str) -> Iterator[Sandbox]:
-    with begun("sandbox", "--port", "0", *options, cwd=folder) as process:
+    with start_process("sandbox", "--port", "0", *options, cwd=folder) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         assert line.endswith(f" (key: {KEY}; nothing is kept)\n"), process.communicate()
@@ -270,7 +270,7 @@ def test_a_seed_file_is_there_at_first(tmp_path: Path) -> None:
 def test_a_seed_that_cannot_be_stops_the_start(tmp_path: Path, text: str | None, message: str) -> None:
     if text is not None:
         (tmp_path / "seed.json").write_text(text)
-    outcome = run("sandbox", "--port", "0", "--seed", "seed.json", cwd=tmp_path)
-    assert outcome.returncode == 1
+    outcome = run_process("sandbox", "--port", "0", "--seed", "seed.json", cwd=tmp_path)
+    assert outcome.exit_code == 1
     assert message in outcome.stderr.splitlines()[-1]
     assert outcome.stdout == ""

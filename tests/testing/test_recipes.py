@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cli.processes import begun
+from cli.command_line import start_process
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "testing.md"
 RECIPES = [
@@ -26,7 +26,7 @@ def of(language: str) -> list[object]:
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    with begun("sandbox", "--port", "0", cwd=tmp_path) as process:
+    with start_process("sandbox", "--port", "0", cwd=tmp_path) as process:
         assert process.stdout is not None
         yield process.stdout.readline().split()[3]
         process.terminate()
