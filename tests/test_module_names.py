@@ -28,8 +28,9 @@ SHARED = {
 
 def modules() -> list[PurePath]:
     """Paths of modules, rooms and wings within the package, without suffix: `audience/tags`, `audience`."""
-    files = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py")]
-    return [path.parent if path.stem == "__init__" else path.with_suffix("") for path in files if path.parts[:-1]]
+    files = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE]
+    top = [PurePath(path.stem) for path in PACKAGE.glob("[!_]*.py")]
+    return top + [path.parent if path.stem == "__init__" else path.with_suffix("") for path in files]
 
 
 def rooms_by_name() -> dict[str, list[str]]:
