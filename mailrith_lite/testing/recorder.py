@@ -117,6 +117,7 @@ class Recorder:
             self._count += 1
             request.number = self._count
             self._requests.append(request)
+            self._changed.notify_all()
 
     def end(self, request: RecordedRequest, ended_at: float) -> None:
         """Wakes those who wait: the request has its answer, or gets none."""
@@ -134,12 +135,12 @@ class Recorder:
         await self._next_end.wait()
 
     def wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
-        """Checks the condition whenever a request ends. Returns False after `timeout` seconds.
+        """Checks the condition whenever a request begins or ends. Returns False after `timeout` seconds.
 
         For every thread but the server's.
         """
         deadline = monotonic() + timeout
-        with self._changed:  # no request ends between a check and the wait
+        with self._changed:  # no request begins or ends between a check and the wait
             while not condition():
                 left = deadline - monotonic()
                 if left <= 0:

@@ -1,4 +1,4 @@
-"""The control routes of `mailrith-lite sandbox`, as a program in another language meets them."""
+"""The control routes of `mailrith-lite sandbox`, as a program in another language calls them."""
 
 import contextlib
 import json
@@ -27,8 +27,8 @@ class Sandbox:
         self.document = self.get("/sandbox/openapi.json", whole=True)
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-        sent = None if body is None else json.dumps(body)
-        status, _, answer = self.client.transport(method, self.url + path, headers, sent)
+        text = None if body is None else json.dumps(body)
+        status, _, answer = self.client.transport(method, self.url + path, headers, text)
         return status, answer
 
     def get(self, path: str, whole: bool = False) -> Any:
@@ -37,7 +37,7 @@ class Sandbox:
         return answer if whole else answer["data"]
 
     def post(self, path: str, body: Any = None, **headers: str) -> Any:
-        """What it answers, which is as the document says."""
+        """The `data` of a success, checked against the document."""
         status, answer = self.call("POST", path, body, **headers)
         documented = self.document["paths"][path]["post"]["responses"]
         assert str(status) in documented, answer
@@ -50,7 +50,7 @@ class Sandbox:
     def check(self, schema: Any, answer: Any) -> None:
         Draft202012Validator({**schema, "components": self.document["components"]}).validate(answer)
 
-    def refused(self, path: str, body: Any) -> tuple[int, str, str]:
+    def refusal(self, path: str, body: Any) -> tuple[int, str, str]:
         status, answer = self.call("POST", path, body)
         return status, answer["error"]["code"], answer["error"]["message"]
 
@@ -67,18 +67,18 @@ def sandbox_process(folder: Path, *options: str) -> Iterator[Sandbox]:
 
 
 @pytest.fixture(scope="module")
-def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with sandbox_process(tmp_path_factory.mktemp("sandbox")) as found:
-        yield found
+def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with sandbox_process(tmp_path_factory.mktemp("sandbox")) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture
-def sandbox(one: Sandbox) -> Sandbox:
-    one.post("/sandbox/reset")
-    return one
+def sandbox(shared_sandbox: Sandbox) -> Sandbox:
+    shared_sandbox.post("/sandbox/reset")
+    return shared_sandbox
 
 
-def test_it_is_described_by_a_valid_document(sandbox: Sandbox) -> None:
+def test_document_is_valid_and_has_every_control(sandbox: Sandbox) -> None:
     validate(sandbox.document)
     described = {
         (method.upper(), path) for path, methods in sandbox.document["paths"].items() for method in methods
@@ -89,21 +89,21 @@ def test_it_is_described_by_a_valid_document(sandbox: Sandbox) -> None:
     )
 
 
-def test_seed_and_keys_and_workspaces(sandbox: Sandbox) -> None:
+def test_controls_make_seeds_keys_and_workspaces(sandbox: Sandbox) -> None:
     seeded = sandbox.post("/sandbox/seed", {"subscribers": ["ada@example.com"], "tags": ["VIP"]})
-    found = sandbox.client.subscribers.get(path={"subscriber_id": seeded["subscribers"]["ada@example.com"]})
-    assert found["data"]["status"] == "Active"
+    ada = sandbox.client.subscribers.get(path={"subscriber_id": seeded["subscribers"]["ada@example.com"]})
+    assert ada["data"]["status"] == "Active"
     other = sandbox.post("/sandbox/workspaces")
-    theirs = sandbox.client.with_api_key(other["api_key"])
-    assert theirs.subscribers.list()["data"] == []
-    assert theirs.workspace.get()["data"]["id"] == other["workspace_id"]
+    other_client = sandbox.client.with_api_key(other["api_key"])
+    assert other_client.subscribers.list()["data"] == []
+    assert other_client.workspace.get()["data"]["id"] == other["workspace_id"]
     key = sandbox.post("/sandbox/keys", {"scopes": ["tags:read"], "expires_in": 60})["api_key"]
     assert [tag["name"] for tag in sandbox.client.with_api_key(key).tags.list()["data"]] == ["VIP"]
     with pytest.raises(MailrithApiError):
         sandbox.client.with_api_key(key).subscribers.list()
 
 
-def test_a_large_seed_is_taken(sandbox: Sandbox) -> None:
+def test_seed_can_be_larger_than_a_mebibyte(sandbox: Sandbox) -> None:
     people = [f"somebody.with.a.long.name.{number}@example.com" for number in range(25_000)]
     assert len(json.dumps(people)) > 1 << 20
     assert sandbox.post("/sandbox/seed", {"subscribers": people[:1], "tags": [], "custom_fields": []})
@@ -111,7 +111,7 @@ def test_a_large_seed_is_taken(sandbox: Sandbox) -> None:
     assert (status, answer["error"]["message"]) == (400, "This is not an email address.")
 
 
-def test_a_key_chooses_its_workspace(sandbox: Sandbox) -> None:
+def test_key_of_the_request_chooses_the_workspace(sandbox: Sandbox) -> None:
     other = sandbox.post("/sandbox/workspaces")["api_key"]
     sandbox.post("/sandbox/seed", {"subscribers": 3}, Authorization=f"Bearer {other}")
     assert len(sandbox.client.with_api_key(other).subscribers.list()["data"]) == 3
@@ -119,7 +119,7 @@ def test_a_key_chooses_its_workspace(sandbox: Sandbox) -> None:
     assert sandbox.call("POST", "/sandbox/seed", {}, Authorization="Bearer mrk_nobody_knows_it")[0] == 401
 
 
-def test_jobs_are_steered(sandbox: Sandbox) -> None:
+def test_controls_hold_step_script_and_drain_jobs(sandbox: Sandbox) -> None:
     sandbox.post("/sandbox/jobs/hold", {"chunk_rows": 1})
     job = sandbox.client.jobs.create_export(body={})["data"]
     assert sandbox.post("/sandbox/jobs/step") == {"job_id": job["id"], "status": "Processing"}
@@ -129,14 +129,16 @@ def test_jobs_are_steered(sandbox: Sandbox) -> None:
     looks = [sandbox.client.jobs.get_export(path={"job_id": job["id"]})["data"]["status"] for _ in range(2)]
     assert looks == ["Queued", "Completed"]
     job = sandbox.client.jobs.create_export(body={})["data"]
-    assert sandbox.refused("/sandbox/jobs/drain", None)[2].endswith("is held: call release() before drain().")
+    _, _, message = sandbox.refusal("/sandbox/jobs/drain", None)
+    assert message.endswith("is held: call release() before drain().")
     sandbox.post("/sandbox/jobs/release")
     sandbox.post("/sandbox/jobs/drain")
     assert sandbox.client.jobs.get_export(path={"job_id": job["id"]})["data"]["status"] == "Completed"
-    assert sandbox.refused("/sandbox/jobs/step", None)[:2] == (400, "invalid_body")
+    status, code, _ = sandbox.refusal("/sandbox/jobs/step", None)
+    assert (status, code) == (400, "invalid_body")
 
 
-def test_faults_are_made(sandbox: Sandbox) -> None:
+def test_faults_apply_to_the_next_requests(sandbox: Sandbox) -> None:
     sandbox.post("/sandbox/fail-next", {"operation_id": "listTags", "status": 503, "headers": {"Retry-After": "3"}})
     sandbox.post("/sandbox/throttle-next", {"operation_id": "listTags", "retry_after": 2})
     sandbox.post("/sandbox/delay-next", {"operation_id": "listTags", "seconds": 0.01})
@@ -150,7 +152,7 @@ def test_faults_are_made(sandbox: Sandbox) -> None:
     assert sandbox.client.tags.list()["data"] == []
 
 
-def test_the_clock_is_moved(sandbox: Sandbox) -> None:
+def test_clock_is_advanced_and_reset(sandbox: Sandbox) -> None:
     before = sandbox.get("/sandbox/clock")["now"]
     assert sandbox.post("/sandbox/clock/advance", {"days": 1, "hours": 1})["now"] > before
     assert sandbox.post("/sandbox/clock/reset")["now"][:13] == before[:13]
@@ -159,7 +161,7 @@ def test_the_clock_is_moved(sandbox: Sandbox) -> None:
     assert sandbox.get("/sandbox/clock")["now"][:13] == before[:13]
 
 
-def test_what_was_sent_is_shown_without_the_key(sandbox: Sandbox) -> None:
+def test_requests_are_listed_without_the_api_key(sandbox: Sandbox) -> None:
     sandbox.client.tags.create(body={"name": "VIP"}, idempotency_key="k")
     sandbox.client.tags.create(body={"name": "VIP"}, idempotency_key="k")
     first, second = sandbox.get("/sandbox/requests")
@@ -174,20 +176,20 @@ def test_what_was_sent_is_shown_without_the_key(sandbox: Sandbox) -> None:
         sandbox.check(documented["content"]["application/json"]["schema"], sandbox.get(path, whole=True))
 
 
-def test_what_was_sent_can_be_forgotten(sandbox: Sandbox) -> None:
+def test_cleared_requests_are_not_listed(sandbox: Sandbox) -> None:
     sandbox.client.tags.list()
     sandbox.post("/sandbox/requests/clear")
     sandbox.client.sequences.list()
     assert [sent["operation_id"] for sent in sandbox.get("/sandbox/requests")] == ["listSequences"]
 
 
-def test_requests_can_be_waited_for(sandbox: Sandbox) -> None:
+def test_wait_for_returns_answered_requests_or_times_out(sandbox: Sandbox) -> None:
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(sandbox.post, "/sandbox/requests/wait-for", {"operation_id": "listTags", "count": 2})
         sandbox.client.tags.list()
         sandbox.client.tags.list()
         assert [sent["status"] for sent in waiting.result(10)] == [200, 200]
-    status, code, message = sandbox.refused(
+    status, code, message = sandbox.refusal(
         "/sandbox/requests/wait-for", {"operation_id": "createTag", "timeout": 0}
     )
     assert (status, code) == (400, "invalid_body")
@@ -213,10 +215,10 @@ def test_requests_can_be_waited_for(sandbox: Sandbox) -> None:
         ("/sandbox/jobs/hold", [], "The body has the wrong form"),
     ],
 )
-def test_what_cannot_be_gets_the_envelope(sandbox: Sandbox, path: str, body: Any, message: str) -> None:
-    status, code, found = sandbox.refused(path, body)
+def test_invalid_form_gets_the_error_envelope(sandbox: Sandbox, path: str, body: Any, message: str) -> None:
+    status, code, text = sandbox.refusal(path, body)
     assert (status, code) == (400, "invalid_body")
-    assert found.startswith(message)
+    assert text.startswith(message)
 
 
 @pytest.mark.parametrize(
@@ -229,26 +231,26 @@ def test_what_cannot_be_gets_the_envelope(sandbox: Sandbox, path: str, body: Any
         {"x-forwarded-for": "8.8.8.8"},
         {"Forwarded": "for=8.8.8.8"},
     ],
-    ids=["rebound name", "foreign page", "hidden page", "no page", "behind a proxy", "behind another"],
+    ids=["other host", "page of another site", "origin null", "malformed origin", "proxy", "standard proxy"],
 )
-def test_only_this_machine_is_let_in(sandbox: Sandbox, headers: dict[str, str]) -> None:
+def test_controls_answer_404_to_requests_from_elsewhere(sandbox: Sandbox, headers: dict[str, str]) -> None:
     for control in CONTROLS:
         status, answer = sandbox.call(control.method, control.path, None, **headers)
         assert (status, answer["error"]["code"]) == (404, "route_not_found")
 
 
-def test_a_page_of_this_machine_is_let_in(sandbox: Sandbox) -> None:
+def test_pages_of_this_machine_may_call_controls(sandbox: Sandbox) -> None:
     port = urlsplit(sandbox.url).port
     for origin in (sandbox.url, f"http://localhost:{port}", "http://[::1]:3000"):
         assert sandbox.call("GET", "/sandbox/clock", None, Origin=origin)[0] == 200
 
 
-def test_the_service_itself_has_no_controls(server: Server) -> None:
+def test_serve_has_no_control_routes(server: Server) -> None:
     for control in CONTROLS:
         assert server.call(control.method, control.path).status == 404
 
 
-def test_a_seed_file_is_there_at_first(tmp_path: Path) -> None:
+def test_sandbox_starts_with_the_seed_file(tmp_path: Path) -> None:
     (tmp_path / "seed.json").write_text('{"subscribers": ["ada@example.com"], "tags": ["VIP"]}')
     with sandbox_process(tmp_path, "--seed", "seed.json", "--seed-ids") as first:
         listed = first.client.subscribers.list()
@@ -267,7 +269,7 @@ def test_a_seed_file_is_there_at_first(tmp_path: Path) -> None:
         ('{"subscribers": ["nobody"]}', "the seed breaks a rule: This is not an email address."),
     ],
 )
-def test_a_seed_that_cannot_be_stops_the_start(tmp_path: Path, text: str | None, message: str) -> None:
+def test_invalid_seed_file_stops_the_start(tmp_path: Path, text: str | None, message: str) -> None:
     if text is not None:
         (tmp_path / "seed.json").write_text(text)
     outcome = run_process("sandbox", "--port", "0", "--seed", "seed.json", cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""What a client meets when a test wants it to, and that its retries are safe."""
+"""Faults apply to the next requests, and retries with a key are safe."""
 
 import http.client
 import time
@@ -40,32 +40,32 @@ def client(mailrith: Mailrith) -> MailrithClient:
 
 
 def refusal(call: Callable[[], Any]) -> tuple[int, str | None, str | None]:
-    with pytest.raises(MailrithApiError) as refused:
+    with pytest.raises(MailrithApiError) as error:
         call()
-    return refused.value.status, refused.value.type, refused.value.code
+    return error.value.status, error.value.type, error.value.code
 
 
-def persistent(call: Callable[[], Any], attempts: int = 3) -> Any:
-    """A client that sends the same again until it has an answer."""
+def with_retries(call: Callable[[], Any], attempts: int = 3) -> Any:
+    """Repeats the call until it succeeds, as a careful client does."""
     for _ in range(attempts - 1):
         try:
             return call()
         except http.client.RemoteDisconnected:
             continue
-        except MailrithApiError as refused:
-            assert refused.status in (429, 500, 503)
+        except MailrithApiError as error:
+            assert error.status in (429, 500, 503)
     return call()
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("operation", CREATING)
-def test_a_retry_with_its_key_makes_it_once(
+def test_retry_with_the_same_key_creates_once(
     mailrith: Mailrith, client: MailrithClient, operation: str, fault: str
 ) -> None:
     FAULTS[fault](mailrith, operation)
-    made = persistent(lambda: CREATING[operation](client, "the key"))["data"]
+    created = with_retries(lambda: CREATING[operation](client, "the key"))["data"]
     again = CREATING[operation](client, "the key")["data"]
-    assert again == made
+    assert again == created
     assert mailrith.requests[-1].replayed
     lists = {
         "createSubscriberImportJob": client.jobs.list_imports,
@@ -74,18 +74,17 @@ def test_a_retry_with_its_key_makes_it_once(
         "createTag": client.tags.list,
         "createCustomField": client.custom_fields.list,
     }
-    assert [one["id"] for one in lists[operation]()["data"]] == [made["id"]]
+    assert [one["id"] for one in lists[operation]()["data"]] == [created["id"]]
 
 
-def test_dropped_after_the_work_without_a_key_it_is_made_twice(mailrith: Mailrith, client: MailrithClient) -> None:
-    """The one test that shows what a key is for."""
+def test_retry_without_a_key_after_a_drop_creates_twice(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.drop_next("createSubscriberExportJob", when="after")
-    persistent(lambda: client.jobs.create_export(body={}))
+    with_retries(lambda: client.jobs.create_export(body={}))
     assert len(client.jobs.list_exports()["data"]) == 2
     assert mailrith.report().codes() >= {"retried_without_key"}
 
 
-def test_dropped_before_the_work_nothing_is_done(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_drop_before_the_work_does_nothing(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.drop_next("createTag", when="before")
     with pytest.raises(http.client.RemoteDisconnected):
         client.tags.create(body={"name": "VIP"})
@@ -94,9 +93,7 @@ def test_dropped_before_the_work_nothing_is_done(mailrith: Mailrith, client: Mai
     assert (sent.dropped, sent.status, sent.json) == ("before", None, {"name": "VIP"})
 
 
-def test_dropped_after_the_work_also_what_is_refused_gets_no_answer(
-    mailrith: Mailrith, client: MailrithClient
-) -> None:
+def test_drop_after_the_work_also_drops_refusals(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.drop_next("createTag", when="after", times=2)
     for body in ({"name": ""}, {"name": "VIP"}):
         with pytest.raises(http.client.RemoteDisconnected):
@@ -105,14 +102,14 @@ def test_dropped_after_the_work_also_what_is_refused_gets_no_answer(
     assert [one.dropped for one in mailrith.requests] == ["after", "after", None]
 
 
-def test_a_replay_that_is_dropped_is_one(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_dropped_replay_counts_as_a_replay(mailrith: Mailrith, client: MailrithClient) -> None:
     client.tags.create(body={"name": "VIP"}, idempotency_key="k")
     mailrith.drop_next("createTag", when="after")
-    persistent(lambda: client.tags.create(body={"name": "VIP"}, idempotency_key="k"))
+    with_retries(lambda: client.tags.create(body={"name": "VIP"}, idempotency_key="k"))
     assert mailrith.idempotency()[0].replays == 2
 
 
-def test_a_delay_ends_when_the_client_gives_up(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_delay_ends_when_the_client_hangs_up(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.delay_next("createTag", seconds=600)
     parts = urlsplit(mailrith.url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=0.2)
@@ -126,12 +123,11 @@ def test_a_delay_ends_when_the_client_gives_up(mailrith: Mailrith, client: Mailr
     assert client.tags.list()["data"] == []
 
 
-def test_a_request_in_flight_does_nothing_behind_a_reset(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_reset_aborts_requests_in_flight(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.delay_next("createTag", seconds=600)
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(client.tags.create, body={"name": "GHOST"})
-        while not len(mailrith.requests):
-            mailrith.requests._recorder.wait_until(lambda: bool(len(mailrith.requests)), 0.01)
+        assert mailrith.requests._recorder.wait_until(lambda: len(mailrith.requests) > 0, timeout=30)
         mailrith.reset()
         with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
             late.result(30)
@@ -139,18 +135,18 @@ def test_a_request_in_flight_does_nothing_behind_a_reset(mailrith: Mailrith, cli
     assert [one.operation_id for one in mailrith.requests] == ["listTags"]
 
 
-def test_a_lack_of_scopes_says_how_to_recover(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_failure_403_lists_the_missing_scopes(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.fail_next("createTag", status=403)
-    with pytest.raises(MailrithApiError) as refused:
+    with pytest.raises(MailrithApiError) as error:
         client.tags.create(body={"name": "VIP"})
-    assert refused.value.credential_recovery["missing_scopes"] == ["tags:write"]
+    assert error.value.credential_recovery["missing_scopes"] == ["tags:write"]
 
 
-def test_a_body_can_be_anything(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_failure_can_have_any_json_body(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.fail_next("listTags", status=502, body=["not", "the", "envelope"], headers={"X-Tries": 2})
-    with pytest.raises(MailrithApiError) as refused:
+    with pytest.raises(MailrithApiError) as error:
         client.tags.list()
-    assert (refused.value.status, refused.value.code) == (502, None)
+    assert (error.value.status, error.value.code) == (502, None)
     assert mailrith.requests[0].answer_json == ["not", "the", "envelope"]
     assert mailrith.requests[0].answer_headers["x-tries"] == "2"
 
@@ -169,7 +165,7 @@ def test_a_body_can_be_anything(mailrith: Mailrith, client: MailrithClient) -> N
         (503, None, (503, "api_error", "shutting_down")),
     ],
 )
-def test_an_error_has_the_envelope(
+def test_failure_has_the_envelope_and_the_headers(
     mailrith: Mailrith, client: MailrithClient, status: int, code: str | None, expected: Any
 ) -> None:
     mailrith.fail_next("createTag", status=status, code=code, headers={"X-Extra": "1"})
@@ -181,20 +177,20 @@ def test_an_error_has_the_envelope(
     assert client.tags.list()["data"] == []
 
 
-def test_a_fault_is_for_its_operation_and_as_often_as_was_said(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_fault_applies_to_its_operation_as_many_times_as_given(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.fail_next("listTags", times=2)
     assert client.custom_fields.list()["data"] == []
     assert refusal(client.tags.list)[0] == refusal(client.tags.list)[0] == 500
     assert client.tags.list()["data"] == []
 
 
-def test_a_fault_for_any_operation_meets_the_next_request(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_fault_without_operation_applies_to_the_next_request(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.fail_next(status=503)
     assert refusal(client.sequences.list)[0] == 503
     assert client.sequences.list()["data"] == []
 
 
-def test_faults_come_in_the_order_in_which_they_were_asked_for(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_faults_apply_in_the_order_of_their_calls(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.fail_next("listTags", status=500)
     mailrith.throttle_next(retry_after=7)
     mailrith.fail_next("listTags", status=503)
@@ -202,7 +198,7 @@ def test_faults_come_in_the_order_in_which_they_were_asked_for(mailrith: Mailrit
     assert mailrith.requests[1].answer_headers["retry-after"] == "7"
 
 
-def test_a_delay_comes_before_an_error(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_delay_applies_before_a_failure(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.delay_next("listTags", seconds=0.05)
     mailrith.fail_next("listTags")
     began = time.monotonic()
@@ -210,13 +206,13 @@ def test_a_delay_comes_before_an_error(mailrith: Mailrith, client: MailrithClien
     assert time.monotonic() - began >= 0.05
 
 
-def test_an_operation_that_is_not_served_can_fail_too(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_failure_applies_to_an_operation_that_is_not_served(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.fail_next("listForms", status=500)
     assert refusal(client.forms.list) == (500, "api_error", "internal_error")
     assert refusal(client.forms.list) == (501, "api_error", "operation_not_supported")
 
 
-def test_a_download_can_break(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_failure_applies_to_a_download(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.seed(subscribers=3)
     job = client.jobs.create_export(body={})["data"]
     mailrith.jobs.drain()
@@ -227,7 +223,7 @@ def test_a_download_can_break(mailrith: Mailrith, client: MailrithClient) -> Non
 
 
 @pytest.mark.parametrize(
-    ("ask", "message"),
+    ("call", "message"),
     [
         (lambda mailrith: mailrith.fail_next("createTags"), "is it createTag?"),
         (lambda mailrith: mailrith.fail_next(status=200), "from 400 to 599"),
@@ -241,8 +237,8 @@ def test_a_download_can_break(mailrith: Mailrith, client: MailrithClient) -> Non
         (lambda mailrith: mailrith.drop_next("download", when="after"), 'drop it "before"'),
     ],
 )
-def test_what_cannot_be_is_refused_at_once(
-    mailrith: Mailrith, ask: Callable[[Mailrith], None], message: str
+def test_invalid_fault_is_refused_at_once(
+    mailrith: Mailrith, call: Callable[[Mailrith], None], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message.replace("?", r"\?")):
-        ask(mailrith)
+        call(mailrith)

@@ -1,4 +1,4 @@
-"""Jobs move when a test says so."""
+"""Jobs move when a test lets them."""
 
 from typing import Any
 
@@ -23,12 +23,12 @@ class Client:
     def submit_export(self) -> str:
         return str(self.sdk.jobs.create_export(body={})["data"]["id"])
 
-    def look(self, job_id: str) -> Any:
+    def job(self, job_id: str) -> Any:
         get = self.sdk.jobs.get_import if job_id.startswith("import") else self.sdk.jobs.get_export
         return get(path={"job_id": job_id})["data"]
 
     def status(self, job_id: str) -> str:
-        return str(self.look(job_id)["status"])
+        return str(self.job(job_id)["status"])
 
 
 @pytest.fixture
@@ -36,32 +36,32 @@ def client(mailrith: Mailrith) -> Client:
     return Client(mailrith)
 
 
-def test_held_jobs_stay_held(mailrith: Mailrith, client: Client) -> None:
+def test_held_jobs_stay_queued_until_release(mailrith: Mailrith, client: Client) -> None:
     mailrith.jobs.hold()
     jobs = [client.submit(), client.submit_export(), client.submit()]
     other = mailrith.workspace()
     elsewhere = Client(other).submit()
     other.jobs.drain()
-    assert Client(other).status(elsewhere) == "Completed"  # the runner was awake, and left ours alone
+    assert Client(other).status(elsewhere) == "Completed"  # the runner has looked at the queue since
     assert [client.status(job) for job in jobs] == ["Queued"] * 3
     mailrith.jobs.release()
     mailrith.jobs.drain()
     assert [client.status(job) for job in jobs] == ["Completed"] * 3
 
 
-def test_a_step_is_one_state_or_one_chunk(mailrith: Mailrith, client: Client) -> None:
+def test_step_is_one_state_or_one_chunk(mailrith: Mailrith, client: Client) -> None:
     mailrith.jobs.hold(chunk_rows=2)
     job = client.submit(rows=3)
-    seen = []
+    steps = []
     while (status := mailrith.jobs.step()) != "Completed":
-        found = client.look(job)
-        assert found["status"] == status
-        seen.append((status, found["progress"]["rows_total"], found["progress"]["rows_processed"]))
-    assert seen == [("Processing", None, 0), ("Processing", 3, 2), ("Processing", 3, 3)]
-    assert client.look(job)["imported_count"] == 3
+        progress = client.job(job)["progress"]
+        assert client.status(job) == status
+        steps.append((status, progress["rows_total"], progress["rows_processed"]))
+    assert steps == [("Processing", None, 0), ("Processing", 3, 2), ("Processing", 3, 3)]
+    assert client.job(job)["imported_count"] == 3
 
 
-def test_steps_go_to_the_oldest_job_until_it_is_final(mailrith: Mailrith, client: Client) -> None:
+def test_step_moves_the_oldest_job_until_it_is_final(mailrith: Mailrith, client: Client) -> None:
     mailrith.jobs.hold()
     first, second = client.submit(), client.submit_export()
     assert [mailrith.jobs.step() for _ in range(3)] == ["Processing", "Processing", "Completed"]
@@ -70,54 +70,53 @@ def test_steps_go_to_the_oldest_job_until_it_is_final(mailrith: Mailrith, client
     assert client.status(second) == "Processing"
 
 
-def test_an_export_steps_too(mailrith: Mailrith, client: Client) -> None:
+def test_step_moves_an_export(mailrith: Mailrith, client: Client) -> None:
     mailrith.seed(subscribers=5)
     mailrith.jobs.hold()
     job = client.submit_export()
     assert [mailrith.jobs.step() for _ in range(3)] == ["Processing", "Processing", "Completed"]
-    assert client.look(job)["exported_count"] == 5
+    assert client.job(job)["exported_count"] == 5
 
 
-def test_a_job_that_fails_ends_by_a_step(mailrith: Mailrith, client: Client) -> None:
+def test_step_ends_a_job_that_fails(mailrith: Mailrith, client: Client) -> None:
     mailrith.jobs.hold()
     broken = client.sdk.jobs.create_import(body={"csv_text": 'Email\n"open', "mappings": MAPPINGS})["data"]["id"]
     assert [mailrith.jobs.step(), mailrith.jobs.step()] == ["Processing", "Failed"]
-    assert "line 2" in client.look(broken)["error_message"]
+    assert "line 2" in client.job(broken)["error_message"]
 
 
-def test_release_lets_a_job_in_the_middle_go_on(mailrith: Mailrith, client: Client) -> None:
+def test_release_lets_a_paused_job_finish(mailrith: Mailrith, client: Client) -> None:
     mailrith.jobs.hold(chunk_rows=1)
     job = client.submit(rows=5)
     for _ in range(3):
         mailrith.jobs.step()
-    assert client.look(job)["progress"]["rows_processed"] == 2
+    assert client.job(job)["progress"]["rows_processed"] == 2
     mailrith.jobs.release()
     mailrith.jobs.drain()
-    assert client.look(job)["progress"]["created_count"] == 5
+    assert client.job(job)["progress"]["created_count"] == 5
 
 
-def test_a_running_job_can_be_held(mailrith: Mailrith, client: Client) -> None:
-    """Between two chunks, wherever it was: of what it had done, nothing is lost."""
+def test_second_hold_changes_the_chunk_size_of_a_paused_job(mailrith: Mailrith, client: Client) -> None:
     mailrith.jobs.hold(chunk_rows=1)
     job = client.submit(rows=4)
     mailrith.jobs.step()
     mailrith.jobs.step()
     mailrith.jobs.hold(chunk_rows=2)
     assert mailrith.jobs.step() == "Processing"
-    assert client.look(job)["progress"]["rows_processed"] == 3
+    assert client.job(job)["progress"]["rows_processed"] == 3
 
 
 @pytest.mark.parametrize("steps", [0, 1, 2])
-def test_a_held_job_can_be_canceled(mailrith: Mailrith, client: Client, steps: int) -> None:
+def test_held_job_can_be_canceled(mailrith: Mailrith, client: Client, steps: int) -> None:
     mailrith.jobs.hold(chunk_rows=1)
     job = client.submit(rows=3)
     for _ in range(steps):
         mailrith.jobs.step()
     path = f"/v1/jobs/subscriber-imports/{job}/cancel"
     client.sdk.transport("POST", mailrith.url + path, {"Authorization": f"Bearer {mailrith.api_key}"}, None)
-    found = client.look(job)
-    assert (found["status"], found["error_message"]) == ("Failed", "Canceled by the client.")
-    assert found["progress"]["rows_processed"] == max(steps - 1, 0)
+    canceled = client.job(job)
+    assert (canceled["status"], canceled["error_message"]) == ("Failed", "Canceled by the client.")
+    assert canceled["progress"]["rows_processed"] == max(steps - 1, 0)
     mailrith.jobs.drain()
     with pytest.raises(ValueError, match="no unfinished job"):
         mailrith.jobs.step()
@@ -133,7 +132,7 @@ def test_a_held_job_can_be_canceled(mailrith: Mailrith, client: Client, steps: i
     ],
 )
 @pytest.mark.parametrize("kind", ["import", "export"])
-def test_a_job_completes_after_so_many_polls(
+def test_complete_after_completes_a_job_at_that_poll(
     mailrith: Mailrith, client: Client, kind: str, polls: int, statuses: list[str]
 ) -> None:
     mailrith.jobs.complete_after(polls=polls)
@@ -143,7 +142,7 @@ def test_a_job_completes_after_so_many_polls(
         assert client.status(job) == "Completed"
 
 
-def test_what_is_no_look_at_the_job_is_no_poll(mailrith: Mailrith, client: Client) -> None:
+def test_calls_that_do_not_show_the_job_are_no_polls(mailrith: Mailrith, client: Client) -> None:
     mailrith.jobs.complete_after(polls=2)
     job = client.submit()
     with pytest.raises(MailrithApiError):
@@ -154,14 +153,14 @@ def test_what_is_no_look_at_the_job_is_no_poll(mailrith: Mailrith, client: Clien
     assert [client.status(job), client.status(job)] == ["Queued", "Completed"]
 
 
-def test_a_poll_that_completes_a_job_completes_those_before_it(mailrith: Mailrith, client: Client) -> None:
+def test_poll_that_completes_an_import_completes_the_imports_before_it(mailrith: Mailrith, client: Client) -> None:
     mailrith.jobs.complete_after(polls=2)
     first, second = client.submit(), client.submit()
     assert [client.status(second), client.status(second)] == ["Queued", "Completed"]
     assert client.status(first) == "Completed"
 
 
-def test_looks_that_are_refused_are_no_polls(mailrith: Mailrith, client: Client) -> None:
+def test_refused_requests_are_no_polls(mailrith: Mailrith, client: Client) -> None:
     mailrith.jobs.complete_after(polls=2)
     job = client.submit_export()
     mailrith.throttle_next("getSubscriberExportJob")
@@ -173,14 +172,14 @@ def test_looks_that_are_refused_are_no_polls(mailrith: Mailrith, client: Client)
     assert [client.status(job), client.status(job)] == ["Queued", "Completed"]
 
 
-def test_exports_do_not_wait_for_those_before_them(mailrith: Mailrith, client: Client) -> None:
+def test_export_does_not_wait_for_exports_before_it(mailrith: Mailrith, client: Client) -> None:
     mailrith.jobs.complete_after(polls=3)
     _, second = client.submit_export(), client.submit_export()
     assert [client.status(second) for _ in range(3)] == ["Queued", "Processing", "Completed"]
 
 
-def test_draining_ends_when_a_queued_job_is_canceled(mailrith: Mailrith, client: Client) -> None:
-    """Imports run one after another: the second waits, is canceled, and nobody waits for it any longer."""
+def test_drain_does_not_wait_for_a_canceled_job(mailrith: Mailrith, client: Client) -> None:
+    """Imports run one after another: the second one is canceled while it waits for the first."""
     mailrith.jobs.hold(chunk_rows=1)
     first, second = client.submit(rows=2), client.submit()
     mailrith.jobs.step()
@@ -191,16 +190,14 @@ def test_draining_ends_when_a_queued_job_is_canceled(mailrith: Mailrith, client:
     assert (client.status(first), client.status(second)) == ("Completed", "Failed")
 
 
-def test_draining_what_is_held_says_so(mailrith: Mailrith, client: Client) -> None:
+def test_drain_refuses_to_wait_for_a_held_job(mailrith: Mailrith, client: Client) -> None:
     mailrith.jobs.hold()
     job = client.submit()
     with pytest.raises(ValueError, match=f"{job} is held: call release"):
         mailrith.jobs.drain()
 
 
-def test_polls_between_the_first_and_the_last_leave_the_queue_in_its_order(
-    mailrith: Mailrith, client: Client
-) -> None:
+def test_import_stays_queued_while_another_is_before_it(mailrith: Mailrith, client: Client) -> None:
     mailrith.jobs.complete_after(polls=4)
     first, second = client.submit(), client.submit()
     assert [client.status(second) for _ in range(3)] == ["Queued"] * 3
@@ -208,7 +205,7 @@ def test_polls_between_the_first_and_the_last_leave_the_queue_in_its_order(
     assert client.status(second) == "Completed"
 
 
-def test_steps_without_holding_or_without_jobs_say_what_to_do(mailrith: Mailrith) -> None:
+def test_invalid_call_says_what_to_do(mailrith: Mailrith) -> None:
     with pytest.raises(ValueError, match="call hold"):
         mailrith.jobs.step()
     mailrith.jobs.hold()
@@ -220,7 +217,7 @@ def test_steps_without_holding_or_without_jobs_say_what_to_do(mailrith: Mailrith
         mailrith.jobs.complete_after(polls=0)
 
 
-def test_many_held_jobs_do_not_keep_others_from_running(mailrith: Mailrith) -> None:
+def test_held_jobs_do_not_block_other_workspaces(mailrith: Mailrith) -> None:
     others = [mailrith.workspace() for _ in range(10)]
     for other in others:
         other.jobs.hold()

@@ -1,4 +1,4 @@
-"""The pytest plugin in sessions of its own, as the tests of an SDK would have it."""
+"""The pytest plugin in sessions of their own, as in the tests of an SDK."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from mailrith_sdk import MailrithApiError, MailrithClient
 def client_of(mailrith):
     return MailrithClient(base_url=mailrith.url, api_key=mailrith.api_key)
 """
-HUNDRED = (
+HUNDRED_TESTS = (
     CLIENT
     + """
 import pytest
@@ -34,20 +34,20 @@ def test_alone(mailrith, number):
 
 
 def session(pytester: pytest.Pytester, text: str, *options: str) -> pytest.RunResult:
-    """Every warning is an error, as in a careful project."""
+    """Runs pytest on this text. Every warning is an error."""
     pytester.makepyfile(text)
     pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n")
     return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2"), ("-n", "2", "--dist", "loadfile")])
-def test_a_hundred_tests_share_nothing(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
-    result = session(pytester, HUNDRED, *options)
+def test_hundred_tests_share_nothing(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+    result = session(pytester, HUNDRED_TESTS, *options)
     result.assert_outcomes(passed=100)
     assert result.ret == 0
 
 
-def test_one_server_serves_the_session(pytester: pytest.Pytester) -> None:
+def test_session_has_one_server_and_each_test_its_key(pytester: pytest.Pytester) -> None:
     text = """
     urls, keys = set(), set()
 
@@ -63,7 +63,7 @@ def test_one_server_serves_the_session(pytester: pytest.Pytester) -> None:
 
 
 @pytest.mark.parametrize("mode", ["strict", "auto"])
-def test_tests_of_asyncio_have_it_in_every_mode(pytester: pytest.Pytester, mode: str) -> None:
+def test_fixture_works_in_both_modes_of_pytest_asyncio(pytester: pytest.Pytester, mode: str) -> None:
     text = """
     import aiohttp
     import pytest
@@ -78,7 +78,7 @@ def test_tests_of_asyncio_have_it_in_every_mode(pytester: pytest.Pytester, mode:
     session(pytester, text, "-o", f"asyncio_mode={mode}").assert_outcomes(passed=1)
 
 
-def test_beside_the_client_of_pytest_aiohttp(pytester: pytest.Pytester) -> None:
+def test_fixture_works_with_pytest_aiohttp(pytester: pytest.Pytester) -> None:
     text = """
     from aiohttp import web
 
@@ -95,7 +95,7 @@ def test_beside_the_client_of_pytest_aiohttp(pytester: pytest.Pytester) -> None:
     session(pytester, text, "-o", "asyncio_mode=auto").assert_outcomes(passed=1)
 
 
-def test_options_of_the_server_come_from_a_fixture(pytester: pytest.Pytester) -> None:
+def test_fixture_mailrith_options_sets_the_options_of_the_server(pytester: pytest.Pytester) -> None:
     pytester.makeconftest(
         """
         import pytest
@@ -123,7 +123,7 @@ def test_stable(mailrith, number):
     session(pytester, text).assert_outcomes(passed=3)
 
 
-REPORTED = (
+TWO_CLIENTS = (
     CLIENT
     + """
 import pytest
@@ -142,8 +142,8 @@ def test_fine(mailrith):
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")])
-def test_the_summary_says_what_clients_did_badly(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
-    result = session(pytester, REPORTED, "--mailrith-report", *options)
+def test_report_option_lists_findings_in_the_summary(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+    result = session(pytester, TWO_CLIENTS, "--mailrith-report", *options)
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
         [
@@ -154,16 +154,16 @@ def test_the_summary_says_what_clients_did_badly(pytester: pytest.Pytester, opti
     result.stdout.no_fnmatch_line("*test_fine:*")
 
 
-def test_without_the_option_there_is_no_such_line(pytester: pytest.Pytester) -> None:
-    session(pytester, REPORTED).stdout.no_fnmatch_line("*well and badly*")
+def test_summary_has_no_findings_without_the_option(pytester: pytest.Pytester) -> None:
+    session(pytester, TWO_CLIENTS).stdout.no_fnmatch_line("*well and badly*")
 
 
-def test_with_nothing_to_say_it_says_so(pytester: pytest.Pytester) -> None:
+def test_summary_says_when_there_is_nothing_to_report(pytester: pytest.Pytester) -> None:
     result = session(pytester, "def test_nothing(): pass", "--mailrith-report")
     result.stdout.fnmatch_lines(["*what the clients of mailrith did well and badly*", "nothing to report"])
 
 
-def test_the_summary_knows_of_other_workspaces_and_of_what_was_before_a_reset(pytester: pytest.Pytester) -> None:
+def test_summary_includes_other_workspaces_and_requests_before_a_reset(pytester: pytest.Pytester) -> None:
     text = (
         CLIENT
         + """
@@ -184,7 +184,7 @@ def test_two(mailrith):
     result.stdout.fnmatch_lines(["bad  *::test_two: sent a request again before Retry-After was over"])
 
 
-def test_jobs_held_in_other_workspaces_do_not_outlive_their_test(pytester: pytest.Pytester) -> None:
+def test_holds_on_other_workspaces_end_with_their_test(pytester: pytest.Pytester) -> None:
     text = (
         CLIENT
         + """
@@ -206,7 +206,7 @@ def test_last(mailrith_server):
     session(pytester, text).assert_outcomes(passed=4)
 
 
-def test_fixtures_of_a_wider_scope_have_the_server(pytester: pytest.Pytester) -> None:
+def test_fixture_of_a_wider_scope_can_use_the_server(pytester: pytest.Pytester) -> None:
     text = (
         CLIENT
         + """
@@ -226,12 +226,12 @@ def test_two(filled, mailrith): assert client_of(mailrith).subscribers.list()["d
     session(pytester, text).assert_outcomes(passed=2)
 
 
-def test_the_fixtures_are_listed(pytester: pytest.Pytester) -> None:
+def test_pytest_lists_the_fixtures_with_their_docs(pytester: pytest.Pytester) -> None:
     result = session(pytester, "", "--fixtures", "-p", "mailrith_lite.testing.plugin")
     result.stdout.fnmatch_lines(["mailrith_options*", "mailrith -- *", "*An empty workspace of a real server*"])
 
 
-def test_a_session_that_does_not_use_it_imports_nothing_of_it(
+def test_session_without_the_fixture_imports_only_the_plugin(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = """
@@ -248,11 +248,11 @@ def test_a_session_that_does_not_use_it_imports_nothing_of_it(
     result.assert_outcomes(passed=1)
 
 
-def test_the_entry_point_is_named_as_its_module() -> None:
-    """Otherwise `-p mailrith_lite.testing.plugin` would load it twice."""
+def test_entry_point_has_the_name_of_its_module() -> None:
+    """With another name, `-p mailrith_lite.testing.plugin` loads it twice."""
     code = """
 from importlib.metadata import entry_points
 print([(one.name, one.value) for one in entry_points(group="pytest11") if one.name.startswith("mailrith")])
 """
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert found.strip() == "[('mailrith_lite.testing.plugin', 'mailrith_lite.testing.plugin')]"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "[('mailrith_lite.testing.plugin', 'mailrith_lite.testing.plugin')]"

@@ -1,4 +1,4 @@
-"""Every recipe of docs/testing.md, as it stands there, but for the port."""
+"""Every recipe of docs/testing.md runs as it is on the page, only with another port."""
 
 import re
 import shutil
@@ -11,8 +11,8 @@ from cli.command_line import start_process
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "testing.md"
 RECIPES = [
-    pytest.param(found[1], found[2], id=f"line {PAGE.read_text().count(chr(10), 0, found.start()) + 1}")
-    for found in re.finditer(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    pytest.param(block[1], block[2], id=f"line {PAGE.read_text().count(chr(10), 0, block.start()) + 1}")
+    for block in re.finditer(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 ]
 ADDRESS = re.compile(r"(http://)?localhost:8787")
 needs_node = pytest.mark.skipif(
@@ -39,7 +39,7 @@ def run(command: list[str], folder: Path) -> str:
     return finished.stdout
 
 
-def test_every_recipe_has_a_language_that_is_run() -> None:
+def test_every_recipe_has_a_language_that_these_tests_run() -> None:
     assert {str(recipe.values[0]) for recipe in RECIPES} == {"python", "sh", "js", "ts"}
 
 
@@ -51,11 +51,11 @@ def test_recipes_in_python_pass(pytester: pytest.Pytester, language: str, text: 
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
-@pytest.mark.parametrize(("language", "text"), of("sh")[1:])  # the first is what the fixture does
+@pytest.mark.parametrize(("language", "text"), of("sh")[1:])  # the fixture runs the first one
 def test_recipes_for_the_shell_work(tmp_path: Path, url: str, language: str, text: str) -> None:
-    shown = run(["sh", "-euc", ADDRESS.sub(url, text)], tmp_path)
-    assert "503\n" in shown
-    assert '"operation_id":"listTags"' in shown
+    output = run(["sh", "-euc", ADDRESS.sub(url, text)], tmp_path)
+    assert "503\n" in output
+    assert '"operation_id":"listTags"' in output
 
 
 @needs_node
@@ -68,7 +68,7 @@ def test_recipes_for_node_pass(tmp_path: Path, url: str, language: str, text: st
 @needs_node
 @pytest.mark.parametrize(("language", "text"), of("ts"))
 def test_recipes_with_the_typescript_sdk_pass(tmp_path: Path, url: str, language: str, text: str) -> None:
-    """They hold no types, so node runs them as they stand."""
+    """They have no types, so node runs them as JavaScript."""
     install = ["npm", "install", "--no-audit", "--no-fund", "@mailrith/sdk"]
     finished = subprocess.run(install, cwd=tmp_path, capture_output=True, encoding="utf-8", timeout=120)
     if finished.returncode != 0:

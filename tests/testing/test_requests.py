@@ -1,4 +1,4 @@
-"""What a client sent can be read, and what it did well and badly is said."""
+"""The requests of a client are recorded, and the report judges them."""
 
 import http.client
 import threading
@@ -31,7 +31,7 @@ def send(client: MailrithClient, path: str, body: str, key: str) -> int:
     return int(client.transport("POST", client.base_url + path, headers, body)[0])
 
 
-def test_what_was_sent_is_there_in_its_order(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_requests_are_recorded_in_their_order(mailrith: Mailrith, client: MailrithClient) -> None:
     client.tags.create(body={"name": "VIP"}, idempotency_key="k1", headers={"x-mailrith-request-id": "mine"})
     client.subscribers.list(query={"limit": 2, "tag_ids": ["a", "b"]})
     with pytest.raises(MailrithApiError):
@@ -51,49 +51,45 @@ def test_what_was_sent_is_there_in_its_order(mailrith: Mailrith, client: Mailrit
     assert repr(mailrith.requests) == "<Requests: createTag 201, listSubscribers 200, listForms 501>"
 
 
-def test_a_request_that_was_refused_is_there_with_its_body(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_refused_requests_are_recorded_with_their_bodies(mailrith: Mailrith, client: MailrithClient) -> None:
     with pytest.raises(MailrithApiError):
         client.tags.create(body={"nom": "VIP"})
     with pytest.raises(MailrithApiError):
         client.with_api_key("mrk_nobody_knows_this_key").tags.create(body={"name": "VIP"})
     assert client.transport("POST", f"{mailrith.url}/v1/nothing", {}, "{}")[0] == 404
-    found = [(one.operation_id, one.status, one.json) for one in mailrith.requests]
-    assert found == [("createTag", 400, {"nom": "VIP"}), ("createTag", 401, {"name": "VIP"}), (None, 404, {})]
+    recorded = [(one.operation_id, one.status, one.json) for one in mailrith.requests]
+    assert recorded == [("createTag", 400, {"nom": "VIP"}), ("createTag", 401, {"name": "VIP"}), (None, 404, {})]
 
 
-def test_a_large_body_is_kept_up_to_a_mebibyte(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_first_mebibyte_of_a_large_body_is_recorded(mailrith: Mailrith, client: MailrithClient) -> None:
     text = "Email\n" + "ada@example.com\n" * 200_000
     client.jobs.create_import(body={**IMPORT, "csv_text": text})
     (sent,) = mailrith.requests
     assert (sent.status, len(sent.body)) == (202, 1 << 20)
 
 
-def test_what_came_before_can_be_forgotten(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_clear_forgets_earlier_requests(mailrith: Mailrith, client: MailrithClient) -> None:
     client.tags.list()
     mailrith.requests.clear()
     client.sequences.list()
     assert [one.operation_id for one in mailrith.requests] == ["listSequences"]
 
 
-def test_waiting_for_requests_of_another_thread(mailrith: Mailrith, client: MailrithClient) -> None:
-    begun = threading.Event()
-
+def test_wait_for_waits_for_another_thread(mailrith: Mailrith, client: MailrithClient) -> None:
     def work() -> None:
-        begun.wait()
         client.tags.create(body={"name": "VIP"})
         client.tags.list()
         client.tags.list()
 
     thread = threading.Thread(target=work)
     thread.start()
-    begun.set()
-    found = mailrith.requests.wait_for("listTags", count=2, timeout=10)
-    assert [one.status for one in found] == [200, 200]
+    listed = mailrith.requests.wait_for("listTags", count=2, timeout=10)
+    assert [one.status for one in listed] == [200, 200]
     assert mailrith.requests.wait_for()[0].operation_id == "createTag"
     thread.join()
 
 
-def test_waiting_ends_and_says_what_came(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_wait_for_times_out_and_lists_the_requests(mailrith: Mailrith, client: MailrithClient) -> None:
     client.tags.list()
     with pytest.raises(TimeoutError, match=r"0 of 1 requests to createTag came within 0 s; .*listTags 200"):
         mailrith.requests.wait_for("createTag", timeout=0)
@@ -101,7 +97,7 @@ def test_waiting_ends_and_says_what_came(mailrith: Mailrith, client: MailrithCli
         mailrith.requests.wait_for("nothing")
 
 
-def test_the_keys_are_listed_with_their_replays_and_differences(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_idempotency_lists_replays_and_differences_of_each_key(mailrith: Mailrith, client: MailrithClient) -> None:
     for _ in range(3):
         client.jobs.create_import(body=IMPORT, idempotency_key="import-1")
     other = {**IMPORT, "mappings": [{"csv_column": "E-mail", "field": {"type": "email"}}], "new_tag_name": "New"}
@@ -110,9 +106,9 @@ def test_the_keys_are_listed_with_their_replays_and_differences(mailrith: Mailri
     client.tags.create(body={"name": "VIP"}, idempotency_key="import-1")
     job, tag = mailrith.idempotency()
     assert (job.operation_id, job.key, job.status, job.replays) == ("createSubscriberImportJob", "import-1", 202, 2)
-    (refused,) = job.refused
-    assert refused.number == mailrith.requests[3].number
-    assert refused.differs == ["mappings[0].csv_column", "new_tag_name"]
+    (reuse,) = job.refused
+    assert reuse.number == mailrith.requests[3].number
+    assert reuse.differs == ["mappings[0].csv_column", "new_tag_name"]
     assert (tag.operation_id, tag.replays, tag.refused) == ("createTag", 0, [])
 
 
@@ -131,17 +127,17 @@ def test_the_keys_are_listed_with_their_replays_and_differences(mailrith: Mailri
         ("{}", "[" * 100_000 + "]" * 100_000, [WHOLE]),
     ],
 )
-def test_the_places_in_which_two_bodies_differ(first: str, second: str, paths: list[str]) -> None:
+def test_differences_lists_the_paths_that_differ(first: str, second: str, paths: list[str]) -> None:
     assert differences(first.encode(), second.encode()) == paths
 
 
-def test_the_same_json_written_differently_is_named_so(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_same_json_with_other_spelling_is_reported_as_such(mailrith: Mailrith, client: MailrithClient) -> None:
     assert [send(client, "/v1/tags", body, "k") for body in ('{"name":"A"}', '{"name": "A"}')] == [201, 409]
     assert mailrith.idempotency()[0].refused[0].differs == [SPELLING]
 
 
 @pytest.mark.parametrize("body", [b'{"name": "\xff"}', b"[" * 50_000 + b"]" * 50_000])
-def test_a_body_that_is_no_json_does_not_break_what_is_said(
+def test_body_that_is_not_json_is_reported_as_a_whole(
     mailrith: Mailrith, client: MailrithClient, body: bytes
 ) -> None:
     assert send(client, "/v1/tags", '{"name":"A"}', "k") == 201
@@ -154,13 +150,13 @@ def test_a_body_that_is_no_json_does_not_break_what_is_said(
     assert mailrith.idempotency()[0].refused[0].differs == [WHOLE]
     assert mailrith.report().codes() == {"key_reused"}
     with pytest.raises(ValueError, match="not JSON"):
-        mailrith.requests[1].json  # noqa: B018 - the look itself
+        mailrith.requests[1].json  # noqa: B018 - reading it raises
 
 
-def test_the_diff_is_from_the_request_whose_answer_is_kept(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_difference_is_from_the_newest_success_of_the_key(mailrith: Mailrith, client: MailrithClient) -> None:
     assert send(client, "/v1/tags", '{"name":"A"}', "k") == 201
     mailrith.clock.advance(hours=25)
-    assert send(client, "/v1/tags", '{"name":"B"}', '"k"') == 201  # a key in double quotes is the same
+    assert send(client, "/v1/tags", '{"name":"B"}', '"k"') == 201  # double quotes do not count
     assert send(client, "/v1/tags", '{"name":"A"}', "k") == 409
     assert [one.differs for one in mailrith.idempotency()[0].refused] == [["name"]]
     mailrith.requests.clear()
@@ -168,14 +164,14 @@ def test_the_diff_is_from_the_request_whose_answer_is_kept(mailrith: Mailrith, c
     assert mailrith.idempotency()[0].refused[0].differs == [UNKNOWN]
 
 
-def test_bodies_that_were_cut_off_are_not_compared(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_truncated_bodies_are_not_compared(mailrith: Mailrith, client: MailrithClient) -> None:
     text = "Email\n" + "ada@example.com\n" * 100_000
     client.jobs.create_import(body={**IMPORT, "csv_text": text}, idempotency_key="k")
     with pytest.raises(MailrithApiError):
         client.jobs.create_import(body={**IMPORT, "csv_text": text + "x"}, idempotency_key="k")
     assert mailrith.idempotency()[0].refused[0].differs == [TOO_LONG]
     with pytest.raises(ValueError, match="records up to"):
-        mailrith.requests[0].json  # noqa: B018 - the look itself
+        mailrith.requests[0].json  # noqa: B018 - reading it raises
 
 
 def codes(mailrith: Mailrith, *, good: bool) -> set[str]:
@@ -183,7 +179,7 @@ def codes(mailrith: Mailrith, *, good: bool) -> set[str]:
     return {one.code for one in (report.good if good else report.bad)}
 
 
-def test_a_client_that_does_everything_well(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_report_of_a_careful_client_has_good_findings_only(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.seed(subscribers=30)
     mailrith.drop_next("createSubscriberExportJob", when="after")
     for _ in range(2):
@@ -201,10 +197,10 @@ def test_a_client_that_does_everything_well(mailrith: Mailrith, client: Mailrith
     assert codes(mailrith, good=True) == {"retried_with_key", "waited_retry_after", "followed_next_cursor"}
 
 
-def test_a_client_that_does_everything_badly(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_report_of_a_careless_client_has_every_bad_finding(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.seed(subscribers=30)
     mailrith.jobs.complete_after(polls=3)
-    job = client.jobs.create_export(body={})["data"]  # and looks at it at once, again and again
+    job = client.jobs.create_export(body={})["data"]  # the polls follow at once
     looks = [client.jobs.get_export(path={"job_id": job["id"]})["data"] for _ in range(3)]
     mailrith.clock.advance(hours=25)
     client.transport("GET", looks[-1]["download_url"], {}, None)
@@ -236,7 +232,7 @@ def test_a_client_that_does_everything_badly(mailrith: Mailrith, client: Mailrit
     assert "bad   followed a download link after it had expired (request " in text
 
 
-def test_a_retry_with_another_key_is_bad(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_retry_with_another_key_is_bad(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.fail_next("createTag")
     for key in ("one", "two"):
         try:
@@ -246,7 +242,7 @@ def test_a_retry_with_another_key_is_bad(mailrith: Mailrith, client: MailrithCli
     assert codes(mailrith, good=False) == {"retried_with_new_key"}
 
 
-def test_requests_at_the_same_time_are_no_retries(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_simultaneous_requests_are_no_retries(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.delay_next("listTags", seconds=0.2)
     mailrith.delay_next("createSubscriberExportJob", seconds=0.2)
     mailrith.throttle_next("listTags", retry_after=60)
@@ -263,14 +259,14 @@ def test_requests_at_the_same_time_are_no_retries(mailrith: Mailrith, client: Ma
     assert codes(mailrith, good=False) == set()
 
 
-def test_a_page_with_another_filter_is_bad(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_next_page_with_another_filter_is_bad(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.seed(subscribers=60)
     page = client.subscribers.list(query={"status": "Active", "limit": 10})
     client.subscribers.list(query={"limit": 100, "starting_after": page["pagination"]["next_cursor"]})
     assert codes(mailrith, good=False) == {"lost_filter"}
 
 
-def test_patience_counts_also_when_the_clock_went_back(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_wait_counts_after_a_reset_of_the_clock(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.clock.advance(hours=25)
     mailrith.throttle_next("listTags", retry_after=3600)
     with pytest.raises(MailrithApiError):
@@ -281,7 +277,7 @@ def test_patience_counts_also_when_the_clock_went_back(mailrith: Mailrith, clien
     assert codes(mailrith, good=True) == {"waited_retry_after"}
 
 
-def test_frozen_time_freezes_neither_waits_nor_delays(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_frozen_time_does_not_stop_waits_and_delays(mailrith: Mailrith, client: MailrithClient) -> None:
     with freezegun.freeze_time("2026-01-01"):
         mailrith.delay_next("listTags", seconds=0.01)
         client.tags.list()
@@ -289,7 +285,7 @@ def test_frozen_time_freezes_neither_waits_nor_delays(mailrith: Mailrith, client
             mailrith.requests.wait_for("listTags", count=2, timeout=0.01)
 
 
-def test_what_was_sent_to_a_workspace_that_is_closed_takes_no_room(mailrith: Mailrith) -> None:
+def test_close_forgets_the_requests_of_the_workspace(mailrith: Mailrith) -> None:
     other = mailrith.workspace()
     MailrithClient(base_url=other.url, api_key=other.api_key).tags.list()
     assert len(other.requests) == 1
@@ -297,11 +293,11 @@ def test_what_was_sent_to_a_workspace_that_is_closed_takes_no_room(mailrith: Mai
     assert other.requests == []
 
 
-def test_without_requests_there_is_nothing_to_say(mailrith: Mailrith) -> None:
+def test_report_without_requests_is_empty(mailrith: Mailrith) -> None:
     assert str(mailrith.report()) == "nothing to report"
 
 
-async def test_a_client_that_hangs_up_is_there_without_a_status(mailrith: Mailrith) -> None:
+async def test_request_of_a_client_that_hangs_up_has_no_status(mailrith: Mailrith) -> None:
     mailrith.delay_next("listTags", seconds=600)
     headers: Any = {"Authorization": f"Bearer {mailrith.api_key}"}
     async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=0.05)) as session:

@@ -1,4 +1,4 @@
-"""A workspace that is not empty."""
+"""A seed fills the workspace by the rules of the API."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ def client(mailrith: Mailrith) -> MailrithClient:
     return MailrithClient(base_url=mailrith.url, api_key=mailrith.api_key)
 
 
-def test_everything_that_is_asked_for_is_there(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_seed_makes_everything_and_returns_the_ids(mailrith: Mailrith, client: MailrithClient) -> None:
     seeded = mailrith.seed(
         tags=["VIP"],
         sequences=["Welcome"],
@@ -48,21 +48,21 @@ def test_everything_that_is_asked_for_is_there(mailrith: Mailrith, client: Mailr
     assert tags == {"VIP": 1, "New": 1}
 
 
-def test_samples_differ_in_everything(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_samples_differ_in_email_status_and_country(mailrith: Mailrith, client: MailrithClient) -> None:
     assert mailrith.seed(subscribers=200).subscriber_count == 200
-    found = client.subscribers.list(query={"limit": 100})["data"]
-    assert len({one["email"] for one in found}) == 100
-    assert {one["status"] for one in found} == {"Active", "Unconfirmed", "Unsubscribed", "Bounced"}
-    assert len({one["country"] for one in found}) > 3
+    samples = client.subscribers.list(query={"limit": 100})["data"]
+    assert len({one["email"] for one in samples}) == 100
+    assert {one["status"] for one in samples} == {"Active", "Unconfirmed", "Unsubscribed", "Bounced"}
+    assert len({one["country"] for one in samples}) > 3
 
 
-def test_more_samples_are_others(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_second_seed_adds_new_samples(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.seed(subscribers=30)
     mailrith.seed(subscribers=30)
     assert len(client.subscribers.list(query={"limit": 100})["data"]) == 60
 
 
-def test_what_is_there_already_is_used_by_its_name(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_seed_uses_existing_tags_and_sequences_of_the_same_name(mailrith: Mailrith, client: MailrithClient) -> None:
     first = mailrith.seed(tags=["VIP"], sequences=["Welcome"])
     person = {"email": "ada@example.com", "tags": ["VIP"], "sequences": ["Welcome"]}
     second = mailrith.seed(subscribers=[person])
@@ -70,7 +70,7 @@ def test_what_is_there_already_is_used_by_its_name(mailrith: Mailrith, client: M
     assert client.sequences.list()["data"][0]["subscriber_count"] == 1
 
 
-def test_who_is_cold_can_be_seeded(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_seed_can_make_cold_subscribers(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.seed(
         subscribers=[
             {"email": "cold@example.com", "last_opened_at": "2020-01-01T00:00:00Z"},
@@ -83,7 +83,7 @@ def test_who_is_cold_can_be_seeded(mailrith: Mailrith, client: MailrithClient) -
 
 
 @pytest.mark.parametrize(
-    ("wanted", "message"),
+    ("seed", "message"),
     [
         ({"subscribers": ["nobody"]}, "This is not an email address. (email)"),
         ({"subscribers": ["a@example.com", "A@example.com"]}, "exists already"),
@@ -103,9 +103,9 @@ def test_who_is_cold_can_be_seeded(mailrith: Mailrith, client: MailrithClient) -
         ({"custom_fields": ["Size", "size"]}, "exists already"),
     ],
 )
-def test_what_breaks_a_rule_is_named_and_nothing_is_made(
-    mailrith: Mailrith, client: MailrithClient, wanted: Any, message: str
+def test_invalid_seed_names_the_field_and_makes_nothing(
+    mailrith: Mailrith, client: MailrithClient, seed: Any, message: str
 ) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
-        mailrith.seed(**{"tags": ["First"], **wanted})
+        mailrith.seed(**{"tags": ["First"], **seed})
     assert client.tags.list()["data"] == client.subscribers.list()["data"] == []

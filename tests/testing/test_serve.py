@@ -1,4 +1,4 @@
-"""A server for as long as a context lasts: what it gives, and that nothing of it stays."""
+"""`serve` runs a server for as long as its context lasts, and leaves nothing behind."""
 
 import socket
 import tempfile
@@ -27,7 +27,7 @@ def emails(client: MailrithClient) -> list[str]:
     return [one["email"] for one in client.subscribers.list()["data"]]
 
 
-def test_nothing_stays_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_server_leaves_no_thread_file_or_socket_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before = threading.active_count()
     with serve() as mailrith:
@@ -42,7 +42,7 @@ def test_nothing_stays_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         free.bind((parts.hostname, parts.port))
 
 
-def test_it_ends_in_the_middle_of_work_too() -> None:
+def test_server_stops_when_a_job_is_in_the_middle() -> None:
     before = threading.active_count()
     with pytest.raises(ZeroDivisionError), serve() as mailrith:
         client = client_of(mailrith)
@@ -53,7 +53,7 @@ def test_it_ends_in_the_middle_of_work_too() -> None:
     assert threading.active_count() == before
 
 
-def test_a_port_that_is_taken_is_named() -> None:
+def test_port_in_use_is_named_in_the_error() -> None:
     with serve() as mailrith:
         port = urlsplit(mailrith.url).port
         with pytest.raises(StartError, match=str(port)), serve(port=port):
@@ -69,12 +69,12 @@ def test_a_port_that_is_taken_is_named() -> None:
         ({"export_ttl": "soon"}, BadSetting, "--export-ttl takes a duration"),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused(settings: Any, error: type[Exception], message: str) -> None:
+def test_invalid_setting_is_refused(settings: Any, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message), serve(**settings):
-        pytest.fail("it was taken")
+        pytest.fail("the setting was accepted")
 
 
-def test_a_duration_may_be_written(mailrith: Mailrith) -> None:
+def test_duration_can_be_a_text(mailrith: Mailrith) -> None:
     with serve(export_ttl="1h") as short:
         client = client_of(short)
         job = client.jobs.create_export(body={})["data"]
@@ -83,14 +83,14 @@ def test_a_duration_may_be_written(mailrith: Mailrith) -> None:
         assert client.jobs.get_export(path={"job_id": job["id"]})["data"]["download_url"] is None
 
 
-def test_a_handle_says_when_its_server_has_ended() -> None:
+def test_handle_refuses_calls_after_its_server_has_stopped() -> None:
     with serve() as mailrith:
         pass
     with pytest.raises(RuntimeError, match="this server has stopped"):
         mailrith.jobs.hold()
 
 
-def test_an_error_at_its_end_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_while_the_server_stops_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OSError, match="the disk"), serve() as mailrith:
 
         async def fail() -> None:
@@ -99,7 +99,7 @@ def test_an_error_at_its_end_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(mailrith._server.sandbox.services.runner, "stop", fail)
 
 
-def test_settings_of_the_service_hold() -> None:
+def test_settings_of_the_service_apply() -> None:
     with serve(max_queued_jobs=1) as mailrith:
         mailrith.jobs.hold()
         client = client_of(mailrith)
@@ -109,7 +109,7 @@ def test_settings_of_the_service_hold() -> None:
         assert (refusal.value.status, refusal.value.code) == (429, "queue_full")
 
 
-def test_servers_of_one_process_know_nothing_of_each_other() -> None:
+def test_servers_of_one_process_are_separate() -> None:
     with serve() as one, serve() as other:
         one.seed(subscribers=["ada@example.com"])
         one.clock.advance(days=400)
@@ -118,7 +118,7 @@ def test_servers_of_one_process_know_nothing_of_each_other() -> None:
         assert other.clock.now() < one.clock.now()
 
 
-def test_workspaces_of_one_server_know_nothing_of_each_other(mailrith: Mailrith) -> None:
+def test_workspaces_of_one_server_are_separate(mailrith: Mailrith) -> None:
     other = mailrith.workspace()
     mailrith.seed(subscribers=["ada@example.com"])
     other.fail_next(status=500, times=100)
@@ -133,7 +133,7 @@ def test_workspaces_of_one_server_know_nothing_of_each_other(mailrith: Mailrith)
     other.close()
 
 
-def test_a_key_has_the_scopes_and_the_life_that_were_asked_for(mailrith: Mailrith) -> None:
+def test_key_has_its_scopes_and_expires(mailrith: Mailrith) -> None:
     key = mailrith.create_key(scopes=["tags:read"], expires_in="2h")
     client = client_of(mailrith, key)
     assert client.tags.list()["data"] == []
@@ -147,12 +147,12 @@ def test_a_key_has_the_scopes_and_the_life_that_were_asked_for(mailrith: Mailrit
     assert client_of(mailrith).tags.list()["data"] == []
 
 
-def test_a_scope_that_there_is_not_is_refused(mailrith: Mailrith) -> None:
+def test_unknown_scope_is_refused(mailrith: Mailrith) -> None:
     with pytest.raises(ValueError, match=r"no scope tags:red"):
         mailrith.create_key(scopes=["tags:red"])
 
 
-def test_reset_leaves_the_keys_and_nothing_else(mailrith: Mailrith) -> None:
+def test_reset_leaves_only_the_keys(mailrith: Mailrith) -> None:
     client = client_of(mailrith)
     mailrith.seed(subscribers=3, tags=["VIP"])
     mailrith.jobs.hold()
@@ -177,8 +177,8 @@ def test_reset_leaves_the_keys_and_nothing_else(mailrith: Mailrith) -> None:
     assert [one.operation_id for one in requests] == ["listTags"]
 
 
-def test_stable_ids_and_times_are_the_same_in_every_run() -> None:
-    def recorded() -> list[object]:
+def test_seed_ids_makes_ids_and_times_the_same_in_every_run() -> None:
+    def run() -> list[object]:
         with serve(seed_ids=True) as mailrith:
             client = client_of(mailrith)
             seeded = mailrith.seed(subscribers=3, tags=["VIP"], custom_fields=["Plan"])
@@ -193,19 +193,19 @@ def test_stable_ids_and_times_are_the_same_in_every_run() -> None:
             request_id = [headers["x-mailrith-request-id"], headers["Etag"], headers["Last-Modified"]]
             return [seeded, job, final, link, after, request_id, mailrith.create_key(), client.subscribers.list()]
 
-    first = recorded()
-    assert first == recorded()
+    first = run()
+    assert first == run()
     assert "2026-04-11T12:00:00.000Z" in str(first[1])
     assert "2026-04-11T12:01:00.000Z" in str(first[4])
 
 
-def test_any_thread_may_call(mailrith: Mailrith) -> None:
+def test_handle_works_from_any_thread(mailrith: Mailrith) -> None:
     with ThreadPoolExecutor(8) as pool:
         keys = list(pool.map(lambda _: mailrith.create_key(), range(16)))
     assert len(set(keys)) == 16
 
 
-async def test_a_client_of_asyncio_may_call_too(mailrith: Mailrith) -> None:
+async def test_asyncio_client_works(mailrith: Mailrith) -> None:
     headers = {"Authorization": f"Bearer {mailrith.api_key}"}
     url = f"{mailrith.url}/v1/tags"
     async with aiohttp.ClientSession(headers=headers) as session, session.post(url, json={"name": "VIP"}) as answer:
@@ -213,7 +213,7 @@ async def test_a_client_of_asyncio_may_call_too(mailrith: Mailrith) -> None:
     assert mailrith.requests[0].json == {"name": "VIP"}
 
 
-def test_the_package_names_what_it_has() -> None:
+def test_package_exports_serve_and_mailrith_only() -> None:
     assert testing.__all__ == ["Mailrith", "serve"]
     with pytest.raises(AttributeError, match="served"):
-        testing.served  # noqa: B018 - the look itself
+        testing.served  # noqa: B018 - reading it raises
