@@ -12,7 +12,7 @@ async def check_tag(connection: Connection, workspace_id: int, tag_id: int) -> N
         Conflict: with the code `tag_in_use`.
     """
     await _check_segments(connection, workspace_id, ids.TAG, tag_id)
-    if await imports.select_names_tag(connection, workspace_id, tag_id):
+    if await imports.select_any_with_tag(connection, workspace_id, tag_id):
         raise named_by_import(ids.TAG, tag_id)
 
 
@@ -22,7 +22,7 @@ async def check_custom_field(connection: Connection, workspace_id: int, field_id
         Conflict: with the code `custom_field_in_use`.
     """
     await _check_segments(connection, workspace_id, ids.CUSTOM_FIELD, field_id)
-    if await imports.select_names_custom_field(connection, workspace_id, field_id):
+    if await imports.select_any_with_custom_field(connection, workspace_id, field_id):
         raise named_by_import(ids.CUSTOM_FIELD, field_id)
 
 

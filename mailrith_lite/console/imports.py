@@ -16,7 +16,7 @@ from mailrith_lite.console.session_request import Visit
 from mailrith_lite.database import Connection
 from mailrith_lite.http.addresses import download_path
 from mailrith_lite.imports import dry_run_table, import_table, records, report
-from mailrith_lite.imports.dry_run_table import TriedFile
+from mailrith_lite.imports.dry_run_table import DryRunFile
 from mailrith_lite.imports.fields import FIELDS
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import Column
@@ -36,7 +36,7 @@ async def show_import(visit: Visit) -> web.StreamResponse:
         plan = await import_table.select_import(connection, visit.workspace_id, job.id)
         asked_for = await _asked_for(connection, visit, plan)
         names = await upload_table.select_file_names(connection, visit.workspace_id, [job.id])
-        tried = await dry_run_table.select_tried_files(connection, visit.workspace_id, [job.id])
+        tried = await dry_run_table.select_dry_run_files(connection, visit.workspace_id, [job.id])
         names |= {number: file.file_name for number, file in tried.items()}
         again = await _again(connection, visit, tried.get(job.id), plan)
         refused = await _refused(connection, visit, job)
@@ -119,7 +119,7 @@ async def _refused(connection: Connection, visit: Visit, job: Job) -> Sequence[A
 
 
 async def _again(
-    connection: Connection, visit: Visit, tried: TriedFile | None, plan: ImportPlan
+    connection: Connection, visit: Visit, tried: DryRunFile | None, plan: ImportPlan
 ) -> dict[str, Any] | None:
     """What starts the import that a dry run was for, as long as that very file is there."""
     upload = tried and await upload_table.select_upload(connection, visit.workspace_id, tried.upload_id)

@@ -83,7 +83,7 @@ async def _notes(connection: Connection, visit: Visit, jobs: Sequence[Job]) -> d
     numbers = [job.id for job in jobs]
     exports = await export_table.select_exports(connection, visit.workspace_id, numbers)
     names = await upload_table.select_file_names(connection, visit.workspace_id, numbers)
-    tried = await dry_run_table.select_tried_files(connection, visit.workspace_id, numbers)
+    tried = await dry_run_table.select_dry_run_files(connection, visit.workspace_id, numbers)
     names |= {number: file.file_name for number, file in tried.items()}
     told = {number: phrases.selection(export.selection) for number, export in exports.items()} | names
     return {job.public_id: told.get(job.id, job.public_id) for job in jobs}

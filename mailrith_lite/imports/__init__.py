@@ -1,1 +1,1 @@
-"""A CSV file becomes subscribers: source, dialect, records, rows, chunks, and a report of what was refused."""
+"""Imports subscribers from CSV files: source file, records, rows, chunks, and a report of the refused rows."""

@@ -1,8 +1,8 @@
-"""How many rows a file has, which also proves that it can be read: of a large file in a process of its own.
+"""Counts the rows of a file, which also checks that all of it can be read. A large file gets a process of its own.
 
     python -m mailrith_lite.imports.counting FILE DELIMITER
 
-Threads that read rows for seconds on end would keep the API waiting for the interpreter lock.
+A thread that reads rows for seconds would make the API wait for the interpreter lock.
 """
 
 import asyncio
@@ -16,52 +16,53 @@ import msgspec
 
 from mailrith_lite.imports import records
 
-LARGE = 1 << 24  # bytes: from here on the time to start a process is not felt
-_AT_ONCE = 50_000
-_CHECKED_SECONDS = 0.2
+LARGE = 1 << 24
+"""Bytes. For a file of this size the time to start a process does not matter."""
+_RECORDS_AT_ONCE = 50_000
+_CHECK_SECONDS = 0.2
 _NICE = 5
 
 
-class _Found(msgspec.Struct, frozen=True, kw_only=True):
-    """`broken`: why the file cannot be read."""
+class _Count(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process prints. `broken`: why the file cannot be read."""
 
     rows: int = 0
     broken: str | None = None
 
 
 async def count_rows(path: Path, delimiter: str, check: Callable[[], None] = lambda: None) -> int:
-    """Reads the whole file. `check` is called now and then, and may raise to end the reading.
+    """Reads the whole file. Calls `check` from time to time; an exception from it ends the reading.
 
     Raises:
-        BrokenFile: it cannot be read; the text names the line.
+        BrokenFile: the file cannot be read; the text names the line.
     """
     if path.stat().st_size >= LARGE:
-        return await _count_apart(path, delimiter, check)
+        return await _count_in_process(path, delimiter, check)
     with records.open_source(path) as file:
-        found = records.read_records(file, delimiter, check)
-        total = -1  # the header is a record, and no row
+        remaining = records.read_records(file, delimiter, check)
+        total = -1  # the header is a record, but not a row
         while True:
             check()
-            counted = await asyncio.to_thread(records.advance, found, _AT_ONCE)
-            total += counted
-            if counted < _AT_ONCE:
+            count = await asyncio.to_thread(records.advance, remaining, _RECORDS_AT_ONCE)
+            total += count
+            if count < _RECORDS_AT_ONCE:
                 return total
 
 
-async def _count_apart(path: Path, delimiter: str, check: Callable[[], None]) -> int:
+async def _count_in_process(path: Path, delimiter: str, check: Callable[[], None]) -> int:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", __name__, str(path), delimiter),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C is for the service, which lets its jobs end in order
+        start_new_session=True,  # Ctrl-C must reach the service alone: it ends its jobs in order
     )
     reading = asyncio.ensure_future(process.communicate())
     try:
         while not reading.done():
             check()
-            await asyncio.wait([reading], timeout=_CHECKED_SECONDS)
+            await asyncio.wait([reading], timeout=_CHECK_SECONDS)
     finally:
         if not reading.done():
             process.kill()
@@ -69,10 +70,10 @@ async def _count_apart(path: Path, delimiter: str, check: Callable[[], None]) ->
     output, _ = reading.result()
     if process.returncode != 0:
         raise RuntimeError(f"counting rows ended with {process.returncode}")
-    found = msgspec.json.decode(output, type=_Found)
-    if found.broken is not None:
-        raise records.BrokenFile(found.broken)
-    return found.rows
+    count = msgspec.json.decode(output, type=_Count)
+    if count.broken is not None:
+        raise records.BrokenFile(count.broken)
+    return count.rows
 
 
 def _main(path: str, delimiter: str) -> None:
@@ -80,14 +81,14 @@ def _main(path: str, delimiter: str) -> None:
     parent = os.getppid()
     try:
         with records.open_source(Path(path)) as file:
-            rows = records.read_records(file, delimiter)
-            total = counted = records.advance(rows, _AT_ONCE)
-            while counted and os.getppid() == parent:  # nobody waits for it any more when the service has died
-                total += (counted := records.advance(rows, _AT_ONCE))
-        found = _Found(rows=total - 1)
+            remaining = records.read_records(file, delimiter)
+            total = count = records.advance(remaining, _RECORDS_AT_ONCE)
+            while count and os.getppid() == parent:  # if the service has died, nobody reads the result
+                total += (count := records.advance(remaining, _RECORDS_AT_ONCE))
+        result = _Count(rows=total - 1)
     except records.BrokenFile as error:
-        found = _Found(broken=str(error))
-    sys.stdout.buffer.write(msgspec.json.encode(found))
+        result = _Count(broken=str(error))
+    sys.stdout.buffer.write(msgspec.json.encode(result))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Runs an import: one pass that proves the file and counts its rows, one that applies them chunk by chunk."""
+"""Runs an import in two passes: the first counts the rows of the whole file, the second applies them in chunks."""
 
 import asyncio
 import contextlib
 import functools
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 from mailrith_lite import clock
@@ -14,19 +14,23 @@ from mailrith_lite.audience.bulk_plan import Change, Outcome
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports import counting, import_table, records, report
+from mailrith_lite.imports.batches import MAX_CHUNK_ROWS, Batches, open_batches
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.rows import Row, RowReader
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, Progress
 from mailrith_lite.jobs.runner import JobFailed, Run
 
-MAX_CHUNK_ROWS = 6_000  # more would be a little quicker, and hold the interpreter for longer at a time
-MAX_CHUNK_CHARACTERS = 1 << 22
 _MIN_CHUNK_ROWS = 200
-_CHUNK_SECONDS = 0.025  # how long a chunk may take while somebody else wants to write
+_CHUNK_SECONDS = 0.025
+"""How long a chunk may take while somebody else waits to write."""
+_CONTENTION_SECONDS = 1.0
+"""How long chunks stay small after somebody had to wait."""
 _FILE_NAME = re.compile(r"[0-9a-f]{32}\.(?:csv|body|dry)")
-"""A source, a body that was being received, or the database of a dry run."""
-_CONTENTION_MEMORY = 1.0  # seconds for which chunks stay small after somebody had to wait
+"""A source, a request body that was being received, or the database of a dry run."""
+
+
+_Write = Callable[[Sequence[Row], Progress, Batches], Awaitable[Progress]]
 
 
 class ImportPipeline:
@@ -39,16 +43,16 @@ class ImportPipeline:
     async def run(self, run: Run) -> None:
         """
         Raises:
-            JobFailed: the file cannot be read; nothing was imported.
+            JobFailed: the file cannot be read. Nothing was imported.
         """
         job = run.job
         async with self._database.read() as connection:
             plan = await import_table.select_import(connection, job.workspace_id, job.id)
         path = self._directory / plan.source
-        if not path.is_file():  # after a backup was put back: a copy of the database has no files
+        if not path.is_file():  # the database was restored from a backup, which does not contain the files
             raise JobFailed("The rows of this import are no longer there; send the import again.")
         if job.dry_run:
-            await self._try_all(run, plan, path)
+            await self._run_dry(run, plan, path)
             return
         progress = job.progress
         if progress.rows_total is None:
@@ -57,27 +61,27 @@ class ImportPipeline:
         async with self._database.read() as connection:
             reader = await self._reader(connection, job, plan)
         write = functools.partial(self._apply_chunk, job, plan, reader)
-        await self._work_through(run, path, plan.delimiter, reader, progress, write)
+        await self._write_chunks(run, path, plan.delimiter, reader, progress, write)
 
     async def complete(self, connection: Connection, job: Job, now: int) -> None:
-        """Everything is written already: the last chunk's checkpoint holds every count."""
+        """Does nothing: the checkpoint of the last chunk has all counts."""
 
     async def tidy(self, job: Job) -> None:
-        """Deletes the source; the report and the counters stay."""
+        """Deletes the source file; the report and the counters stay."""
         async with self._database.read() as connection:
             plan = await import_table.select_import(connection, job.workspace_id, job.id)
         await asyncio.to_thread((self._directory / plan.source).unlink, missing_ok=True)
 
     async def sweep(self) -> None:
-        """At the start, before any request: deletes files that no unfinished job names."""
+        """Deletes the files that no unfinished job names. Call it before the first request."""
         async with self._database.read() as connection:
-            named = await import_table.select_open_sources(connection)
+            sources = await import_table.select_open_sources(connection)
         for path in self._directory.iterdir():
-            if _FILE_NAME.fullmatch(path.name) and path.name not in named:
+            if _FILE_NAME.fullmatch(path.name) and path.name not in sources:
                 path.unlink()
 
     async def _begin(self, job: Job, plan: ImportPlan, progress: Progress) -> tuple[ImportPlan, Progress]:
-        """The file is good: from here on the import has a total and its new tag."""
+        """After the first pass: saves the total, and creates the new tag."""
         async with self._database.write(changes="nobody") as connection:
             now = clock.now()
             if plan.new_tag_name is not None:
@@ -88,30 +92,30 @@ class ImportPipeline:
             await queue.update_checkpoint(connection, job.id, progress, now)
             return await import_table.select_import(connection, job.workspace_id, job.id), progress
 
-    async def _try_all(self, run: Run, plan: ImportPlan, path: Path) -> None:
-        """What an import would come to, told from one moment's audience; a dry run that died begins anew."""
+    async def _run_dry(self, run: Run, plan: ImportPlan, path: Path) -> None:
+        """Plans every chunk against a snapshot of the audience. A dry run that was interrupted starts again."""
         job = run.job
         total = await _count_rows(path, plan.delimiter, run)
         progress = Progress(rows_total=total)
-        await self._forget(job, progress)
+        await self._reset(job, progress)
         async with dry_run.open_dry_run(self._database, path.with_suffix(".dry")) as trial:
             tag_ids = plan.tag_ids
             if plan.new_tag_name is not None:
                 tag_id = await tags.select_tag_id(trial.connection, job.workspace_id, plan.new_tag_name)
                 tag_ids = [*tag_ids, dry_run.NEW_TAG_ID if tag_id is None else tag_id]
             reader = await self._reader(trial.connection, job, plan)
-            planned = functools.partial(
+            plan_chunk = functools.partial(
                 trial.plan, job.workspace_id, tag_ids=tag_ids, sequence_ids=plan.sequence_ids
             )
-            write = functools.partial(self._try_chunk, job, reader, planned)
-            await self._work_through(run, path, plan.delimiter, reader, progress, write)
+            write = functools.partial(self._plan_chunk, job, reader, plan_chunk)
+            await self._write_chunks(run, path, plan.delimiter, reader, progress, write)
 
-    async def _forget(self, job: Job, progress: Progress) -> None:
-        """What an earlier attempt at a dry run has found."""
-        forgotten = True
-        while forgotten:
+    async def _reset(self, job: Job, progress: Progress) -> None:
+        """Deletes the results of an interrupted dry run."""
+        more = True
+        while more:
             async with self._database.write(changes="nobody") as connection:
-                forgotten = await report.delete_row_errors(connection, job.id)
+                more = await report.delete_row_errors(connection, job.id)
         async with self._database.write(changes="nobody") as connection:
             await queue.update_checkpoint(connection, job.id, progress, clock.now(), resumable=False)
 
@@ -124,12 +128,12 @@ class ImportPipeline:
             formula_guard=self._formula_guard,
         )
 
-    async def _work_through(
-        self, run: Run, path: Path, delimiter: str, reader: RowReader, progress: Progress, write: "_Write"
+    async def _write_chunks(
+        self, run: Run, path: Path, delimiter: str, reader: RowReader, progress: Progress, write: _Write
     ) -> None:
-        """Every row behind the progress, chunk by chunk."""
+        """Calls `write` with each chunk of the rows that the progress does not include yet."""
         pace = _Pace(self._database)
-        async with _open_batches(path, delimiter, reader, progress.rows_processed, run) as batches:
+        async with open_batches(path, delimiter, reader, skip=progress.rows_processed, check=run.check) as batches:
             while batch := await batches.next():
                 begin = 0
                 while begin < len(batch):
@@ -151,29 +155,29 @@ class ImportPipeline:
         reader: RowReader,
         chunk: Sequence[Row],
         progress: Progress,
-        batches: "_Batches",
+        batches: Batches,
     ) -> Progress:
-        """One transaction: subscribers, memberships, row errors, counters and checkpoint, or nothing."""
+        """Writes subscribers, memberships, row errors, counters and checkpoint in one transaction."""
         async with self._database.write(changes=job.workspace_id) as connection:
             now = clock.now()
-            planned = await bulk.plan(
+            chunk_plan = await bulk.plan(
                 connection, job.workspace_id, _changes(chunk), tag_ids=plan.tag_ids, sequence_ids=plan.sequence_ids
             )
-            batches.read_ahead()  # now, when the rest is SQLite's: planning and parsing would slow each other
-            await bulk.apply(connection, job.workspace_id, planned, now)
-            return await _record(connection, job, reader, chunk, progress, planned.outcome, now)
+            batches.read_ahead()  # only now: planning and parsing in two threads would slow each other down
+            await bulk.apply(connection, job.workspace_id, chunk_plan, now)
+            return await _record(connection, job, reader, chunk, progress, chunk_plan.outcome, now)
 
-    async def _try_chunk(
+    async def _plan_chunk(
         self,
         job: Job,
         reader: RowReader,
-        plan: Callable[[Sequence[Change]], Awaitable[Outcome]],
+        plan_chunk: Callable[[Sequence[Change]], Awaitable[Outcome]],
         chunk: Sequence[Row],
         progress: Progress,
-        batches: "_Batches",
+        batches: Batches,
     ) -> Progress:
-        """Row errors and counters alone; the lock is held for no longer than they take."""
-        outcome = await plan(_changes(chunk))
+        """Writes row errors and counters only. Plans before the transaction, so that the lock is held briefly."""
+        outcome = await plan_chunk(_changes(chunk))
         batches.read_ahead()
         async with self._database.write(changes="nobody") as connection:
             return await _record(connection, job, reader, chunk, progress, outcome, clock.now())
@@ -192,7 +196,7 @@ async def _record(
     outcome: Outcome,
     now: int,
 ) -> Progress:
-    """Writes down what became of the chunk's rows."""
+    """Writes the row errors and the counters of a chunk."""
     row_errors = [row.error for row in chunk if row.error is not None]
     rejected = len(row_errors)
     if outcome.status_kept:
@@ -214,34 +218,34 @@ async def _record(
 
 
 class _Pace:
-    """How many rows a chunk takes: many when nobody waits, a few milliseconds' worth when somebody does."""
+    """The size of the next chunk: large if nobody waits to write, else what takes a few milliseconds."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._rows_a_second = 20_000.0
-        self._most = MAX_CHUNK_ROWS
+        self._rows_per_second = 20_000.0
+        self._limit = MAX_CHUNK_ROWS
 
     @property
     def rows(self) -> int:
-        if not self._database.contended(_CONTENTION_MEMORY):
-            return self._most
-        return min(self._most, max(_MIN_CHUNK_ROWS, int(self._rows_a_second * _CHUNK_SECONDS)))
+        if not self._database.contended(_CONTENTION_SECONDS):
+            return self._limit
+        return min(self._limit, max(_MIN_CHUNK_ROWS, int(self._rows_per_second * _CHUNK_SECONDS)))
 
     @contextlib.contextmanager
     def measure(self, rows: int) -> Iterator[None]:
-        began = time.monotonic()
+        start = time.monotonic()
         yield
-        speed = rows / max(time.monotonic() - began, 1e-6)
-        self._rows_a_second += 0.3 * (speed - self._rows_a_second)
-        self._most = min(MAX_CHUNK_ROWS, 2 * self._most)
+        speed = rows / max(time.monotonic() - start, 1e-6)
+        self._rows_per_second += 0.3 * (speed - self._rows_per_second)
+        self._limit = min(MAX_CHUNK_ROWS, 2 * self._limit)
 
     def halve(self, rows: int) -> None:
-        """A chunk of so many rows was too large."""
-        self._most = max(1, rows // 2)
+        """Call it if a chunk of so many rows was too large."""
+        self._limit = max(1, rows // 2)
 
 
 async def _count_rows(path: Path, delimiter: str, run: Run) -> int:
-    """Reads the whole file and applies nothing.
+    """Reads the whole file.
 
     Raises:
         JobFailed: the file cannot be read; the message names the line.
@@ -250,61 +254,3 @@ async def _count_rows(path: Path, delimiter: str, run: Run) -> int:
         return await counting.count_rows(path, delimiter, run.check)
     except records.BrokenFile as error:
         raise JobFailed(f"The file cannot be read: {error}. Nothing was imported.") from None
-
-
-_Write = Callable[[Sequence[Row], Progress, "_Batches"], Awaitable[Progress]]
-
-
-class _Batches:
-    """The batches of a file, each read in a thread while the one before is being written."""
-
-    def __init__(self, batches: Iterator[list[Row]]) -> None:
-        self._batches = batches
-        self._ahead: asyncio.Task[list[Row] | None] | None = None
-
-    def read_ahead(self) -> asyncio.Task[list[Row] | None]:
-        """The reading of the next batch, begun now unless it has begun already."""
-        if self._ahead is None:
-            self._ahead = asyncio.create_task(asyncio.to_thread(_next, self._batches))
-        return self._ahead
-
-    async def next(self) -> list[Row] | None:
-        batch = await asyncio.shield(self.read_ahead())
-        self._ahead = None
-        return batch
-
-    async def settle(self) -> None:
-        """Until no thread reads the file any more."""
-        if self._ahead is not None:
-            await asyncio.wait([self._ahead])
-
-
-@contextlib.asynccontextmanager
-async def _open_batches(
-    path: Path, delimiter: str, reader: RowReader, skip: int, run: Run
-) -> AsyncIterator[_Batches]:
-    """The rows behind the first `skip`."""
-    with records.open_source(path) as file:
-        batches = _Batches(_read_batches(records.read_records(file, delimiter, run.check), reader, skip))
-        try:
-            yield batches
-        finally:
-            await batches.settle()
-
-
-def _next(batches: Iterator[list[Row]]) -> list[Row] | None:
-    return next(batches, None)
-
-
-def _read_batches(rows: Iterator[tuple[int, list[str]]], reader: RowReader, skip: int) -> Iterator[list[Row]]:
-    records.advance(rows, skip + 1)  # the header, and the rows that are applied already
-    batch: list[Row] = []
-    characters = 0
-    for line, cells in rows:
-        batch.append(reader.read(line, cells))
-        characters += sum(map(len, cells)) + len(cells)  # an empty cell takes memory, too
-        if len(batch) >= MAX_CHUNK_ROWS or characters >= MAX_CHUNK_CHARACTERS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch

@@ -1,4 +1,4 @@
-"""The table `imports`: what a request asked for, and where its rows are until the job is final."""
+"""The table `imports`: the checked order of each import job, and the name of its source file."""
 
 import msgspec
 
@@ -11,7 +11,7 @@ _ids_decoder = msgspec.json.Decoder(list[int])
 
 
 class ImportPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`source`: the file's name in the imports directory; `header`: its column names."""
+    """`source`: the file's name in the imports directory, until the job is final. `header`: its column names."""
 
     source: str
     delimiter: str
@@ -75,9 +75,9 @@ def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-async def select_names_tag(connection: Connection, workspace_id: int, tag_id: int) -> bool:
-    """Does an unfinished import name the tag, by its id or as a new one of its name?"""
-    return await _select_names(
+async def select_any_with_tag(connection: Connection, workspace_id: int, tag_id: int) -> bool:
+    """Whether an unfinished import adds the tag. It names the tag by its id, or by its name as a new tag."""
+    return await _select_any(
         connection,
         workspace_id,
         """EXISTS (SELECT 1 FROM json_each(imports.tag_ids) WHERE value = :number)
@@ -86,16 +86,16 @@ async def select_names_tag(connection: Connection, workspace_id: int, tag_id: in
     )
 
 
-async def select_names_custom_field(connection: Connection, workspace_id: int, field_id: int) -> bool:
-    """Does an unfinished import have a column for the custom field?"""
-    named = "EXISTS (SELECT 1 FROM json_each(imports.columns) WHERE value ->> 'custom_field_id' = :number)"
-    return await _select_names(connection, workspace_id, named, field_id)
+async def select_any_with_custom_field(connection: Connection, workspace_id: int, field_id: int) -> bool:
+    """Whether an unfinished import has a column for the custom field."""
+    condition = "EXISTS (SELECT 1 FROM json_each(imports.columns) WHERE value ->> 'custom_field_id' = :number)"
+    return await _select_any(connection, workspace_id, condition, field_id)
 
 
-async def _select_names(connection: Connection, workspace_id: int, named: str, number: int) -> bool:
+async def _select_any(connection: Connection, workspace_id: int, condition: str, number: int) -> bool:
     rows = await connection.execute_fetchall(
         f"""SELECT 1 FROM jobs JOIN imports ON imports.job_id = jobs.id
-        WHERE jobs.completed_at IS NULL AND jobs.workspace_id = :workspace_id AND ({named}) LIMIT 1""",
+        WHERE jobs.completed_at IS NULL AND jobs.workspace_id = :workspace_id AND ({condition}) LIMIT 1""",
         {"workspace_id": workspace_id, "number": number},
     )
     return bool(list(rows))

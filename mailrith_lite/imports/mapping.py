@@ -1,4 +1,4 @@
-"""Which column of the file becomes which field of a subscriber."""
+"""Mappings: each names a column of the file and the field of a subscriber that it fills."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """A mapped column: its place in a record, its name, and where its cells go."""
+    """A mapped column. `index`: its position in a record."""
 
     index: int
     name: str
@@ -77,20 +77,20 @@ def _check_once(column: Column, others: Sequence[Column], path: str) -> None:
 
 def _find(names: Sequence[str], csv_column: str, path: str) -> int:
     name = column_name(csv_column)
-    places = [index for index, other in enumerate(names) if other == name]
-    if not places:
+    positions = [index for index, other in enumerate(names) if other == name]
+    if not positions:
         raise errors.InvalidBody(
             "csv_column is not a column of the file; use a name from its header row.",
             field=f"{path}.csv_column",
             reason="column_not_found",
         )
-    if len(places) > 1:
+    if len(positions) > 1:
         raise errors.InvalidBody(
             "The file has several columns of this name; rename all but one.",
             field=f"{path}.csv_column",
             reason="column_ambiguous",
         )
-    return places[0]
+    return positions[0]
 
 
 def _custom_field_id(field: MappedField, path: str) -> int | None:

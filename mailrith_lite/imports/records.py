@@ -1,4 +1,4 @@
-"""A source file as records: the dialect found from its header, and every record with the line it starts on."""
+"""Reads a source file as records. The header decides the delimiter; each record has its line number."""
 
 import contextlib
 import csv
@@ -17,17 +17,18 @@ DELIMITERS = ",;\t|"
 MAX_CELL = 1 << 20  # characters
 MAX_ROW = 1 << 24
 MAX_CELLS = 300_000
-"""In a row of one line: a cell takes memory even when it is empty."""
+"""Of a row on one line: an empty cell takes memory, too."""
 MAX_DELIMITERS = 1 << 20
-"""In a row of several lines, those in quotes included; as many as may stand in a single cell."""
+"""Of a row on several lines, those in quotes included: as many as a single cell can contain."""
 MAX_COLUMNS = 250
-_CHECKED_LINES = 50_000
 MAX_COLUMN_NAME = 200
 MAX_HEADER_BYTES = 12 << 10
 REPORT_COLUMNS = ("error_line", "error_column", "error_code", "error_message")
-"""What an error report adds at the end of a file's own columns."""
+"""An error report has these after the columns of the file."""
+_CHECK_LINES = 50_000
 _NAMED_DELIMITER = re.compile(rf'"?sep=([{DELIMITERS}])"?(?:\r\n?|\n)', re.IGNORECASE)
-_HEADER_PREFIX = 1 << 17  # characters that the header row may take, quotes and blank lines before it included
+_HEADER_PREFIX = 1 << 17
+"""Characters that the header row may take, with its quotes and the blank lines before it."""
 
 csv.field_size_limit(MAX_CELL)
 
@@ -37,10 +38,22 @@ class BrokenFile(Exception):
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """`names`: as mappings name them, trimmed and without a formula guard."""
+    """`names`: trimmed and without a formula guard, as mappings name the columns."""
 
     delimiter: str
     names: list[str]
+
+
+class _Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """The header row, split at one delimiter.
+
+    `regular`: every quote opens at the beginning of a cell and closes at its end. `cells` is empty if the row does
+    not end within the prefix or cannot be read.
+    """
+
+    delimiter: str
+    regular: bool
+    cells: list[str]
 
 
 def open_source(path: Path) -> TextIO:
@@ -50,7 +63,7 @@ def open_source(path: Path) -> TextIO:
 def read_header(path: Path) -> Header:
     """
     Raises:
-        BrokenFile: there is no header row, or it breaks a limit.
+        BrokenFile: the file has no header row, or the row exceeds a limit.
     """
     with open_source(path) as file:
         prefix = file.read(_HEADER_PREFIX)
@@ -59,50 +72,51 @@ def read_header(path: Path) -> Header:
     if "\0" in prefix:
         raise BrokenFile("the text holds a NUL character; remove it")
     delimiters = named[1] if named else DELIMITERS
-    readings = [(delimiter, *_first_record(prefix, delimiter)) for delimiter in delimiters]
-    # The delimiter that leaves quoted cells whole and makes most columns; the first of equals. One with which the
-    # header cannot be read wins over one that takes all of it, a quote in its middle, for a single name.
-    delimiter, _, cells = max(readings, key=lambda reading: (reading[1], len(reading[2]) or 1, not reading[2]))
-    if not cells:
+    # The best delimiter leaves quoted cells whole, then makes the most columns; of equal ones the first. A
+    # delimiter with which the header cannot be read wins against one that reads it as a single name with a quote.
+    best = max(
+        (_read_first_record(prefix, delimiter) for delimiter in delimiters),
+        key=lambda reading: (reading.regular, len(reading.cells) or 1, not reading.cells),
+    )
+    if not best.cells:
         raise BrokenFile(
             "the header row is too long or a quote in it is not closed"
             if prefix.strip()
             else "there is no header row; the first line must name the columns"
         )
-    names = [column_name(cell) for cell in cells]
+    names = [column_name(cell) for cell in best.cells]
     own = own_names(names)
     if len(own) > MAX_COLUMNS:
-        raise BrokenFile(f"the header row names {len(own):,} columns; at most {MAX_COLUMNS} are possible")
+        raise BrokenFile(f"the header row has {len(own):,} columns; at most {MAX_COLUMNS} are possible")
     if any(len(name) > MAX_COLUMN_NAME for name in own):
         raise BrokenFile(f"a column name has more than {MAX_COLUMN_NAME} characters")
     if sum(len(name.encode()) for name in own) > MAX_HEADER_BYTES:
         raise BrokenFile(f"the column names have more than {MAX_HEADER_BYTES // 1024} KiB together")
-    return Header(delimiter=delimiter, names=names)
+    return Header(delimiter=best.delimiter, names=names)
 
 
 def own_names(names: list[str]) -> list[str]:
-    """The file's own columns: the report of a file at its limits can be mended and sent again."""
+    """The columns without those of an error report. So the report of a file at its limits can be imported, too."""
     while tuple(names[-len(REPORT_COLUMNS) :]) == REPORT_COLUMNS:
         names = names[: -len(REPORT_COLUMNS)]
     return names
 
 
 def column_name(cell: str) -> str:
-    """The name by which a mapping finds a header cell."""
+    """The name by which a mapping refers to a header cell."""
     return unguard(cell.strip()).strip()
 
 
 def read_records(
     file: TextIO, delimiter: str, check: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[int, list[str]]]:
-    """(line on which the record starts, cells) for every record that is not a blank line, the header first.
+    """(the number of its first line, its cells) of every record that is not a blank line, the header first.
 
-    A line before it that only names the delimiter (`sep=;`) is passed over.
-
-    `check` is called now and then while there are blank lines only, and may raise to end the reading.
+    Skips a first line that only names the delimiter (`sep=;`). Calls `check` from time to time during a long run of
+    blank lines; an exception from it ends the reading.
 
     Raises:
-        BrokenFile: quoting, a NUL character or a size makes the rest unreadable.
+        BrokenFile: the quotes, a NUL character or a size make the rest unreadable.
     """
     lines = _Lines(file, delimiter)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -125,18 +139,18 @@ def read_records(
             continue
         if cells and not (len(cells) == 1 and cells[0].isspace()):
             yield line, cells
-        elif line % _CHECKED_LINES == 0:
+        elif line % _CHECK_LINES == 0:
             check()
 
 
 def _names_delimiter(cells: list[str], delimiter: str) -> bool:
-    """Is it `sep=;`, which Excel writes and reads as the first line?"""
+    """Whether the record is `sep=;`, which Excel reads and writes as the first line."""
     return [cell.lower() for cell in cells[:3]] in (["sep=", ""], [f"sep={delimiter}"])
 
 
-def advance(found: Iterator[tuple[int, list[str]]], count: int) -> int:
-    """How many of the next `count` records there were."""
-    return sum(1 for _ in itertools.islice(found, count))
+def advance(records: Iterator[tuple[int, list[str]]], count: int) -> int:
+    """Skips `count` records, or fewer at the end of the file. Returns how many."""
+    return sum(1 for _ in itertools.islice(records, count))
 
 
 class _Unreadable(Exception):
@@ -148,7 +162,7 @@ class _TooWide(Exception):
 
 
 class _Lines:
-    """The physical lines, with the checks that csv.reader does not make."""
+    """The lines of the file, with the checks that csv.reader does not do."""
 
     def __init__(self, file: TextIO, delimiter: str) -> None:
         self._read = file.readline
@@ -177,7 +191,7 @@ class _Lines:
 
     def _check_width(self, line: str) -> None:
         count = line.count(self._delimiter)
-        if count >= MAX_CELLS and self.row_characters == len(line):  # the row begins with this line
+        if count >= MAX_CELLS and self.row_characters == len(line):  # the first line of the row
             count = sum(1 for _ in itertools.islice(self._cell.finditer(line), MAX_CELLS + 1))
             if count > MAX_CELLS:
                 raise _TooWide(f"the row has more than {MAX_CELLS:,} cells")
@@ -186,22 +200,19 @@ class _Lines:
             raise _TooWide(f"the row has more than {MAX_DELIMITERS:,} delimiters")
 
 
-def _first_record(prefix: str, delimiter: str) -> tuple[bool, list[str]]:
-    """(does no quote stand within an unquoted cell, cells) of the first record of the text.
-
-    There are no cells when the record does not end within the prefix or cannot be read.
-    """
+def _read_first_record(prefix: str, delimiter: str) -> _Reading:
     text = io.StringIO(prefix, newline="")
-    with contextlib.suppress(BrokenFile):  # with this delimiter the header makes no sense; another may do
+    with contextlib.suppress(BrokenFile):  # the header cannot be read with this delimiter; another may be right
         for _, cells in read_records(text, delimiter):
             if text.tell() == _HEADER_PREFIX:
                 break
-            return bool(_tidy(delimiter).fullmatch(prefix[: text.tell()].strip())), cells
-    return False, []
+            regular = _regular_record(delimiter).fullmatch(prefix[: text.tell()].strip()) is not None
+            return _Reading(delimiter=delimiter, regular=regular, cells=cells)
+    return _Reading(delimiter=delimiter, regular=False, cells=[])
 
 
-def _tidy(delimiter: str) -> re.Pattern[str]:
-    """A record whose quotes all open at a cell's begin and close at its end. Possessive: it never looks twice."""
+def _regular_record(delimiter: str) -> re.Pattern[str]:
+    """Matches a record that is `regular`. The quantifiers are possessive, so the match takes linear time."""
     cell = rf'(?:"(?:[^"]|"")*+"|[^"{re.escape(delimiter)}]*+)'
     return re.compile(rf"{cell}(?:{re.escape(delimiter)}{cell})*+")
 
@@ -210,17 +221,17 @@ def _explain(error: csv.Error, file: TextIO, delimiter: str, first_line: int, la
     text = str(error)
     opened = _open_quote(file, delimiter, first_line, last_line)
     if "expected after" in text and opened in (None, last_line):
-        return f"line {last_line}: a quote inside a quoted cell must be doubled, and a closing one ends the cell"
+        return f"line {last_line}: a quote inside a quoted cell must be doubled, and a closing quote ends the cell"
     if "expected after" in text:
         return f"line {opened}: a quote is opened here, and closed on line {last_line} before the end of its cell"
     if "end of data" in text and opened:
         return f"line {opened}: a quote is opened here and never closed"
-    place = f"line {opened}: the cell whose quote opens here" if opened else f"line {last_line}: a cell"
-    return f"{place} is longer than {MAX_CELL:,} characters"
+    cell = f"line {opened}: the cell whose quote opens here" if opened else f"line {last_line}: a cell"
+    return f"{cell} is longer than {MAX_CELL:,} characters"
 
 
 def _open_quote(file: TextIO, delimiter: str, first_line: int, last_line: int) -> int | None:
-    """The line with the quote that is open where reading stopped, in the record that starts on `first_line`."""
+    """The line of the quote that is still open where the reading stopped. The record starts on `first_line`."""
     file.seek(0)
     opened: int | None = None
     for number, line in enumerate(iter(lambda: file.readline(MAX_ROW), ""), 1):
@@ -231,7 +242,7 @@ def _open_quote(file: TextIO, delimiter: str, first_line: int, last_line: int) -
             if opened is None and line[position] == '"':
                 opened, position = number, position + 1
             elif opened is None:
-                position = _behind(line, delimiter, position)
+                position = _after_delimiter(line, delimiter, position)
             elif (quote := line.find('"', position)) < 0:
                 break
             elif line.startswith('""', quote):
@@ -239,12 +250,13 @@ def _open_quote(file: TextIO, delimiter: str, first_line: int, last_line: int) -
             elif line[quote + 1 : quote + 2] not in (delimiter, "\r", "\n", ""):
                 return opened
             else:
-                opened, position = None, _behind(line, delimiter, quote)
+                opened, position = None, _after_delimiter(line, delimiter, quote)
         if number >= last_line:
             break
     return opened
 
 
-def _behind(line: str, delimiter: str, position: int) -> int:
-    found = line.find(delimiter, position)
-    return found + 1 if found >= 0 else len(line)
+def _after_delimiter(line: str, delimiter: str, position: int) -> int:
+    """The position after the next delimiter, or the end of the line."""
+    index = line.find(delimiter, position)
+    return index + 1 if index >= 0 else len(line)

@@ -1,4 +1,4 @@
-"""The table `import_row_errors`, and the report that is made from it: a CSV file to be mended and sent again."""
+"""The table `import_row_errors`, and the error report: a CSV file that can be corrected and sent again."""
 
 import asyncio
 import csv
@@ -13,9 +13,9 @@ from mailrith_lite.imports.import_table import select_import
 from mailrith_lite.imports.records import REPORT_COLUMNS
 from mailrith_lite.imports.rows import RowError
 
-_BATCH = 1_000
-_DELETED_AT_ONCE = 5_000
+_BATCH_ROWS = 1_000
 _BATCH_CHARACTERS = 1 << 20
+_DELETE_ROWS = 5_000
 _cells_decoder = msgspec.json.Decoder(list[str])
 
 
@@ -31,11 +31,11 @@ async def insert_row_errors(connection: Connection, job_id: int, row_errors: Seq
 
 
 async def delete_row_errors(connection: Connection, job_id: int) -> bool:
-    """So many as take a moment. False when there were none."""
+    """Deletes at most as many as take a few milliseconds. False if there were none."""
     cursor = await connection.execute(
         """DELETE FROM import_row_errors WHERE job_id = :job_id AND line IN (
             SELECT line FROM import_row_errors WHERE job_id = :job_id ORDER BY line LIMIT :limit)""",
-        {"job_id": job_id, "limit": _DELETED_AT_ONCE},
+        {"job_id": job_id, "limit": _DELETE_ROWS},
     )
     return cursor.rowcount > 0
 
@@ -43,7 +43,7 @@ async def delete_row_errors(connection: Connection, job_id: int) -> bool:
 async def select_row_errors(
     connection: Connection, workspace_id: int, job_id: int, *, after_line: int
 ) -> list[Row]:
-    """The next rows in the file's order, as many as fit a batch: at least one, for a row can be large."""
+    """The next rows in the order of the file: one batch, or one row that is larger than a batch."""
     rows = await connection.execute_fetchall(
         """WITH sizes AS (
             SELECT line, sum(size) OVER (ORDER BY line) - size AS before
@@ -59,7 +59,7 @@ async def select_row_errors(
             "job_id": job_id,
             "workspace_id": workspace_id,
             "after_line": after_line,
-            "limit": _BATCH,
+            "limit": _BATCH_ROWS,
             "characters": _BATCH_CHARACTERS,
         },
     )
@@ -69,13 +69,14 @@ async def select_row_errors(
 async def stream_report(
     database: Database, workspace_id: int, job_id: int, *, formula_guard: bool
 ) -> AsyncIterator[bytes]:
-    """The file's own columns and the four added ones, UTF-8, RFC 4180, however long, a batch at a time."""
+    """The columns of the file and the four error columns, as CSV (RFC 4180) in UTF-8, in pieces of one batch."""
     async with database.read() as connection:
         plan = await select_import(connection, workspace_id, job_id)
     yield header_line([*(_name(name, formula_guard) for name in plan.header), *REPORT_COLUMNS])
     line = 0
     while True:
-        # no snapshot: rows only come behind those that are read, and a slow reader shall not hold back the WAL
+        # A transaction for each batch: a slow reader must not keep the WAL from its checkpoint, and new rows only
+        # come after those that are read already.
         async with database.read() as connection:
             rows = await select_row_errors(connection, workspace_id, job_id, after_line=line)
         if not rows:
@@ -100,12 +101,12 @@ def _format(rows: Sequence[Row], width: int, formula_guard: bool) -> bytes:
 
 
 def _safe(cell: str, formula_guard: bool) -> str:
-    """Guarded exactly once: the import of the mended report takes off what is added here, and no more."""
+    """The cell with exactly one guard, which the import of the corrected report removes again."""
     return guard(unguard(cell)) if formula_guard else cell
 
 
 def _name(name: str, formula_guard: bool) -> str:
-    """A column's name, written so that it is read as this name again; one guard is off it already."""
+    """A column name, without its guard, written so that an import reads the same name."""
     return guard(name) if formula_guard or unguard(name) != name else name
 
 

@@ -1,4 +1,4 @@
-"""A record's cells become a change to a subscriber, or an error that says why not."""
+"""Reads the cells of a record as a change to a subscriber, or as an error."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
@@ -17,7 +17,7 @@ _NO_CELLS: Final[list[str]] = []
 
 
 class RowError(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of the report. `status_kept` is a warning: the rest of that row was applied."""
+    """One line of the report. `status_kept` is a warning: the rest of the row was applied."""
 
     line: int
     column: str
@@ -27,7 +27,7 @@ class RowError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One record: it has either a change or an error. `cells` are kept where a warning may need them."""
+    """One record, with either a change or an error. `cells` is empty unless a warning may need them."""
 
     line: int
     cells: list[str]
@@ -61,7 +61,7 @@ class RowReader:
     def read(self, line: int, cells: list[str]) -> Row:
         count = len(cells)
         if count > self._width:
-            message = f"The row has {count:,} cells and the header {self._width}; remove those too many."
+            message = f"The row has {count:,} cells and the header {self._width}; remove the extra cells."
             return _refused(line, cells[: self._width], "", "too_many_columns", message)
         members: dict[str, Any] = {}
         custom_fields: dict[str, Any] = {}
@@ -90,7 +90,7 @@ class RowReader:
             line=row.line,
             column=self._status_column,
             code="status_kept",
-            message="An import never lifts a suppressed subscriber; the rest of the row was applied.",
+            message="An import never changes a suppressed status to Active or Unconfirmed; the rest was applied.",
             cells=row.cells,
         )
 

@@ -1,4 +1,4 @@
-"""The `csv_text` of a request becomes a source file, a segment at a time, so that its size costs no memory."""
+"""Writes the `csv_text` of a request to a source file in segments, so that a large text takes little memory."""
 
 import re
 from pathlib import Path
@@ -14,11 +14,11 @@ _HIGH_SURROGATE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\Z")
 
 
 def write_source(literal: memoryview, path: Path) -> None:
-    """Writes the text of a JSON string literal, quotes included, as UTF-8; on the disk when this returns.
+    """Writes the text of a JSON string literal as UTF-8, and syncs it to the disk. The literal has its quotes.
 
     Raises:
-        InvalidJson: the literal holds bytes or escapes that are no text.
-        OSError: the disk refused.
+        InvalidJson: the literal contains bytes or escapes that are not text.
+        OSError: the file cannot be written.
     """
     with disk.create_private(path) as file:
         start, end = 1, len(literal) - 1
@@ -26,7 +26,7 @@ def write_source(literal: memoryview, path: Path) -> None:
             segment = bytes(literal[start : min(start + SEGMENT, end)])
             if start + len(segment) < end:
                 segment = segment[: _whole_characters(segment)]
-                if not segment:  # half characters only: no cut would ever get past them
+                if not segment:  # incomplete characters only: reading on would not complete them
                     raise _not_text()
             file.write(_unescape(segment))
             start += len(segment)
@@ -48,17 +48,17 @@ def _not_text() -> errors.InvalidJson:
 
 
 def _whole_characters(segment: bytes) -> int:
-    """How much of the segment can be cut off without cutting a character, an escape or a pair of surrogates."""
+    """The length of the segment without an incomplete character, escape or surrogate pair at its end."""
     end = len(segment)
-    while end and segment[end - 1] & 0xC0 == 0x80:  # back over continuation bytes
+    while end and segment[end - 1] & 0xC0 == 0x80:  # the continuation bytes of the last character
         end -= 1
-    if end and segment[end - 1] >= 0xC0:  # and over the first byte of their character, which may lack some
+    if end and segment[end - 1] >= 0xC0:  # its first byte: some of its bytes may be missing
         end -= 1
     while True:
-        kept = segment[max(0, end - 12) : end]
-        if _open_escape(segment, end):
+        tail = segment[max(0, end - 12) : end]
+        if _ends_in_escape(segment, end):
             end -= 1
-        elif (match := _ESCAPE_CUT_SHORT.search(kept) or _HIGH_SURROGATE.search(kept)) and _open_escape(
+        elif (match := _ESCAPE_CUT_SHORT.search(tail) or _HIGH_SURROGATE.search(tail)) and _ends_in_escape(
             segment, end - len(match[0]) + 1
         ):
             end -= len(match[0])
@@ -66,7 +66,7 @@ def _whole_characters(segment: bytes) -> int:
             return end
 
 
-def _open_escape(segment: bytes, end: int) -> bool:
-    """Is the last byte before `end` a backslash that begins an escape, rather than ends one?"""
+def _ends_in_escape(segment: bytes, end: int) -> bool:
+    """Whether the last byte before `end` is a backslash that begins an escape, not one that ends it."""
     backslashes = end - len(segment[:end].rstrip(b"\\"))
     return backslashes % 2 == 1

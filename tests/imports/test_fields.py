@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 
-from mailrith_lite.audience.bulk import Change
+from mailrith_lite.audience.bulk_plan import Change
 from mailrith_lite.imports.fields import FIELDS, OWN, MappableField, MappedType, find_own
 
 EACH = pytest.mark.parametrize("field", FIELDS.values(), ids=FIELDS)
