@@ -1,4 +1,4 @@
-"""Subscribers by the hundred, made by the product's own inserts, with integer ids that the test chooses."""
+"""Inserts many subscribers with integer ids of the test's choice, through the product's own inserts."""
 
 from collections.abc import Iterable
 
@@ -15,14 +15,14 @@ BLOCK = 256
 NOW = 1_800_000_000_000
 
 
-async def open_workspaces(connection: Connection, count: int = 1) -> None:
-    """With the integer ids 1 to `count`."""
+async def insert_workspaces(connection: Connection, count: int = 1) -> None:
+    """Workspaces with the integer ids 1 to `count`."""
     for number in range(1, count + 1):
         await workspaces.insert_workspace(connection, f"Workspace {number}", NOW)
 
 
 async def insert_people(connection: Connection, workspace_id: int, numbers: Iterable[int], name: str = "") -> None:
-    """Active ones with these integer ids, ascending; the emails are made of the ids."""
+    """Active subscribers with these integer ids. The email of the subscriber 7 is `user7@x.com`."""
     for first, last in _runs(numbers):
         await connection.execute("DELETE FROM sqlite_sequence WHERE name = 'subscribers'")
         await connection.execute("INSERT INTO sqlite_sequence VALUES ('subscribers', ?)", (first - 1,))
@@ -41,9 +41,11 @@ async def insert_sequence(connection: Connection, workspace_id: int, name: str) 
 
 
 async def tag_people(connection: Connection, tag_id: int, numbers: Iterable[int]) -> None:
-    found = _json(numbers)
-    await blocks.update_tag_counts(connection, found, f"[{tag_id}]")
-    await connection.execute("INSERT INTO subscriber_tags SELECT value, ? FROM json_each(?)", (tag_id, found))
+    subscriber_ids = _json(numbers)
+    await blocks.update_tag_counts(connection, subscriber_ids, f"[{tag_id}]")
+    await connection.execute(
+        "INSERT INTO subscriber_tags SELECT value, ? FROM json_each(?)", (tag_id, subscriber_ids)
+    )
 
 
 async def enroll(connection: Connection, sequence_id: int, numbers: Iterable[int], status: str = "active") -> None:
@@ -62,32 +64,32 @@ async def set_column(connection: Connection, column: str, value: object, numbers
 
 async def page(
     database: Database,
-    wanted: SubscriberFilter,
+    subscriber_filter: SubscriberFilter,
     *,
     workspace_id: int = 1,
     before_id: int | None = None,
     limit: int = 100,
     now: int = NOW,
 ) -> list[int]:
-    """The integer ids that a page shows."""
+    """The integer ids of one page."""
     async with database.read() as connection:
-        found = await listing.select_subscribers(
-            connection, workspace_id, wanted, before_id=before_id, limit=limit, now=now
+        subscribers = await listing.select_subscribers(
+            connection, workspace_id, subscriber_filter, before_id=before_id, limit=limit, now=now
         )
-    return [subscriber.id for subscriber in found]
+    return [subscriber.id for subscriber in subscribers]
 
 
-async def everyone(
-    database: Database, wanted: SubscriberFilter, *, workspace_id: int = 1, limit: int = 100
+async def all_pages(
+    database: Database, subscriber_filter: SubscriberFilter, *, workspace_id: int = 1, limit: int = 100
 ) -> list[int]:
-    """All pages together."""
-    found: list[int] = []
+    """The integer ids of all pages."""
+    pages: list[int] = []
     while True:
-        before = found[-1] if found else None
-        more = await page(database, wanted, workspace_id=workspace_id, before_id=before, limit=limit)
-        found += more
-        if len(more) < limit:
-            return found
+        before_id = pages[-1] if pages else None
+        new = await page(database, subscriber_filter, workspace_id=workspace_id, before_id=before_id, limit=limit)
+        pages += new
+        if len(new) < limit:
+            return pages
 
 
 async def miscounts(database: Database) -> list[str]:
@@ -96,14 +98,14 @@ async def miscounts(database: Database) -> list[str]:
 
 
 def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """The numbers as (first, last) of neighbours."""
-    found: list[tuple[int, int]] = []
+    """(first, last) of each run of consecutive numbers."""
+    runs: list[tuple[int, int]] = []
     for number in sorted(numbers):
-        if found and found[-1][1] == number - 1:
-            found[-1] = (found[-1][0], number)
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = (runs[-1][0], number)
         else:
-            found.append((number, number))
-    return found
+            runs.append((number, number))
+    return runs
 
 
 def _json(numbers: Iterable[int]) -> str:

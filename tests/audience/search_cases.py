@@ -1,7 +1,8 @@
-"""People whose names and addresses are hard to find, and what finds them."""
+"""Subscribers with unusual names and emails, and the searches that match them."""
 
 from mailrith_lite import ids
 
+# integer id -> (email, name)
 PEOPLE = {
     1: ("ada@example.com", "Ada Lovelace"),
     2: ("strasse@example.com", "Hans Straße"),
@@ -17,6 +18,7 @@ PEOPLE = {
     12: ("homer@example.com", "Οδυσσεύς"),
     13: ("blank@example.com", ""),
 }
+# (text, integer ids in the order of the list)
 SEARCHES: list[tuple[str, list[int]]] = [
     ("Lovelace", [1]),
     ("  lOvElAcE \n", [1]),

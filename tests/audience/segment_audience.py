@@ -1,4 +1,4 @@
-"""Five subscribers who differ in everything that a segment can ask for, and who of them a definition means."""
+"""Five subscribers who differ in every field of a segment's conditions, and the ones that a definition matches."""
 
 import asyncio
 import contextlib
@@ -32,7 +32,7 @@ FIELDS: tuple[FieldType, ...] = (
     "Single Select",
     "Multi Select",
 )
-TAGS, SEQUENCES = ("First", "Second", "Nobody's"), ("One", "Two", "Nobody's")
+TAGS, SEQUENCES = ("First", "Second", "Without members"), ("One", "Two", "Without members")
 PEOPLE: dict[str, dict[str, Any]] = {
     "ada": {
         "status": "Active",
@@ -94,34 +94,34 @@ EVERYBODY = frozenset(PEOPLE)
 
 
 class Audience:
-    """The database of one module, on a loop of its own."""
+    """A database for all tests of a module, with its own event loop."""
 
     def __init__(self, runner: asyncio.Runner, database: Database) -> None:
         self._runner = runner
         self._database = database
 
-    def matched(self, definition: Any, **around: Any) -> set[str]:
-        """The names of those whom it means."""
+    def matches(self, definition: Any, **options: Any) -> set[str]:
+        """The names of the subscribers in a segment. `options`: `own_id`, `saved`, and members of `References`."""
 
         async def select() -> set[str]:
             async with self._database.read() as connection:
-                query = await self._query(connection, definition, around)
+                query = await self._query(connection, definition, options)
                 rows = await connection.execute_fetchall(query.select("name"), query.values)
                 return {row["name"] for row in rows}
 
         return self._runner.run(select())
 
-    def counts(self, definition: Any, **around: Any) -> Counts:
+    def counts(self, definition: Any, **options: Any) -> Counts:
         async def select() -> Counts:
             async with self._database.read() as connection:
                 return await segment_query.select_counts(
-                    connection, await self._query(connection, definition, around)
+                    connection, await self._query(connection, definition, options)
                 )
 
         return self._runner.run(select())
 
     def set_number(self, name: str, number: str | None) -> None:
-        """As a request or an import would save it."""
+        """Saves the number as a request or an import does; None deletes it."""
         path = custom_fields.json_path(1 + FIELDS.index("Number"))
         value = values.field_value("Number", [], number)
 
@@ -135,10 +135,10 @@ class Audience:
 
         self._runner.run(update())
 
-    async def _query(self, connection: Connection, definition: Any, around: dict[str, Any]) -> Query:
-        own_id, saved = around.pop("own_id", None), around.pop("saved", False)
+    async def _query(self, connection: Connection, definition: Any, options: dict[str, Any]) -> Query:
+        own_id, saved = options.pop("own_id", None), options.pop("saved", False)
         fields = await custom_fields.select_all_custom_fields(connection, 1)
-        known: dict[str, Any] = {
+        references: dict[str, Any] = {
             "fields": {field.id: field for field in fields},
             "tag_ids": frozenset(range(1, 1 + len(TAGS))),
             "sequence_ids": frozenset(range(1, 1 + len(SEQUENCES))),
@@ -146,12 +146,12 @@ class Audience:
             "today": TODAY,
         }
         return segment_query.build_query(
-            1, decoded(definition), References(**known | around), own_id=own_id, saved=saved
+            1, decoded(definition), References(**references | options), own_id=own_id, saved=saved
         )
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Audience]:
+def open_audience(path: Path) -> Iterator[Audience]:
     with asyncio.Runner() as runner:
         stack = contextlib.AsyncExitStack()
         database = runner.run(stack.enter_async_context(Database.open(path)))
@@ -163,9 +163,9 @@ def opened(path: Path) -> Iterator[Audience]:
 
 
 async def _fill(database: Database) -> None:
-    terms = UpsertContext(workspace_id=1, time_zone=None, require_evidence=False, now=population.NOW)
+    context = UpsertContext(workspace_id=1, time_zone=None, require_evidence=False, now=population.NOW)
     async with database.write() as connection:
-        await population.open_workspaces(connection, 2)
+        await population.insert_workspaces(connection, 2)
         for name in TAGS:
             await population.insert_tag(connection, 1, name)
         for name in SEQUENCES:
@@ -176,14 +176,14 @@ async def _fill(database: Database) -> None:
             )
         await population.insert_people(connection, 2, [1], "stranger")
         for name, one in PEOPLE.items():
-            profile = SubscriberInput(
+            sent = SubscriberInput(
                 email=f"{name}@x.com",
                 name=name,
                 status=one["status"],
                 country=one["country"],
                 custom_fields=_exact(one["fields"]),
             )
-            number = (await upsert.create(connection, terms, profile, None)).id
+            number = (await upsert.create(connection, context, sent, None)).id
             for tag_id in one["tags"]:
                 await memberships.insert_tag(connection, number, tag_id)
             for sequence_id, status in one["sequences"].items():
@@ -191,7 +191,7 @@ async def _fill(database: Database) -> None:
 
 
 def _exact(fields: Any) -> Any:
-    """Numbers as the API decodes them."""
+    """The values as the API decodes them: decimals, no floats."""
     return subscribers._fields_decoder.decode(msgspec.json.encode(fields))
 
 
@@ -200,11 +200,11 @@ def decoded(definition: Any) -> Definition:
 
 
 def condition(field: str, operator: str, value: Any = None) -> dict[str, Any]:
-    """A custom field goes by its type."""
-    found = {"id": "c", "field": field, "operator": operator, "value": value}
+    """`field`: a field of conditions, or the type of a custom field."""
+    members = {"id": "c", "field": field, "operator": operator, "value": value}
     if field in FIELDS:
-        return found | {"field": "custom_field", "customFieldId": field_id(field)}
-    return found
+        return members | {"field": "custom_field", "customFieldId": field_id(field)}
+    return members
 
 
 def field_id(kind: str) -> str:
@@ -212,12 +212,12 @@ def field_id(kind: str) -> str:
 
 
 def definition(*conditions: Any, match: str = "all") -> dict[str, Any]:
-    """With one group."""
+    """A definition with one group."""
     return {"match": "all", "groups": [{"id": "g", "match": match, "conditions": list(conditions)}]}
 
 
-def only(field: str, operator: str, value: Any = None) -> dict[str, Any]:
-    """With one condition."""
+def single(field: str, operator: str, value: Any = None) -> dict[str, Any]:
+    """A definition with one condition."""
     return definition(condition(field, operator, value))
 
 
@@ -233,6 +233,6 @@ def segment(number: int) -> str:
     return ids.encode(ids.SEGMENT, number)
 
 
-def around(**segments_by_number: Any) -> dict[str, Any]:
-    """`s1=…`: the definition of the saved segment 1."""
-    return {"segments": {int(name[1:]): decoded(one) for name, one in segments_by_number.items()}}
+def saved_segments(**definitions: Any) -> dict[str, Any]:
+    """An option of `matches`. `s1=…`: the definition of the saved segment with the integer id 1."""
+    return {"segments": {int(name[1:]): decoded(definition) for name, definition in definitions.items()}}

@@ -1,4 +1,4 @@
-"""The counts of neighbouring subscribers follow whatever is done to them, and a database from before gets them."""
+"""The counts of blocks, tags and sequences are right after every change and after a migration."""
 
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
@@ -17,20 +17,20 @@ from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
 from mailrith_lite.database import MAX_ID, Connection, Database
 from mailrith_lite.database.migrate import migrations
 
-TERMS = UpsertContext(workspace_id=1, time_zone=None, require_evidence=False, now=NOW)
+CONTEXT = UpsertContext(workspace_id=1, time_zone=None, require_evidence=False, now=NOW)
 PEOPLE = [1, 2, 255, 256, 257, 600]
 TAG, OTHER = 1, 2
-COUNTED = "SELECT workspace_id, block, cold_from FROM subscriber_blocks WHERE members > 0 ORDER BY 1, 2"
-COLD = f"""SELECT workspace_id, id >> 8, min(CASE WHEN status <> 'Active' THEN {MAX_ID}
+COLD_FROM = "SELECT workspace_id, block, cold_from FROM subscriber_blocks WHERE members > 0 ORDER BY 1, 2"
+EXPECTED_COLD_FROM = f"""SELECT workspace_id, id >> 8, min(CASE WHEN status <> 'Active' THEN {MAX_ID}
     ELSE coalesce(last_opened_at + {COLD_AFTER_OPEN}, subscribed_at + {COLD_WITHOUT_OPEN}) END)
     FROM subscribers GROUP BY 1, 2 ORDER BY 1, 2"""
-Act = Callable[[Connection], Awaitable[Any]]
+Action = Callable[[Connection], Awaitable[Any]]
 
 
 async def audience(database: Database) -> None:
-    """In three blocks, a neighbour of another workspace among them; all have the tag and are in the sequence."""
+    """Three blocks, one with a subscriber of another workspace. Ours have the tag 1 and are in the sequence 1."""
     async with database.write() as connection:
-        await population.open_workspaces(connection, 2)
+        await population.insert_workspaces(connection, 2)
         for name in ("First", "Second"):
             await population.insert_tag(connection, 1, name)
             await population.insert_sequence(connection, 1, name)
@@ -51,35 +51,35 @@ async def import_chunk(
 async def change(connection: Connection, profile: SubscriberInput) -> None:
     saved = await subscribers.select_subscriber(connection, 1, 256)
     assert saved is not None
-    await upsert.change(connection, TERMS, saved, profile, None)
+    await upsert.change(connection, CONTEXT, saved, profile, None)
 
 
-ACTS: dict[str, Act] = {
+ACTIONS: dict[str, Action] = {
     "nothing": lambda c: c.execute("SELECT 1"),
     "a new subscriber": lambda c: upsert.create(
-        c, TERMS, SubscriberInput(email="new@x.com", status="Active"), None
+        c, CONTEXT, SubscriberInput(email="new@x.com", status="Active"), None
     ),
-    "a new tag by name": lambda c: _new_tags(c),
+    "a new tag by name": lambda c: _add_new_tags(c),
     "a tag": lambda c: memberships.insert_tag(c, 255, OTHER),
-    "a tag that is there": lambda c: memberships.insert_tag(c, 255, TAG),
-    "a tag taken off": lambda c: memberships.delete_tag(c, 255, TAG),
-    "a tag taken off who has it not": lambda c: memberships.delete_tag(c, 255, OTHER),
+    "a tag again": lambda c: memberships.insert_tag(c, 255, TAG),
+    "a tag removed": lambda c: memberships.delete_tag(c, 255, TAG),
+    "a tag removed that they do not have": lambda c: memberships.delete_tag(c, 255, OTHER),
     "a sequence": lambda c: memberships.insert_sequence(c, 255, OTHER),
-    "a sequence that is there": lambda c: memberships.insert_sequence(c, 255, TAG),
-    "a sequence taken off": lambda c: memberships.update_sequence_removed(c, 255, TAG),
-    "a sequence taken off and put back": lambda c: _there_and_back(c),
+    "a sequence again": lambda c: memberships.insert_sequence(c, 255, TAG),
+    "a sequence removed": lambda c: memberships.update_sequence_removed(c, 255, TAG),
+    "a sequence removed and added": lambda c: _remove_and_add(c),
     "a sequence completed": lambda c: c.execute("UPDATE subscriber_sequences SET status = 'completed'"),
     "a status": lambda c: change(c, SubscriberInput(status="Bounced")),
     "an address and a day": lambda c: change(c, SubscriberInput(email="new@x.com", subscribed_on="2000-01-01")),
-    "one who goes": lambda c: subscribers.delete_subscriber(c, 1, 256),
-    "a whole block that goes": lambda c: c.execute("DELETE FROM subscribers WHERE id < 256"),
-    "a tag that goes": lambda c: tags.delete_tag(c, 1, TAG),
-    "a sequence that goes": lambda c: sequences.delete_sequence(c, 1, TAG),
-    "a custom field that goes": lambda c: custom_fields.delete_custom_field(c, 1, 1, population.NOW),
-    "an import of new ones": lambda c: import_chunk(
+    "a subscriber deleted": lambda c: subscribers.delete_subscriber(c, 1, 256),
+    "a block deleted": lambda c: c.execute("DELETE FROM subscribers WHERE id < 256"),
+    "a tag deleted": lambda c: tags.delete_tag(c, 1, TAG),
+    "a sequence deleted": lambda c: sequences.delete_sequence(c, 1, TAG),
+    "a custom field deleted": lambda c: custom_fields.delete_custom_field(c, 1, 1, population.NOW),
+    "an import of new subscribers": lambda c: import_chunk(
         c, *(f"new{number}@x.com" for number in range(600)), tag_ids=[OTHER, TAG], sequence_ids=[OTHER, TAG]
     ),
-    "an import of those who are there": lambda c: import_chunk(
+    "an import of existing subscribers": lambda c: import_chunk(
         c, "user1@x.com", "user256@x.com", tag_ids=[TAG, OTHER], sequence_ids=[OTHER, TAG]
     ),
     "an import of both, twice": lambda c: import_chunk(
@@ -92,46 +92,46 @@ ACTS: dict[str, Act] = {
         sequence_ids=[TAG, TAG],
     ),
     "an import of nobody": lambda c: import_chunk(c, tag_ids=[TAG], sequence_ids=[TAG]),
-    "an import that changes a status": lambda c: import_chunk(
+    "an import of a status": lambda c: import_chunk(
         c, "user1@x.com", "user600@x.com", tag_ids=[], sequence_ids=[], status="Bounced"
     ),
 }
 
 
-async def _new_tags(connection: Connection) -> None:
+async def _add_new_tags(connection: Connection) -> None:
     saved = await subscribers.select_subscriber(connection, 1, 257)
     assert saved is not None
     await upsert.add_new_tags(connection, 1, saved, ["Third", "THIRD", "first", "second"], NOW)
 
 
-async def _there_and_back(connection: Connection) -> None:
+async def _remove_and_add(connection: Connection) -> None:
     await memberships.update_sequence_removed(connection, 255, TAG)
     await memberships.insert_sequence(connection, 255, TAG)
 
 
-@pytest.mark.parametrize("act", list(ACTS.values()), ids=list(ACTS))
-async def test_the_counts_follow_whatever_is_done(database: Database, act: Act) -> None:
+@pytest.mark.parametrize("action", list(ACTIONS.values()), ids=list(ACTIONS))
+async def test_counts_are_right_after_every_action(database: Database, action: Action) -> None:
     await audience(database)
     assert await population.miscounts(database) == []
     async with database.write() as connection:
-        await act(connection)
+        await action(connection)
     assert await population.miscounts(database) == []
-    assert await _too_late(database) == []
+    assert await _late_blocks(database) == []
     await refresh(database)
     assert await population.miscounts(database) == []
-    assert await _rows(database, COUNTED) == await _rows(database, COLD)
+    assert await _rows(database, COLD_FROM) == await _rows(database, EXPECTED_COLD_FROM)
 
 
 async def refresh(database: Database) -> int:
-    """How many batches it took."""
+    """Refreshes all stale blocks; returns the number of batches."""
     batches = 0
     while await blocks.refresh(database):
         batches += 1
     return batches
 
 
-async def _too_late(database: Database) -> list[int]:
-    """Blocks that a list of cold subscribers would step over although one of them is, or will be."""
+async def _late_blocks(database: Database) -> list[int]:
+    """Blocks that a list of cold subscribers would skip although one of theirs is cold, or will be."""
     async with database.read() as connection:
         rows = await connection.execute_fetchall(
             f"""SELECT block FROM subscriber_blocks AS counted JOIN subscribers
@@ -153,9 +153,7 @@ async def _too_late(database: Database) -> list[int]:
         "UPDATE subscribers SET last_opened_at = 9 WHERE id = 255",
     ],
 )
-async def test_a_block_is_not_stepped_over_once_somebody_in_it_can_be_cold(
-    database: Database, statement: str
-) -> None:
+async def test_block_with_a_subscriber_who_can_be_cold_is_not_skipped(database: Database, statement: str) -> None:
     await audience(database)
     async with database.write() as connection:
         await population.set_column(connection, "status", "Bounced", [1])
@@ -164,7 +162,7 @@ async def test_a_block_is_not_stepped_over_once_somebody_in_it_can_be_cold(
         await population.set_column(connection, "status", "Unconfirmed", PEOPLE)
         await population.set_column(connection, "status", "Active", PEOPLE[1:])
         await connection.execute(statement)
-    assert await _too_late(database) == []
+    assert await _late_blocks(database) == []
 
 
 @pytest.mark.parametrize("table", ["subscriber_blocks", "tag_blocks", "sequence_blocks"])
@@ -178,7 +176,7 @@ async def test_a_block_is_not_stepped_over_once_somebody_in_it_can_be_cold(
         "UPDATE {} SET block = 77 WHERE block = 2",
     ],
 )
-async def test_a_count_that_is_wrong_is_named(database: Database, table: str, spoil: str) -> None:
+async def test_wrong_block_count_is_reported(database: Database, table: str, spoil: str) -> None:
     await audience(database)
     async with database.write() as connection:
         await connection.execute(spoil.format(table))
@@ -187,35 +185,35 @@ async def test_a_count_that_is_wrong_is_named(database: Database, table: str, sp
 
 @pytest.mark.parametrize("table", ["tags", "sequences"])
 @pytest.mark.parametrize("count", ["subscriber_count + 1", "subscriber_count - 1", "0"])
-async def test_a_sum_that_is_wrong_is_named(database: Database, table: str, count: str) -> None:
+async def test_wrong_subscriber_count_is_reported(database: Database, table: str, count: str) -> None:
     await audience(database)
     async with database.write() as connection:
         await connection.execute(f"UPDATE {table} SET subscriber_count = {count} WHERE id = {TAG}")
     assert await population.miscounts(database) == [f"{table} has a wrong count"]
 
 
-async def test_who_is_cold_no_more_leaves_a_block_to_step_over_once_it_is_refreshed(database: Database) -> None:
-    """Each of them is in a block of their own: more blocks than a batch takes."""
+async def test_refresh_lets_a_list_skip_blocks_without_cold_subscribers(database: Database) -> None:
+    """One subscriber in each block, and more blocks than a batch takes."""
     numbers = [BLOCK * block for block in range(1, blocks.REFRESH_BATCH + 6)]
     async with database.write() as connection:
-        await population.open_workspaces(connection)
+        await population.insert_workspaces(connection)
         await population.insert_people(connection, 1, numbers)
         await population.set_column(connection, "subscribed_at", 1, numbers)
     assert await refresh(database) == 0
     async with database.write() as connection:
         await population.set_column(connection, "last_opened_at", NOW, numbers[:-1])
         await population.set_column(connection, "status", "Bounced", numbers[-1:])
-    assert {row[2] for row in await _rows(database, COUNTED)} == {1 + COLD_WITHOUT_OPEN}
+    assert {row[2] for row in await _rows(database, COLD_FROM)} == {1 + COLD_WITHOUT_OPEN}
     before = database.revision(1)
     assert await refresh(database) == 2
-    assert await _rows(database, COUNTED) == await _rows(database, COLD)
+    assert await _rows(database, COLD_FROM) == await _rows(database, EXPECTED_COLD_FROM)
     assert database.revision(1) == before
     cold = SubscriberFilter(cold_only=True)
     assert await population.page(database, cold, now=NOW + COLD_AFTER_OPEN - 1) == []
     assert await population.page(database, cold, now=NOW + COLD_AFTER_OPEN) == list(reversed(numbers[:-1]))
 
 
-async def test_a_block_in_which_nobody_is_left_is_never_looked_at(database: Database) -> None:
+async def test_empty_block_is_skipped(database: Database) -> None:
     await audience(database)
     async with database.write() as connection:
         await connection.execute("DELETE FROM subscribers")
@@ -223,7 +221,7 @@ async def test_a_block_in_which_nobody_is_left_is_never_looked_at(database: Data
     assert {row[0] for row in await _rows(database, "SELECT cold_from FROM subscriber_blocks")} == {MAX_ID}
 
 
-async def test_a_count_of_nobody_is_as_good_as_none(database: Database) -> None:
+async def test_block_count_of_zero_is_right(database: Database) -> None:
     await audience(database)
     async with database.write() as connection:
         await connection.execute("INSERT INTO tag_blocks VALUES (2, 99, 0)")
@@ -233,7 +231,7 @@ async def test_a_count_of_nobody_is_as_good_as_none(database: Database) -> None:
 
 @pytest.fixture
 def old(tmp_path: Path) -> Iterator[Path]:
-    """A database of the first version, with two workspaces' subscribers, memberships and an address that is odd."""
+    """A database of the first version: subscribers of two workspaces, memberships, a name that is not ASCII."""
     path = tmp_path / "old.db"
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
@@ -262,7 +260,7 @@ async def _rows(database: Database, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await connection.execute_fetchall(sql)]
 
 
-async def test_a_database_of_the_first_version_gets_the_counts_of_what_is_in_it(old: Path) -> None:
+async def test_migration_counts_the_rows_of_a_first_version_database(old: Path) -> None:
     async with Database.open(old) as database:
         assert await population.miscounts(database) == []
         assert await _rows(database, "SELECT workspace_id, block, members, cold_from FROM subscriber_blocks") == [
@@ -283,21 +281,21 @@ async def test_a_database_of_the_first_version_gets_the_counts_of_what_is_in_it(
         assert await _rows(database, "SELECT id, subscriber_count FROM sequences") == [(1, 2)]
 
 
-async def test_a_database_of_the_first_version_is_listed_searched_and_counted_on(old: Path) -> None:
+async def test_migrated_first_version_database_works(old: Path) -> None:
     async with Database.open(old) as database:
-        without = SubscriberFilter(tag_ids=(1,), tag_operator="has_none_of")
-        assert await population.everyone(database, without) == [512, 511]
-        assert await population.everyone(database, SubscriberFilter(cold_only=True)) == [511, 256]
-        assert await population.everyone(database, SubscriberFilter(search="STRASSE")) == [512]
+        untagged = SubscriberFilter(tag_ids=(1,), tag_operator="has_none_of")
+        assert await population.all_pages(database, untagged) == [512, 511]
+        assert await population.all_pages(database, SubscriberFilter(cold_only=True)) == [511, 256]
+        assert await population.all_pages(database, SubscriberFilter(search="STRASSE")) == [512]
         async with database.write() as connection:
             await population.insert_people(connection, 1, range(1_001, 1_001 + BLOCK))
             await memberships.insert_tag(connection, 511, 1)
             await memberships.insert_sequence(connection, 512, 1)
             await subscribers.delete_subscriber(connection, 1, 256)
         assert await population.miscounts(database) == []
-        assert await population.page(database, without, limit=2) == [1_000 + BLOCK, 999 + BLOCK]
+        assert await population.page(database, untagged, limit=2) == [1_000 + BLOCK, 999 + BLOCK]
         async with database.read() as connection:
-            found = await sequences.select_sequence(connection, 1, 1)
-        assert found is not None
-        assert (found.subscriber_count, found.status, found.settings.track_opens) == (2, "running", True)
+            sequence = await sequences.select_sequence(connection, 1, 1)
+        assert sequence is not None
+        assert (sequence.subscriber_count, sequence.status, sequence.settings.track_opens) == (2, "running", True)
         assert await database.check() == []

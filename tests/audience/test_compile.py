@@ -1,42 +1,42 @@
-"""Whom a definition means: every field with every operator, and what is no definition."""
+"""The subscribers that a definition matches: every field with every operator."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import segment_audience
-from segment_audience import EVERYBODY, FIELDS, Audience, condition, only, sequence, tag
+from segment_audience import EVERYBODY, FIELDS, Audience, condition, sequence, single, tag
 
 from mailrith_lite.audience.segments.definition import FIELD_OPERATORS, OPERATORS
 
 
 @pytest.fixture(scope="module")
 def audience(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audience]:
-    with segment_audience.opened(tmp_path_factory.mktemp("compile") / "test.db") as found:
-        yield found
+    with segment_audience.open_audience(tmp_path_factory.mktemp("compile") / "test.db") as audience:
+        yield audience
 
 
 NOBODY = ""
 ALL = "ada bob cyd dan eve"
 
 
-def of_a_select(kind: str, capital: str, small: str) -> list[tuple[str, str, Any, str]]:
-    """`capital`: who has the option Red; `small`: who has the option red."""
+def select_cases(kind: str, capital: str, small: str) -> list[tuple[str, str, Any, str]]:
+    """`capital`: the names with the option Red. `small`: the names with the option red."""
     either = f"{capital} {small}"
     return [
         (kind, "is", "Red", capital),
-        (kind, "is_not", "Red", without(capital)),
+        (kind, "is_not", "Red", others(capital)),
         (kind, "has_any_of", ["Red", " red "], either),
-        (kind, "has_none_of", ["Red", "red"], without(either)),
+        (kind, "has_none_of", ["Red", "red"], others(either)),
         (kind, "contains", "RED", either),
-        (kind, "does_not_contain", ["rED"], without(either)),
+        (kind, "does_not_contain", ["rED"], others(either)),
         (kind, "is_empty", None, "dan eve"),
         (kind, "is_not_empty", None, "ada bob cyd"),
     ]
 
 
-def without(names: str) -> str:
-    """Everybody else."""
+def others(names: str) -> str:
+    """The names of all other subscribers."""
     return " ".join(sorted(EVERYBODY - set(names.split())))
 
 
@@ -173,8 +173,8 @@ CASES: list[tuple[str, str, Any, str]] = [
     ("Checkbox", "is_not", "0", "ada cyd dan eve"),
     ("Checkbox", "is_empty", None, "cyd dan"),
     ("Checkbox", "is_not_empty", None, "ada bob eve"),
-    *of_a_select("Select (Dropdown)", "ada", "bob"),
-    *of_a_select("Single Select", "cyd", ""),
+    *select_cases("Select (Dropdown)", "ada", "bob"),
+    *select_cases("Single Select", "cyd", ""),
     ("Single Select", "is", "a, b", "ada"),
     ("Single Select", "contains", ["A,", "strass"], "ada bob"),
     ("Multi Select", "is", "Red", "ada"),
@@ -196,17 +196,17 @@ CASES: list[tuple[str, str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("field", "operator", "value", "names"), CASES)
-def test_a_condition_means(audience: Audience, field: str, operator: str, value: Any, names: str) -> None:
-    assert audience.matched(only(field, operator, value)) == set(names.split())
+def test_condition_matches(audience: Audience, field: str, operator: str, value: Any, names: str) -> None:
+    assert audience.matches(single(field, operator, value)) == set(names.split())
 
 
-def test_every_operator_of_every_field_is_among_the_cases() -> None:
+def test_cases_cover_every_operator_of_every_field() -> None:
     expected = {
         (field, operator)
         for table in (OPERATORS, FIELD_OPERATORS)
         for field, operators in table.items()
         for operator in operators
-        if field != "segment"  # is among those of the nesting
+        if field != "segment"  # test_segment_nesting.py covers it
     }
     assert {(field, operator) for field, operator, _, _ in CASES} == expected
     assert set(FIELD_OPERATORS) == set(FIELDS)
@@ -225,12 +225,12 @@ def test_every_operator_of_every_field_is_among_the_cases() -> None:
         ("has_never_been_in_any_of", "has_ever_been_in_any_of"),
     ],
 )
-def test_a_negative_operator_means_everybody_else(audience: Audience, negative: str, positive: str) -> None:
-    asked = [(field, value) for field, operator, value, _ in CASES if operator in (negative, positive)]
-    assert asked
-    for field, value in asked:
-        without = audience.matched(only(field, negative, value))
-        assert without == EVERYBODY - audience.matched(only(field, positive, value)), (field, value)
+def test_negative_operator_matches_everybody_else(audience: Audience, negative: str, positive: str) -> None:
+    cases = [(field, value) for field, operator, value, _ in CASES if operator in (negative, positive)]
+    assert cases
+    for field, value in cases:
+        matches = audience.matches(single(field, negative, value))
+        assert matches == EVERYBODY - audience.matches(single(field, positive, value)), (field, value)
 
 
 GERMAN, ACTIVE, TAGGED = (
@@ -253,34 +253,34 @@ GERMAN, ACTIVE, TAGGED = (
         ("any", [("any", [GERMAN]), ("any", [condition("country", "is_empty"), TAGGED])], "ada bob cyd dan"),
     ],
 )
-def test_all_or_any_of_the_groups_and_of_the_conditions_in_each(
+def test_match_joins_groups_and_the_conditions_of_each_group(
     audience: Audience, match: str, groups: Any, names: str
 ) -> None:
     built = [{"id": "g", "match": inner, "conditions": conditions} for inner, conditions in groups]
-    assert audience.matched({"match": match, "groups": built}) == set(names.split())
+    assert audience.matches({"match": match, "groups": built}) == set(names.split())
 
 
 @pytest.mark.parametrize("number", ["0.0000001", "1e-7", "0.30000000000000004", "1.7976931348623157e98", "8.41e21",
                                     "123456789.123456789123", "0.1234567890123456789", "-5e-9"])  # fmt: skip
-def test_a_number_is_itself_and_neither_more_nor_less(audience: Audience, number: str) -> None:
+def test_number_equals_itself_and_is_not_greater_or_less(audience: Audience, number: str) -> None:
     audience.set_number("dan", number)
     try:
-        assert "dan" in audience.matched(only("Number", "is", number))
-        assert "dan" not in audience.matched(only("Number", "is_not", number))
-        assert "dan" not in audience.matched(only("Number", "greater_than", number))
-        assert "dan" not in audience.matched(only("Number", "less_than", number))
+        assert "dan" in audience.matches(single("Number", "is", number))
+        assert "dan" not in audience.matches(single("Number", "is_not", number))
+        assert "dan" not in audience.matches(single("Number", "greater_than", number))
+        assert "dan" not in audience.matches(single("Number", "less_than", number))
     finally:
         audience.set_number("dan", None)
 
 
-def test_counts_are_of_everybody_and_of_those_who_are_active(audience: Audience) -> None:
-    counts = audience.counts(only("tag", "is_not_empty"))
+def test_counts_are_of_all_and_of_active_subscribers(audience: Audience) -> None:
+    counts = audience.counts(single("tag", "is_not_empty"))
     assert (counts.total, counts.confirmed) == (3, 2)
 
 
-def test_whoever_belongs_to_another_workspace_is_not_meant(audience: Audience) -> None:
-    assert audience.counts(only("tag", "has_none_of", [tag(3)])).total == len(EVERYBODY)
+def test_subscriber_of_another_workspace_never_matches(audience: Audience) -> None:
+    assert audience.counts(single("tag", "has_none_of", [tag(3)])).total == len(EVERYBODY)
     either = segment_audience.definition(
         condition("country", "is_empty"), condition("country", "is_not_empty"), match="any"
     )
-    assert audience.matched(either) == EVERYBODY
+    assert audience.matches(either) == EVERYBODY

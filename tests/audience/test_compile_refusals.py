@@ -1,11 +1,11 @@
-"""What is no definition, and where that is said to be wrong."""
+"""Invalid definitions, and the field and reason of each error."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import segment_audience
-from segment_audience import Audience, condition, only, sequence, tag
+from segment_audience import Audience, condition, sequence, single, tag
 
 from mailrith_lite import errors, ids
 from mailrith_lite.audience.segments.definition import FIELD_OPERATORS, OPERATORS
@@ -15,46 +15,48 @@ ACTIVE = condition("subscriber_status", "is", "Active")
 
 @pytest.fixture(scope="module")
 def audience(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audience]:
-    with segment_audience.opened(tmp_path_factory.mktemp("refusals") / "test.db") as found:
-        yield found
+    with segment_audience.open_audience(tmp_path_factory.mktemp("refusals") / "test.db") as audience:
+        yield audience
 
 
+ALL_OPERATORS = {
+    operator for table in (OPERATORS, FIELD_OPERATORS) for operators in table.values() for operator in operators
+}
 WRONG_OPERATORS = [
     (field, operator)
     for table in (OPERATORS, FIELD_OPERATORS)
     for field, operators in table.items()
-    for operator in sorted(
-        {one for each in (*OPERATORS.values(), *FIELD_OPERATORS.values()) for one in each} - {*operators}
-    )
+    for operator in sorted(ALL_OPERATORS - {*operators})
 ]
 
 
-def refused(audience: Audience, definition: Any, **around: Any) -> tuple[str | None, str | None]:
-    """(field, reason) of the refusal."""
+def refusal_of(audience: Audience, definition: Any, **options: Any) -> tuple[str | None, str | None]:
+    """(field, reason) of the error."""
     with pytest.raises(errors.InvalidBody) as refusal:
-        audience.matched(definition, **around)
+        audience.matches(definition, **options)
     return refusal.value.details.get("field"), refusal.value.details.get("reason")
 
 
-PLACE = "definition.groups[0].conditions[0]"
+PATH = "definition.groups[0].conditions[0]"
 
 
-def test_an_operator_of_another_field_is_refused(audience: Audience) -> None:
+def test_operator_of_another_field_is_refused(audience: Audience) -> None:
     assert len(WRONG_OPERATORS) > 200
     for field, operator in WRONG_OPERATORS:
-        found = refused(audience, only(field, operator, "1"))
-        assert found == (f"{PLACE}.operator", "operator_not_for_field"), (field, operator)
+        refusal = refusal_of(audience, single(field, operator, "1"))
+        assert refusal == (f"{PATH}.operator", "operator_not_for_field"), (field, operator)
 
 
-def without_value() -> list[tuple[str, str]]:
+def operators_with_value() -> list[tuple[str, str]]:
+    """(field, operator)"""
     tables = (*OPERATORS.items(), *FIELD_OPERATORS.items())
-    return [(field, one) for field, all_of in tables for one in all_of if "empty" not in one]
+    return [(field, operator) for field, operators in tables for operator in operators if "empty" not in operator]
 
 
 @pytest.mark.parametrize("value", [None, [], ""])
-def test_an_operator_that_takes_a_value_is_refused_without_one(audience: Audience, value: Any) -> None:
-    for field, operator in without_value():
-        assert refused(audience, only(field, operator, value))[0] == f"{PLACE}.value", (field, operator)
+def test_missing_value_is_refused(audience: Audience, value: Any) -> None:
+    for field, operator in operators_with_value():
+        assert refusal_of(audience, single(field, operator, value))[0] == f"{PATH}.value", (field, operator)
 
 
 @pytest.mark.parametrize(
@@ -107,21 +109,21 @@ def test_an_operator_that_takes_a_value_is_refused_without_one(audience: Audienc
         ("Multi Select", "is", '"Red', "invalid_custom_field"),
     ],
 )  # fmt: skip
-def test_a_value_that_cannot_be_is_named(
+def test_invalid_value_is_refused_with_its_path_and_reason(
     audience: Audience, field: str, operator: str, value: Any, reason: str | None
 ) -> None:
     second = segment_audience.definition(ACTIVE, condition(field, operator, value))
-    assert refused(audience, second) == ("definition.groups[0].conditions[1].value", reason)
+    assert refusal_of(audience, second) == ("definition.groups[0].conditions[1].value", reason)
 
 
 @pytest.mark.parametrize("public_id", [None, "", "nonsense", ids.encode(ids.CUSTOM_FIELD, 99), tag(1)])
-def test_a_custom_field_that_is_not_there_is_named(audience: Audience, public_id: str | None) -> None:
-    asked = {**condition("Text", "is_empty"), "customFieldId": public_id}
-    expected = (f"{PLACE}.customFieldId", "custom_field_not_found")
-    assert refused(audience, segment_audience.definition(asked)) == expected
+def test_unknown_custom_field_id_is_refused(audience: Audience, public_id: str | None) -> None:
+    sent = {**condition("Text", "is_empty"), "customFieldId": public_id}
+    expected = (f"{PATH}.customFieldId", "custom_field_not_found")
+    assert refusal_of(audience, segment_audience.definition(sent)) == expected
 
 
 @pytest.mark.parametrize("field", [field for field in OPERATORS if field != "segment"])
-def test_a_custom_field_goes_with_no_other_field(audience: Audience, field: str) -> None:
-    asked = {**condition(field, OPERATORS[field][0], "x"), "customFieldId": segment_audience.field_id("Text")}
-    assert refused(audience, segment_audience.definition(asked)) == (f"{PLACE}.customFieldId", None)
+def test_custom_field_id_is_refused_for_other_fields(audience: Audience, field: str) -> None:
+    sent = {**condition(field, OPERATORS[field][0], "x"), "customFieldId": segment_audience.field_id("Text")}
+    assert refusal_of(audience, segment_audience.definition(sent)) == (f"{PATH}.customFieldId", None)

@@ -1,4 +1,4 @@
-"""The regions of the world: every country is in exactly one part of each way to divide it."""
+"""The M49 regions: each division of the world has every country exactly once."""
 
 import pycountry
 import pytest
@@ -11,24 +11,24 @@ PARTS = tuple(name for name in regions.NAMES if name not in regions._WHOLES)
 
 
 def countries(name: str) -> frozenset[str]:
-    found = regions.countries(name)
-    assert found is not None
-    return found
+    codes = regions.countries(name)
+    assert codes is not None
+    return codes
 
 
-def test_the_world_is_every_country_of_iso_3166() -> None:
+def test_world_has_every_country_of_iso_3166() -> None:
     assert len(ALL) == 249
     assert countries("World") == ALL
 
 
 @pytest.mark.parametrize("names", [PARTS, CONTINENTS], ids=["parts", "continents"])
-def test_every_country_is_in_exactly_one_of_them(names: tuple[str, ...]) -> None:
+def test_every_country_is_in_exactly_one_region_of_a_division(names: tuple[str, ...]) -> None:
     codes = [code for name in names for code in countries(name)]
     assert sorted(codes) == sorted(ALL)
 
 
 @pytest.mark.parametrize(
-    ("whole", "parts"),
+    ("region", "parts"),
     [
         ("Africa", ("Northern Africa", "Sub-Saharan Africa")),
         ("Sub-Saharan Africa", ("Eastern Africa", "Middle Africa", "Southern Africa", "Western Africa")),
@@ -41,8 +41,8 @@ def test_every_country_is_in_exactly_one_of_them(names: tuple[str, ...]) -> None
         ("Oceania", ("Australia and New Zealand", "Melanesia", "Micronesia", "Polynesia")),
     ],
 )
-def test_a_whole_is_its_parts_and_they_have_nothing_in_common(whole: str, parts: tuple[str, ...]) -> None:
-    assert sorted(code for part in parts for code in countries(part)) == sorted(countries(whole))
+def test_region_is_the_disjoint_union_of_its_parts(region: str, parts: tuple[str, ...]) -> None:
+    assert sorted(code for part in parts for code in countries(part)) == sorted(countries(region))
 
 
 @pytest.mark.parametrize(
@@ -70,21 +70,21 @@ def test_a_whole_is_its_parts_and_they_have_nothing_in_common(whole: str, parts:
         ("XK", None),
     ],
 )
-def test_a_country_is_where_m49_puts_it(code: str, names: list[str] | None) -> None:
-    found = {name for name in regions.NAMES if code in countries(name)}
-    assert found == (set() if names is None else {*names, "World"})
+def test_country_is_in_its_m49_regions(code: str, names: list[str] | None) -> None:
+    containing = {name for name in regions.NAMES if code in countries(name)}
+    assert containing == (set() if names is None else {*names, "World"})
 
 
 @pytest.mark.parametrize("name", regions.NAMES)
-def test_a_name_is_known_in_any_case(name: str) -> None:
+def test_region_name_matches_in_any_case(name: str) -> None:
     assert countries(f" {name.upper()}\n") == countries(name.lower()) == countries(name)
     assert countries(name)
 
 
 @pytest.mark.parametrize("name", ["", " ", "DE", "Germany", "Middle East", "Western  Europe", "EU", "world\0"])
-def test_what_is_no_region_is_none(name: str) -> None:
+def test_unknown_region_name_gives_none(name: str) -> None:
     assert regions.countries(name) is None
 
 
-def test_every_name_is_there_once() -> None:
+def test_region_names_are_distinct() -> None:
     assert len({name.casefold() for name in regions.NAMES}) == len(regions.NAMES) == 32

@@ -1,4 +1,4 @@
-"""A search finds the same people before, while and after the index takes them in."""
+"""A search has the same results before, during and after the update of the index."""
 
 import population
 import pytest
@@ -11,28 +11,28 @@ from mailrith_lite.audience.search_index import BATCH
 from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
 from mailrith_lite.database import Database
 
-TERMS = UpsertContext(workspace_id=1, time_zone=None, require_evidence=False, now=population.NOW)
+CONTEXT = UpsertContext(workspace_id=1, time_zone=None, require_evidence=False, now=population.NOW)
 
 
 async def insert(database: Database, people: dict[int, tuple[str, str]]) -> None:
-    """Active, but for the ninth."""
+    """Inserts Active subscribers; the ninth is Bounced."""
     async with database.write() as connection:
-        await population.open_workspaces(connection, 2)
+        await population.insert_workspaces(connection, 2)
         for number, (email, name) in people.items():
-            made = await upsert.create(
+            subscriber = await upsert.create(
                 connection,
-                TERMS,
+                CONTEXT,
                 SubscriberInput(email=email, name=name, status="Bounced" if number == 9 else "Active"),
                 None,
             )
-            assert made.id == number
+            assert subscriber.id == number
 
 
 async def change(database: Database, number: int, profile: SubscriberInput) -> None:
     async with database.write() as connection:
         saved = await subscribers.select_subscriber(connection, 1, number)
         assert saved is not None
-        await upsert.change(connection, TERMS, saved, profile, None)
+        await upsert.change(connection, CONTEXT, saved, profile, None)
 
 
 async def delete(database: Database, number: int) -> None:
@@ -41,21 +41,21 @@ async def delete(database: Database, number: int) -> None:
 
 
 async def catch_up(database: Database) -> int:
-    """How many batches it took."""
+    """Updates the whole index; returns the number of batches."""
     batches = 0
     while await search_index.catch_up(database):
         batches += 1
     return batches
 
 
-async def search(database: Database, needle: str) -> list[int]:
-    return await population.page(database, SubscriberFilter(search=needle))
+async def search(database: Database, text: str) -> list[int]:
+    return await population.page(database, SubscriberFilter(search=text))
 
 
-async def indexed(database: Database, needle: str) -> list[int]:
-    """Whom the index alone leads to, by all trigrams of the needle."""
-    text = needle.casefold()
-    trigrams = (text[place : place + 3].replace('"', '""') for place in range(len(text) - 2))
+async def indexed(database: Database, text: str) -> list[int]:
+    """The candidates of the index for all trigrams of the text."""
+    folded = text.casefold()
+    trigrams = (folded[begin : begin + 3].replace('"', '""') for begin in range(len(folded) - 2))
     match = " AND ".join(f'"{trigram}"' for trigram in trigrams)
     async with database.read() as connection:
         rows = await connection.execute_fetchall(
@@ -65,7 +65,7 @@ async def indexed(database: Database, needle: str) -> list[int]:
     return [row[0] for row in rows]
 
 
-async def up_to(database: Database) -> int:
+async def up_to_id(database: Database) -> int:
     async with database.read() as connection:
         rows = await connection.execute_fetchall("SELECT up_to_id FROM search_state")
     return int(next(iter(rows))[0])
@@ -78,32 +78,32 @@ async def pending(database: Database) -> list[int]:
 
 
 async def check_index(database: Database) -> None:
-    """That it holds the terms of those who are there, and nothing else."""
+    """Asserts that the index has the trigrams of the existing subscribers and no others."""
     async with database.write(housekeeping=True) as connection:
         await connection.execute(
             "CREATE VIRTUAL TABLE temp.terms USING fts5vocab('main', 'subscriber_search', 'row')"
         )
-        found = await connection.execute_fetchall("SELECT term, doc FROM temp.terms")
+        terms = await connection.execute_fetchall("SELECT term, doc FROM temp.terms")
         await connection.execute("DROP TABLE temp.terms")
         people = await connection.execute_fetchall("SELECT email, coalesce(name_key, lower(name)) FROM subscribers")
     expected: dict[str, int] = {}
     for row in people:
-        for trigram in {text[place : place + 3] for text in row for place in range(len(text) - 2)}:
+        for trigram in {text[begin : begin + 3] for text in row for begin in range(len(text) - 2)}:
             expected[trigram] = expected.get(trigram, 0) + 1
-    assert {row[0]: row[1] for row in found} == expected
+    assert {row[0]: row[1] for row in terms} == expected
 
 
-async def test_a_search_finds_them_before_and_after_the_index_has_them(database: Database) -> None:
+async def test_search_matches_before_and_after_the_index_update(database: Database) -> None:
     await insert(database, PEOPLE)
-    for needle, expected in SEARCHES:
-        assert await search(database, needle) == expected, needle
+    for text, expected in SEARCHES:
+        assert await search(database, text) == expected, text
     assert await catch_up(database) == 1
-    for needle, expected in SEARCHES:
-        assert await search(database, needle) == expected, needle
+    for text, expected in SEARCHES:
+        assert await search(database, text) == expected, text
     await check_index(database)
 
 
-async def test_a_search_finds_them_while_the_index_has_some(database: Database) -> None:
+async def test_search_matches_while_the_index_has_only_some_subscribers(database: Database) -> None:
     half = {number: PEOPLE[number] for number in range(1, 7)}
     await insert(database, half)
     await catch_up(database)
@@ -111,16 +111,16 @@ async def test_a_search_finds_them_while_the_index_has_some(database: Database) 
         for number in range(7, 14):
             email, name = PEOPLE[number]
             status = "Bounced" if number == 9 else "Active"
-            await upsert.create(connection, TERMS, SubscriberInput(email=email, name=name, status=status), None)
-    for needle, expected in SEARCHES:
-        assert await search(database, needle) == expected, needle
+            await upsert.create(connection, CONTEXT, SubscriberInput(email=email, name=name, status=status), None)
+    for text, expected in SEARCHES:
+        assert await search(database, text) == expected, text
 
 
-async def test_nobody_is_found_by_a_name_or_an_address_that_is_no_longer_theirs(database: Database) -> None:
+async def test_search_does_not_match_an_old_name_or_email(database: Database) -> None:
     await insert(database, PEOPLE)
     await catch_up(database)
     await change(database, 1, SubscriberInput(name="Augusta King"))
-    await change(database, 2, SubscriberInput(email="weg@example.com", name="Hans Weg"))
+    await change(database, 2, SubscriberInput(email="moved@example.com", name="Hans Moved"))
     await delete(database, 5)
     assert await pending(database) == [1, 2, 5]
     for _ in range(2):
@@ -128,7 +128,7 @@ async def test_nobody_is_found_by_a_name_or_an_address_that_is_no_longer_theirs(
         assert await search(database, "augusta") == [1]
         assert await search(database, "ada@") == [1]
         assert await search(database, "straße") == []
-        assert await search(database, "weg") == [2]
+        assert await search(database, "moved") == [2]
         assert await search(database, 'rock"') == []
         assert await catch_up(database) in (1, 0)
     assert await pending(database) == []
@@ -148,15 +148,15 @@ async def test_nobody_is_found_by_a_name_or_an_address_that_is_no_longer_theirs(
         ["Ada", "\u212aelvin", "kelvin"],
     ],
 )
-@pytest.mark.parametrize("steps", [False, True], ids=["at once", "one by one"])
-async def test_a_name_that_changes_again_and_again_leaves_nothing_behind(
-    database: Database, names: list[str], steps: bool
+@pytest.mark.parametrize("every_time", [False, True], ids=["one update", "an update per name"])
+async def test_index_has_only_the_last_of_several_names(
+    database: Database, names: list[str], every_time: bool
 ) -> None:
     await insert(database, {1: ("one@example.com", names[0]), 2: ("two@example.com", "Ada Straße")})
     await catch_up(database)
     for name in names[1:]:
         await change(database, 1, SubscriberInput(name=name))
-        if steps:
+        if every_time:
             await catch_up(database)
     await catch_up(database)
     await check_index(database)
@@ -164,7 +164,7 @@ async def test_a_name_that_changes_again_and_again_leaves_nothing_behind(
         assert 1 in await search(database, names[-1])
 
 
-async def test_who_changes_and_then_goes_before_the_index_catches_up_leaves_nothing(database: Database) -> None:
+async def test_index_drops_a_subscriber_who_is_changed_and_deleted_before_its_update(database: Database) -> None:
     await insert(database, {1: ("one@example.com", "First"), 2: ("two@example.com", "Second")})
     await catch_up(database)
     await change(database, 1, SubscriberInput(name="Third"))
@@ -174,7 +174,9 @@ async def test_who_changes_and_then_goes_before_the_index_catches_up_leaves_noth
     assert await search(database, "one@") == []
 
 
-async def test_who_comes_and_goes_before_the_index_catches_up_never_is_in_it(database: Database) -> None:
+async def test_index_never_has_a_subscriber_who_is_deleted_before_its_update(
+    database: Database,
+) -> None:
     await insert(database, {1: ("one@example.com", "First")})
     await catch_up(database)
     await insert_more(database, "two@example.com", "three@example.com")
@@ -192,11 +194,11 @@ async def test_who_comes_and_goes_before_the_index_catches_up_never_is_in_it(dat
 async def insert_more(database: Database, *emails: str) -> None:
     async with database.write() as connection:
         for email in emails:
-            await upsert.create(connection, TERMS, SubscriberInput(email=email), None)
+            await upsert.create(connection, CONTEXT, SubscriberInput(email=email), None)
 
 
 @pytest.mark.parametrize("change_of", ["status", "country", "subscribed_on", "custom_fields"])
-async def test_what_the_index_does_not_hold_does_not_concern_it(database: Database, change_of: str) -> None:
+async def test_change_of_a_member_outside_the_index_needs_no_update(database: Database, change_of: str) -> None:
     await insert(database, {1: ("one@example.com", "First")})
     await catch_up(database)
     profile = {"status": "Bounced", "country": "DE", "subscribed_on": "2020-01-01", "custom_fields": {}}
@@ -205,15 +207,15 @@ async def test_what_the_index_does_not_hold_does_not_concern_it(database: Databa
     assert await catch_up(database) == 0
 
 
-async def test_a_batch_is_a_transaction_and_the_new_come_before_the_changed(database: Database) -> None:
+async def test_batch_is_one_transaction_and_new_subscribers_come_first(database: Database) -> None:
     async with database.write() as connection:
-        await population.open_workspaces(connection)
+        await population.insert_workspaces(connection)
         await population.insert_people(connection, 1, range(1, 2 * BATCH + 2), "Somebody")
-    found = []
+    progress = []
     while await search_index.catch_up(database):
-        found.append(await up_to(database))
+        progress.append(await up_to_id(database))
         assert await search(database, f"user{BATCH + 1}@") == [BATCH + 1]
-    assert found == [BATCH, 2 * BATCH, 2 * BATCH + 1]
+    assert progress == [BATCH, 2 * BATCH, 2 * BATCH + 1]
     async with database.write() as connection:
         await population.set_column(connection, "name", "Else", range(1, BATCH + 11))
         await population.insert_people(connection, 1, [2 * BATCH + 2], "Newest")
@@ -230,56 +232,56 @@ async def test_a_batch_is_a_transaction_and_the_new_come_before_the_changed(data
     await check_index(database)
 
 
-async def test_keeping_the_index_up_is_no_change_that_a_client_can_see(database: Database) -> None:
+async def test_index_update_does_not_change_the_revision(database: Database) -> None:
     await insert(database, {1: ("one@example.com", "First")})
     before = database.revision(1)
     await catch_up(database)
     assert database.revision(1) == before
 
 
-async def test_every_workspace_is_in_the_index_and_finds_its_own(database: Database) -> None:
+async def test_search_matches_only_subscribers_of_its_workspace(database: Database) -> None:
     async with database.write() as connection:
-        await population.open_workspaces(connection, 2)
+        await population.insert_workspaces(connection, 2)
         await population.insert_people(connection, 1, [1, 3], "Shared Name")
         await population.insert_people(connection, 2, [2, 4], "Shared Name")
     await catch_up(database)
-    asked = SubscriberFilter(search="shared")
-    assert await population.page(database, asked, workspace_id=1) == [3, 1]
-    assert await population.page(database, asked, workspace_id=2) == [4, 2]
+    shared = SubscriberFilter(search="shared")
+    assert await population.page(database, shared, workspace_id=1) == [3, 1]
+    assert await population.page(database, shared, workspace_id=2) == [4, 2]
     assert await population.page(database, SubscriberFilter(search=ids.encode(ids.SUBSCRIBER, 2))) == []
 
 
-async def steps(database: Database, workspace_id: int, needle: str) -> int:
-    """How many hundreds of SQLite's instructions a search takes."""
-    taken = 0
+async def instructions(database: Database, workspace_id: int, text: str) -> int:
+    """The number of SQLite's instructions for a search, in hundreds."""
+    hundreds = 0
 
     def count() -> int:
-        nonlocal taken
-        taken += 1
+        nonlocal hundreds
+        hundreds += 1
         return 0
 
     async with database.read() as connection:
         await connection.set_progress_handler(count, 100)
-        wanted = SubscriberFilter(search=needle)
+        subscriber_filter = SubscriberFilter(search=text)
         await listing.select_subscribers(
-            connection, workspace_id, wanted, before_id=None, limit=25, now=population.NOW
+            connection, workspace_id, subscriber_filter, before_id=None, limit=25, now=population.NOW
         )
         await connection.set_progress_handler(None, 0)  # type: ignore[arg-type]
-    return taken
+    return hundreds
 
 
-@pytest.mark.parametrize("needle", ["shared name", "@x.com", "renamed", "gone"])
-@pytest.mark.parametrize("up_to_date", [True, False], ids=["at rest", "behind"])
-async def test_a_search_is_no_longer_for_what_the_neighbours_have(
-    database: Database, needle: str, up_to_date: bool
+@pytest.mark.parametrize("text", ["shared name", "@x.com", "renamed", "gone"])
+@pytest.mark.parametrize("up_to_date", [True, False], ids=["index up to date", "index lags"])
+async def test_search_takes_no_longer_for_subscribers_of_other_workspaces(
+    database: Database, text: str, up_to_date: bool
 ) -> None:
-    """Nobody learns from how long it takes what is in another workspace."""
+    """The time of a search tells nothing about another workspace."""
     async with database.write() as connection:
-        await population.open_workspaces(connection, 3)
+        await population.insert_workspaces(connection, 3)
         await population.insert_people(connection, 2, [1], "Shared Name")
         await population.insert_people(connection, 3, [2], "Somebody")
     await catch_up(database)
-    before = [await steps(database, workspace_id, needle) for workspace_id in (2, 3)]
+    before = [await instructions(database, workspace_id, text) for workspace_id in (2, 3)]
     async with database.write() as connection:
         await population.insert_people(connection, 1, range(11, 2_011), "Shared Name")
         await population.insert_people(connection, 2, [3_001], "Somebody")
@@ -289,54 +291,52 @@ async def test_a_search_is_no_longer_for_what_the_neighbours_have(
         await connection.execute("DELETE FROM subscribers WHERE id BETWEEN 1001 AND 1100")
     if up_to_date:
         await catch_up(database)
-    after = [await steps(database, workspace_id, needle) for workspace_id in (2, 3)]
+    after = [await instructions(database, workspace_id, text) for workspace_id in (2, 3)]
     assert all(now <= 2 * then + 10 for now, then in zip(after, before, strict=True)), (before, after)
 
 
 @pytest.mark.parametrize(
-    "needle", ["abc", " aBc\n", "abcabcabc", "ß\u212aİ", '""""', 'a"b c', "x" * 254, "n" * 100 + "y"]
+    "text", ["abc", " aBc\n", "abcabcabc", "ß\u212aİ", '""""', 'a"b c', "x" * 254, "n" * 100 + "y"]
 )
-async def test_the_index_is_asked_for_trigrams_of_the_needle_and_not_for_many(
-    database: Database, needle: str
-) -> None:
+async def test_index_query_has_one_to_three_trigrams_of_the_text(database: Database, text: str) -> None:
     async with database.read() as connection:
-        asked = (await search_index.plan_search(connection, 1, needle)).match
-    assert asked is not None
-    trigrams = [part[1:-1].replace('""', '"') for part in asked.split(" AND ")]
+        match = (await search_index.plan_search(connection, 1, text)).match
+    assert match is not None
+    trigrams = [part[1:-1].replace('""', '"') for part in match.split(" AND ")]
     assert 1 <= len(trigrams) == len(set(trigrams)) <= 3
-    assert all(len(trigram) == 3 and trigram in needle.strip().casefold() for trigram in trigrams)
+    assert all(len(trigram) == 3 and trigram in text.strip().casefold() for trigram in trigrams)
 
 
-@pytest.mark.parametrize("needle", ["a", "ab", " ab ", "\u212a", "👩👩"])
-async def test_the_index_is_not_asked_for_one_or_two_characters(database: Database, needle: str) -> None:
+@pytest.mark.parametrize("text", ["a", "ab", " ab ", "\u212a", "👩👩"])
+async def test_one_or_two_characters_have_no_index_query(database: Database, text: str) -> None:
     async with database.read() as connection:
-        assert (await search_index.plan_search(connection, 1, needle)).match is None
+        assert (await search_index.plan_search(connection, 1, text)).match is None
 
 
-async def test_what_few_have_is_known_of_each_workspace(database: Database) -> None:
-    """The neighbours' names are as rare as can be here, and the other way round."""
+async def test_rare_trigrams_are_those_of_the_workspace(database: Database) -> None:
+    """Each workspace has none of the other's names."""
     async with database.write() as connection:
-        await population.open_workspaces(connection, 2)
+        await population.insert_workspaces(connection, 2)
         await population.insert_people(connection, 1, range(1, 641), "Common")
         await population.insert_people(connection, 2, range(1_001, 1_641), "Zebra")
     await catch_up(database)
-    asked = {}
+    trigrams = {}
     async with database.read() as connection:
         for workspace_id in (1, 2):
-            search = await search_index.plan_search(connection, workspace_id, "Common Zebra")
-            asked[workspace_id] = {part.strip('"') for part in (search.match or "").split(" AND ")}
-    assert not {"com", "omm", "mmo"} & asked[1]
-    assert not {"zeb", "ebr", "bra"} & asked[2]
+            plan = await search_index.plan_search(connection, workspace_id, "Common Zebra")
+            trigrams[workspace_id] = {part.strip('"') for part in (plan.match or "").split(" AND ")}
+    assert not {"com", "omm", "mmo"} & trigrams[1]
+    assert not {"zeb", "ebr", "bra"} & trigrams[2]
 
 
-async def test_the_index_is_asked_for_what_few_have(database: Database) -> None:
+async def test_index_query_has_the_rarest_trigrams(database: Database) -> None:
     async with database.write() as connection:
-        await population.open_workspaces(connection)
+        await population.insert_workspaces(connection)
         await population.insert_people(connection, 1, range(1, 641), "Common Name")
         await population.set_column(connection, "name", "Common Zebra", [100])
     await catch_up(database)
     async with database.read() as connection:
-        asked = (await search_index.plan_search(connection, 1, "Common Zebra")).match or ""
-    assert not {"com", "omm", "mmo"} & {part.strip('"') for part in asked.split(" AND ")}
+        match = (await search_index.plan_search(connection, 1, "Common Zebra")).match or ""
+    assert not {"com", "omm", "mmo"} & {part.strip('"') for part in match.split(" AND ")}
     assert await search(database, "common zebra") == [100]
     assert len(await search(database, "common")) == 100

@@ -1,4 +1,4 @@
-"""A count is kept, and never shown once anything of its workspace has been written."""
+"""The cache of segment counts: a count is valid until something in its workspace is written."""
 
 import asyncio
 import contextlib
@@ -16,23 +16,23 @@ from mailrith_lite.database import Connection, Database
 from mailrith_lite.database.connection import READERS
 
 
-def everybody(workspace_id: int, bound: int | None = None) -> Query:
-    """Of the workspace with the integer id that is bound."""
-    number = bound or workspace_id
-    condition = "subscribers.workspace_id = :v0 AND (SELECT watched())"
+def everybody(workspace_id: int, parameter: int | None = None) -> Query:
+    """A query of `workspace_id` that counts the workspace in its parameter, by default the same one."""
+    number = parameter or workspace_id
+    condition = "subscribers.workspace_id = :v0 AND (SELECT watch())"
     return Query(
         workspace_id=workspace_id, tables="", condition=condition, values={"v0": number}, key=f"{number}".encode()
     )
 
 
-ALL, THEIRS, FOURS = everybody(1), everybody(2), everybody(4, 2)
+FIRST, SECOND, FOURTH = everybody(1), everybody(2), everybody(4, 2)
 
 
 @pytest.fixture
 async def audience(tmp_path: Path) -> AsyncIterator[Database]:
     async with Database.open(tmp_path / "test.db") as database:
         async with database.write() as connection:
-            await population.open_workspaces(connection, 2)
+            await population.insert_workspaces(connection, 2)
             await population.insert_people(connection, 1, range(1, 4))
             await population.insert_people(connection, 2, range(4, 6))
             await population.set_column(connection, "status", "Bounced", [1])
@@ -40,7 +40,7 @@ async def audience(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 class Watch:
-    """How many statements have counted; each of them calls `watched()` once."""
+    """Counts the calls of the SQL function `watch()`: one for each count of a segment."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -50,19 +50,19 @@ class Watch:
         return 1
 
 
-async def watch(database: Database, function: Callable[[], int]) -> None:
-    """Every reader calls it from now on."""
+async def register(database: Database, function: Callable[[], int]) -> None:
+    """Registers the function as `watch()` with every reader."""
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(READERS):
             connection = await stack.enter_async_context(database.read())
-            await connection.create_function("watched", 0, function)
+            await connection.create_function("watch", 0, function)
 
 
 @pytest.fixture
-async def watched(audience: Database) -> Watch:
-    found = Watch()
-    await watch(audience, found)
-    return found
+async def watch(audience: Database) -> Watch:
+    watch = Watch()
+    await register(audience, watch)
+    return watch
 
 
 @pytest.fixture
@@ -74,46 +74,40 @@ async def delete(connection: Connection, number: int) -> None:
     await connection.execute("DELETE FROM subscribers WHERE id = ?", (number,))
 
 
-async def test_a_count_is_made_once_for_as_long_as_nothing_is_written(
-    counts: SegmentCounts, watched: Watch
-) -> None:
-    assert [await counts.count(ALL) for _ in range(3)] == [Counts(total=3, confirmed=2)] * 3
-    assert watched.count == 1
+async def test_count_is_cached_until_a_write(counts: SegmentCounts, watch: Watch) -> None:
+    assert [await counts.count(FIRST) for _ in range(3)] == [Counts(total=3, confirmed=2)] * 3
+    assert watch.count == 1
 
 
-async def test_those_who_ask_at_once_share_a_count(counts: SegmentCounts, watched: Watch) -> None:
-    found = await asyncio.gather(*(counts.count(ALL) for _ in range(20)))
-    assert set(map(repr, found)) == {repr(Counts(total=3, confirmed=2))}
-    assert watched.count == 1
+async def test_concurrent_callers_share_one_count(counts: SegmentCounts, watch: Watch) -> None:
+    results = await asyncio.gather(*(counts.count(FIRST) for _ in range(20)))
+    assert results == [Counts(total=3, confirmed=2)] * 20
+    assert watch.count == 1
 
 
-async def test_a_count_is_made_anew_after_a_commit(
-    audience: Database, counts: SegmentCounts, watched: Watch
-) -> None:
-    await counts.count(ALL)
+async def test_commit_ends_a_cached_count(audience: Database, counts: SegmentCounts, watch: Watch) -> None:
+    await counts.count(FIRST)
     async with audience.write() as connection:
         await delete(connection, 2)
-        assert await counts.count(ALL) == Counts(total=3, confirmed=2)
-    assert await counts.count(ALL) == Counts(total=2, confirmed=1)
-    assert watched.count == 2
+        assert await counts.count(FIRST) == Counts(total=3, confirmed=2)
+    assert await counts.count(FIRST) == Counts(total=2, confirmed=1)
+    assert watch.count == 2
 
 
-async def test_a_count_stands_when_a_write_is_rolled_back(
-    audience: Database, counts: SegmentCounts, watched: Watch
-) -> None:
-    await counts.count(ALL)
+async def test_count_is_right_after_a_rollback(audience: Database, counts: SegmentCounts, watch: Watch) -> None:
+    await counts.count(FIRST)
     with pytest.raises(ZeroDivisionError):
         async with audience.write() as connection:
             await delete(connection, 2)
             raise ZeroDivisionError
-    assert await counts.count(ALL) == Counts(total=3, confirmed=2)
+    assert await counts.count(FIRST) == Counts(total=3, confirmed=2)
 
 
-async def test_a_count_is_made_anew_when_the_writer_was_cancelled_while_it_committed(
-    audience: Database, counts: SegmentCounts, watched: Watch
+async def test_commit_of_a_cancelled_writer_ends_a_cached_count(
+    audience: Database, counts: SegmentCounts, watch: Watch
 ) -> None:
-    """SQLite commits all the same."""
-    await counts.count(ALL)
+    """SQLite finishes the commit after the cancellation."""
+    await counts.count(FIRST)
 
     async def write() -> None:
         async with audience.write() as connection:
@@ -125,63 +119,63 @@ async def test_a_count_is_made_anew_when_the_writer_was_cancelled_while_it_commi
         await task
     async with audience.read() as connection:
         rows = await connection.execute_fetchall("SELECT count(*) FROM subscribers WHERE workspace_id = 1")
-    assert (await counts.count(ALL)).total == next(iter(rows))[0]
+    assert (await counts.count(FIRST)).total == next(iter(rows))[0]
 
 
-async def test_a_count_stands_through_housekeeping(
-    audience: Database, counts: SegmentCounts, watched: Watch
-) -> None:
-    await counts.count(ALL)
+async def test_housekeeping_keeps_a_cached_count(audience: Database, counts: SegmentCounts, watch: Watch) -> None:
+    await counts.count(FIRST)
     async with audience.write(housekeeping=True) as connection:
         await connection.execute("UPDATE search_state SET up_to_id = 3")
-    await counts.count(ALL)
-    assert watched.count == 1
+    await counts.count(FIRST)
+    assert watch.count == 1
 
 
-@pytest.mark.parametrize(("changes", "made"), [("everybody", 2), (1, 2), (2, 1), ("nobody", 1)])
-async def test_a_count_stands_through_what_changes_nobody_of_its_workspace(
-    audience: Database, counts: SegmentCounts, watched: Watch, changes: Any, made: int
+@pytest.mark.parametrize(("changes", "expected"), [("everybody", 2), (1, 2), (2, 1), ("nobody", 1)])
+async def test_write_ends_only_the_cached_counts_of_the_workspaces_it_changes(
+    audience: Database, counts: SegmentCounts, watch: Watch, changes: Any, expected: int
 ) -> None:
-    await counts.count(ALL)
+    await counts.count(FIRST)
     async with audience.write(changes=changes):
         pass
-    assert await counts.count(ALL) == Counts(total=3, confirmed=2)
-    assert watched.count == made
+    assert await counts.count(FIRST) == Counts(total=3, confirmed=2)
+    assert watch.count == expected
 
 
-async def test_a_workspace_does_not_wait_for_the_count_of_another(
-    audience: Database, counts: SegmentCounts, watched: Watch
+async def test_workspace_does_not_wait_for_the_count_of_another(
+    audience: Database, counts: SegmentCounts, watch: Watch
 ) -> None:
-    """Nor does what is known wait for what is not."""
+    """And a cached count of the same workspace does not wait either."""
     await counts.count(everybody(1, 2))
-    async with held(audience, counts, ALL):
-        assert await counts.count(THEIRS) == await counts.count(everybody(1, 2)) == Counts(total=2, confirmed=2)
+    async with blocked_counts(audience, counts, FIRST):
+        assert await counts.count(SECOND) == await counts.count(everybody(1, 2)) == Counts(total=2, confirmed=2)
 
 
-async def test_however_many_workspaces_count_a_reader_stays_free(audience: Database, counts: SegmentCounts) -> None:
-    async with held(audience, counts, ALL, FOURS):
-        waiting = asyncio.create_task(counts.count(THEIRS))
+async def test_reader_stays_free_while_many_workspaces_count(audience: Database, counts: SegmentCounts) -> None:
+    async with blocked_counts(audience, counts, FIRST, FOURTH):
+        waiting = asyncio.create_task(counts.count(SECOND))
         async with audience.read() as connection:
             await connection.execute_fetchall("SELECT 1")
-        assert AT_ONCE == 2 and not waiting.done()
+        assert AT_ONCE == 2
+        assert not waiting.done()
     assert await waiting == Counts(total=2, confirmed=2)
 
 
 @contextlib.asynccontextmanager
-async def held(audience: Database, counts: SegmentCounts, *asked: Query) -> AsyncIterator[None]:
-    """These counts have begun, and do not come to their ends meanwhile."""
+async def blocked_counts(audience: Database, counts: SegmentCounts, *queries: Query) -> AsyncIterator[None]:
+    """The counts of the queries have begun, and end only after the block."""
     loop, begun, end = asyncio.get_running_loop(), asyncio.Semaphore(0), threading.Event()
-    left = list(asked)
+    waiting = len(queries)
 
     def wait() -> int:
-        if left:
-            left.pop()
+        nonlocal waiting
+        if waiting:
+            waiting -= 1
             loop.call_soon_threadsafe(begun.release)
             end.wait(30)
         return 1
 
-    await watch(audience, wait)
-    tasks = [asyncio.create_task(counts.count(one)) for one in asked]
+    await register(audience, wait)
+    tasks = [asyncio.create_task(counts.count(query)) for query in queries]
     try:
         for _ in tasks:
             await begun.acquire()
@@ -191,41 +185,41 @@ async def held(audience: Database, counts: SegmentCounts, *asked: Query) -> Asyn
         await asyncio.gather(*tasks)
 
 
-async def test_a_count_that_was_begun_before_a_commit_is_not_kept_behind_it(
+async def test_count_that_began_before_a_commit_is_not_cached_after_it(
     audience: Database, counts: SegmentCounts
 ) -> None:
     loop = asyncio.get_running_loop()
     begun, written = asyncio.Event(), asyncio.Event()
 
     def wait() -> int:
-        """Within the count, in the reader's thread."""
+        """Runs inside the count, in the reader's thread."""
         loop.call_soon_threadsafe(begun.set)
         asyncio.run_coroutine_threadsafe(written.wait(), loop).result(30)
         return 1
 
-    await watch(audience, wait)
-    task = asyncio.create_task(counts.count(ALL))
+    await register(audience, wait)
+    task = asyncio.create_task(counts.count(FIRST))
     await begun.wait()
     async with audience.write() as connection:
         await delete(connection, 2)
     written.set()
     assert await task == Counts(total=3, confirmed=2)
-    assert await counts.count(ALL) == Counts(total=2, confirmed=1)
+    assert await counts.count(FIRST) == Counts(total=2, confirmed=1)
 
 
-async def test_another_value_is_another_count(counts: SegmentCounts, watched: Watch) -> None:
+async def test_queries_with_different_values_are_cached_separately(counts: SegmentCounts, watch: Watch) -> None:
     other = everybody(1, 2)
     ours, theirs = Counts(total=3, confirmed=2), Counts(total=2, confirmed=2)
-    assert [await counts.count(asked) for asked in (ALL, other, ALL, other)] == [ours, theirs] * 2
-    assert watched.count == 2
+    assert [await counts.count(query) for query in (FIRST, other, FIRST, other)] == [ours, theirs] * 2
+    assert watch.count == 2
 
 
-async def test_only_so_many_counts_are_kept(counts: SegmentCounts, watched: Watch) -> None:
-    asked = [everybody(number) for number in range(1, CACHE_SIZE + 2)]
-    for one in asked:
-        await counts.count(one)
-    before = watched.count
-    await counts.count(asked[-1])
-    assert watched.count == before
-    await counts.count(asked[0])
-    assert watched.count == before + 1
+async def test_cache_drops_the_oldest_count_at_its_limit(counts: SegmentCounts, watch: Watch) -> None:
+    queries = [everybody(number) for number in range(1, CACHE_SIZE + 2)]
+    for query in queries:
+        await counts.count(query)
+    before = watch.count
+    await counts.count(queries[-1])
+    assert watch.count == before
+    await counts.count(queries[0])
+    assert watch.count == before + 1

@@ -1,4 +1,4 @@
-"""What a value becomes, through the API as through an import."""
+"""A value of a request and the same value of an import are saved, or refused, alike."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ HAS_OPTIONS = {"Select (Dropdown)", "Single Select", "Multi Select"}
 _numbers = itertools.count()
 
 SAME = [
-    # column or type of custom field, options, cell, the same in a request, what is saved (all but the cell as JSON)
+    # mapped type or type of the custom field, options, cell, JSON value of a request, saved JSON value
     ("name", [], "  Ada  ", '"  Ada  "', '"Ada"'),
     ("name", [], "Zoë 🎉", '"Zo\\u00eb 🎉"', '"Zoë 🎉"'),
     ("name", [], "two\nlines", '"two\\nlines"', '"two\\nlines"'),
@@ -89,7 +89,7 @@ REFUSED = [
     ("Multi Select", SL, "S, M", '["S","M"]', "invalid_custom_field"),
     ("Multi Select", COMMA, "a, b", '"a, b"', "invalid_custom_field"),
 ]
-OTHER_FORMS = [
+WRONG_JSON_TYPES = [
     ("Text", [], ["5", "true", '["x"]', "{}"]),
     ("Text Area", [], ["5", "false", '["x"]', '{"x": 1}']),
     ("Number", [], ["true", "[1]", "{}"]),
@@ -103,20 +103,20 @@ OTHER_FORMS = [
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    settings = Settings(port=0, data_dir=tmp_path_factory.mktemp("standing") / "data", bootstrap_key=KEY)
+    settings = Settings(port=0, data_dir=tmp_path_factory.mktemp("upsert") / "data", bootstrap_key=KEY)
     with Server(settings).serving() as server:
         yield server
 
 
-def fresh(server: Server, kind: str, options: list[str]) -> Any:
+def new_field(server: Server, kind: str, options: list[str]) -> Any:
     return field(server, f"Field {next(_numbers)}", kind, options if kind in HAS_OPTIONS else None)
 
 
 def target(server: Server, kind: str, options: list[str]) -> tuple[Any, str]:
-    """(an import's mapping of the value, its member of a request)"""
+    """(the mapping of an import, the member of a request, with %s for the value)"""
     if kind in ("name", "country", "subscriber-status"):
         return {"type": kind}, f'"{kind.removeprefix("subscriber-")}": %s'
-    public_id = fresh(server, kind, options)["id"]
+    public_id = new_field(server, kind, options)["id"]
     return {"type": "custom-field", "custom_field_id": public_id}, f'"custom_fields": {{"{public_id}": %s}}'
 
 
@@ -124,72 +124,73 @@ def post(server: Server, email: str, member: str, method: str = "POST", path: st
     return server.call(method, path, f'{{"email": "{email}", {member}}}'.encode())
 
 
-def import_cell(server: Server, email: str, mapped: Any, cell: str) -> Any:
+def import_cell(server: Server, email: str, mapping: Any, cell: str) -> Any:
+    """The import job."""
     text = io.StringIO()
     csv.writer(text).writerows([["Email", "Value"], [email, cell]])
-    return server.import_csv(text.getvalue(), [MAPPINGS[0], {"csv_column": "Value", "field": mapped}])
+    return server.import_csv(text.getvalue(), [MAPPINGS[0], {"csv_column": "Value", "field": mapping}])
 
 
-def row(server: Server, email: str, kind: str) -> tuple[Any, ...]:
+def saved_row(server: Server, email: str, kind: str) -> tuple[Any, ...]:
     columns = "name, name_key, country, custom_fields" + (", status" if kind == "subscriber-status" else "")
-    (found,) = server.rows(f"SELECT {columns} FROM subscribers WHERE email = ?", email)
-    return found
+    (row,) = server.rows(f"SELECT {columns} FROM subscribers WHERE email = ?", email)
+    return row
 
 
-@pytest.mark.parametrize(("kind", "options", "cell", "sent", "kept"), SAME)
-def test_the_api_and_an_import_save_the_same(
-    service: Server, kind: str, options: list[str], cell: str, sent: str, kept: str
+@pytest.mark.parametrize(("kind", "options", "cell", "sent", "saved"), SAME)
+def test_api_and_import_save_the_same(
+    service: Server, kind: str, options: list[str], cell: str, sent: str, saved: str
 ) -> None:
-    mapped, member = target(service, kind, options)
+    mapping, member = target(service, kind, options)
     number = next(_numbers)
-    api, imported = f"api.{number}@example.com", f"import.{number}@example.com"
-    reply = post(service, api, member % sent)
+    requested, imported = f"api.{number}@example.com", f"import.{number}@example.com"
+    reply = post(service, requested, member % sent)
     assert reply.status == 201, reply.body
-    assert import_cell(service, imported, mapped, cell)["progress"]["created_count"] == 1
-    assert row(service, api, kind) == row(service, imported, kind)
-    assert (member % kept).replace(" ", "") in reply.body.decode().replace(" ", "")
+    assert import_cell(service, imported, mapping, cell)["progress"]["created_count"] == 1
+    assert saved_row(service, requested, kind) == saved_row(service, imported, kind)
+    assert (member % saved).replace(" ", "") in reply.body.decode().replace(" ", "")
     assert exact(service.call("GET", reply.json["data"]["self"])) == exact(reply)
 
 
-@pytest.mark.parametrize(("kind", "options", "cell", "sent", "kept"), SAME)
-def test_what_one_way_has_saved_is_unchanged_by_the_other(
-    service: Server, kind: str, options: list[str], cell: str, sent: str, kept: str
+@pytest.mark.parametrize(("kind", "options", "cell", "sent", "saved"), SAME)
+def test_import_and_api_leave_an_equal_value_unchanged(
+    service: Server, kind: str, options: list[str], cell: str, sent: str, saved: str
 ) -> None:
-    mapped, member = target(service, kind, options)
+    mapping, member = target(service, kind, options)
     email = f"both.{next(_numbers)}@example.com"
-    one = made(post(service, email, member % sent))
-    assert import_cell(service, email, mapped, cell)["progress"]["unchanged_count"] == 1
-    assert read(service, one) == one
-    assert made(post(service, email, member % sent)) == one
-    assert made(post(service, email, member % kept)) == one
+    person = made(post(service, email, member % sent))
+    assert import_cell(service, email, mapping, cell)["progress"]["unchanged_count"] == 1
+    assert read(service, person) == person
+    assert made(post(service, email, member % sent)) == person
+    assert made(post(service, email, member % saved)) == person
 
 
 @pytest.mark.parametrize(("kind", "options", "cell", "sent", "code"), REFUSED)
-def test_the_api_and_an_import_refuse_the_same_for_the_same_reason(
+def test_api_and_import_refuse_with_the_same_code(
     service: Server, kind: str, options: list[str], cell: str, sent: str, code: str
 ) -> None:
-    mapped, member = target(service, kind, options)
+    mapping, member = target(service, kind, options)
     email = f"refused.{next(_numbers)}@example.com"
-    path = f"custom_fields.{mapped['custom_field_id']}" if "custom_field_id" in mapped else kind
+    path = f"custom_fields.{mapping['custom_field_id']}" if "custom_field_id" in mapping else kind
     assert details(post(service, email, member % sent)) == (400, "invalid_body", path, code)
-    job = import_cell(service, email, mapped, cell)
-    (reported,) = csv.DictReader(io.StringIO(service.report(job)))
-    assert (reported["error_code"], reported["error_column"]) == (code, "Value")
+    job = import_cell(service, email, mapping, cell)
+    (row,) = csv.DictReader(io.StringIO(service.report(job)))
+    assert (row["error_code"], row["error_column"]) == (code, "Value")
     assert service.rows("SELECT 1 FROM subscribers WHERE email = ?", email) == []
 
 
 @pytest.mark.parametrize(
-    ("kind", "options", "sent"), [(kind, options, sent) for kind, options, forms in OTHER_FORMS for sent in forms]
+    ("kind", "options", "sent"),
+    [(kind, options, sent) for kind, options, values in WRONG_JSON_TYPES for sent in values],
 )
-def test_a_custom_field_takes_its_own_json_forms_only(
-    service: Server, kind: str, options: list[str], sent: str
-) -> None:
-    one = fresh(service, kind, options)
+def test_custom_field_refuses_other_json_types(service: Server, kind: str, options: list[str], sent: str) -> None:
+    custom_field = new_field(service, kind, options)
     ada = subscriber(service, "forms@example.com")
-    for method, path in (("POST", SUBSCRIBERS), ("PATCH", ada["self"])):
-        member = f'"custom_fields": {{"{one["id"]}": {sent}}}'
-        reply = post(service, "forms@example.com", member, method, path)
-        assert details(reply) == (400, "invalid_body", f"custom_fields.{one['id']}", "invalid_custom_field")
+    for method, url in (("POST", SUBSCRIBERS), ("PATCH", ada["self"])):
+        member = f'"custom_fields": {{"{custom_field["id"]}": {sent}}}'
+        reply = post(service, "forms@example.com", member, method, url)
+        path = f"custom_fields.{custom_field['id']}"
+        assert details(reply) == (400, "invalid_body", path, "invalid_custom_field")
     assert read(service, ada) == ada
 
 
@@ -198,35 +199,37 @@ def test_a_custom_field_takes_its_own_json_forms_only(
     ("kind", "options", "saved"),
     [("Text", [], '"x"'), ("Number", [], "0"), ("Checkbox", [], "false"), ("Multi Select", SL, '["S"]')],
 )
-def test_a_blank_value_leaves_the_saved_one(
+def test_blank_value_keeps_the_saved_one(
     service: Server, kind: str, options: list[str], saved: str, blank: str
 ) -> None:
-    one = fresh(service, kind, options)["id"]
-    ada = made(post(service, "blank@example.com", f'"custom_fields": {{"{one}": {saved}}}'))
+    field_id = new_field(service, kind, options)["id"]
+    ada = made(post(service, "blank@example.com", f'"custom_fields": {{"{field_id}": {saved}}}'))
     for method, path in (("POST", SUBSCRIBERS), ("PATCH", ada["self"])):
-        member = f'"custom_fields": {{"{one}": {blank}}}'
+        member = f'"custom_fields": {{"{field_id}": {blank}}}'
         assert made(post(service, "blank@example.com", member, method, path)) == ada
-    new = made(post(service, f"new.{next(_numbers)}@example.com", f'"custom_fields": {{"{one}": {blank}}}'))
+    new = made(post(service, f"new.{next(_numbers)}@example.com", f'"custom_fields": {{"{field_id}": {blank}}}'))
     assert new["custom_fields"] == {}
 
 
 @pytest.mark.parametrize("name", ["Shoe size", "shoe SIZE", "  Shoe size ", "{id}"])
-def test_a_custom_field_is_named_by_its_id_or_by_its_label_in_any_case(server: Server, name: str) -> None:
-    one = field(server, "Shoe size")["id"]
-    key = name.format(id=one)
+def test_custom_field_is_given_by_id_or_by_label_in_any_case(server: Server, name: str) -> None:
+    field_id = field(server, "Shoe size")["id"]
+    key = name.format(id=field_id)
     ada = subscriber(server, custom_fields={key: "9"})
-    assert ada["custom_fields"] == {one: "9"}
-    assert made(server.call("PATCH", ada["self"], {"custom_fields": {key: "10"}}))["custom_fields"] == {one: "10"}
+    assert ada["custom_fields"] == {field_id: "9"}
+    assert made(server.call("PATCH", ada["self"], {"custom_fields": {key: "10"}}))["custom_fields"] == {
+        field_id: "10"
+    }
 
 
-def test_an_id_wins_over_a_label_that_looks_like_it(server: Server) -> None:
-    one = field(server, "Size")["id"]
-    other = field(server, one)["id"]
-    assert subscriber(server, custom_fields={one: "x"})["custom_fields"] == {one: "x"}
-    assert subscriber(server, custom_fields={other: "y"})["custom_fields"] == {one: "x", other: "y"}
+def test_id_wins_over_an_equal_label(server: Server) -> None:
+    field_id = field(server, "Size")["id"]
+    other_id = field(server, field_id)["id"]
+    assert subscriber(server, custom_fields={field_id: "x"})["custom_fields"] == {field_id: "x"}
+    assert subscriber(server, custom_fields={other_id: "y"})["custom_fields"] == {field_id: "x", other_id: "y"}
 
 
-def test_the_other_fields_keep_their_values(server: Server) -> None:
+def test_other_custom_fields_keep_their_values(server: Server) -> None:
     ids = [field(server, label)["id"] for label in ("One", "Two", "Three")]
     subscriber(server, custom_fields={ids[0]: "1", ids[1]: "2"})
     assert subscriber(server, custom_fields={ids[1]: "b", ids[2]: "c"})["custom_fields"] == {
@@ -237,21 +240,23 @@ def test_the_other_fields_keep_their_values(server: Server) -> None:
 
 
 @pytest.mark.parametrize("name", ["Nothing", "custom_field_x", "", "{foreign}"])
-def test_a_custom_field_that_is_not_there_is_refused(server: Server, name: str) -> None:
+def test_unknown_custom_field_is_refused(server: Server, name: str) -> None:
     key = server.new_key(workspace="Other")
     theirs = server.call("POST", "/v1/custom-fields", {"label": "Theirs", "type": "Text"}, key=key).json["data"]
-    asked = name.format(foreign=theirs["id"])
-    reply = server.call("POST", SUBSCRIBERS, {"email": "ada@example.com", "custom_fields": {asked: "x"}})
-    assert details(reply) == (400, "invalid_body", f"custom_fields.{asked}", "custom_field_not_found")
+    sent = name.format(foreign=theirs["id"])
+    reply = server.call("POST", SUBSCRIBERS, {"email": "ada@example.com", "custom_fields": {sent: "x"}})
+    assert details(reply) == (400, "invalid_body", f"custom_fields.{sent}", "custom_field_not_found")
 
 
-def test_a_custom_field_that_is_named_twice_is_refused(server: Server) -> None:
-    one = field(server, "Size")["id"]
-    reply = server.call("POST", SUBSCRIBERS, {"email": "ada@example.com", "custom_fields": {one: "1", "SIZE": "2"}})
+def test_custom_field_given_twice_is_refused(server: Server) -> None:
+    field_id = field(server, "Size")["id"]
+    reply = server.call(
+        "POST", SUBSCRIBERS, {"email": "ada@example.com", "custom_fields": {field_id: "1", "SIZE": "2"}}
+    )
     assert details(reply)[:3] == (400, "invalid_body", "custom_fields.SIZE")
 
 
-def test_one_value_that_is_refused_keeps_the_others_from_being_saved(server: Server) -> None:
+def test_refused_value_saves_nothing_of_the_request(server: Server) -> None:
     good, bad = field(server, "Good")["id"], field(server, "Bad", "Number")["id"]
     ada = subscriber(server, name="Ada")
     body = {"name": "Bob", "country": "GB", "custom_fields": {good: "x", bad: "x"}}
@@ -262,44 +267,44 @@ def test_one_value_that_is_refused_keeps_the_others_from_being_saved(server: Ser
 
 
 @pytest.mark.parametrize("email", ["  Ada@Example.com ", "ada@MÜNZE.example", "Ada@xn--mnze-0ra.EXAMPLE"])
-def test_an_import_finds_who_was_made_over_the_api_and_the_other_way_round(server: Server, email: str) -> None:
-    one = subscriber(server, email)
+def test_import_and_api_find_the_same_subscriber_by_email(server: Server, email: str) -> None:
+    person = subscriber(server, email)
     backdate(server)
     text = f"Email,Name\n{email},\n"
     assert server.import_csv(text)["progress"]["unchanged_count"] == 1
-    assert read(server, one)["updated_at"] == LONG_AGO
-    server.call("DELETE", one["self"])
+    assert read(server, person)["updated_at"] == LONG_AGO
+    server.call("DELETE", person["self"])
     assert server.import_csv(text)["progress"]["created_count"] == 1
     assert server.call("POST", SUBSCRIBERS, {"email": email}).status == 200
 
 
-def test_an_empty_country_clears_it_over_the_api_and_leaves_it_in_an_import(server: Server) -> None:
-    one = subscriber(server, country="GB")
-    mapped = {"type": "country"}
-    assert import_cell(server, "ada@example.com", mapped, " ")["progress"]["unchanged_count"] == 1
-    assert read(server, one)["country"] == "GB"
+def test_empty_country_clears_it_in_a_request_and_keeps_it_in_an_import(server: Server) -> None:
+    person = subscriber(server, country="GB")
+    mapping = {"type": "country"}
+    assert import_cell(server, "ada@example.com", mapping, " ")["progress"]["unchanged_count"] == 1
+    assert read(server, person)["country"] == "GB"
     assert subscriber(server, country=None)["country"] is None
 
 
-def test_numbers_keep_their_digits_from_the_request_to_the_export(server: Server) -> None:
-    one = field(server, "Precise", "Number")["id"]
+def test_number_keeps_every_digit_from_request_to_export(server: Server) -> None:
+    field_id = field(server, "Precise", "Number")["id"]
     digits = "12345678901234567890.123"
-    reply = post(server, "ada@example.com", f'"custom_fields": {{"{one}": {digits}}}')
-    assert f'"{one}":{digits}'.encode() in reply.body
+    reply = post(server, "ada@example.com", f'"custom_fields": {{"{field_id}": {digits}}}')
+    assert f'"{field_id}":{digits}'.encode() in reply.body
     listed = server.call("GET", SUBSCRIBERS)
-    assert f'"{one}":{digits}'.encode() in listed.body
+    assert f'"{field_id}":{digits}'.encode() in listed.body
     _, text = server.export_csv()
     (exported,) = csv.DictReader(io.StringIO(text))
     assert exported["Precise"] == digits
-    assert json.loads(listed.body, parse_float=str)["data"][0]["custom_fields"] == {one: digits}
+    assert json.loads(listed.body, parse_float=str)["data"][0]["custom_fields"] == {field_id: digits}
 
 
 @pytest.mark.parametrize("kind", ["name", "Text", "Text Area"])
-def test_what_no_import_could_read_back_is_refused(server: Server, kind: str) -> None:
+def test_nul_character_is_refused(server: Server, kind: str) -> None:
     _, member = target(server, kind, [])
     assert post(server, "ada@example.com", member % '"a\\u0000b"').status == 400
 
 
-def test_white_space_within_a_label_counts_as_one_space(server: Server) -> None:
-    one = field(server, "Shoe  size")["id"]
-    assert subscriber(server, custom_fields={"Shoe  size": "9"})["custom_fields"] == {one: "9"}
+def test_white_space_inside_a_label_counts_as_one_space(server: Server) -> None:
+    field_id = field(server, "Shoe  size")["id"]
+    assert subscriber(server, custom_fields={"Shoe  size": "9"})["custom_fields"] == {field_id: "9"}
