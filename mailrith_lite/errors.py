@@ -1,21 +1,22 @@
-"""Everything that can go wrong on purpose. Nothing here knows HTTP; `api.errors` gives each class its status.
+"""Everything that can go wrong on purpose. Nothing here knows HTTP: `http.statuses` gives each class its status.
 
 MailrithError
-├── Invalid                 what was sent must be changed
-│   ├── InvalidBody, InvalidJson, InvalidQuery, InvalidIdempotencyKey
-│   ├── InvalidFile         a file that was handed over cannot be read
-│   ├── PayloadTooLarge, HeadersTooLarge, UnsupportedMediaType, ExpectationFailed, InvalidHttp
-│   └── MethodNotAllowed
-├── InvalidApiKey           the key is missing, unknown, expired or revoked: never says which
+├── Invalid                 the request must be changed
+│   ├── InvalidBody, InvalidJson
+│   ├── InvalidFile         an uploaded file cannot be read
+│   └── PayloadTooLarge, UnsupportedMediaType
+├── InvalidApiKey           the key is missing, unknown, expired or revoked; the error never says which
 ├── Forbidden
-│   ├── InsufficientScope, InvalidSignature
-├── NotFound                also everything of another workspace
-│   └── Expired             it was there
+│   └── InsufficientScope, InvalidSignature
+├── NotFound                also for everything of another workspace
+│   └── Expired             it existed
 ├── Conflict
-├── QueueFull               come back later
-└── ServiceError            our side
-    ├── OperationNotSupported, ShuttingDown, StorageFull, Unhealthy, InternalError
+├── QueueFull               a later request can succeed
+└── ServiceError            the service itself fails
+    └── StorageFull
 StartError                  a command cannot do its work; its text is the one line on stderr
+
+`http.wire_errors` adds the errors that only an HTTP request can end with.
 """
 
 from collections.abc import Sequence
@@ -65,21 +66,6 @@ class InvalidJson(Invalid):
     code = "invalid_json"
 
 
-class InvalidQuery(Invalid):
-    code = "invalid_query"
-
-
-class InvalidIdempotencyKey(Invalid):
-    code = "invalid_idempotency_key"
-
-    def __init__(self) -> None:
-        super().__init__("Idempotency-Key takes 1 to 255 printable ASCII characters.")
-
-
-class InvalidHttp(Invalid):
-    code = "invalid_http"
-
-
 class InvalidFile(Invalid):
     code = "invalid_file"
 
@@ -88,27 +74,8 @@ class PayloadTooLarge(Invalid):
     code = "payload_too_large"
 
 
-class HeadersTooLarge(Invalid):
-    code = "headers_too_large"
-
-    def __init__(self) -> None:
-        super().__init__("A line of the request's head is too long.")
-
-
 class UnsupportedMediaType(Invalid):
     code = "unsupported_media_type"
-
-
-class ExpectationFailed(Invalid):
-    code = "expectation_failed"
-
-
-class MethodNotAllowed(Invalid):
-    code = "method_not_allowed"
-
-    def __init__(self, method: str, allowed: Sequence[str]) -> None:
-        self.allowed = ", ".join(sorted(allowed))
-        super().__init__(f"{method} is not possible here; use {self.allowed}.")
 
 
 class InvalidApiKey(MailrithError):
@@ -185,37 +152,11 @@ class ServiceError(MailrithError):
     code = "internal_error"
 
 
-class OperationNotSupported(ServiceError):
-    code = "operation_not_supported"
-
-    def __init__(self, operation_id: str) -> None:
-        super().__init__(f"mailrith_lite does not serve the operation {operation_id}.")
-
-
-class ShuttingDown(ServiceError):
-    code = "shutting_down"
-
-    def __init__(self) -> None:
-        super().__init__("The service is shutting down; send the request again in a moment.")
-
-
 class StorageFull(ServiceError):
     code = "storage_full"
 
     def __init__(self) -> None:
         super().__init__("The service's disk is full; nothing was changed. Free some space and try again.")
-
-
-class Unhealthy(ServiceError):
-    code = "unhealthy"
-
-    def __init__(self) -> None:
-        super().__init__("The database does not answer; look into the service's log.")
-
-
-class InternalError(ServiceError):
-    def __init__(self, request_id: str) -> None:
-        super().__init__(f"Something went wrong inside the service. Its log has the details under {request_id}.")
 
 
 class StartError(Exception):

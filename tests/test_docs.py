@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from mailrith_lite import __version__
-from mailrith_lite.api.envelope import STATUSES
 from mailrith_lite.api.routes import ROUTES
 from mailrith_lite.audience.values import RefusalCode
+from mailrith_lite.http.statuses import STATUSES
 from mailrith_lite.settings import ENVIRONMENT_PREFIX, SETTINGS, Settings, load
 
 ROOT = Path(__file__).parent.parent

@@ -2,13 +2,16 @@
 
 import inspect
 from collections.abc import Iterator
+from types import ModuleType
 
 import msgspec
 import pytest
 
 from mailrith_lite import errors
-from mailrith_lite.api.envelope import STATUSES, PreconditionFailed, RangeNotSatisfiable, respond
+from mailrith_lite.api.envelope import respond
 from mailrith_lite.errors import MailrithError
+from mailrith_lite.http import wire_errors
+from mailrith_lite.http.statuses import STATUSES
 
 TYPES = {"invalid_request", "authentication_error", "permission_error", "not_found", "conflict", "api_error"}
 
@@ -21,20 +24,20 @@ def below(error: type[MailrithError]) -> Iterator[type[MailrithError]]:
 
 EVERY = sorted(set(below(MailrithError)), key=lambda error: error.__name__)
 MADE = {
-    errors.MethodNotAllowed: lambda: errors.MethodNotAllowed("PUT", ["POST", "GET"]),
+    wire_errors.MethodNotAllowed: lambda: wire_errors.MethodNotAllowed("PUT", ["POST", "GET"]),
     errors.InsufficientScope: lambda: errors.InsufficientScope(["a", "b"], ["b"], ["a"]),
-    errors.OperationNotSupported: lambda: errors.OperationNotSupported("listForms"),
-    errors.InternalError: lambda: errors.InternalError("req_1"),
-    RangeNotSatisfiable: lambda: RangeNotSatisfiable("bytes */5"),
+    wire_errors.OperationNotSupported: lambda: wire_errors.OperationNotSupported("listForms"),
+    wire_errors.InternalError: lambda: wire_errors.InternalError("req_1"),
+    wire_errors.RangeNotSatisfiable: lambda: wire_errors.RangeNotSatisfiable("bytes */5"),
 }
 WITHOUT_ARGUMENTS = [
-    errors.HeadersTooLarge,
+    wire_errors.HeadersTooLarge,
     errors.InvalidApiKey,
-    errors.InvalidIdempotencyKey,
-    errors.ShuttingDown,
+    wire_errors.InvalidIdempotencyKey,
+    wire_errors.ShuttingDown,
     errors.StorageFull,
-    errors.Unhealthy,
-    PreconditionFailed,
+    wire_errors.Unhealthy,
+    wire_errors.PreconditionFailed,
 ]
 
 
@@ -56,10 +59,11 @@ def test_no_status_is_kept_for_an_error_that_is_gone() -> None:
     assert set(STATUSES) == set(EVERY)
 
 
-def test_every_class_of_the_module_is_in_the_tree() -> None:
-    classes = {value for value in vars(errors).values() if inspect.isclass(value) and issubclass(value, Exception)}
+@pytest.mark.parametrize("module", [errors, wire_errors], ids=lambda module: module.__name__)
+def test_every_class_of_the_module_is_in_its_tree(module: ModuleType) -> None:
+    classes = {value for value in vars(module).values() if inspect.isclass(value) and issubclass(value, Exception)}
     assert classes - {MailrithError, errors.StartError} <= set(EVERY)
-    tree = inspect.getdoc(errors) or ""
+    tree = inspect.getdoc(module) or ""
     assert [error.__name__ for error in classes if error.__name__ not in tree] == []
 
 

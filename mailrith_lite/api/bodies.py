@@ -16,6 +16,7 @@ from aiohttp import web
 from mailrith_lite import disk, errors
 from mailrith_lite.api import codec
 from mailrith_lite.api.call import BODY_WATCH, Call
+from mailrith_lite.http import wire_errors
 from mailrith_lite.http.multipart import next_piece
 
 T = TypeVar("T")
@@ -106,7 +107,7 @@ async def _read(request: web.Request, limit: int, spool: Path) -> tuple[memoryvi
                     await file.write(held)
                     held = bytearray()
         except web.RequestPayloadError as error:
-            raise errors.InvalidHttp("The body's transfer is broken; send the request again.") from error
+            raise wire_errors.InvalidHttp("The body's transfer is broken; send the request again.") from error
         if file is None:
             return memoryview(held), digest.digest()
         await file.write(held)

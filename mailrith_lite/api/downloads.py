@@ -5,9 +5,9 @@ from aiohttp.abc import AbstractStreamWriter
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.api.call import Call
-from mailrith_lite.api.envelope import PreconditionFailed, RangeNotSatisfiable
 from mailrith_lite.exports.export_pipeline import file_path
 from mailrith_lite.exports.export_table import select_export
+from mailrith_lite.http import wire_errors
 from mailrith_lite.http.addresses import DOWNLOAD_PATH, base_address, download_path
 from mailrith_lite.http.services import SERVICES, Services
 from mailrith_lite.imports.report import stream_report
@@ -30,7 +30,7 @@ def download_url(call: Call, public_job_id: str, expires_at: int) -> str:
 async def download(request: web.Request) -> web.StreamResponse:
     services = request.app[SERVICES]
     if services.stopping:
-        raise errors.ShuttingDown
+        raise wire_errors.ShuttingDown
     services.links.check(
         request.path,
         request.query.get("expires", ""),
@@ -70,9 +70,9 @@ class _File(web.FileResponse):
 
     def set_status(self, status: int, reason: str | None = None) -> None:
         if status == web.HTTPRequestRangeNotSatisfiable.status_code:
-            raise RangeNotSatisfiable(self.headers["Content-Range"])
+            raise wire_errors.RangeNotSatisfiable(self.headers["Content-Range"])
         if status == web.HTTPPreconditionFailed.status_code:
-            raise PreconditionFailed
+            raise wire_errors.PreconditionFailed
         if status in (web.HTTPForbidden.status_code, web.HTTPNotFound.status_code):
             raise _file_not_found()  # it expired at this very moment
         super().set_status(status, reason)

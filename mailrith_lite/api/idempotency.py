@@ -19,6 +19,7 @@ from mailrith_lite import clock, errors
 from mailrith_lite.api.bodies import IN_MEMORY, Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.database import Changes, Connection
+from mailrith_lite.http import wire_errors
 
 F = TypeVar("F")
 T = TypeVar("T")
@@ -110,7 +111,7 @@ def parse_key(header: str) -> str:
     if len(key) >= 2 and key[0] == key[-1] == '"':
         key = key[1:-1]
     if not re.fullmatch(r"[ -~]{1,255}", key):
-        raise errors.InvalidIdempotencyKey
+        raise wire_errors.InvalidIdempotencyKey
     return key
 
 

@@ -9,6 +9,7 @@ from mailrith_lite import __version__, clock, errors, ids, logs
 from mailrith_lite.access import keys, scopes
 from mailrith_lite.api.call import Call, CallHandler
 from mailrith_lite.api.envelope import respond
+from mailrith_lite.http import wire_errors
 from mailrith_lite.http.services import ANSWER_BEGUN, PRINCIPAL, REQUEST_ID, SERVICES
 from mailrith_lite.http.statuses import Handler, attempt, outcome
 
@@ -58,7 +59,7 @@ def authenticated(handler: CallHandler, operation_id: str, required: tuple[str, 
     async def handle(request: web.Request) -> web.StreamResponse:
         services = request.app[SERVICES]
         if services.stopping:
-            raise errors.ShuttingDown
+            raise wire_errors.ShuttingDown
         now = clock.now()
         principal = await keys.authenticate(services.database.lookup, request.headers, now)
         request[PRINCIPAL] = principal

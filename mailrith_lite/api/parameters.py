@@ -7,7 +7,8 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta, inspect
 
-from mailrith_lite import errors, ids
+from mailrith_lite import ids
+from mailrith_lite.http import wire_errors
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -91,8 +92,8 @@ def description(form: type[msgspec.Struct], name: str) -> str:
     return str(text)
 
 
-def _invalid(form: type[msgspec.Struct], name: str) -> errors.InvalidQuery:
-    return errors.InvalidQuery(f"{name} takes {description(form, name)}.", field=name)
+def _invalid(form: type[msgspec.Struct], name: str) -> wire_errors.InvalidQuery:
+    return wire_errors.InvalidQuery(f"{name} takes {description(form, name)}.", field=name)
 
 
 @functools.cache

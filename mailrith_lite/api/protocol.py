@@ -9,6 +9,7 @@ from aiohttp.http_exceptions import LineTooLong
 from mailrith_lite import errors, logs
 from mailrith_lite.api.envelope import respond
 from mailrith_lite.api.middleware import REQUEST_ID_HEADER, SERVER, request_id_of
+from mailrith_lite.http import wire_errors
 from mailrith_lite.http.statuses import from_framework
 
 KEEP_ALIVE = 75.0  # seconds
@@ -72,12 +73,12 @@ class _ApiProtocol(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionResetError("the answer had begun and cannot be finished")
         if isinstance(exc, LineTooLong):
-            error: errors.MailrithError = errors.HeadersTooLarge()
+            error: errors.MailrithError = wire_errors.HeadersTooLarge()
         elif status < 500:
-            error = errors.InvalidHttp("This is not a valid HTTP request; check its first line and headers.")
+            error = wire_errors.InvalidHttp("This is not a valid HTTP request; check its first line and headers.")
         else:
             logs.service.error("request failed", exc_info=exc)
-            error = errors.InternalError("no request id")
+            error = wire_errors.InternalError("no request id")
         response = _with_request_id(respond(error), request)
         response.force_close()
         logs.access.info(

@@ -2,7 +2,6 @@
 
 from aiohttp import web
 
-from mailrith_lite import errors
 from mailrith_lite.api import (
     custom_fields,
     discovery,
@@ -27,6 +26,7 @@ from mailrith_lite.api.middleware import authenticated
 from mailrith_lite.api.not_served import NOT_SERVED
 from mailrith_lite.api.route import SECTIONS as SECTIONS_KEY
 from mailrith_lite.api.route import Handler, Route, Section
+from mailrith_lite.http import wire_errors
 from mailrith_lite.pages.static import add_static
 
 _READ = ("subscribers:read",)
@@ -154,6 +154,6 @@ def _add(router: web.UrlDispatcher, method: str, path: str, handler: Handler) ->
 
 def _refusal(operation_id: str) -> Handler:
     async def refuse(_: object) -> web.StreamResponse:
-        raise errors.OperationNotSupported(operation_id)
+        raise wire_errors.OperationNotSupported(operation_id)
 
     return authenticated(refuse, operation_id, ())

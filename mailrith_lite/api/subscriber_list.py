@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from mailrith_lite import clock, errors, ids
+from mailrith_lite import clock, ids
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.parameters import PageQuery, Text
 from mailrith_lite.api.responses import PageOf
@@ -14,6 +14,7 @@ from mailrith_lite.audience.conditions import SequenceOperator, TagOperator
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection
+from mailrith_lite.http import wire_errors
 
 MAX_LISTED = 100
 
@@ -77,5 +78,5 @@ async def _filter(connection: Connection, workspace_id: int, query: SubscriberQu
 
 def _numbers(prefix: str, name: str, public_ids: list[str]) -> list[int]:
     if len(public_ids) > MAX_LISTED:
-        raise errors.InvalidQuery(f"{name} takes at most {MAX_LISTED} ids.", field=name)
+        raise wire_errors.InvalidQuery(f"{name} takes at most {MAX_LISTED} ids.", field=name)
     return [number for public_id in public_ids if (number := ids.decode(prefix, public_id)) is not None]

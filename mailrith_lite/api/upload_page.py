@@ -10,9 +10,10 @@ from aiohttp import hdrs, web
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.api.responses import Data
 from mailrith_lite.api.uploads import LINK_PATH, upload_resource
+from mailrith_lite.http import wire_errors
 from mailrith_lite.http.multipart import check_length, file_name, pieces, receive_form
 from mailrith_lite.http.services import SERVICES
-from mailrith_lite.http.statuses import STATUSES, Handler
+from mailrith_lite.http.statuses import STATUSES, Handler, error_headers
 from mailrith_lite.imports import records
 from mailrith_lite.imports.uploads import upload_store, upload_table
 from mailrith_lite.imports.uploads.upload_table import Upload
@@ -39,8 +40,7 @@ def _readable(handler: Handler) -> Handler:
                 raise
             status, _ = STATUSES[type(error)]
             answer = await page_response("upload_refused.html", status=status, message=error.message)
-            if isinstance(error, errors.QueueFull):
-                answer.headers[hdrs.RETRY_AFTER] = str(error.retry_after)
+            answer.headers.update(error_headers(error))
             return answer
 
     return handle
@@ -113,7 +113,7 @@ async def _open(request: web.Request) -> Upload:
     """
     services = request.app[SERVICES]
     if services.stopping:
-        raise errors.ShuttingDown
+        raise wire_errors.ShuttingDown
     links, now = services.upload_links, clock.now()
     expires = request.query.get("expires", "")
     links.check_signature(request.path, expires, request.query.get("signature", ""))

@@ -6,7 +6,8 @@ from mailrith_lite import errors
 from mailrith_lite.console import templating
 from mailrith_lite.console.paths import containing_page
 from mailrith_lite.console.session_request import VISIT, load_visit
-from mailrith_lite.http.statuses import STATUSES, Handler, outcome
+from mailrith_lite.http import wire_errors
+from mailrith_lite.http.statuses import STATUSES, Handler, error_headers, outcome
 from mailrith_lite.pages.rendering import HEADERS
 
 _HEADERS = {
@@ -16,7 +17,6 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",  # with no-referrer, a browser sends forms without their origin
     "X-Frame-Options": "DENY",
 }
-_TRY_AGAIN = {429, 503}
 
 
 @web.middleware
@@ -24,7 +24,7 @@ async def error_pages(request: web.Request, handler: Handler) -> web.StreamRespo
     result = await outcome(request, handler)
     if not isinstance(result, errors.MailrithError):
         return result
-    if isinstance(result, errors.NotFound | errors.MethodNotAllowed) and VISIT not in request:
+    if isinstance(result, errors.NotFound | wire_errors.MethodNotAllowed) and VISIT not in request:
         await load_visit(request)  # for 404 and 405 no handler ran, so the session is not loaded yet
     status, _ = STATUSES[type(result)]
     response = await templating.page(
@@ -36,10 +36,7 @@ async def error_pages(request: web.Request, handler: Handler) -> web.StreamRespo
         sign_in_next=containing_page(request) if isinstance(result, errors.InvalidApiKey) else "",
         missing=result.missing if isinstance(result, errors.InsufficientScope) else [],
     )
-    if isinstance(result, errors.MethodNotAllowed):
-        response.headers["Allow"] = result.allowed
-    if status in _TRY_AGAIN:
-        response.headers["Retry-After"] = "1"
+    response.headers.update(error_headers(result))
     return response
 
 

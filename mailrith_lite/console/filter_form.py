@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-from mailrith_lite import errors, ids
+from mailrith_lite import ids
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.values import STATUSES, Status
+from mailrith_lite.http import wire_errors
 
 MAX_SEARCH = 254
 
@@ -44,11 +45,11 @@ def parse(fields: Mapping[str, str]) -> FilterForm:
     """
     search = fields.get("search", "").strip()
     if len(search) > MAX_SEARCH or "\0" in search:
-        raise errors.InvalidQuery(f"The search takes at most {MAX_SEARCH} characters.", field="search")
+        raise wire_errors.InvalidQuery(f"The search takes at most {MAX_SEARCH} characters.", field="search")
     name = fields.get("status", "")
     status = next((known for known in STATUSES if known == name), None)
     if name and status is None:
-        raise errors.InvalidQuery("There is no such status.", field="status")
+        raise wire_errors.InvalidQuery("There is no such status.", field="status")
     return FilterForm(
         search=search or None,
         status=status,

@@ -8,6 +8,7 @@ from multidict import MultiDict
 
 from mailrith_lite import errors
 from mailrith_lite.console.session import Sessions
+from mailrith_lite.http import wire_errors
 from mailrith_lite.http.services import SERVICES
 
 TOKEN_FIELD = "form_token"  # noqa: S105
@@ -31,9 +32,9 @@ async def receive(request: web.Request) -> Fields:
             body = await request.read()
         return MultiDict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except TimeoutError:
-        raise errors.InvalidHttp("The form stopped arriving; send it again.") from None
+        raise wire_errors.InvalidHttp("The form stopped arriving; send it again.") from None
     except ValueError:
-        raise errors.InvalidHttp("The form cannot be understood; send it again.") from None
+        raise wire_errors.InvalidHttp("The form cannot be understood; send it again.") from None
 
 
 def check_origin(request: web.Request) -> None:

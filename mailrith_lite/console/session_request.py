@@ -15,6 +15,7 @@ from mailrith_lite.console.forms import TOKEN_FIELD, Fields
 from mailrith_lite.console.paths import PATH, SIGN_IN_PATH, redirect
 from mailrith_lite.console.session import Session, Sessions, find_key
 from mailrith_lite.database import Database
+from mailrith_lite.http import wire_errors
 from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, SERVICES, Services
 from mailrith_lite.http.statuses import Handler
 
@@ -84,7 +85,7 @@ async def load_visit(request: web.Request) -> Visit | None:
     """
     services = request.config_dict[SERVICES]
     if services.stopping:
-        raise errors.ShuttingDown
+        raise wire_errors.ShuttingDown
     now = clock.now()
     session = request.app[SESSIONS].from_cookie(request.cookies.get(SESSION_COOKIE, ""), now)
     if session is None:

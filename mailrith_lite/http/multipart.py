@@ -13,6 +13,7 @@ from aiohttp import BodyPartReader, MultipartReader, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from mailrith_lite import errors
+from mailrith_lite.http import wire_errors
 from mailrith_lite.imports.uploads.arrival import too_large
 
 T = TypeVar("T")
@@ -60,7 +61,7 @@ async def pieces(read: Callable[[], Awaitable[bytes]]) -> AsyncIterator[bytes]:
         while piece := await next_piece(read):
             yield piece
     except web.RequestPayloadError as error:
-        raise errors.InvalidHttp("The file's transfer is broken; send it again.") from error
+        raise wire_errors.InvalidHttp("The file's transfer is broken; send it again.") from error
 
 
 async def receive_form(request: web.Request, limit: int) -> FormFile:
@@ -149,7 +150,7 @@ def _whole() -> Iterator[None]:
     try:
         yield
     except (ValueError, LookupError, RuntimeError, HttpProcessingError, web.RequestPayloadError):
-        raise errors.InvalidHttp("The form is broken; send the file again.") from None
+        raise wire_errors.InvalidHttp("The form is broken; send the file again.") from None
 
 
 async def _soon(arriving: Awaitable[T]) -> T:
@@ -157,4 +158,4 @@ async def _soon(arriving: Awaitable[T]) -> T:
         async with asyncio.timeout(_SILENCE):
             return await arriving
     except TimeoutError:
-        raise errors.InvalidHttp("The body stopped arriving; send the request again.") from None
+        raise wire_errors.InvalidHttp("The body stopped arriving; send the request again.") from None

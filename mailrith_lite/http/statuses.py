@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from mailrith_lite import disk, errors, logs
+from mailrith_lite.http import wire_errors
 from mailrith_lite.http.services import ANSWER_BEGUN, REQUEST_ID
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -13,31 +14,45 @@ STATUSES: dict[type[errors.MailrithError], tuple[int, str]] = {
     errors.Invalid: (400, "invalid_request"),
     errors.InvalidBody: (400, "invalid_request"),
     errors.InvalidJson: (400, "invalid_request"),
-    errors.InvalidQuery: (400, "invalid_request"),
-    errors.InvalidIdempotencyKey: (400, "invalid_request"),
-    errors.InvalidHttp: (400, "invalid_request"),
     errors.InvalidFile: (400, "invalid_request"),
+    wire_errors.InvalidHttp: (400, "invalid_request"),
+    wire_errors.InvalidQuery: (400, "invalid_request"),
+    wire_errors.InvalidIdempotencyKey: (400, "invalid_request"),
     errors.InvalidApiKey: (401, "authentication_error"),
     errors.Forbidden: (403, "permission_error"),
     errors.InsufficientScope: (403, "permission_error"),
     errors.InvalidSignature: (403, "permission_error"),
     errors.NotFound: (404, "not_found"),
-    errors.MethodNotAllowed: (405, "invalid_request"),
+    wire_errors.MethodNotAllowed: (405, "invalid_request"),
     errors.Conflict: (409, "conflict"),
     errors.Expired: (410, "not_found"),
+    wire_errors.PreconditionFailed: (412, "invalid_request"),
     errors.PayloadTooLarge: (413, "invalid_request"),
     errors.UnsupportedMediaType: (415, "invalid_request"),
-    errors.ExpectationFailed: (417, "invalid_request"),
+    wire_errors.RangeNotSatisfiable: (416, "invalid_request"),
+    wire_errors.ExpectationFailed: (417, "invalid_request"),
     errors.QueueFull: (429, "invalid_request"),
-    errors.HeadersTooLarge: (431, "invalid_request"),
+    wire_errors.HeadersTooLarge: (431, "invalid_request"),
     errors.ServiceError: (500, "api_error"),
-    errors.InternalError: (500, "api_error"),
-    errors.OperationNotSupported: (501, "api_error"),
-    errors.ShuttingDown: (503, "api_error"),
+    wire_errors.InternalError: (500, "api_error"),
+    wire_errors.OperationNotSupported: (501, "api_error"),
     errors.StorageFull: (503, "api_error"),
-    errors.Unhealthy: (503, "api_error"),
+    wire_errors.ShuttingDown: (503, "api_error"),
+    wire_errors.Unhealthy: (503, "api_error"),
 }
 """The status, and the type that the contract gives it."""
+
+
+def error_headers(error: errors.MailrithError) -> dict[str, str]:
+    """Headers of the response to the error, whether it is JSON or a page. Retry-After is in seconds."""
+    status, _ = STATUSES[type(error)]
+    if isinstance(error, wire_errors.MethodNotAllowed):
+        return {hdrs.ALLOW: error.allowed}
+    if isinstance(error, wire_errors.RangeNotSatisfiable):
+        return {hdrs.CONTENT_RANGE: error.content_range}
+    if isinstance(error, errors.QueueFull):
+        return {hdrs.RETRY_AFTER: str(error.retry_after)}
+    return {hdrs.RETRY_AFTER: "1"} if status == 503 else {}
 
 
 async def attempt(request: web.Request, handler: Handler) -> web.StreamResponse | errors.MailrithError:
@@ -64,17 +79,17 @@ async def outcome(request: web.Request, handler: Handler) -> web.StreamResponse 
         logs.service.exception("request failed", extra={"fields": {"request_id": request[REQUEST_ID]}})
         if request.get(ANSWER_BEGUN):
             raise ConnectionResetError("the answer had begun and cannot be finished") from None
-        return errors.StorageFull() if disk.is_full(error) else errors.InternalError(request[REQUEST_ID])
+        return errors.StorageFull() if disk.is_full(error) else wire_errors.InternalError(request[REQUEST_ID])
 
 
 def from_framework(error: web.HTTPException, request: web.Request | web.BaseRequest) -> errors.MailrithError:
     """What aiohttp would have answered by itself, in our words."""
     if isinstance(error, web.HTTPMethodNotAllowed):
-        return errors.MethodNotAllowed(request.method, list(error.allowed_methods))
+        return wire_errors.MethodNotAllowed(request.method, list(error.allowed_methods))
     if isinstance(error, web.HTTPNotFound):
         return errors.NotFound("There is nothing at this path; check the address.", code="route_not_found")
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return errors.PayloadTooLarge("The body is too large.")
     if isinstance(error, web.HTTPExpectationFailed):
-        return errors.ExpectationFailed("The header Expect takes 100-continue only.")
-    return errors.InvalidHttp("The request cannot be understood; check its form.")
+        return wire_errors.ExpectationFailed("The header Expect takes 100-continue only.")
+    return wire_errors.InvalidHttp("The request cannot be understood; check its form.")

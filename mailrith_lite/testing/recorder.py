@@ -9,8 +9,8 @@ from typing import Any, Literal, overload
 
 import msgspec
 
-from mailrith_lite import errors
 from mailrith_lite.api import idempotency
+from mailrith_lite.http import wire_errors
 from mailrith_lite.testing import operations
 from mailrith_lite.testing.movable_clock import monotonic
 
@@ -70,7 +70,7 @@ class RecordedRequest(msgspec.Struct, kw_only=True):
     def idempotency_key(self) -> str | None:
         """As the service reads it: a key in double quotes equals the same key without them."""
         header = self.headers.get("idempotency-key")
-        with contextlib.suppress(errors.InvalidIdempotencyKey):  # an invalid key is returned as it is
+        with contextlib.suppress(wire_errors.InvalidIdempotencyKey):  # an invalid key is returned as it is
             return None if header is None else idempotency.parse_key(header)
         return header
 

@@ -9,6 +9,7 @@ from mailrith_lite.access import workspaces
 from mailrith_lite.api import idempotency
 from mailrith_lite.api.idempotency import Answer, Attempt
 from mailrith_lite.database import Database
+from mailrith_lite.http import wire_errors
 
 PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=255)
 ANSWER = Answer(status=201, body=b'{"data":1}', location="/v1/tags/x")
@@ -44,7 +45,7 @@ def test_a_bare_key_is_itself_without_the_space_around_it(key: str) -> None:
 def test_any_text_is_a_key_or_refused(text: str) -> None:
     try:
         key = idempotency.parse_key(text)
-    except errors.InvalidIdempotencyKey:
+    except wire_errors.InvalidIdempotencyKey:
         return
     assert 1 <= len(key) <= 255
     assert key.isascii()

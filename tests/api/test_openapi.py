@@ -13,8 +13,8 @@ from wire import envelope, standing
 
 from mailrith_lite import errors
 from mailrith_lite.api.documentation.openapi import document
-from mailrith_lite.api.envelope import STATUSES
 from mailrith_lite.api.routes import ROUTES, SECTIONS, Route
+from mailrith_lite.http.statuses import STATUSES
 
 DOCUMENT = document(SECTIONS, ["/"])
 SCHEMAS = DOCUMENT["components"]["schemas"]

@@ -10,9 +10,11 @@ import msgspec
 from mailrith_lite import errors, ids
 from mailrith_lite.access import scopes
 from mailrith_lite.api import bodies, codec, idempotency
-from mailrith_lite.api.envelope import STATUSES, respond
+from mailrith_lite.api.envelope import respond
 from mailrith_lite.api.parameters import Empty
 from mailrith_lite.api.route import Route
+from mailrith_lite.http import wire_errors
+from mailrith_lite.http.statuses import STATUSES
 
 JSON = "application/json"
 REQUEST_ID = {"x-mailrith-request-id": {"$ref": "#/components/headers/RequestId"}}
@@ -146,14 +148,14 @@ def _possible(route: Route) -> Iterator[errors.MailrithError]:
         yield bodies.too_large(bodies.IN_MEMORY)
         yield bodies.not_json()
     if route.signature.query is not Empty:
-        yield errors.InvalidQuery("limit takes a whole number from 1 to 100.", field="limit")
-        yield errors.HeadersTooLarge()
+        yield wire_errors.InvalidQuery("limit takes a whole number from 1 to 100.", field="limit")
+        yield wire_errors.HeadersTooLarge()
     if route.idempotent:
-        yield errors.InvalidIdempotencyKey()
+        yield wire_errors.InvalidIdempotencyKey()
         yield idempotency.key_reused()
     if not route.public:
         yield errors.InvalidApiKey()
-        yield errors.ShuttingDown()
+        yield wire_errors.ShuttingDown()
     if route.scopes:
         yield errors.InsufficientScope(route.scopes, route.scopes[-1:], scopes.ALL[:1])
     for name in route.path_names:
@@ -161,4 +163,4 @@ def _possible(route: Route) -> Iterator[errors.MailrithError]:
     yield from route.refusals
     if route.method != "GET":
         yield errors.StorageFull()
-    yield errors.InternalError("req_3f0c2a9d41b7e85610ac77e2")
+    yield wire_errors.InternalError("req_3f0c2a9d41b7e85610ac77e2")
