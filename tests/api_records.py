@@ -1,4 +1,4 @@
-"""What a test needs to be there, made over the API."""
+"""Creates and reads over the API what tests need."""
 
 import json
 from decimal import Decimal
@@ -12,7 +12,7 @@ _TABLES = ("subscribers", "tags", "custom_fields", "sequences", "segments")
 
 
 def made(reply: Reply) -> Any:
-    """What the answer to a successful request holds."""
+    """The data of the answer to a successful request."""
     assert reply.status in (200, 201, 202), reply.body
     return reply.json["data"]
 
@@ -31,38 +31,38 @@ def sequence(server: Server, name: str = "Welcome", **body: Any) -> Any:
 
 
 def subscriber(server: Server, email: str = "ada@example.com", **body: Any) -> Any:
-    """Made, or changed when the address is there already."""
+    """Creates a subscriber, or changes the one with this email."""
     return made(server.call("POST", SUBSCRIBERS, {"email": email, **body}))
 
 
 def definition(field: str, operator: str, value: Any = None, **more: Any) -> Any:
-    """Of a segment with one condition."""
+    """The definition of a segment, with one condition."""
     condition = {"id": "c", "field": field, "operator": operator, "value": value, **more}
     return {"match": "all", "groups": [{"id": "g", "match": "all", "conditions": [condition]}]}
 
 
-def segment(server: Server, name: str, wanted: Any) -> Any:
-    return made(server.call("POST", "/v1/segments", {"name": name, "definition": wanted}))
+def segment(server: Server, name: str, definition: Any) -> Any:
+    return made(server.call("POST", "/v1/segments", {"name": name, "definition": definition}))
 
 
 def read(server: Server, resource: Any) -> Any:
-    """As it is now."""
+    """The resource as it is now."""
     return made(server.call("GET", resource["self"]))
 
 
 def exact(reply: Reply) -> Any:
-    """The data with every digit of its numbers."""
+    """The data of an answer, with every digit of its numbers."""
     return json.loads(reply.body, parse_float=Decimal)["data"]
 
 
 def details(reply: Reply) -> tuple[int, str, str | None, str | None]:
-    """(status, code, field, reason) of a refusal."""
-    found = reply.error.get("details", {})
-    return reply.status, reply.error["code"], found.get("field"), found.get("reason")
+    """(status, code, field, reason) of an error."""
+    members = reply.error.get("details", {})
+    return reply.status, reply.error["code"], members.get("field"), members.get("reason")
 
 
 def execute(server: Server, sql: str, *parameters: Any) -> None:
-    """Changes what the service has saved."""
+    """Changes the database of the service directly."""
 
     async def write() -> None:
         async with server.services.database.write() as connection:
@@ -72,18 +72,18 @@ def execute(server: Server, sql: str, *parameters: Any) -> None:
 
 
 def backdate(server: Server) -> None:
-    """Lets everything have been made and changed at LONG_AGO, so that a change shows in `updated_at`."""
+    """Sets `created_at` and `updated_at` of everything to LONG_AGO, so that a change shows in `updated_at`."""
     for table in _TABLES:
         execute(server, f"UPDATE {table} SET created_at = 1000000000000, updated_at = 1000000000000")
 
 
 def hold_jobs(server: Server) -> None:
-    """From here on no job is taken up."""
+    """No job starts until `release_jobs`."""
     server.wait(server.services.runner.stop())
 
 
 def release_jobs(server: Server) -> None:
-    """Takes up what was held, and waits for the end of it."""
+    """Starts the held jobs, and waits until they end."""
 
     async def start() -> None:
         server.services.runner._stopping = False

@@ -1,4 +1,4 @@
-"""An audience as the documentation has it, in plain Python: nothing of the product's own rules is used here."""
+"""A model of an audience in plain Python, written from the documentation. It uses no rule of the product."""
 
 import csv
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ COUNTRIES = {
 }
 CODES = {name.casefold(): code for code, names in COUNTRIES.items() for name in names}
 CHECKBOX = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-MEMBERSHIPS = {
+MEMBERSHIP_STATUSES = {
     "is_active_in_any_of": ("active",),
     "is_not_active_in_any_of": ("active",),
     "has_completed_any_of": ("completed",),
@@ -27,11 +27,11 @@ MEMBERSHIPS = {
     "has_ever_been_in_any_of": ("active", "completed", "removed"),
     "has_never_been_in_any_of": ("active", "completed", "removed"),
 }
-NEGATIVE_MEMBERSHIPS = ("is_not_active_in_any_of", "has_not_completed_any_of", "has_never_been_in_any_of")
+NEGATIVE_OPERATORS = ("is_not_active_in_any_of", "has_not_completed_any_of", "has_never_been_in_any_of")
 
 
 class Refused(Exception):
-    """A value that the field cannot have."""
+    """The field cannot have the value."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Field:
     options: tuple[str, ...] = ()
 
     def read(self, sent: Any) -> Any:
-        """The value as it is saved; None for a blank one."""
+        """The saved value; None for a blank one."""
         if sent is None or sent == [] or (isinstance(sent, str) and not sent.strip()):
             return None
         if self.type == "Text Area":
@@ -55,12 +55,12 @@ class Field:
             return date.fromisoformat(text).isoformat()
         if self.type == "Checkbox":
             return text if isinstance(text, bool) else CHECKBOX[text.lower()]
-        chosen = text if isinstance(text, list) else [text]
+        options = text if isinstance(text, list) else [text]
         if self.type == "Multi Select" and isinstance(text, str) and text not in self.options:
-            chosen = next(csv.reader([text], skipinitialspace=True))
-        if not set(chosen) <= set(self.options):
+            options = next(csv.reader([text], skipinitialspace=True))
+        if not set(options) <= set(self.options):
             raise Refused
-        return list(dict.fromkeys(chosen)) if self.type == "Multi Select" else text
+        return list(dict.fromkeys(options)) if self.type == "Multi Select" else text
 
     @staticmethod
     def _number(text: Any) -> Decimal:
@@ -72,7 +72,7 @@ class Field:
 
 @dataclass
 class Person:
-    """`fields`: custom field's id -> value; `sequences`: id -> status; times in milliseconds."""
+    """`fields`: public id -> value. `sequences`: public id -> status. Times are in milliseconds."""
 
     email: str
     status: str
@@ -97,25 +97,25 @@ class Person:
             return now - self.subscribed_at >= 30 * DAY
         return now - self.opened_at >= 90 * DAY
 
-    def has(self, needle: str) -> bool:
-        """Would a search for it show them?"""
-        text = needle.strip()
-        folded = text.casefold()
+    def matches_search(self, text: str) -> bool:
+        trimmed = text.strip()
+        folded = trimmed.casefold()
         return (
-            text == self.id
-            or text.lower() == self.status.lower()
+            trimmed == self.id
+            or trimmed.lower() == self.status.lower()
             or folded in self.email
             or folded in self.name.casefold()
         )
 
-    def in_any(self, sequence_ids: list[str], operator: str) -> bool:
-        found = any(self.sequences.get(one) in MEMBERSHIPS[operator] for one in sequence_ids)
-        return found != (operator in NEGATIVE_MEMBERSHIPS)
+    def matches_sequences(self, sequence_ids: list[str], operator: str) -> bool:
+        statuses = MEMBERSHIP_STATUSES[operator]
+        is_member = any(self.sequences.get(sequence_id) in statuses for sequence_id in sequence_ids)
+        return is_member != (operator in NEGATIVE_OPERATORS)
 
 
 @dataclass
 class Audience:
-    """`people`: oldest first. `tags`, `sequences`: id -> name; `segments`: id -> definition."""
+    """`people`: oldest first. `tags`, `sequences`: public id -> name. `segments`: public id -> definition."""
 
     time_zone: str | None = None
     people: list[Person] = field(default_factory=list)
@@ -131,10 +131,10 @@ class Audience:
         return datetime.fromtimestamp(now / 1_000, self._zone()).date()
 
     def change(self, person: Person, sent: dict[str, Any], now: int) -> bool:
-        """What a request says of somebody; False when it alters nothing.
+        """Applies a request's members. Returns False when nothing changes.
 
         Raises:
-            Refused: a value cannot be; nothing is altered.
+            Refused: a field cannot have its value; nothing is changed.
         """
         values = {key: self.fields[key].read(value) for key, value in sent.get("custom_fields", {}).items()}
         before = (person.email, person.name, person.status, person.country, person.subscribed_at, person.fields)
@@ -144,37 +144,41 @@ class Audience:
         if "country" in sent:
             person.country = CODES[sent["country"].casefold()] if sent["country"] else None
         if "subscribed_on" in sent:
-            person.subscribed_at = self._begin(date.fromisoformat(sent["subscribed_on"]), person.subscribed_at)
+            person.subscribed_at = self._subscribed_at(
+                date.fromisoformat(sent["subscribed_on"]), person.subscribed_at
+            )
         person.fields = person.fields | {key: value for key, value in values.items() if value is not None}
         after = (person.email, person.name, person.status, person.country, person.subscribed_at, person.fields)
         if after != before:
             person.updated_at = now
         return after != before
 
-    def tag(self, name: str) -> str | None:
+    def tag_id_by_name(self, name: str) -> str | None:
         return next((key for key, other in self.tags.items() if other.casefold() == name.casefold()), None)
 
-    def listed(self, wanted: dict[str, Any], now: int) -> list[Person]:
-        """Whom a list with these parameters shows, newest first."""
-        return [person for person in reversed(self.people) if self._shows(person, wanted, now)]
+    def select(self, parameters: dict[str, Any], now: int) -> list[Person]:
+        """The people of a list with these parameters, newest first."""
+        return [person for person in reversed(self.people) if self._matches(person, parameters, now)]
 
-    def _shows(self, person: Person, wanted: dict[str, Any], now: int) -> bool:
-        tag_ids, sequence_ids = wanted.get("tag_ids"), wanted.get("sequence_ids")
-        without = wanted.get("tag_operator") == "has_none_of"
+    def _matches(self, person: Person, parameters: dict[str, Any], now: int) -> bool:
+        tag_ids, sequence_ids = parameters.get("tag_ids"), parameters.get("sequence_ids")
+        negative = parameters.get("tag_operator") == "has_none_of"
         return (
-            ("search" not in wanted or person.has(wanted["search"]))
-            and ("email" not in wanted or person.email == wanted["email"].strip().lower())
-            and wanted.get("status") in (None, person.status)
-            and (not wanted.get("cold_only") or person.is_cold(now))
-            and (tag_ids is None or bool(person.tags & set(tag_ids)) != without)
+            ("search" not in parameters or person.matches_search(parameters["search"]))
+            and ("email" not in parameters or person.email == parameters["email"].strip().lower())
+            and parameters.get("status") in (None, person.status)
+            and (not parameters.get("cold_only") or person.is_cold(now))
+            and (tag_ids is None or bool(person.tags & set(tag_ids)) != negative)
             and (
                 sequence_ids is None
-                or person.in_any(sequence_ids, wanted.get("sequence_operator", "is_active_in_any_of"))
+                or person.matches_sequences(
+                    sequence_ids, parameters.get("sequence_operator", "is_active_in_any_of")
+                )
             )
         )
 
-    def _begin(self, day: date, saved: int) -> int:
-        """The day's begin, but the same day keeps its hour."""
+    def _subscribed_at(self, day: date, saved: int) -> int:
+        """The start of the day; the saved day keeps its time."""
         if self.today(saved) == day:
             return saved
         return int(datetime(day.year, day.month, day.day, tzinfo=self._zone()).timestamp()) * 1_000
@@ -184,24 +188,24 @@ class Audience:
 
 
 def text_of(value: Any) -> str:
-    """A value of a custom field in a cell of an export."""
+    """The cell of an export for a value of a custom field."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):
         text = format(value, "f")
         return (text.rstrip("0").rstrip(".") if "." in text else text) if value else "0"
     if isinstance(value, list):
-        return joined(value)
+        return join_list(value)
     return str(value)
 
 
-def joined(items: list[str]) -> str:
+def join_list(items: list[str]) -> str:
     quoted = ('"' + item.replace('"', '""') + '"' if set(item) & set(',"\r\n') else item for item in items)
     return ", ".join(quoted)
 
 
-def written(moment: int | None) -> str | None:
-    """RFC 3339, as the contract has it."""
+def rfc3339(moment: int | None) -> str | None:
+    """With milliseconds, in UTC."""
     if moment is None:
         return None
     return f"{datetime.fromtimestamp(moment // 1_000, UTC):%Y-%m-%dT%H:%M:%S}.{moment % 1_000:03d}Z"

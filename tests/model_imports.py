@@ -1,4 +1,4 @@
-"""What an import makes of an audience, row by row, and what its counters say then."""
+"""A model of an import: it changes a model audience row by row, and counts the outcomes."""
 
 import csv
 import io
@@ -8,12 +8,12 @@ from typing import Any
 
 from model_audience import CODES, STATUSES, SUPPRESSED, Audience, Person, Refused
 
-KINDS = {"Email": "email", "Name": "name", "Country": "country", "Status": "subscriber-status"}
+MAPPED_TYPES = {"Email": "email", "Name": "name", "Country": "country", "Status": "subscriber-status"}
 
 
 @dataclass
 class Import:
-    """`rows`: column -> cell; a column is one of `KINDS`, or the id of a custom field."""
+    """`rows`: column -> cell. A column is a key of `MAPPED_TYPES`, or the public id of a custom field."""
 
     rows: list[dict[str, str]]
     columns: list[str]
@@ -28,59 +28,60 @@ class Import:
         table.writerows([row[column] for column in self.columns] for row in self.rows)
         return {
             "csv_text": text.getvalue(),
-            "mappings": [{"csv_column": column, "field": _mapped(column)} for column in self.columns],
+            "mappings": [{"csv_column": column, "field": _mapped_field(column)} for column in self.columns],
             "existing_tag_ids": self.tag_ids,
             "sequence_ids": self.sequence_ids,
             "new_tag_name": self.new_tag_name,
         }
 
     def apply(self, audience: Audience, tag_ids: list[str], now: int) -> dict[str, int]:
-        """The counters of the job. `tag_ids`: with the one of the new name."""
-        fates: Counter[str] = Counter()
+        """Returns the counters of the job. `tag_ids`: including the tag of `new_tag_name`."""
+        outcomes: Counter[str] = Counter()
         for row in self.rows:
             try:
-                fates[self._apply_row(audience, row, tag_ids, now, fates)] += 1
+                outcomes[self._apply_row(audience, row, tag_ids, now, outcomes)] += 1
             except Refused:
-                fates["rejected"] += 1
-        counted = {f"{name}_count": fates[name] for name in ("created", "updated", "unchanged", "rejected")}
+                outcomes["rejected"] += 1
+        counts = {f"{name}_count": outcomes[name] for name in ("created", "updated", "unchanged", "rejected")}
         return {
             "rows_total": len(self.rows),
             "rows_processed": len(self.rows),
-            "warning_count": fates["kept"],
-            **counted,
+            "warning_count": outcomes["status_kept"],
+            **counts,
         }
 
     def _apply_row(
-        self, audience: Audience, row: dict[str, str], tag_ids: list[str], now: int, fates: Counter[str]
+        self, audience: Audience, row: dict[str, str], tag_ids: list[str], now: int, outcomes: Counter[str]
     ) -> str:
-        """Whether the row created, updated or left alone."""
-        sent = _read(audience, row)
+        """Returns `created`, `updated` or `unchanged`."""
+        sent = _request(audience, row)
         person = audience.find(sent["email"])
         if person is None:
             person = Person(sent["email"], "Active", now)
             audience.change(person, sent, now)
             audience.people.append(person)
-            self._join(person, tag_ids)
+            self._add_memberships(person, tag_ids)
             return "created"
         if person.status in SUPPRESSED and sent.get("status") in STATUSES[:2]:
             del sent["status"]
-            fates["kept"] += 1
+            outcomes["status_kept"] += 1
         altered = audience.change(person, sent, now)
-        if self._join(person, tag_ids) or altered:
+        if self._add_memberships(person, tag_ids) or altered:
             person.updated_at = now
             return "updated"
         return "unchanged"
 
-    def _join(self, person: Person, tag_ids: list[str]) -> bool:
-        missing = [one for one in self.sequence_ids if person.sequences.get(one) in (None, "removed")]
+    def _add_memberships(self, person: Person, tag_ids: list[str]) -> bool:
+        """Returns False when nothing changes."""
+        missing = [key for key in self.sequence_ids if person.sequences.get(key) in (None, "removed")]
         altered = bool(missing) or not set(tag_ids) <= person.tags
         person.tags |= set(tag_ids)
         person.sequences |= dict.fromkeys(missing, "active")
         return altered
 
 
-def _read(audience: Audience, row: dict[str, str]) -> dict[str, Any]:
-    """The row as a request; a blank cell says nothing."""
+def _request(audience: Audience, row: dict[str, str]) -> dict[str, Any]:
+    """The row as the members of a request. Blank cells are left out."""
     filled = {column: cell.strip() for column, cell in row.items() if cell.strip()}
     email = filled.get("Email", "").lower()
     if email.count("@") != 1:
@@ -96,13 +97,13 @@ def _read(audience: Audience, row: dict[str, str]) -> dict[str, Any]:
         sent["status"] = filled["Status"].capitalize()
         if sent["status"] not in STATUSES:
             raise Refused
-    sent["custom_fields"] = {key: cell for key, cell in row.items() if key not in KINDS}
+    sent["custom_fields"] = {key: cell for key, cell in row.items() if key not in MAPPED_TYPES}
     for key, cell in sent["custom_fields"].items():
         audience.fields[key].read(cell)
     return sent
 
 
-def _mapped(column: str) -> dict[str, str]:
-    if column in KINDS:
-        return {"type": KINDS[column]}
+def _mapped_field(column: str) -> dict[str, str]:
+    if column in MAPPED_TYPES:
+        return {"type": MAPPED_TYPES[column]}
     return {"type": "custom-field", "custom_field_id": column}

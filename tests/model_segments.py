@@ -1,9 +1,9 @@
-"""Who is in a segment, by the documentation, in plain Python."""
+"""A model of segments in plain Python, written from the documentation."""
 
 from datetime import date
 from typing import Any
 
-from model_audience import CODES, MEMBERSHIPS, Audience, Person
+from model_audience import CODES, MEMBERSHIP_STATUSES, Audience, Person
 
 REGIONS = {
     "World": {"DE", "US", "GB", "NO", "CI"},
@@ -17,21 +17,25 @@ REGIONS = {
     "Polynesia": set(),
 }
 NEGATIVE = ("is_not", "has_none_of", "does_not_contain", "not_in_region", "is_empty")
-HAPPENINGS = ("form", "email_opened", "email_unsubscribed", "magic_link_clicked")
+EVENTS = ("form", "email_opened", "email_unsubscribed", "magic_link_clicked")
 
 
 def matches(audience: Audience, definition: Any, person: Person, today: date) -> bool:
     groups = (
-        _joined(group["match"], (_holds(audience, condition, person, today) for condition in group["conditions"]))
+        _all_or_any(
+            group["match"], (_holds(audience, condition, person, today) for condition in group["conditions"])
+        )
         for group in definition["groups"]
     )
-    return _joined(definition["match"], groups)
+    return _all_or_any(definition["match"], groups)
 
 
 def cost(audience: Audience, definition: Any) -> int:
-    """How many conditions it comes to, those of the segments that it names included."""
-    named = [(1, segments_of(condition)) for condition in conditions(definition)]
-    return sum(1 + sum(cost(audience, audience.segments[one]) for one in names) for _, names in named)
+    """The number of conditions, including those of referenced segments."""
+    return sum(
+        1 + sum(cost(audience, audience.segments[segment_id]) for segment_id in segments_of(condition))
+        for condition in conditions(definition)
+    )
 
 
 def too_complex(audience: Audience, definition: Any) -> bool:
@@ -39,25 +43,25 @@ def too_complex(audience: Audience, definition: Any) -> bool:
 
 
 def _depth(audience: Audience, definition: Any) -> int:
-    """How many segments are within each other in it."""
-    named = [one for condition in conditions(definition) for one in segments_of(condition)]
-    return max((1 + _depth(audience, audience.segments[one]) for one in named), default=0)
+    """The number of levels of referenced segments."""
+    referenced = [segment_id for condition in conditions(definition) for segment_id in segments_of(condition)]
+    return max((1 + _depth(audience, audience.segments[segment_id]) for segment_id in referenced), default=0)
 
 
-def names(audience: Audience, definition: Any, segment_id: str) -> bool:
-    """Does it name the segment, at however many removes?"""
+def depends_on(audience: Audience, definition: Any, segment_id: str) -> bool:
+    """Whether the definition refers to the segment, directly or through others."""
     return any(
-        one == segment_id or names(audience, audience.segments[one], segment_id)
+        referenced == segment_id or depends_on(audience, audience.segments[referenced], segment_id)
         for condition in conditions(definition)
-        for one in segments_of(condition)
+        for referenced in segments_of(condition)
     )
 
 
-def mentions(audience: Audience, public_id: str) -> bool:
-    """Does a saved segment name this tag, custom field or segment itself?"""
+def refers_to(audience: Audience, public_id: str) -> bool:
+    """Whether a saved segment directly refers to this tag, custom field or segment."""
     return any(
         condition.get("customFieldId") == public_id
-        or (condition["field"] in ("tag", "segment") and public_id in items(condition.get("value")))
+        or (condition["field"] in ("tag", "segment") and public_id in as_list(condition.get("value")))
         for definition in audience.segments.values()
         for condition in conditions(definition)
     )
@@ -68,42 +72,43 @@ def conditions(definition: Any) -> list[Any]:
 
 
 def segments_of(condition: Any) -> list[str]:
-    return list(dict.fromkeys(items(condition["value"]))) if condition["field"] == "segment" else []
+    return list(dict.fromkeys(as_list(condition["value"]))) if condition["field"] == "segment" else []
 
 
-def items(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _joined(match: str, parts: Any) -> bool:
+def _all_or_any(match: str, parts: Any) -> bool:
     return all(parts) if match == "all" else any(parts)
 
 
 def _holds(audience: Audience, condition: Any, person: Person, today: date) -> bool:
     kind, operator, value = condition["field"], condition["operator"], condition.get("value")
-    if operator in MEMBERSHIPS:
-        return person.in_any(value if isinstance(value, list) else [value], operator)
-    if kind in HAPPENINGS:
+    if operator in MEMBERSHIP_STATUSES:
+        return person.matches_sequences(as_list(value), operator)
+    if kind in EVENTS:
         return (operator in NEGATIVE) != (value is False)
     if kind == "custom_field":
-        found = _field_has(audience, condition, person, today)
+        holds = _field_matches(audience, condition, person, today)
     elif operator in ("is_empty", "is_not_empty"):
-        found = bool(person.tags) if kind == "tag" else person.country is not None
+        holds = bool(person.tags) if kind == "tag" else person.country is not None
     elif kind == "segment":
-        found = any(matches(audience, audience.segments[one], person, today) for one in items(value))
+        segments = [audience.segments[segment_id] for segment_id in as_list(value)]
+        holds = any(matches(audience, segment, person, today) for segment in segments)
     elif kind == "tag":
-        found = bool(person.tags & set(items(value)))
+        holds = bool(person.tags & set(as_list(value)))
     elif kind == "country" and "region" in operator:
-        found = any(person.country in REGIONS[region] for region in items(value))
+        holds = any(person.country in REGIONS[region] for region in as_list(value))
     elif kind == "country":
-        found = person.country in [CODES[name.casefold()] for name in items(value)]
+        holds = person.country in [CODES[name.casefold()] for name in as_list(value)]
     else:
-        found = person.status.lower() in [status.strip().lower() for status in items(value)]
-    return found != (operator in NEGATIVE)
+        holds = person.status.lower() in [status.strip().lower() for status in as_list(value)]
+    return holds != (operator in NEGATIVE)
 
 
-def _field_has(audience: Audience, condition: Any, person: Person, today: date) -> bool:
-    """Without the negation that the operator may ask for."""
+def _field_matches(audience: Audience, condition: Any, person: Person, today: date) -> bool:
+    """The result of the positive operator, also when the operator is negative."""
     field = audience.fields[condition["customFieldId"]]
     saved, operator, value = (
         person.fields.get(condition["customFieldId"]),
@@ -113,16 +118,16 @@ def _field_has(audience: Audience, condition: Any, person: Person, today: date) 
     if saved is None or operator in ("is_empty", "is_not_empty"):
         return saved is not None
     if operator in ("contains", "does_not_contain"):
-        parts = [part.casefold() for part in items(value) if part.strip()]
-        return any(part in text.casefold() for part in parts for text in items(saved))
+        parts = [part.casefold() for part in as_list(value) if part.strip()]
+        return any(part in text.casefold() for part in parts for text in as_list(saved))
     if operator == "in_last_days":
         age = (today - date.fromisoformat(saved)).days
         return 0 <= age <= int(value)
-    wanted = [one for item in items(value) for one in items(field.read(item))]
+    values = [option for item in as_list(value) for option in as_list(field.read(item))]
     if operator in ("before", "less_than"):
-        return bool(saved < wanted[0])
+        return bool(saved < values[0])
     if operator in ("after", "greater_than"):
-        return bool(saved > wanted[0])
+        return bool(saved > values[0])
     if field.type in ("Text", "Text Area"):
-        return saved.casefold() in [text.casefold() for text in wanted]
-    return any(one in wanted for one in items(saved))
+        return saved.casefold() in [text.casefold() for text in values]
+    return any(option in values for option in as_list(saved))

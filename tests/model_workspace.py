@@ -1,4 +1,4 @@
-"""A workspace of the service beside its model: whatever is done, is done to both, and the answers are compared."""
+"""A workspace and its model. Every method does the same to both, and compares the answers."""
 
 import csv
 import http.client
@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 
 import model_segments
 from conftest import Server
-from model_audience import MEMBERSHIPS, Audience, Field, Person, joined, text_of, written
+from model_audience import MEMBERSHIP_STATUSES, Audience, Field, Person, join_list, rfc3339, text_of
 from model_imports import Import
 
 from mailrith_lite import ids
@@ -20,7 +20,7 @@ SUBSCRIBERS = "/v1/subscribers"
 
 
 class Client:
-    """One connection that is kept, and one key."""
+    """One keep-alive connection with one key."""
 
     def __init__(self, server: Server, key: str) -> None:
         parts = urlsplit(server.url)
@@ -40,34 +40,34 @@ class Client:
         assert status == 200, body
         return body
 
-    def everything(self, path: str, limit: int = 100, **query: Any) -> list[Any]:
-        """All pages of a list together."""
-        found: list[Any] = []
+    def get_all(self, path: str, limit: int = 100, **query: Any) -> list[Any]:
+        """The entries of all pages of a list."""
+        entries: list[Any] = []
         cursor: str | None = None
         while True:
-            more = {"starting_after": cursor} if cursor else {}
-            page = self.get(f"{path}?{urlencode({'limit': limit, **query, **more}, doseq=True)}")
+            after = {"starting_after": cursor} if cursor else {}
+            page = self.get(f"{path}?{urlencode({'limit': limit, **query, **after}, doseq=True)}")
             assert len(page["data"]) <= limit
-            found += page["data"]
+            entries += page["data"]
             cursor = page["pagination"]["next_cursor"]
             assert page["pagination"]["has_more"] == (cursor is not None)
             if cursor is None:
-                return found
+                return entries
             assert len(page["data"]) == limit
 
     def close(self) -> None:
         self._connection.close()
 
 
-class Shop:
-    def __init__(self, server: Server, workspace: str, time_zone: str | None) -> None:
+class Workspace:
+    def __init__(self, server: Server, name: str, time_zone: str | None) -> None:
         self.server = server
-        self.client = Client(server, server.new_key(workspace=workspace))
+        self.client = Client(server, server.new_key(workspace=name))
         self.audience = Audience(time_zone)
-        self.execute("UPDATE workspaces SET time_zone = ? WHERE name = ?", time_zone, workspace)
+        self.execute("UPDATE workspaces SET time_zone = ? WHERE name = ?", time_zone, name)
 
     def execute(self, sql: str, *values: Any) -> None:
-        """What no request can do, such as opening an email."""
+        """For changes that no request can make, such as an open of an email."""
 
         async def write() -> None:
             async with self.server.services.database.write() as connection:
@@ -75,10 +75,10 @@ class Shop:
 
         self.server.wait(write())
 
-    # What sorts subscribers
+    # Tags, sequences, custom fields and segments
 
     def create(self, kind: str, body: dict[str, Any]) -> None:
-        taken = kind == "tags" and self.audience.tag(body["name"]) is not None
+        taken = kind == "tags" and self.audience.tag_id_by_name(body["name"]) is not None
         status, answer = self.client.send("POST", f"/v1/{kind}", body)
         assert status == (409 if taken else 201), answer
         if taken:
@@ -93,14 +93,14 @@ class Shop:
             self.audience.fields[key] = Field(body["label"], body["type"], tuple(options))
 
     def rename_tag(self, key: str, name: str) -> None:
-        taken = self.audience.tag(name) not in (None, key)
+        taken = self.audience.tag_id_by_name(name) not in (None, key)
         status, answer = self.client.send("PUT", f"/v1/tags/{key}", {"name": name})
         assert status == (409 if taken else 200), answer
         if not taken:
             self.audience.tags[key] = name
 
     def delete(self, kind: str, key: str) -> None:
-        in_use = kind != "sequences" and model_segments.mentions(self.audience, key)
+        in_use = kind != "sequences" and model_segments.refers_to(self.audience, key)
         status, answer = self.client.send("DELETE", f"/v1/{kind}/{key}")
         assert status == (409 if in_use else 204), answer
         if in_use:
@@ -122,10 +122,10 @@ class Shop:
 
     def change_segment(self, key: str, definition: Any, now: int) -> None:
         changed = {**self.audience.segments, key: definition}
-        refused = model_segments.names(self.audience, definition, key)
+        refused = model_segments.depends_on(self.audience, definition, key)
         if not refused:
             after = Audience(segments=changed)
-            refused = any(model_segments.too_complex(after, one) for one in changed.values())
+            refused = any(model_segments.too_complex(after, each) for each in changed.values())
         status, answer = self.client.send("PUT", f"/v1/segments/{key}", {"definition": definition})
         assert status == (400 if refused else 200), answer
         if not refused:
@@ -146,8 +146,8 @@ class Shop:
         self.audience.change(person, sent, now)
         for name in sent.get("new_tags", []):
             self._tag_by_name(person, name, answer["data"]["tags"], now)
-        assert self._normal(answer["data"]) == self.shown(person)
-        self._check_found(person, now)
+        assert self._normal(answer["data"]) == self.resource(person)
+        self._check_searches(person, now)
 
     def change(self, person: Person, sent: dict[str, Any], now: int) -> None:
         other = self.audience.find(sent.get("email", ""))
@@ -156,19 +156,21 @@ class Shop:
             assert status == 409, answer
             return
         self.audience.change(person, sent, now)
-        assert (status, self._normal(answer["data"])) == (200, self.shown(person))
-        self._check_found(person, now)
+        assert (status, self._normal(answer["data"])) == (200, self.resource(person))
+        self._check_searches(person, now)
 
     def set_status(self, person: Person, status: str, now: int) -> None:
         self.audience.change(person, {"status": status}, now)
-        self._changed(person, *self.client.send("PUT", f"{SUBSCRIBERS}/{person.id}/status", {"status": status}))
+        self._check_answer(
+            person, *self.client.send("PUT", f"{SUBSCRIBERS}/{person.id}/status", {"status": status})
+        )
 
     def set_tag(self, person: Person, key: str, now: int, *, present: bool) -> None:
         if (key in person.tags) != present:
             person.tags ^= {key}
             person.updated_at = now
         method = "PUT" if present else "DELETE"
-        self._changed(person, *self.client.send(method, f"{SUBSCRIBERS}/{person.id}/tags/{key}"))
+        self._check_answer(person, *self.client.send(method, f"{SUBSCRIBERS}/{person.id}/tags/{key}"))
 
     def set_sequence(self, person: Person, key: str, now: int, *, present: bool) -> None:
         saved = person.sequences.get(key)
@@ -176,13 +178,13 @@ class Shop:
             person.sequences[key] = "active" if present else "removed"
             person.updated_at = now
         method = "PUT" if present else "DELETE"
-        self._changed(person, *self.client.send(method, f"{SUBSCRIBERS}/{person.id}/sequences/{key}"))
+        self._check_answer(person, *self.client.send(method, f"{SUBSCRIBERS}/{person.id}/sequences/{key}"))
 
     def remove(self, person: Person, now: int) -> None:
         assert self.client.send("DELETE", f"{SUBSCRIBERS}/{person.id}")[0] == 204
         assert self.client.send("GET", f"{SUBSCRIBERS}/{person.id}")[0] == 404
         self.audience.people.remove(person)
-        self._check_found(person, now)
+        self._check_searches(person, now)
 
     def open_email(self, person: Person, moment: int) -> None:
         person.opened_at = moment
@@ -191,7 +193,7 @@ class Shop:
         )
 
     def complete_sequence(self, key: str) -> None:
-        """By all who are active in it. Nothing is ever sent, so that only a table can say it."""
+        """Completes the sequence for its active members. No request can: no email is ever sent."""
         for person in self.audience.people:
             if person.sequences.get(key) == "active":
                 person.sequences[key] = "completed"
@@ -200,39 +202,39 @@ class Shop:
             ids.decode(ids.SEQUENCE, key),
         )
 
-    def run(self, wanted: Import, now: int) -> None:
-        """Submits the import, waits for its end, and compares its counters."""
-        status, answer = self.client.send("POST", "/v1/jobs/subscriber-imports", wanted.body())
+    def run_import(self, sent: Import, now: int) -> None:
+        """Submits the import, waits for its end, and compares its counters and the list."""
+        status, answer = self.client.send("POST", "/v1/jobs/subscriber-imports", sent.body())
         assert status == 202, answer
         self.server.drain()
         job = self.client.get(answer["data"]["self"])["data"]
-        tag_ids = list(wanted.tag_ids)
-        if wanted.new_tag_name is not None:
-            known = {tag["id"]: tag["name"] for tag in self.client.everything("/v1/tags")}
-            if self.audience.tag(wanted.new_tag_name) is None:
-                (new,) = known.keys() - self.audience.tags.keys()
-                assert known[new] == wanted.new_tag_name
-                self.audience.tags[new] = wanted.new_tag_name
-            tag_ids.append(str(self.audience.tag(wanted.new_tag_name)))
-        counters = wanted.apply(self.audience, tag_ids, now)
+        tag_ids = list(sent.tag_ids)
+        if sent.new_tag_name is not None:
+            names = {tag["id"]: tag["name"] for tag in self.client.get_all("/v1/tags")}
+            if self.audience.tag_id_by_name(sent.new_tag_name) is None:
+                (new,) = names.keys() - self.audience.tags.keys()
+                assert names[new] == sent.new_tag_name
+                self.audience.tags[new] = sent.new_tag_name
+            tag_ids.append(str(self.audience.tag_id_by_name(sent.new_tag_name)))
+        counters = sent.apply(self.audience, tag_ids, now)
         assert (job["status"], job["progress"]) == ("Completed", counters)
         assert job["imported_count"] == counters["rows_processed"] - counters["rejected_count"]
         self.check_list({}, now)
 
     # Comparisons
 
-    def check_list(self, wanted: dict[str, Any], now: int, limit: int = 100) -> None:
-        expected = self.audience.listed(wanted, now)
+    def check_list(self, parameters: dict[str, Any], now: int, limit: int = 100) -> None:
+        expected = self.audience.select(parameters, now)
         limit = max(limit, len(expected) // 20 + 1)
-        query = {**wanted, **({"cold_only": "true"} if "cold_only" in wanted else {})}
-        found = self.client.everything(SUBSCRIBERS, limit, **query)
-        assert [one["email"] for one in found] == [person.email for person in expected]
-        for one, person in zip(found, expected, strict=True):
-            person.id = person.id or one["id"]  # who was imported is met here for the first time
-            assert self._normal(one) == self.shown(person)
+        query = {**parameters, **({"cold_only": "true"} if "cold_only" in parameters else {})}
+        listed = self.client.get_all(SUBSCRIBERS, limit, **query)
+        assert [entry["email"] for entry in listed] == [person.email for person in expected]
+        for entry, person in zip(listed, expected, strict=True):
+            person.id = person.id or entry["id"]  # an import does not tell the ids of its new people
+            assert self._normal(entry) == self.resource(person)
 
-    def _check_found(self, person: Person, now: int) -> None:
-        """By what they are called now."""
+    def _check_searches(self, person: Person, now: int) -> None:
+        """Searches for the person's current name and email."""
         for text in (person.name, person.email):
             if text:
                 self.check_list({"search": text}, now)
@@ -245,24 +247,24 @@ class Shop:
             assert (status, answer["data"]) == (200, self._counts(definition, now))
 
     def check_counts(self, now: int) -> None:
-        """Everything that the lists of tags, sequences and segments count."""
+        """Compares the counts in the lists of tags, sequences and segments."""
         people = self.audience.people
-        tags = {one["id"]: one["subscriber_count"] for one in self.client.everything("/v1/tags", 3)}
+        tags = {tag["id"]: tag["subscriber_count"] for tag in self.client.get_all("/v1/tags", 3)}
         assert tags == {key: sum(key in person.tags for person in people) for key in self.audience.tags}
-        found = {one["id"]: one["subscriber_count"] for one in self.client.everything("/v1/sequences", 3)}
-        assert found == {
+        sequences = {each["id"]: each["subscriber_count"] for each in self.client.get_all("/v1/sequences", 3)}
+        assert sequences == {
             key: sum(person.sequences.get(key) == "active" for person in people) for key in self.audience.sequences
         }
-        segments = self.client.everything("/v1/segments", 3)
-        assert [one["id"] for one in segments] == list(reversed(self.audience.segments))
+        segments = self.client.get_all("/v1/segments", 3)
+        assert [segment["id"] for segment in segments] == list(reversed(self.audience.segments))
         for segment in segments:
             self._check_segment(segment, now)
 
     def check_export(self, selection: dict[str, Any], now: int) -> None:
         job, text = self.server.export_csv(key=self.client._headers["Authorization"][7:], **selection)
-        wanted = {"search" if name == "query" else name: value for name, value in selection.items()}
+        parameters = {"search" if name == "query" else name: value for name, value in selection.items()}
         rows = list(csv.reader(io.StringIO(text, newline="")))
-        expected = [self._cells(person) for person in reversed(self.audience.listed(wanted, now))]
+        expected = [self._cells(person) for person in reversed(self.audience.select(parameters, now))]
         assert rows[0] == COLUMNS + [field.label for field in self.audience.fields.values()]
         assert rows[1:] == expected
         assert job["exported_count"] == len(expected)
@@ -277,10 +279,11 @@ class Shop:
             for operator in ("has_any_of", "has_none_of"):
                 self.check_list({"tag_ids": [key], "tag_operator": operator}, now)
         for key in self.audience.sequences:
-            for operator in MEMBERSHIPS:
+            for operator in MEMBERSHIP_STATUSES:
                 self.check_list({"sequence_ids": [key], "sequence_operator": operator}, now)
 
-    def shown(self, person: Person) -> dict[str, Any]:
+    def resource(self, person: Person) -> dict[str, Any]:
+        """The person as the API returns them."""
         return {
             "id": person.id,
             "self": f"{SUBSCRIBERS}/{person.id}",
@@ -288,28 +291,28 @@ class Shop:
             "name": person.name,
             "status": person.status,
             "country": person.country,
-            "subscribed_at": written(person.subscribed_at),
-            "last_opened_at": written(person.opened_at),
+            "subscribed_at": rfc3339(person.subscribed_at),
+            "last_opened_at": rfc3339(person.opened_at),
             "tags": sorted((key, self.audience.tags[key]) for key in person.tags),
             "sequence_ids": sorted(key for key, status in person.sequences.items() if status == "active"),
             "custom_fields": person.fields,
-            "created_at": written(person.now),
-            "updated_at": written(person.updated_at),
+            "created_at": rfc3339(person.now),
+            "updated_at": rfc3339(person.updated_at),
         }
 
     @staticmethod
     def _normal(answer: Any) -> dict[str, Any]:
-        """Tags and sequences have no order of their own."""
+        """With sorted tags and sequences: their order means nothing."""
         tags = sorted((tag["id"], tag["name"]) for tag in answer["tags"])
         return {**answer, "tags": tags, "sequence_ids": sorted(answer["sequence_ids"])}
 
-    def _changed(self, person: Person, status: int, answer: Any) -> None:
-        assert (status, self._normal(answer["data"])) == (200, self.shown(person))
+    def _check_answer(self, person: Person, status: int, answer: Any) -> None:
+        assert (status, self._normal(answer["data"])) == (200, self.resource(person))
 
-    def _tag_by_name(self, person: Person, name: str, shown: list[Any], now: int) -> None:
-        key = self.audience.tag(name)
+    def _tag_by_name(self, person: Person, name: str, answered: list[Any], now: int) -> None:
+        key = self.audience.tag_id_by_name(name)
         if key is None:
-            (key,) = (tag["id"] for tag in shown if tag["name"] == name and tag["id"] not in self.audience.tags)
+            (key,) = (tag["id"] for tag in answered if tag["name"] == name and tag["id"] not in self.audience.tags)
             self.audience.tags[key] = name
         if key not in person.tags:
             person.tags.add(key)
@@ -321,16 +324,16 @@ class Shop:
 
     def _counts(self, definition: Any, now: int) -> dict[str, int]:
         today = self.audience.today(now)
-        found = [p for p in self.audience.people if model_segments.matches(self.audience, definition, p, today)]
+        members = [p for p in self.audience.people if model_segments.matches(self.audience, definition, p, today)]
         return {
-            "total_subscriber_count": len(found),
-            "confirmed_subscriber_count": sum(person.status == "Active" for person in found),
+            "total_subscriber_count": len(members),
+            "confirmed_subscriber_count": sum(person.status == "Active" for person in members),
         }
 
     def _cells(self, person: Person) -> list[str]:
         names = [self.audience.tags[key] for key in self.audience.tags if key in person.tags]
         active = [name for key, name in self.audience.sequences.items() if person.sequences.get(key) == "active"]
         fields = [text_of(person.fields[key]) if key in person.fields else "" for key in self.audience.fields]
-        moments = [written(person.subscribed_at) or "", written(person.opened_at) or ""]
+        moments = [rfc3339(person.subscribed_at) or "", rfc3339(person.opened_at) or ""]
         fixed = [person.email, person.name, person.status, person.country or ""]
-        return [*fixed, *moments, joined(names), joined(active), *fields]
+        return [*fixed, *moments, join_list(names), join_list(active), *fields]
