@@ -11,28 +11,28 @@ LONG_AGO = "2001-09-09T01:46:40.000Z"
 _TABLES = ("subscribers", "tags", "custom_fields", "sequences", "segments")
 
 
-def made(reply: Reply) -> Any:
+def data_of(reply: Reply) -> Any:
     """The data of the answer to a successful request."""
     assert reply.status in (200, 201, 202), reply.body
     return reply.json["data"]
 
 
 def tag(server: Server, name: str, **body: Any) -> Any:
-    return made(server.call("POST", "/v1/tags", {"name": name, **body}))
+    return data_of(server.call("POST", "/v1/tags", {"name": name, **body}))
 
 
 def field(server: Server, label: str, kind: str = "Text", options: list[str] | None = None) -> Any:
     settings = {} if options is None else {"settings": {"options": options}}
-    return made(server.call("POST", "/v1/custom-fields", {"label": label, "type": kind, **settings}))
+    return data_of(server.call("POST", "/v1/custom-fields", {"label": label, "type": kind, **settings}))
 
 
 def sequence(server: Server, name: str = "Welcome", **body: Any) -> Any:
-    return made(server.call("POST", "/v1/sequences", {"name": name, "definition": {"emails": []}, **body}))
+    return data_of(server.call("POST", "/v1/sequences", {"name": name, "definition": {"emails": []}, **body}))
 
 
 def subscriber(server: Server, email: str = "ada@example.com", **body: Any) -> Any:
     """Creates a subscriber, or changes the one with this email."""
-    return made(server.call("POST", SUBSCRIBERS, {"email": email, **body}))
+    return data_of(server.call("POST", SUBSCRIBERS, {"email": email, **body}))
 
 
 def definition(field: str, operator: str, value: Any = None, **more: Any) -> Any:
@@ -42,15 +42,15 @@ def definition(field: str, operator: str, value: Any = None, **more: Any) -> Any
 
 
 def segment(server: Server, name: str, definition: Any) -> Any:
-    return made(server.call("POST", "/v1/segments", {"name": name, "definition": definition}))
+    return data_of(server.call("POST", "/v1/segments", {"name": name, "definition": definition}))
 
 
 def read(server: Server, resource: Any) -> Any:
     """The resource as it is now."""
-    return made(server.call("GET", resource["self"]))
+    return data_of(server.call("GET", resource["self"]))
 
 
-def exact(reply: Reply) -> Any:
+def exact_data(reply: Reply) -> Any:
     """The data of an answer, with every digit of its numbers."""
     return json.loads(reply.body, parse_float=Decimal)["data"]
 

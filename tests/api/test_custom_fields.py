@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from api_records import LONG_AGO, backdate, details, field, made, read, subscriber
+from api_records import LONG_AGO, backdate, data_of, details, field, read, subscriber
 from conftest import Reply, Server
 from wire import envelope, standing
 
@@ -60,7 +60,7 @@ def test_a_new_field_is_answered_in_full(service: Server, kind: str) -> None:
 def test_a_token_is_made_from_the_label(service: Server, label: str, token: str) -> None:
     one = field(service, label)
     assert one["personalization_token"] == f'[{token}, fallback=""]'
-    changed = made(put(service, one, {"label": f"{label} again"}))
+    changed = data_of(put(service, one, {"label": f"{label} again"}))
     assert changed["personalization_token"] == f'[{token}_again, fallback=""]'.replace("__", "_")
 
 
@@ -74,7 +74,7 @@ def test_a_label_without_letters_and_digits_has_a_token_all_the_same(service: Se
 @pytest.mark.parametrize("settings", [None, {}, {"options": []}])
 def test_a_field_without_choices_needs_no_settings(service: Server, kind: str, settings: Any) -> None:
     body = {"label": f"{kind} {settings}", "type": kind, "settings": settings}
-    assert made(service.call("POST", PATH, body))["settings"] == {"options": []}
+    assert data_of(service.call("POST", PATH, body))["settings"] == {"options": []}
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_a_field_that_breaks_a_rule_is_refused(service: Server, body: Any, field
 def test_a_change_that_breaks_a_rule_is_refused_and_changes_nothing(
     server: Server, body: Any, field: str | None, reason: str | None
 ) -> None:
-    one = made(server.call("POST", PATH, {"label": "Size", "type": "Text"}))
+    one = data_of(server.call("POST", PATH, {"label": "Size", "type": "Text"}))
     assert details(put(server, one, body)) == (400, "invalid_body", field, reason)
     assert read(server, one) == one
 
@@ -174,7 +174,7 @@ def test_two_labels_differ_in_more_than_case_and_space(server: Server, label: st
 def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: Any, saved: Any) -> None:
     one = field(server, "Size", "Single Select", ["S", "L"])
     backdate(server)
-    changed = made(put(server, one, change))
+    changed = data_of(put(server, one, change))
     assert changed == {**one, **saved, "created_at": LONG_AGO, "updated_at": changed["updated_at"]}
     assert changed["updated_at"] > LONG_AGO
     assert read(server, one) == changed
@@ -186,7 +186,7 @@ def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: An
 def test_the_same_values_again_are_no_change(server: Server, body: Any) -> None:
     one = field(server, "Size", "Single Select", ["S", "L"])
     backdate(server)
-    assert made(put(server, one, body))["updated_at"] == LONG_AGO
+    assert data_of(put(server, one, body))["updated_at"] == LONG_AGO
 
 
 @pytest.mark.parametrize(
@@ -236,4 +236,4 @@ def test_a_field_that_is_not_of_this_workspace_is_not_found(
     reply = server.call(method, f"{PATH}/{asked}", body)
     assert envelope(reply) == (404, "not_found", "custom_field_not_found")
     assert reply.error["details"] == {"resource": {"type": "custom_field", "id": asked}}
-    assert made(server.call("GET", foreign["self"], key=other)) == foreign
+    assert data_of(server.call("GET", foreign["self"], key=other)) == foreign

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 from api_records import (
+    data_of,
     definition,
     execute,
     field,
     hold_jobs,
-    made,
     read,
     release_jobs,
     segment,
@@ -44,7 +44,7 @@ def naming(kind: str, one: Any) -> Any:
 
 
 def submit(server: Server, **body: Any) -> Any:
-    return made(server.call("POST", IMPORTS, {"csv_text": ROWS, "mappings": [EMAIL], **body}))
+    return data_of(server.call("POST", IMPORTS, {"csv_text": ROWS, "mappings": [EMAIL], **body}))
 
 
 def company(one: Any) -> Any:
@@ -200,7 +200,7 @@ def test_what_an_import_names_stays_until_the_import_is_final(server: Server, ki
     release_jobs(server)
     assert read(server, job)["progress"]["created_count"] == 2
     assert delete(server, one).status == 204
-    ada = made(server.call("GET", "/v1/subscribers?email=ada@example.com"))[0]
+    ada = data_of(server.call("GET", "/v1/subscribers?email=ada@example.com"))[0]
     assert (ada["tags"], ada["custom_fields"]) == ([], {})
 
 
@@ -222,7 +222,7 @@ def test_the_type_of_a_field_that_an_import_names_stays(server: Server) -> None:
     assert server.call("PUT", one["self"], {"label": "Firm"}).status == 200
     release_jobs(server)
     assert server.call("PUT", one["self"], {"type": "Text Area"}).status == 200
-    ada = made(server.call("GET", "/v1/subscribers?email=ada@example.com"))[0]
+    ada = data_of(server.call("GET", "/v1/subscribers?email=ada@example.com"))[0]
     assert ada["custom_fields"] == {one["id"]: "AE"}
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from api_records import definition, details, execute, field, made, read, segment, sequence, subscriber, tag
+from api_records import data_of, definition, details, execute, field, read, segment, sequence, subscriber, tag
 from conftest import MAPPINGS, Server
 from wire import EMAIL
 
@@ -23,15 +23,15 @@ def listed(server: Server) -> list[Any]:
 
 
 def preview(server: Server, wanted: Any) -> Any:
-    return made(server.call("POST", f"{PATH}/preview", {"definition": wanted}))
+    return data_of(server.call("POST", f"{PATH}/preview", {"definition": wanted}))
 
 
 CHANGES: dict[str, Any] = {
     "a new subscriber": lambda s, at: subscriber(s, "new@example.com"),
-    "a status": lambda s, at: made(s.call("PUT", f"{at['ada']['self']}/status", {"status": "Bounced"})),
-    "a country": lambda s, at: made(s.call("PATCH", at["ada"]["self"], {"country": "DE"})),
-    "a tag": lambda s, at: made(s.call("PUT", f"{at['ada']['self']}/tags/{at['tag']['id']}")),
-    "a sequence": lambda s, at: made(s.call("PUT", f"{at['ada']['self']}/sequences/{at['sequence']['id']}")),
+    "a status": lambda s, at: data_of(s.call("PUT", f"{at['ada']['self']}/status", {"status": "Bounced"})),
+    "a country": lambda s, at: data_of(s.call("PATCH", at["ada"]["self"], {"country": "DE"})),
+    "a tag": lambda s, at: data_of(s.call("PUT", f"{at['ada']['self']}/tags/{at['tag']['id']}")),
+    "a sequence": lambda s, at: data_of(s.call("PUT", f"{at['ada']['self']}/sequences/{at['sequence']['id']}")),
     "a value": lambda s, at: subscriber(s, custom_fields={at["field"]["id"]: "x"}),
     "a deletion": lambda s, at: s.call("DELETE", at["ada"]["self"]),
     "an import": lambda s, at: s.import_csv("Email\nnew@example.com\nada@example.com\n", MAPPINGS[:1],
@@ -66,7 +66,7 @@ def test_a_count_is_right_at_once_after(server: Server, change: Any) -> None:
     assert {one["id"]: counts(one) for one in listed(server)} == expected
     assert {one["id"]: counts(read(server, one)) for one in saved} == expected
     for one in saved:
-        assert counts(made(server.call("PUT", one["self"], {"description": "new"}))) == expected[one["id"]]
+        assert counts(data_of(server.call("PUT", one["self"], {"description": "new"}))) == expected[one["id"]]
 
 
 def _counted(server: Server, number: int) -> tuple[int, int]:
@@ -85,17 +85,17 @@ def _counted(server: Server, number: int) -> tuple[int, int]:
 
 OTHERS: dict[str, Any] = {
     "a tag": lambda s, at: tag(s, "New"),
-    "a tag's name": lambda s, at: made(s.call("PUT", at["tag"]["self"], {"name": "Renamed"})),
+    "a tag's name": lambda s, at: data_of(s.call("PUT", at["tag"]["self"], {"name": "Renamed"})),
     "a custom field": lambda s, at: field(s, "New"),
     "a sequence": lambda s, at: sequence(s, "New"),
-    "a sequence's status": lambda s, at: made(
+    "a sequence's status": lambda s, at: data_of(
         s.call("PUT", f"{at['sequence']['self']}/status", {"status": "running"})
     ),
     "another segment": lambda s, at: segment(s, "New", EVERYBODY),
-    "a segment's name": lambda s, at: made(s.call("PUT", at["segment"]["self"], {"name": "Renamed"})),
+    "a segment's name": lambda s, at: data_of(s.call("PUT", at["segment"]["self"], {"name": "Renamed"})),
     "an export": lambda s, at: s.export_csv(),
     "an import of another workspace": lambda s, at: s.import_csv("Email\na@x.com\n", MAPPINGS[:1], key=at["key"]),
-    "a subscriber of another workspace": lambda s, at: made(
+    "a subscriber of another workspace": lambda s, at: data_of(
         s.call("POST", "/v1/subscribers", {"email": "a@x.com"}, key=at["key"])
     ),
 }  # fmt: skip
@@ -116,7 +116,7 @@ def test_a_count_is_kept_behind(server: Server, change: Any) -> None:
 
 def test_a_tag_that_goes_leaves_those_without_a_tag_counted_anew(server: Server) -> None:
     one = tag(server, "Spring")
-    made(server.call("PUT", f"{subscriber(server)['self']}/tags/{one['id']}"))
+    data_of(server.call("PUT", f"{subscriber(server)['self']}/tags/{one['id']}"))
     untagged = segment(server, "Untagged", definition("tag", "is_empty"))
     assert counts(untagged) == (0, 0)
     assert server.call("DELETE", one["self"]).status == 204
@@ -126,7 +126,7 @@ def test_a_tag_that_goes_leaves_those_without_a_tag_counted_anew(server: Server)
 def test_counts_follow_every_chunk_of_an_import_and_are_whole_at_its_end(server: Server) -> None:
     everybody = segment(server, "Everybody", EVERYBODY)
     rows = "".join(f"user{number}@x.com\n" for number in range(20_000))
-    job = made(
+    job = data_of(
         server.call("POST", "/v1/jobs/subscriber-imports", {"csv_text": f"Email\n{rows}", "mappings": [EMAIL]})
     )
     while True:
@@ -144,7 +144,7 @@ def test_a_sequence_that_is_deleted_leaves_a_segment_that_can_be_shown_and_renam
     subscriber(server)
     assert server.call("DELETE", one["self"]).status == 204
     assert counts(read(server, saved)) == (1, 0)
-    assert counts(made(server.call("PUT", saved["self"], {"name": "Renamed"}))) == (1, 0)
+    assert counts(data_of(server.call("PUT", saved["self"], {"name": "Renamed"}))) == (1, 0)
     refusal = details(server.call("POST", f"{PATH}/preview", {"definition": saved["definition"]}))
     assert (refusal[0], refusal[3]) == (400, "sequence_not_found")
 

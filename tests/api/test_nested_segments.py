@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api_records import definition, details, made, read, segment, subscriber, tag
+from api_records import data_of, definition, details, read, segment, subscriber, tag
 from conftest import Server
 
 from mailrith_lite.audience.segments.compiler import MAX_CONDITIONS, MAX_DEPTH
@@ -34,7 +34,7 @@ def test_segments_can_be_named_last_at_every_depth(server: Server) -> None:
         chain.append(segment(server, f"Chain {number}", deep(naming(nobody, chain[-1]))))
     assert [read(server, one)["total_subscriber_count"] for one in chain] == [1, 0] * (MAX_DEPTH // 2)
     change = {"definition": deep(naming(nobody))}
-    assert made(server.call("PUT", chain[0]["self"], change))["total_subscriber_count"] == 1
+    assert data_of(server.call("PUT", chain[0]["self"], change))["total_subscriber_count"] == 1
     assert server.call("GET", f"{PATH}?limit=100").status == 200
     reply = server.call("PUT", nobody["self"], {"definition": definition("segment", "is", chain[0]["id"])})
     assert details(reply)[:1] == (400,)

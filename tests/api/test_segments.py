@@ -7,10 +7,10 @@ import pytest
 from api_records import (
     LONG_AGO,
     backdate,
+    data_of,
     definition,
     details,
     field,
-    made,
     read,
     segment,
     subscriber,
@@ -59,7 +59,7 @@ def names(server: Server, query: str = "") -> list[str]:
 
 
 def preview(server: Server, wanted: Any, **body: Any) -> Any:
-    return made(server.call("POST", PREVIEW, {"definition": wanted, **body}))
+    return data_of(server.call("POST", PREVIEW, {"definition": wanted, **body}))
 
 
 def naming(*others: Any) -> Any:
@@ -208,9 +208,9 @@ def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: An
     subscriber(server, status="Active")
     tag(server, "Spring")
     body = {"name": "Spring", "description": "Fair", "definition": definition("country", "is", "DE")}
-    one = made(server.call("POST", PATH, body))
+    one = data_of(server.call("POST", PATH, body))
     backdate(server)
-    changed = made(server.call("PUT", one["self"], change))
+    changed = data_of(server.call("PUT", one["self"], change))
     counted = {"confirmed_subscriber_count": 1, "total_subscriber_count": 1} if "definition" in change else {}
     updated = {"created_at": LONG_AGO, "updated_at": changed["updated_at"]}
     assert changed == {**one, **change, **counted, **updated}
@@ -222,7 +222,7 @@ def test_a_put_that_changes_nothing_leaves_the_time_alone(server: Server) -> Non
     one = segment(server, "Spring", EVERYBODY)
     backdate(server)
     same = {"name": " Spring ", "description": None, "definition": EVERYBODY}
-    assert made(server.call("PUT", one["self"], same))["updated_at"] == LONG_AGO
+    assert data_of(server.call("PUT", one["self"], same))["updated_at"] == LONG_AGO
     assert details(server.call("PUT", one["self"], {})) == (400, "invalid_body", None, "nothing_to_change")
 
 
@@ -323,8 +323,8 @@ def test_segments_are_listed_newest_first_in_pages_and_searched(server: Server) 
 
 def test_nothing_of_another_workspace_can_be_named_or_counted(server: Server) -> None:
     key = server.new_key(workspace="Other")
-    theirs = made(server.call("POST", PATH, {"name": "Theirs", "definition": EVERYBODY}, key=key))
-    their_tag = made(server.call("POST", "/v1/tags", {"name": "Theirs"}, key=key))
+    theirs = data_of(server.call("POST", PATH, {"name": "Theirs", "definition": EVERYBODY}, key=key))
+    their_tag = data_of(server.call("POST", "/v1/tags", {"name": "Theirs"}, key=key))
     server.call("POST", "/v1/subscribers", {"email": "theirs@x.com"}, key=key)
     assert counts(segment(server, "Ours", EVERYBODY)) == (0, 0)
     for wanted, reason in ((naming(theirs), "segment_not_found"),

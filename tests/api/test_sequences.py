@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from api_records import LONG_AGO, backdate, details, made, read, sequence, subscriber
+from api_records import LONG_AGO, backdate, data_of, details, read, sequence, subscriber
 from conftest import KEY, Reply, Server
 from wire import envelope, standing
 
@@ -151,7 +151,7 @@ def test_two_sequences_may_have_the_same_name(server: Server) -> None:
 def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: Any) -> None:
     one = sequence(server, **dict.fromkeys(TEXTS, "old"))
     backdate(server)
-    changed = made(put(server, one, change))
+    changed = data_of(put(server, one, change))
     assert changed == {**one, **change, "created_at": LONG_AGO, "updated_at": changed["updated_at"]}
     assert changed["updated_at"] > LONG_AGO
     assert read(server, one) == changed
@@ -167,9 +167,9 @@ def test_a_new_definition_has_a_new_number_of_emails(server: Server) -> None:
 
 @pytest.mark.parametrize("change", [{"name": " Welcome "}, {"definition": EMPTY}, {"utm_term": None}])
 def test_the_same_values_again_are_no_change(server: Server, change: Any) -> None:
-    one = made(server.call("POST", PATH, b'{"name":"Welcome","definition":{"emails": []}}'))
+    one = data_of(server.call("POST", PATH, b'{"name":"Welcome","definition":{"emails": []}}'))
     backdate(server)
-    assert made(put(server, one, change))["updated_at"] == LONG_AGO
+    assert data_of(put(server, one, change))["updated_at"] == LONG_AGO
 
 
 def test_a_sequence_is_activated_and_paused(server: Server) -> None:
@@ -177,11 +177,11 @@ def test_a_sequence_is_activated_and_paused(server: Server) -> None:
     for status in ("running", "running", "paused", "paused", "running"):
         before = read(server, one)
         backdate(server)
-        changed = made(server.call("PUT", f"{one['self']}/status", {"status": status}))
+        changed = data_of(server.call("PUT", f"{one['self']}/status", {"status": status}))
         assert changed["status"] == status
         assert (changed["updated_at"] > LONG_AGO) == (before["status"] != status)
         assert read(server, one) == changed
-    assert made(put(server, one, {"name": "Other"}))["status"] == "running"
+    assert data_of(put(server, one, {"name": "Other"}))["status"] == "running"
 
 
 @pytest.mark.parametrize(
@@ -244,4 +244,4 @@ def test_a_sequence_that_is_not_of_this_workspace_is_not_found(
     reply = server.call(method, f"{PATH}/{asked}{path}", body)
     assert envelope(reply) == (404, "not_found", "sequence_not_found")
     assert reply.error["details"] == {"resource": {"type": "sequence", "id": asked}}
-    assert made(server.call("GET", foreign["self"], key=other)) == foreign
+    assert data_of(server.call("GET", foreign["self"], key=other)) == foreign

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from api_records import LONG_AGO, backdate, details, execute, made, read, sequence, subscriber, tag
+from api_records import LONG_AGO, backdate, data_of, details, execute, read, sequence, subscriber, tag
 from conftest import MAPPINGS, Reply, Server
 from wire import envelope
 
@@ -96,9 +96,9 @@ def test_a_removal_of_what_is_not_there_changes_nothing(
 def test_who_was_taken_out_can_be_put_back(server: Server, kind: str, make: Callable[..., Any]) -> None:
     one, other = subscriber(server), make(server, "Spring")
     for _ in range(3):
-        assert held(made(put(server, one, kind, other)), kind) == [other["id"]]
+        assert held(data_of(put(server, one, kind, other)), kind) == [other["id"]]
         assert size(server, other) == 1
-        assert held(made(take(server, one, kind, other)), kind) == []
+        assert held(data_of(take(server, one, kind, other)), kind) == []
         assert size(server, other) == 0
     assert miscounts(server) == []
 
@@ -193,7 +193,7 @@ def test_counts_are_right_after_every_kind_of_change(server: Server) -> None:
         check(change)
     server.call("DELETE", ada["self"])
     check(-1)
-    one = made(server.call("GET", "/v1/subscribers?email=p7@example.com"))[0]
+    one = data_of(server.call("GET", "/v1/subscribers?email=p7@example.com"))[0]
     take(server, one, "tags", spring)
     take(server, one, "sequences", welcome)
     check(-1)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from api_records import LONG_AGO, SUBSCRIBERS, backdate, details, field, made, read, sequence, subscriber, tag
+from api_records import LONG_AGO, SUBSCRIBERS, backdate, data_of, details, field, read, sequence, subscriber, tag
 from conftest import Reply, Server
 from wire import envelope, standing
 
@@ -170,7 +170,7 @@ def test_a_subscriber_is_made_with_any_status(service: Server, status: str) -> N
 @pytest.mark.parametrize("wanted", STATUSES)
 def test_a_status_can_become_any_other(service: Server, saved: str, wanted: str) -> None:
     one = subscriber(service, "status@example.com", status=saved)
-    changed = made(service.call("PUT", f"{one['self']}/status", {"status": wanted}))
+    changed = data_of(service.call("PUT", f"{one['self']}/status", {"status": wanted}))
     assert changed["status"] == wanted
     assert subscriber(service, "status@example.com", status=saved)["status"] == saved
 
@@ -210,7 +210,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(server: Server, change: 
     company = field(server, "Company")["id"]
     body = {"name": "Ada", "status": "Active", "country": "GB", "subscribed_on": "2026-04-11"}
     one = subscriber(server, **body, custom_fields={company: "AE"}, new_tags=["Math"])
-    changed = made(server.call("PATCH", one["self"], change))
+    changed = data_of(server.call("PATCH", one["self"], change))
     assert changed == {**one, **saved, "updated_at": changed["updated_at"]}
     assert read(server, one) == changed
 
@@ -223,7 +223,7 @@ def test_an_email_changes_only_to_one_that_nobody_else_has(server: Server) -> No
     assert read(server, ada) == ada
     assert server.call("PATCH", ada["self"], {"email": "ADA@example.com"}).status == 200
     assert server.call("DELETE", bob["self"]).status == 204
-    assert made(server.call("PATCH", ada["self"], {"email": "bob@example.com"}))["id"] == ada["id"]
+    assert data_of(server.call("PATCH", ada["self"], {"email": "bob@example.com"}))["id"] == ada["id"]
     assert upsert(server, "ada@example.com").status == 201
 
 
@@ -274,7 +274,7 @@ def test_a_change_moves_updated_at_and_nothing_else_of_the_times(
     field(server, "Size", "Number")
     names = {"one": subscriber(server)["id"], "tag": tag(server, "T")["id"], "sequence": sequence(server)["id"]}
     backdate(server)
-    changed = made(server.call(method, f"{SUBSCRIBERS}/{path.format(**names)}".rstrip("/"), body))
+    changed = data_of(server.call(method, f"{SUBSCRIBERS}/{path.format(**names)}".rstrip("/"), body))
     assert changed["created_at"] == LONG_AGO
     assert changed["updated_at"] > LONG_AGO
     assert read(server, changed) == changed
@@ -334,4 +334,4 @@ def test_who_is_not_of_this_workspace_is_not_found(
     reply = server.call(method, f"{SUBSCRIBERS}/{asked}{path.format(**names)}", body)
     assert envelope(reply) == (404, "not_found", "subscriber_not_found")
     assert reply.error["details"] == {"resource": {"type": "subscriber", "id": asked}}
-    assert made(server.call("GET", foreign["self"], key=other)) == foreign
+    assert data_of(server.call("GET", foreign["self"], key=other)) == foreign

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from api_records import LONG_AGO, backdate, details, made, read, subscriber, tag
+from api_records import LONG_AGO, backdate, data_of, details, read, subscriber, tag
 from conftest import Reply, Server
 from wire import envelope, standing
 
@@ -66,7 +66,7 @@ def test_a_tag_that_breaks_a_rule_is_refused_when_it_is_made_and_when_it_is_chan
     service: Server, body: Any, field: str | None, reason: str | None
 ) -> None:
     assert details(service.call("POST", PATH, body)) == (400, "invalid_body", field, reason)
-    one = made(service.call("POST", PATH, {"name": f"before {field} {reason} {len(str(body))}"}))
+    one = data_of(service.call("POST", PATH, {"name": f"before {field} {reason} {len(str(body))}"}))
     if body:
         assert details(put(service, one, body)) == (400, "invalid_body", field, reason)
     assert read(service, one) == one
@@ -85,7 +85,7 @@ def test_a_tag_that_breaks_a_rule_is_refused_when_it_is_made_and_when_it_is_chan
     ],
 )
 def test_a_tag_at_the_limits_is_taken(service: Server, body: Any) -> None:
-    one = made(service.call("POST", PATH, body))
+    one = data_of(service.call("POST", PATH, body))
     assert (one["name"], one["description"]) == (body["name"].strip(), body.get("description"))
 
 
@@ -134,7 +134,7 @@ def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: An
     one = tag(server, "Spring", description="Fair")
     subscriber(server, new_tags=["Spring"])
     backdate(server)
-    changed = made(put(server, one, change))
+    changed = data_of(put(server, one, change))
     assert changed == {
         **one,
         "subscriber_count": 1,
@@ -149,7 +149,7 @@ def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: An
 def test_the_same_values_again_are_no_change(server: Server) -> None:
     one = tag(server, "Spring", description="Fair")
     backdate(server)
-    assert made(put(server, one, {"name": " Spring", "description": "Fair"}))["updated_at"] == LONG_AGO
+    assert data_of(put(server, one, {"name": " Spring", "description": "Fair"}))["updated_at"] == LONG_AGO
 
 
 def test_a_put_of_nothing_is_refused(server: Server) -> None:
@@ -215,4 +215,4 @@ def test_a_tag_that_is_not_of_this_workspace_is_not_found(
     reply = server.call(method, f"{PATH}/{asked}", body)
     assert envelope(reply) == (404, "not_found", "tag_not_found")
     assert reply.error["details"] == {"resource": {"type": "tag", "id": asked}}
-    assert made(server.call("GET", foreign["self"], key=other)) == foreign
+    assert data_of(server.call("GET", foreign["self"], key=other)) == foreign

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from api_records import SUBSCRIBERS, backdate, details, execute, made, read, subscriber
+from api_records import SUBSCRIBERS, backdate, data_of, details, execute, read, subscriber
 from conftest import Reply, Server
 
 EVIDENCE = {
@@ -65,7 +65,7 @@ def test_missing_evidence_is_refused_for_active(strict: Server, evidence: Any) -
 def test_subscriber_becomes_active_with_evidence(strict: Server) -> None:
     assert upsert(strict, status="Active", consent_evidence=EVIDENCE).json["data"]["status"] == "Active"
     bob = subscriber(strict, "bob@example.com", status="Unsubscribed")
-    assert made(put_status(strict, bob, "Active", consent_evidence=FULL))["status"] == "Active"
+    assert data_of(put_status(strict, bob, "Active", consent_evidence=FULL))["status"] == "Active"
     cyd = subscriber(strict, "cyd@example.com")
     reply = upsert(strict, "cyd@example.com", status="Active", consent_evidence=EVIDENCE)
     assert reply.json["data"]["id"] == cyd["id"]
@@ -75,8 +75,8 @@ def test_subscriber_becomes_active_with_evidence(strict: Server) -> None:
 @pytest.mark.parametrize("status", OTHER_STATUSES)
 def test_other_statuses_need_no_evidence(strict: Server, status: str) -> None:
     person = subscriber(strict, status=status)
-    assert made(put_status(strict, person, "Blocked"))["status"] == "Blocked"
-    assert made(put_status(strict, person, status))["status"] == status
+    assert data_of(put_status(strict, person, "Blocked"))["status"] == "Blocked"
+    assert data_of(put_status(strict, person, status))["status"] == status
 
 
 def test_active_subscriber_needs_no_new_evidence_to_stay_active(strict: Server) -> None:
@@ -84,7 +84,7 @@ def test_active_subscriber_needs_no_new_evidence_to_stay_active(strict: Server) 
     assert upsert(strict, status="Active", name="Ada").status == 200
     assert put_status(strict, person, "Active").status == 200
     assert strict.call("PATCH", person["self"], {"name": "Ada King"}).status == 200
-    assert made(put_status(strict, person, "Unsubscribed"))["status"] == "Unsubscribed"
+    assert data_of(put_status(strict, person, "Unsubscribed"))["status"] == "Unsubscribed"
     assert details(put_status(strict, person, "Active")) == REQUIRED
 
 
@@ -232,7 +232,7 @@ def test_repeated_evidence_is_saved_once(server: Server) -> None:
 def test_patch_ignores_status_and_evidence(strict: Server) -> None:
     person = subscriber(strict)
     body = {"status": "Active", "consent_evidence": EVIDENCE}
-    assert made(strict.call("PATCH", person["self"], body)) == person
+    assert data_of(strict.call("PATCH", person["self"], body)) == person
     assert saved_evidence(strict) == []
 
 

@@ -6,7 +6,19 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from api_records import LONG_AGO, SUBSCRIBERS, backdate, details, exact, execute, field, made, read, subscriber, tag
+from api_records import (
+    LONG_AGO,
+    SUBSCRIBERS,
+    backdate,
+    data_of,
+    details,
+    exact_data,
+    execute,
+    field,
+    read,
+    subscriber,
+    tag,
+)
 from conftest import KEY, MAPPINGS, Reply, Server
 
 from mailrith_lite.audience import field_conversion
@@ -107,7 +119,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def subscriber_with(server: Server, email: str, custom_field: Any, value: str) -> Any:
     """A subscriber with the value, which is JSON, so that a number keeps every digit."""
     body = f'{{"email": "{email}", "custom_fields": {{"{custom_field["id"]}": {value}}}}}'
-    return made(server.call("POST", SUBSCRIBERS, body.encode()))
+    return data_of(server.call("POST", SUBSCRIBERS, body.encode()))
 
 
 def change(server: Server, custom_field: Any, kind: str, options: list[str]) -> Reply:
@@ -126,7 +138,7 @@ def import_lines(server: Server, size: Any, other: Any, lines: list[str]) -> Non
 
 
 def value_of(server: Server, person: Any, custom_field: Any) -> Any:
-    return exact(server.call("GET", person["self"]))["custom_fields"].get(custom_field["id"])
+    return exact_data(server.call("GET", person["self"]))["custom_fields"].get(custom_field["id"])
 
 
 def saved_rows(server: Server) -> list[tuple[Any, ...]]:
@@ -144,7 +156,7 @@ def test_value_with_the_same_text_in_the_new_type_is_converted(
 ) -> None:
     custom_field = new_field(service, kind, options)
     person = subscriber_with(service, "ada@example.com", custom_field, sent)
-    changed = made(change(service, custom_field, new_kind, new_options))
+    changed = data_of(change(service, custom_field, new_kind, new_options))
     assert (changed["type"], changed["settings"]["options"]) == (new_kind, new_options)
     result, expected = value_of(service, person, custom_field), json.loads(converted, parse_float=Decimal)
     assert (result, type(result)) == (expected, type(expected))
@@ -281,9 +293,9 @@ def test_values_of_another_workspace_do_not_count(server: Server) -> None:
     key = server.new_key(workspace="Other")
     theirs = server.call("POST", "/v1/custom-fields", {"label": "Size", "type": "Text"}, key=key).json["data"]
     body = {"email": "ada@example.com", "custom_fields": {theirs["id"]: "large"}}
-    ada = made(server.call("POST", SUBSCRIBERS, body, key=key))
+    ada = data_of(server.call("POST", SUBSCRIBERS, body, key=key))
     assert change(server, custom_field, "Number", []).status == 200
-    assert made(server.call("GET", ada["self"], key=key)) == ada
+    assert data_of(server.call("GET", ada["self"], key=key)) == ada
 
 
 def test_change_and_change_back_restore_every_value(server: Server) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from api_records import LONG_AGO, SUBSCRIBERS, backdate, details, execute, made, read, subscriber
+from api_records import LONG_AGO, SUBSCRIBERS, backdate, data_of, details, execute, read, subscriber
 from conftest import Reply, Server
 
 NOON = datetime(2026, 4, 11, 11, 0, tzinfo=UTC)
@@ -51,7 +51,7 @@ def test_day_starts_at_midnight_in_the_workspace_time_zone(
     set_time_zone(server, time_zone)
     for call in requests(server, day):
         for _ in range(2):
-            assert made(call())["subscribed_at"] == moment
+            assert data_of(call())["subscribed_at"] == moment
 
 
 @pytest.mark.parametrize("change", [{}, {"subscribed_on": "2026-04-11"}])
@@ -75,9 +75,9 @@ def test_saved_day_keeps_its_time(
     ada = subscriber(server)
     execute(server, "UPDATE subscribers SET subscribed_at = ?", 1_773_280_800_000)  # 2026-03-12T02:00Z
     backdate(server)
-    same_day = made(server.call("PATCH", ada["self"], {"subscribed_on": same}))
+    same_day = data_of(server.call("PATCH", ada["self"], {"subscribed_on": same}))
     assert (same_day["subscribed_at"], same_day["updated_at"]) == ("2026-03-12T02:00:00.000Z", LONG_AGO)
-    moved = made(server.call("PATCH", ada["self"], {"subscribed_on": next_day}))
+    moved = data_of(server.call("PATCH", ada["self"], {"subscribed_on": next_day}))
     assert moved["subscribed_at"] == moment
     assert moved["updated_at"] > LONG_AGO
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from api_records import LONG_AGO, SUBSCRIBERS, backdate, details, exact, field, made, read, subscriber
+from api_records import LONG_AGO, SUBSCRIBERS, backdate, data_of, details, exact_data, field, read, subscriber
 from conftest import KEY, MAPPINGS, Reply, Server
 
 from mailrith_lite.settings import Settings
@@ -149,7 +149,7 @@ def test_api_and_import_save_the_same(
     assert import_cell(service, imported, mapping, cell)["progress"]["created_count"] == 1
     assert saved_row(service, requested, kind) == saved_row(service, imported, kind)
     assert (member % saved).replace(" ", "") in reply.body.decode().replace(" ", "")
-    assert exact(service.call("GET", reply.json["data"]["self"])) == exact(reply)
+    assert exact_data(service.call("GET", reply.json["data"]["self"])) == exact_data(reply)
 
 
 @pytest.mark.parametrize(("kind", "options", "cell", "sent", "saved"), SAME)
@@ -158,11 +158,11 @@ def test_import_and_api_leave_an_equal_value_unchanged(
 ) -> None:
     mapping, member = target(service, kind, options)
     email = f"both.{next(_numbers)}@example.com"
-    person = made(post(service, email, member % sent))
+    person = data_of(post(service, email, member % sent))
     assert import_cell(service, email, mapping, cell)["progress"]["unchanged_count"] == 1
     assert read(service, person) == person
-    assert made(post(service, email, member % sent)) == person
-    assert made(post(service, email, member % saved)) == person
+    assert data_of(post(service, email, member % sent)) == person
+    assert data_of(post(service, email, member % saved)) == person
 
 
 @pytest.mark.parametrize(("kind", "options", "cell", "sent", "code"), REFUSED)
@@ -203,11 +203,11 @@ def test_blank_value_keeps_the_saved_one(
     service: Server, kind: str, options: list[str], saved: str, blank: str
 ) -> None:
     field_id = new_field(service, kind, options)["id"]
-    ada = made(post(service, "blank@example.com", f'"custom_fields": {{"{field_id}": {saved}}}'))
+    ada = data_of(post(service, "blank@example.com", f'"custom_fields": {{"{field_id}": {saved}}}'))
     for method, path in (("POST", SUBSCRIBERS), ("PATCH", ada["self"])):
         member = f'"custom_fields": {{"{field_id}": {blank}}}'
-        assert made(post(service, "blank@example.com", member, method, path)) == ada
-    new = made(post(service, f"new.{next(_numbers)}@example.com", f'"custom_fields": {{"{field_id}": {blank}}}'))
+        assert data_of(post(service, "blank@example.com", member, method, path)) == ada
+    new = data_of(post(service, f"new.{next(_numbers)}@example.com", f'"custom_fields": {{"{field_id}": {blank}}}'))
     assert new["custom_fields"] == {}
 
 
@@ -217,7 +217,7 @@ def test_custom_field_is_given_by_id_or_by_label_in_any_case(server: Server, nam
     key = name.format(id=field_id)
     ada = subscriber(server, custom_fields={key: "9"})
     assert ada["custom_fields"] == {field_id: "9"}
-    assert made(server.call("PATCH", ada["self"], {"custom_fields": {key: "10"}}))["custom_fields"] == {
+    assert data_of(server.call("PATCH", ada["self"], {"custom_fields": {key: "10"}}))["custom_fields"] == {
         field_id: "10"
     }
 
