@@ -22,7 +22,7 @@ from mailrith_lite.database import Connection
 from mailrith_lite.imports import accept
 from mailrith_lite.imports.accept import ImportOrder, PreparedImport
 from mailrith_lite.imports.mapping import Mapping
-from mailrith_lite.imports.uploads import upload_store
+from mailrith_lite.imports.uploads import usable
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, JobStatus, Progress
 
@@ -124,7 +124,7 @@ class ImportJob(ImportJobSummary, frozen=True, kw_only=True):
     }
 
 
-@refuses(upload_store.already_used(ids.encode(ids.UPLOAD, 1)), queue.queue_full(1_000))
+@refuses(usable.already_used(ids.encode(ids.UPLOAD, 1)), queue.queue_full(1_000))
 async def create_import(call: Call, body: LargeBody[ImportRequest]) -> Accepted[ImportJob]:
     """Create a subscriber import job
 

@@ -15,7 +15,7 @@ from mailrith_lite.http.multipart import check_length, file_name, pieces, receiv
 from mailrith_lite.http.services import SERVICES
 from mailrith_lite.http.statuses import STATUSES, Handler, error_headers
 from mailrith_lite.imports import records
-from mailrith_lite.imports.uploads import upload_store, upload_table
+from mailrith_lite.imports.uploads import upload_table, usable
 from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job
@@ -132,7 +132,7 @@ async def _open(request: web.Request) -> Upload:
     if over and (upload.status == "Pending" or upload.expired(now)):
         raise links.expired()
     if not looking:
-        upload_store.check_unused(upload)
+        usable.check_unused(upload)
     return upload
 
 

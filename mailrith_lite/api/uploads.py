@@ -12,7 +12,7 @@ from mailrith_lite.api.responses import Created, Data
 from mailrith_lite.api.route import refuses
 from mailrith_lite.http.addresses import base_address
 from mailrith_lite.imports import records
-from mailrith_lite.imports.uploads import upload_store, upload_table
+from mailrith_lite.imports.uploads import limits, upload_table
 from mailrith_lite.imports.uploads.upload_table import Upload, UploadStatus
 
 PATH = "/v1/jobs/subscriber-import-uploads"
@@ -48,7 +48,7 @@ class ImportUpload(msgspec.Struct, frozen=True, kw_only=True):
     }
 
 
-@refuses(upload_store.too_many_ready(1_800), upload_store.too_many_pending(1_800))
+@refuses(limits.too_many_ready(1_800), limits.too_many_pending(1_800))
 async def start_upload(call: Call) -> Created[ImportUpload]:
     """Start a subscriber import upload
 

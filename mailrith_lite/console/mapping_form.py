@@ -12,7 +12,7 @@ from mailrith_lite.imports.fields import OWN
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import MappedField, Mapping
 from mailrith_lite.imports.uploads.analysis import guess
-from mailrith_lite.imports.uploads.upload_store import Preview
+from mailrith_lite.imports.uploads.preview import Preview
 from mailrith_lite.imports.uploads.upload_table import Upload
 
 SUBSCRIBER_FIELDS = tuple(Option(id=field.type, name=field.label) for field in OWN)

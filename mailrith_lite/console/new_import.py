@@ -16,7 +16,7 @@ from mailrith_lite.http.multipart import receive_form
 from mailrith_lite.http.statuses import STATUSES
 from mailrith_lite.imports import accept, import_table
 from mailrith_lite.imports.uploads import upload_table
-from mailrith_lite.imports.uploads.upload_store import Preview
+from mailrith_lite.imports.uploads.preview import Preview
 from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job

@@ -17,7 +17,7 @@ from mailrith_lite.imports import dry_run_table, import_table, mapping, records,
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import Column, Mapping
 from mailrith_lite.imports.records import Header
-from mailrith_lite.imports.uploads import upload_store, upload_table
+from mailrith_lite.imports.uploads import upload_table, usable
 from mailrith_lite.imports.uploads.upload_store import UploadStore
 from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
@@ -81,8 +81,8 @@ class PreparedImport:
 
     async def _take(self, connection: Connection, upload: Upload, job: Job, now: int) -> None:
         saved = await upload_table.select_upload(connection, self._workspace_id, upload.id)
-        if upload_store.check_usable(saved, now).source != upload.source:
-            raise upload_store.replaced()
+        if usable.check_usable(saved, now).source != upload.source:
+            raise usable.replaced()
         if self._dry_run:
             await dry_run_table.insert_dry_run(connection, job.id, upload)
         else:
@@ -126,9 +126,9 @@ async def _select_usable(database: Database, workspace_id: int, order: ImportOrd
     number = ids.decode(ids.UPLOAD, order.upload_id or "") or 0
     async with database.read() as connection:
         saved = await upload_table.select_upload(connection, workspace_id, number)
-    upload = upload_store.check_usable(saved, clock.now())
+    upload = usable.check_usable(saved, clock.now())
     if order.upload_source not in (None, upload.source):
-        raise upload_store.replaced()
+        raise usable.replaced()
     return upload
 
 
@@ -179,7 +179,7 @@ def _link_upload(upload: Upload, file: Path, source: Path) -> Header:
     try:
         source.hardlink_to(file)
     except FileNotFoundError:
-        raise upload_store.replaced() from None
+        raise usable.replaced() from None
     except OSError:
         _copy(file, source)
     disk.sync_directory(source.parent)
@@ -192,7 +192,7 @@ def _copy(file: Path, source: Path) -> None:
             shutil.copyfileobj(original, copy, _BLOCK)
             disk.sync_file(copy)
     except FileNotFoundError:
-        raise upload_store.replaced() from None
+        raise usable.replaced() from None
 
 
 async def _check_known(connection: Connection, workspace_id: int, plan: ImportPlan) -> None:

@@ -18,7 +18,7 @@ from conftest import MAPPINGS, Server
 from uploading import CSV, address, files, finished, look, put, ready, start, submit
 
 from mailrith_lite import errors
-from mailrith_lite.imports.uploads import upload_store
+from mailrith_lite.imports.uploads import preview
 from mailrith_lite.imports.uploads.arrival import Arrival
 
 WESTERN = (
@@ -218,7 +218,7 @@ def test_tiny_packed_files_behind_one_another_are_bounded(server: Server) -> Non
     )
     reply = put(server, upload, gzip.compress(CSV, mtime=0) + gzip.compress(b"") * 200_000)
     assert (reply.status, reply.error["code"]) == (400, "invalid_file")
-    assert "too many tiny ones" in reply.error["message"]
+    assert "too many tiny members" in reply.error["message"]
 
 
 @pytest.mark.parametrize(
@@ -335,11 +335,11 @@ def test_a_preview_keeps_no_more_of_a_row_than_there_are_columns(tmp_path: Path)
     path.write_bytes(b"Email,Name\n" + (b"," * 200_000 + b"\n") * 9 + b"ada@example.com\n")
     tracemalloc.start()
     try:
-        shown = upload_store.preview(path, ",")
+        shown = preview.read_preview(path, ",")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert shown.rows == [["", ""]] * upload_store.PREVIEWED_ROWS
+    assert shown.rows == [["", ""]] * preview.MAX_ROWS
     assert peak < 6_000_000
 
 

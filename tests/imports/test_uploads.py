@@ -19,8 +19,8 @@ from mailrith_sdk import MailrithApiError
 from uploading import CSV, UPLOADS, address, files, finished, look, put, ready, start, submit
 
 from mailrith_lite import clock
+from mailrith_lite.imports.uploads.limits import MAX_PENDING, MAX_READY
 from mailrith_lite.imports.uploads.transfers import MAX_AT_ONCE
-from mailrith_lite.imports.uploads.upload_store import MAX_PENDING, MAX_READY
 
 HOUR = 3_600
 PATIENCE = 30  # seconds; far more than it takes

@@ -1,1 +1,1 @@
-"""Uploads: files received for an import, and what an analysis says about them."""
+"""Uploads: files that are received for a later import, and what their analysis proposes."""

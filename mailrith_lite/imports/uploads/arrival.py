@@ -1,4 +1,4 @@
-"""A file arrives: unpacked on the way, held to its limit before the disk is spent, and looked at."""
+"""Writes a file that arrives: decompresses gzip, enforces the limit, and refuses what is not CSV."""
 
 import codecs
 import re
@@ -11,34 +11,34 @@ from mailrith_lite import disk, errors
 _GZIP = b"\x1f\x8b"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WORKBOOKS = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
-_OTHERS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+_OTHER_KINDS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("a PDF document", re.compile(rb"%PDF-")),
     ("packed with zstd", re.compile(rb"\x28\xb5\x2f\xfd")),
     ("a web page", re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html[\s>])", re.IGNORECASE)),
     ("JSON", re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*[\[{]|[\[{]\s*\"[^\"]*\"\s*[:\]]|\{\s*\})")),
 )
-_ESCAPE = b"\x1b"  # no text holds it, and encodings that switch between alphabets begin with it
-_LONGEST_MAGIC = 4
-_LOOKED_AT = 64
-_FED = 1 << 14  # bytes given to the unpacker at once: at the end of every member it copies those that are left
-_UNPACKED_AT_ONCE = 1 << 20
+_ESCAPE = b"\x1b"  # not in UTF-8 text; ISO-2022 encodings use it to switch between alphabets
+_MAGIC_BYTES = 4
+_KIND_BYTES = 64
+_INPUT_BYTES = 1 << 14  # given to zlib at once: at the end of each gzip member it copies the rest
+_OUTPUT_BYTES = 1 << 20
 _FREE_MEMBERS = 1_000
-_LEAST_MEMBER = 64  # bytes that a further member unpacks to, on the average
+_MEMBER_BYTES = 64  # of output that each further member must have, on average
 
 
 class Arrival:
-    """Writes what comes to a new private file. Blocking: call `write` and `finish` in a thread.
+    """Writes to a new private file. Blocking: call `write` and `finish` in a thread.
 
-    `size`: bytes as they were sent. `written`: as they are on the disk. `encoding`: utf-8 or utf-16 when the whole
-    file is that, else None.
+    `size`: bytes that arrived. `written`: bytes on the disk. `encoding`: utf-8 or utf-16 if the whole file is that,
+    else None.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
-        """`limit`: in bytes, for what is sent and for what it unpacks to."""
+        """`limit`: bytes that arrive, and bytes after decompression."""
         self._file = disk.create_private(path)
         self._limit = limit
-        self._held = b""  # the first bytes, until there are enough to know what the file is; then those of its text
-        self._begun = self._text_begun = False
+        self._held = b""  # the first bytes, until there are enough to know the kind; then those of the text
+        self._started = self._text_started = False
         self._gzip: zlib._Decompress | None = None
         self._members = 1
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
@@ -62,75 +62,75 @@ class Arrival:
     def write(self, data: bytes | bytearray) -> None:
         """
         Raises:
-            PayloadTooLarge: the limit is reached; nothing beyond it was written.
-            UnsupportedMediaType: this is a workbook, an archive or something else that is no CSV.
-            InvalidFile: what was packed is damaged.
+            PayloadTooLarge: the file exceeds the limit; nothing beyond it was written.
+            UnsupportedMediaType: the file is a workbook, an archive or of another kind that is not CSV.
+            InvalidFile: the gzip data is damaged.
         """
         self.size += len(data)
         if self.size > self._limit:
             raise too_large(self._limit)
-        if self._begun:
-            self._unpack(data)
+        if self._started:
+            self._decompress(data)
             return
         self._held += data
-        if len(self._held) >= _LONGEST_MAGIC:
-            self._begin()
+        if len(self._held) >= _MAGIC_BYTES:
+            self._start()
 
     def finish(self) -> None:
-        """The file is on the disk when this returns. Raises as `write` does."""
-        if not self._begun:
-            self._begin()
+        """Syncs the file to the disk. Raises as `write` does."""
+        if not self._started:
+            self._start()
         if self._gzip is not None and not self._gzip.eof:
             raise _damaged()
-        if not self._text_begun:
-            self._begin_text()
+        if not self._text_started:
+            self._start_text()
         self._check_utf8(b"", final=True)
         disk.sync_file(self._file)
 
-    def _begin(self) -> None:
-        self._begun = True
+    def _start(self) -> None:
+        self._started = True
         if self._held.startswith(_GZIP):
             self._gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
         data, self._held = self._held, b""
-        self._unpack(data)
+        self._decompress(data)
 
-    def _unpack(self, data: bytes | bytearray) -> None:
+    def _decompress(self, data: bytes | bytearray) -> None:
         if self._gzip is None:
-            self._keep(data)
+            self._hold_or_write(data)
             return
-        for begin in range(0, len(data), _FED):
-            self._unpack_some(data[begin : begin + _FED])
+        for start in range(0, len(data), _INPUT_BYTES):
+            self._decompress_piece(data[start : start + _INPUT_BYTES])
 
-    def _unpack_some(self, data: bytes | bytearray) -> None:
+    def _decompress_piece(self, data: bytes | bytearray) -> None:
         assert self._gzip is not None
         while data:
-            if self._gzip.eof:  # several files behind one another are one; zeros behind the last are filling
+            if self._gzip.eof:  # a gzip file may have several members, and zeros as padding after the last
                 data = data.lstrip(b"\0")
                 if not data:
                     return
-                self._begin_member()
+                self._start_member()
             try:
-                self._keep(self._gzip.decompress(data, _UNPACKED_AT_ONCE))
+                self._hold_or_write(self._gzip.decompress(data, _OUTPUT_BYTES))
             except zlib.error:
                 raise _damaged() from None
             data = self._gzip.unconsumed_tail or self._gzip.unused_data
 
-    def _begin_member(self) -> None:
+    def _start_member(self) -> None:
         self._members += 1
-        if self._members > _FREE_MEMBERS + self.written // _LEAST_MEMBER:
-            raise errors.InvalidFile("The packed file consists of too many tiny ones; pack it again.")
+        if self._members > _FREE_MEMBERS + self.written // _MEMBER_BYTES:
+            raise errors.InvalidFile("The gzip file has too many tiny members; compress it again.")
         self._gzip = zlib.decompressobj(zlib.MAX_WBITS | 16)
 
-    def _keep(self, text: bytes | bytearray) -> None:
-        if self._text_begun:
+    def _hold_or_write(self, text: bytes | bytearray) -> None:
+        if self._text_started:
             self._write(text)
             return
         self._held += text
-        if len(self._held) >= _LOOKED_AT:
-            self._begin_text()
+        if len(self._held) >= _KIND_BYTES:
+            self._start_text()
 
-    def _begin_text(self) -> None:
-        self._text_begun = True
+    def _start_text(self) -> None:
+        self._text_started = True
         text, self._held = self._held, b""
         _check_kind(text)
         self._is_utf16 = text.startswith(_UTF16)
@@ -149,7 +149,7 @@ class Arrival:
             self._is_utf8 = False
         if self._is_utf8 and not self._is_utf16:
             if not final and text.isascii() and not self._utf8.getstate()[0]:
-                return  # nearly all of most files, and far quicker than to decode it
+                return  # most blocks of most files, and much faster than decoding
             try:
                 self._utf8.decode(text, final)
             except UnicodeDecodeError:
@@ -161,21 +161,20 @@ def too_large(limit: int, what: str = "has") -> errors.PayloadTooLarge:
 
 
 def _check_kind(text: bytes) -> None:
-    """By the first bytes of the text.
-
+    """
     Raises:
-        UnsupportedMediaType
+        UnsupportedMediaType: the first bytes of the text show that it is not CSV.
     """
     if text.startswith(_WORKBOOKS):
         raise errors.UnsupportedMediaType(
             "This is a workbook or an archive, not a CSV file; save the sheet as CSV (UTF-8) and send that."
         )
-    for kind, begin in _OTHERS:
-        if begin.match(text):
+    for kind, pattern in _OTHER_KINDS:
+        if pattern.match(text):
             raise errors.UnsupportedMediaType(
                 f"This is {kind}, not a CSV file; send the rows as CSV in UTF-8, plain or packed with gzip."
             )
 
 
 def _damaged() -> errors.InvalidFile:
-    return errors.InvalidFile("The packed file is damaged or incomplete; pack it again.")
+    return errors.InvalidFile("The gzip file is damaged or incomplete; compress it again.")

@@ -1,13 +1,16 @@
-"""How likely a text is to be what somebody wrote: each language by the letters that it adds to ASCII.
+"""How probable it is that a person wrote a text: each language is known by its letters beyond ASCII.
 
-Lists hold names and places, so whole words are rare and letters are what there is to go by. The numbers are natural
-logarithms of rough probabilities; the order of the letters, the most frequent first, is all that is known of each.
+Lists contain names and places, so whole words are rare, and letters must be enough. All that is known of a
+language is the order of its letters, the most frequent first. The numbers are natural logarithms of rough
+probabilities.
 """
 
 import functools
 import math
 import unicodedata
 from collections import Counter
+
+import msgspec
 
 MISPLACED = -7.0
 _PUNCTUATION = -3.0
@@ -75,8 +78,15 @@ _EAST_ASIAN = {
 }
 
 
+class _Language(msgspec.Struct, frozen=True, kw_only=True):
+    """`prior`: how probable the language is before the text is read. `weights`: letter -> log-probability."""
+
+    prior: float
+    weights: dict[str, float]
+
+
 def likelihood(text: str, encoding: str) -> float:
-    """Of the best language, for all that is not ASCII in the text."""
+    """The log-likelihood of the characters beyond ASCII, in the language that fits best."""
     letters: Counter[str] = Counter()
     marks = misplaced = 0
     padded = f" {text} "
@@ -95,7 +105,7 @@ def likelihood(text: str, encoding: str) -> float:
 
 
 def _fits(before: str, character: str, after: str) -> bool:
-    """May the character stand between these two?"""
+    """Whether the character can be between these two."""
     if character in _MARKS:
         if before.isalpha():
             return character in _WITHIN_WORDS or not (after.isalpha() or character in _OPENING)
@@ -122,17 +132,19 @@ def _script(character: str) -> str:
 
 def _alphabetic(letters: Counter[str]) -> float:
     return max(
-        prior + sum(count * weights.get(letter, MISPLACED) for letter, count in letters.items())
-        for prior, weights in _languages()
+        language.prior + sum(count * language.weights.get(letter, MISPLACED) for letter, count in letters.items())
+        for language in _languages()
     )
 
 
 @functools.cache
-def _languages() -> list[tuple[float, dict[str, float]]]:
-    """(prior, letter -> its weight) of each."""
-    latin = [(prior, _weights(letters)) for letters, prior in _LATIN.items()]
-    scripts = [(prior, _weights(letters)) for letters, prior in _SCRIPTS.items()]
-    return latin + [(prior, {**_upper(weights), **weights}) for prior, weights in scripts]
+def _languages() -> list[_Language]:
+    latin = [_Language(prior=prior, weights=_weights(letters)) for letters, prior in _LATIN.items()]
+    scripts = [
+        _Language(prior=prior, weights={**_upper(weights), **weights})
+        for weights, prior in ((_weights(letters), prior) for letters, prior in _SCRIPTS.items())
+    ]
+    return latin + scripts
 
 
 def _upper(weights: dict[str, float]) -> dict[str, float]:
@@ -140,7 +152,7 @@ def _upper(weights: dict[str, float]) -> dict[str, float]:
 
 
 def _weights(letters: str) -> dict[str, float]:
-    """The n-th letter is a share of 1/n, as is usual for what is counted in a language (Zipf)."""
+    """The frequency of the n-th letter is proportional to 1/n (Zipf's law)."""
     total = sum(1 / rank for rank in range(1, len(letters) + 1))
     return {letter: -math.log(rank * total) for rank, letter in reversed(list(enumerate(letters, 1)))}
 
@@ -153,7 +165,7 @@ def _east_asian(letters: Counter[str], common: str) -> float:
 def _sign(letter: str, common: str, *, kana: bool) -> float:
     if "\u3041" <= letter <= "\u30ff":
         return _KANA if kana else _RARE_SIGN
-    if "\uff66" <= letter <= "\uff9f":  # half as wide: in old systems only
+    if "\uff66" <= letter <= "\uff9f":  # half-width katakana: only old systems write it
         return MISPLACED
     if letter in common:
         return _COMMON_SIGN

@@ -1,4 +1,4 @@
-"""Who may hand a file over at this moment: one transfer for an upload, and a few for a workspace."""
+"""The transfers of files: at most one for an upload, and a few for a workspace at a time."""
 
 import asyncio
 import contextlib
@@ -14,25 +14,25 @@ _RETRY_AFTER = 5  # seconds
 
 
 class _Transfer(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """`scope`: what it runs in, and ends with."""
+    """`scope`: the transfer runs in this timeout, which ends it when it is rescheduled."""
 
     workspace_id: int
     scope: asyncio.Timeout
 
 
 class Transfers:
-    """The transfers that are under way."""
+    """The transfers of this process that run now."""
 
     def __init__(self) -> None:
         self._by_upload: dict[int, _Transfer] = {}
 
     @contextlib.asynccontextmanager
     async def admit(self, upload: Upload) -> AsyncIterator[None]:
-        """A newer transfer for the same upload ends this one, whose client may be gone without a word.
+        """Runs a transfer. A newer one for the same upload ends it: its client may have disappeared.
 
         Raises:
-            QueueFull: the workspace has many under way.
-            Conflict: a newer one has begun.
+            QueueFull: the workspace has too many transfers.
+            Conflict: a newer transfer for the upload has begun.
         """
         before = self._by_upload.get(upload.id)
         if before is not None:
@@ -43,19 +43,19 @@ class Transfers:
                 retry_after=_RETRY_AFTER,
             )
         try:
-            async with asyncio.timeout(None) as scope, self._listed(upload, scope):
+            async with asyncio.timeout(None) as scope, self._registered(upload, scope):
                 yield
         except TimeoutError:
             if not scope.expired():
                 raise
             raise errors.Conflict(
-                "A newer transfer for this upload has begun, and this one was ended.",
+                "A newer transfer for this upload has begun; this one was stopped.",
                 code="upload_superseded",
                 resource=(ids.UPLOAD, upload.public_id),
             ) from None
 
     @contextlib.asynccontextmanager
-    async def _listed(self, upload: Upload, scope: asyncio.Timeout) -> AsyncIterator[None]:
+    async def _registered(self, upload: Upload, scope: asyncio.Timeout) -> AsyncIterator[None]:
         transfer = _Transfer(workspace_id=upload.workspace_id, scope=scope)
         self._by_upload[upload.id] = transfer
         try:

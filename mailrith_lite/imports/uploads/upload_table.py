@@ -1,4 +1,4 @@
-"""The table `uploads`: what was handed over, until a job takes it or its time is over."""
+"""The table `uploads`: received files, until a job takes them or they expire."""
 
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -14,7 +14,7 @@ _names_decoder = msgspec.json.Decoder(list[str])
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a file once it has been read to its end. `size_bytes`, `encoding`: as it was sent."""
+    """A file that was read to its end. `size_bytes`, `encoding`: as the client sent it."""
 
     source: str
     file_name: str
@@ -26,7 +26,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
-    """`source`: the file's name in the uploads directory, as long as a job can take it."""
+    """`source`: the file's name in the uploads directory, while a job can take it."""
 
     id: int
     workspace_id: int
@@ -54,13 +54,13 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
         return "Pending" if self.uploaded_at is None else "Ready"
 
     def expired(self, now: int) -> bool:
-        """One that a job has taken is kept with its job."""
+        """An upload that a job has taken does not expire."""
         return self.queued_at is None and self.expires_at <= now
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """How many uploads have a file that no job has taken, and how many none yet. `…_until`: when the first of them
-    expires; 0 without any."""
+    """`ready`: the number of uploads with a file that no job has taken. `pending`: the number without a file.
+    `…_until`: when the first of them expires; 0 if there is none."""
 
     ready: int
     pending: int
@@ -90,7 +90,7 @@ async def select_upload(connection: Connection, workspace_id: int, upload_id: in
 
 
 async def select_file_names(connection: Connection, workspace_id: int, job_ids: Iterable[int]) -> dict[int, str]:
-    """Job's integer id -> how the file that it has taken was called; nothing for a job without an upload."""
+    """Job's integer id -> the name of the upload's file. Jobs without an upload are left out."""
     rows = await connection.execute_fetchall(
         """SELECT import_job_id, file_name FROM uploads INDEXED BY uploads_by_job
         WHERE import_job_id IN (SELECT value FROM json_each(?)) AND workspace_id = ?""",
@@ -113,7 +113,7 @@ async def select_waiting(connection: Connection, workspace_id: int, now: int) ->
 async def update_ready(
     connection: Connection, upload: Upload, contents: Contents, *, expires_at: int, now: int
 ) -> Upload:
-    """In place of what was there before. Call it for an upload that no job has taken."""
+    """Replaces an earlier file. Call it for an upload that no job has taken."""
     rows = await connection.execute_fetchall(
         """UPDATE uploads SET source = :source, file_name = :file_name, size_bytes = :size_bytes,
             encoding = :encoding, delimiter = :delimiter, header = :names, row_count = :row_count,
@@ -132,7 +132,7 @@ async def update_ready(
 
 
 async def update_queued(connection: Connection, upload: Upload, job_id: int, now: int) -> None:
-    """The job has a file of its own by now."""
+    """Call it when the job has its own source file."""
     await connection.execute(
         """UPDATE uploads SET source = NULL, import_job_id = ?, queued_at = ?
         WHERE workspace_id = ? AND id = ?""",
@@ -141,7 +141,7 @@ async def update_queued(connection: Connection, upload: Upload, job_id: int, now
 
 
 async def delete_pending(connection: Connection, upload: Upload) -> None:
-    """Unless its file has come."""
+    """Deletes the upload unless it has a file."""
     await connection.execute(
         "DELETE FROM uploads WHERE workspace_id = ? AND id = ? AND uploaded_at IS NULL",
         (upload.workspace_id, upload.id),
@@ -154,8 +154,8 @@ async def select_sources(connection: Connection) -> set[str]:
     return {row["source"] for row in rows}
 
 
-async def select_any_over(connection: Connection, now: int, before: int) -> bool:
-    """Is there one that has expired and still has its file, or one to be forgotten?"""
+async def select_any_expired(connection: Connection, now: int, before: int) -> bool:
+    """Whether an expired upload still has its file, or one expired before `before`."""
     rows = await connection.execute_fetchall(
         """SELECT EXISTS (SELECT 1 FROM uploads WHERE queued_at IS NULL
             AND (expires_at < :before OR (expires_at <= :now AND source IS NOT NULL)))""",
@@ -165,7 +165,7 @@ async def select_any_over(connection: Connection, now: int, before: int) -> bool
 
 
 async def select_expired(connection: Connection, now: int) -> dict[int, str]:
-    """Upload's integer id -> its file, of those whose time is over."""
+    """Upload's integer id -> its file, of expired uploads that still have one."""
     rows = await connection.execute_fetchall(
         "SELECT id, source FROM uploads WHERE queued_at IS NULL AND expires_at <= ? AND source IS NOT NULL", (now,)
     )
@@ -173,12 +173,13 @@ async def select_expired(connection: Connection, now: int) -> dict[int, str]:
 
 
 async def update_removed(connection: Connection, upload_ids: Iterable[int]) -> None:
+    """Call it before the files are deleted."""
     await connection.execute(
         "UPDATE uploads SET source = NULL WHERE id IN (SELECT value FROM json_each(?))",
         (msgspec.json.encode(list(upload_ids)).decode(),),
     )
 
 
-async def delete_forgotten(connection: Connection, before: int) -> None:
-    """Those that no job took and whose time was over before that moment."""
+async def delete_expired(connection: Connection, before: int) -> None:
+    """Deletes the uploads that no job took and that expired before `before`."""
     await connection.execute("DELETE FROM uploads WHERE queued_at IS NULL AND expires_at < ?", (before,))

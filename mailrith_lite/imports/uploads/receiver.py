@@ -1,0 +1,126 @@
+"""Receives the file of an upload: writes it to the disk, converts it to UTF-8 and reads it to its end."""
+
+import asyncio
+import re
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+
+from mailrith_lite import disk, errors
+from mailrith_lite.imports import counting, records
+from mailrith_lite.imports.uploads import encodings
+from mailrith_lite.imports.uploads.arrival import Arrival
+from mailrith_lite.imports.uploads.upload_table import Contents
+
+FILE_NAME = re.compile(r"[0-9a-f]{32}\.(?:part|utf8|csv)")
+"""A file that is being received, one that is being converted, or one that is complete."""
+_MAX_FILE_NAME = 200
+_BLOCK = 1 << 20
+_READERS = 2
+"""Files that are read to their end at a time: each may take one CPU and 100 MB."""
+
+
+class _Stopped(Exception):
+    pass
+
+
+class _Text(msgspec.Struct, frozen=True, kw_only=True):
+    """A file in UTF-8. `encoding`: the one that the received file had."""
+
+    path: Path
+    encoding: str
+
+
+class Receiver:
+    def __init__(self, limit: int) -> None:
+        """`limit`: bytes of a file, also decompressed and in UTF-8."""
+        self.limit = limit
+        self._reading = asyncio.Semaphore(_READERS)
+        # Not the default threads: they do the short work of every request.
+        self._converters = ThreadPoolExecutor(_READERS, "convert")
+
+    async def receive(self, pieces: AsyncIterator[bytes], path: Path, file_name: str) -> Contents:
+        """Writes the file to `path`. On an error, files of the same stem are left behind.
+
+        Raises:
+            PayloadTooLarge, UnsupportedMediaType, InvalidFile: the text says what must change.
+        """
+        part = path.with_suffix(".part")
+        with Arrival(part, self.limit) as arrival:
+            async for block in _blocks(pieces):
+                await asyncio.to_thread(arrival.write, block)
+            await asyncio.to_thread(arrival.finish)
+        try:
+            async with self._reading:
+                text = await self._convert(part, arrival.encoding)
+                header = await asyncio.to_thread(records.read_header, text.path)
+                row_count = await counting.count_rows(text.path, header.delimiter)
+        except records.BrokenFile as error:
+            raise errors.InvalidFile(f"The file cannot be read: {error}.") from None
+        await asyncio.to_thread(_rename, text.path, path)
+        return Contents(
+            source=path.name,
+            file_name=_clean_name(file_name),
+            size_bytes=arrival.size,
+            encoding=encodings.public_name(text.encoding),
+            delimiter=header.delimiter,
+            header=header.names,
+            row_count=row_count,
+        )
+
+    async def _convert(self, part: Path, encoding: str | None) -> _Text:
+        """`encoding`: None if it is not known yet."""
+        if encoding == "utf-8":
+            return _Text(path=part, encoding=encoding)
+        path = part.with_suffix(".utf8")
+        detected = await self._run_in_thread(
+            lambda check: encodings.rewrite(part, path, encoding, limit=self.limit, check=check)
+        )
+        part.unlink()
+        return _Text(path=path, encoding=detected)
+
+    async def _run_in_thread(self, function: Callable[[Callable[[], None]], str]) -> str:
+        """Calls `function` with a check that raises once this call is cancelled. Ends after the thread does."""
+        stopped = threading.Event()
+
+        def check() -> None:
+            if stopped.is_set():
+                raise _Stopped
+
+        running = asyncio.get_running_loop().run_in_executor(self._converters, function, check)
+        try:
+            await asyncio.wait([running])
+        finally:
+            if not running.done():
+                stopped.set()
+                await asyncio.wait([running])
+                running.exception()  # nobody else retrieves it
+        return running.result()
+
+
+def _clean_name(name: str) -> str:
+    """The last part of a path, without characters that cannot be printed."""
+    last = re.split(r"[/\\]", name)[-1]
+    printable = "".join(character for character in last if character.isprintable()).strip()
+    return printable[:_MAX_FILE_NAME] or "upload.csv"
+
+
+async def _blocks(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytearray]:
+    """Joins small pieces: each block costs a switch to a thread and back."""
+    block = bytearray()
+    async for piece in pieces:
+        block += piece
+        if len(block) >= _BLOCK:
+            yield block
+            block = bytearray()
+    if block:
+        yield block
+
+
+def _rename(text: Path, path: Path) -> None:
+    """The rename comes last: a file with its final name is complete."""
+    text.rename(path)
+    disk.sync_directory(path.parent)

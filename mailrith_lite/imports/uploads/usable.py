@@ -1,0 +1,45 @@
+"""Whether a job can take the file of an upload."""
+
+from mailrith_lite import errors, ids
+from mailrith_lite.imports.uploads.upload_table import Upload
+
+
+def check_unused(upload: Upload) -> None:
+    """
+    Raises:
+        Conflict: a job has taken the file.
+    """
+    if upload.queued_at is not None:
+        raise already_used(upload.public_id)
+
+
+def check_usable(upload: Upload | None, now: int) -> Upload:
+    """
+    Raises:
+        InvalidBody: the upload does not exist, has expired, or has no file yet.
+        Conflict: a job has taken the file.
+    """
+    if upload is None:
+        raise _unusable("There is no upload with this id in the workspace.", "upload_not_found")
+    check_unused(upload)
+    if upload.expired(now):
+        raise _unusable("This upload has expired; start a new one.", "upload_expired")
+    if upload.source is None:
+        raise _unusable("This upload has no file yet; try again when its status is Ready.", "upload_not_ready")
+    return upload
+
+
+def already_used(public_id: str) -> errors.Conflict:
+    return errors.Conflict(
+        "This upload was used for an import already; start a new upload.",
+        code="upload_already_used",
+        resource=(ids.UPLOAD, public_id),
+    )
+
+
+def replaced() -> errors.InvalidBody:
+    return _unusable("This upload has just received a newer file; send the request again.", "upload_not_ready")
+
+
+def _unusable(message: str, reason: str) -> errors.InvalidBody:
+    return errors.InvalidBody(message, field="upload_id", reason=reason)
