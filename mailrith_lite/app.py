@@ -27,8 +27,8 @@ from mailrith_lite.exports.export_pipeline import ExportPipeline
 from mailrith_lite.http.services import SERVICES, Services
 from mailrith_lite.imports.import_pipeline import ImportPipeline
 from mailrith_lite.imports.uploads.upload_store import UploadStore
-from mailrith_lite.jobs.queue import JobKind
-from mailrith_lite.jobs.runner import Gate, Pipeline, Runner
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT
+from mailrith_lite.jobs.runner import Gate, Runner
 from mailrith_lite.links import Links
 from mailrith_lite.settings import Settings
 
@@ -117,13 +117,14 @@ async def _build(
     imports = ImportPipeline(database, imports_directory, formula_guard=guard)
     exports = ExportPipeline(database, exports_directory, formula_guard=guard, ttl=settings.export_ttl)
     uploads = UploadStore(database, uploads_directory, limit=settings.max_upload_bytes, ttl=settings.upload_ttl)
-    pipelines: dict[JobKind, Pipeline] = {"import": imports, "export": exports}
     for store in (imports, exports, uploads):
         await store.sweep()
     services = Services(
         settings=settings,
         database=database,
-        runner=Runner(database, pipelines, concurrency=settings.job_concurrency, gate=gate),
+        runner=Runner(
+            database, {IMPORT: imports, EXPORT: exports}, concurrency=settings.job_concurrency, gate=gate
+        ),
         links=Links(secret),
         upload_links=Links(secret, "upload"),
         key_use=KeyUse(),

@@ -12,8 +12,6 @@ from typing import Final
 
 API_KEY: Final = "api_key"
 CUSTOM_FIELD: Final = "custom_field"
-EXPORT_JOB: Final = "export_job"
-IMPORT_JOB: Final = "import_job"
 SEGMENT: Final = "segment"
 SEQUENCE: Final = "sequence"
 SUBSCRIBER: Final = "subscriber"

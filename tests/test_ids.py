@@ -7,12 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrith_lite import ids
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 
 PREFIXES = [
     ids.API_KEY,
     ids.CUSTOM_FIELD,
-    ids.EXPORT_JOB,
-    ids.IMPORT_JOB,
+    EXPORT.id_prefix,
+    IMPORT.id_prefix,
     ids.SEQUENCE,
     ids.SUBSCRIBER,
     ids.TAG,

@@ -11,7 +11,8 @@ from mailrith_lite.http import wire_errors
 from mailrith_lite.http.addresses import DOWNLOAD_PATH, base_address, download_path
 from mailrith_lite.http.services import SERVICES, Services
 from mailrith_lite.imports.report import stream_report
-from mailrith_lite.jobs import queue
+from mailrith_lite.jobs import kinds, queue
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 
 PATH = DOWNLOAD_PATH
 _HEADERS = {
@@ -39,19 +40,16 @@ async def download(request: web.Request) -> web.StreamResponse:
     )
     workspace_id = ids.decode(ids.WORKSPACE, request.match_info["workspace_id"]) or 0
     public_id = request.match_info["job_id"]
-    if (job_id := ids.decode(ids.EXPORT_JOB, public_id)) is not None:
-        return await _send_export(request, services, workspace_id, job_id)
-    return await _send_report(request, services, workspace_id, queue.parse_id("import", public_id))
+    send = _send_export if kinds.kind_of(public_id) == EXPORT else _send_report
+    return await send(request, services, workspace_id, public_id)
 
 
 async def _send_export(
-    request: web.Request, services: Services, workspace_id: int, job_id: int
+    request: web.Request, services: Services, workspace_id: int, public_id: str
 ) -> web.StreamResponse:
-    public_id = request.match_info["job_id"]
     async with services.database.read() as connection:
-        if await queue.select_job(connection, workspace_id, "export", job_id) is None:
-            raise errors.NotFound.of("job", public_id)
-        export = await select_export(connection, workspace_id, job_id)
+        job = await queue.find_job(connection, workspace_id, EXPORT, public_id)
+        export = await select_export(connection, workspace_id, job.id)
     if export.expires_at is not None and not export.available(clock.now()):
         raise errors.Expired("This file has expired; start a new export.")
     path = file_path(services.exports_directory, public_id)
@@ -86,17 +84,15 @@ def _file_not_found() -> errors.NotFound:
 
 
 async def _send_report(
-    request: web.Request, services: Services, workspace_id: int, job_id: int
+    request: web.Request, services: Services, workspace_id: int, public_id: str
 ) -> web.StreamResponse:
     async with services.database.read() as connection:
-        job = await queue.select_job(connection, workspace_id, "import", job_id)
-    if job is None:
-        raise errors.NotFound.of("job", request.match_info["job_id"])
+        job = await queue.find_job(connection, workspace_id, IMPORT, public_id)
     response = web.StreamResponse(headers=_HEADERS | _attachment(f"{job.public_id}-errors.csv"))
     guard = services.settings.export_formula_guard
     await response.prepare(request)
     if request.method != "HEAD":
-        async for block in stream_report(services.database, workspace_id, job_id, formula_guard=guard):
+        async for block in stream_report(services.database, workspace_id, job.id, formula_guard=guard):
             await response.write(block)
     await response.write_eof()
     return response

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import Meta
 
-from mailrith_lite import clock, errors, ids
+from mailrith_lite import clock, errors
 from mailrith_lite.api import codec, example, idempotency, parameters
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
@@ -19,9 +19,10 @@ from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table, submit
 from mailrith_lite.exports.export_table import Export, Selection
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job, JobStatus
 
-PATH = "/v1/jobs/subscriber-exports"
+PATH = EXPORT.path
 
 
 Query = Annotated[
@@ -53,7 +54,7 @@ class ExportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: str
 
     EXAMPLE: ClassVar[dict[str, Any]] = example.resource(
-        ids.EXPORT_JOB,
+        EXPORT.id_prefix,
         PATH,
         status="Completed",
         exported_count=998,
@@ -72,8 +73,8 @@ class ExportJob(ExportJobSummary, frozen=True, kw_only=True):
     EXAMPLE: ClassVar[dict[str, Any]] = {
         **ExportJobSummary.EXAMPLE,
         "selection": {"query": None, "status": "Active", "cold_only": False},
-        "file_name": f"subscribers-2026-04-11-{ids.encode(ids.EXPORT_JOB, 1)[-6:]}.csv",
-        "download_url": example.signed("downloads", ids.encode(ids.EXPORT_JOB, 1)),
+        "file_name": f"subscribers-2026-04-11-{EXPORT.encode(1)[-6:]}.csv",
+        "download_url": example.signed("downloads", EXPORT.encode(1)),
         "error_message": None,
     }
     QUEUED_EXAMPLE: ClassVar[dict[str, Any]] = {
@@ -102,7 +103,8 @@ async def get_export(call: Call) -> Data[ExportJob]:
     `download_url` is there from `Completed` until `expires_at`.
     """
     async with call.database.read() as connection:
-        job, export = await _find(connection, call)
+        job = await queue.find_job(connection, call.workspace_id, EXPORT, call.request.match_info["job_id"])
+        export = await export_table.select_export(connection, call.workspace_id, job.id)
     return _job_response(call, job, export)
 
 
@@ -111,25 +113,24 @@ async def list_exports(call: Call, query: PageQuery) -> PageOf[ExportJobSummary]
 
     Newest first.
     """
-    page = query.page(ids.EXPORT_JOB)
+    page = query.page(EXPORT.id_prefix)
     async with call.database.read() as connection:
         jobs = await queue.select_jobs(
-            connection, call.workspace_id, "export", before_id=page.before_id, limit=page.fetched
+            connection, call.workspace_id, EXPORT, before_id=page.before_id, limit=page.fetched
         )
         exports = await export_table.select_exports(connection, call.workspace_id, [job.id for job in jobs])
     return PageOf(page, [ExportJobSummary(**_common(job, exports[job.id])) for job in jobs])
 
 
-@refuses(queue.already_final("Completed", ids.encode(ids.EXPORT_JOB, 1)))
+@refuses(queue.already_final("Completed", EXPORT.encode(1)))
 async def cancel_export(call: Call) -> Data[ExportJob]:
     """Cancel a subscriber export job
 
     Not in the contract of the hosted service.
     """
-    async with call.database.write(durable=True, changes="nobody") as connection:
-        before, export = await _find(connection, call)
-        job = await queue.update_canceled(connection, before, clock.now())
-    await call.services.runner.canceled(before)
+    job = await call.services.runner.cancel(call.workspace_id, EXPORT, call.request.match_info["job_id"])
+    async with call.database.read() as connection:
+        export = await export_table.select_export(connection, call.workspace_id, job.id)
     return _job_response(call, job, export)
 
 
@@ -151,15 +152,6 @@ async def _insert(call: Call, selection: Selection, connection: Connection, now:
     job = await submit.insert(connection, call.workspace_id, selection, call.request_id, max_queued=limit, now=now)
     resource = _resource(call, job, Export(selection=selection, file_name=None, expires_at=None))
     return Answer(status=202, body=codec.data(resource), location=resource.self_)
-
-
-async def _find(connection: Connection, call: Call) -> tuple[Job, Export]:
-    public_id = call.request.match_info["job_id"]
-    job_id = queue.parse_id("export", public_id)
-    job = await queue.select_job(connection, call.workspace_id, "export", job_id)
-    if job is None:
-        raise errors.NotFound.of("job", public_id)
-    return job, await export_table.select_export(connection, call.workspace_id, job_id)
 
 
 def _job_response(call: Call, job: Job, export: Export) -> Data[ExportJob]:

@@ -24,9 +24,10 @@ from mailrith_lite.imports.accept import ImportOrder, PreparedImport
 from mailrith_lite.imports.mapping import Mapping
 from mailrith_lite.imports.uploads import usable
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import IMPORT
 from mailrith_lite.jobs.queue import Job, JobStatus, Progress
 
-PATH = "/v1/jobs/subscriber-imports"
+PATH = IMPORT.path
 
 CsvText = Annotated[
     msgspec.Raw,
@@ -88,7 +89,7 @@ class ImportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
     progress: Progress
 
     EXAMPLE: ClassVar[dict[str, Any]] = example.resource(
-        ids.IMPORT_JOB,
+        IMPORT.id_prefix,
         PATH,
         status="Completed",
         imported_count=998,
@@ -114,7 +115,7 @@ class ImportJob(ImportJobSummary, frozen=True, kw_only=True):
     EXAMPLE: ClassVar[dict[str, Any]] = {
         **ImportJobSummary.EXAMPLE,
         "error_message": None,
-        "error_report_url": example.signed("downloads", ids.encode(ids.IMPORT_JOB, 1)),
+        "error_report_url": example.signed("downloads", IMPORT.encode(1)),
     }
     QUEUED_EXAMPLE: ClassVar[dict[str, Any]] = {
         **EXAMPLE,
@@ -139,7 +140,7 @@ async def create_import(call: Call, body: LargeBody[ImportRequest]) -> Accepted[
 async def get_import(call: Call) -> Data[ImportJob]:
     """Get a subscriber import job"""
     async with call.database.read() as connection:
-        job = await _find(connection, call)
+        job = await queue.find_job(connection, call.workspace_id, IMPORT, call.request.match_info["job_id"])
     return _job_response(call, job)
 
 
@@ -148,24 +149,21 @@ async def list_imports(call: Call, query: PageQuery) -> PageOf[ImportJobSummary]
 
     Newest first.
     """
-    page = query.page(ids.IMPORT_JOB)
+    page = query.page(IMPORT.id_prefix)
     async with call.database.read() as connection:
         jobs = await queue.select_jobs(
-            connection, call.workspace_id, "import", before_id=page.before_id, limit=page.fetched
+            connection, call.workspace_id, IMPORT, before_id=page.before_id, limit=page.fetched
         )
     return PageOf(page, [_summary(job) for job in jobs])
 
 
-@refuses(queue.already_final("Completed", ids.encode(ids.IMPORT_JOB, 1)))
+@refuses(queue.already_final("Completed", IMPORT.encode(1)))
 async def cancel_import(call: Call) -> Data[ImportJob]:
     """Cancel a subscriber import job
 
     Rows that are applied already stay, and are counted. Not in the contract of the hosted service.
     """
-    async with call.database.write(durable=True, changes="nobody") as connection:
-        before = await _find(connection, call)
-        job = await queue.update_canceled(connection, before, clock.now())
-    await call.services.runner.canceled(before)
+    job = await call.services.runner.cancel(call.workspace_id, IMPORT, call.request.match_info["job_id"])
     return _job_response(call, job)
 
 
@@ -210,15 +208,6 @@ async def _insert(call: Call, prepared: PreparedImport, connection: Connection, 
     job = await prepared.insert(connection, call.request_id, max_queued=limit, now=now)
     resource = _resource(call, job)
     return Answer(status=202, body=codec.data(resource), location=resource.self_)
-
-
-async def _find(connection: Connection, call: Call) -> Job:
-    public_id = call.request.match_info["job_id"]
-    job_id = queue.parse_id("import", public_id)
-    job = await queue.select_job(connection, call.workspace_id, "import", job_id)
-    if job is None:
-        raise errors.NotFound.of("job", public_id)
-    return job
 
 
 def _job_response(call: Call, job: Job) -> Data[ImportJob]:

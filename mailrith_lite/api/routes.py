@@ -27,14 +27,14 @@ from mailrith_lite.api.not_served import NOT_SERVED
 from mailrith_lite.api.route import SECTIONS as SECTIONS_KEY
 from mailrith_lite.api.route import Handler, Route, Section
 from mailrith_lite.http import wire_errors
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 from mailrith_lite.pages.static import add_static
 
 _READ = ("subscribers:read",)
 _WRITE = ("subscribers:write",)
 _LIVE = ("subscribers:write", "live_actions:write")
-_IMPORT = ("subscribers:import",)
-_IMPORT_LIVE = ("subscribers:import", "live_actions:write")
-_EXPORT = ("subscribers:export",)
+_IMPORT, _IMPORT_LIVE = IMPORT.read_scopes, IMPORT.write_scopes
+_EXPORT, _EXPORT_LIVE = EXPORT.read_scopes, EXPORT.write_scopes
 _TAGS_READ, _TAGS_WRITE = ("tags:read",), ("tags:write",)
 _FIELDS_READ, _FIELDS_WRITE = ("custom_fields:read",), ("custom_fields:write",)
 _SEQUENCES_READ, _SEQUENCES_WRITE = ("sequences:read",), ("sequences:write",)
@@ -108,9 +108,9 @@ _JOBS = (
     Route("GET", _IMPORT_JOB, "getSubscriberImportJob", _IMPORT, imports.get_import),
     Route("POST", f"{_IMPORT_JOB}/cancel", "cancelSubscriberImportJob", _IMPORT_LIVE, imports.cancel_import),
     Route("GET", exports.PATH, "listSubscriberExportJobs", _EXPORT, exports.list_exports),
-    Route("POST", exports.PATH, "createSubscriberExportJob", _EXPORT, exports.create_export),
+    Route("POST", exports.PATH, "createSubscriberExportJob", _EXPORT_LIVE, exports.create_export),
     Route("GET", _EXPORT_JOB, "getSubscriberExportJob", _EXPORT, exports.get_export),
-    Route("POST", f"{_EXPORT_JOB}/cancel", "cancelSubscriberExportJob", _EXPORT, exports.cancel_export),
+    Route("POST", f"{_EXPORT_JOB}/cancel", "cancelSubscriberExportJob", _EXPORT_LIVE, exports.cancel_export),
 )
 
 SECTIONS = (

@@ -18,6 +18,7 @@ from mailrith_lite.imports import records
 from mailrith_lite.imports.uploads import upload_table, usable
 from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import IMPORT
 from mailrith_lite.jobs.queue import Job
 from mailrith_lite.pages.rendering import page_response
 
@@ -92,7 +93,7 @@ async def _job(request: web.Request, upload: Upload) -> Job | None:
     if upload.import_job_id is None:
         return None
     async with request.app[SERVICES].database.read() as connection:
-        return await queue.select_job(connection, upload.workspace_id, "import", upload.import_job_id)
+        return await queue.select_job(connection, upload.workspace_id, IMPORT, upload.import_job_id)
 
 
 def _over(request: web.Request) -> bool:

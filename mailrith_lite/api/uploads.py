@@ -14,6 +14,7 @@ from mailrith_lite.http.addresses import base_address
 from mailrith_lite.imports import records
 from mailrith_lite.imports.uploads import limits, upload_table
 from mailrith_lite.imports.uploads.upload_table import Upload, UploadStatus
+from mailrith_lite.jobs.kinds import IMPORT
 
 PATH = "/v1/jobs/subscriber-import-uploads"
 LINK_PATH = "/uploads/{workspace_id}/{upload_id}"
@@ -98,7 +99,7 @@ def upload_resource(upload: Upload, *, upload_url: str | None = None) -> ImportU
         encoding=upload.encoding,
         headers=records.own_names(upload.header),
         row_count=upload.row_count,
-        import_job_id=None if job is None else ids.encode(ids.IMPORT_JOB, job),
+        import_job_id=None if job is None else IMPORT.encode(job),
         expires_at=clock.rfc3339(upload.expires_at),
         uploaded_at=clock.optional_rfc3339(upload.uploaded_at),
         queued_at=clock.optional_rfc3339(upload.queued_at),

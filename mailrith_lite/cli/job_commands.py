@@ -133,7 +133,7 @@ def list_jobs(limit: int) -> None:
     found = _with_service(lambda service: _newest(service, limit))
     print_table(
         ("kind", "id", "status", "counts", "created"),
-        [(job.kind, job.id, job.status, job.counts, job.created_at) for job in found],
+        [(job.kind.name, job.id, job.status, job.counts, job.created_at) for job in found],
     )
 
 
@@ -195,18 +195,19 @@ def _check_target(path: Path | None) -> None:
 async def _newest(service: "Service", limit: int) -> list["Job"]:
     """Of imports and exports together; of those alone that the key may see."""
     from mailrith_lite.cli.http_client import Refused
-    from mailrith_lite.cli.remote_jobs import PATHS, Job
+    from mailrith_lite.cli.remote_jobs import Job
+    from mailrith_lite.jobs.kinds import KINDS
 
     found: list[Job] = []
     refusals: list[Refused] = []
-    for path in PATHS.values():
+    for kind in KINDS:
         try:
-            found += await _first(service, path, limit)
+            found += await _first(service, kind.path, limit)
         except Refused as refusal:
             if refusal.code != "insufficient_scope":
                 raise
             refusals.append(refusal)
-    if len(refusals) == len(PATHS):
+    if len(refusals) == len(KINDS):
         raise refusals[0]
     return sorted(found, key=lambda job: job.created_at, reverse=True)[:limit]
 
@@ -227,7 +228,7 @@ def _fields(job: "Job") -> list[tuple[str, str]]:
     selection = job.selection or {}
     return [
         ("id", job.id),
-        ("kind", job.kind),
+        ("kind", job.kind.name),
         ("status", job.status),
         ("error", job.error_message or ""),
         ("counts", job.counts),

@@ -19,9 +19,9 @@ from mailrith_lite.cli.http_client import Refused, Service, Unreachable
 from mailrith_lite.cli.send_file import Source
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports.mapping import Mapping
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS, JobKind
 from mailrith_lite.jobs.queue import Progress
 
-PATHS = {"import": "/v1/jobs/subscriber-imports", "export": "/v1/jobs/subscriber-exports"}
 REPORTED_ROWS = 20
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0  # seconds; the service's Retry-After is one
 
@@ -59,8 +59,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: str | None = None
 
     @property
-    def kind(self) -> str:
-        return self.id.partition("_")[0]
+    def kind(self) -> JobKind:
+        return kind_of(self.id)
 
     @property
     def final(self) -> bool:
@@ -68,7 +68,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def counts(self) -> str:
-        if self.kind == "export":
+        if self.kind == EXPORT:
             return "" if self.exported_count is None else f"{self.exported_count:,} exported"
         if self.progress is not None:
             done, total = self.progress.rows_processed, self.progress.rows_total
@@ -92,15 +92,24 @@ class Named(msgspec.Struct, frozen=True):
     label: str = ""
 
 
+def kind_of(job_id: str) -> JobKind:
+    """
+    Raises:
+        StartError: this is not a job's id.
+    """
+    for kind in KINDS:
+        if re.fullmatch(rf"{kind.id_prefix}_[A-Za-z0-9_-]+", job_id):
+            return kind
+    prefixes = " or ".join(f"{kind.id_prefix}_" for kind in KINDS)
+    raise StartError(f"{job_id} is not a job's id: such an id begins with {prefixes}")
+
+
 def path_of(job_id: str) -> str:
     """
     Raises:
-        StartError: this is no job's id.
+        StartError: this is not a job's id.
     """
-    match = re.fullmatch(r"(import|export)_job_[A-Za-z0-9_-]+", job_id)
-    if not match:
-        raise StartError(f"{job_id} is not a job's id: such an id begins with import_job_ or export_job_")
-    return f"{PATHS[match[1]]}/{job_id}"
+    return f"{kind_of(job_id).path}/{job_id}"
 
 
 def new_key() -> str:
@@ -134,7 +143,7 @@ async def submit_import(
         **source.body,
     }
     try:
-        return await service.post(PATHS["import"], Job, body, key=key)
+        return await service.post(IMPORT.path, Job, body, key=key)
     except asyncio.CancelledError:  # Ctrl-C
         click.echo(f"Perhaps it was accepted already; {again}", err=True)
         raise
@@ -149,7 +158,7 @@ async def submit_export(service: Service, selection: dict[str, Any], *, key: str
     Raises:
         Unreachable, Refused
     """
-    return await service.post(PATHS["export"], Job, selection, key=key)
+    return await service.post(EXPORT.path, Job, selection, key=key)
 
 
 async def custom_fields(service: Service) -> dict[str, str]:

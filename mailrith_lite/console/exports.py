@@ -1,6 +1,7 @@
 """/console/exports/…: a new export, and an export's page."""
 
 import asyncio
+import contextlib
 
 from aiohttp import web
 
@@ -19,6 +20,7 @@ from mailrith_lite.exports import export_table, submit
 from mailrith_lite.exports.export_table import Export, Selection
 from mailrith_lite.http.addresses import download_path
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job
 
 COUNTING = web.AppKey("counting", asyncio.Lock)
@@ -80,13 +82,11 @@ async def render_part(visit: Visit) -> Part:
 
 
 async def cancel_export(visit: Visit, _: Fields) -> web.StreamResponse:
-    async with visit.database.write(durable=True, changes="nobody") as connection:
-        before, _export = await _find(connection, visit)
-        if not before.final:
-            await queue.update_canceled(connection, before, clock.now())
-    if not before.final:
-        await visit.services.runner.canceled(before)
-    return redirect(visit.request, f"{PATH}/exports/{before.public_id}")
+    """A job that has ended meanwhile is shown as it is."""
+    public_id = visit.request.match_info["job_id"]
+    with contextlib.suppress(errors.Conflict):
+        await visit.services.runner.cancel(visit.workspace_id, EXPORT, public_id)
+    return redirect(visit.request, f"{PATH}/exports/{public_id}")
 
 
 async def send_file(visit: Visit) -> web.StreamResponse:
@@ -110,8 +110,5 @@ def _selection(form: FilterForm) -> Selection:
 
 async def _find(connection: Connection, visit: Visit) -> tuple[Job, Export]:
     public_id = visit.request.match_info["job_id"]
-    job_id = queue.parse_id("export", public_id)
-    job = await queue.select_job(connection, visit.workspace_id, "export", job_id)
-    if job is None:
-        raise errors.NotFound.of("job", public_id)
-    return job, await export_table.select_export(connection, visit.workspace_id, job_id)
+    job = await queue.find_job(connection, visit.workspace_id, EXPORT, public_id)
+    return job, await export_table.select_export(connection, visit.workspace_id, job.id)

@@ -1,5 +1,6 @@
 """/console/imports/…: an import's page."""
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from mailrith_lite.imports.mapping import Column
 from mailrith_lite.imports.rows import RowErrorCode
 from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import IMPORT
 from mailrith_lite.jobs.queue import Job
 
 SHOWN_ROWS = 100
@@ -59,13 +61,11 @@ async def render_part(visit: Visit) -> Part:
 
 
 async def cancel_import(visit: Visit, _: Fields) -> web.StreamResponse:
-    async with visit.database.write(durable=True, changes="nobody") as connection:
-        before = await _find(connection, visit)
-        if not before.final:
-            await queue.update_canceled(connection, before, clock.now())
-    if not before.final:
-        await visit.services.runner.canceled(before)
-    return redirect(visit.request, f"{PATH}/imports/{before.public_id}")
+    """A job that has ended meanwhile is shown as it is."""
+    public_id = visit.request.match_info["job_id"]
+    with contextlib.suppress(errors.Conflict):
+        await visit.services.runner.cancel(visit.workspace_id, IMPORT, public_id)
+    return redirect(visit.request, f"{PATH}/imports/{public_id}")
 
 
 async def send_report(visit: Visit) -> web.StreamResponse:
@@ -78,11 +78,7 @@ async def send_report(visit: Visit) -> web.StreamResponse:
 
 async def _find(connection: Connection, visit: Visit) -> Job:
     public_id = visit.request.match_info["job_id"]
-    job_id = queue.parse_id("import", public_id)
-    job = await queue.select_job(connection, visit.workspace_id, "import", job_id)
-    if job is None:
-        raise errors.NotFound.of("job", public_id)
-    return job
+    return await queue.find_job(connection, visit.workspace_id, IMPORT, public_id)
 
 
 async def _asked_for(connection: Connection, visit: Visit, plan: ImportPlan) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import msgspec
 
 from mailrith_lite import clock
 from mailrith_lite.console.paths import PATH
-from mailrith_lite.jobs.queue import CANCELED, Job, JobKind, Progress
+from mailrith_lite.jobs.kinds import EXPORT, JobKind
+from mailrith_lite.jobs.queue import CANCELED, Job, Progress
 
 _TELLING = clock.SECOND  # milliseconds; before that a speed says nothing
 
@@ -47,6 +48,11 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
         return self.progress.rows_processed - self.progress.rejected_count
 
     @property
+    def has_fates(self) -> bool:
+        """Whether the rows have fates: an export writes rows and decides nothing about them."""
+        return self.kind != EXPORT
+
+    @property
     def reported(self) -> int:
         return self.progress.rejected_count + self.progress.warning_count
 
@@ -60,7 +66,7 @@ def view(job: Job, now: int) -> JobView:
     return JobView(
         id=job.public_id,
         kind=job.kind,
-        path=f"{PATH}/{job.kind}s/{job.public_id}",
+        path=f"{PATH}/{job.kind.name}s/{job.public_id}",
         outcome="Canceled" if job.error_message == CANCELED else job.status,
         final=job.final,
         dry_run=job.dry_run,

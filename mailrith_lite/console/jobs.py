@@ -1,11 +1,11 @@
-"""/console: the jobs of both kinds, newest first."""
+"""/console: the jobs of all kinds, newest first."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
 
-from mailrith_lite import clock, errors, ids
+from mailrith_lite import clock, errors
 from mailrith_lite.console import phrases, templating
 from mailrith_lite.console.job_view import view
 from mailrith_lite.console.live import Part
@@ -16,15 +16,15 @@ from mailrith_lite.exports import export_table
 from mailrith_lite.imports import dry_run_table
 from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.queue import Job, JobKind
+from mailrith_lite.jobs.kinds import KINDS, kind_of
+from mailrith_lite.jobs.queue import Job
 
 SHOWN = 25
-_SCOPES: dict[JobKind, str] = {"import": "subscribers:import", "export": "subscribers:export"}
 
 
 async def show_jobs(visit: Visit) -> web.StreamResponse:
     """Where everybody begins; a key that sees no jobs may still see subscribers."""
-    if not _kinds(visit) and visit.may("subscribers:read"):
+    if not visit.job_kinds and visit.may("subscribers:read"):
         return redirect(visit.request, SUBSCRIBERS_PATH)
     return await templating.page(visit.request, "jobs.html", **await _found(visit))
 
@@ -40,16 +40,11 @@ async def render_part(visit: Visit) -> Part:
     return Part(text=text, final=not found["running"])
 
 
-def _kinds(visit: Visit) -> list[JobKind]:
-    """The kinds of job that the key may see."""
-    return [kind for kind, scope in _SCOPES.items() if visit.may(scope)]
-
-
 async def _found(visit: Visit) -> dict[str, Any]:
     """What the list is made of: the jobs older than the one that the address names.
 
     Raises:
-        InsufficientScope: the key may see neither kind.
+        InsufficientScope: the key may see no kind of job.
     """
     before_id = _job_number(visit.request.query.get("before"))
     async with visit.database.read() as connection:
@@ -67,13 +62,12 @@ async def _found(visit: Visit) -> dict[str, Any]:
 
 
 async def _jobs(connection: Connection, visit: Visit, before_id: int | None) -> list[Job]:
-    """Of both kinds, as far as the key may see them, and one more than is shown."""
-    kinds = _kinds(visit)
-    if not kinds:
-        either = list(_SCOPES.values())
+    """Of the kinds that the key may see; one job more than the page shows."""
+    if not visit.job_kinds:
+        either = [scope for kind in KINDS for scope in kind.read_scopes]
         raise errors.InsufficientScope(either, either, visit.principal.scopes)
     jobs: list[Job] = []
-    for kind in kinds:
+    for kind in visit.job_kinds:
         jobs += await queue.select_jobs(connection, visit.workspace_id, kind, before_id=before_id, limit=SHOWN + 1)
     return sorted(jobs, key=lambda job: job.id, reverse=True)[: SHOWN + 1]
 
@@ -90,7 +84,8 @@ async def _notes(connection: Connection, visit: Visit, jobs: Sequence[Job]) -> d
 
 
 def _job_number(public_id: str | None) -> int | None:
-    """The integer behind the id of either kind of job; any other text is the begin of the list."""
+    """The integer id of a job of any kind; None, for the start of the list, when the text is not a job's id."""
     if public_id is None:
         return None
-    return ids.decode(ids.IMPORT_JOB, public_id) or ids.decode(ids.EXPORT_JOB, public_id)
+    kind = kind_of(public_id)
+    return None if kind is None else kind.decode(public_id)

@@ -19,6 +19,7 @@ from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.imports.uploads.preview import Preview
 from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import IMPORT
 from mailrith_lite.jobs.queue import Job
 
 _REFUSALS = (errors.InvalidFile, errors.UnsupportedMediaType, errors.PayloadTooLarge, errors.QueueFull)
@@ -127,8 +128,8 @@ async def _delete_upload(visit: Visit, upload: Upload) -> None:
 
 async def _form_of_job(connection: Connection, visit: Visit, preview: Preview) -> MappingForm | None:
     """The form of the job that the address names, if it names one."""
-    number = ids.decode(ids.IMPORT_JOB, visit.request.query.get("like", ""))
-    if number is None or await queue.select_job(connection, visit.workspace_id, "import", number) is None:
+    number = IMPORT.decode(visit.request.query.get("like", ""))
+    if number is None or await queue.select_job(connection, visit.workspace_id, IMPORT, number) is None:
         return None
     plan = await import_table.select_import(connection, visit.workspace_id, number)
     return mapping_form.from_plan(preview.names, plan)
@@ -154,7 +155,7 @@ async def _render_upload(visit: Visit, problem: Problem | None = None, *, status
     async with visit.database.read() as connection:
         upload = await _find_upload(connection, visit)
     if upload.import_job_id is not None:
-        return redirect(visit.request, f"{PATH}/imports/{ids.encode(ids.IMPORT_JOB, upload.import_job_id)}")
+        return redirect(visit.request, f"{PATH}/imports/{IMPORT.encode(upload.import_job_id)}")
     preview = await _preview(visit, upload)
     async with visit.database.read() as connection:
         form = await _form_of_job(connection, visit, preview)

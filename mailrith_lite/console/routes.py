@@ -12,10 +12,11 @@ from mailrith_lite.console.session import Sessions
 from mailrith_lite.console.session_request import SESSIONS, form, page
 from mailrith_lite.console.sign_in import ATTEMPTS
 from mailrith_lite.console.sign_in_attempts import Attempts
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 
-_IMPORT = ("subscribers:import",)
-_IMPORT_LIVE = ("subscribers:import", "live_actions:write")
-_EXPORT = ("subscribers:export",)
+_IMPORT = IMPORT.read_scopes
+_IMPORT_LIVE = IMPORT.write_scopes
+_EXPORT = EXPORT.read_scopes
 _READ = ("subscribers:read",)
 
 
@@ -51,12 +52,12 @@ def _add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/imports/{job_id}/cancel", form(imports.cancel_import, *_IMPORT_LIVE))
 
     router.add_get("/exports/new", page(exports.show_new_export, *_EXPORT))
-    router.add_post("/exports", form(exports.start_export, *_EXPORT))
+    router.add_post("/exports", form(exports.start_export, *EXPORT.write_scopes))
     router.add_get("/exports/{job_id}", page(exports.show_export, *_EXPORT))
     router.add_get("/exports/{job_id}/part", page(live.part(exports.render_part), *_EXPORT))
     router.add_get("/exports/{job_id}/live", page(live.stream(exports.render_part), *_EXPORT))
     router.add_get("/exports/{job_id}/file", page(exports.send_file, *_EXPORT))
-    router.add_post("/exports/{job_id}/cancel", form(exports.cancel_export, *_EXPORT))
+    router.add_post("/exports/{job_id}/cancel", form(exports.cancel_export, *EXPORT.write_scopes))
 
     router.add_get("/subscribers", page(subscribers.show_subscribers, *_READ))
     router.add_get("/subscribers/{subscriber_id}", page(subscribers.show_subscriber, *_READ))

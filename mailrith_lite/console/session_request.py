@@ -18,6 +18,7 @@ from mailrith_lite.database import Database
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, SERVICES, Services
 from mailrith_lite.http.statuses import Handler
+from mailrith_lite.jobs.kinds import KINDS, JobKind
 
 SESSION_COOKIE = "mailrith_console"
 SESSIONS = web.AppKey("sessions", Sessions)
@@ -45,6 +46,11 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
     def may(self, *required: str) -> bool:
         """Whether the key holds all of these scopes."""
         return set(required) <= set(self.principal.scopes)
+
+    @property
+    def job_kinds(self) -> list[JobKind]:
+        """The kinds of job that the key may see."""
+        return [kind for kind in KINDS if self.may(*kind.read_scopes)]
 
 
 VISIT = web.RequestKey("visit", Visit)

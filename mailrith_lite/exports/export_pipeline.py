@@ -5,13 +5,14 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-from mailrith_lite import clock, disk, ids
+from mailrith_lite import clock, disk
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
 from mailrith_lite.audience.subscribers import ExportBatch, select_export_batch
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.exports import export_table
 from mailrith_lite.exports.writer import Writer
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job, Progress
 from mailrith_lite.jobs.runner import Run
 
@@ -56,9 +57,9 @@ class ExportPipeline:
         """At the start, before any job runs: deletes what a dead process left half done."""
         async with self._database.read() as connection:
             kept = await export_table.select_kept_ids(connection)
-        names = {file_path(self._directory, ids.encode(ids.EXPORT_JOB, job_id)).name for job_id in kept}
+        names = {file_path(self._directory, EXPORT.encode(job_id)).name for job_id in kept}
         for path in self._directory.iterdir():
-            if path.name.startswith(f"{ids.EXPORT_JOB}_") and path.name not in names:
+            if path.name.startswith(f"{EXPORT.id_prefix}_") and path.name not in names:
                 path.unlink()
 
     async def remove_expired(self) -> None:
@@ -68,7 +69,7 @@ class ExportPipeline:
             expired = await export_table.select_expired_ids(connection, now)
         if expired:
             for job_id in expired:
-                path = file_path(self._directory, ids.encode(ids.EXPORT_JOB, job_id))
+                path = file_path(self._directory, EXPORT.encode(job_id))
                 await asyncio.to_thread(path.unlink, missing_ok=True)
             async with self._database.write(changes="nobody") as connection:
                 await export_table.update_removed(connection, expired, now)

@@ -4,6 +4,7 @@ from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table
 from mailrith_lite.exports.export_table import Selection
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job
 
 
@@ -21,6 +22,6 @@ async def insert(
     Raises:
         QueueFull: too many jobs wait.
     """
-    job = await queue.insert_job(connection, workspace_id, "export", request_id, max_queued=max_queued, now=now)
+    job = await queue.insert_job(connection, workspace_id, EXPORT, request_id, max_queued=max_queued, now=now)
     await export_table.insert_export(connection, job.id, selection)
     return job

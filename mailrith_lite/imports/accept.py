@@ -21,6 +21,7 @@ from mailrith_lite.imports.uploads import upload_table, usable
 from mailrith_lite.imports.uploads.upload_store import UploadStore
 from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import IMPORT
 from mailrith_lite.jobs.queue import Job
 
 MAX_LISTED = 100
@@ -67,7 +68,7 @@ class PreparedImport:
         job = await queue.insert_job(
             connection,
             self._workspace_id,
-            "import",
+            IMPORT,
             request_id,
             max_queued=max_queued,
             now=now,

@@ -4,10 +4,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from mailrith_lite import errors, ids
+from mailrith_lite import errors
 from mailrith_lite.database import MAX_ID, Connection, Row
+from mailrith_lite.jobs import kinds
+from mailrith_lite.jobs.kinds import JobKind
 
-JobKind = Literal["import", "export"]
 JobStatus = Literal["Queued", "Processing", "Completed", "Failed"]
 
 CANCELED = "Canceled by the client."
@@ -16,7 +17,6 @@ DIED = (
     f"The service was stopped {MAX_DEATHS} times while it worked on this job without getting any further; "
     "the job is given up so that it cannot stop the service again."
 )
-_PREFIXES = {"import": ids.IMPORT_JOB, "export": ids.EXPORT_JOB}
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,32 +48,30 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def public_id(self) -> str:
-        return ids.encode(_PREFIXES[self.kind], self.id)
+        return self.kind.encode(self.id)
 
     @property
     def final(self) -> bool:
         return self.completed_at is not None
 
 
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """The oldest queued job of a kind in a workspace."""
+
+    workspace_id: int
+    kind: JobKind
+    job_id: int
+
+
 class NotProcessing(Exception):
     """The job is no longer Processing: it was canceled."""
-
-
-def parse_id(kind: JobKind, public_id: str) -> int:
-    """
-    Raises:
-        NotFound: this is not the id of such a job.
-    """
-    number = ids.decode(_PREFIXES[kind], public_id)
-    if number is None:
-        raise errors.NotFound.of("job", public_id)
-    return number
 
 
 def _from_row(row: Row) -> Job:
     values: dict[str, Any] = dict(row)
     progress = Progress(**{field: values.pop(field) for field in Progress.__struct_fields__})
-    return Job(progress=progress, dry_run=bool(values.pop("dry_run")), **values)
+    kind = kinds.BY_NAME[values.pop("kind")]
+    return Job(kind=kind, progress=progress, dry_run=bool(values.pop("dry_run")), **values)
 
 
 async def insert_job(
@@ -99,14 +97,26 @@ async def insert_job(
     rows = await connection.execute_fetchall(
         """INSERT INTO jobs (workspace_id, kind, status, request_id, dry_run, created_at, updated_at)
         VALUES (?, ?, 'Queued', ?, ?, ?, ?) RETURNING *""",
-        (workspace_id, kind, request_id, dry_run, now, now),
+        (workspace_id, kind.name, request_id, dry_run, now, now),
     )
     return _from_row(next(iter(rows)))
 
 
+async def find_job(connection: Connection, workspace_id: int, kind: JobKind, public_id: str) -> Job:
+    """
+    Raises:
+        NotFound: the workspace has no such job of this kind.
+    """
+    job_id = kind.decode(public_id)
+    job = None if job_id is None else await select_job(connection, workspace_id, kind, job_id)
+    if job is None:
+        raise errors.NotFound.of("job", public_id)
+    return job
+
+
 async def select_job(connection: Connection, workspace_id: int, kind: JobKind, job_id: int) -> Job | None:
     rows = await connection.execute_fetchall(
-        "SELECT * FROM jobs WHERE workspace_id = ? AND kind = ? AND id = ?", (workspace_id, kind, job_id)
+        "SELECT * FROM jobs WHERE workspace_id = ? AND kind = ? AND id = ?", (workspace_id, kind.name, job_id)
     )
     return next(map(_from_row, rows), None)
 
@@ -117,26 +127,29 @@ async def select_jobs(
     """Newest first, those with an integer id below `before_id`."""
     rows = await connection.execute_fetchall(
         """SELECT * FROM jobs WHERE workspace_id = ? AND kind = ? AND id < ? ORDER BY id DESC LIMIT ?""",
-        (workspace_id, kind, before_id or MAX_ID, limit),
+        (workspace_id, kind.name, before_id or MAX_ID, limit),
     )
     return [_from_row(row) for row in rows]
 
 
 async def select_open_jobs(connection: Connection, workspace_id: int) -> list[Job]:
-    """Those that are not final, of both kinds, oldest first."""
+    """Those that are not final, of all kinds, oldest first."""
     rows = await connection.execute_fetchall(
         "SELECT * FROM jobs WHERE completed_at IS NULL AND workspace_id = ? ORDER BY id", (workspace_id,)
     )
     return [_from_row(row) for row in rows]
 
 
-async def select_next_of_each(connection: Connection) -> list[tuple[int, JobKind, int]]:
-    """(workspace, kind, oldest queued job) for every workspace and kind with a queued job."""
+async def select_candidates(connection: Connection) -> list[Candidate]:
+    """One for every workspace and kind with a queued job."""
     rows = await connection.execute_fetchall(
-        """SELECT workspace_id, kind, min(id) FROM jobs
+        """SELECT workspace_id, kind, min(id) AS job_id FROM jobs
         WHERE completed_at IS NULL AND status = 'Queued' GROUP BY workspace_id, kind"""
     )
-    return [(row[0], row[1], row[2]) for row in rows]
+    return [
+        Candidate(workspace_id=row["workspace_id"], kind=kinds.BY_NAME[row["kind"]], job_id=row["job_id"])
+        for row in rows
+    ]
 
 
 async def update_claimed(connection: Connection, job_id: int, now: int) -> Job:

@@ -5,13 +5,15 @@ A job's truth is its row: the runner may die at any instruction, and the next st
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
 
 from mailrith_lite import clock, disk, errors, ids, logs
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.queue import Job, JobKind, JobStatus, NotProcessing
+from mailrith_lite.jobs.kinds import JobKind
+from mailrith_lite.jobs.queue import Candidate, Job, JobStatus, NotProcessing
 
 GRACE = 6.0  # seconds that a running chunk gets to finish when the service stops
 _RETRY = 1.0  # seconds to wait after the queue itself could not be read
@@ -141,14 +143,23 @@ class Runner:
         self._idle.clear()
         self._wake.set()
 
-    async def canceled(self, job: Job) -> None:
-        """A job, as it stood before, was canceled in the database: its run ends at its next step."""
+    async def cancel(self, workspace_id: int, kind: JobKind, public_id: str) -> Job:
+        """Writes the job's end in a transaction of its own; a running job stops at its next step.
+
+        Raises:
+            NotFound: the workspace has no such job of this kind.
+            Conflict: the job is final already.
+        """
+        async with self._database.write(durable=True, changes="nobody") as connection:
+            before = await queue.find_job(connection, workspace_id, kind, public_id)
+            job = await queue.update_canceled(connection, before, clock.now())
         if run := self._runs.get(job.id):
             run.cancel()
-        elif job.status == "Queued":
-            await self._pipelines[job.kind].tidy(job)
+        elif before.status == "Queued":
+            await self._pipelines[kind].tidy(job)
             if self._gate is not None:
                 self._gate.left(job)
+        return job
 
     async def drain(self) -> None:
         """Waits until no job is queued or running."""
@@ -191,29 +202,31 @@ class Runner:
     async def _claim(self) -> Job | None:
         """The next job: of the workspace with the fewest running, then the longest without a turn, then the oldest.
 
-        Imports of one workspace run one after another, in their order.
+        A workspace runs one job at a time of the kinds that are `one_at_a_time`.
         """
         async with self._database.write(changes="nobody") as connection:
-            candidates = [
-                (workspace, kind, job_id)
-                for workspace, kind, job_id in await queue.select_next_of_each(connection)
-                if self._gate is None or self._gate.admits(workspace, job_id)
-            ]
             running = [run.job for run in self._runs.values()]
-            importing = {job.workspace_id for job in running if job.kind == "import"}
-            load = {workspace: 0 for workspace, _, _ in candidates}
-            for job in running:
-                load[job.workspace_id] = load.get(job.workspace_id, 0) + 1
-            waiting = [
-                (load[workspace], self._turns.get(workspace, 0), job_id, workspace)
-                for workspace, kind, job_id in candidates
-                if kind != "import" or workspace not in importing
+            load = Counter(job.workspace_id for job in running)
+            occupied = {job.workspace_id for job in running if job.kind.one_at_a_time}
+            candidates = [
+                candidate
+                for candidate in await queue.select_candidates(connection)
+                if not (candidate.kind.one_at_a_time and candidate.workspace_id in occupied)
+                and self._admits(candidate)
             ]
-            if not waiting:
+            if not candidates:
                 return None
-            _, _, job_id, workspace = min(waiting)
-            self._turns[workspace] = max(self._turns.values(), default=0) + 1
-            return await queue.update_claimed(connection, job_id, clock.now())
+
+            def rank(candidate: Candidate) -> tuple[int, int, int]:
+                workspace_id = candidate.workspace_id
+                return load[workspace_id], self._turns.get(workspace_id, 0), candidate.job_id
+
+            chosen = min(candidates, key=rank)
+            self._turns[chosen.workspace_id] = max(self._turns.values(), default=0) + 1
+            return await queue.update_claimed(connection, chosen.job_id, clock.now())
+
+    def _admits(self, candidate: Candidate) -> bool:
+        return self._gate is None or self._gate.admits(candidate.workspace_id, candidate.job_id)
 
     def _begin(self, job: Job) -> None:
         run = self._runs[job.id] = Run(job, self._gate)
@@ -232,7 +245,7 @@ class Runner:
             outcome = await self._attempt(run)
         except Exception:
             logs.service.exception("the end of a job could not be written", extra={"fields": _fields(job)})
-            outcome = await self._put_back(job)
+            outcome = await self._put_back_later(job)
         finally:
             del self._runs[job.id]
             self.wake()
@@ -242,19 +255,24 @@ class Runner:
         logs.service.info(f"job {outcome}", extra={"fields": _fields(job) | {"ms": duration}})
 
     async def _put_back(self, job: Job) -> str:
-        """Into the queue, to go on from its checkpoint; tried until the database takes it or the service stops.
+        """Puts the job back into the queue, to go on from its checkpoint."""
+        try:
+            async with self._database.write(durable=True, changes="nobody") as connection:
+                await queue.update_queued(connection, job.id, clock.now())
+        except NotProcessing:
+            await self._pipelines[job.kind].tidy(job)
+            return "canceled"
+        return "put back"
 
-        Then the row still says Processing, and the next start takes it up.
+    async def _put_back_later(self, job: Job) -> str:
+        """Tries to put the job back until the database takes it or the service stops.
+
+        If the service stops first, the row still says Processing, and the next start puts the job back.
         """
         while not self._stopping:
             await asyncio.sleep(_RETRY)
             try:
-                async with self._database.write(durable=True, changes="nobody") as connection:
-                    await queue.update_queued(connection, job.id, clock.now())
-                return "put back"
-            except NotProcessing:
-                await self._pipelines[job.kind].tidy(job)
-                return "canceled"
+                return await self._put_back(job)
             except Exception:
                 logs.service.exception(
                     "the job could not be put back; trying again", extra={"fields": _fields(job)}
@@ -273,16 +291,11 @@ class Runner:
             return "canceled"
         except JobFailed as failure:
             return await self._finish(job, "Failed", str(failure))
-        except (Interrupted, asyncio.CancelledError) as interruption:
-            try:
-                async with self._database.write(durable=True, changes="nobody") as connection:
-                    await queue.update_queued(connection, job.id, clock.now())
-            except NotProcessing:
-                await self._pipelines[job.kind].tidy(job)
-                return "canceled"
-            if isinstance(interruption, asyncio.CancelledError):
-                raise
-            return "put back"
+        except Interrupted:
+            return await self._put_back(job)
+        except asyncio.CancelledError:
+            await self._put_back(job)
+            raise
         except Exception as error:
             logs.service.exception("job failed", extra={"fields": _fields(job)})
             return await self._finish(job, "Failed", _plain_message(job, error))
@@ -302,15 +315,16 @@ class Runner:
 
 
 def _plain_message(job: Job, error: Exception) -> str:
+    kind = job.kind.name
     if isinstance(error, errors.StorageFull) or disk.is_full(error):
-        return f"The {job.kind} stopped because the service's disk is full; rows already applied stay."
-    return f"The {job.kind} stopped on an internal error. The service's log has the details under {job.request_id}."
+        return f"The {kind} stopped because the service's disk is full; rows already applied stay."
+    return f"The {kind} stopped on an internal error. The service's log has the details under {job.request_id}."
 
 
 def _fields(job: Job) -> dict[str, object]:
     return {
         "job": job.public_id,
-        "kind": job.kind,
+        "kind": job.kind.name,
         "workspace": ids.encode(ids.WORKSPACE, job.workspace_id),
         "request_id": job.request_id,
     }

@@ -140,8 +140,7 @@ class Instruments:
         """Behind the faults: a look at a job that will be answered counts as one."""
         kind = operations.POLLS.get(operation_id or "")
         if kind is not None and await self._may(request, operation_id):
-            prefix = ids.IMPORT_JOB if kind == "import" else ids.EXPORT_JOB
-            job_id = ids.decode(prefix, request.match_info["job_id"])
+            job_id = kind.decode(request.match_info["job_id"])
             await self.gate.polled(workspace_id, kind, job_id or 0)
         return await handler(request)
 

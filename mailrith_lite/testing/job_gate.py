@@ -8,7 +8,8 @@ import msgspec
 from mailrith_lite import errors
 from mailrith_lite.database import Database
 from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.queue import Job, JobKind
+from mailrith_lite.jobs.kinds import JobKind
+from mailrith_lite.jobs.queue import Job
 from mailrith_lite.jobs.runner import Runner
 
 _PATIENCE = 30.0  # seconds for which a step may be under way
@@ -117,7 +118,7 @@ class JobGate:
         seen = script.seen[job_id] = script.seen.get(job_id, 0) + 1
         if seen >= script.polls:
             await self._finish(script, open_jobs)
-        elif seen > 1 and (kind == "export" or len(open_jobs) == 1):  # imports wait for those before them
+        elif seen > 1 and (not kind.one_at_a_time or len(open_jobs) == 1):
             script.admitted.update(job.id for job in open_jobs)
             self._runner.wake()
             await self._until(open_jobs[-1], or_paused=True)
@@ -136,13 +137,11 @@ class JobGate:
         for job in await self._open_jobs(workspace_id):
             await self._until(job, or_paused=False)
 
-    async def clear(self, workspace_id: int, now: int) -> None:
+    async def clear(self, workspace_id: int) -> None:
         """Cancels what is unfinished, and forgets what was said."""
         for job in await self._open_jobs(workspace_id):
             with contextlib.suppress(errors.Conflict):  # it has ended by itself
-                async with self._database.write() as connection:
-                    await queue.update_canceled(connection, job, now)
-                await self._runner.canceled(job)
+                await self._runner.cancel(workspace_id, job.kind, job.public_id)
         self.release(workspace_id)
 
     async def _finish(self, script: _Script, jobs: list[Job]) -> None:

@@ -8,11 +8,16 @@ from aiohttp import web
 from mailrith_lite.api import downloads, uploads
 from mailrith_lite.api.not_served import NOT_SERVED
 from mailrith_lite.api.routes import ROUTES
-from mailrith_lite.jobs.queue import JobKind
+from mailrith_lite.jobs.kinds import KINDS
 
 CREATING = frozenset(route.operation_id for route in ROUTES if route.idempotent)
 """Those that take an Idempotency-Key."""
-POLLS: dict[str, JobKind] = {"getSubscriberImportJob": "import", "getSubscriberExportJob": "export"}
+POLLS = {
+    route.operation_id: kind
+    for kind in KINDS
+    for route in ROUTES
+    if (route.method, route.path) == ("GET", f"{kind.path}/{{job_id}}")
+}
 """What looks at one job, and of which kind it is."""
 DOWNLOAD = "download"
 UPLOAD = "upload"

@@ -117,7 +117,7 @@ class Sandbox:
     async def settle(self, workspace_id: int) -> None:
         """Nothing of the workspace goes on, and nothing that was said of it holds any longer."""
         await self.instruments.break_off(workspace_id)
-        await self.instruments.gate.clear(workspace_id, clock.now())
+        await self.instruments.gate.clear(workspace_id)
         self.instruments.faults(workspace_id).clear()
 
     def requests(self, workspaces: set[int]) -> Requests:

@@ -8,6 +8,7 @@ from conftest import MAPPINGS, Reply, Server
 
 from mailrith_lite import ids
 from mailrith_lite.api.routes import ROUTES, Route
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 
 OPERATIONS = {route.operation_id: route for route in ROUTES}
 ALL_OF_THEM: dict[str, Any] = {
@@ -62,10 +63,10 @@ class Everything:
             "free_sequence": self._make("sequences", name=f"Free {word}", **sequence),
             ids.SEGMENT: self._make("segments", name=word, definition=ALL_OF_THEM),
             ids.SUBSCRIBER: self._make("subscribers", email=email, **profile),
-            ids.IMPORT_JOB: self._make(
+            IMPORT.id_prefix: self._make(
                 "jobs/subscriber-imports", csv_text=f"Email\n{word}\n", mappings=MAPPINGS[:1]
             ),
-            ids.EXPORT_JOB: self._make("jobs/subscriber-exports"),
+            EXPORT.id_prefix: self._make("jobs/subscriber-exports"),
             ids.UPLOAD: self._make("jobs/subscriber-import-uploads"),
             "name": word,
             "email": email,
@@ -95,7 +96,7 @@ class Everything:
 
 def parameters(route: Route) -> list[str]:
     """What the path names, such as `tag`."""
-    job = ids.IMPORT_JOB if "imports" in route.path else ids.EXPORT_JOB
+    job = IMPORT.id_prefix if "imports" in route.path else EXPORT.id_prefix
     found = [name.removesuffix("_id") for name in re.findall(r"\{(\w+)\}", route.path)]
     return [_FREE.get(route.operation_id, {}).get(name, job if name == "job" else name) for name in found]
 

@@ -15,6 +15,7 @@ from everything import BODIES, OPERATIONS, Everything, contents, parameters
 from mailrith_lite import ids
 from mailrith_lite.api.routes import ROUTES
 from mailrith_lite.audience.conditions import SEQUENCE_OPERATORS
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 from mailrith_lite.settings import Settings
 
 NOWHERE = 987_654_321  # an integer that nothing has
@@ -24,8 +25,8 @@ KINDS = (
     ids.SEQUENCE,
     ids.SEGMENT,
     ids.SUBSCRIBER,
-    ids.IMPORT_JOB,
-    ids.EXPORT_JOB,
+    IMPORT.id_prefix,
+    EXPORT.id_prefix,
     ids.UPLOAD,
 )
 NOBODYS = {kind: ids.encode(kind, NOWHERE) for kind in KINDS} | {"name": "initech", "email": "initech@example.com"}
@@ -127,7 +128,7 @@ CASES: dict[str, list[Case]] = {
         *(Case(kind, {"definition": found}, status) for kind, found, status in DEFINITIONS),
         Case(ids.SEGMENT, {"definition": definition("tag", "is_empty"), "current_segment_id": "ID"}, 400),
     ],
-    "listSubscriberImportJobs": [Case(ids.IMPORT_JOB, "starting_after=ID", 200)],
+    "listSubscriberImportJobs": [Case(IMPORT.id_prefix, "starting_after=ID", 200)],
     "createSubscriberImportJob": [
         Case(ids.TAG, {"existing_tag_ids": ["ID"]}, 400),
         Case(ids.SEQUENCE, {"sequence_ids": ["ID"]}, 400),
@@ -135,7 +136,7 @@ CASES: dict[str, list[Case]] = {
         Case(ids.UPLOAD, {"csv_text": None, "upload_id": "ID"}, 400),
         Case("name", {"new_tag_name": "ID"}, 202),
     ],
-    "listSubscriberExportJobs": [Case(ids.EXPORT_JOB, "starting_after=ID", 200)],
+    "listSubscriberExportJobs": [Case(EXPORT.id_prefix, "starting_after=ID", 200)],
     "createSubscriberExportJob": [
         *(Case(kind, {"query": "ID"}, 202) for kind in (ids.SUBSCRIBER, "email", "name")),
     ],
@@ -267,10 +268,10 @@ def test_nothing_foreign_is_shown(ours: Everything, theirs: Everything, operatio
 
 
 def test_a_job_is_not_found_under_the_other_kind_of_job(theirs: Everything) -> None:
-    number = ids.decode(ids.IMPORT_JOB, theirs.known[ids.IMPORT_JOB])
+    number = IMPORT.decode(theirs.known[IMPORT.id_prefix])
     assert number is not None
-    for named in (ids.encode(ids.EXPORT_JOB, number), theirs.known[ids.IMPORT_JOB]):
-        assert theirs.ask("getSubscriberExportJob", named={ids.EXPORT_JOB: named}).status == 404
+    for named in (EXPORT.encode(number), theirs.known[IMPORT.id_prefix]):
+        assert theirs.ask("getSubscriberExportJob", named={EXPORT.id_prefix: named}).status == 404
 
 
 @pytest.mark.parametrize("kind", ["name", "email", ids.SUBSCRIBER])

@@ -12,6 +12,7 @@ import time_machine
 from conftest import KEY, Reply, Server
 from wire import EMAIL, EXPORTS, envelope
 
+from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.settings import Settings
 
 DAY = 86_400
@@ -189,7 +190,7 @@ def test_when_a_link_ends_does_not_move(server: Server, export: Any) -> None:
 
 
 def test_housekeeping_deletes_what_has_expired_and_nothing_else(server: Server, export: Any) -> None:
-    pipeline = server.services.runner._pipelines["export"]
+    pipeline = server.services.runner._pipelines[EXPORT]
     directory = server.services.exports_directory
     with time_machine.travel(time.time() + DAY - 60, tick=True):
         server.wait(pipeline.remove_expired())

@@ -56,8 +56,8 @@ def claim(server: Server) -> None:
 
     async def work() -> None:
         async with server.services.database.write() as connection:
-            ((_, _, job_id),) = await queue.select_next_of_each(connection)
-            await queue.update_claimed(connection, job_id, clock.now())
+            (candidate,) = await queue.select_candidates(connection)
+            await queue.update_claimed(connection, candidate.job_id, clock.now())
 
     server.wait(work())
 

@@ -10,10 +10,11 @@ from conftest import MAPPINGS, Server
 from wire import EMAIL, EXPORTS, IMPORTS, envelope, standing
 
 from mailrith_lite import clock, ids
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 
 LISTS = {
-    IMPORTS: ids.IMPORT_JOB,
-    EXPORTS: ids.EXPORT_JOB,
+    IMPORTS: IMPORT.id_prefix,
+    EXPORTS: EXPORT.id_prefix,
     "/v1/tags": ids.TAG,
     "/v1/custom-fields": ids.CUSTOM_FIELD,
     "/v1/sequences": ids.SEQUENCE,

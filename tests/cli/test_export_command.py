@@ -8,7 +8,7 @@ import pytest
 from conftest import MAPPINGS, Server
 
 from cli.command_line import SECONDS, assert_fails, client_environment, run, run_process, start_process
-from mailrith_lite import ids
+from mailrith_lite.jobs.kinds import EXPORT
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_export_without_output_takes_the_name_of_the_job_and_replaces_nothing(fi
     result = run("export", env=client_environment(filled), cwd=cwd)
     (written,) = cwd.iterdir()
     assert f"2 exported to {written.name} " in result.stdout
-    short_ids = [ids.encode(ids.EXPORT_JOB, number).rpartition("_")[2][:8] for number in (2, 3)]
+    short_ids = [EXPORT.encode(number).rpartition("_")[2][:8] for number in (2, 3)]
     assert short_ids[0] in written.name  # the import was job 1
     own = cwd / written.name.replace(*short_ids)
     own.write_text("own file")

@@ -14,6 +14,7 @@ from mailrith_lite.imports import accept
 from mailrith_lite.imports.accept import ImportOrder, PreparedImport
 from mailrith_lite.imports.mapping import MappedField, Mapping
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job, Progress
 
 _MAPPINGS = [Mapping(csv_column="Email", field=MappedField(type="email"))]
@@ -69,7 +70,7 @@ def put_back(server: Server, export: str) -> None:
 def _update(server: Server, update: Callable[[Connection, int, int], Awaitable[Any]], export: str) -> None:
     async def write() -> None:
         async with server.services.database.write() as connection:
-            await update(connection, queue.parse_id("export", export), clock.now())
+            await update(connection, EXPORT.decode(export) or 0, clock.now())
 
     server.wait(write())
 

@@ -6,6 +6,7 @@ import pytest
 from conftest import MAPPINGS, Reply, Server
 
 from mailrith_lite import ids
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 
 from .visitor import signed_in, text
 
@@ -34,8 +35,8 @@ def foreign(service: Server) -> dict[str, str]:
     (tag,) = client.tags.list()["data"]
     sequence = client.sequences.create(body={"name": "Secret", "definition": {"emails": []}})["data"]
     return {
-        ids.IMPORT_JOB: job["id"],
-        ids.EXPORT_JOB: export["id"],
+        IMPORT.id_prefix: job["id"],
+        EXPORT.id_prefix: export["id"],
         ids.SUBSCRIBER: subscriber["id"],
         ids.TAG: tag["id"],
         ids.SEQUENCE: sequence["id"],
@@ -64,7 +65,7 @@ def test_lists_hold_nothing_of_another_workspace(service: Server, foreign: dict[
     for path in (
         "/console",
         "/console/part",
-        f"/console?before={ids.encode(ids.IMPORT_JOB, NOWHERE)}",
+        f"/console?before={IMPORT.encode(NOWHERE)}",
         "/console/subscribers",
         "/console/subscribers?search=ada",
         f"/console/subscribers?tag={foreign[ids.TAG]}",
@@ -76,5 +77,5 @@ def test_lists_hold_nothing_of_another_workspace(service: Server, foreign: dict[
         assert page.status == 200
         assert "Secret" not in text(page)
         assert "ada@" not in text(page)
-        assert foreign[ids.IMPORT_JOB] not in page.body.decode()
+        assert foreign[IMPORT.id_prefix] not in page.body.decode()
     assert "0 subscribers" in text(visitor.get("/console/exports/new"))

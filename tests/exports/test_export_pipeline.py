@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import time_machine
 
-from mailrith_lite import clock, disk, ids
+from mailrith_lite import clock, disk
 from mailrith_lite.access import workspaces
 from mailrith_lite.audience import custom_fields
 from mailrith_lite.database import Database
@@ -20,6 +20,7 @@ from mailrith_lite.exports import export_table
 from mailrith_lite.exports.export_pipeline import ExportPipeline
 from mailrith_lite.exports.export_table import Selection
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job, NotProcessing
 from mailrith_lite.jobs.runner import Interrupted, Run
 
@@ -63,7 +64,7 @@ async def job(database: Database) -> Job:
 
 async def claimed(database: Database) -> Job:
     async with database.write() as connection:
-        job = await queue.insert_job(connection, 1, "export", "req", max_queued=99, now=1)
+        job = await queue.insert_job(connection, 1, EXPORT, "req", max_queued=99, now=1)
         await export_table.insert_export(connection, job.id, Selection())
         return await queue.update_claimed(connection, job.id, 1)
 
@@ -174,7 +175,7 @@ async def test_the_start_removes_what_no_completed_export_owns(
     await complete(database, pipeline, job)
     unfinished = await claimed(database)
     await pipeline.run(Run(unfinished))
-    for stray in ("stray.csv", f"{job.public_id}.csv.part", ids.encode(ids.EXPORT_JOB, 99) + ".csv"):
+    for stray in ("stray.csv", f"{job.public_id}.csv.part", EXPORT.encode(99) + ".csv"):
         (directory / stray).write_text("x")
     await pipeline.sweep()
     assert names(directory) == [f"{job.public_id}.csv", "stray.csv"]  # what is not of our making stays

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from conftest import MAPPINGS, Server
 
-from mailrith_lite import ids
 from mailrith_lite.imports.report import stream_report
+from mailrith_lite.jobs.kinds import IMPORT
 
 ADDED = ["error_line", "error_column", "error_code", "error_message"]
 
@@ -194,7 +194,7 @@ def test_a_report_of_very_long_rows_is_streamed_a_few_at_a_time(server: Server) 
     )
 
     async def blocks() -> list[int]:
-        job_id = ids.decode(ids.IMPORT_JOB, job["id"]) or 0
+        job_id = IMPORT.decode(job["id"]) or 0
         stream = stream_report(server.services.database, 1, job_id, formula_guard=True)
         return [len(block) async for block in stream]
 

@@ -15,7 +15,8 @@ from mailrith_lite.access import workspaces
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs import runner as runner_module
-from mailrith_lite.jobs.queue import CANCELED, DIED, Job, JobKind, Progress
+from mailrith_lite.jobs.kinds import BY_NAME, EXPORT, IMPORT, JobKind
+from mailrith_lite.jobs.queue import CANCELED, DIED, Job, Progress
 from mailrith_lite.jobs.runner import Interrupted, JobFailed, Run, Runner
 
 Body = Callable[[Run], Awaitable[None]]
@@ -88,7 +89,7 @@ async def recorder(database: Database) -> Recorder:
 
 @contextlib.asynccontextmanager
 async def working(database: Database, recorder: Recorder, concurrency: int = 2) -> AsyncIterator[Runner]:
-    runner = Runner(database, {"import": recorder, "export": recorder}, concurrency=concurrency)
+    runner = Runner(database, {IMPORT: recorder, EXPORT: recorder}, concurrency=concurrency)
     await runner.start()
     try:
         yield runner
@@ -113,7 +114,7 @@ async def find(database: Database, number: int) -> dict[str, Any]:
 async def job_of(database: Database, number: int) -> Job:
     row = await find(database, number)
     async with database.read() as connection:
-        job = await queue.select_job(connection, row["workspace_id"], row["kind"], number)
+        job = await queue.select_job(connection, row["workspace_id"], BY_NAME[row["kind"]], number)
     assert job is not None
     return job
 
@@ -125,10 +126,8 @@ async def set_row(database: Database, number: int, **values: Any) -> None:
 
 
 async def cancel(database: Database, runner: Runner, number: int) -> None:
-    before = await job_of(database, number)
-    async with database.write() as connection:
-        await queue.update_canceled(connection, before, 9)
-    await runner.canceled(before)
+    job = await job_of(database, number)
+    await runner.cancel(job.workspace_id, job.kind, job.public_id)
 
 
 async def settle(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -147,7 +146,7 @@ async def status_is(database: Database, number: int, status: str) -> None:
 
 
 async def test_a_job_is_run_completed_and_tidied(database: Database, recorder: Recorder) -> None:
-    (job,) = await add(database, "export")
+    (job,) = await add(database, EXPORT)
     async with working(database, recorder) as runner:
         recorder.release(job)
         await runner.drain()
@@ -162,7 +161,7 @@ async def test_a_job_that_is_queued_later_is_found_when_the_runner_is_woken(
 ) -> None:
     async with working(database, recorder) as runner:
         await runner.drain()
-        (job,) = await add(database, "export")
+        (job,) = await add(database, EXPORT)
         runner.wake()
         recorder.release(job)
         await runner.drain()
@@ -171,7 +170,7 @@ async def test_a_job_that_is_queued_later_is_found_when_the_runner_is_woken(
 
 @pytest.mark.parametrize("concurrency", [1, 2, 5])
 async def test_no_more_jobs_run_than_allowed(database: Database, recorder: Recorder, concurrency: int) -> None:
-    jobs = await add(database, *["export"] * 8)
+    jobs = await add(database, *[EXPORT] * 8)
     async with working(database, recorder, concurrency) as runner:
         assert await recorder.started(concurrency) == jobs[:concurrency]
         for done, job in enumerate(jobs):
@@ -183,7 +182,7 @@ async def test_no_more_jobs_run_than_allowed(database: Database, recorder: Recor
 
 
 async def test_the_oldest_job_comes_first(database: Database, recorder: Recorder) -> None:
-    jobs = await add(database, "export", "import", "export", "import")
+    jobs = await add(database, EXPORT, IMPORT, EXPORT, IMPORT)
     recorder.release(*jobs)
     async with working(database, recorder, 1) as runner:
         await runner.drain()
@@ -191,10 +190,10 @@ async def test_the_oldest_job_comes_first(database: Database, recorder: Recorder
 
 
 async def test_imports_of_one_workspace_run_one_after_another(database: Database, recorder: Recorder) -> None:
-    first, second, third = await add(database, "import", "import", "import")
+    first, second, third = await add(database, IMPORT, IMPORT, IMPORT)
     async with working(database, recorder, 3) as runner:
         assert await recorder.started(1) == [first]
-        (export,) = await add(database, "export")
+        (export,) = await add(database, EXPORT)
         runner.wake()
         assert await recorder.started(2) == [first, export]
         recorder.release(first)
@@ -208,8 +207,8 @@ async def test_imports_of_one_workspace_run_one_after_another(database: Database
 async def test_imports_of_different_workspaces_run_beside_each_other(
     database: Database, recorder: Recorder
 ) -> None:
-    (first,) = await add(database, "import", workspace=1)
-    (second,) = await add(database, "import", workspace=2)
+    (first,) = await add(database, IMPORT, workspace=1)
+    (second,) = await add(database, IMPORT, workspace=2)
     async with working(database, recorder) as runner:
         assert await recorder.started(2) == [first, second]
         recorder.release(first, second)
@@ -219,9 +218,9 @@ async def test_imports_of_different_workspaces_run_beside_each_other(
 async def test_a_workspace_with_many_jobs_does_not_keep_the_others_waiting(
     database: Database, recorder: Recorder
 ) -> None:
-    many = await add(database, *["export"] * 6, workspace=1)
-    (second,) = await add(database, "export", workspace=2)
-    (third,) = await add(database, "export", workspace=3)
+    many = await add(database, *[EXPORT] * 6, workspace=1)
+    (second,) = await add(database, EXPORT, workspace=2)
+    (third,) = await add(database, EXPORT, workspace=3)
     recorder.release(*many, second, third)
     async with working(database, recorder, 1) as runner:
         await runner.drain()
@@ -229,8 +228,8 @@ async def test_a_workspace_with_many_jobs_does_not_keep_the_others_waiting(
 
 
 async def test_two_busy_workspaces_take_turns(database: Database, recorder: Recorder) -> None:
-    first = await add(database, *["export"] * 4, workspace=1)
-    second = await add(database, *["export"] * 4, workspace=2)
+    first = await add(database, *[EXPORT] * 4, workspace=1)
+    second = await add(database, *[EXPORT] * 4, workspace=2)
     recorder.release(*first, *second)
     async with working(database, recorder, 1) as runner:
         await runner.drain()
@@ -240,11 +239,11 @@ async def test_two_busy_workspaces_take_turns(database: Database, recorder: Reco
 async def test_a_free_place_goes_to_the_workspace_with_fewer_running(
     database: Database, recorder: Recorder
 ) -> None:
-    first = await add(database, *["export"] * 3, workspace=1)
+    first = await add(database, *[EXPORT] * 3, workspace=1)
     async with working(database, recorder, 3) as runner:
         await recorder.started(3)
-        waiting = await add(database, "export", workspace=1)
-        (other,) = await add(database, "export", workspace=2)
+        waiting = await add(database, EXPORT, workspace=1)
+        (other,) = await add(database, EXPORT, workspace=2)
         recorder.release(first[0])
         assert (await recorder.started(4))[3] == other
         recorder.release(*first, *waiting, other)
@@ -252,7 +251,7 @@ async def test_a_free_place_goes_to_the_workspace_with_fewer_running(
 
 
 async def test_a_refusal_of_the_pipeline_is_the_jobs_message(database: Database, recorder: Recorder) -> None:
-    (job,) = await add(database, "import")
+    (job,) = await add(database, IMPORT)
 
     async def refuse(run: Run) -> None:
         raise JobFailed("line 7: it cannot be read.")
@@ -273,7 +272,7 @@ class Secret(Exception):
 async def test_an_unexpected_exception_fails_the_job_in_plain_words(
     database: Database, recorder: Recorder, failure: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first, second = await add(database, "import", "import")
+    first, second = await add(database, IMPORT, IMPORT)
 
     async def explode(run: Run) -> None:
         raise failure
@@ -293,7 +292,7 @@ async def test_an_unexpected_exception_fails_the_job_in_plain_words(
 
 
 async def test_a_full_disk_is_named(database: Database, recorder: Recorder) -> None:
-    (job,) = await add(database, "export")
+    (job,) = await add(database, EXPORT)
 
     async def fill(run: Run) -> None:
         raise errors.StorageFull
@@ -306,7 +305,7 @@ async def test_a_full_disk_is_named(database: Database, recorder: Recorder) -> N
 
 
 async def test_a_job_with_rows_to_do_cannot_be_completed(database: Database, recorder: Recorder) -> None:
-    (job,) = await add(database, "import")
+    (job,) = await add(database, IMPORT)
 
     async def lie(run: Run) -> None:
         async with database.write() as connection:
@@ -328,7 +327,7 @@ async def test_what_a_kind_adds_at_completion_is_committed_with_it_or_not_at_all
             await connection.execute("INSERT INTO exports (job_id, cold_only) VALUES (?, 0)", (job.id,))
             raise Secret
 
-    (job,) = await add(database, "export")
+    (job,) = await add(database, EXPORT)
     unlucky = Unlucky(database)
     unlucky.release(job)
     async with working(database, unlucky) as runner:
@@ -341,7 +340,7 @@ async def test_what_a_kind_adds_at_completion_is_committed_with_it_or_not_at_all
 async def test_jobs_found_processing_go_back_to_the_queue_and_continue(
     database: Database, recorder: Recorder
 ) -> None:
-    first, second = await add(database, "import", "import")
+    first, second = await add(database, IMPORT, IMPORT)
     await set_row(
         database, first, status="Processing", started_at=3, rows_total=4, rows_processed=4, created_count=4
     )
@@ -361,7 +360,7 @@ async def test_jobs_found_processing_go_back_to_the_queue_and_continue(
 
 
 async def test_the_third_death_without_progress_fails_the_job(database: Database, recorder: Recorder) -> None:
-    first, second = await add(database, "import", "import")
+    first, second = await add(database, IMPORT, IMPORT)
     for deaths in (1, 2):
         await set_row(database, first, status="Processing", started_at=3)
         async with working(database, recorder):
@@ -380,7 +379,7 @@ async def test_the_third_death_without_progress_fails_the_job(database: Database
 
 
 async def test_a_checkpoint_forgives_earlier_deaths(database: Database, recorder: Recorder) -> None:
-    (job,) = await add(database, "import")
+    (job,) = await add(database, IMPORT)
     await set_row(database, job, status="Processing", started_at=3, deaths=2)
     async with database.write() as connection:
         await queue.update_checkpoint(connection, job, Progress(rows_total=2, rows_processed=1, created_count=1), 4)
@@ -390,7 +389,7 @@ async def test_a_checkpoint_forgives_earlier_deaths(database: Database, recorder
 
 
 async def test_waiting_in_the_queue_is_no_death(database: Database, recorder: Recorder) -> None:
-    first, second = await add(database, "import", "import")
+    first, second = await add(database, IMPORT, IMPORT)
     for _ in range(4):
         async with working(database, recorder):
             await recorder.started(1)
@@ -398,7 +397,7 @@ async def test_waiting_in_the_queue_is_no_death(database: Database, recorder: Re
 
 
 async def test_a_queued_job_that_is_canceled_never_runs(database: Database, recorder: Recorder) -> None:
-    first, second, third = await add(database, "export", "export", "export")
+    first, second, third = await add(database, EXPORT, EXPORT, EXPORT)
     async with working(database, recorder, 1) as runner:
         await recorder.started(1)
         await cancel(database, runner, second)
@@ -413,7 +412,7 @@ async def test_a_queued_job_that_is_canceled_never_runs(database: Database, reco
 async def test_a_running_job_that_is_canceled_ends_at_its_next_step_and_keeps_its_counts(
     database: Database, recorder: Recorder
 ) -> None:
-    (job,) = await add(database, "import")
+    (job,) = await add(database, IMPORT)
     go_on = asyncio.Event()
 
     async def two_chunks(run: Run) -> None:
@@ -439,7 +438,7 @@ async def _processed(database: Database, job: int, rows: int) -> bool:
 
 
 async def test_a_chunk_that_comes_after_the_cancel_is_not_counted(database: Database, recorder: Recorder) -> None:
-    (job,) = await add(database, "import")
+    (job,) = await add(database, IMPORT)
     go_on = asyncio.Event()
 
     async def late_chunk(run: Run) -> None:
@@ -458,7 +457,7 @@ async def test_a_chunk_that_comes_after_the_cancel_is_not_counted(database: Data
 
 
 async def test_a_cancel_that_comes_after_the_last_chunk_wins(database: Database, recorder: Recorder) -> None:
-    (job,) = await add(database, "export")
+    (job,) = await add(database, EXPORT)
     go_on = asyncio.Event()
 
     async def last_step(run: Run) -> None:
@@ -475,7 +474,7 @@ async def test_a_cancel_that_comes_after_the_last_chunk_wins(database: Database,
 
 
 async def test_a_final_job_cannot_be_canceled(database: Database, recorder: Recorder) -> None:
-    (job,) = await add(database, "export")
+    (job,) = await add(database, EXPORT)
     recorder.release(job)
     async with working(database, recorder) as runner:
         await runner.drain()
@@ -488,7 +487,7 @@ async def test_a_final_job_cannot_be_canceled(database: Database, recorder: Reco
 async def test_a_stop_puts_running_jobs_back_and_the_next_start_continues_them(
     database: Database, recorder: Recorder
 ) -> None:
-    first, second, third = await add(database, "import", "export", "export")
+    first, second, third = await add(database, IMPORT, EXPORT, EXPORT)
     seen: list[Progress] = []
 
     async def chunks(run: Run) -> None:
@@ -516,7 +515,7 @@ async def test_a_stop_puts_running_jobs_back_and_the_next_start_continues_them(
 
 
 async def test_a_stop_lets_the_running_step_finish(database: Database, recorder: Recorder) -> None:
-    (job,) = await add(database, "import")
+    (job,) = await add(database, IMPORT)
     stopping = asyncio.Event()
 
     async def long_step(run: Run) -> None:
@@ -539,7 +538,7 @@ async def test_a_step_that_takes_too_long_is_cut_off_and_its_job_put_back(
     database: Database, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_module, "GRACE", 0.01)
-    (job,) = await add(database, "import")
+    (job,) = await add(database, IMPORT)
     ended: list[str] = []
 
     async def endless(run: Run) -> None:
@@ -560,7 +559,7 @@ async def test_a_step_that_takes_too_long_is_cut_off_and_its_job_put_back(
 
 
 async def test_nothing_new_is_begun_once_the_runner_stops(database: Database, recorder: Recorder) -> None:
-    first, second = await add(database, "export", "export")
+    first, second = await add(database, EXPORT, EXPORT)
     async with working(database, recorder, 1):
         await recorder.started(1)
     assert recorder.began == [first]
@@ -571,7 +570,7 @@ async def test_a_job_that_is_claimed_while_the_runner_stops_is_told_to_stop(
     database: Database, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_module, "GRACE", 2.0)
-    (job,) = await add(database, "export")
+    (job,) = await add(database, EXPORT)
     ended: list[type[BaseException]] = []
 
     async def steps(run: Run) -> None:
@@ -584,7 +583,7 @@ async def test_a_job_that_is_claimed_while_the_runner_stops_is_told_to_stop(
             raise
 
     recorder.bodies[job] = steps
-    runner = Runner(database, {"import": recorder, "export": recorder}, concurrency=1)
+    runner = Runner(database, {IMPORT: recorder, EXPORT: recorder}, concurrency=1)
     await runner.start()
     async with database.write():  # the claim has to wait
         await asyncio.sleep(0)
@@ -597,7 +596,7 @@ async def test_a_job_that_is_claimed_while_the_runner_stops_is_told_to_stop(
 
 
 async def test_a_drain_waits_for_all_that_is_queued_and_running(database: Database, recorder: Recorder) -> None:
-    jobs = await add(database, "export", "import", "export", "import")
+    jobs = await add(database, EXPORT, IMPORT, EXPORT, IMPORT)
     async with working(database, recorder, 1) as runner:
         drain = asyncio.create_task(runner.drain())
         for count, job in enumerate(jobs, 1):
@@ -621,7 +620,7 @@ async def test_a_tidying_that_fails_harms_no_other_job(database: Database, recor
                 raise OSError(5, "Input/output error")
 
     clumsy = Clumsy(database)
-    first, second = await add(database, "import", "import")
+    first, second = await add(database, IMPORT, IMPORT)
     clumsy.release(first, second)
     async with working(database, clumsy) as runner:
         await runner.drain()
@@ -631,7 +630,7 @@ async def test_a_tidying_that_fails_harms_no_other_job(database: Database, recor
 async def test_the_log_names_the_job_and_its_request(
     database: Database, recorder: Recorder, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (job,) = await add(database, "export")
+    (job,) = await add(database, EXPORT)
     recorder.release(job)
     with caplog.at_level(logging.INFO, logger="mailrith_lite"):
         async with working(database, recorder) as runner:
@@ -645,7 +644,7 @@ async def test_a_job_outlives_its_database_connection(tmp_path: Path) -> None:
     async with Database.open(path) as database:
         async with database.write() as connection:
             await workspaces.insert_workspace(connection, "A", 1)
-        (job,) = await add(database, "export")
+        (job,) = await add(database, EXPORT)
     async with Database.open(path) as database:
         recorder = Recorder(database)
         recorder.release(job)
@@ -658,7 +657,7 @@ async def test_a_disk_that_is_full_is_said_in_plain_words(database: Database, re
     async def fill(run: Run) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    (job,) = await add(database, "export")
+    (job,) = await add(database, EXPORT)
     recorder.bodies[job] = fill
     async with working(database, recorder) as runner:
         await runner.drain()

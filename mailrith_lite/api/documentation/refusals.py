@@ -15,6 +15,7 @@ from mailrith_lite.api.parameters import Empty
 from mailrith_lite.api.route import Route
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.statuses import STATUSES
+from mailrith_lite.jobs.kinds import KINDS
 
 JSON = "application/json"
 REQUEST_ID = {"x-mailrith-request-id": {"$ref": "#/components/headers/RequestId"}}
@@ -136,7 +137,7 @@ def example_id(route: Route, name: str) -> str:
     """An id that stands for `{name}` in the path."""
     resource = name.removesuffix("_id")
     if resource == "job":
-        resource = ids.EXPORT_JOB if "exports" in route.path else ids.IMPORT_JOB
+        return next(kind.encode(1) for kind in KINDS if route.path.startswith(f"{kind.path}/"))
     return ids.encode(resource, 1)
 
 

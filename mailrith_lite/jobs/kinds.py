@@ -1,0 +1,56 @@
+"""The kinds of job. A new kind is an entry here, a pipeline, an API module and a console page."""
+
+import msgspec
+
+from mailrith_lite import ids
+
+
+class JobKind(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rest of the service must know of a kind of job.
+
+    `name`: the text in the column `jobs.kind`, in the log and in messages.
+    `id_prefix`: begins the public id of each job.
+    `path`: where the API lists the jobs; `/` and a public id after it is the address of one job.
+    `one_at_a_time`: of the jobs of such kinds, a workspace runs one at a time, in the order of their ids.
+    `read_scopes`, `write_scopes`: what a key needs to see a job, and to start or cancel one.
+    """
+
+    name: str
+    id_prefix: str
+    path: str
+    one_at_a_time: bool
+    read_scopes: tuple[str, ...]
+    write_scopes: tuple[str, ...]
+
+    def encode(self, job_id: int) -> str:
+        """The public id of a job."""
+        return ids.encode(self.id_prefix, job_id)
+
+    def decode(self, public_id: str) -> int | None:
+        """The integer id of a job; None for any text that is not a public id of this kind."""
+        return ids.decode(self.id_prefix, public_id)
+
+
+IMPORT = JobKind(
+    name="import",
+    id_prefix="import_job",
+    path="/v1/jobs/subscriber-imports",
+    one_at_a_time=True,
+    read_scopes=("subscribers:import",),
+    write_scopes=("subscribers:import", "live_actions:write"),
+)
+EXPORT = JobKind(
+    name="export",
+    id_prefix="export_job",
+    path="/v1/jobs/subscriber-exports",
+    one_at_a_time=False,
+    read_scopes=("subscribers:export",),
+    write_scopes=("subscribers:export",),
+)
+KINDS = (IMPORT, EXPORT)
+BY_NAME = {kind.name: kind for kind in KINDS}
+
+
+def kind_of(public_id: str) -> JobKind | None:
+    """The kind of the job with this public id; None for any text that is not a job's public id."""
+    return next((kind for kind in KINDS if kind.decode(public_id) is not None), None)
