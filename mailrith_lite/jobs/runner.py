@@ -130,7 +130,7 @@ class Runner:
             given_up = await queue.update_interrupted(connection, clock.now())
         for job in given_up:
             logs.service.error("job given up", extra={"fields": _fields(job)})
-            await self._pipelines[job.kind].tidy(job)
+            await self._tidy(job)
         self._loop = asyncio.create_task(self._supervise(), name="job runner")
 
     @property
@@ -156,7 +156,7 @@ class Runner:
         if run := self._runs.get(job.id):
             run.cancel()
         elif before.status == "Queued":
-            await self._pipelines[kind].tidy(job)
+            await self._tidy(job)
             if self._gate is not None:
                 self._gate.left(job)
         return job
@@ -260,7 +260,7 @@ class Runner:
             async with self._database.write(durable=True, changes="nobody") as connection:
                 await queue.update_queued(connection, job.id, clock.now())
         except NotProcessing:
-            await self._pipelines[job.kind].tidy(job)
+            await self._tidy(job)
             return "canceled"
         return "put back"
 
@@ -287,7 +287,7 @@ class Runner:
             await self._pipelines[job.kind].run(run)
             return await self._finish(job, "Completed", None)
         except NotProcessing:
-            await self._pipelines[job.kind].tidy(job)
+            await self._tidy(job)
             return "canceled"
         except JobFailed as failure:
             return await self._finish(job, "Failed", str(failure))
@@ -310,8 +310,15 @@ class Runner:
                     await self._pipelines[job.kind].complete(connection, job, now)
         except NotProcessing:
             status = "Failed"
-        await self._pipelines[job.kind].tidy(job)
+        await self._tidy(job)
         return status.lower()
+
+    async def _tidy(self, job: Job) -> None:
+        """A file that cannot be deleted waits for the sweep of the next start; the job ends all the same."""
+        try:
+            await self._pipelines[job.kind].tidy(job)
+        except Exception:
+            logs.service.exception("the files of a job could not be deleted", extra={"fields": _fields(job)})
 
 
 def _plain_message(job: Job, error: Exception) -> str:
