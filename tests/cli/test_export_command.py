@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import MAPPINGS, Server
 
-from cli.command_line import SECONDS, assert_fails, client_environment, run, run_process, start_process
+from cli.command_line import assert_fails, client_environment, run
 from mailrith_lite.jobs.kinds import EXPORT
 
 
@@ -52,21 +52,6 @@ def test_export_to_stdout_prints_the_file_alone(filled: Server, cwd: Path) -> No
     assert emails(result.stdout) == ["ann@example.com", "bob@example.com"]
     assert "2 exported to stdout" in result.stderr
     assert not list(cwd.iterdir())
-
-
-def test_export_into_a_closed_pipe_ends_without_a_message(filled: Server, cwd: Path) -> None:
-    with start_process("export", "-o", "-", env=client_environment(filled), cwd=cwd) as process:
-        assert process.stdout is not None
-        process.stdout.close()
-        assert process.wait(SECONDS) == 1
-        assert process.stderr is not None
-        assert process.stderr.read() == ""
-
-
-def test_export_to_a_device_writes_into_it(filled: Server, cwd: Path) -> None:
-    result = run_process("export", "-o", "/dev/stdout", env=client_environment(filled), cwd=cwd)
-    assert result.exit_code == 0, result.stderr
-    assert "ann@example.com" in result.stdout
 
 
 def test_export_to_a_symbolic_link_replaces_its_target(filled: Server, cwd: Path) -> None:

@@ -1,12 +1,8 @@
 """The command `import`, against a running service."""
 
-import contextlib
 import csv
 import gzip
 import io
-import os
-import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,19 +10,14 @@ import pytest
 from conftest import Server
 
 from cli.command_line import (
-    COMMAND,
     EMAIL_NAME,
-    SECONDS,
     Write,
     assert_fails,
     client_environment,
     csv_file,
     custom_field,
-    environment,
     import_jobs,
-    line_with,
     run,
-    start_process,
     subscribers,
 )
 
@@ -200,40 +191,11 @@ def test_escape_codes_in_column_names_do_not_reach_the_terminal(server: Server, 
     assert "\x1b" not in result.stdout + result.stderr
 
 
-def test_terminal_shows_a_progress_bar_and_a_table(server: Server, cwd: Path, write: Write) -> None:
-    command = [*COMMAND, "import", str(write("email,[/name]\nx,\na@example.com,\n")), "--map", "email=email"]
-    ours, theirs = os.openpty()
-    env = environment({**client_environment(server), "TERM": "xterm", "COLUMNS": "100"})
-    with subprocess.Popen(command, cwd=cwd, env=env, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        output = b""
-        with contextlib.suppress(OSError):  # reading fails when the process closes its end
-            while block := os.read(ours, 4096):
-                output += block
-        os.close(ours)
-    assert process.returncode == 0
-    for part in ("list.csv", "2/2", "line", "column", "message", "invalid_email"):
-        assert part.encode() in output, output
-
-
 def test_failed_import_exits_with_1(server: Server, cwd: Path, write: Write) -> None:
     result = run("import", write('email,name\na@example.com,"open\n'), env=client_environment(server), cwd=cwd)
     assert result.exit_code == 1
     assert_fails(result, "failed: The file cannot be read: line 2")
     assert result.stdout == ""
-
-
-def test_interrupt_leaves_the_job_running_and_names_the_command_that_shows_it(
-    server: Server, cwd: Path, write: Write
-) -> None:
-    with start_process("import", write(csv_file(200_000)), env=client_environment(server), cwd=cwd) as process:
-        job_id = line_with(process.stderr, "Accepted as").split()[-1]
-        process.send_signal(signal.SIGINT)
-        stderr = process.communicate(timeout=SECONDS)[1]
-    assert process.returncode == 130
-    assert f"The job goes on; look after it with: mailrith-lite jobs show {job_id}\n" in stderr
-    assert "Traceback" not in stderr
-    assert import_jobs(server)[0]["status"] in ("Queued", "Processing")
 
 
 def test_dry_run_prints_the_counts_of_an_import_and_changes_nothing(

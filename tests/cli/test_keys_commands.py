@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import MAPPINGS, Server
+from conftest import Server
 
-from cli.command_line import Result, assert_fails, csv_file, data_rows, run, run_process
+from cli.command_line import Result, assert_fails, data_rows, run
 from mailrith_lite.access import scopes
 
 KEY_LINE = re.compile(r"mrk_[A-Za-z0-9_-]{43}\n")
@@ -112,9 +112,3 @@ def test_key_of_a_new_data_directory_makes_its_database_and_says_so(tmp_path: Pa
     assert "made a new database in new" in result.stderr
     assert result.stdout.strip() not in (tmp_path / "new" / "mailrith.db").read_bytes().decode("latin-1")
     assert [row[2] for row in data_rows(keys(tmp_path / "new", "list"))] == ["Default"]
-
-
-def test_key_is_created_by_another_process_while_an_import_writes(server: Server, data_dir: Path) -> None:
-    server.call("POST", "/v1/jobs/subscriber-imports", {"csv_text": csv_file(200_000), "mappings": MAPPINGS})
-    result = run_process("keys", "create", "--name", "Second", "--data-dir", data_dir, cwd=data_dir.parent)
-    assert status(server, result.stdout.strip()) == 200

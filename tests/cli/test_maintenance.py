@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MAPPINGS, Server
+from conftest import Server
 
-from cli.command_line import Result, assert_fails, csv_file, run, run_process
+from cli.command_line import Result, assert_fails, csv_file, run
 from mailrith_lite.http.services import Services
 
 SUMMARIES = {"subscriber_blocks": (), "tag_blocks": ("tags",), "sequence_blocks": ("sequences",)}
@@ -53,17 +53,6 @@ def test_backup_of_a_running_service_has_every_row(server: Server, data_dir: Pat
     assert counts(copy) == counts(data_dir / "mailrith.db")
     assert counts(copy)["subscribers"] == 20_000
     assert copy.stat().st_mode & 0o777 == 0o600
-
-
-def test_backup_by_another_process_during_an_import_is_consistent(
-    server: Server, data_dir: Path, cwd: Path
-) -> None:
-    server.call("POST", "/v1/jobs/subscriber-imports", {"csv_text": csv_file(200_000), "mappings": MAPPINGS})
-    assert run_process("backup", "copy.db", "--data-dir", data_dir, cwd=cwd).exit_code == 0
-    assert counts(cwd / "copy.db")["jobs"] == 1
-    with contextlib.closing(sqlite3.connect(cwd / "copy.db")) as connection:
-        (created_count,) = connection.execute("SELECT created_count FROM jobs").fetchone()
-    assert counts(cwd / "copy.db")["subscribers"] == created_count
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from mailrith_lite.pages.formats import size
 from .visitor import heading, signed_in, text
 
 SCRIPT = "<script>alert(1)</script>"
-HOSTILE = f"{SCRIPT}\"'&{{{{7*7}}}}"
+HOSTILE = f"{SCRIPT}\"'&{{{{111111111*111111111}}}}"
+EVALUATED = "12345678987654321"  # no clock shows it
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +58,7 @@ def test_text_from_other_people_is_escaped(service: Server, hostile: list[str]) 
         assert page.status == 200
         assert SCRIPT in text(page) or path.endswith("/new?search=" + SCRIPT)
         assert "<script>" not in page.body.decode()
-        assert "49" not in text(page)
+        assert EVALUATED not in text(page)
 
 
 @pytest.mark.parametrize(

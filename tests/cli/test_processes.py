@@ -1,0 +1,110 @@
+"""Commands in a process of their own: a terminal, signals, pipes, and a database that another process writes."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+from conftest import MAPPINGS, Server
+
+from cli.command_line import (
+    COMMAND,
+    EMAIL_NAME,
+    SECONDS,
+    Write,
+    assert_fails,
+    client_environment,
+    csv_file,
+    environment,
+    import_jobs,
+    line_with,
+    run_process,
+    start_process,
+)
+from mailrith_lite import __version__
+
+
+def test_installed_command_prints_its_version(cwd: Path) -> None:
+    command = [Path(sys.executable).with_name("mailrith-lite"), "--version"]
+    result = subprocess.run(
+        command, cwd=cwd, env=environment({}), capture_output=True, text=True, check=True, timeout=SECONDS
+    )
+    assert result.stdout == f"mailrith-lite, version {__version__}\n"
+
+
+def test_help_imports_nothing_heavy(cwd: Path) -> None:
+    """A command imports what it needs when it runs."""
+    code = "import sys, mailrith_lite.cli.main; print(sorted({'aiohttp', 'rich', 'aiosqlite'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
+
+
+def test_argument_that_is_not_text_is_a_one_line_error(cwd: Path) -> None:
+    result = run_process("keys", "create", "--name", "\udcff", "--data-dir", "store", cwd=cwd)
+    assert_fails(result, "not valid text")
+
+
+def test_terminal_shows_a_progress_bar_and_a_table(server: Server, cwd: Path, write: Write) -> None:
+    command = [*COMMAND, "import", str(write("email,[/name]\nx,\na@example.com,\n")), "--map", "email=email"]
+    ours, theirs = os.openpty()
+    env = environment({**client_environment(server), "TERM": "xterm", "COLUMNS": "100"})
+    with subprocess.Popen(command, cwd=cwd, env=env, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        output = b""
+        with contextlib.suppress(OSError):  # reading fails when the process closes its end
+            while block := os.read(ours, 4096):
+                output += block
+        os.close(ours)
+    assert process.returncode == 0
+    for part in ("list.csv", "2/2", "line", "column", "message", "invalid_email"):
+        assert part.encode() in output, output
+
+
+def test_interrupt_leaves_the_job_running_and_names_the_command_that_shows_it(
+    server: Server, cwd: Path, write: Write
+) -> None:
+    with start_process("import", write(csv_file(200_000)), env=client_environment(server), cwd=cwd) as process:
+        job_id = line_with(process.stderr, "Accepted as").split()[-1]
+        process.send_signal(signal.SIGINT)
+        stderr = process.communicate(timeout=SECONDS)[1]
+    assert process.returncode == 130
+    assert f"The job goes on; look after it with: mailrith-lite jobs show {job_id}\n" in stderr
+    assert "Traceback" not in stderr
+    assert import_jobs(server)[0]["status"] in ("Queued", "Processing")
+
+
+def test_export_into_a_closed_pipe_ends_without_a_message(server: Server, cwd: Path) -> None:
+    server.import_csv(EMAIL_NAME)
+    with start_process("export", "-o", "-", env=client_environment(server), cwd=cwd) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.wait(SECONDS) == 1
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+def test_export_to_a_device_writes_into_it(server: Server, cwd: Path) -> None:
+    server.import_csv(EMAIL_NAME)
+    result = run_process("export", "-o", "/dev/stdout", env=client_environment(server), cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    assert "ann@example.com" in result.stdout
+
+
+def test_key_is_created_by_another_process_while_an_import_writes(server: Server, data_dir: Path) -> None:
+    server.call("POST", "/v1/jobs/subscriber-imports", {"csv_text": csv_file(200_000), "mappings": MAPPINGS})
+    result = run_process("keys", "create", "--name", "Second", "--data-dir", data_dir, cwd=data_dir.parent)
+    assert server.call("GET", "/v1/tags", key=result.stdout.strip()).status == 200
+
+
+def test_backup_by_another_process_during_an_import_is_consistent(
+    server: Server, data_dir: Path, cwd: Path
+) -> None:
+    server.call("POST", "/v1/jobs/subscriber-imports", {"csv_text": csv_file(200_000), "mappings": MAPPINGS})
+    assert run_process("backup", "copy.db", "--data-dir", data_dir, cwd=cwd).exit_code == 0
+    with contextlib.closing(sqlite3.connect(cwd / "copy.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        (job,) = connection.execute("SELECT created_count FROM jobs").fetchall()
+        assert connection.execute("SELECT count(*) FROM subscribers").fetchone() == job
