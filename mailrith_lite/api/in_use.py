@@ -36,7 +36,7 @@ async def check_segment(connection: Connection, workspace_id: int, segment_id: i
 
 async def _check_segments(connection: Connection, workspace_id: int, resource: str, number: int) -> None:
     public_id = ids.encode(resource, number)
-    for segment in await segment_table.select_direct_references(connection, workspace_id, resource, public_id):
+    for segment in await segment_table.select_referring_segments(connection, workspace_id, resource, public_id):
         raise named_by_segment(resource, segment.name, segment.id)
 
 

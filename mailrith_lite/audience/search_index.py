@@ -15,7 +15,7 @@ from mailrith_lite.database import Connection, Database
 BATCH = 2_000
 _SHORTEST = 3  # the length of a trigram
 _MATCHED_TRIGRAMS = 3
-_SAMPLE = 64  # the trigrams of one subscriber in 64 are counted
+_SAMPLE = 64  # the counts of trigrams take one subscriber in 64
 _ID_BITS = 40  # a row id is the workspace's id, followed by these bits with the subscriber's id
 _ROW_ID = f"(workspace_id << {_ID_BITS}) + id"
 _BACKLOG_ROW_ID = f"(workspace_id << {_ID_BITS}) + subscriber_id"

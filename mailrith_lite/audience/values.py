@@ -1,4 +1,7 @@
-"""The rules for emails, names, countries, statuses and values of custom fields. No other module has such a rule."""
+"""The rules for emails, names, countries, statuses and values of custom fields. No other module has such a rule.
+
+Each function that reads a text raises Refused when the text breaks a rule.
+"""
 
 import contextlib
 import functools
@@ -192,7 +195,7 @@ def _number(text: str) -> int | Decimal:
     """The exact number: every digit counts, and trailing zeros of a fraction go."""
     digits = text.strip()
     if len(digits) < 16 and digits.isdecimal() and digits.isascii():
-        return int(digits)  # most numbers, ten times as fast
+        return int(digits)  # most numbers; ten times as fast as the rest of the function
     if len(digits) > MAX_NUMBER:
         raise Refused("value_too_long", f"A number has at most {MAX_NUMBER} characters.")
     if not _NUMBER.fullmatch(digits) or not math.isfinite(float(digits)):

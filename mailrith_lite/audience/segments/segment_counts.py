@@ -26,9 +26,8 @@ class SegmentCounts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._locks: WeakValueDictionary[int, asyncio.Lock] = (
-            WeakValueDictionary()
-        )  # a workspace runs one count at a time
+        # One lock per workspace: it runs one count at a time.
+        self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._cache: OrderedDict[tuple[int, bytes], _Entry] = OrderedDict()
 

@@ -79,10 +79,10 @@ async def select_id_by_name(connection: Connection, workspace_id: int, name: str
     return next((int(row["id"]) for row in rows), None)
 
 
-async def select_direct_references(
+async def select_referring_segments(
     connection: Connection, workspace_id: int, resource: str, public_id: str
 ) -> list[Segment]:
-    """The segments whose own definition refers to this tag, custom field or segment."""
+    """The segments that directly refer to this tag, custom field or segment."""
     rows = await connection.execute_fetchall(
         f"SELECT {_COLUMNS} FROM segments WHERE workspace_id = ? AND instr(definition, ?) ORDER BY id",
         (workspace_id, public_id),
