@@ -1,0 +1,64 @@
+"""The status of subscribers after an import: a suppression always stays."""
+
+import pytest
+from conftest import Server
+from row_results import FULL, errors, subscribers
+
+from mailrith_lite.audience.values import STATUSES, SUPPRESSED
+
+
+def test_a_new_subscriber_is_active_unless_the_row_has_a_status(server: Server) -> None:
+    server.import_csv("Email,Status\na@x.com,\nb@x.com,uNCONFIRMED\nc@x.com,BLOCKED\n", [FULL[0], FULL[2]])
+    server.import_csv("Email\nd@x.com\n", [FULL[0]])
+    assert {email: subscriber["status"] for email, subscriber in subscribers(server).items()} == {
+        "a@x.com": "Active",
+        "b@x.com": "Unconfirmed",
+        "c@x.com": "Blocked",
+        "d@x.com": "Active",
+    }
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_an_existing_subscriber_keeps_the_status_unless_it_is_mapped(server: Server, status: str) -> None:
+    server.import_csv(f"Email,Status\na@x.com,{status}\n", [FULL[0], FULL[2]])
+    job = server.import_csv("Email,Name,Status\na@x.com,Ada,Active\n")
+    assert job["progress"]["warning_count"] == 0
+    assert subscribers(server)["a@x.com"]["status"] == status
+    assert subscribers(server)["a@x.com"]["name"] == "Ada"
+
+
+@pytest.mark.parametrize("imported", STATUSES)
+@pytest.mark.parametrize("saved", STATUSES)
+def test_a_suppressed_status_changes_only_to_another_suppressed_status(
+    server: Server, saved: str, imported: str
+) -> None:
+    server.import_csv(f"Email,Status\na@x.com,{saved}\n", [FULL[0], FULL[2]])
+    job = server.import_csv(f"Email,Name,Status\na@x.com,Ada,{imported.upper()}\n", FULL[:3])
+    kept = saved in SUPPRESSED and imported not in SUPPRESSED
+    ada = subscribers(server)["a@x.com"]
+    assert (ada["name"], ada["status"]) == ("Ada", saved if kept else imported)
+    assert errors(server, job) == ([(2, "Status", "status_kept")] if kept else [])
+    counts = job["progress"]
+    assert (counts["updated_count"], counts["rejected_count"], counts["warning_count"]) == (1, 0, int(kept))
+    assert job["imported_count"] == 1
+
+
+def test_a_suppression_applies_to_the_later_rows_of_its_file(server: Server) -> None:
+    job = server.import_csv(
+        "Email,Name,Status\na@x.com,1,Active\na@x.com,2,Unsubscribed\na@x.com,3,Active\na@x.com,3,unconfirmed\n",
+        FULL[:3],
+    )
+    ada = subscribers(server)["a@x.com"]
+    assert (ada["name"], ada["status"]) == ("3", "Unsubscribed")
+    assert errors(server, job) == [(4, "Status", "status_kept"), (5, "Status", "status_kept")]
+    counts = job["progress"]
+    assert (counts["created_count"], counts["updated_count"], counts["unchanged_count"]) == (1, 2, 1)
+    assert (counts["warning_count"], counts["rejected_count"]) == (2, 0)
+
+
+def test_a_row_with_nothing_but_a_refused_status_is_unchanged(server: Server) -> None:
+    server.import_csv("Email,Status\na@x.com,Bounced\n", [FULL[0], FULL[2]])
+    before = subscribers(server)
+    job = server.import_csv("Email,Status\na@x.com,Active\n", [FULL[0], FULL[2]])
+    assert (job["progress"]["unchanged_count"], job["progress"]["warning_count"]) == (1, 1)
+    assert subscribers(server) == before
