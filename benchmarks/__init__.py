@@ -1,1 +1,1 @@
-"""Programs that measure the service against a floor in the same run. Seconds differ by machine, ratios hardly."""
+"""Programs that measure the service beside a yardstick in the same run: ratios hardly depend on the machine."""

@@ -1,9 +1,21 @@
-"""`python -m benchmarks [NAME]…`: speed, latency, memory, start, lists, uploads, sandbox; all by default."""
+"""`python -m benchmarks [NAME]...`"""
 
-import sys
 from importlib import import_module
+
+import click
 
 NAMES = ("speed", "latency", "memory", "start", "lists", "uploads", "sandbox")
 
-for name in sys.argv[1:] or NAMES:
-    import_module(f"benchmarks.{name}").measure()
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=click.Choice(NAMES))
+def measure(names: tuple[str, ...]) -> None:
+    """Run the benchmarks of these names: speed, latency, memory, start, lists, uploads, sandbox.
+
+    Without a name, run all of them.
+    """
+    for name in names or NAMES:
+        import_module(f"benchmarks.{name}").measure()
+
+
+measure(prog_name="python -m benchmarks")

@@ -1,6 +1,6 @@
-"""A workspace full of subscribers, who lie where a list has the longest way to them.
+"""A workspace with many subscribers in the worst order for lists, which begin with the newest one.
 
-Ten thousand lie as a million do: what is counted in hundredths and halves grows with them, what is rare does not.
+Most tags and sequences have a half, or a hundredth, of the subscribers; a rare one has three at any size.
 """
 
 import asyncio
@@ -34,8 +34,8 @@ _CITIES = ("Berlin", "Lyon", "Austin", "Leeds", "Recife", "Osaka")
 _COUNTRIES = ("DE", "FR", "US", "GB", "BR", "JP")
 
 
-def furnish(service: Service) -> None:
-    """Everything but the subscribers, through the API, and some jobs."""
+def create_content(service: Service) -> None:
+    """Makes tags, sequences, custom fields, segments and some jobs through the API."""
     for name in TAGS:
         _post(service, "tags", {"name": name})
     for name in SEQUENCES:
@@ -58,22 +58,22 @@ def _post(service: Service, path: str, body: dict[str, Any]) -> None:
         raise RuntimeError(answer["error"]["message"])
 
 
-def _tagged(operator: str, name: str) -> dict[str, Any]:
+def _tag_condition(operator: str, name: str) -> dict[str, Any]:
     return _condition("tag", operator, [tag_id(name)])
 
 
 def _segments() -> Iterator[list[dict[str, Any]]]:
-    """The conditions of each: all of them must hold."""
+    """The conditions of each segment; all of them must hold."""
     yield [_condition("subscriber_status", "is", "Active")]
     yield [_condition("country", "is", "DE")]
     yield [_condition("country", "in_region", "Europe")]
-    yield [_tagged("has_any_of", "everybody")]
-    yield [_tagged("has_none_of", "newest half")]
+    yield [_tag_condition("has_any_of", "everybody")]
+    yield [_tag_condition("has_none_of", "newest half")]
     yield [_condition("sequence", "is_active_in_any_of", [sequence_id("newest half")])]
     yield [_condition("custom_field", "contains", "lin") | {"customFieldId": ids.encode(ids.CUSTOM_FIELD, 1)}]
     yield [_condition("custom_field", "greater_than", 500) | {"customFieldId": ids.encode(ids.CUSTOM_FIELD, 2)}]
-    yield [_condition("segment", "is", [ids.encode(ids.SEGMENT, 1)]), _tagged("has_any_of", "even")]
-    yield [_tagged("has_any_of", "rare")]
+    yield [_condition("segment", "is", [ids.encode(ids.SEGMENT, 1)]), _tag_condition("has_any_of", "even")]
+    yield [_tag_condition("has_any_of", "rare")]
 
 
 def _condition(field: str, operator: str, value: Any) -> dict[str, Any]:
@@ -96,34 +96,35 @@ def _sequence_number(name: str) -> int:
     return SEQUENCES.index(name) + 1
 
 
-async def fill(home: Path, count: int) -> None:
+async def insert_subscribers(home: Path, count: int) -> None:
+    """Prints how long it takes."""
     began = time.perf_counter()
     async with Database.open(home / DATABASE_FILE) as database:
         chunk = min(_CHUNK, count // 2)
         for first in range(1, count + 1, chunk):
-            await _fill_chunk(database, first, min(first + chunk, count + 1), count)
-        filled = time.perf_counter()
+            await _insert_chunk(database, first, min(first + chunk, count + 1), count)
+        inserted = time.perf_counter()
         while await search_index.catch_up(database):
             pass
         indexed = time.perf_counter()
     print(
-        f"{count:,} subscribers made in {filled - began:.1f} s, {count / (filled - began):,.0f} a second;"
-        f" in the search index after {indexed - filled:.1f} s more",
+        f"{count:,} subscribers inserted in {inserted - began:.1f} s, {count / (inserted - began):,.0f} a second;"
+        f" indexed for searches in {indexed - inserted:.1f} s",
         flush=True,
     )
 
 
-async def _fill_chunk(database: Database, first: int, end: int, count: int) -> None:
-    """Subscribers `first` to `end` - 1: as an import of a half writes them, and what else they have."""
+async def _insert_chunk(database: Database, first: int, end: int, count: int) -> None:
+    """Inserts subscribers `first` to `end` - 1 as an import does, then the other tags and sequences."""
     newest = first > count // 2
     tag_ids = [_tag_number("everybody"), _tag_number("newest half" if newest else "oldest half")]
     sequence_ids = [_sequence_number("completed by all")]
     sequence_ids.append(_sequence_number("newest half" if newest else "left by the oldest half"))
     changes = await asyncio.to_thread(_changes, first, end, count)
     async with database.write() as connection:
-        planned = await bulk.plan(connection, _WORKSPACE, changes, tag_ids=tag_ids, sequence_ids=sequence_ids)
-        assert planned.first_id == first and planned.outcome.created == end - first
-        await bulk.apply(connection, _WORKSPACE, planned, clock.now())
+        plan = await bulk.plan(connection, _WORKSPACE, changes, tag_ids=tag_ids, sequence_ids=sequence_ids)
+        assert plan.first_id == first and plan.outcome.created == end - first
+        await bulk.apply(connection, _WORKSPACE, plan, clock.now())
         for name in TAGS:
             await _insert_tag(connection, _tag_number(name), _members(name, first, end))
         for name in ("even", "odd", "rare"):
@@ -140,7 +141,7 @@ async def _fill_chunk(database: Database, first: int, end: int, count: int) -> N
 
 
 def _members(name: str, first: int, end: int) -> list[int]:
-    """Those of the chunk that have this tag, or are in this sequence, beside what its import gives them."""
+    """The numbers of the chunk's subscribers with this tag or sequence, except those that `bulk` has set."""
     if name.startswith("plain "):
         place = int(name.removeprefix("plain "))
         return list(range(first + (place - first) % 100, end, 100))
@@ -158,10 +159,10 @@ async def _insert_tag(connection: Connection, tag_id: int, numbers: list[int]) -
 
 
 def _changes(first: int, end: int, count: int) -> list[Change]:
-    chance = random.Random(first)
-    found = []
+    generator = random.Random(first)
+    changes = []
     for number in range(first, end):
-        email, name = f"reader{chance.randrange(10**9)}.{number}@example.com", f"Reader Number {number}"
+        email, name = f"reader{generator.randrange(10**9)}.{number}@example.com", f"Reader Number {number}"
         if number % 1_000 == 500:
             name = f"Reader Zebulon {number}"
         elif number == 7:
@@ -171,29 +172,29 @@ def _changes(first: int, end: int, count: int) -> list[Change]:
         elif number == count:
             email = f"{count}@example.com"
         place = number % 6
-        found.append(
+        changes.append(
             Change(
                 line=number,
                 email=email,
                 name=name,
                 status="Bounced" if number <= 5 else "Unsubscribed" if number % 20 == 0 else "Active",
                 country=_COUNTRIES[place],
-                custom_fields={"1": _CITIES[place], "2": chance.randrange(1_000)},
+                custom_fields={"1": _CITIES[place], "2": generator.randrange(1_000)},
             )
         )
-    return found
+    return changes
 
 
-async def cool(home: Path, count: int) -> None:
-    """The older half subscribed 60 days ago and has never opened anything."""
+async def make_older_half_cold(home: Path, count: int) -> None:
+    """The older half subscribed 60 days ago and has opened nothing."""
     async with Database.open(home / DATABASE_FILE) as database, database.write() as connection:
         await connection.execute(
             "UPDATE subscribers SET subscribed_at = ? WHERE id <= ?", (clock.now() - 60 * clock.DAY, count // 2)
         )
 
 
-async def unsubscribe(home: Path, count: int) -> None:
-    """The older half, as an import of a list of suppressed addresses does it."""
+async def unsubscribe_older_half(home: Path, count: int) -> None:
+    """Updates the older half as an import of a suppression list does."""
     async with Database.open(home / DATABASE_FILE) as database:
         chunk = min(_CHUNK, count // 2)
         for first in range(1, count // 2 + 1, chunk):
@@ -201,23 +202,25 @@ async def unsubscribe(home: Path, count: int) -> None:
                 Change(line=change.line, email=change.email, status="Unsubscribed")
                 for change in _changes(first, first + chunk, count)
             ]
-            async with database.write() as connection:
-                planned = await bulk.plan(connection, _WORKSPACE, changes, tag_ids=[], sequence_ids=[])
-                await bulk.apply(connection, _WORKSPACE, planned, clock.now())
+            await _apply(database, _WORKSPACE, changes)
 
 
-async def settle(home: Path, count: int) -> None:
-    """As many subscribers in another workspace."""
+async def _apply(database: Database, workspace_id: int, changes: list[Change]) -> None:
+    async with database.write() as connection:
+        plan = await bulk.plan(connection, workspace_id, changes, tag_ids=[], sequence_ids=[])
+        await bulk.apply(connection, workspace_id, plan, clock.now())
+
+
+async def insert_neighbors(home: Path, count: int) -> None:
+    """Inserts and indexes subscribers in another workspace."""
     async with Database.open(home / DATABASE_FILE) as database:
         async with database.write() as connection:
-            other = await workspaces.insert_workspace(connection, "Neighbours", clock.now())
+            other = await workspaces.insert_workspace(connection, "Neighbors", clock.now())
         for first in range(0, count, _CHUNK):
             changes = [
                 Change(line=number, email=f"reader.{number}@nearby.example", name=f"Reader Nearby {number}")
                 for number in range(first, min(first + _CHUNK, count))
             ]
-            async with database.write() as connection:
-                planned = await bulk.plan(connection, other.id, changes, tag_ids=[], sequence_ids=[])
-                await bulk.apply(connection, other.id, planned, clock.now())
+            await _apply(database, other.id, changes)
         while await search_index.catch_up(database):
             pass

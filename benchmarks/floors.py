@@ -1,4 +1,4 @@
-"""The floors: plain synchronous scripts, one thread, that do the same work on the same tables and nothing else."""
+"""The floors: plain synchronous scripts with one thread that do the same work on the same tables, no more."""
 
 import csv
 import json
@@ -68,7 +68,7 @@ def _upsert(connection: sqlite3.Connection, rows: list[list[str]]) -> None:
 
 
 def export_file(database: Path, path: Path) -> float:
-    """Seconds of a bare cursor and a csv.writer over the same columns, tags included."""
+    """Seconds to write the same columns, tags included, with a cursor and a csv.writer."""
     connection = sqlite3.connect(database)
     began = time.perf_counter()
     cursor = connection.execute(

@@ -1,4 +1,4 @@
-"""How long a GET of a job takes while an import runs, against the same service at rest."""
+"""The time of a GET of a job while an import runs, beside the same service when it is idle."""
 
 import asyncio
 import statistics
@@ -9,6 +9,7 @@ from pathlib import Path
 import aiohttp
 
 from benchmarks import rows
+from benchmarks.result import print_result
 from benchmarks.service import Service, serving
 from benchmarks.speed import ROWS, field_ids
 
@@ -20,20 +21,27 @@ PATH = "/v1/jobs/subscriber-imports"
 def measure() -> None:
     text = rows.csv_text(ROWS)
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "data") as service:
-        _, warm = service.run_job("import", rows.import_body(rows.csv_text(100), field_ids(service)))
+        _, small_job = service.run_job("import", rows.import_body(rows.csv_text(100), field_ids(service)))
         ids = [field["id"] for field in service.request("GET", "/v1/custom-fields")["data"][::-1]]
-        idle, busy = asyncio.run(_compare(service, warm["id"], rows.import_body(text, ids)))
-    ratio = p99(busy) / p99(idle)
-    print(
-        f"GET of a job beside an import: p99 {ratio:.2f} x idle (at most 5)"
-        f"   p99 {p99(busy):.1f} ms against {p99(idle):.1f} ms,"
-        f" median {statistics.median(busy):.1f} ms against {statistics.median(idle):.1f} ms,"
-        f" {CONNECTIONS} connections"
+        idle, busy = asyncio.run(_compare(service, small_job["id"], rows.import_body(text, ids)))
+    print_latency("GET of a job during an import", busy, idle)
+
+
+def print_latency(what: str, busy: list[float], idle: list[float]) -> None:
+    """Milliseconds of each request while the service is busy, and while it is idle."""
+    print_result(
+        f"{what}, p99",
+        _p99(busy) / _p99(idle),
+        "times the idle service",
+        limit=5,
+        details=f"p99 {_p99(busy):.1f} ms and {_p99(idle):.1f} ms,"
+        f" median {statistics.median(busy):.1f} ms and {statistics.median(idle):.1f} ms,"
+        f" {CONNECTIONS} connections",
     )
 
 
 async def _compare(service: Service, job_id: str, body: bytes) -> tuple[list[float], list[float]]:
-    """Milliseconds of each request, idle and while an import runs."""
+    """Milliseconds of each request while the service is idle, and while an import runs."""
     address = f"{service.address}{PATH}"
     async with aiohttp.ClientSession(headers=service.headers()) as session:
         stop = asyncio.Event()
@@ -60,6 +68,7 @@ async def _watch(session: aiohttp.ClientSession, address: str, stop: asyncio.Eve
 
 
 async def load(session: aiohttp.ClientSession, address: str, stop: asyncio.Event) -> list[float]:
+    """Milliseconds of each GET of the address, one after another on each connection, until `stop` is set."""
     times: list[float] = []
 
     async def client() -> None:
@@ -73,5 +82,5 @@ async def load(session: aiohttp.ClientSession, address: str, stop: asyncio.Event
     return times
 
 
-def p99(times: list[float]) -> float:
+def _p99(times: list[float]) -> float:
     return statistics.quantiles(times, n=100)[98]

@@ -1,4 +1,4 @@
-"""Rows as a list of 200,000 subscribers has them: emails in no order, half a dozen countries, two custom fields."""
+"""Rows like those of a real list: emails in random order, six countries, two custom fields."""
 
 import csv
 import io
@@ -12,19 +12,19 @@ FIELDS = (("City", "Text"), ("Visits", "Number"))
 
 
 def csv_text(count: int, seed: int = 1) -> str:
-    chance = random.Random(seed)
+    generator = random.Random(seed)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(HEADER)
     for number in range(count):
-        place = chance.randrange(6)
+        place = generator.randrange(6)
         writer.writerow(
             (
-                f"reader{chance.randrange(10**9)}.{number}@example.com",
+                f"reader{generator.randrange(10**9)}.{number}@example.com",
                 f"Reader Number {number}",
                 _COUNTRIES[place],
                 _CITIES[place],
-                chance.randrange(1_000),
+                generator.randrange(1_000),
             )
         )
     return text.getvalue()

@@ -1,4 +1,4 @@
-"""The fixture's times, and the sandbox beside Stoplight Prism, which mocks the same OpenAPI document."""
+"""The times of the fixture, and the sandbox beside Stoplight Prism, a mock server for the same OpenAPI document."""
 
 import asyncio
 import contextlib
@@ -11,41 +11,48 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 
+from benchmarks.result import print_result
+from mailrith_lite.testing.sandbox import EXAMPLE_KEY
 from mailrith_lite.testing.server import Server
 
 ROUNDS = 9
 CONNECTIONS = 16
 SECONDS = 3.0
 PRISM = Path("build/prism")
-KEY = "mrk_example_secret_key"
+START, WORKSPACE, STOP = 150, 5, 200  # milliseconds
 
 
 def measure() -> None:
-    _fixture()
+    _measure_fixture()
     prism = _installed_prism()
     if prism is None:
-        print("sandbox beside Prism: not measured, because npm cannot install @stoplight/prism-cli")
+        print("sandbox and Prism: not measured, because npm cannot install @stoplight/prism-cli")
         return
     document = PRISM / "openapi.json"
     document.write_bytes(subprocess.check_output([sys.executable, "-m", "mailrith_lite", "openapi"]))
-    _start_and_requests(prism, document)
+    _compare(prism, document)
 
 
-def _fixture() -> None:
-    ready, workspace, end = [], [], []
+def _measure_fixture() -> None:
+    starts, workspaces, stops = [], [], []
     for _ in range(ROUNDS):
         began = time.perf_counter()
         with Server.running() as server:
-            ready.append(time.perf_counter() - began)
-            workspace.append(_seconds(server.new_workspace))
-            ending = time.perf_counter()
-        end.append(time.perf_counter() - ending)
-    for name, times, most in (("ready", ready, 150), ("a fresh workspace", workspace, 5), ("end", end, 200)):
-        took = 1_000 * statistics.median(times)
-        print(f"fixture: {name} after {took:.1f} ms (at most {most}), {took / most:.2f} of it")
+            starts.append(time.perf_counter() - began)
+            workspaces.append(_seconds(server.new_workspace))
+            stopping = time.perf_counter()
+        stops.append(time.perf_counter() - stopping)
+    for what, times, limit in (
+        ("start of the fixture's server", starts, START),
+        ("new workspace of the fixture", workspaces, WORKSPACE),
+        ("stop of the fixture's server", stops, STOP),
+    ):
+        details = f"median of {ROUNDS}"
+        print_result(what, 1_000 * statistics.median(times), "ms", limit=limit, details=details)
 
 
 def _seconds(work: Callable[[], object]) -> float:
@@ -55,7 +62,7 @@ def _seconds(work: Callable[[], object]) -> float:
 
 
 def _installed_prism() -> Path | None:
-    """Where its program is; installed by npm the first time."""
+    """The program, which npm installs the first time; None when npm cannot."""
     program = PRISM / "node_modules/.bin/prism"
     if not program.exists():
         if shutil.which("npm") is None:
@@ -67,30 +74,45 @@ def _installed_prism() -> Path | None:
     return program
 
 
-def _start_and_requests(prism: Path, document: Path) -> None:
-    ours = [sys.executable, "-m", "mailrith_lite", "sandbox", "--port"]
-    theirs = [str(prism), "mock", str(document), "--host", "127.0.0.1", "--port"]
+def _compare(prism: Path, document: Path) -> None:
+    sandbox_command = [sys.executable, "-m", "mailrith_lite", "sandbox", "--port"]
+    prism_command = [str(prism), "mock", str(document), "--host", "127.0.0.1", "--port"]
     starts = []
     for _ in range(3):
-        with _begun(ours, "/healthz") as (_, mine), _begun(theirs, "/v1") as (_, prisms):
-            starts.append((mine, prisms))
-    mine, prisms = (statistics.median(column) for column in zip(*starts, strict=True))
-    print(
-        f"sandbox: first 200 after {mine / prisms:.2f} x Prism (at most 0.5)   {mine:.2f} s against {prisms:.2f} s"
+        with _running(sandbox_command, "/healthz") as sandbox, _running(prism_command, "/v1") as mock:
+            starts.append((sandbox.start, mock.start))
+    sandbox_start, prism_start = (statistics.median(column) for column in zip(*starts, strict=True))
+    print_result(
+        "start of the sandbox",
+        sandbox_start / prism_start,
+        "times Prism",
+        limit=0.5,
+        details=f"{sandbox_start:.2f} s and {prism_start:.2f} s",
     )
-    with _begun(ours, "/healthz") as (port, _):
-        served = asyncio.run(_requests(port))
-    with _begun(theirs, "/v1") as (port, _):
-        mocked = asyncio.run(_requests(port))
-    print(
-        f"sandbox: {served / mocked:.2f} x the requests of Prism (at least 1)"
-        f"   {served:,.0f} a second against {mocked:,.0f}, {CONNECTIONS} connections"
+    with _running(sandbox_command, "/healthz") as sandbox:
+        sandbox_rate = asyncio.run(_requests_per_second(sandbox.port))
+    with _running(prism_command, "/v1") as mock:
+        prism_rate = asyncio.run(_requests_per_second(mock.port))
+    print_result(
+        "requests per second of the sandbox",
+        sandbox_rate / prism_rate,
+        "times Prism",
+        limit=1,
+        least=True,
+        details=f"{sandbox_rate:,.0f} and {prism_rate:,.0f}, {CONNECTIONS} connections",
     )
+
+
+class _Running(NamedTuple):
+    """`start`: seconds from the start of the process to its first 200."""
+
+    port: int
+    start: float
 
 
 @contextlib.contextmanager
-def _begun(command: list[str], path: str) -> Iterator[tuple[int, float]]:
-    """The port, and the seconds from the process's start to its first 200."""
+def _running(command: list[str], path: str) -> Iterator[_Running]:
+    """The command with a free port as last argument, once it answers a GET of the path."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -100,7 +122,7 @@ def _begun(command: list[str], path: str) -> Iterator[tuple[int, float]]:
         try:
             while not _answers(port, path):
                 time.sleep(0.005)
-            yield port, time.perf_counter() - began
+            yield _Running(port, time.perf_counter() - began)
         finally:
             process.terminate()
             process.wait()
@@ -117,12 +139,12 @@ def _answers(port: int, path: str) -> bool:
         connection.close()
 
 
-async def _requests(port: int) -> float:
-    """GETs of a list a second."""
+async def _requests_per_second(port: int) -> float:
+    """GETs of a list, on all connections together."""
     address = f"http://127.0.0.1:{port}/v1/tags"
     stop = time.monotonic() + SECONDS
 
-    async def ask(session: aiohttp.ClientSession) -> int:
+    async def send(session: aiohttp.ClientSession) -> int:
         count = 0
         while time.monotonic() < stop:
             async with session.get(address) as answer:
@@ -131,6 +153,6 @@ async def _requests(port: int) -> float:
             count += 1
         return count
 
-    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {KEY}"}) as session:
-        counts = await asyncio.gather(*(ask(session) for _ in range(CONNECTIONS)))
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {EXAMPLE_KEY}"}) as session:
+        counts = await asyncio.gather(*(send(session) for _ in range(CONNECTIONS)))
     return sum(counts) / SECONDS

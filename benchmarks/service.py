@@ -1,4 +1,4 @@
-"""The service as its users run it: a process of its own, spoken to over HTTP."""
+"""The service as its users run it: in a process of its own, called over HTTP."""
 
 import contextlib
 import http.client
@@ -38,7 +38,11 @@ class Service:
         return {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 
     def run_job(self, kind: str, body: bytes) -> tuple[float, Any]:
-        """Seconds from the POST to the moment that the job was Completed, and the job."""
+        """Seconds from the POST until the job is Completed, and the job.
+
+        Raises:
+            RuntimeError: the job fails; the text is its error message.
+        """
         path = f"/v1/jobs/subscriber-{kind}s"
         began = time.time()
         job = self.request("POST", path, body)["data"]

@@ -1,4 +1,4 @@
-"""Import and export of 200,000 subscribers, POST to Completed, against the floors."""
+"""Import and export of 200,000 subscribers, from the POST to Completed, beside the floors."""
 
 import json
 import statistics
@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import floors, rows
+from benchmarks.result import print_result
 from benchmarks.service import Service, serving
 
 ROWS = 200_000
@@ -40,9 +41,12 @@ def measure() -> None:
 
 
 def _print(what: str, pairs: list[tuple[float, float]]) -> None:
-    ratio = statistics.median(seconds / floor for seconds, floor in pairs)
-    seconds, floor = (statistics.median(column) for column in zip(*pairs, strict=True))
-    print(
-        f"{what} of {ROWS:,}: {ratio:.2f} x the floor (at most 1.5)"
-        f"   {seconds:.2f} s against {floor:.2f} s, {ROWS / seconds:,.0f} rows a second"
+    """`pairs`: seconds of the service and of the floor."""
+    service, floor = (statistics.median(column) for column in zip(*pairs, strict=True))
+    print_result(
+        f"{what} of {ROWS:,} rows",
+        statistics.median(seconds / base for seconds, base in pairs),
+        "times the floor",
+        limit=1.5,
+        details=f"{service:.2f} s and {floor:.2f} s, {ROWS / service:,.0f} rows a second",
     )

@@ -1,4 +1,4 @@
-"""From process start to the first 200, on a data directory that is there already."""
+"""The time from the start of the process to its first 200, with an existing data directory."""
 
 import http.client
 import statistics
@@ -8,6 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.result import print_result
 from benchmarks.service import serving
 
 ROUNDS = 9
@@ -15,18 +16,21 @@ ROUNDS = 9
 
 def measure() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        with serving(Path(folder) / "data"):
+        data_dir = Path(folder) / "data"
+        with serving(data_dir):
             pass
-        pairs = [(_ready(Path(folder) / "data"), _floor()) for _ in range(ROUNDS)]
-    ratio = statistics.median(seconds / floor for seconds, floor in pairs)
-    seconds, floor = (statistics.median(column) for column in zip(*pairs, strict=True))
-    print(
-        f"ready after {ratio:.2f} x `python -c 'import aiohttp'` (at most 2)"
-        f"   {seconds:.2f} s against {floor:.2f} s"
+        pairs = [(_start(data_dir), _import_aiohttp()) for _ in range(ROUNDS)]
+    service, yardstick = (statistics.median(column) for column in zip(*pairs, strict=True))
+    print_result(
+        "start of the service",
+        statistics.median(seconds / base for seconds, base in pairs),
+        "times `python -c 'import aiohttp'`",
+        limit=2,
+        details=f"{service:.2f} s and {yardstick:.2f} s",
     )
 
 
-def _ready(data_dir: Path) -> float:
+def _start(data_dir: Path) -> float:
     began = time.perf_counter()
     with serving(data_dir) as service:
         connection = service.connect()
@@ -37,7 +41,7 @@ def _ready(data_dir: Path) -> float:
     return seconds
 
 
-def _floor() -> float:
+def _import_aiohttp() -> float:
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import aiohttp"], check=True)
     return time.perf_counter() - began

@@ -1,7 +1,6 @@
-"""A 500 MB file is handed over: the process's memory, and how long a GET of a job takes meanwhile."""
+"""An upload of 500 MB: the memory of the service, and the time of a GET of a job meanwhile."""
 
 import asyncio
-import statistics
 import sys
 import tempfile
 import time
@@ -10,7 +9,8 @@ from pathlib import Path
 import aiohttp
 
 from benchmarks import rows
-from benchmarks.latency import CONNECTIONS, IDLE_SECONDS, PATH, load, p99
+from benchmarks.latency import IDLE_SECONDS, PATH, load, print_latency
+from benchmarks.result import print_result
 from benchmarks.service import Service, serving
 from benchmarks.speed import field_ids
 
@@ -30,24 +30,21 @@ sys.exit(connection.getresponse().status != 200)
 
 def measure() -> None:
     with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "data") as service:
-        _, warm = service.run_job("import", rows.import_body(rows.csv_text(100), field_ids(service)))
+        _, small_job = service.run_job("import", rows.import_body(rows.csv_text(100), field_ids(service)))
         upload = service.request("POST", "/v1/jobs/subscriber-import-uploads")["data"]
         file = Path(folder) / "list.csv"
         _write(file)
-        idle, busy, seconds = asyncio.run(_compare(service, warm["id"], upload["upload_url"], file))
-        shown = service.request("GET", upload["self"])["data"]
+        idle, busy, seconds = asyncio.run(_compare(service, small_job["id"], upload["upload_url"], file))
+        analyzed = service.request("GET", upload["self"])["data"]
         peak = service.memory("VmHWM")
-    ratio = p99(busy) / p99(idle)
-    print(
-        f"upload of {shown['size_bytes'] / 1e6:.0f} MB, {shown['row_count']:,} rows: {seconds:.1f} s, all told"
-        f"   peak {peak:.0f} MiB (at most {MEMORY:.0f})"
+    print_result(
+        f"memory during an upload of {analyzed['size_bytes'] / 1e6:.0f} MB",
+        peak,
+        "MiB",
+        limit=MEMORY,
+        details=f"{analyzed['row_count']:,} rows in {seconds:.1f} s",
     )
-    print(
-        f"GET of a job beside it: p99 {ratio:.2f} x idle (at most 5)"
-        f"   p99 {p99(busy):.1f} ms against {p99(idle):.1f} ms,"
-        f" median {statistics.median(busy):.1f} ms against {statistics.median(idle):.1f} ms,"
-        f" {CONNECTIONS} connections"
-    )
+    print_latency("GET of a job during an upload", busy, idle)
 
 
 def _write(path: Path) -> None:
@@ -59,7 +56,7 @@ def _write(path: Path) -> None:
 
 
 async def _compare(service: Service, job_id: str, link: str, file: Path) -> tuple[list[float], list[float], float]:
-    """Milliseconds of each request, idle and during the upload; seconds of the upload."""
+    """Milliseconds of each request while idle, and during the upload; seconds of the upload."""
     address = f"{service.address}{PATH}/{job_id}"
     async with aiohttp.ClientSession(headers=service.headers()) as session:
         stop = asyncio.Event()
@@ -73,7 +70,7 @@ async def _compare(service: Service, job_id: str, link: str, file: Path) -> tupl
 
 
 async def _put(link: str, file: Path) -> float:
-    """Seconds. Sent by a process of its own: this one asks meanwhile."""
+    """Seconds of the upload, which another process sends: this one measures the GETs meanwhile."""
     began = time.perf_counter()
     sender = await asyncio.create_subprocess_exec(sys.executable, "-c", _SENDER, link, str(file))
     if await sender.wait():
