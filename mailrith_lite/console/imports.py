@@ -1,134 +1,152 @@
-"""/console/imports/…: an import's page."""
+"""/console/imports/…: the page of an import or a dry run."""
 
-import contextlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from aiohttp import web
 
-from mailrith_lite import clock, errors, ids
+from mailrith_lite import clock, ids
 from mailrith_lite.console import mapping_form, names, phrases, templating
 from mailrith_lite.console.forms import Fields
-from mailrith_lite.console.job_view import view
-from mailrith_lite.console.live import Part
-from mailrith_lite.console.paths import PATH, redirect
+from mailrith_lite.console.job_pages import find_job
+from mailrith_lite.console.job_view import view_job
+from mailrith_lite.console.paths import redirect
 from mailrith_lite.console.session_request import Visit
 from mailrith_lite.database import Connection
 from mailrith_lite.http.addresses import download_path
 from mailrith_lite.imports import dry_run_table, import_table, records, report
-from mailrith_lite.imports.dry_run_table import DryRunFile
 from mailrith_lite.imports.fields import FIELDS
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import Column
 from mailrith_lite.imports.rows import RowErrorCode
 from mailrith_lite.imports.uploads import upload_table
-from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import IMPORT
 from mailrith_lite.jobs.queue import Job
 
-SHOWN_ROWS = 100
+MAX_REPORT_ROWS = 100
 _WARNING: RowErrorCode = "status_kept"  # the rest of the row was applied
-_REPORT_LINK = 60 * clock.SECOND  # the page asks for a new link each time
+_REPORT_LINK = 60 * clock.SECOND  # short, because the page makes a new link for each download
+
+
+class MappedColumn(msgspec.Struct, frozen=True, kw_only=True):
+    """`field`: its label, or its id where the key may not read the label."""
+
+    name: str
+    field: str
+
+
+class RequestedImport(msgspec.Struct, frozen=True, kw_only=True):
+    """What was requested, in names. `left_out`: the columns that are not mapped."""
+
+    columns: list[MappedColumn]
+    left_out: list[str]
+    tags: list[str]
+    sequences: list[str]
+
+
+class ReportRow(msgspec.Struct, frozen=True, kw_only=True):
+    """`cells`: the row of the file as one text. `warning`: the row was applied all the same."""
+
+    line: int
+    column_name: str
+    code: str
+    message: str
+    cells: str
+    warning: bool
+
+
+class ImportForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The form that starts the import of a dry run. `upload_id`: public. `fields`: hidden inputs."""
+
+    upload_id: str
+    fields: Fields
 
 
 async def show_import(visit: Visit) -> web.StreamResponse:
     async with visit.database.read() as connection:
-        job = await _find(connection, visit)
+        job = await find_job(connection, visit, IMPORT)
         plan = await import_table.select_import(connection, visit.workspace_id, job.id)
-        asked_for = await _asked_for(connection, visit, plan)
-        names = await upload_table.select_file_names(connection, visit.workspace_id, [job.id])
-        tried = await dry_run_table.select_dry_run_files(connection, visit.workspace_id, [job.id])
-        names |= {number: file.file_name for number, file in tried.items()}
-        again = await _again(connection, visit, tried.get(job.id), plan)
-        refused = await _refused(connection, visit, job)
+        requested = await _requested(connection, visit, plan)
+        file_names = await select_file_names(connection, visit.workspace_id, [job.id])
+        form = await _import_form(connection, visit, job, plan)
+        rows = await _report_rows(connection, visit, job)
     return await templating.page(
         visit.request,
         "import.html",
-        job=view(job, clock.now()),
-        file_name=names.get(job.id),
-        again=again,
-        refused=refused,
-        **asked_for,
+        job=view_job(job, clock.now()),
+        file_name=file_names.get(job.id),
+        form=form,
+        rows=rows,
+        requested=requested,
     )
 
 
-async def render_part(visit: Visit) -> Part:
-    async with visit.database.read() as connection:
-        job = await _find(connection, visit)
-    shown = view(job, clock.now())
-    return Part(text=await templating.part(visit.request, "parts/import.html", job=shown), final=job.final)
-
-
-async def cancel_import(visit: Visit, _: Fields) -> web.StreamResponse:
-    """A job that has ended meanwhile is shown as it is."""
-    public_id = visit.request.match_info["job_id"]
-    with contextlib.suppress(errors.Conflict):
-        await visit.services.runner.cancel(visit.workspace_id, IMPORT, public_id)
-    return redirect(visit.request, f"{PATH}/imports/{public_id}")
-
-
 async def send_report(visit: Visit) -> web.StreamResponse:
-    """To the report's signed link, which ends soon: the page asks for another."""
+    """Redirects to a signed link of the report."""
     async with visit.database.read() as connection:
-        job = await _find(connection, visit)
+        job = await find_job(connection, visit, IMPORT)
     expires_at = clock.now() + _REPORT_LINK
     return redirect(visit.request, download_path(visit.services, visit.workspace_id, job.public_id, expires_at))
 
 
-async def _find(connection: Connection, visit: Visit) -> Job:
-    public_id = visit.request.match_info["job_id"]
-    return await queue.find_job(connection, visit.workspace_id, IMPORT, public_id)
+async def select_file_names(connection: Connection, workspace_id: int, job_ids: Iterable[int]) -> dict[int, str]:
+    """By the job's integer id; without the jobs that are not of an upload."""
+    job_ids = list(job_ids)
+    names = await upload_table.select_file_names(connection, workspace_id, job_ids)
+    dry_runs = await dry_run_table.select_dry_run_files(connection, workspace_id, job_ids)
+    return names | {job_id: file.file_name for job_id, file in dry_runs.items()}
 
 
-async def _asked_for(connection: Connection, visit: Visit, plan: ImportPlan) -> dict[str, Any]:
+async def _requested(connection: Connection, visit: Visit, plan: ImportPlan) -> RequestedImport:
     labels = await names.field_labels(connection, visit)
     tags = await names.tag_names(connection, visit, plan.tag_ids)
     mapped = {column.name for column in plan.columns}
-    return {
-        "columns": [(column.name, _target(column, labels)) for column in plan.columns],
-        "left_out": [name for name in records.own_names(plan.header) if name not in mapped],
-        "tags": [*tags, *_new_tag(plan, tags)],
-        "sequences": await names.sequence_names(connection, visit, plan.sequence_ids),
-    }
+    return RequestedImport(
+        columns=[MappedColumn(name=column.name, field=_field(column, labels)) for column in plan.columns],
+        left_out=[name for name in records.own_names(plan.header) if name not in mapped],
+        tags=[*tags, *_new_tag(plan, tags)],
+        sequences=await names.sequence_names(connection, visit, plan.sequence_ids),
+    )
+
+
+def _field(column: Column, labels: dict[int, str]) -> str:
+    if column.custom_field_id is None:
+        return FIELDS[column.type].label
+    return labels.get(column.custom_field_id) or ids.encode(ids.CUSTOM_FIELD, column.custom_field_id)
 
 
 def _new_tag(plan: ImportPlan, tags: Sequence[str]) -> list[str]:
-    """The tag that the import makes, unless it has done so by now, or another of its name was there."""
+    """The name of the new tag, unless the tag exists by now and is one of the import's tags."""
     name = plan.new_tag_name
     return [] if name is None or name.casefold() in map(str.casefold, tags) else [name]
 
 
-async def _refused(connection: Connection, visit: Visit, job: Job) -> Sequence[Any]:
-    """The first rows of the report, once there will be no more."""
+async def _report_rows(connection: Connection, visit: Visit, job: Job) -> list[ReportRow]:
+    """The first rows of the report, when the job is final and the report complete."""
     if not job.final:
         return []
-    found = await report.select_row_errors(connection, visit.workspace_id, job.id, after_line=0)
+    rows = await report.select_row_errors(connection, visit.workspace_id, job.id, after_line=0)
     return [
-        {
-            **dict(row),
-            "warning": row["code"] == _WARNING,
-            "text": phrases.row(msgspec.json.decode(row["cells"], type=list[str])),
-        }
-        for row in found[:SHOWN_ROWS]
+        ReportRow(
+            line=row["line"],
+            column_name=row["column_name"],
+            code=row["code"],
+            message=row["message"],
+            cells=phrases.row(msgspec.json.decode(row["cells"], type=list[str])),
+            warning=row["code"] == _WARNING,
+        )
+        for row in rows[:MAX_REPORT_ROWS]
     ]
 
 
-async def _again(
-    connection: Connection, visit: Visit, tried: DryRunFile | None, plan: ImportPlan
-) -> dict[str, Any] | None:
-    """What starts the import that a dry run was for, as long as that very file is there."""
-    upload = tried and await upload_table.select_upload(connection, visit.workspace_id, tried.upload_id)
-    if not tried or not upload or upload.source != tried.source or upload.expired(clock.now()):
+async def _import_form(connection: Connection, visit: Visit, job: Job, plan: ImportPlan) -> ImportForm | None:
+    """None unless the job is a dry run and its upload still has the same file."""
+    files = await dry_run_table.select_dry_run_files(connection, visit.workspace_id, [job.id])
+    if job.id not in files:
         return None
-    form = mapping_form.from_plan(records.own_names(upload.header), plan)
+    upload = await upload_table.select_upload(connection, visit.workspace_id, files[job.id].upload_id)
+    if upload is None or upload.source != files[job.id].source or upload.expired(clock.now()):
+        return None
     fields = mapping_form.file_field(upload)
-    fields.extend(form.fields())
-    return {"upload": upload.public_id, "fields": fields}
-
-
-def _target(column: Column, labels: dict[int, str]) -> str:
-    """The field of a subscriber that the column fills; the id stands for a label that the key may not read."""
-    if column.custom_field_id is None:
-        return FIELDS[column.type].label
-    return labels.get(column.custom_field_id) or ids.encode(ids.CUSTOM_FIELD, column.custom_field_id)
+    fields.extend(mapping_form.from_plan(records.own_names(upload.header), plan).fields())
+    return ImportForm(upload_id=upload.public_id, fields=fields)

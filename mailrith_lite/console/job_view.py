@@ -5,26 +5,29 @@ from typing import Literal
 import msgspec
 
 from mailrith_lite import clock
-from mailrith_lite.console.paths import PATH
+from mailrith_lite.console.paths import job_path
 from mailrith_lite.jobs.kinds import EXPORT, JobKind
 from mailrith_lite.jobs.queue import CANCELED, Job, Progress
 
-_TELLING = clock.SECOND  # milliseconds; before that a speed says nothing
+_MIN_ELAPSED = clock.SECOND  # a speed is not meaningful before
 
 Outcome = Literal["Queued", "Processing", "Completed", "Failed", "Canceled"]
 
 
-class Fate(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of some of the rows. `begin` and `width` in thousandths of all rows."""
+class RowOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rows of an import were created, updated, left unchanged or refused.
+
+    `start`, `width`: the part of the progress bar, in thousandths of all rows.
+    """
 
     name: str
     count: int
-    begin: float
+    start: float
     width: float
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
-    """`speed`: rows a second; `elapsed`, `left`: milliseconds. What is not known yet is None."""
+    """`speed`: rows per second. `elapsed`, `left`: milliseconds. None: not known yet."""
 
     id: str
     kind: JobKind
@@ -35,7 +38,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     error_message: str | None
     progress: Progress
     percent: int | None
-    fates: list[Fate]
+    row_outcomes: list[RowOutcome]
     speed: float | None
     elapsed: int | None
     left: int | None
@@ -44,36 +47,34 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: int | None
 
     @property
-    def applied(self) -> int:
-        return self.progress.rows_processed - self.progress.rejected_count
-
-    @property
-    def has_fates(self) -> bool:
-        """Whether the rows have fates: an export writes rows and decides nothing about them."""
+    def has_row_outcomes(self) -> bool:
+        """False for an export, which decides nothing about the rows that it writes."""
         return self.kind != EXPORT
 
     @property
-    def reported(self) -> int:
+    def report_rows(self) -> int:
+        """The number of rows in the report."""
         return self.progress.rejected_count + self.progress.warning_count
 
 
-def view(job: Job, now: int) -> JobView:
+def view_job(job: Job, now: int) -> JobView:
     progress = job.progress
     done, total = progress.rows_processed, progress.rows_total
     elapsed = None if job.started_at is None else max((job.completed_at or now) - job.started_at, 1)
-    speed = done * clock.SECOND / elapsed if elapsed and elapsed >= _TELLING and done else None
+    speed = done * clock.SECOND / elapsed if elapsed and elapsed >= _MIN_ELAPSED and done else None
     running = job.status == "Processing"
+    canceled = job.error_message == CANCELED
     return JobView(
         id=job.public_id,
         kind=job.kind,
-        path=f"{PATH}/{job.kind.name}s/{job.public_id}",
-        outcome="Canceled" if job.error_message == CANCELED else job.status,
+        path=job_path(job.kind, job.public_id),
+        outcome="Canceled" if canceled else job.status,
         final=job.final,
         dry_run=job.dry_run,
-        error_message=None if job.error_message == CANCELED else job.error_message,
+        error_message=None if canceled else job.error_message,
         progress=progress,
         percent=None if total is None else 100 * done // total if total else 100,
-        fates=_fates(progress),
+        row_outcomes=_row_outcomes(progress),
         speed=speed,
         elapsed=elapsed,
         left=int((total - done) / speed * clock.SECOND) if running and speed and total is not None else None,
@@ -83,17 +84,17 @@ def view(job: Job, now: int) -> JobView:
     )
 
 
-def _fates(progress: Progress) -> list[Fate]:
+def _row_outcomes(progress: Progress) -> list[RowOutcome]:
     counts = {
         "created": progress.created_count,
         "updated": progress.updated_count,
         "unchanged": progress.unchanged_count,
         "refused": progress.rejected_count,
     }
-    found: list[Fate] = []
-    begin, total = 0.0, progress.rows_total or 0
+    outcomes: list[RowOutcome] = []
+    start, total = 0.0, progress.rows_total or 0
     for name, count in counts.items():
         width = 1_000 * count / total if total else 0.0
-        found.append(Fate(name=name, count=count, begin=round(begin, 2), width=round(width, 2)))
-        begin += width
-    return found
+        outcomes.append(RowOutcome(name=name, count=count, start=round(start, 2), width=round(width, 2)))
+        start += width
+    return outcomes

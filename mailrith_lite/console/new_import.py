@@ -9,7 +9,7 @@ from mailrith_lite.console import forms, mapping_form, mapping_problem, names, t
 from mailrith_lite.console.forms import TOKEN_FIELD, Fields
 from mailrith_lite.console.mapping_form import MappingForm
 from mailrith_lite.console.mapping_problem import Problem
-from mailrith_lite.console.paths import PATH, redirect
+from mailrith_lite.console.paths import PATH, job_path, redirect
 from mailrith_lite.console.session_request import SESSIONS, Visit
 from mailrith_lite.database import Connection
 from mailrith_lite.http.multipart import receive_form
@@ -74,7 +74,7 @@ async def start_import(visit: Visit, fields: Fields) -> web.StreamResponse:
         return await _render_mapping(visit, upload, preview, form, problem, status=400)
     except (errors.Conflict, errors.NotFound):  # another request has used, replaced or deleted the upload
         return await _render_replaced(visit)
-    return redirect(visit.request, f"{PATH}/imports/{job.public_id}")
+    return redirect(visit.request, job_path(IMPORT, job.public_id))
 
 
 async def _queue_import(visit: Visit, upload: Upload, preview: Preview, form: MappingForm, *, dry_run: bool) -> Job:
@@ -155,7 +155,7 @@ async def _render_upload(visit: Visit, problem: Problem | None = None, *, status
     async with visit.database.read() as connection:
         upload = await _find_upload(connection, visit)
     if upload.import_job_id is not None:
-        return redirect(visit.request, f"{PATH}/imports/{IMPORT.encode(upload.import_job_id)}")
+        return redirect(visit.request, job_path(IMPORT, IMPORT.encode(upload.import_job_id)))
     preview = await _preview(visit, upload)
     async with visit.database.read() as connection:
         form = await _form_of_job(connection, visit, preview)

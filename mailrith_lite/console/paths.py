@@ -2,9 +2,16 @@
 
 from aiohttp import web
 
+from mailrith_lite.jobs.kinds import JobKind
+
 PATH = "/console"
 SIGN_IN_PATH = f"{PATH}/sign-in"
 SUBSCRIBERS_PATH = f"{PATH}/subscribers"
+
+
+def job_path(kind: JobKind, public_id: str) -> str:
+    """The path of a job's page."""
+    return f"{PATH}/{kind.name}s/{public_id}"
 
 
 def redirect(request: web.Request, path: str) -> web.Response:

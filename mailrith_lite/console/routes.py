@@ -4,19 +4,17 @@ import asyncio
 
 from aiohttp import web
 
-from mailrith_lite.console import exports, imports, jobs, live, new_import, sign_in, subscribers
+from mailrith_lite.console import exports, imports, job_pages, jobs, live, new_import, sign_in, subscribers
 from mailrith_lite.console.error_pages import add_headers, error_pages
 from mailrith_lite.console.exports import COUNTING
 from mailrith_lite.console.live import STREAMS, Streams
+from mailrith_lite.console.paths import PATH, job_path
 from mailrith_lite.console.session import Sessions
 from mailrith_lite.console.session_request import SESSIONS, form, page
 from mailrith_lite.console.sign_in import ATTEMPTS
 from mailrith_lite.console.sign_in_attempts import Attempts
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS
 
-_IMPORT = IMPORT.read_scopes
-_IMPORT_LIVE = IMPORT.write_scopes
-_EXPORT = EXPORT.read_scopes
 _READ = ("subscribers:read",)
 
 
@@ -41,23 +39,23 @@ def _add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/sign-in", sign_in.sign_in)
     router.add_post("/sign-out", form(sign_in.sign_out))
 
-    router.add_get("/imports/new", page(new_import.show_new_import, *_IMPORT_LIVE))
-    router.add_post("/imports/new", page(new_import.receive_file, *_IMPORT_LIVE))
-    router.add_get("/uploads/{upload_id}", page(new_import.show_upload, *_IMPORT_LIVE))
-    router.add_post("/uploads/{upload_id}", form(new_import.start_import, *_IMPORT_LIVE))
-    router.add_get("/imports/{job_id}", page(imports.show_import, *_IMPORT))
-    router.add_get("/imports/{job_id}/part", page(live.part(imports.render_part), *_IMPORT))
-    router.add_get("/imports/{job_id}/live", page(live.stream(imports.render_part), *_IMPORT))
-    router.add_get("/imports/{job_id}/report", page(imports.send_report, *_IMPORT))
-    router.add_post("/imports/{job_id}/cancel", form(imports.cancel_import, *_IMPORT_LIVE))
+    router.add_get("/imports/new", page(new_import.show_new_import, *IMPORT.write_scopes))
+    router.add_post("/imports/new", page(new_import.receive_file, *IMPORT.write_scopes))
+    router.add_get("/uploads/{upload_id}", page(new_import.show_upload, *IMPORT.write_scopes))
+    router.add_post("/uploads/{upload_id}", form(new_import.start_import, *IMPORT.write_scopes))
+    router.add_get("/imports/{job_id}", page(imports.show_import, *IMPORT.read_scopes))
+    router.add_get("/imports/{job_id}/report", page(imports.send_report, *IMPORT.read_scopes))
 
-    router.add_get("/exports/new", page(exports.show_new_export, *_EXPORT))
+    router.add_get("/exports/new", page(exports.show_new_export, *EXPORT.read_scopes))
     router.add_post("/exports", form(exports.start_export, *EXPORT.write_scopes))
-    router.add_get("/exports/{job_id}", page(exports.show_export, *_EXPORT))
-    router.add_get("/exports/{job_id}/part", page(live.part(exports.render_part), *_EXPORT))
-    router.add_get("/exports/{job_id}/live", page(live.stream(exports.render_part), *_EXPORT))
-    router.add_get("/exports/{job_id}/file", page(exports.send_file, *_EXPORT))
-    router.add_post("/exports/{job_id}/cancel", form(exports.cancel_export, *EXPORT.write_scopes))
+    router.add_get("/exports/{job_id}", page(exports.show_export, *EXPORT.read_scopes))
+    router.add_get("/exports/{job_id}/file", page(exports.send_file, *EXPORT.read_scopes))
+
+    for kind in KINDS:
+        path, progress = job_path(kind, "{job_id}").removeprefix(PATH), job_pages.progress(kind)
+        router.add_get(f"{path}/part", page(live.part(progress), *kind.read_scopes))
+        router.add_get(f"{path}/live", page(live.stream(progress), *kind.read_scopes))
+        router.add_post(f"{path}/cancel", form(job_pages.cancel(kind), *kind.write_scopes))
 
     router.add_get("/subscribers", page(subscribers.show_subscribers, *_READ))
     router.add_get("/subscribers/{subscriber_id}", page(subscribers.show_subscriber, *_READ))

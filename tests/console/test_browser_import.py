@@ -54,7 +54,7 @@ async def revoke(server: Server) -> None:
 
 
 def counts(page: Page) -> dict[str, str]:
-    names, numbers = (page.locator(f".fates {one}").all_inner_texts() for one in ("dt", "dd"))
+    names, numbers = (page.locator(f".row-outcomes {one}").all_inner_texts() for one in ("dt", "dd"))
     return dict(zip(names, numbers, strict=True))
 
 

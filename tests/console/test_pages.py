@@ -10,7 +10,7 @@ import pytest
 from conftest import KEY, MAPPINGS, Server
 
 from mailrith_lite import ids
-from mailrith_lite.console.jobs import SHOWN as JOBS_PAGE_SIZE
+from mailrith_lite.console.jobs import PAGE_SIZE as JOBS_PAGE_SIZE
 from mailrith_lite.console.subscribers import PAGE_SIZE
 from mailrith_lite.pages.formats import size
 

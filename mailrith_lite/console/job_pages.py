@@ -1,0 +1,50 @@
+"""What the pages of every kind of job share: look the job up, render its progress, cancel it."""
+
+import contextlib
+
+from aiohttp import web
+
+from mailrith_lite import clock, errors
+from mailrith_lite.console import templating
+from mailrith_lite.console.forms import Fields
+from mailrith_lite.console.job_view import view_job
+from mailrith_lite.console.live import Part, RenderPart
+from mailrith_lite.console.paths import job_path, redirect
+from mailrith_lite.console.session_request import FormHandler, Visit
+from mailrith_lite.database import Connection
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import JobKind
+from mailrith_lite.jobs.queue import Job
+
+
+async def find_job(connection: Connection, visit: Visit, kind: JobKind) -> Job:
+    """The job that the path of the request names.
+
+    Raises:
+        NotFound
+    """
+    return await queue.find_job(connection, visit.workspace_id, kind, visit.request.match_info["job_id"])
+
+
+def progress(kind: JobKind) -> RenderPart:
+    """Renders the live part of a job's page from the template `parts/` and the name of the kind."""
+
+    async def render_part(visit: Visit) -> Part:
+        async with visit.database.read() as connection:
+            job = view_job(await find_job(connection, visit, kind), clock.now())
+        text = await templating.part(visit.request, f"parts/{kind.name}.html", job=job)
+        return Part(text=text, final=job.final)
+
+    return render_part
+
+
+def cancel(kind: JobKind) -> FormHandler:
+    """Cancels a job, and shows its page; a job that has ended meanwhile stays as it is."""
+
+    async def handle(visit: Visit, _: Fields) -> web.StreamResponse:
+        public_id = visit.request.match_info["job_id"]
+        with contextlib.suppress(errors.Conflict):
+            await visit.services.runner.cancel(visit.workspace_id, kind, public_id)
+        return redirect(visit.request, job_path(kind, public_id))
+
+    return handle
