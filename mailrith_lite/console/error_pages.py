@@ -5,7 +5,7 @@ from aiohttp import web
 from mailrith_lite import errors
 from mailrith_lite.console import templating
 from mailrith_lite.console.paths import containing_page
-from mailrith_lite.console.session_request import VISIT, load_visit
+from mailrith_lite.console.session_request import SESSION_REQUEST, load_session
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.statuses import STATUSES, Handler, error_headers, outcome
 from mailrith_lite.pages.rendering import HEADERS
@@ -24,10 +24,10 @@ async def error_pages(request: web.Request, handler: Handler) -> web.StreamRespo
     result = await outcome(request, handler)
     if not isinstance(result, errors.MailrithError):
         return result
-    if isinstance(result, errors.NotFound | wire_errors.MethodNotAllowed) and VISIT not in request:
-        await load_visit(request)  # for 404 and 405 no handler ran, so the session is not loaded yet
+    if isinstance(result, errors.NotFound | wire_errors.MethodNotAllowed) and SESSION_REQUEST not in request:
+        await load_session(request)  # for 404 and 405 no handler ran, so the session is not loaded yet
     status, _ = STATUSES[type(result)]
-    response = await templating.page(
+    response = await templating.render_page(
         request,
         "error.html",
         status=status,

@@ -11,7 +11,7 @@ from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_pages import find_job
 from mailrith_lite.console.job_view import view_job
 from mailrith_lite.console.paths import redirect
-from mailrith_lite.console.session_request import Visit
+from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.http.addresses import download_path
 from mailrith_lite.imports import dry_run_table, import_table, records, report
@@ -62,16 +62,16 @@ class ImportForm(msgspec.Struct, frozen=True, kw_only=True):
     fields: Fields
 
 
-async def show_import(visit: Visit) -> web.StreamResponse:
-    async with visit.database.read() as connection:
-        job = await find_job(connection, visit, IMPORT)
-        plan = await import_table.select_import(connection, visit.workspace_id, job.id)
-        requested = await _requested(connection, visit, plan)
-        file_names = await select_file_names(connection, visit.workspace_id, [job.id])
-        form = await _import_form(connection, visit, job, plan)
-        rows = await _report_rows(connection, visit, job)
-    return await templating.page(
-        visit.request,
+async def show_import(call: SessionRequest) -> web.StreamResponse:
+    async with call.database.read() as connection:
+        job = await find_job(connection, call, IMPORT)
+        plan = await import_table.select_import(connection, call.workspace_id, job.id)
+        requested = await _requested(connection, call, plan)
+        file_names = await select_file_names(connection, call.workspace_id, [job.id])
+        form = await _import_form(connection, call, job, plan)
+        rows = await _report_rows(connection, call, job)
+    return await templating.render_page(
+        call.request,
         "import.html",
         job=view_job(job, clock.now()),
         file_name=file_names.get(job.id),
@@ -81,12 +81,12 @@ async def show_import(visit: Visit) -> web.StreamResponse:
     )
 
 
-async def send_report(visit: Visit) -> web.StreamResponse:
+async def send_report(call: SessionRequest) -> web.StreamResponse:
     """Redirects to a signed link of the report."""
-    async with visit.database.read() as connection:
-        job = await find_job(connection, visit, IMPORT)
+    async with call.database.read() as connection:
+        job = await find_job(connection, call, IMPORT)
     expires_at = clock.now() + _REPORT_LINK
-    return redirect(visit.request, download_path(visit.services, visit.workspace_id, job.public_id, expires_at))
+    return redirect(call.request, download_path(call.services, call.workspace_id, job.public_id, expires_at))
 
 
 async def select_file_names(connection: Connection, workspace_id: int, job_ids: Iterable[int]) -> dict[int, str]:
@@ -97,15 +97,15 @@ async def select_file_names(connection: Connection, workspace_id: int, job_ids: 
     return names | {job_id: file.file_name for job_id, file in dry_runs.items()}
 
 
-async def _requested(connection: Connection, visit: Visit, plan: ImportPlan) -> RequestedImport:
-    labels = await names.field_labels(connection, visit)
-    tags = await names.tag_names(connection, visit, plan.tag_ids)
+async def _requested(connection: Connection, call: SessionRequest, plan: ImportPlan) -> RequestedImport:
+    labels = await names.field_labels(connection, call)
+    tags = await names.tag_names(connection, call, plan.tag_ids)
     mapped = {column.name for column in plan.columns}
     return RequestedImport(
         columns=[MappedColumn(name=column.name, field=_field(column, labels)) for column in plan.columns],
         left_out=[name for name in records.own_names(plan.header) if name not in mapped],
         tags=[*tags, *_new_tag(plan, tags)],
-        sequences=await names.sequence_names(connection, visit, plan.sequence_ids),
+        sequences=await names.sequence_names(connection, call, plan.sequence_ids),
     )
 
 
@@ -121,11 +121,11 @@ def _new_tag(plan: ImportPlan, tags: Sequence[str]) -> list[str]:
     return [] if name is None or name.casefold() in map(str.casefold, tags) else [name]
 
 
-async def _report_rows(connection: Connection, visit: Visit, job: Job) -> list[ReportRow]:
+async def _report_rows(connection: Connection, call: SessionRequest, job: Job) -> list[ReportRow]:
     """The first rows of the report, when the job is final and the report complete."""
     if not job.final:
         return []
-    rows = await report.select_row_errors(connection, visit.workspace_id, job.id, after_line=0)
+    rows = await report.select_row_errors(connection, call.workspace_id, job.id, after_line=0)
     return [
         ReportRow(
             line=row["line"],
@@ -139,12 +139,14 @@ async def _report_rows(connection: Connection, visit: Visit, job: Job) -> list[R
     ]
 
 
-async def _import_form(connection: Connection, visit: Visit, job: Job, plan: ImportPlan) -> ImportForm | None:
+async def _import_form(
+    connection: Connection, call: SessionRequest, job: Job, plan: ImportPlan
+) -> ImportForm | None:
     """None unless the job is a dry run and its upload still has the same file."""
-    files = await dry_run_table.select_dry_run_files(connection, visit.workspace_id, [job.id])
+    files = await dry_run_table.select_dry_run_files(connection, call.workspace_id, [job.id])
     if job.id not in files:
         return None
-    upload = await upload_table.select_upload(connection, visit.workspace_id, files[job.id].upload_id)
+    upload = await upload_table.select_upload(connection, call.workspace_id, files[job.id].upload_id)
     if upload is None or upload.source != files[job.id].source or upload.expired(clock.now()):
         return None
     fields = mapping_form.file_field(upload)

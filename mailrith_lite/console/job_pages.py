@@ -10,29 +10,29 @@ from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_view import view_job
 from mailrith_lite.console.live import Part, RenderPart
 from mailrith_lite.console.paths import job_path, redirect
-from mailrith_lite.console.session_request import FormHandler, Visit
+from mailrith_lite.console.session_request import FormHandler, SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import JobKind
 from mailrith_lite.jobs.queue import Job
 
 
-async def find_job(connection: Connection, visit: Visit, kind: JobKind) -> Job:
+async def find_job(connection: Connection, call: SessionRequest, kind: JobKind) -> Job:
     """The job that the path of the request names.
 
     Raises:
         NotFound
     """
-    return await queue.find_job(connection, visit.workspace_id, kind, visit.request.match_info["job_id"])
+    return await queue.find_job(connection, call.workspace_id, kind, call.request.match_info["job_id"])
 
 
 def progress(kind: JobKind) -> RenderPart:
     """Renders the live part of a job's page from the template `parts/` and the name of the kind."""
 
-    async def render_part(visit: Visit) -> Part:
-        async with visit.database.read() as connection:
-            job = view_job(await find_job(connection, visit, kind), clock.now())
-        text = await templating.part(visit.request, f"parts/{kind.name}.html", job=job)
+    async def render_part(call: SessionRequest) -> Part:
+        async with call.database.read() as connection:
+            job = view_job(await find_job(connection, call, kind), clock.now())
+        text = await templating.render_part(call.request, f"parts/{kind.name}.html", job=job)
         return Part(text=text, final=job.final)
 
     return render_part
@@ -41,10 +41,10 @@ def progress(kind: JobKind) -> RenderPart:
 def cancel(kind: JobKind) -> FormHandler:
     """Cancels a job, and shows its page; a job that has ended meanwhile stays as it is."""
 
-    async def handle(visit: Visit, _: Fields) -> web.StreamResponse:
-        public_id = visit.request.match_info["job_id"]
+    async def handle(call: SessionRequest, _: Fields) -> web.StreamResponse:
+        public_id = call.request.match_info["job_id"]
         with contextlib.suppress(errors.Conflict):
-            await visit.services.runner.cancel(visit.workspace_id, kind, public_id)
-        return redirect(visit.request, job_path(kind, public_id))
+            await call.services.runner.cancel(call.workspace_id, kind, public_id)
+        return redirect(call.request, job_path(kind, public_id))
 
     return handle

@@ -10,7 +10,7 @@ from mailrith_lite.console import imports, phrases, templating
 from mailrith_lite.console.job_view import JobView, view_job
 from mailrith_lite.console.live import Part
 from mailrith_lite.console.paths import PATH, SUBSCRIBERS_PATH, redirect
-from mailrith_lite.console.session_request import Visit
+from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table
 from mailrith_lite.jobs import queue
@@ -39,35 +39,35 @@ class JobList(msgspec.Struct, frozen=True, kw_only=True):
         return any(not entry.job.final for entry in self.entries)
 
 
-async def show_jobs(visit: Visit) -> web.StreamResponse:
+async def show_jobs(call: SessionRequest) -> web.StreamResponse:
     """The start page. A key that may see no jobs starts at the subscribers."""
-    if not visit.job_kinds and visit.may("subscribers:read"):
-        return redirect(visit.request, SUBSCRIBERS_PATH)
-    jobs = await _load(visit)
-    return await templating.page(visit.request, "jobs.html", jobs=jobs, query=visit.request.query_string)
+    if not call.job_kinds and call.may("subscribers:read"):
+        return redirect(call.request, SUBSCRIBERS_PATH)
+    jobs = await _load(call)
+    return await templating.render_page(call.request, "jobs.html", jobs=jobs, query=call.request.query_string)
 
 
-async def remove_slash(visit: Visit) -> web.StreamResponse:
+async def remove_slash(call: SessionRequest) -> web.StreamResponse:
     """/console/ → /console"""
-    return redirect(visit.request, PATH)
+    return redirect(call.request, PATH)
 
 
-async def render_part(visit: Visit) -> Part:
-    jobs = await _load(visit)
-    text = await templating.part(visit.request, "parts/jobs.html", jobs=jobs)
+async def progress(call: SessionRequest) -> Part:
+    jobs = await _load(call)
+    text = await templating.render_part(call.request, "parts/jobs.html", jobs=jobs)
     return Part(text=text, final=not jobs.running)
 
 
-async def _load(visit: Visit) -> JobList:
+async def _load(call: SessionRequest) -> JobList:
     """The parameter `before` names the last job of the page before.
 
     Raises:
         InsufficientScope: the key may see no kind of job.
     """
-    before_id = _job_number(visit.request.query.get("before", ""))
-    async with visit.database.read() as connection:
-        jobs = await _select_jobs(connection, visit, before_id)
-        descriptions = await _describe(connection, visit, jobs)
+    before_id = _job_number(call.request.query.get("before", ""))
+    async with call.database.read() as connection:
+        jobs = await _select_jobs(connection, call, before_id)
+        descriptions = await _describe(connection, call, jobs)
     now = clock.now()
     return JobList(
         entries=[Entry(job=view_job(job, now), description=descriptions[job.id]) for job in jobs[:PAGE_SIZE]],
@@ -76,25 +76,25 @@ async def _load(visit: Visit) -> JobList:
     )
 
 
-async def _select_jobs(connection: Connection, visit: Visit, before_id: int | None) -> list[Job]:
+async def _select_jobs(connection: Connection, call: SessionRequest, before_id: int | None) -> list[Job]:
     """The jobs that the key may see, and one more than a page shows."""
-    if not visit.job_kinds:
+    if not call.job_kinds:
         scopes = [scope for kind in KINDS for scope in kind.read_scopes]
-        raise errors.InsufficientScope(scopes, scopes, visit.principal.scopes)
+        raise errors.InsufficientScope(scopes, scopes, call.principal.scopes)
     limit = PAGE_SIZE + 1
     jobs: list[Job] = []
-    for kind in visit.job_kinds:
-        jobs += await queue.select_jobs(connection, visit.workspace_id, kind, before_id=before_id, limit=limit)
+    for kind in call.job_kinds:
+        jobs += await queue.select_jobs(connection, call.workspace_id, kind, before_id=before_id, limit=limit)
     return sorted(jobs, key=lambda job: job.id, reverse=True)[:limit]
 
 
-async def _describe(connection: Connection, visit: Visit, jobs: Sequence[Job]) -> dict[int, str]:
+async def _describe(connection: Connection, call: SessionRequest, jobs: Sequence[Job]) -> dict[int, str]:
     """By the job's integer id. An import of a text has no file; its public id describes it."""
     job_ids = [job.id for job in jobs]
-    exports = await export_table.select_exports(connection, visit.workspace_id, job_ids)
+    exports = await export_table.select_exports(connection, call.workspace_id, job_ids)
     return {
         **{job.id: job.public_id for job in jobs},
-        **await imports.select_file_names(connection, visit.workspace_id, job_ids),
+        **await imports.select_file_names(connection, call.workspace_id, job_ids),
         **{job_id: phrases.selection(export.selection) for job_id, export in exports.items()},
     }
 

@@ -11,7 +11,7 @@ from aiohttp_sse import EventSourceResponse, sse_response
 
 from mailrith_lite import clock, errors
 from mailrith_lite.console.session import Session, find_key
-from mailrith_lite.console.session_request import Visit
+from mailrith_lite.console.session_request import SessionRequest
 
 MAX_STREAMS = 64  # at a time; a page that gets no stream polls instead
 MAX_STREAMS_PER_SESSION = 16  # so that one session cannot take all of them
@@ -48,42 +48,42 @@ class Streams:
 
 
 STREAMS = web.AppKey("streams", Streams)
-RenderPart = Callable[[Visit], Awaitable[Part]]
+RenderPart = Callable[[SessionRequest], Awaitable[Part]]
 
 
-def part(render_part: RenderPart) -> Callable[[Visit], Awaitable[web.StreamResponse]]:
+def part(render_part: RenderPart) -> Callable[[SessionRequest], Awaitable[web.StreamResponse]]:
     """A handler for pages that poll: the part as it is now. The header `X-Final` marks a final part."""
 
-    async def handle(visit: Visit) -> web.StreamResponse:
-        part = await render_part(visit)
+    async def handle(call: SessionRequest) -> web.StreamResponse:
+        part = await render_part(call)
         headers = {"X-Final": "true"} if part.final else None
         return web.Response(text=part.text, content_type="text/html", charset="utf-8", headers=headers)
 
     return handle
 
 
-def stream(render_part: RenderPart) -> Callable[[Visit], Awaitable[web.StreamResponse]]:
+def stream(render_part: RenderPart) -> Callable[[SessionRequest], Awaitable[web.StreamResponse]]:
     """A handler that streams events `part` with the HTML, until the part is final or the session ends.
 
     The last event is `end`, with the data `final` or `over`.
     """
 
-    async def handle(visit: Visit) -> web.StreamResponse:
-        part = await render_part(visit)  # before the stream starts, so that an error is an ordinary response
-        with visit.request.app[STREAMS].opened(visit.session):
-            return await _follow(visit, render_part, part)
+    async def handle(call: SessionRequest) -> web.StreamResponse:
+        part = await render_part(call)  # before the stream starts, so that an error is an ordinary response
+        with call.request.app[STREAMS].opened(call.session):
+            return await _follow(call, render_part, part)
 
     return handle
 
 
-async def _follow(visit: Visit, render_part: RenderPart, part: Part) -> web.StreamResponse:
-    async with sse_response(visit.request) as response:
+async def _follow(call: SessionRequest, render_part: RenderPart, part: Part) -> web.StreamResponse:
+    async with sse_response(call.request) as response:
         await response.send(part.text, event="part")
-        while not part.final and not visit.services.stopping and await _session_is_valid(visit):
+        while not part.final and not call.services.stopping and await _session_is_valid(call):
             await asyncio.sleep(_INTERVAL)
-            if not _is_connected(visit.request, response):
+            if not _is_connected(call.request, response):
                 return response
-            previous, part = part, await render_part(visit)
+            previous, part = part, await render_part(call)
             if part != previous:
                 await response.send(part.text, event="part")
         await response.send("final" if part.final else "over", event="end")
@@ -96,5 +96,5 @@ def _is_connected(request: web.Request, response: EventSourceResponse) -> bool:
     return transport is not None and not transport.is_closing() and response.is_connected()
 
 
-async def _session_is_valid(visit: Visit) -> bool:
-    return await find_key(visit.database.lookup, visit.session, clock.now()) is not None
+async def _session_is_valid(call: SessionRequest) -> bool:
+    return await find_key(call.database.lookup, call.session, clock.now()) is not None

@@ -6,7 +6,7 @@ import msgspec
 
 from mailrith_lite import ids
 from mailrith_lite.audience import custom_fields, sequences, tags
-from mailrith_lite.console.session_request import Visit
+from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
 
 MAX_OPTIONS = 500  # the newest ones
@@ -19,55 +19,53 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-async def tag_options(connection: Connection, visit: Visit) -> list[Option]:
+async def tag_options(connection: Connection, call: SessionRequest) -> list[Option]:
     """By name; empty without the scope."""
-    if not visit.may("tags:read"):
+    if not call.may("tags:read"):
         return []
-    found = await tags.select_tags(connection, visit.workspace_id, search=None, before_id=None, limit=MAX_OPTIONS)
+    found = await tags.select_tags(connection, call.workspace_id, search=None, before_id=None, limit=MAX_OPTIONS)
     return _sorted(Option(id=ids.encode(ids.TAG, tag.id), name=tag.name) for tag in found)
 
 
-async def sequence_options(connection: Connection, visit: Visit) -> list[Option]:
+async def sequence_options(connection: Connection, call: SessionRequest) -> list[Option]:
     """By name; empty without the scope."""
-    if not visit.may("sequences:read"):
+    if not call.may("sequences:read"):
         return []
     found = await sequences.select_sequences(
-        connection, visit.workspace_id, search=None, before_id=None, limit=MAX_OPTIONS
+        connection, call.workspace_id, search=None, before_id=None, limit=MAX_OPTIONS
     )
     return _sorted(Option(id=ids.encode(ids.SEQUENCE, sequence.id), name=sequence.name) for sequence in found)
 
 
-async def field_options(connection: Connection, visit: Visit) -> list[Option]:
+async def field_options(connection: Connection, call: SessionRequest) -> list[Option]:
     """All custom fields; empty without the scope."""
-    labels = await field_labels(connection, visit)
+    labels = await field_labels(connection, call)
     return [Option(id=ids.encode(ids.CUSTOM_FIELD, field_id), name=label) for field_id, label in labels.items()]
 
 
-async def field_labels(connection: Connection, visit: Visit) -> dict[int, str]:
+async def field_labels(connection: Connection, call: SessionRequest) -> dict[int, str]:
     """The labels of all custom fields by integer id; empty without the scope."""
-    if not visit.may("custom_fields:read"):
+    if not call.may("custom_fields:read"):
         return {}
-    fields = await custom_fields.select_all_custom_fields(connection, visit.workspace_id)
+    fields = await custom_fields.select_all_custom_fields(connection, call.workspace_id)
     return {field.id: field.label for field in fields}
 
 
-async def tag_names(connection: Connection, visit: Visit, tag_ids: Iterable[int]) -> list[str]:
+async def tag_names(connection: Connection, call: SessionRequest, tag_ids: Iterable[int]) -> list[str]:
     """In the order of the ids. The public id stands for a name without the scope, and for a deleted tag."""
     names: list[str] = []
     for tag_id in tag_ids:
-        tag = await tags.select_tag(connection, visit.workspace_id, tag_id) if visit.may("tags:read") else None
+        tag = await tags.select_tag(connection, call.workspace_id, tag_id) if call.may("tags:read") else None
         names.append(tag.name if tag else ids.encode(ids.TAG, tag_id))
     return names
 
 
-async def sequence_names(connection: Connection, visit: Visit, sequence_ids: Iterable[int]) -> list[str]:
+async def sequence_names(connection: Connection, call: SessionRequest, sequence_ids: Iterable[int]) -> list[str]:
     """As `tag_names`."""
     names: list[str] = []
-    readable = visit.may("sequences:read")
+    readable = call.may("sequences:read")
     for sequence_id in sequence_ids:
-        sequence = (
-            await sequences.select_sequence(connection, visit.workspace_id, sequence_id) if readable else None
-        )
+        sequence = await sequences.select_sequence(connection, call.workspace_id, sequence_id) if readable else None
         names.append(sequence.settings.name if sequence else ids.encode(ids.SEQUENCE, sequence_id))
     return names
 

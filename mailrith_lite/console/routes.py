@@ -33,8 +33,8 @@ def create_console(secret: bytes) -> web.Application:
 def _add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("", page(jobs.show_jobs))
     router.add_get("/", page(jobs.remove_slash))
-    router.add_get("/part", page(live.part(jobs.render_part)))
-    router.add_get("/live", page(live.stream(jobs.render_part)))
+    router.add_get("/part", page(live.part(jobs.progress)))
+    router.add_get("/live", page(live.stream(jobs.progress)))
     router.add_get("/sign-in", sign_in.show_sign_in)
     router.add_post("/sign-in", sign_in.sign_in)
     router.add_post("/sign-out", form(sign_in.sign_out))

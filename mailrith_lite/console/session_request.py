@@ -24,8 +24,11 @@ SESSION_COOKIE = "mailrith_console"
 SESSIONS = web.AppKey("sessions", Sessions)
 
 
-class Visit(msgspec.Struct, frozen=True, kw_only=True):
-    """One request with a valid session. `form_token`: every form of the page must contain it."""
+class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request with a valid session: what a handler of the console gets, as `Call` is for the API.
+
+    `form_token`: every form of the page must contain it.
+    """
 
     request: web.Request
     services: Services
@@ -53,20 +56,20 @@ class Visit(msgspec.Struct, frozen=True, kw_only=True):
         return [kind for kind in KINDS if self.may(*kind.read_scopes)]
 
 
-VISIT = web.RequestKey("visit", Visit)
-VisitHandler = Callable[[Visit], Awaitable[web.StreamResponse]]
-FormHandler = Callable[[Visit, Fields], Awaitable[web.StreamResponse]]
+SESSION_REQUEST = web.RequestKey("session_request", SessionRequest)
+PageHandler = Callable[[SessionRequest], Awaitable[web.StreamResponse]]
+FormHandler = Callable[[SessionRequest, Fields], Awaitable[web.StreamResponse]]
 
 
-def page(handler: VisitHandler, *required: str) -> Handler:
+def page(handler: PageHandler, *required: str) -> Handler:
     """A handler for a page: it needs a session whose key holds the scopes."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        visit = await load_visit(request)
-        if visit is None:
+        call = await load_session(request)
+        if call is None:
             return _redirect_to_sign_in(request)
-        scopes.require(visit.principal.scopes, required)
-        return await handler(visit)
+        scopes.require(call.principal.scopes, required)
+        return await handler(call)
 
     return handle
 
@@ -74,16 +77,16 @@ def page(handler: VisitHandler, *required: str) -> Handler:
 def form(handler: FormHandler, *required: str) -> Handler:
     """A handler for a form: as for a page, and a page of the same session must have sent the form."""
 
-    async def handle(visit: Visit) -> web.StreamResponse:
-        forms.check_origin(visit.request)
-        fields = await forms.receive(visit.request)
-        forms.check_token(visit.request.app[SESSIONS], visit.session.token, fields.get(TOKEN_FIELD, ""))
-        return await handler(visit, fields)
+    async def handle(call: SessionRequest) -> web.StreamResponse:
+        forms.check_origin(call.request)
+        fields = await forms.receive(call.request)
+        forms.check_token(call.request.app[SESSIONS], call.session.token, fields.get(TOKEN_FIELD, ""))
+        return await handler(call, fields)
 
     return page(handle, *required)
 
 
-async def load_visit(request: web.Request) -> Visit | None:
+async def load_session(request: web.Request) -> SessionRequest | None:
     """None without a valid session. Looks the key up again, and notes its use.
 
     Raises:
@@ -100,7 +103,7 @@ async def load_visit(request: web.Request) -> Visit | None:
     if key is None:
         return None
     services.key_use.note(key.id, now)
-    visit = Visit(
+    call = SessionRequest(
         request=request,
         services=services,
         key=key,
@@ -109,8 +112,8 @@ async def load_visit(request: web.Request) -> Visit | None:
         form_token=request.app[SESSIONS].form_token(session.token),
         request_id=request[REQUEST_ID],
     )
-    request[PRINCIPAL], request[VISIT] = visit.principal, visit
-    return visit
+    request[PRINCIPAL], request[SESSION_REQUEST] = call.principal, call
+    return call
 
 
 def _redirect_to_sign_in(request: web.Request) -> web.Response:

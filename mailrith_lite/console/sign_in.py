@@ -10,7 +10,7 @@ from mailrith_lite.console import ended_sessions, forms, templating
 from mailrith_lite.console.forms import TOKEN_FIELD, Fields
 from mailrith_lite.console.paths import PATH, SIGN_IN_PATH, redirect
 from mailrith_lite.console.session import LENGTH, new_token
-from mailrith_lite.console.session_request import SESSION_COOKIE, SESSIONS, Visit, load_visit
+from mailrith_lite.console.session_request import SESSION_COOKIE, SESSIONS, SessionRequest, load_session
 from mailrith_lite.console.sign_in_attempts import WINDOW, Attempts
 from mailrith_lite.http.addresses import base_address
 from mailrith_lite.http.services import SERVICES
@@ -25,7 +25,7 @@ _CONSOLE_PAGE = re.compile(rf"{PATH}(?:[/?][A-Za-z0-9_/?=&%.+-]*)?")
 
 async def show_sign_in(request: web.Request) -> web.StreamResponse:
     target = _target(request.query.get("next", ""))
-    if await load_visit(request) is not None:
+    if await load_session(request) is not None:
         return redirect(request, target)
     return await _render_form(request, target)
 
@@ -51,11 +51,11 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def sign_out(visit: Visit, _: Fields) -> web.StreamResponse:
+async def sign_out(call: SessionRequest, _: Fields) -> web.StreamResponse:
     """Ends the session itself, so that a copy of the cookie does not work either."""
-    async with visit.database.write(durable=True, changes="nobody") as connection:
-        await ended_sessions.insert_ended(connection, visit.session.token, visit.session.expires_at, clock.now())
-    response = redirect(visit.request, SIGN_IN_PATH)
+    async with call.database.write(durable=True, changes="nobody") as connection:
+        await ended_sessions.insert_ended(connection, call.session.token, call.session.expires_at, clock.now())
+    response = redirect(call.request, SIGN_IN_PATH)
     response.del_cookie(SESSION_COOKIE, path=_COOKIE_PATH)
     return response
 
@@ -63,7 +63,7 @@ async def sign_out(visit: Visit, _: Fields) -> web.StreamResponse:
 async def _render_form(request: web.Request, target: str, *, status: int = 200, problem: str = "") -> web.Response:
     """Keeps the token of the cookie, so that the form can be open in several tabs."""
     token = request.cookies.get(_FORM_COOKIE, "") or new_token()
-    response = await templating.page(
+    response = await templating.render_page(
         request,
         "sign-in.html",
         status=status,

@@ -9,7 +9,7 @@ from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.values import STATUSES, field_text
 from mailrith_lite.console import filter_form, names, templating
 from mailrith_lite.console.names import Option
-from mailrith_lite.console.session_request import Visit
+from mailrith_lite.console.session_request import SessionRequest
 
 PAGE_SIZE = 50
 
@@ -28,23 +28,23 @@ class FieldValue(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-async def show_subscribers(visit: Visit) -> web.StreamResponse:
+async def show_subscribers(call: SessionRequest) -> web.StreamResponse:
     """Newest first. The parameter `before` names the last subscriber of the page before."""
-    query = visit.request.query
+    query = call.request.query
     form, before_id = filter_form.parse(query), ids.decode(ids.SUBSCRIBER, query.get("before", ""))
-    async with visit.database.read() as connection:
+    async with call.database.read() as connection:
         found = await listing.select_subscribers(
             connection,
-            visit.workspace_id,
+            call.workspace_id,
             form.subscriber_filter(),
             before_id=before_id,
             limit=PAGE_SIZE + 1,
             now=clock.now(),
         )
-        tags = await names.tag_options(connection, visit)
-        sequences = await names.sequence_options(connection, visit)
-    return await templating.page(
-        visit.request,
+        tags = await names.tag_options(connection, call)
+        sequences = await names.sequence_options(connection, call)
+    return await templating.render_page(
+        call.request,
         "subscribers.html",
         entries=[Entry(id=ids.encode(ids.SUBSCRIBER, one.id), subscriber=one) for one in found[:PAGE_SIZE]],
         form=form,
@@ -56,17 +56,17 @@ async def show_subscribers(visit: Visit) -> web.StreamResponse:
     )
 
 
-async def show_subscriber(visit: Visit) -> web.StreamResponse:
-    public_id = visit.request.match_info["subscriber_id"]
+async def show_subscriber(call: SessionRequest) -> web.StreamResponse:
+    public_id = call.request.match_info["subscriber_id"]
     number = ids.decode(ids.SUBSCRIBER, public_id) or 0
-    async with visit.database.read() as connection:
-        subscriber = await subscribers.select_subscriber(connection, visit.workspace_id, number)
+    async with call.database.read() as connection:
+        subscriber = await subscribers.select_subscriber(connection, call.workspace_id, number)
         if subscriber is None:
             raise errors.NotFound.of("subscriber", public_id)
-        labels = await names.field_labels(connection, visit)
-        sequences = await names.sequence_names(connection, visit, subscriber.sequence_ids)
-    return await templating.page(
-        visit.request,
+        labels = await names.field_labels(connection, call)
+        sequences = await names.sequence_names(connection, call, subscriber.sequence_ids)
+    return await templating.render_page(
+        call.request,
         "subscriber.html",
         subscriber=subscriber,
         public_id=public_id,
