@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from mailrith_lite import ids
 
-TIME: Final = "2026-04-11T12:00:00.000Z"
+TIME: Final = "2025-04-11T12:00:00.000Z"
 TIMES: Final = {"created_at": TIME, "updated_at": TIME}
 EVIDENCE: Final = {
     "lawful_basis": "consent",
-    "collected_at": "2026-04-11T13:59:30+02:00",
-    "evidence_reference": "signup-form/2026-04-11/83",
+    "collected_at": "2025-04-11T13:59:30+02:00",
+    "evidence_reference": "signup-form/2025-04-11/83",
 }
 
 

@@ -58,9 +58,9 @@ class ExportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
         PATH,
         status="Completed",
         exported_count=998,
-        expires_at="2026-04-12T12:00:00.900Z",
-        started_at="2026-04-11T12:00:00.100Z",
-        completed_at="2026-04-11T12:00:00.900Z",
+        expires_at="2025-04-12T12:00:00.900Z",
+        started_at="2025-04-11T12:00:00.100Z",
+        completed_at="2025-04-11T12:00:00.900Z",
     )
 
 
@@ -73,7 +73,7 @@ class ExportJob(ExportJobSummary, frozen=True, kw_only=True):
     EXAMPLE: ClassVar[dict[str, Any]] = {
         **ExportJobSummary.EXAMPLE,
         "selection": {"query": None, "status": "Active", "cold_only": False},
-        "file_name": f"subscribers-2026-04-11-{EXPORT.encode(1)[-6:]}.csv",
+        "file_name": f"subscribers-2025-04-11-{EXPORT.encode(1)[-6:]}.csv",
         "download_url": example.signed("downloads", EXPORT.encode(1)),
         "error_message": None,
     }

@@ -103,8 +103,8 @@ class ImportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
             "rejected_count": 2,
             "warning_count": 0,
         },
-        started_at="2026-04-11T12:00:00.100Z",
-        completed_at="2026-04-11T12:00:00.900Z",
+        started_at="2025-04-11T12:00:00.100Z",
+        completed_at="2025-04-11T12:00:00.900Z",
     )
 
 

@@ -59,7 +59,7 @@ class SegmentChange(Change, frozen=True, kw_only=True):
     definition: Definition | UnsetType = UNSET
     description: Description | UnsetType | None = UNSET
 
-    EXAMPLE: ClassVar[dict[str, Any]] = {"definition": _DEFINITION}
+    EXAMPLE: ClassVar[dict[str, Any]] = {"description": "Active subscribers in Germany and France"}
 
 
 class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,7 +46,7 @@ class SubscriberChange(msgspec.Struct, frozen=True, kw_only=True):
     subscribed_on: Day | UnsetType = UNSET
     custom_fields: CustomFields | UnsetType = UNSET
 
-    EXAMPLE: ClassVar[dict[str, Any]] = {"name": "Ada King", "country": None, "subscribed_on": "2026-04-11"}
+    EXAMPLE: ClassVar[dict[str, Any]] = {"name": "Ada King", "country": None, "subscribed_on": "2025-04-11"}
 
 
 class SubscriberRequest(SubscriberChange, frozen=True, kw_only=True):

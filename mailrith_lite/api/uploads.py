@@ -44,7 +44,7 @@ class ImportUpload(msgspec.Struct, frozen=True, kw_only=True):
         "upload_url": example.signed("uploads", ids.encode(ids.UPLOAD, 1)),
         **dict.fromkeys(("file_name", "size_bytes", "encoding", "row_count", "import_job_id")),
         "headers": [],
-        "expires_at": "2026-04-11T13:00:00.000Z",
+        "expires_at": "2025-04-11T13:00:00.000Z",
         **dict.fromkeys(("uploaded_at", "queued_at")),
     }
 

@@ -1,0 +1,111 @@
+"""A valid request for every operation, made from the table of routes and the examples in its Structs.
+
+A new resource needs nothing here: its POST creates one, and its example is the body.
+"""
+
+import copy
+import itertools
+import json
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+from conftest import Reply, Server
+
+from mailrith_lite.api.routes import ROUTES, SECTIONS, Route
+from mailrith_lite.jobs.kinds import KINDS
+
+OPERATIONS = {route.operation_id: route for route in ROUTES}
+MANIFEST: dict[str, dict[str, Any]] = {
+    operation["operation_id"]: operation
+    for namespace in json.loads(resources.files("mailrith_sdk").joinpath("manifest.json").read_text())
+    for operation in namespace["operations"]
+}
+"""Every operation of the contract, as the SDK describes it."""
+OURS = {"cancelSubscriberImportJob", "cancelSubscriberExportJob"}  # the contract cannot cancel a job
+PUBLIC = {route.operation_id for route in ROUTES if route.public}
+ABOUT_THE_API = {route.operation_id for section in SECTIONS if section.key is None for route in section.routes}
+_NAMES = ("name", "label", "new_tag_name")
+
+
+def operations(routes: Any) -> list[str]:
+    """The operation ids, which are also the ids of parametrized tests."""
+    return [route.operation_id for route in routes]
+
+
+def kinds(route: Route) -> list[str]:
+    """What the path names, in order, such as `tag`; `unused_tag` where a membership is added."""
+    job = next((kind.id_prefix for kind in KINDS if route.path.startswith(kind.path)), "")
+    named = [job if name == "job_id" else name.removesuffix("_id") for name in route.path_names]
+    if route.operation_id in ("addSubscriberTag", "addSubscriberSequence"):
+        named[1] = f"unused_{named[1]}"
+    return named
+
+
+def _creators() -> dict[str, Route]:
+    posts = {route.path: route for route in ROUTES if route.method == "POST"}
+    items = [route for route in ROUTES if route.method == "GET" and route.path_names]
+    return {kinds(item)[0]: posts[item.path.rpartition("/")[0]] for item in items}
+
+
+CREATORS = _creators()
+"""Kind of resource -> the operation that creates one."""
+
+
+def table(route: Route) -> str:
+    """The database table of what the operation creates: `tags` for /v1/tags."""
+    return route.path.split("/")[2].replace("-", "_")
+
+
+def example(route: Route, word: str = "") -> Any:
+    """A body that the operation accepts; None without one. `word` makes the names and the address in it unique."""
+    form = route.signature.request
+    if form is None:
+        return None
+    body = copy.deepcopy(form.EXAMPLE)
+    if word:
+        body |= {name: f"{body[name]} {word}" for name in _NAMES if name in body}
+        if "email" in body:
+            body["email"] = f"{word}@example.com"
+    return body
+
+
+class Workspace:
+    """A workspace of a running service, which its `key` opens."""
+
+    def __init__(self, server: Server, key: str) -> None:
+        self.server = server
+        self.key = key
+        self._numbers = itertools.count(1)
+
+    def word(self) -> str:
+        """Another one each time."""
+        return f"word{next(self._numbers)}"
+
+    def create(self, kind: str, **fields: Any) -> str:
+        """The id of a new resource. `fields` replace those of the example."""
+        body = example(CREATORS[kind], self.word())
+        reply = self.server.call("POST", CREATORS[kind].path, body and body | fields, key=self.key)
+        assert reply.status in CREATORS[kind].statuses, reply.body
+        return str(reply.json["data"]["id"])
+
+    def call(
+        self,
+        operation_id: str,
+        known: Mapping[str, str],
+        *,
+        query: str = "",
+        body: Any = None,
+        key: str | None = None,
+    ) -> Reply:
+        """`known`: kind -> id, for the path. `body`: instead of the example."""
+        route = OPERATIONS[operation_id]
+        body = example(route) if body is None else body
+        return self.server.call(route.method, address(route, known) + query, body, key=key or self.key)
+
+
+def address(route: Route, known: Mapping[str, str]) -> str:
+    """The path of the route, with the ids in it."""
+    return route.path.format(
+        **{name: known[kind] for name, kind in zip(route.path_names, kinds(route), strict=True)}
+    )
