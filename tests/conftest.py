@@ -15,7 +15,7 @@ import pytest
 from mailrith_sdk import MailrithClient
 
 from mailrith_lite.access import keys, scopes, workspaces
-from mailrith_lite.cli.serve import running
+from mailrith_lite.cli.serve import open_service
 from mailrith_lite.database import Database
 from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings
@@ -71,7 +71,7 @@ class Server:
         async def serve() -> None:
             self._stop = asyncio.Event()
             try:
-                async with running(self.settings) as (self.url, self.services):
+                async with open_service(self.settings) as (self.url, self.services):
                     self._ready.set()
                     await self._stop.wait()
             except BaseException as failure:

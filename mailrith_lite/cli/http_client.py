@@ -1,15 +1,16 @@
-"""The service as the commands see it: its HTTP API, with errors in one line and retries where they are safe.
+"""A client of the HTTP API, with one-line errors, and retries where a repeated request is safe.
 
 errors.StartError
-├── Unreachable     there was no answer
-└── Refused         there was one, and it was no success
+├── Unreachable     no answer came
+└── Refused         the answer is an error
 """
 
 import asyncio
 import contextlib
 import io
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from typing import Any, TypeVar
 
 import aiohttp
@@ -22,17 +23,17 @@ from mailrith_lite.settings import ClientSettings
 
 T = TypeVar("T")
 
-PAGE = 100  # the most that one request may ask for
-_BEFORE_FIRST_ANSWER = (0.3, 0.7)  # seconds between attempts: perhaps nothing listens there
-_AFTER = (0.5, 1.0, 2.0)  # it has answered before: long enough for a restart
+PAGE = 100  # the largest `limit` that the API takes
+_DELAYS_BEFORE_FIRST_ANSWER = (0.3, 0.7)  # seconds between attempts; short, because perhaps no service runs there
+_DELAYS_AFTER_FIRST_ANSWER = (0.5, 1.0, 2.0)  # long enough for a restart of the service
 _LONGEST_WAIT = 30.0
 _TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=60)
-_PATIENT = aiohttp.ClientTimeout(total=None, sock_connect=10)  # a large file is read to its end before the answer
+_UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10)  # the answer comes when the whole file is read
 _BLOCK = 1 << 16
 
 
 class Unreachable(StartError):
-    """`delivered`: the request may have arrived all the same."""
+    """`delivered`: the service may have received the request."""
 
     def __init__(self, message: str, *, delivered: bool) -> None:
         super().__init__(message)
@@ -40,7 +41,7 @@ class Unreachable(StartError):
 
 
 class Refused(StartError):
-    """`code` is the API's; `retry_after`, in seconds, is None when trying again is no use."""
+    """`code`: of the API. `retry_after`: in seconds; None when a repetition cannot succeed."""
 
     def __init__(self, message: str, *, code: str, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -68,7 +69,7 @@ class _Envelope(msgspec.Struct, frozen=True):
     error: _Error
 
 
-class Service:
+class ApiClient:
     def __init__(self, session: aiohttp.ClientSession, settings: ClientSettings) -> None:
         self._session = session
         self._base = settings.api_base_url
@@ -87,7 +88,7 @@ class Service:
         return self._decode((await self._request("GET", path)).data, form)
 
     async def post(self, path: str, form: type[T], body: Any = None, *, key: str | None = None) -> T:
-        """With an idempotency key it is tried again after a broken connection; without one it may not be.
+        """Retries after a broken connection only with an idempotency key.
 
         Raises:
             Unreachable, Refused
@@ -96,24 +97,26 @@ class Service:
         return self._decode((await self._request("POST", path, sent, key)).data, form)
 
     async def put(self, url: str, form: type[T], blocks: AsyncIterator[bytes], file_name: str) -> T:
-        """Sends a file to a signed link. The key stays here: the link needs none.
+        """Sends a file to a signed link, without the API key.
 
         Raises:
             Unreachable, Refused
         """
         address = URL(url).update_query(file_name=file_name)
-        with _explained(url):
-            async with self._session.put(address, data=blocks, allow_redirects=False, timeout=_PATIENT) as answer:
+        with _network_errors(url):
+            async with self._session.put(
+                address, data=blocks, allow_redirects=False, timeout=_UPLOAD_TIMEOUT
+            ) as answer:
                 data = await answer.read()
         if answer.status != 200:
             raise _refusal(url, answer, data)
         try:
             return self._decode(msgspec.json.decode(data, type=_Answer).data, form)
         except (msgspec.DecodeError, UnicodeError):
-            raise _foreign(url, answer) from None
+            raise _foreign_answer(url, answer) from None
 
-    async def listed(self, path: str, form: type[T]) -> AsyncIterator[T]:
-        """The items of a list, newest first; the next page is asked for when the one before is used up.
+    async def list_items(self, path: str, form: type[T]) -> AsyncGenerator[T]:
+        """All items of a list, newest first. The next page is requested after the last item of a page.
 
         Raises:
             Unreachable, Refused
@@ -127,14 +130,28 @@ class Service:
                 return
             address = f"{path}?limit={PAGE}&starting_after={answer.pagination.next_cursor}"
 
-    async def stream(self, url: str) -> AsyncIterator[bytes]:
-        """The blocks of a signed link's file. The key stays here: the link needs none.
+    async def list_first(self, path: str, form: type[T], limit: int) -> list[T]:
+        """The newest items of a list.
 
         Raises:
-            Unreachable: there is no answer, or it broke off.
-            Refused: the link is no good (any more).
+            Unreachable, Refused
         """
-        with _explained(url):
+        items: list[T] = []
+        async with contextlib.aclosing(self.list_items(path, form)) as rest:
+            async for item in rest:
+                items.append(item)
+                if len(items) == limit:
+                    break
+        return items
+
+    async def stream(self, url: str) -> AsyncIterator[bytes]:
+        """The blocks of the file of a signed link, which is requested without the API key.
+
+        Raises:
+            Unreachable: no answer came, or the connection broke.
+            Refused: the link is wrong or has expired.
+        """
+        with _network_errors(url):
             async with self._session.get(url) as answer:
                 if answer.status != 200:
                     raise _refusal(url, answer, await answer.read())
@@ -142,7 +159,7 @@ class Service:
                     yield block
 
     async def _request(self, method: str, path: str, body: bytes | None = None, key: str | None = None) -> _Answer:
-        delays = iter(_AFTER if self._answered else _BEFORE_FIRST_ANSWER)
+        delays = iter(_DELAYS_AFTER_FIRST_ANSWER if self._answered else _DELAYS_BEFORE_FIRST_ANSWER)
         delivered = False
         while True:
             try:
@@ -162,7 +179,7 @@ class Service:
     async def _attempt(self, method: str, path: str, body: bytes | None, key: str | None) -> _Answer:
         headers = self._headers if key is None else self._headers | {"Idempotency-Key": key}
         url = self._base + path
-        with _explained(self._base):
+        with _network_errors(self._base):
             sent = None if body is None else io.BytesIO(body)  # aiohttp sends large bytes in one piece, and warns
             async with self._session.request(
                 method, url, data=sent, headers=headers, allow_redirects=False
@@ -174,32 +191,36 @@ class Service:
         try:
             return msgspec.json.decode(data, type=_Answer)
         except (msgspec.DecodeError, UnicodeError):
-            raise _foreign(self._base, answer) from None
+            raise _foreign_answer(self._base, answer) from None
 
     def _decode(self, data: msgspec.Raw, form: type[T]) -> T:
         try:
             return msgspec.json.decode(data, type=form)
         except (msgspec.DecodeError, UnicodeError) as error:
-            raise StartError(f"{self._base} answers in another form than Mailrith's API: {error}") from None
+            raise StartError(f"{self._base} does not answer like Mailrith's API: {error}") from None
+
+
+def new_idempotency_key() -> str:
+    return f"cli-{secrets.token_hex(16)}"
 
 
 @contextlib.asynccontextmanager
-async def connect(settings: ClientSettings) -> AsyncIterator[Service]:
+async def connect(settings: ClientSettings) -> AsyncIterator[ApiClient]:
     """
     Raises:
-        StartError: there is no key, or what is there cannot be one.
+        StartError: the settings have no key, or its form is wrong.
     """
     if settings.api_key is None:
         raise StartError("set MAILRITH_API_KEY to an API key of the workspace")
     if not re.fullmatch(r"[!-~]+", settings.api_key):
         raise StartError("MAILRITH_API_KEY is not an API key: mrk_ and letters, digits, _ or -")
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
-        yield Service(session, settings)
+        yield ApiClient(session, settings)
 
 
 @contextlib.contextmanager
-def _explained(url: str) -> Iterator[None]:
-    """The errors of the network as one plain line."""
+def _network_errors(url: str) -> Iterator[None]:
+    """Turns errors of the network into one-line errors."""
     try:
         yield
     except aiohttp.ClientConnectorCertificateError as error:
@@ -217,13 +238,13 @@ def _explained(url: str) -> Iterator[None]:
 def _refusal(url: str, answer: aiohttp.ClientResponse, data: bytes) -> StartError:
     if answer.status in (301, 302, 303, 307, 308):
         return StartError(
-            f"{_origin(url)} sends on to {answer.headers.get('Location', 'another address')};"
-            " set MAILRITH_API_BASE_URL to the address that answers itself"
+            f"{_origin(url)} redirects to {answer.headers.get('Location', 'another address')};"
+            " set MAILRITH_API_BASE_URL to the address of the service itself"
         )
     try:
         error = msgspec.json.decode(data, type=_Envelope).error
     except (msgspec.DecodeError, UnicodeError):
-        return _foreign(url, answer)
+        return _foreign_answer(url, answer)
     request_id = answer.headers.get("x-mailrith-request-id")
     hints = (error.code, error.details.get("field"), request_id and f"request {request_id}")
     return Refused(
@@ -233,8 +254,8 @@ def _refusal(url: str, answer: aiohttp.ClientResponse, data: bytes) -> StartErro
     )
 
 
-def _foreign(url: str, answer: aiohttp.ClientResponse) -> StartError:
-    """A proxy's page, or a server that is something else altogether."""
+def _foreign_answer(url: str, answer: aiohttp.ClientResponse) -> StartError:
+    """For a page of a proxy, or another server."""
     return StartError(
         f"{_origin(url)} does not answer like Mailrith's API (HTTP {answer.status}, {answer.content_type});"
         " check MAILRITH_API_BASE_URL"
@@ -247,7 +268,7 @@ def _retry_after(answer: aiohttp.ClientResponse) -> float:
 
 
 def _origin(url: str) -> str:
-    """Scheme and host: the rest of a link is a secret."""
+    """Scheme and host. The rest of a signed link is a secret."""
     return "/".join(url.split("/", 3)[:3])
 
 

@@ -1,4 +1,4 @@
-"""Commands that speak to a running service over HTTP: import, export, jobs."""
+"""The commands `import`, `export` and `jobs …`. They use the HTTP API of a running service."""
 
 import asyncio
 import functools
@@ -14,29 +14,34 @@ from mailrith_lite import settings
 from mailrith_lite.errors import StartError
 
 if TYPE_CHECKING:
-    from mailrith_lite.cli.http_client import Service
+    from mailrith_lite.cli.http_client import ApiClient
     from mailrith_lite.cli.remote_jobs import Job
 
 T = TypeVar("T")
 
 
-def _with_service(work: Callable[["Service"], Awaitable[T]]) -> T:
+def _run(work: Callable[["ApiClient"], Awaitable[T]]) -> T:
+    """Runs `work` with a client made from the environment."""
     from mailrith_lite.cli.http_client import connect
 
     async def run() -> T:
-        async with connect(settings.load_client(os.environ)) as service:
-            return await work(service)
+        async with connect(settings.load_client(os.environ)) as client:
+            return await work(client)
 
     return asyncio.run(run())
 
 
 @click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--map", "maps", multiple=True, metavar="COLUMN=FIELD", help="may be given several times  [guessed]")
-@click.option("--tag", "tags", multiple=True, metavar="NAME", help="for every row; made if it is not there")
-@click.option("--sequence", "sequence_ids", multiple=True, metavar="ID", help="for every row")
-@click.option("--dry-run", is_flag=True, help="only say what would become of every row; change nothing")
-@click.option("--idempotency-key", metavar="K", help="the same key and file again make no second job  [random]")
+@click.option("--map", "maps", multiple=True, metavar="COLUMN=FIELD", help="may be repeated  [guessed]")
+@click.option(
+    "--tag", "tags", multiple=True, metavar="NAME", help="for every row; created if missing; may be repeated"
+)
+@click.option("--sequence", "sequence_ids", multiple=True, metavar="ID", help="for every row; may be repeated")
+@click.option("--dry-run", is_flag=True, help="print the result of every row, but change nothing")
+@click.option(
+    "--idempotency-key", metavar="K", help="a repeated command with the same key makes no second job  [random]"
+)
 def import_file(
     file: Path,
     maps: tuple[str, ...],
@@ -45,12 +50,12 @@ def import_file(
     dry_run: bool,
     idempotency_key: str | None,
 ) -> None:
-    """Import subscribers from a CSV file, and show what became of its rows.
+    """Import subscribers from a CSV file, and print the result.
 
     FIELD is a field of the subscriber, such as email or status, or the label or id of a custom field. Without --map
-    the header suggests the fields.
-    A long file, one packed with gzip, and one in an older encoding go as an upload.
-    Exits 0 when the file was read to its end, also when rows were refused, and 1 when the import failed.
+    the header suggests the fields. A missing tag is created.
+    A file that is large, compressed with gzip, or not in UTF-8 or UTF-16 is sent as an upload.
+    The exit code is 0 when the file was read to its end, even if rows were refused; it is 1 when the import failed.
 
     \b
     Examples:
@@ -58,35 +63,41 @@ def import_file(
       mailrith-lite import list.csv --map "E-Mail=email" --map "Firm=Company"
       mailrith-lite import list.csv --dry-run
     """
-    from mailrith_lite.cli import follow, send_file
-    from mailrith_lite.cli.http_client import Refused
-    from mailrith_lite.cli.remote_jobs import new_key, submit_import
+    from mailrith_lite.cli import send_file
+    from mailrith_lite.cli.follow import follow_import
+    from mailrith_lite.cli.http_client import Refused, new_idempotency_key
+    from mailrith_lite.cli.map_option import read_mappings
+    from mailrith_lite.cli.remote_jobs import submit_import
 
     if idempotency_key is not None and not re.fullmatch(r"[ -~]{1,255}", idempotency_key):
         raise click.UsageError("--idempotency-key takes 1 to 255 printable ASCII characters")
-    key = idempotency_key or new_key()
+    key = idempotency_key or new_idempotency_key()
 
-    async def work(service: "Service") -> None:
-        source = await send_file.prepare(service, file)
-        mappings = await follow.mappings(service, file, source.columns, maps)
+    async def work(client: "ApiClient") -> None:
+        source = await send_file.prepare(client, file)
+        mappings = await read_mappings(client, file, source.columns, maps)
         submit = functools.partial(submit_import, tags=tags, sequence_ids=sequence_ids, dry_run=dry_run, key=key)
         try:
-            job = await submit(service, source, mappings)
+            job = await submit(client, source, mappings)
         except Refused as refusal:
             if refusal.code != "payload_too_large" or source.uploaded:
                 raise
-            job = await submit(service, await send_file.upload(service, file), mappings)
-        await follow.finish_import(service, job, file.name)
+            job = await submit(client, await send_file.upload(client, file), mappings)
+        await follow_import(client, job, file.name)
 
-    _with_service(work)
+    _run(work)
 
 
 @click.command()
-@click.option("--status", metavar="STATUS", help="subscribers of this status only, such as Active")
-@click.option("--query", metavar="Q", help="those whose email or name holds this")
-@click.option("--cold-only", is_flag=True, help="those who have not opened anything for long")
+@click.option("--status", metavar="STATUS", help="only subscribers of this status, such as Active")
+@click.option("--query", metavar="Q", help="only subscribers with this text in the email or name")
+@click.option("--cold-only", is_flag=True, help="only subscribers who have opened no email for a long time")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="- for stdout  [the job's name]"
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="- for stdout  [the file name of the job]",
 )
 def export(status: str | None, query: str | None, cold_only: bool, output: Path | None) -> None:
     """Export subscribers to a CSV file.
@@ -96,22 +107,23 @@ def export(status: str | None, query: str | None, cold_only: bool, output: Path 
       mailrith-lite export
       mailrith-lite export --status Active -o active.csv
     """
-    from mailrith_lite.cli.follow import finish_export
-    from mailrith_lite.cli.remote_jobs import new_key, submit_export
+    from mailrith_lite.cli.follow import follow_export
+    from mailrith_lite.cli.http_client import new_idempotency_key
+    from mailrith_lite.cli.remote_jobs import submit_export
 
-    _check_target(output)
+    _check_output(output)
     selection = {"query": query, "status": _status(status), "cold_only": cold_only}
 
-    async def work(service: "Service") -> None:
-        job = await submit_export(service, selection, key=new_key())
-        await finish_export(service, job, output)
+    async def work(client: "ApiClient") -> None:
+        job = await submit_export(client, selection, key=new_idempotency_key())
+        await follow_export(client, job, output)
 
-    _with_service(work)
+    _run(work)
 
 
 @click.group()
 def jobs() -> None:
-    """List imports and exports, look at one, cancel one.
+    """List, show and cancel imports and exports.
 
     \b
     Example:
@@ -120,27 +132,30 @@ def jobs() -> None:
 
 
 @jobs.command("list")
-@click.option("--limit", type=click.IntRange(1), default=25, help="how many, the newest first  [25]")
+@click.option("--limit", type=click.IntRange(1), default=25, help="how many jobs  [25]")
 def list_jobs(limit: int) -> None:
-    """Show the newest imports and exports.
+    """List the newest imports and exports.
 
     \b
     Example:
       mailrith-lite jobs list --limit 100
     """
     from mailrith_lite.cli.printing import print_table
+    from mailrith_lite.cli.remote_jobs import newest_jobs
 
-    found = _with_service(lambda service: _newest(service, limit))
     print_table(
         ("kind", "id", "status", "counts", "created"),
-        [(job.kind.name, job.id, job.status, job.counts, job.created_at) for job in found],
+        [
+            (job.kind.name, job.id, job.status, job.counts, job.created_at)
+            for job in _run(lambda client: newest_jobs(client, limit))
+        ],
     )
 
 
 @jobs.command("show")
 @click.argument("job_id", metavar="ID")
 def show_job(job_id: str) -> None:
-    """Show everything about a job.
+    """Show all fields of a job.
 
     \b
     Example:
@@ -150,13 +165,13 @@ def show_job(job_id: str) -> None:
     from mailrith_lite.cli.remote_jobs import Job, path_of
 
     path = path_of(job_id)
-    print_fields(_fields(_with_service(lambda service: service.get(path, Job))))
+    print_fields(_fields(_run(lambda client: client.get(path, Job))))
 
 
 @jobs.command("cancel")
 @click.argument("job_id", metavar="ID")
 def cancel_job(job_id: str) -> None:
-    """Stop a job. Rows that an import has applied already stay.
+    """Cancel a job. The rows that an import has written stay.
 
     \b
     Example:
@@ -165,7 +180,7 @@ def cancel_job(job_id: str) -> None:
     from mailrith_lite.cli.remote_jobs import Job, path_of
 
     path = path_of(job_id)
-    job = _with_service(lambda service: service.post(f"{path}/cancel", Job))
+    job = _run(lambda client: client.post(f"{path}/cancel", Job))
     click.echo(f"canceled {job.id}" + (f" ({job.counts})" if job.counts else ""))
 
 
@@ -178,11 +193,11 @@ def _status(text: str | None) -> str | None:
         raise click.UsageError(f"--status: {refusal.message}") from refusal
 
 
-def _check_target(path: Path | None) -> None:
-    """Before any work is done for it.
+def _check_output(path: Path | None) -> None:
+    """Called before the export starts.
 
     Raises:
-        StartError: nothing can be written there.
+        StartError: no file can be written there.
     """
     if path is None or str(path) == "-":
         return
@@ -192,39 +207,8 @@ def _check_target(path: Path | None) -> None:
         raise StartError(f"cannot write {path}: there is no directory {path.parent}")
 
 
-async def _newest(service: "Service", limit: int) -> list["Job"]:
-    """Of imports and exports together; of those alone that the key may see."""
-    from mailrith_lite.cli.http_client import Refused
-    from mailrith_lite.cli.remote_jobs import Job
-    from mailrith_lite.jobs.kinds import KINDS
-
-    found: list[Job] = []
-    refusals: list[Refused] = []
-    for kind in KINDS:
-        try:
-            found += await _first(service, kind.path, limit)
-        except Refused as refusal:
-            if refusal.code != "insufficient_scope":
-                raise
-            refusals.append(refusal)
-    if len(refusals) == len(KINDS):
-        raise refusals[0]
-    return sorted(found, key=lambda job: job.created_at, reverse=True)[:limit]
-
-
-async def _first(service: "Service", path: str, limit: int) -> list["Job"]:
-    from mailrith_lite.cli.remote_jobs import Job
-
-    jobs: list[Job] = []
-    async for job in service.listed(path, Job):
-        jobs.append(job)
-        if len(jobs) == limit:
-            break
-    return jobs
-
-
 def _fields(job: "Job") -> list[tuple[str, str]]:
-    """(name, value as a person reads it); blank where there is none."""
+    """(name, value); an empty value where the job has none."""
     selection = job.selection or {}
     return [
         ("id", job.id),

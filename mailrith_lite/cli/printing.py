@@ -1,4 +1,4 @@
-"""How commands print, with rich: for a person on a terminal, plain lines for a file or another program."""
+"""How commands print: with rich on a terminal, as plain lines for a file or another program."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,21 +10,20 @@ from rich.table import Table
 from rich.text import Text
 
 Show = Callable[[int, int | None], None]
-"""Takes how much is done, and of how much; None as long as that is not known."""
-
+"""Takes the progress and the total, which is None while it is unknown."""
 
 _ID_WIDTH = 24  # of the longest public id: import_job_ and 13 more
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table on a terminal; tab-separated lines, for other programs, where stdout is none."""
+    """A table on a terminal; tab-separated lines when stdout is not a terminal."""
     console = Console()
     if not console.is_terminal:
         for row in rows:
             click.echo("\t".join(map(one_line, row)))  # rich would turn tabs into spaces
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:  # an id is to be copied: it stays whole, the others make room
+    for column in columns:  # people copy ids, so an id is never folded
         width = _ID_WIDTH if column == "id" else None
         table.add_column(column, no_wrap=column == "id", min_width=width, overflow="fold")
     for row in rows:
@@ -33,7 +32,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:
-    """One a line, those that are blank left out."""
+    """One `name value` a line, without the fields that have no value."""
     for name, value in fields:
         if value:
             click.echo(f"{name:<10} {one_line(value)}")
@@ -41,7 +40,7 @@ def print_fields(fields: Iterable[tuple[str, str]]) -> None:
 
 @contextlib.contextmanager
 def progress_bar(label: str) -> Iterator[Show]:
-    """A bar on stderr as long as the context lasts; nothing where stderr is no terminal."""
+    """A progress bar on stderr until the end of the context; nothing when stderr is not a terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda done, total: None
@@ -54,7 +53,7 @@ def progress_bar(label: str) -> Iterator[Show]:
 
 @contextlib.contextmanager
 def spinner(label: str) -> Iterator[None]:
-    """Likewise, for work of unknown length."""
+    """Like progress_bar, for work of unknown length."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield
@@ -64,5 +63,5 @@ def spinner(label: str) -> Iterator[None]:
 
 
 def one_line(text: str) -> str:
-    """What stands in a file or a database may hold line ends, tabs, or codes that steer the terminal."""
+    """Replaces what is not printable: line ends, tabs, and escape codes that a terminal would obey."""
     return "".join(character if character.isprintable() else " " for character in text)

@@ -1,4 +1,4 @@
-"""How the file of an import gets to the service: as text in the request, or as an upload where that cannot be."""
+"""How an import sends its file: as text in the request, or as an upload where a request cannot take it."""
 
 import codecs
 from collections.abc import AsyncIterator
@@ -7,20 +7,20 @@ from pathlib import Path
 import aiofiles
 import msgspec
 
-from mailrith_lite.cli import map_option
-from mailrith_lite.cli.http_client import Service
+from mailrith_lite.cli.http_client import ApiClient
+from mailrith_lite.cli.map_option import column_names
 from mailrith_lite.cli.printing import Show, progress_bar
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports.records import BrokenFile
 
-MAX_TEXT = 48 << 20  # bytes: with what JSON adds, a request of the service's usual limit
+MAX_TEXT = 48 << 20  # bytes: JSON makes the text longer, and the service takes requests of 64 MiB by default
 _UPLOADS = "/v1/jobs/subscriber-import-uploads"
 _BLOCK = 1 << 18
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request says of the file (`csv_text` or `upload_id`), and the names in its header row."""
+    """`body`: the member of the request, `csv_text` or `upload_id`. `columns`: the names in the header row."""
 
     body: dict[str, str]
     columns: list[str]
@@ -36,36 +36,37 @@ class _Upload(msgspec.Struct, frozen=True):
     headers: list[str] = []
 
 
-async def prepare(service: Service, file: Path) -> Source:
+async def prepare(client: ApiClient, file: Path) -> Source:
     """
     Raises:
-        StartError: the file is not there, or no CSV file.
+        Unreachable, Refused
+        StartError: the file cannot be read, or it is not a CSV file.
     """
-    text = _text(file)
+    text = _read_text(file)
     if text is None:
-        return await upload(service, file)
+        return await upload(client, file)
     try:
-        return Source(body={"csv_text": text}, columns=map_option.column_names(text))
+        return Source(body={"csv_text": text}, columns=column_names(text))
     except BrokenFile as error:
         raise StartError(f"{file} is not a CSV file: {error}") from error
 
 
-async def upload(service: Service, file: Path) -> Source:
-    """Sends the file as it is, packed or not, in whatever encoding; the service finds out.
+async def upload(client: ApiClient, file: Path) -> Source:
+    """Sends the bytes of the file; the service detects compression and encoding.
 
     Raises:
         Unreachable, Refused
     """
-    started = await service.post(_UPLOADS, _Upload)
+    started = await client.post(_UPLOADS, _Upload)
     if started.upload_url is None:
         raise StartError("the service takes no uploads")
     with progress_bar(f"sending {file.name}") as show:
-        stored = await service.put(started.upload_url, _Upload, _blocks(file, show), file.name)
+        stored = await client.put(started.upload_url, _Upload, _blocks(file, show), file.name)
     return Source(body={"upload_id": stored.id}, columns=stored.headers)
 
 
-def _text(file: Path) -> str | None:
-    """None when it is too long for a request, or none in UTF-8 or UTF-16.
+def _read_text(file: Path) -> str | None:
+    """None when the file is too long for a request, or neither UTF-8 nor UTF-16.
 
     Raises:
         StartError: the file cannot be read.

@@ -1,4 +1,4 @@
-"""`mailrith-lite serve`: one process, from the lock on its data directory to a clean end."""
+"""The command `serve`: one process, from the lock on its data directory to a clean end."""
 
 import asyncio
 import contextlib
@@ -15,13 +15,14 @@ from mailrith_lite.app import create_app, first_start, listening, open_services
 from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings
 
-_CLOSE_SECONDS = 2.0  # for requests that are still being answered when the jobs are put back
-_SWITCH_SECONDS = 0.0005  # threads that parse rows hand the interpreter over this often, so that answers come soon
-_GC_THRESHOLD = 50_000  # a chunk of rows is that many objects, and none of them is garbage in a cycle
+_CLOSE_SECONDS = 2.0  # for requests without an answer yet, when the service stops
+_SWITCH_SECONDS = 0.0005  # how often a thread that parses rows lets a request continue
+_GC_THRESHOLD = 50_000  # objects; a chunk of rows makes that many, and no cycles
 
 
 def run(settings: Settings) -> None:
-    """
+    """Serves until SIGINT or SIGTERM.
+
     Raises:
         StartError: the data directory or the address cannot be used.
     """
@@ -35,13 +36,13 @@ def run(settings: Settings) -> None:
 
 
 def _raise_open_files() -> None:
-    """As many connections as the system allows: the usual soft limit, 1,024, is soon reached."""
+    """Sets the soft limit of open files, often 1,024, to the hard limit: each connection is an open file."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _fast_loop() -> asyncio.Runner:
-    """uvloop's loop where the extra `speed` is installed."""
+    """A runner with uvloop's event loop if the extra `speed` is installed."""
     try:
         import uvloop
     except ImportError:
@@ -53,23 +54,22 @@ async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(settings) as (address, _):
-        shown = f"serving {address} (data directory: {settings.data_dir})"
-        click.echo(f"mailrith-lite {__version__} {shown}")
+    async with open_service(settings) as (address, _):
+        click.echo(f"mailrith-lite {__version__} serving {address} (data directory: {settings.data_dir})")
         sys.stdout.flush()
         await stop.wait()
         logs.service.info("stopping")
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[tuple[str, Services]]:
-    """The service, answering; gives its address. At the end: stop accepting, put jobs back, close."""
+async def open_service(settings: Settings) -> AsyncIterator[tuple[str, Services]]:
+    """Starts the service and gives its address. At the end it refuses requests, puts jobs back, and closes."""
     async with open_services(settings) as services:
         key = await first_start(services)
-        shown = key is not None and settings.bootstrap_key is None
-        if shown:
+        print_key = key is not None and settings.bootstrap_key is None
+        if print_key:
             click.echo(f"The API key of the new workspace Default, shown this once: {key}", err=True)
         async with listening(create_app(services), settings, grace=_CLOSE_SECONDS) as address:
-            if shown:
-                click.echo(f"The console, to sign in with it: {address}/console", err=True)
+            if print_key:
+                click.echo(f"Sign in to the console with this key: {address}/console", err=True)
             yield address, services

@@ -140,11 +140,11 @@ def completed_export(*, file_name: str, download_url: str) -> tuple[int, dict[st
         ((502, {"Content-Type": "text/html"}, b"<html>Bad gateway"), "(HTTP 502, text/html)"),
         ((200, JSON, b"\xff\xfe"), "does not answer like Mailrith's API"),
         ((200, JSON, b'{"jobs": []}'), "does not answer like Mailrith's API"),
-        ((200, JSON, b'{"data": {"id": 1}}'), "answers in another form than Mailrith's API"),
+        ((200, JSON, b'{"data": {"id": 1}}'), "does not answer like Mailrith's API: "),
         ((404, JSON, b'{"detail": "Not Found"}'), "(HTTP 404, application/json)"),
         (
             (301, {"Location": "https://mail.example.com/"}, b""),
-            "sends on to https://mail.example.com/; set MAILRITH",
+            "redirects to https://mail.example.com/; set MAILRITH",
         ),
         (None, "the connection to http://127.0.0.1:"),
         (BUSY, "Again, please (shutting_down)"),

@@ -29,7 +29,7 @@ def test_demo_prints_the_result_of_every_row(tmp_path: Path) -> None:
         r"serving http://127\.0\.0\.1:\d+ ",
         r"Company \(Text\), Plan ",
         r": 1,000 rows: 1,000 created, 0 updated, 0 unchanged, 0 refused, 0 warnings\n",
-        r"the answer is the same job: nothing is imported twice",
+        r"the answer is the same job, and nothing is imported twice",
         r": 18 rows: 6 created, 2 updated, 1 unchanged, 9 refused, 1 warning\n",
         r"10\tPlan\tinvalid_custom_field\tThe value is not one of the field's options\.\n",
         r"18\tStatus\tstatus_kept\t",

@@ -1,0 +1,71 @@
+"""The error report of an import: its first rows, without reading the rest of a long file."""
+
+import codecs
+import contextlib
+import csv
+import io
+from collections.abc import AsyncGenerator, AsyncIterator
+
+import msgspec
+
+from mailrith_lite.cli.http_client import ApiClient
+from mailrith_lite.errors import StartError
+
+
+class ReportedRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A refused cell or row, or a warning. `line`: of the imported file."""
+
+    line: str
+    column: str
+    code: str
+    message: str
+
+
+async def first_rows(client: ApiClient, url: str, limit: int) -> list[ReportedRow]:
+    """At most `limit` rows of the report at a signed link.
+
+    Raises:
+        Unreachable, Refused
+        StartError: it is not an error report.
+    """
+    rows: list[ReportedRow] = []
+    async with contextlib.aclosing(_records(client.stream(url))) as records:
+        await anext(records, None)  # the header
+        async for cells in records:
+            if len(cells) < 4:
+                raise StartError("the error report cannot be shown: a row has too few columns")
+            line, column, code, message = cells[-4:]
+            rows.append(ReportedRow(line=line, column=column, code=code, message=message))
+            if len(rows) == limit:
+                break
+    return rows
+
+
+async def _records(blocks: AsyncIterator[bytes]) -> AsyncGenerator[list[str]]:
+    """The records of a CSV file that csv.writer wrote: a line end outside quotes ends a record.
+
+    Raises:
+        StartError: csv.reader refuses a record.
+    """
+    record = io.StringIO(newline="")
+    quoted = False
+    async for line in _lines(blocks):
+        record.write(line)
+        quoted ^= line.count('"') % 2 == 1
+        if not quoted:
+            try:
+                yield next(csv.reader(io.StringIO(record.getvalue(), newline="")))
+            except csv.Error as error:
+                raise StartError(f"the error report cannot be shown: {error}") from error
+            record = io.StringIO(newline="")
+
+
+async def _lines(blocks: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    pieces: list[str] = []
+    async for block in blocks:
+        first, *others = decoder.decode(block).split("\n")
+        pieces.append(first)
+        for other in others:
+            yield "".join(pieces) + "\n"
+            pieces = [other]
