@@ -83,6 +83,15 @@ def test_links_lead_to_a_heading_that_exists(name: str):
 
 
 @page
+def test_every_code_block_names_its_language(name: str):
+    text = read(name)
+    fences = re.findall(r"^ *```(.*)$", text, re.MULTILINE)
+    assert all(fences[::2])
+    assert not any(fences[1::2])
+    assert not re.search(r"^\n {4,}\S", FENCED.sub("", text), re.MULTILINE), "an indented block has no language"
+
+
+@page
 def test_files_named_in_the_text_exist(name: str):
     for path in re.findall(r"`([\w./-]+\.(?:cfg|css|html|js|md|py|sql|toml))`", prose(name)):
         folders = (ROOT, ROOT / "mailrith_lite", (ROOT / name).parent)
