@@ -23,18 +23,18 @@ async def tag_options(connection: Connection, call: SessionRequest) -> list[Opti
     """By name; empty without the scope."""
     if not call.may("tags:read"):
         return []
-    found = await tags.select_tags(connection, call.workspace_id, search=None, before_id=None, limit=MAX_OPTIONS)
-    return _sorted(Option(id=ids.encode(ids.TAG, tag.id), name=tag.name) for tag in found)
+    newest = await tags.select_tags(connection, call.workspace_id, search=None, before_id=None, limit=MAX_OPTIONS)
+    return _sorted(Option(id=ids.encode(ids.TAG, tag.id), name=tag.name) for tag in newest)
 
 
 async def sequence_options(connection: Connection, call: SessionRequest) -> list[Option]:
     """By name; empty without the scope."""
     if not call.may("sequences:read"):
         return []
-    found = await sequences.select_sequences(
+    newest = await sequences.select_sequences(
         connection, call.workspace_id, search=None, before_id=None, limit=MAX_OPTIONS
     )
-    return _sorted(Option(id=ids.encode(ids.SEQUENCE, sequence.id), name=sequence.name) for sequence in found)
+    return _sorted(Option(id=ids.encode(ids.SEQUENCE, sequence.id), name=sequence.name) for sequence in newest)
 
 
 async def field_options(connection: Connection, call: SessionRequest) -> list[Option]:

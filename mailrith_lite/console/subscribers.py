@@ -33,7 +33,7 @@ async def show_subscribers(call: SessionRequest) -> web.StreamResponse:
     query = call.request.query
     form, before_id = filter_form.parse(query), ids.decode(ids.SUBSCRIBER, query.get("before", ""))
     async with call.database.read() as connection:
-        found = await listing.select_subscribers(
+        matching = await listing.select_subscribers(
             connection,
             call.workspace_id,
             form.subscriber_filter(),
@@ -46,12 +46,15 @@ async def show_subscribers(call: SessionRequest) -> web.StreamResponse:
     return await templating.render_page(
         call.request,
         "subscribers.html",
-        entries=[Entry(id=ids.encode(ids.SUBSCRIBER, one.id), subscriber=one) for one in found[:PAGE_SIZE]],
+        entries=[
+            Entry(id=ids.encode(ids.SUBSCRIBER, subscriber.id), subscriber=subscriber)
+            for subscriber in matching[:PAGE_SIZE]
+        ],
         form=form,
         statuses=STATUSES,
         tags=tags,
         sequences=sequences,
-        more=len(found) > PAGE_SIZE,
+        more=len(matching) > PAGE_SIZE,
         first=before_id is None,
     )
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, ViewportSize
 from mailrith_lite.settings import Settings
 
 from .browser import launched, sign_in
-from .staged import advance, import_under_way
+from .job_states import claim_import, write_progress
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "docs" / "images"
@@ -60,8 +60,8 @@ def shoot_pages(page: Page, server: Server) -> str:
     wait_for_import(page)
     import_url = page.url
     shoot(page, "console-import")
-    job = import_under_way(server, ago=5_300)
-    advance(server, job, created=148_310, rejected=1_690, total=250_000)
+    job = claim_import(server, ago=5_300)
+    write_progress(server, job, created=148_310, rejected=1_690, total=250_000)
     page.goto("/console")
     shoot(page, "console-jobs")
     page.goto("/console/subscribers?status=Active&search=berg")

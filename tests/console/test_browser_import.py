@@ -15,7 +15,7 @@ from mailrith_lite import clock
 from mailrith_lite.access import key_table
 
 from .browser import Browser, find_violations, sign_in, watched
-from .staged import advance, claim, import_under_way, put_back, waiting_export, wake
+from .job_states import claim_export, claim_import, put_back_export, queue_export, wake, write_progress
 
 DATA = Path(__file__).parents[2] / "data"
 FIELDS = {
@@ -108,20 +108,20 @@ def test_messy_file_is_mapped_tried_imported_and_exported(browser: Browser, shop
 
 
 def test_bar_and_speed_follow_every_chunk_to_the_end(browser: Browser, shop: Server) -> None:
-    job = import_under_way(shop)
+    job = claim_import(shop)
     with watched(browser, shop) as page:
         sign_in(page)
         page.goto(f"/console/imports/{job.public_id}")
         expect(page.get_by_text("Reading the whole file")).to_be_visible()
         for created, rejected, percent in ((200, 0, 20), (390, 10, 40), (580, 20, 60), (770, 30, 80)):
-            advance(shop, job, created=created, rejected=rejected, total=1_000)
+            write_progress(shop, job, created=created, rejected=rejected, total=1_000)
             label = f"{percent} % done, {created} created" + (f", {rejected} refused" if rejected else "")
             expect(page.get_by_role("img", name=label)).to_be_visible()
             width = page.locator(".bar .created").get_attribute("width")
             assert float(str(width)) == created
         expect(page.locator("[data-speed] polyline")).to_have_attribute("points", re.compile(r"\d"))
         assert find_violations(page) == []
-        advance(shop, job, created=960, rejected=40, total=1_000, final=True)
+        write_progress(shop, job, created=960, rejected=40, total=1_000, final=True)
         expect(page.get_by_role("heading", name="Import Completed")).to_be_visible()
         expect(page.get_by_role("img", name="100 % done, 960 created, 40 refused")).to_be_visible()
         expect(page.get_by_role("link", name="Download the report")).to_be_visible()
@@ -132,15 +132,15 @@ def test_page_follows_every_status_of_a_job(browser: Browser, shop: Server) -> N
     with watched(browser, shop) as page:
         sign_in(page)
         page.goto("/console")
-        waiting = waiting_export(shop)
+        waiting = queue_export(shop)
         page.goto(f"/console/exports/{waiting}")
         expect(page.get_by_role("heading", name="Export Queued")).to_be_visible()
         with page.expect_response(lambda answer: answer.url.endswith(f"/exports/{waiting}/live")):
             page.reload()
         assert find_violations(page) == []
-        claim(shop, waiting)
+        claim_export(shop, waiting)
         expect(page.get_by_role("heading", name="Export Processing")).to_be_visible()
-        put_back(shop, waiting)
+        put_back_export(shop, waiting)
         expect(page.get_by_role("heading", name="Export Queued")).to_be_visible()
         wake(shop)
         expect(page.get_by_role("heading", name="Export Completed")).to_be_visible()
@@ -149,7 +149,7 @@ def test_page_follows_every_status_of_a_job(browser: Browser, shop: Server) -> N
 
 
 def test_list_of_jobs_updates_and_keeps_the_focus(browser: Browser, shop: Server) -> None:
-    waiting = waiting_export(shop)
+    waiting = queue_export(shop)
     with watched(browser, shop) as page:
         sign_in(page)
         page.goto("/console")
@@ -161,7 +161,7 @@ def test_list_of_jobs_updates_and_keeps_the_focus(browser: Browser, shop: Server
 
 
 def test_page_polls_when_it_gets_no_stream(browser: Browser, shop: Server) -> None:
-    waiting = waiting_export(shop)
+    waiting = queue_export(shop)
     with watched(browser, shop) as page:
         sign_in(page)
         page.route("**/live", lambda route: route.fulfill(status=204))
@@ -173,7 +173,7 @@ def test_page_polls_when_it_gets_no_stream(browser: Browser, shop: Server) -> No
 
 @pytest.mark.parametrize("body", ["event: end\ndata: over\n\n", "event: part\ndata: "])
 def test_page_polls_after_a_broken_stream(browser: Browser, shop: Server, body: str) -> None:
-    waiting = waiting_export(shop)
+    waiting = queue_export(shop)
     with watched(browser, shop) as page:
         sign_in(page)
         page.route("**/live", lambda route: route.fulfill(content_type="text/event-stream", body=body))
@@ -184,7 +184,7 @@ def test_page_polls_after_a_broken_stream(browser: Browser, shop: Server, body: 
 
 
 def test_page_goes_to_the_sign_in_when_the_session_is_over(browser: Browser, shop: Server) -> None:
-    waiting = waiting_export(shop)
+    waiting = queue_export(shop)
     with watched(browser, shop, ignores="401 (Unauthorized)") as page:
         sign_in(page)
         page.goto(f"/console/exports/{waiting}")
@@ -196,7 +196,7 @@ def test_page_goes_to_the_sign_in_when_the_session_is_over(browser: Browser, sho
 
 
 def test_job_can_be_canceled(browser: Browser, shop: Server) -> None:
-    waiting = waiting_export(shop)
+    waiting = queue_export(shop)
     with watched(browser, shop) as page:
         sign_in(page)
         page.goto(f"/console/exports/{waiting}")

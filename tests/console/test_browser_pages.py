@@ -50,7 +50,7 @@ def paths(service: Server) -> dict[str, str]:
         "export": f"/console/exports/{export['id']}",
         "new export": "/console/exports/new?status=Active&cold=on",
         "subscribers": "/console/subscribers?search=person",
-        "nobody": "/console/subscribers?search=nothing+like+it",
+        "no subscribers": "/console/subscribers?search=nothing+like+it",
         "subscriber": f"/console/subscribers/{person['id']}",
         "new import": "/console/imports/new",
         "mapping": f"/console/uploads/{upload['id']}",

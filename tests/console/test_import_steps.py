@@ -8,7 +8,7 @@ import uploading
 from conftest import KEY, Server
 
 from .import_pages import hidden_fields, mapping_path, selected, submit
-from .staged import waiting_dry_run
+from .job_states import queue_dry_run
 from .visitor import heading, signed_in, text, token_in
 
 
@@ -68,7 +68,7 @@ def test_dry_run_opened_from_the_list_can_be_imported(serve: Callable[..., Serve
 
 def test_mapping_of_a_canceled_dry_run_can_be_edited(server: Server) -> None:
     visitor, upload = signed_in(server), uploading.ready(server)
-    dry = waiting_dry_run(server, upload["id"])
+    dry = queue_dry_run(server, upload["id"])
     page = visitor.get(visitor.post(f"/console/imports/{dry}/cancel").headers["location"])
     assert heading(page) == "Dry run Canceled"
     assert "Edit mapping" in text(page)

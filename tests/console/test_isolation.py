@@ -1,4 +1,4 @@
-"""Whatever belongs to another workspace is answered exactly like what does not exist."""
+"""An id of another workspace gets the same response as an id that does not exist."""
 
 import re
 
@@ -10,7 +10,7 @@ from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 
 from .visitor import signed_in, text
 
-NOWHERE = 987_654_321
+UNKNOWN = 987_654_321
 GET = (
     "/console/imports/{import_job}",
     "/console/imports/{import_job}/part",
@@ -27,7 +27,7 @@ POST = ("/console/imports/{import_job}/cancel", "/console/exports/{export_job}/c
 
 @pytest.fixture(scope="module")
 def foreign(service: Server) -> dict[str, str]:
-    """The ids of one of everything in the workspace Default."""
+    """One id of each kind in the workspace Default, by prefix."""
     client = service.sdk()
     job = service.import_csv("Email,Name\nada@example.com,Ada\nbroken,B\n", MAPPINGS, new_tag_name="Secret")
     export, _ = service.export_csv(query="ada")
@@ -43,34 +43,37 @@ def foreign(service: Server) -> dict[str, str]:
     }
 
 
-def shown(page: Reply, named: dict[str, str]) -> tuple[int, str]:
+def without_ids(page: Reply, public_ids: dict[str, str]) -> tuple[int, str]:
+    """Status and HTML, without the ids and the values of inputs."""
     body = page.body.decode()
-    for public_id in named.values():
+    for public_id in public_ids.values():
         body = body.replace(public_id, "ID")
     return page.status, re.sub(r'value="[^"]*"', "", body)
 
 
 @pytest.mark.parametrize("path", [*GET, *POST])
-def test_a_foreign_id_is_one_that_does_not_exist(service: Server, foreign: dict[str, str], path: str) -> None:
-    nowhere = {prefix: ids.encode(prefix, NOWHERE) for prefix in foreign}
+def test_id_of_another_workspace_is_answered_like_an_unknown_id(
+    service: Server, foreign: dict[str, str], path: str
+) -> None:
+    unknown = {prefix: ids.encode(prefix, UNKNOWN) for prefix in foreign}
     visitor = signed_in(service, service.new_key(workspace="Other"))
-    ask = visitor.post if path in POST else visitor.get
-    found = shown(ask(path.format(**foreign)), foreign)
-    assert found[0] == 404
-    assert found == shown(ask(path.format(**nowhere)), nowhere)
+    send = visitor.post if path in POST else visitor.get
+    status, html = without_ids(send(path.format(**foreign)), foreign)
+    assert status == 404
+    assert (status, html) == without_ids(send(path.format(**unknown)), unknown)
 
 
-def test_lists_hold_nothing_of_another_workspace(service: Server, foreign: dict[str, str]) -> None:
+def test_lists_show_nothing_of_another_workspace(service: Server, foreign: dict[str, str]) -> None:
     visitor = signed_in(service, service.new_key(workspace="Other"))
     for path in (
         "/console",
         "/console/part",
-        f"/console?before={IMPORT.encode(NOWHERE)}",
+        f"/console?before={IMPORT.encode(UNKNOWN)}",
         "/console/subscribers",
         "/console/subscribers?search=ada",
         f"/console/subscribers?tag={foreign[ids.TAG]}",
         f"/console/subscribers?sequence={foreign[ids.SEQUENCE]}",
-        f"/console/subscribers?before={ids.encode(ids.SUBSCRIBER, NOWHERE)}",
+        f"/console/subscribers?before={ids.encode(ids.SUBSCRIBER, UNKNOWN)}",
         "/console/exports/new?search=ada",
     ):
         page = visitor.get(path)

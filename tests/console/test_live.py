@@ -11,7 +11,7 @@ from conftest import Server
 
 from mailrith_lite.console.live import MAX_STREAMS, MAX_STREAMS_PER_SESSION
 
-from .staged import waiting_export, wake
+from .job_states import queue_export, wake
 from .visitor import Visitor, signed_in
 
 Stream = Generator[tuple[str, str], None, None]
@@ -48,7 +48,7 @@ def events(visitor: Visitor, path: str) -> Stream:
 @pytest.mark.parametrize("path", ["/console/exports/{job}/live", "/console/live"])
 def test_stream_sends_changes_until_the_job_ends(serve: Callable[..., Server], path: str) -> None:
     server = serve()
-    job = waiting_export(server)
+    job = queue_export(server)
     stream = events(signed_in(server), path.format(job=job))
     name, data = next(stream)
     assert name == "part"
@@ -61,7 +61,7 @@ def test_stream_sends_changes_until_the_job_ends(serve: Callable[..., Server], p
 
 def test_polled_part_equals_the_streamed_part(serve: Callable[..., Server]) -> None:
     server = serve()
-    job = waiting_export(server)
+    job = queue_export(server)
     visitor = signed_in(server)
     stream = events(visitor, f"/console/exports/{job}/live")
     part = visitor.get(f"/console/exports/{job}/part")
@@ -76,7 +76,7 @@ def test_polled_part_equals_the_streamed_part(serve: Callable[..., Server]) -> N
 def test_stream_ends_with_the_session(serve: Callable[..., Server]) -> None:
     server = serve()
     visitor = signed_in(server)
-    stream = events(visitor, f"/console/exports/{waiting_export(server)}/live")
+    stream = events(visitor, f"/console/exports/{queue_export(server)}/live")
     next(stream)
     assert visitor.post("/console/sign-out").status == 303
     assert list(stream) == [("end", "over")]
@@ -84,7 +84,7 @@ def test_stream_ends_with_the_session(serve: Callable[..., Server]) -> None:
 
 def test_streams_end_when_the_service_stops(serve: Callable[..., Server]) -> None:
     server = serve()
-    stream = events(signed_in(server), f"/console/exports/{waiting_export(server)}/live")
+    stream = events(signed_in(server), f"/console/exports/{queue_export(server)}/live")
     next(stream)
     server.services.stopping = True
     assert list(stream) == [("end", "over")]
@@ -101,7 +101,7 @@ def open_streams(visitor: Visitor, path: str, count: int) -> list[Stream]:
 def test_stream_over_the_total_limit_is_refused_and_the_part_can_be_polled(serve: Callable[..., Server]) -> None:
     server = serve()
     job, visitors = (
-        waiting_export(server),
+        queue_export(server),
         [signed_in(server) for _ in range(MAX_STREAMS // MAX_STREAMS_PER_SESSION + 1)],
     )
     path = f"/console/exports/{job}/live"
@@ -120,7 +120,7 @@ def test_stream_over_the_total_limit_is_refused_and_the_part_can_be_polled(serve
 
 def test_stream_over_the_limit_of_a_session_is_refused_for_that_session_only(serve: Callable[..., Server]) -> None:
     server = serve()
-    path = f"/console/exports/{waiting_export(server)}/live"
+    path = f"/console/exports/{queue_export(server)}/live"
     greedy, other = signed_in(server), signed_in(server)
     streams = open_streams(greedy, path, MAX_STREAMS_PER_SESSION)
     assert greedy.get(path).status == 429
@@ -132,7 +132,7 @@ def test_stream_over_the_limit_of_a_session_is_refused_for_that_session_only(ser
 
 def test_closed_page_frees_its_stream_without_a_change_of_the_job(serve: Callable[..., Server]) -> None:
     server = serve()
-    path = f"/console/exports/{waiting_export(server)}/live"
+    path = f"/console/exports/{queue_export(server)}/live"
     visitor = signed_in(server)
     for _ in range(2):
         streams = open_streams_when_free(visitor, path, MAX_STREAMS_PER_SESSION)

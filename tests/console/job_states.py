@@ -1,4 +1,4 @@
-"""Jobs that stand still until a test says how they go on."""
+"""Puts jobs into a state, past the runner, which does not know of them until `wake`."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
@@ -21,8 +21,8 @@ _MAPPINGS = [Mapping(csv_column="Email", field=MappedField(type="email"))]
 _LITERAL = b'"Email\\nada@example.com\\n"'
 
 
-def waiting_export(server: Server) -> str:
-    """One that is queued, and that nobody has told the runner of."""
+def queue_export(server: Server) -> str:
+    """Queues an export. Returns its public id."""
 
     async def insert() -> str:
         async with server.services.database.write() as connection:
@@ -32,11 +32,11 @@ def waiting_export(server: Server) -> str:
     return str(server.wait(insert()))
 
 
-def waiting_dry_run(server: Server, upload: str) -> str:
-    """The same for a dry run of the upload of this id."""
+def queue_dry_run(server: Server, upload_id: str) -> str:
+    """Queues a dry run of the upload with this public id. Returns the public id of the job."""
 
     async def insert() -> str:
-        order = ImportOrder(upload_id=upload, mappings=_MAPPINGS, dry_run=True)
+        order = ImportOrder(upload_id=upload_id, mappings=_MAPPINGS, dry_run=True)
         async with _prepared(server, order) as prepared, server.services.database.write() as connection:
             job = await prepared.insert(connection, "req", max_queued=9, now=clock.now())
             return job.public_id
@@ -52,18 +52,21 @@ def _prepared(server: Server, order: ImportOrder) -> AbstractAsyncContextManager
 
 
 def wake(server: Server) -> None:
-    async def now() -> None:
+    """Lets the runner take the queued jobs."""
+
+    async def wake_runner() -> None:
         server.services.runner.wake()
 
-    server.wait(now())
+    server.wait(wake_runner())
 
 
-def claim(server: Server, export: str) -> None:
-    """As the runner does when the job's turn has come."""
+def claim_export(server: Server, export: str) -> None:
+    """Marks a queued export as processing."""
     _update(server, queue.update_claimed, export)
 
 
-def put_back(server: Server, export: str) -> None:
+def put_back_export(server: Server, export: str) -> None:
+    """Marks a processing export as queued again."""
     _update(server, queue.update_queued, export)
 
 
@@ -75,8 +78,8 @@ def _update(server: Server, update: Callable[[Connection, int, int], Awaitable[A
     server.wait(write())
 
 
-def import_under_way(server: Server, *, ago: int = 0) -> Job:
-    """One that is being worked on since `ago` milliseconds, though by nobody: `advance` says how far it is."""
+def claim_import(server: Server, *, ago: int = 0) -> Job:
+    """An import that started `ago` milliseconds before, and that only `write_progress` moves on."""
 
     async def begin() -> Job:
         now = clock.now() - ago
@@ -89,8 +92,10 @@ def import_under_way(server: Server, *, ago: int = 0) -> Job:
     return job
 
 
-def advance(server: Server, job: Job, *, created: int, rejected: int, total: int, final: bool = False) -> None:
-    """What a chunk writes, and what ends the job."""
+def write_progress(
+    server: Server, job: Job, *, created: int, rejected: int, total: int, final: bool = False
+) -> None:
+    """Writes the checkpoint of a chunk; `final` completes the job."""
 
     async def write() -> None:
         progress = Progress(
