@@ -7,7 +7,7 @@ import msgspec
 from mailrith_lite import clock
 from mailrith_lite.console.paths import job_path
 from mailrith_lite.jobs.kinds import EXPORT, JobKind
-from mailrith_lite.jobs.queue import CANCELED, Job, Progress
+from mailrith_lite.jobs.queue import Job, Progress
 
 _MIN_ELAPSED = clock.SECOND  # a speed is not meaningful before
 
@@ -63,15 +63,14 @@ def view_job(job: Job, now: int) -> JobView:
     elapsed = None if job.started_at is None else max((job.completed_at or now) - job.started_at, 1)
     speed = done * clock.SECOND / elapsed if elapsed and elapsed >= _MIN_ELAPSED and done else None
     running = job.status == "Processing"
-    canceled = job.error_message == CANCELED
     return JobView(
         id=job.public_id,
         kind=job.kind,
         path=job_path(job.kind, job.public_id),
-        outcome="Canceled" if canceled else job.status,
+        outcome="Canceled" if job.canceled else job.status,
         final=job.final,
         dry_run=job.dry_run,
-        error_message=None if canceled else job.error_message,
+        error_message=None if job.canceled else job.error_message,
         progress=progress,
         percent=None if total is None else 100 * done // total if total else 100,
         row_outcomes=_row_outcomes(progress),

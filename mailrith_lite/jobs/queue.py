@@ -54,6 +54,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     def final(self) -> bool:
         return self.completed_at is not None
 
+    @property
+    def canceled(self) -> bool:
+        """The contract has no such status: a canceled job is Failed, with this message."""
+        return self.error_message == CANCELED
+
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """The oldest queued job of a kind in a workspace."""

@@ -74,7 +74,7 @@ def test_mapping_of_a_canceled_dry_run_can_be_edited(server: Server) -> None:
     assert "Edit mapping" in text(page)
     assert "Import for real" not in text(page)
     assert "This dry run was canceled. Nothing was changed." in text(page)
-    assert "stay" not in text(page)
+    assert "Rows that had been applied" not in text(page)
 
 
 def test_dry_run_started_through_the_api_can_be_imported(server: Server) -> None:
