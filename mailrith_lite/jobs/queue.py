@@ -20,7 +20,10 @@ DIED = (
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """Each processed row has one fate; a warning is counted beside it. `rows_total` is None until it is known."""
+    """Each processed row is created, updated, unchanged or rejected; a row with a warning is one of these, too.
+
+    `rows_total` is None until the rows are counted.
+    """
 
     rows_total: int | None = None
     rows_processed: int = 0
@@ -69,7 +72,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NotProcessing(Exception):
-    """The job is no longer Processing: it was canceled."""
+    """The job is not Processing any more, because it was canceled."""
 
 
 def _from_row(row: Row) -> Job:
@@ -91,7 +94,7 @@ async def insert_job(
 ) -> Job:
     """
     Raises:
-        QueueFull: the workspace has `max_queued` jobs waiting.
+        QueueFull: the workspace has `max_queued` queued jobs already.
     """
     rows = await connection.execute_fetchall(
         "SELECT count(*) FROM jobs WHERE completed_at IS NULL AND status = 'Queued' AND workspace_id = ?",
@@ -129,7 +132,7 @@ async def select_job(connection: Connection, workspace_id: int, kind: JobKind, j
 async def select_jobs(
     connection: Connection, workspace_id: int, kind: JobKind, *, before_id: int | None, limit: int
 ) -> list[Job]:
-    """Newest first, those with an integer id below `before_id`."""
+    """Jobs with an integer id below `before_id` (None: all), newest first."""
     rows = await connection.execute_fetchall(
         """SELECT * FROM jobs WHERE workspace_id = ? AND kind = ? AND id < ? ORDER BY id DESC LIMIT ?""",
         (workspace_id, kind.name, before_id or MAX_ID, limit),
@@ -138,7 +141,7 @@ async def select_jobs(
 
 
 async def select_open_jobs(connection: Connection, workspace_id: int) -> list[Job]:
-    """Those that are not final, of all kinds, oldest first."""
+    """The jobs of all kinds that are not final, oldest first."""
     rows = await connection.execute_fetchall(
         "SELECT * FROM jobs WHERE completed_at IS NULL AND workspace_id = ? ORDER BY id", (workspace_id,)
     )
@@ -146,7 +149,7 @@ async def select_open_jobs(connection: Connection, workspace_id: int) -> list[Jo
 
 
 async def select_candidates(connection: Connection) -> list[Candidate]:
-    """One for every workspace and kind with a queued job."""
+    """One for each workspace and kind that has a queued job."""
     rows = await connection.execute_fetchall(
         """SELECT workspace_id, kind, min(id) AS job_id FROM jobs
         WHERE completed_at IS NULL AND status = 'Queued' GROUP BY workspace_id, kind"""
@@ -169,7 +172,7 @@ async def update_claimed(connection: Connection, job_id: int, now: int) -> Job:
 async def update_checkpoint(
     connection: Connection, job_id: int, progress: Progress, now: int, *, resumable: bool = True
 ) -> None:
-    """`resumable`: the next attempt goes on from here, so a death before this counts no more.
+    """`resumable`: the next attempt continues from here, so the count of deaths starts again at 0.
 
     Raises:
         NotProcessing: the job was canceled; roll the chunk back.
@@ -203,7 +206,7 @@ async def update_final(
 
 
 async def update_queued(connection: Connection, job_id: int, now: int) -> None:
-    """Puts a running job back, to be continued from its checkpoint.
+    """Returns a running job to the queue, to continue from its checkpoint.
 
     Raises:
         NotProcessing: the job was canceled.
@@ -216,9 +219,10 @@ async def update_queued(connection: Connection, job_id: int, now: int) -> None:
 
 
 async def update_interrupted(connection: Connection, now: int) -> list[Job]:
-    """At the start: jobs found Processing lost their process. They go back to the queue, or are given up.
+    """Call it at the start, when Processing means that the process of the job has died.
 
-    Returns those that were given up.
+    Such jobs return to the queue. Those that have died MAX_DEATHS times since their last checkpoint fail, and are
+    returned.
     """
     await connection.execute(
         """UPDATE jobs SET deaths = deaths + 1, status = 'Queued', updated_at = ?
@@ -234,7 +238,7 @@ async def update_interrupted(connection: Connection, now: int) -> list[Job]:
 
 
 async def delete_jobs(connection: Connection, workspace_id: int) -> None:
-    """Those that are final, with all that is known of them."""
+    """The final jobs of the workspace, with their rows in all other tables."""
     await connection.execute(
         "DELETE FROM jobs WHERE workspace_id = ? AND completed_at IS NOT NULL", (workspace_id,)
     )

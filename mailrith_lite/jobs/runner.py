@@ -1,6 +1,7 @@
 """Runs the queued jobs as asyncio tasks of this process, a few at a time.
 
-A job's truth is its row: the runner may die at any instruction, and the next start goes on from what is committed.
+The state of a job is its row. The process can die at any instruction: the next start continues from what is
+committed.
 """
 
 import asyncio
@@ -15,36 +16,36 @@ from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import JobKind
 from mailrith_lite.jobs.queue import Candidate, Job, JobStatus, NotProcessing
 
-GRACE = 6.0  # seconds that a running chunk gets to finish when the service stops
-_RETRY = 1.0  # seconds to wait after the queue itself could not be read
+GRACE = 6.0  # seconds for running chunks to finish when the service stops
+_RETRY = 1.0  # seconds before the next try, after the database has failed
 
 
 class JobFailed(Exception):
-    """The job cannot be done, and its text tells the client why."""
+    """The job cannot be done; the text is the error message that the client reads."""
 
 
 class Interrupted(Exception):
-    """The service is stopping: leave what is committed and come back later."""
+    """The service is stopping: the job returns to the queue and continues from its checkpoint."""
 
 
 class Gate(Protocol):
-    """Decides when jobs move on, for tests and the sandbox; without one they do as soon as they can."""
+    """Decides when each job may take its next step, for tests and the sandbox. Without a gate no job waits."""
 
     def admits(self, workspace_id: int, job_id: int) -> bool:
-        """May the job leave the queue? `Runner.wake` asks again."""
+        """Whether the job may leave the queue. `Runner.wake` makes the runner ask again."""
 
     def chunk_rows(self, workspace_id: int) -> int | None:
-        """How many rows a chunk takes at most; None leaves it to the pipeline."""
+        """The most rows that a chunk may have; None: the pipeline decides."""
 
     async def step(self, job: Job) -> None:
         """Returns when the job may take its next step."""
 
-    def left(self, job: Job) -> None:
-        """The job runs no longer: it is final, or back in the queue."""
+    def stopped(self, job: Job) -> None:
+        """Called when the job does not run any more: it is final, or back in the queue."""
 
 
 class Run:
-    """One attempt at a job, as its pipeline sees it."""
+    """One attempt to run a job; the argument of its pipeline."""
 
     def __init__(self, job: Job, gate: Gate | None = None) -> None:
         self.job = job
@@ -63,11 +64,11 @@ class Run:
 
     @property
     def chunk_rows(self) -> int | None:
-        """How many rows a chunk takes at most, if somebody says so."""
+        """The most rows that a chunk may have; None: the pipeline decides."""
         return self._gate.chunk_rows(self.job.workspace_id) if self._gate is not None else None
 
     async def step(self) -> None:
-        """Before each chunk and before the end: waits for the gate. Raises as `check` does."""
+        """Call it before each chunk and before the end: waits for the gate, then checks as `check` does."""
         if self._gate is not None:
             waiting = [asyncio.ensure_future(wait) for wait in (self._gate.step(self.job), self._ending.wait())]
             try:
@@ -78,7 +79,7 @@ class Run:
         self.check()
 
     def check(self) -> None:
-        """Call it between steps that take long.
+        """Call it inside work that takes long.
 
         Raises:
             NotProcessing: the job was canceled.
@@ -91,16 +92,21 @@ class Run:
 
 
 class Pipeline(Protocol):
-    """What a kind of job does; `app` registers one for each kind."""
+    """Does the work of one kind of job; `app` registers one for each kind."""
 
     async def run(self, run: Run) -> None:
-        """Does the work, from the job's checkpoint on. Raises JobFailed with a message for the client."""
+        """Does the work from the job's checkpoint on, and calls `run.step` between chunks.
+
+        Raises:
+            JobFailed: the job cannot be done.
+            NotProcessing, Interrupted: from `run.step` and `run.check`.
+        """
 
     async def complete(self, connection: Connection, job: Job, now: int) -> None:
-        """Writes what belongs to the kind, in the transaction that completes the job."""
+        """Writes the kind's own columns in the transaction that completes the job."""
 
     async def tidy(self, job: Job) -> None:
-        """Deletes the files that a final job no longer needs. Called once it is final, possibly twice."""
+        """Deletes the files that a final job no longer needs. It may be called twice."""
 
 
 class Runner:
@@ -121,30 +127,30 @@ class Runner:
         self._stopping = False
         self._runs: dict[int, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._turns: dict[int, int] = {}  # workspace -> when it last had its turn, counted in claims
+        self._turns: dict[int, int] = {}  # workspace id -> number of the claim that last took one of its jobs
         self._loop: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Takes up what an earlier process left behind, then begins to work."""
+        """Returns the jobs of a process that died to the queue, then starts to work."""
         async with self._database.write(durable=True, changes="nobody") as connection:
-            given_up = await queue.update_interrupted(connection, clock.now())
-        for job in given_up:
+            failed = await queue.update_interrupted(connection, clock.now())
+        for job in failed:
             logs.service.error("job given up", extra={"fields": _fields(job)})
             await self._tidy(job)
         self._loop = asyncio.create_task(self._supervise(), name="job runner")
 
     @property
     def busy(self) -> bool:
-        """Is a job running?"""
+        """Whether a job is running."""
         return bool(self._runs)
 
     def wake(self) -> None:
-        """A job was queued."""
+        """Call it after a job was queued, or when the gate may admit another one."""
         self._idle.clear()
         self._wake.set()
 
     async def cancel(self, workspace_id: int, kind: JobKind, public_id: str) -> Job:
-        """Writes the job's end in a transaction of its own; a running job stops at its next step.
+        """Ends the job in a transaction of its own; a running pipeline stops at its next step.
 
         Raises:
             NotFound: the workspace has no such job of this kind.
@@ -158,7 +164,7 @@ class Runner:
         elif before.status == "Queued":
             await self._tidy(job)
             if self._gate is not None:
-                self._gate.left(job)
+                self._gate.stopped(job)
         return job
 
     async def drain(self) -> None:
@@ -166,7 +172,7 @@ class Runner:
         await self._idle.wait()
 
     async def stop(self) -> None:
-        """Lets running chunks finish and puts their jobs back; what takes longer than the grace is cut off."""
+        """Lets running chunks finish, then returns their jobs to the queue; cancels tasks that exceed the grace."""
         self._stopping = True
         self._wake.set()
         for run in self._runs.values():
@@ -194,15 +200,16 @@ class Runner:
                 job = await self._claim()
                 if job is None:
                     break
-                self._begin(job)
+                self._start_run(job)
             if not self._runs and not self._wake.is_set():
                 self._idle.set()
             await self._wake.wait()
 
     async def _claim(self) -> Job | None:
-        """The next job: of the workspace with the fewest running, then the longest without a turn, then the oldest.
+        """The next job to run; None if no queued job may run now.
 
-        A workspace runs one job at a time of the kinds that are `one_at_a_time`.
+        The workspace with the fewest running jobs comes first, then the one whose last turn is longest ago; within
+        a workspace, the oldest job. A workspace runs one job at a time of the kinds that are `one_at_a_time`.
         """
         async with self._database.write(changes="nobody") as connection:
             running = [run.job for run in self._runs.values()]
@@ -228,21 +235,21 @@ class Runner:
     def _admits(self, candidate: Candidate) -> bool:
         return self._gate is None or self._gate.admits(candidate.workspace_id, candidate.job_id)
 
-    def _begin(self, job: Job) -> None:
+    def _start_run(self, job: Job) -> None:
         run = self._runs[job.id] = Run(job, self._gate)
-        if self._stopping:  # it was claimed in this very moment
+        if self._stopping:  # `stop` was called during the claim
             run.stop()
-        task = asyncio.create_task(self._attend(run), name=job.public_id)
+        task = asyncio.create_task(self._run_job(run), name=job.public_id)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _attend(self, run: Run) -> None:
-        job, began = run.job, time.monotonic()
-        done = job.progress.rows_processed
-        begun = _fields(job) | ({"rows": done} if done else {})
-        logs.service.info("job resumed" if done else "job started", extra={"fields": begun})
+    async def _run_job(self, run: Run) -> None:
+        job, started = run.job, time.monotonic()
+        rows = job.progress.rows_processed
+        fields = _fields(job) | ({"rows": rows} if rows else {})
+        logs.service.info("job resumed" if rows else "job started", extra={"fields": fields})
         try:
-            outcome = await self._attempt(run)
+            outcome = await self._run_pipeline(run)
         except Exception:
             logs.service.exception("the end of a job could not be written", extra={"fields": _fields(job)})
             outcome = await self._put_back_later(job)
@@ -250,12 +257,12 @@ class Runner:
             del self._runs[job.id]
             self.wake()
             if self._gate is not None:
-                self._gate.left(job)
-        duration = round((time.monotonic() - began) * 1_000)
+                self._gate.stopped(job)
+        duration = round((time.monotonic() - started) * 1_000)
         logs.service.info(f"job {outcome}", extra={"fields": _fields(job) | {"ms": duration}})
 
     async def _put_back(self, job: Job) -> str:
-        """Puts the job back into the queue, to go on from its checkpoint."""
+        """Returns the job to the queue, to continue from its checkpoint."""
         try:
             async with self._database.write(durable=True, changes="nobody") as connection:
                 await queue.update_queued(connection, job.id, clock.now())
@@ -265,9 +272,9 @@ class Runner:
         return "put back"
 
     async def _put_back_later(self, job: Job) -> str:
-        """Tries to put the job back until the database takes it or the service stops.
+        """Tries again until the database accepts it or the service stops.
 
-        If the service stops first, the row still says Processing, and the next start puts the job back.
+        If the service stops first, the row still says Processing, and the next start returns the job to the queue.
         """
         while not self._stopping:
             await asyncio.sleep(_RETRY)
@@ -279,8 +286,8 @@ class Runner:
                 )
         return "left as it stands"
 
-    async def _attempt(self, run: Run) -> str:
-        """Runs the pipeline and writes how it ended."""
+    async def _run_pipeline(self, run: Run) -> str:
+        """Runs the pipeline, writes the state of the job and returns it, for the log."""
         job = run.job
         try:
             await run.step()
@@ -298,10 +305,10 @@ class Runner:
             raise
         except Exception as error:
             logs.service.exception("job failed", extra={"fields": _fields(job)})
-            return await self._finish(job, "Failed", _plain_message(job, error))
+            return await self._finish(job, "Failed", _client_message(job, error))
 
     async def _finish(self, job: Job, status: JobStatus, error_message: str | None) -> str:
-        # Durable before the files go: a power cut must not find the job unfinished and its source gone.
+        # Durable before the files are deleted: after a power cut, an unfinished job must still have its source.
         try:
             async with self._database.write(durable=True, changes="nobody") as connection:
                 now = clock.now()
@@ -314,14 +321,14 @@ class Runner:
         return status.lower()
 
     async def _tidy(self, job: Job) -> None:
-        """A file that cannot be deleted waits for the sweep of the next start; the job ends all the same."""
+        """A failure is logged and changes nothing for the job: the sweep of the next start deletes the files."""
         try:
             await self._pipelines[job.kind].tidy(job)
         except Exception:
             logs.service.exception("the files of a job could not be deleted", extra={"fields": _fields(job)})
 
 
-def _plain_message(job: Job, error: Exception) -> str:
+def _client_message(job: Job, error: Exception) -> str:
     kind = job.kind.name
     if isinstance(error, errors.StorageFull) or disk.is_full(error):
         return f"The {kind} stopped because the service's disk is full; rows already applied stay."

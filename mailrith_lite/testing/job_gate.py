@@ -58,7 +58,7 @@ class JobGate:
         finally:
             self._paused.pop(job.id, None)
 
-    def left(self, job: Job) -> None:
+    def stopped(self, job: Job) -> None:
         self._note()
 
     # What a test says

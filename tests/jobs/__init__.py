@@ -1,0 +1,1 @@
+"""Jobs: kinds, queue and runner."""
