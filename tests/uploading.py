@@ -1,4 +1,4 @@
-"""What the tests of uploads share: start one, hand a file over, look at what is left."""
+"""Shared by the tests of uploads: start an upload, send its file, import it, list the files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +19,7 @@ def start(server: Server, key: str = KEY) -> Any:
 
 
 def address(server: Server, upload: Any) -> str:
-    """Path and query of the link."""
+    """The path and the query of the upload link."""
     return str(upload["upload_url"]).removeprefix(server.url)
 
 
@@ -42,7 +42,7 @@ def look(server: Server, upload: Any, key: str = KEY) -> Any:
 
 
 def ready(server: Server, file: bytes = CSV, *, name: str | None = None) -> Any:
-    """An upload whose file has come."""
+    """An upload with the file."""
     upload = start(server)
     reply = put(server, upload, file, name=name)
     assert reply.status == 200, reply.body
@@ -59,5 +59,5 @@ def finished(server: Server, reply: Reply) -> Any:
     return server.call("GET", reply.json["data"]["self"]).json["data"]
 
 
-def files(server: Server, room: str = "uploads") -> list[Path]:
-    return sorted((server.settings.data_dir / room).iterdir())
+def files(server: Server, directory: str = "uploads") -> list[Path]:
+    return sorted((server.settings.data_dir / directory).iterdir())

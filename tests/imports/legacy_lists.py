@@ -1,4 +1,4 @@
-"""Lists of twenty people as older programs write them: language, the encodings in use for it, names and places."""
+"""Lists of twenty people in the languages and the encodings that older programs write."""
 
 from itertools import cycle, islice
 

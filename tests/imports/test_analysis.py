@@ -1,4 +1,4 @@
-"""Which column of a file goes to which field, when nobody says."""
+"""Guessing the mappings of a file."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,9 +9,9 @@ from mailrith_lite.imports.uploads.analysis import guess
 LABELS = {"Company": "Company", "Customer since": "Customer since", "Given name": "Given name"}
 
 
-def told(columns: Sequence[str], cells: Mapping[str, Sequence[str]] | None = None) -> str:
-    found = guess(columns, LABELS, cells)
-    return " ".join(f"{one.csv_column}={one.field.custom_field_id or one.field.type}" for one in found)
+def guessed(columns: Sequence[str], cells: Mapping[str, Sequence[str]] | None = None) -> str:
+    mappings = guess(columns, LABELS, cells)
+    return " ".join(f"{one.csv_column}={one.field.custom_field_id or one.field.type}" for one in mappings)
 
 
 @pytest.mark.parametrize(
@@ -32,8 +32,8 @@ def told(columns: Sequence[str], cells: Mapping[str, Sequence[str]] | None = Non
         ("=Email,email", "email=email"),
     ],
 )
-def test_mapping_is_guessed_from_the_header(header: str, expected: str) -> None:
-    assert told(header.split(",")) == expected
+def test_the_header_suggests_the_mappings(header: str, expected: str) -> None:
+    assert guessed(header.split(",")) == expected
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,11 @@ def test_mapping_is_guessed_from_the_header(header: str, expected: str) -> None:
         ({"Note": ["ada@example.com and others"]}, ""),
     ],
 )
-def test_cells_speak_for_a_column_and_against_its_name(cells: dict[str, list[str]], expected: str) -> None:
-    assert told(list(cells), cells) == expected
+def test_cells_can_show_a_field_and_can_rule_out_the_name_of_a_column(
+    cells: dict[str, list[str]], expected: str
+) -> None:
+    assert guessed(list(cells), cells) == expected
 
 
-def test_a_name_that_stands_twice_is_not_taken_for_its_cells() -> None:
-    assert told(["A", "A", "B"], {"A": ["ada@example.com"], "B": ["c@example.com"]}) == "B=email"
+def test_a_column_whose_name_is_there_twice_is_never_mapped() -> None:
+    assert guessed(["A", "A", "B"], {"A": ["ada@example.com"], "B": ["c@example.com"]}) == "B=email"

@@ -1,4 +1,4 @@
-"""Counting rows: the same of a small file and of a large one, which is counted in a process of its own."""
+"""Counting rows: a small file in this process, a large file in a process of its own."""
 
 import asyncio
 from pathlib import Path
@@ -26,18 +26,19 @@ async def test_every_row_is_counted(tmp_path: Path, rows: int) -> None:
 
 @pytest.mark.parametrize("rows", [10, MANY])
 @pytest.mark.parametrize(
-    ("end", "told"), [(b"a\0\n", "there is a NUL character"), (b'"a', "a quote is opened here"), (b"\xff", "UTF-8")]
+    ("end", "message"),
+    [(b"a\0\n", "there is a NUL character"), (b'"a', "a quote is opened here"), (b"\xff", "UTF-8")],
 )
-async def test_a_broken_file_is_told_with_its_line(tmp_path: Path, rows: int, end: bytes, told: str) -> None:
+async def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, rows: int, end: bytes, message: str) -> None:
     path = tmp_path / "file.csv"
     path.write_bytes(b"Email,Name,Other\n" + ROW * rows + end)
-    with pytest.raises(records.BrokenFile, match=told) as broken:
+    with pytest.raises(records.BrokenFile, match=message) as broken:
         await counting.count_rows(path, ",")
-    if told != "UTF-8":  # a text is decoded some lines ahead
+    if message != "UTF-8":  # the decoder is some lines ahead
         assert f"line {rows + 2}:" in str(broken.value)
 
 
-async def test_who_asks_may_end_it(tmp_path: Path) -> None:
+async def test_the_check_and_a_cancellation_end_the_counting(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     path.write_bytes(b"Email,Name,Other\n" + ROW * MANY)
 
@@ -46,14 +47,14 @@ async def test_who_asks_may_end_it(tmp_path: Path) -> None:
 
     with pytest.raises(Enough):
         await counting.count_rows(path, ",", enough)
-    counted = asyncio.create_task(counting.count_rows(path, ","))
+    counting_task = asyncio.create_task(counting.count_rows(path, ","))
     await asyncio.sleep(0)
-    counted.cancel()
+    counting_task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await counted
+        await counting_task
 
 
-def test_a_large_upload_is_counted_and_a_broken_one_refused(server: Server) -> None:
+def test_the_rows_of_a_large_upload_are_counted(server: Server) -> None:
     large = b"Email,Name,Other\n" + ROW * MANY
     upload = ready(server, large)
     assert look(server, upload)["row_count"] == MANY

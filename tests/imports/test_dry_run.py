@@ -1,4 +1,4 @@
-"""A dry run counts exactly what the import then does, and changes nothing."""
+"""A dry run has exactly the outcome of the import, and changes nothing."""
 
 import csv
 import io
@@ -46,7 +46,7 @@ def text_of(rows: Sequence[Sequence[str]]) -> str:
 
 
 def outcome(server: Server, job: Any) -> tuple[Any, str | None]:
-    """What is told of the rows: the counts, and the report."""
+    """(the counts, the error report)"""
     report = None if job["error_report_url"] is None else server.report(job)
     return job["progress"], report
 
@@ -63,7 +63,7 @@ numbers = itertools.count()
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(saved=FILES, rows=FILES, tagged=st.booleans(), tag=st.sampled_from([None, "Old", "New"]))
-def test_a_dry_run_tells_what_the_import_then_does(
+def test_a_dry_run_has_the_outcome_of_the_import(
     standing: Server, saved: list[Any], rows: list[Any], tagged: bool, tag: str | None
 ) -> None:
     key = standing.new_key(workspace=f"Workspace {next(numbers)}")
@@ -79,11 +79,11 @@ def test_a_dry_run_tells_what_the_import_then_does(
     standing.import_csv(
         text_of(saved), mappings, key=key, new_tag_name="Old", sequence_ids=[sequence_id] if tagged else []
     )
-    wanted = {"new_tag_name": tag, "sequence_ids": [sequence_id]}
+    options = {"new_tag_name": tag, "sequence_ids": [sequence_id]}
     before = contents(standing)
-    dry = standing.import_csv(text_of(rows), mappings, key=key, dry_run=True, **wanted)
+    dry = standing.import_csv(text_of(rows), mappings, key=key, dry_run=True, **options)
     assert contents(standing) == before
-    real = standing.import_csv(text_of(rows), mappings, key=key, **wanted)
+    real = standing.import_csv(text_of(rows), mappings, key=key, **options)
     assert (dry["status"], dry["dry_run"], dry["imported_count"]) == ("Completed", True, 0)
     assert (real["status"], real["dry_run"]) == ("Completed", False)
     assert outcome(standing, dry) == outcome(standing, real)
@@ -102,26 +102,31 @@ CHUNKS = st.lists(st.lists(CHANGES, max_size=8), max_size=6)
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
-@given(saved=CHUNKS, chunks=CHUNKS, had=st.sampled_from([[], [1], [1, 2]]), given_too=st.sampled_from([[], [1, 2]]))
-async def test_every_chunk_is_told_behind_those_before_it(
+@given(
+    saved=CHUNKS,
+    chunks=CHUNKS,
+    saved_members=st.sampled_from([[], [1], [1, 2]]),
+    members=st.sampled_from([[], [1, 2]]),
+)
+async def test_every_chunk_of_a_dry_run_follows_the_chunks_before_it(
     tmp_path_factory: pytest.TempPathFactory,
     saved: list[list[Change]],
     chunks: list[list[Change]],
-    had: list[int],
-    given_too: list[int],
+    saved_members: list[int],
+    members: list[int],
 ) -> None:
-    directory = tmp_path_factory.mktemp("stage")
+    directory = tmp_path_factory.mktemp("dry")
     async with Database.open(directory / "test.db") as database:
-        await furnish(database)
+        await insert_workspace_with_members(database)
         for chunk in saved:
-            await apply(database, chunk, had)
+            await apply(database, chunk, saved_members)
         async with open_dry_run(database, directory / "scratch") as dry_run:
-            told = [await dry_run.plan(1, chunk, tag_ids=given_too, sequence_ids=given_too) for chunk in chunks]
-        assert told == [await apply(database, chunk, given_too) for chunk in chunks]
+            planned = [await dry_run.plan(1, chunk, tag_ids=members, sequence_ids=members) for chunk in chunks]
+        assert planned == [await apply(database, chunk, members) for chunk in chunks]
     assert not (directory / "scratch").exists()
 
 
-async def furnish(database: Database) -> None:
+async def insert_workspace_with_members(database: Database) -> None:
     """A workspace with two tags, two sequences and a custom field, each with the integer ids 1 and 2."""
     async with database.write() as connection:
         await workspaces.insert_workspace(connection, "Default", 1)
@@ -134,13 +139,13 @@ async def furnish(database: Database) -> None:
 
 async def apply(database: Database, chunk: Sequence[Change], members: Sequence[int]) -> Outcome:
     async with database.write() as connection:
-        planned = await bulk.plan(connection, 1, chunk, tag_ids=members, sequence_ids=members)
-        await bulk.apply(connection, 1, planned, clock.now())
-    return planned.outcome
+        plan = await bulk.plan(connection, 1, chunk, tag_ids=members, sequence_ids=members)
+        await bulk.apply(connection, 1, plan, clock.now())
+    return plan.outcome
 
 
-async def test_what_is_known_of_one_workspace_is_told_to_no_other(database: Database, tmp_path: Path) -> None:
-    await furnish(database)
+async def test_a_dry_run_sees_the_subscribers_of_its_workspace_only(database: Database, tmp_path: Path) -> None:
+    await insert_workspace_with_members(database)
     async with database.write() as connection:
         await workspaces.insert_workspace(connection, "Other", 1)
     await apply(database, [Change(line=2, email=PEOPLE[0])], [])
@@ -150,10 +155,10 @@ async def test_what_is_known_of_one_workspace_is_told_to_no_other(database: Data
     assert [(one.created, one.unchanged) for one in outcomes] == [(1, 0), (0, 1)]
 
 
-async def test_a_chunk_that_is_too_large_is_refused_also_for_what_was_only_rehearsed(
+async def test_a_chunk_is_too_large_also_by_subscribers_that_the_dry_run_has_planned(
     database: Database, tmp_path: Path
 ) -> None:
-    await furnish(database)
+    await insert_workspace_with_members(database)
     text = "x" * 10_000
     fields = {str(number): text for number in range(50)}
     changes = [Change(line=line, email=f"user{line}@example.com", custom_fields=fields) for line in range(2, 22)]
@@ -165,14 +170,14 @@ async def test_a_chunk_that_is_too_large_is_refused_also_for_what_was_only_rehea
             assert (await dry_run.plan(1, half, tag_ids=[], sequence_ids=[])).unchanged == 10
 
 
-async def test_the_database_cannot_be_written_from_a_stage(database: Database, tmp_path: Path) -> None:
-    await furnish(database)
+async def test_a_dry_run_cannot_write_to_the_database(database: Database, tmp_path: Path) -> None:
+    await insert_workspace_with_members(database)
     async with open_dry_run(database, tmp_path / "scratch") as dry_run:
         with pytest.raises(Exception, match="readonly"):
             await dry_run.connection.execute("DELETE FROM tags")
 
 
-def test_rows_that_meet_again_far_down_the_file_are_told_as_they_will_be(server: Server) -> None:
+def test_a_dry_run_counts_rows_of_one_email_that_are_far_apart(server: Server) -> None:
     rows = [(f"user{number % 9_000}@example.com", f"Name {number // 12_000}") for number in range(30_000)]
     csv_text = "Email,Name\n" + "".join(f"{email},{name}\n" for email, name in rows)
     server.import_csv("Email,Name\n" + "".join(f"user{number}@example.com,Name 0\n" for number in range(500)))
@@ -182,7 +187,7 @@ def test_rows_that_meet_again_far_down_the_file_are_told_as_they_will_be(server:
     assert (dry["progress"]["created_count"], dry["progress"]["rows_total"]) == (8_500, 30_000)
 
 
-def test_a_dry_run_makes_no_tag_and_touches_nobody(server: Server) -> None:
+def test_a_dry_run_changes_no_tag_and_no_subscriber(server: Server) -> None:
     server.import_csv("Email,Name\nada@example.com,Ada\n")
     before = contents(server)
     job = server.import_csv(
@@ -193,7 +198,7 @@ def test_a_dry_run_makes_no_tag_and_touches_nobody(server: Server) -> None:
     assert files(server, "imports") == []
 
 
-def test_a_dry_run_says_that_it_is_one(server: Server) -> None:
+def test_a_job_says_whether_it_is_a_dry_run(server: Server) -> None:
     dry = server.import_csv("Email,Name\nnobody,Ada\n", dry_run=True)
     real = server.import_csv("Email,Name\nnobody,Ada\n")
     assert [job["dry_run"] for job in server.sdk().jobs.list_imports()["data"]] == [False, True]
@@ -214,7 +219,7 @@ def test_dry_run_is_true_or_false(server: Server, value: Any) -> None:
     assert (reply.status, reply.error["details"]["field"]) == (400, "dry_run")
 
 
-def test_an_upload_can_be_used_after_dry_runs_of_it(server: Server) -> None:
+def test_an_upload_stays_usable_after_dry_runs(server: Server) -> None:
     upload = ready(server)
     before = look(server, upload)
     for _ in range(2):
@@ -228,7 +233,7 @@ def test_an_upload_can_be_used_after_dry_runs_of_it(server: Server) -> None:
     assert submit(server, upload, dry_run=True).error["code"] == "upload_already_used"
 
 
-def test_a_dry_run_keeps_its_file_when_the_upload_gets_another(server: Server) -> None:
+def test_a_dry_run_keeps_its_file_if_the_upload_gets_a_newer_one(server: Server) -> None:
     upload = ready(server)
     server.wait(server.services.runner.stop())
     assert submit(server, upload, dry_run=True).status == 202
@@ -237,7 +242,7 @@ def test_a_dry_run_keeps_its_file_when_the_upload_gets_another(server: Server) -
     assert source.read_bytes() == CSV
 
 
-def test_others_write_while_a_dry_run_goes_on(server: Server) -> None:
+def test_other_requests_can_write_during_a_dry_run(server: Server) -> None:
     csv_text = "Email,Name\n" + "".join(f"user{number}@example.com,Name\n" for number in range(150_000))
     job = server.call("POST", IMPORTS, {"csv_text": csv_text, "mappings": MAPPINGS, "dry_run": True}).json["data"]
     count = 0
@@ -249,7 +254,7 @@ def test_others_write_while_a_dry_run_goes_on(server: Server) -> None:
     assert server.rows("SELECT count(*) FROM subscribers") == [(0,)]
 
 
-def test_a_canceled_dry_run_leaves_nothing_behind(server: Server) -> None:
+def test_a_canceled_dry_run_leaves_no_file(server: Server) -> None:
     csv_text = "Email,Name\n" + "".join(f"user{number}@example.com,Name\n" for number in range(150_000))
     job = server.call("POST", IMPORTS, {"csv_text": csv_text, "mappings": MAPPINGS, "dry_run": True}).json["data"]
     while not server.call("GET", job["self"]).json["data"]["progress"]["rows_processed"]:

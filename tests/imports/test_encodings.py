@@ -1,4 +1,4 @@
-"""Files that are not UTF-8: read as what their author wrote, or refused."""
+"""Detecting the encoding of files that are not UTF-8."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def read(directory: Path, file: bytes, limit: int = MEBIBYTE) -> str:
 
 
 @pytest.mark.parametrize(("language", "encoding"), legacy_lists.CASES)
-def test_a_list_is_read_as_it_was_written(tmp_path: Path, language: str, encoding: str) -> None:
+def test_a_list_is_read_in_the_encoding_of_its_language(tmp_path: Path, language: str, encoding: str) -> None:
     text = legacy_lists.text(language)
     assert read(tmp_path, text.encode(encoding)) == text
 
@@ -42,7 +42,7 @@ def test_a_list_is_read_as_it_was_written(tmp_path: Path, language: str, encodin
         ("山田太郎", "cp932"),
     ],
 )
-def test_one_name_may_be_enough(tmp_path: Path, name: str, encoding: str) -> None:
+def test_one_name_is_enough_to_detect_an_encoding(tmp_path: Path, name: str, encoding: str) -> None:
     text = f'Email,Name\na@example.com,"{name}"\n'
     assert read(tmp_path, text.encode(encoding)) == text
 
@@ -50,12 +50,12 @@ def test_one_name_may_be_enough(tmp_path: Path, name: str, encoding: str) -> Non
 @pytest.mark.parametrize(
     "file", [b"Email,Name\na@example.com,\x1b[31mred\n", "Email,Name\na@b.c,Zoë\x1b\n".encode()]
 )
-def test_escape_codes_that_are_no_encoding_are_refused(tmp_path: Path, file: bytes) -> None:
+def test_escape_codes_of_no_encoding_are_refused(tmp_path: Path, file: bytes) -> None:
     with pytest.raises(BrokenFile, match="escape codes"):
         read(tmp_path, file)
 
 
-def test_writing_ends_at_the_limit(tmp_path: Path) -> None:
+def test_no_byte_beyond_the_limit_of_utf8_is_written(tmp_path: Path) -> None:
     with pytest.raises(errors.PayloadTooLarge):
         read(tmp_path, legacy_lists.text("German").encode("cp1252"), limit=500)
     assert (tmp_path / "text").stat().st_size <= 500

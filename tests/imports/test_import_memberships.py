@@ -1,4 +1,4 @@
-"""Tags and sequences go to every row that was applied, and count as a change."""
+"""The tags and sequences of an import: every applied row gets them, and they count as a change."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ def new_sequence(server: Server, name: str) -> str:
 
 
 def tags(server: Server) -> dict[str, int]:
-    """name -> how many have it"""
+    """name -> number of subscribers"""
     listed = server.call("GET", "/v1/tags?limit=100").json["data"]
     return {tag["name"]: tag["subscriber_count"] for tag in listed}
 
@@ -46,15 +46,15 @@ def test_created_updated_and_unchanged_rows_all_get_the_tags_and_sequences(serve
         ROWS + "c@x.com,C\nnobody,N\n", existing_tag_ids=tag_ids, sequence_ids=sequence_ids, new_tag_name="Three"
     )
     assert fates(job) == (1, 2, 0, 1)
-    found = subscribers(server)
-    assert len(found) == 3
-    for subscriber in found.values():
+    by_email = subscribers(server)
+    assert len(by_email) == 3
+    for subscriber in by_email.values():
         assert {tag["name"] for tag in subscriber["tags"]} == {"One", "Two", "Three"}
         assert set(subscriber["sequence_ids"]) == set(sequence_ids)
     assert tags(server) == {"One": 3, "Two": 3, "Three": 3}
 
 
-def test_a_row_whose_tags_and_sequences_are_there_already_is_unchanged(server: Server) -> None:
+def test_a_row_of_a_subscriber_with_all_tags_and_sequences_is_unchanged(server: Server) -> None:
     more = {"existing_tag_ids": [new_tag(server, "One")], "sequence_ids": [new_sequence(server, "S")]}
     assert fates(server.import_csv(ROWS, **more)) == (2, 0, 0, 0)
     before = subscribers(server)
@@ -63,12 +63,12 @@ def test_a_row_whose_tags_and_sequences_are_there_already_is_unchanged(server: S
 
 
 @pytest.mark.parametrize("kind", ["existing_tag_ids", "sequence_ids"])
-def test_one_tag_or_sequence_more_is_a_change(server: Server, kind: str) -> None:
+def test_a_further_tag_or_sequence_is_a_change(server: Server, kind: str) -> None:
     make = new_tag if kind == "existing_tag_ids" else new_sequence
-    wanted = [make(server, "One"), make(server, "Two")]
-    server.import_csv(ROWS, **{kind: wanted[:1]})
-    assert fates(server.import_csv(ROWS + "c@x.com,C\n", **{kind: wanted})) == (1, 2, 0, 0)
-    assert fates(server.import_csv(ROWS, **{kind: wanted[1:]})) == (0, 0, 2, 0)
+    members = [make(server, "One"), make(server, "Two")]
+    server.import_csv(ROWS, **{kind: members[:1]})
+    assert fates(server.import_csv(ROWS + "c@x.com,C\n", **{kind: members})) == (1, 2, 0, 0)
+    assert fates(server.import_csv(ROWS, **{kind: members[1:]})) == (0, 0, 2, 0)
 
 
 def test_a_duplicate_row_does_not_count_its_tags_again(server: Server) -> None:
@@ -77,7 +77,7 @@ def test_a_duplicate_row_does_not_count_its_tags_again(server: Server) -> None:
     assert tags(server) == {"New": 2}
 
 
-def test_a_row_with_a_kept_status_gets_the_tags(server: Server) -> None:
+def test_a_row_whose_status_is_refused_gets_the_tags(server: Server) -> None:
     status = [MAPPINGS[0], {"csv_column": "Status", "field": {"type": "subscriber-status"}}]
     server.import_csv("Email,Status\na@x.com,Unsubscribed\n", status)
     job = server.import_csv("Email,Status\na@x.com,Active\n", status, new_tag_name="New")
@@ -86,7 +86,7 @@ def test_a_row_with_a_kept_status_gets_the_tags(server: Server) -> None:
     assert tags(server) == {"New": 1}
 
 
-def test_a_refused_row_gets_nothing(server: Server) -> None:
+def test_a_refused_row_gets_no_tags(server: Server) -> None:
     server.import_csv(ROWS)
     job = server.import_csv("Email,Name\na@x.com," + "x" * 201 + "\nb@x.com,B\n", new_tag_name="New")
     assert fates(job) == (0, 1, 0, 1)
@@ -102,13 +102,13 @@ def test_a_new_tag_name_reuses_a_tag_of_that_name_in_any_case(server: Server, na
 
 
 @pytest.mark.parametrize(("first", "second"), [("STRASSE", "straße"), ("ÉTÉ", "été"), ("Σίσυφος", "ΣΊΣΥΦΟΣ")])
-def test_any_case_means_any_alphabets_case(server: Server, first: str, second: str) -> None:
+def test_tag_names_are_compared_without_case_in_every_alphabet(server: Server, first: str, second: str) -> None:
     server.import_csv(ROWS, new_tag_name=first)
     assert fates(server.import_csv(ROWS, new_tag_name=second)) == (0, 0, 2, 0)
     assert tags(server) == {first: 2}
 
 
-def test_a_new_tag_is_made_once_by_jobs_that_name_it_at_the_same_time(server: Server) -> None:
+def test_jobs_with_the_same_new_tag_create_it_once(server: Server) -> None:
     other = server.new_key(workspace="Other")
     for number in range(6):
         for key in (KEY, other):
@@ -132,14 +132,14 @@ def test_the_same_sequence_twice_is_one_sequence(server: Server) -> None:
     assert subscribers(server)["a@x.com"]["sequence_ids"] == [sequence]
 
 
-def test_a_new_tag_is_made_even_when_no_row_is_applied(server: Server) -> None:
+def test_a_new_tag_is_created_even_if_no_row_is_applied(server: Server) -> None:
     job = server.import_csv("Email\nnobody\n", MAPPINGS[:1], new_tag_name="New")
     assert (job["status"], job["imported_count"]) == ("Completed", 0)
     assert tags(server) == {"New": 0}
 
 
 @pytest.mark.parametrize("rows", ['a@x.com,"A\n', "a@x.com,A\n" * 20_000 + "b@x.com,\0\n", 'a@x.com,"A"x\n'])
-def test_a_broken_file_makes_no_tag(server: Server, rows: str) -> None:
+def test_a_broken_file_creates_no_tag(server: Server, rows: str) -> None:
     job = server.import_csv("Email,Name\n" + rows, new_tag_name="New")
     assert job["status"] == "Failed"
     assert tags(server) == {}
@@ -151,7 +151,7 @@ async def _set_membership(server: Server, status: str) -> None:
 
 
 @pytest.mark.parametrize(("saved", "updated", "after"), [("completed", 0, "completed"), ("removed", 2, "active")])
-def test_a_sequence_that_was_left_is_entered_again_and_one_that_was_completed_is_not(
+def test_a_removed_subscriber_enters_the_sequence_again_and_a_completed_one_does_not(
     server: Server, saved: str, updated: int, after: str
 ) -> None:
     sequence = new_sequence(server, "S")

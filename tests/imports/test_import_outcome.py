@@ -1,4 +1,4 @@
-"""How an import ends: the counts, the files, and what SQLite itself would refuse."""
+"""How an import ends: its counts, its files, and the constraints of its row in SQLite."""
 
 import random
 import sqlite3
@@ -27,13 +27,13 @@ def files(server: Server) -> list[str]:
     return [path.name for path in server.services.imports_directory.iterdir()]
 
 
-def test_a_file_whose_every_row_is_refused_is_completed(server: Server) -> None:
+def test_an_import_completes_even_if_every_row_is_refused(server: Server) -> None:
     job = server.import_csv("Email,Name\n" + "nobody,x\n" * 3)
     assert (job["status"], job["imported_count"], job["error_message"]) == ("Completed", 0, None)
     assert job["progress"]["rejected_count"] == 3
 
 
-def test_a_job_has_its_times_in_order(server: Server) -> None:
+def test_the_times_of_a_job_are_in_order(server: Server) -> None:
     job = server.import_csv("Email,Name\na@x.com,A\n")
     assert job["created_at"] <= job["started_at"] <= job["completed_at"] == job["updated_at"]
 
@@ -47,7 +47,7 @@ def test_a_job_has_its_times_in_order(server: Server) -> None:
         ('"a@x.com","A\n\n\n"\nb@x.com,"B" C\n', 6),
         ("a@x.com,A\nb@x.com," + "x" * ((1 << 20) + 1) + "\n", 3),
     ],
-    ids=["quote", "late quote", "late NUL", "text behind a quote", "long cell"],
+    ids=["quote", "late quote", "late NUL", "text after a quote", "long cell"],
 )
 def test_a_broken_file_imports_nothing_and_names_the_line(server: Server, rows: str, line: int) -> None:
     job = server.import_csv("Email,Name\n" + rows)
@@ -68,7 +68,7 @@ def test_a_final_job_leaves_no_source_file(server: Server, csv_text: str) -> Non
     assert files(server) == []
 
 
-def test_the_report_and_the_counts_stay_when_the_source_is_gone(server: Server) -> None:
+def test_the_report_and_the_counts_stay_after_the_source_is_deleted(server: Server) -> None:
     job = server.import_csv("Email,Name\na@x.com,A\nnobody,B\n")
     assert files(server) == []
     again = job_of(server, job["id"])
@@ -77,7 +77,7 @@ def test_the_report_and_the_counts_stay_when_the_source_is_gone(server: Server) 
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_every_row_has_exactly_one_fate(server: Server, seed: int) -> None:
+def test_every_row_is_in_exactly_one_count(server: Server, seed: int) -> None:
     chance = random.Random(seed)
     emails = [f"user{number}@x.com" for number in range(40)]
     lines = []
@@ -90,14 +90,14 @@ def test_every_row_has_exactly_one_fate(server: Server, seed: int) -> None:
     for _ in range(2):
         job = server.import_csv("Email,Name,Status\n" + "\n".join(lines), [*MAPPINGS, STATUS])
         counts = job["progress"]
-        fates = [counts[f"{fate}_count"] for fate in ("created", "updated", "unchanged", "rejected")]
-        assert sum(fates) == counts["rows_processed"] == counts["rows_total"] == 400
+        outcomes = [counts[f"{name}_count"] for name in ("created", "updated", "unchanged", "rejected")]
+        assert sum(outcomes) == counts["rows_processed"] == counts["rows_total"] == 400
         assert job["imported_count"] == 400 - counts["rejected_count"]
         reported = server.rows("SELECT count(*) FROM import_row_errors WHERE job_id = (SELECT max(id) FROM jobs)")
         assert reported == [(counts["rejected_count"] + counts["warning_count"],)]
 
 
-def test_the_outcome_is_what_applying_row_by_row_would_give(server: Server) -> None:
+def test_chunks_have_the_outcome_of_rows_applied_one_by_one(server: Server) -> None:
     chance = random.Random(7)
     expected: dict[str, str] = {}
     lines = []
@@ -123,32 +123,32 @@ def test_the_outcome_is_what_applying_row_by_row_would_give(server: Server) -> N
         "kind = 'upload'",
     ],
 )
-def test_sqlite_refuses_a_completed_job_that_does_not_add_up(server: Server, change: str) -> None:
+def test_sqlite_refuses_a_completed_job_whose_counts_do_not_add_up(server: Server, change: str) -> None:
     server.import_csv("Email,Name\na@x.com,A\nnobody,B\n")
 
-    async def cheat() -> None:
+    async def update() -> None:
         async with server.services.database.write() as connection:
             await connection.execute(f"UPDATE jobs SET {change}")
 
     with pytest.raises(sqlite3.IntegrityError, match=r"CHECK constraint"):
-        server.wait(cheat())
+        server.wait(update())
 
 
-def test_sqlite_refuses_to_complete_a_job_with_rows_to_do(server: Server) -> None:
+def test_sqlite_refuses_to_complete_a_job_before_its_last_row(server: Server) -> None:
     server.import_csv('Email,Name\na@x.com,"A\n')  # Failed: nothing is processed, no total is known
 
-    async def cheat(change: str) -> None:
+    async def update(change: str) -> None:
         async with server.services.database.write() as connection:
             await connection.execute(f"UPDATE jobs SET {change}")
 
-    server.wait(cheat("rows_total = 5"))
+    server.wait(update("rows_total = 5"))
     with pytest.raises(sqlite3.IntegrityError, match="completed_means_every_row"):
-        server.wait(cheat("status = 'Completed'"))
+        server.wait(update("status = 'Completed'"))
     with pytest.raises(sqlite3.IntegrityError, match="one_fate_a_row"):
-        server.wait(cheat("rows_processed = 5"))
+        server.wait(update("rows_processed = 5"))
 
 
-def test_a_canceled_import_keeps_what_was_applied_and_counts_it(server: Server) -> None:
+def test_a_canceled_import_keeps_and_counts_the_applied_rows(server: Server) -> None:
     rows = "".join(f"user{number:06}@x.com,N\n" for number in range(120_000))
     job_id = submit(server, "Email,Name\n" + rows)
     while not job_of(server, job_id)["progress"]["rows_processed"]:
@@ -165,7 +165,7 @@ def test_a_canceled_import_keeps_what_was_applied_and_counts_it(server: Server) 
     assert server.call("POST", f"{PATH}/{job_id}/cancel").error["code"] == "job_already_final"
 
 
-def test_a_canceled_queued_import_leaves_nothing(serve: Callable[..., Server]) -> None:
+def test_a_canceled_queued_import_leaves_no_file(serve: Callable[..., Server]) -> None:
     server = serve(job_concurrency=1)
     submit(server, "Email,Name\n" + "a@x.com,A\n" * 60_000)
     queued = submit(server, "Email,Name\nb@x.com,B\n")
@@ -177,7 +177,7 @@ def test_a_canceled_queued_import_leaves_nothing(serve: Callable[..., Server]) -
     assert server.rows("SELECT email FROM subscribers") == [("a@x.com",)]
 
 
-def test_no_workspace_touches_anothers_subscribers(server: Server) -> None:
+def test_an_import_changes_the_subscribers_of_its_workspace_only(server: Server) -> None:
     other = server.new_key(workspace="Other")
     server.import_csv("Email,Name\na@x.com,Ours\n")
     job = server.import_csv("Email,Name\na@x.com,Theirs\nb@x.com,B\n", key=other)
@@ -193,10 +193,10 @@ def test_no_workspace_touches_anothers_subscribers(server: Server) -> None:
 def test_updating_many_subscribers_costs_about_as_much_as_creating_them(server: Server) -> None:
     seconds = []
     for name in "AB":
-        began = time.monotonic()
+        start = time.monotonic()
         job = server.import_csv("Email,Name\n" + "".join(f"user{number}@x.com,{name}\n" for number in range(6_000)))
         assert job["imported_count"] == 6_000
-        seconds.append(time.monotonic() - began)
+        seconds.append(time.monotonic() - start)
     assert seconds[1] < 10 * seconds[0]
 
 
@@ -210,16 +210,16 @@ def test_a_file_of_blank_lines_can_be_canceled_at_once(server: Server) -> None:
     assert moments[1] - moments[0] < 2_000  # reading all of it takes several seconds
 
 
-def test_an_import_whose_rows_are_gone_says_so(server: Server) -> None:
+def test_an_import_fails_if_its_source_file_is_missing(server: Server) -> None:
     server.wait(server.services.runner.stop())
     job = server.sdk().jobs.create_import(body={"csv_text": "Email\na@x.com\n", "mappings": MAPPINGS[:1]})["data"]
     for path in server.services.imports_directory.iterdir():
         path.unlink()
     server.wait(restart(server))
     server.drain()
-    found = server.sdk().jobs.get_import(path={"job_id": job["id"]})["data"]
-    assert (found["status"], found["imported_count"]) == ("Failed", 0)
-    assert "send the import again" in found["error_message"]
+    failed = server.sdk().jobs.get_import(path={"job_id": job["id"]})["data"]
+    assert (failed["status"], failed["imported_count"]) == ("Failed", 0)
+    assert "send the import again" in failed["error_message"]
 
 
 async def restart(server: Server) -> None:

@@ -1,4 +1,4 @@
-"""A source file as records: its dialect, its limits, and the physical line of everything."""
+"""Reading a source file as records: delimiters, limits and line numbers."""
 
 import csv
 import io
@@ -40,7 +40,7 @@ def problem(path: Path, text: str | bytes, delimiter: str = ",") -> str:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", ""])
-def test_the_delimiter_is_found_from_the_header(path: Path, delimiter: str, end: str) -> None:
+def test_the_header_decides_the_delimiter(path: Path, delimiter: str, end: str) -> None:
     assert header(path, delimiter.join(["Email", "First Name", "Land"]) + end) == Header(
         delimiter=delimiter, names=["Email", "First Name", "Land"]
     )
@@ -72,7 +72,7 @@ def test_the_delimiter_is_found_from_the_header(path: Path, delimiter: str, end:
         ("a\u2028b,c\x0bd\x85e\n", ",", ["a\u2028b", "c\x0bd\x85e"]),
     ],
 )
-def test_a_header_is_read_in_its_dialect(path: Path, text: str, delimiter: str, names: list[str]) -> None:
+def test_a_header_is_split_at_its_delimiter(path: Path, text: str, delimiter: str, names: list[str]) -> None:
     assert header(path, text) == Header(delimiter=delimiter, names=names)
 
 
@@ -83,7 +83,7 @@ def test_a_text_without_a_header_row_is_refused(path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["a,b\0\n", "a,b\nx\0\n", "\0"])
-def test_a_nul_near_the_header_is_refused(path: Path, text: str) -> None:
+def test_a_nul_character_near_the_header_is_refused(path: Path, text: str) -> None:
     with pytest.raises(BrokenFile, match="NUL"):
         header(path, text)
 
@@ -104,12 +104,12 @@ def test_a_header_whose_quote_is_not_closed_is_refused(path: Path, text: str) ->
     ],
     ids=["padding", "padded end", "quoted padding", "one line"],
 )
-def test_a_header_that_is_too_long_to_be_one_is_refused_rather_than_cut(path: Path, text: str) -> None:
+def test_a_header_that_is_too_long_is_refused_and_not_cut(path: Path, text: str) -> None:
     with pytest.raises(BrokenFile, match=r"too long|more than 200 characters"):
         header(path, text)
 
 
-def test_a_header_may_name_250_columns(path: Path) -> None:
+def test_a_header_may_have_250_columns(path: Path) -> None:
     names = [f"c{number}" for number in range(250)]
     assert header(path, ",".join(names)).names == names
 
@@ -140,7 +140,7 @@ def test_longer_column_names_are_refused(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("a,b\n1,2\n", [(1, ["a", "b"]), (2, ["1", "2"])]),
         ("a,b\n1,2", [(1, ["a", "b"]), (2, ["1", "2"])]),
@@ -160,13 +160,13 @@ def test_longer_column_names_are_refused(path: Path) -> None:
         ("a\nx\u2028y\x0bz\x0c\x1c\x85\n", [(1, ["a"]), (2, ["x\u2028y\x0bz\x0c\x1c\x85"])]),
     ],
 )
-def test_every_record_comes_with_the_line_it_starts_on(
-    path: Path, text: str, found: list[tuple[int, list[str]]]
+def test_every_record_has_the_number_of_its_first_line(
+    path: Path, text: str, expected: list[tuple[int, list[str]]]
 ) -> None:
-    assert read_rows(path, text) == found
+    assert read_rows(path, text) == expected
 
 
-def test_a_line_end_is_one_wherever_a_block_of_the_file_ends(path: Path) -> None:
+def test_a_line_end_at_the_border_of_two_blocks_is_one_line_end(path: Path) -> None:
     for length in range(8_180, 8_200):
         text = "x" * length + "\r\n" + "y\r\n"
         assert [line for line, _ in read_rows(path, text)] == [1, 2], length
@@ -184,25 +184,25 @@ def test_a_cell_of_one_mebibyte_is_read(path: Path, quote: str) -> None:
 
 
 @pytest.mark.parametrize("quote", ["", '"'])
-def test_a_longer_cell_is_refused_with_its_line(path: Path, quote: str) -> None:
+def test_a_cell_that_is_too_long_is_refused_with_its_line(path: Path, quote: str) -> None:
     cell = "x" * (MEBIBYTE + 1)
     assert problem(path, f"a,b\n\nx,y\nx,{quote}{cell}{quote}\n") == (
         "line 4: a cell is longer than 1,048,576 characters"
     )
 
 
-def test_a_longer_cell_of_many_lines_is_refused_with_the_line_it_starts_on(path: Path) -> None:
+def test_a_cell_of_many_lines_that_is_too_long_is_refused_with_its_first_line(path: Path) -> None:
     text = 'a,b\n"x\n",' + '"' + "y\n" * (MEBIBYTE // 2 + 1) + '"\n'
     assert problem(path, text) == "line 3: the cell whose quote opens here is longer than 1,048,576 characters"
 
 
-def test_a_row_of_too_many_characters_is_refused_with_its_line(path: Path) -> None:
+def test_a_row_that_is_too_long_is_refused_with_its_line(path: Path) -> None:
     row = ",".join(["x" * MEBIBYTE] * 17)
     assert problem(path, f"a,b\n1,2\n{row}\n") == "line 3: the row is longer than 16,777,216 characters"
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         ("," * 300_000, "line 3: the row has more than 300,000 cells"),
         ("x,y," * 150_000, "line 3: the row has more than 300,000 cells"),
@@ -211,8 +211,8 @@ def test_a_row_of_too_many_characters_is_refused_with_its_line(path: Path) -> No
         ((',"\n"' + "," * 290_000) * 4, "line 3: the row has more than 1,048,576 delimiters"),
     ],
 )
-def test_a_row_of_too_many_cells_is_refused_before_it_is_split(path: Path, row: str, told: str) -> None:
-    assert problem(path, f"a,b\n1,2\n{row}\n") == told
+def test_a_row_with_too_many_cells_is_refused(path: Path, row: str, message: str) -> None:
+    assert problem(path, f"a,b\n1,2\n{row}\n") == message
 
 
 def test_a_row_may_have_many_more_cells_than_columns(path: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_row_may_have_many_more_cells_than_columns(path: Path) -> None:
 
 
 @pytest.mark.parametrize("line_end", ["", "\n"])
-def test_quoted_delimiters_make_no_cells(path: Path, line_end: str) -> None:
+def test_quoted_delimiters_do_not_count_as_cells(path: Path, line_end: str) -> None:
     cell = "é," * (MEBIBYTE // 2 - 1) + line_end
     assert read_rows(path, f'a,b\n"{cell}","{cell[:600_000]}"\n')[1] == (2, [cell, cell[:600_000]])
 
@@ -234,7 +234,7 @@ def test_quoted_delimiters_make_no_cells(path: Path, line_end: str) -> None:
         ("\0", 1),
     ],
 )
-def test_a_nul_is_refused_with_its_line(path: Path, text: str, line: int) -> None:
+def test_a_nul_character_is_refused_with_its_line(path: Path, text: str, line: int) -> None:
     assert problem(path, text) == f"line {line}: there is a NUL character; remove it"
 
 
@@ -253,15 +253,15 @@ def test_a_nul_is_refused_with_its_line(path: Path, text: str, line: int) -> Non
         ('a,b\n"1""\n"",2\n', 2),
     ],
 )
-def test_an_unclosed_quote_is_refused_with_the_line_where_it_opened(path: Path, text: str, line: int) -> None:
+def test_an_unclosed_quote_is_refused_with_the_line_where_it_opens(path: Path, text: str, line: int) -> None:
     assert problem(path, text) == f"line {line}: a quote is opened here and never closed"
 
 
-def test_an_unclosed_quote_is_found_behind_a_byte_order_mark(path: Path) -> None:
+def test_an_unclosed_quote_is_refused_in_a_file_with_a_byte_order_mark(path: Path) -> None:
     assert problem(path, '\ufeff"a",b\n1,"2\n3\n') == "line 2: a quote is opened here and never closed"
 
 
-def test_an_unclosed_quote_that_swallows_too_much_is_named_by_the_line_where_it_opened(path: Path) -> None:
+def test_an_unclosed_quote_in_a_long_file_is_refused_with_the_line_where_it_opens(path: Path) -> None:
     text = 'a,b\n1,"2\n' + "x,y\n" * 300_000 + '3,"4"\n'
     assert problem(path, text) == "line 2: the cell whose quote opens here is longer than 1,048,576 characters"
 
@@ -273,7 +273,7 @@ def test_an_unclosed_quote_that_swallows_too_much_is_named_by_the_line_where_it_
         ('a,b\n"1\n","2\n3,"4"\n', 3, 4),
     ],
 )
-def test_a_quote_that_another_quote_ends_too_soon_is_named_by_both_lines(
+def test_a_quote_that_another_one_closes_too_early_is_refused_with_both_lines(
     path: Path, text: str, line: int, other: int
 ) -> None:
     assert problem(path, text).startswith(f"line {line}: a quote is opened here, and closed on line {other}")
@@ -282,18 +282,18 @@ def test_a_quote_that_another_quote_ends_too_soon_is_named_by_both_lines(
 @pytest.mark.parametrize(
     ("text", "line"), [('a,b\n"1" x,2\n', 2), ('a,b\n\n"1\n"x\n', 4), ('a,b\n"say "hi"",2\n', 2)]
 )
-def test_text_behind_a_closing_quote_is_refused_with_its_line(path: Path, text: str, line: int) -> None:
-    said = problem(path, text)
-    assert f"line {line}" in said
-    assert "quote" in said
+def test_text_after_a_closing_quote_is_refused_with_its_line(path: Path, text: str, line: int) -> None:
+    message = problem(path, text)
+    assert f"line {line}" in message
+    assert "quote" in message
 
 
 @pytest.mark.parametrize("junk", [b"\xff", b"\xc3(", b"\xed\xa0\x80", b"\xe2\x82"])
-def test_bytes_that_are_no_text_are_refused(path: Path, junk: bytes) -> None:
+def test_bytes_that_are_not_utf8_are_refused(path: Path, junk: bytes) -> None:
     assert "not valid UTF-8" in problem(path, b"a,b\n1," + junk + b"\n")
 
 
-def test_any_other_delimiter_is_a_character(path: Path) -> None:
+def test_other_delimiters_are_part_of_the_cell(path: Path) -> None:
     assert read_rows(path, "a;b\nx,y;z|\t\n", ";") == [(1, ["a", "b"]), (2, ["x,y", "z|\t"])]
 
 
@@ -305,7 +305,7 @@ tables = st.integers(1, 5).flatmap(lambda width: st.lists(st.lists(cells, min_si
 
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(table=tables, delimiter=st.sampled_from(records.DELIMITERS), end=st.sampled_from(["\n", "\r\n", "\r"]))
-def test_whatever_a_csv_writer_writes_is_read_back(
+def test_what_a_csv_writer_writes_is_read_back(
     path: Path, table: list[list[str]], delimiter: str, end: str
 ) -> None:
     text = io.StringIO(newline="")
@@ -321,16 +321,16 @@ names = st.text(alphabet="abc,;\t|\" '\n", min_size=1, max_size=10).filter(
 
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
-    found=st.lists(names, min_size=2, max_size=6),
+    columns=st.lists(names, min_size=2, max_size=6),
     delimiter=st.sampled_from(records.DELIMITERS),
     quoting=st.sampled_from([csv.QUOTE_ALL, csv.QUOTE_MINIMAL]),
 )
-def test_a_header_with_every_other_delimiter_in_quotes_is_read_in_its_own(
-    path: Path, found: list[str], delimiter: str, quoting: int
+def test_a_header_with_other_delimiters_in_quotes_is_split_at_its_own(
+    path: Path, columns: list[str], delimiter: str, quoting: int
 ) -> None:
     for other in records.DELIMITERS:
         if other != delimiter and quoting == csv.QUOTE_MINIMAL:
-            found = [name.replace(other, "_") for name in found]
+            columns = [name.replace(other, "_") for name in columns]
     text = io.StringIO(newline="")
-    csv.writer(text, delimiter=delimiter, quoting=quoting).writerow(found)
-    assert header(path, text.getvalue()) == Header(delimiter=delimiter, names=found)
+    csv.writer(text, delimiter=delimiter, quoting=quoting).writerow(columns)
+    assert header(path, text.getvalue()) == Header(delimiter=delimiter, names=columns)

@@ -1,4 +1,4 @@
-"""The text of a JSON literal becomes the same UTF-8 file, wherever the literal is cut into segments."""
+"""Writing a JSON literal as a UTF-8 file, in segments of any size."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from mailrith_lite import errors
 from mailrith_lite.imports import spool
 
 EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "200"))
-LONGEST_UNIT = 12  # bytes of a pair of escaped surrogates: the shortest segment that any text can be cut into
+LONGEST_UNIT = 12  # bytes of a pair of escaped surrogates: a segment must have room for it
 SEGMENTS = range(LONGEST_UNIT, 2 * LONGEST_UNIT)
 
 texts = st.one_of(
@@ -38,7 +38,7 @@ def literals(text: str) -> list[bytes]:
 
 def _units(text: str) -> list[int]:
     encoded = text.encode("utf-16-be")
-    return [int.from_bytes(encoded[place : place + 2]) for place in range(0, len(encoded), 2)]
+    return [int.from_bytes(encoded[index : index + 2]) for index in range(0, len(encoded), 2)]
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -47,7 +47,7 @@ def _units(text: str) -> list[int]:
 @example(text='\\"' * 20)
 @example(text="\\u0041\\ud83d")
 @given(text=texts)
-def test_any_literal_of_a_text_becomes_the_same_file(text: str, tmp_path: Path) -> None:
+def test_every_literal_of_a_text_makes_the_same_file(text: str, tmp_path: Path) -> None:
     for literal in literals(text):
         assert write(literal, tmp_path / "whole.csv") == text.encode()
 
@@ -59,14 +59,16 @@ def test_any_literal_of_a_text_becomes_the_same_file(text: str, tmp_path: Path) 
 @example(text="\\u0041\\ud83d\\")
 @example(text="aé€👩\\\n" * 5)
 @given(text=texts)
-def test_a_cut_at_any_place_changes_nothing(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_size_of_the_segments_does_not_matter(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for segment in SEGMENTS:
         monkeypatch.setattr(spool, "SEGMENT", segment)
         for literal in literals(text):
             assert write(literal, tmp_path / "cut.csv") == text.encode()
 
 
-NO_TEXT = [
+NOT_TEXT = [
     b'"\\ud800"',
     b'"\\udc00"',
     b'"\\ud800x"',
@@ -91,9 +93,9 @@ NO_TEXT = [
 ]
 
 
-@pytest.mark.parametrize("literal", NO_TEXT)
+@pytest.mark.parametrize("literal", NOT_TEXT)
 @pytest.mark.parametrize("before", [0, 1, 9, 10, 11, 12, 13])
-def test_what_is_no_text_is_refused_wherever_it_is_cut(
+def test_a_literal_that_is_not_text_is_refused_wherever_a_segment_ends(
     literal: bytes, before: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spool, "SEGMENT", LONGEST_UNIT)
@@ -103,17 +105,17 @@ def test_what_is_no_text_is_refused_wherever_it_is_cut(
 
 
 @pytest.mark.parametrize("unit", [b"\x80", b"\xbf", b"\\ud800", b"\\uDBFF", b"\xf0", b"\xc3"])
-def test_a_long_run_of_halves_is_refused_and_does_not_go_on_for_ever(unit: bytes, tmp_path: Path) -> None:
+def test_a_long_run_of_incomplete_characters_is_refused(unit: bytes, tmp_path: Path) -> None:
     with pytest.raises(errors.InvalidJson):
         write(b'"a,b\\n' + unit * (3 * spool.SEGMENT // len(unit)) + b'"', tmp_path / "bad.csv")
 
 
 @pytest.mark.parametrize("text", ["\\" * 200_000, "é" * 100_000, "👩" * 100_000, "\\u" * 90_000, '"' * 100_001])
-def test_a_text_of_many_segments_becomes_the_same_file(text: str, tmp_path: Path) -> None:
+def test_a_text_of_many_segments_makes_the_same_file(text: str, tmp_path: Path) -> None:
     for literal in literals(text):
         assert write(literal, tmp_path / "long.csv") == text.encode()
 
 
-def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_file(tmp_path: Path) -> None:
     write(b'"a"', tmp_path / "private.csv")
     assert (tmp_path / "private.csv").stat().st_mode & 0o777 == 0o600

@@ -1,4 +1,4 @@
-"""What is checked before the 202, and what a 202 promises."""
+"""Accepting an import: what is checked before the 202, and what the 202 promises."""
 
 from typing import Any
 
@@ -69,7 +69,7 @@ def left_over(server: Server) -> list[str]:
         ({"csv_text": None, "upload_id": "upload_1"}, "upload_id", "upload_not_found"),
     ],
 )
-def test_a_request_that_cannot_be_done_names_the_field(
+def test_a_refused_request_names_the_field(
     server: Server, body: dict[str, Any], field: str, reason: str | None
 ) -> None:
     reply = server.call("POST", PATH, {"csv_text": CSV, "mappings": [EMAIL], **body})
@@ -82,7 +82,7 @@ def test_a_request_that_cannot_be_done_names_the_field(
 
 
 @pytest.mark.parametrize("text", [b"\\ud800", b"\xff", b"\x80" * 200_000, b"\\ud83d" * 40_000])
-def test_csv_text_that_is_no_text_is_refused_and_leaves_no_file(server: Server, text: bytes) -> None:
+def test_csv_text_that_is_not_text_is_refused_and_leaves_no_file(server: Server, text: bytes) -> None:
     body = (
         b'{"mappings": [{"csv_column": "Email", "field": {"type": "email"}}], "csv_text": "Email\\n' + text + b'"}'
     )
@@ -93,7 +93,7 @@ def test_csv_text_that_is_no_text_is_refused_and_leaves_no_file(server: Server, 
 
 
 @pytest.mark.parametrize("kind", ["tag", "sequence", "custom field"])
-def test_what_belongs_to_another_workspace_is_as_unknown_as_what_does_not_exist(server: Server, kind: str) -> None:
+def test_an_id_of_another_workspace_is_unknown(server: Server, kind: str) -> None:
     other = server.new_key(workspace="Other")
     body: dict[str, Any] = {"csv_text": CSV, "mappings": [EMAIL]}
     if kind == "tag":
@@ -112,14 +112,14 @@ def test_what_belongs_to_another_workspace_is_as_unknown_as_what_does_not_exist(
 
 
 @pytest.mark.parametrize("csv_text", ["Email,Name", "Email,Name\n", "\ufeffEmail;Name\r\n\r\n \r\n"])
-def test_a_header_without_rows_completes_with_nothing(server: Server, csv_text: str) -> None:
+def test_an_import_without_rows_completes(server: Server, csv_text: str) -> None:
     job = server.import_csv(csv_text)
     assert (job["status"], job["imported_count"], job["error_message"]) == ("Completed", 0, None)
     assert set(job["progress"].values()) == {0}
     assert job["error_report_url"] is None
 
 
-def test_250_columns_are_possible(server: Server) -> None:
+def test_a_file_may_have_250_columns(server: Server) -> None:
     names = ["Email", *(f"c{number}" for number in range(249))]
     job = server.import_csv(",".join(names) + "\nada@example.com" + ",x" * 249 + "\n", [EMAIL])
     assert (job["status"], job["imported_count"]) == ("Completed", 1)
@@ -137,17 +137,17 @@ def test_250_columns_are_possible(server: Server) -> None:
         ("Émail,Name", "Émail"),
     ],
 )
-def test_a_column_is_found_by_its_trimmed_name(server: Server, header: str, csv_column: str) -> None:
+def test_a_mapping_finds_a_column_by_its_trimmed_name(server: Server, header: str, csv_column: str) -> None:
     job = server.import_csv(f"{header}\nada@example.com,Ada\n", [column(csv_column, "email")])
     assert job["imported_count"] == 1
 
 
-def test_a_column_that_occurs_twice_may_stay_unmapped(server: Server) -> None:
+def test_an_unmapped_column_name_may_occur_twice(server: Server) -> None:
     job = server.import_csv("Email,x,x,\nada@example.com,1,2,3\n", [EMAIL])
     assert job["imported_count"] == 1
 
 
-def test_a_queued_job_has_its_rows_in_a_private_file(serve: Any) -> None:
+def test_a_queued_import_has_its_rows_in_a_private_file(serve: Any) -> None:
     server = serve(job_concurrency=1)
     first = server.call("POST", PATH, {"csv_text": "Email\n" + "ada@example.com\n" * 60_000, "mappings": [EMAIL]})
     assert first.status == 202
@@ -161,7 +161,7 @@ def test_a_queued_job_has_its_rows_in_a_private_file(serve: Any) -> None:
     assert left_over(server) == []
 
 
-def test_a_workspace_may_have_so_many_jobs_waiting_and_no_more(serve: Any) -> None:
+def test_the_queued_jobs_of_a_workspace_are_limited(serve: Any) -> None:
     server = serve(job_concurrency=1, max_queued_jobs=2)
     body = {"csv_text": "Email\n" + "ada@example.com\n" * 60_000, "mappings": [EMAIL]}
     replies = [server.call("POST", PATH, body)]
@@ -179,7 +179,7 @@ def test_a_workspace_may_have_so_many_jobs_waiting_and_no_more(serve: Any) -> No
     assert server.rows("SELECT count(*) FROM jobs") == [(len(replies) + 1,)]
 
 
-def test_the_imports_of_a_workspace_are_applied_in_the_order_of_their_202s(server: Server) -> None:
+def test_the_imports_of_a_workspace_run_in_the_order_of_their_requests(server: Server) -> None:
     for number in range(12):
         body = {"csv_text": f"Email,Name\nada@example.com,Ada {number}\n", "mappings": MAPPINGS}
         assert server.call("POST", PATH, body, key=KEY).status == 202
