@@ -1,4 +1,4 @@
-"""Records of answers, beneath the wire."""
+"""Idempotency keys and the records of answers."""
 
 import pytest
 from hypothesis import given
@@ -15,34 +15,34 @@ PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_s
 ANSWER = Answer(status=201, body=b'{"data":1}', location="/v1/tags/x")
 
 
-def request(*, key: str = "k", operation: str = "createTag", body_hash: bytes = b"h") -> Attempt:
+def attempt(*, key: str = "k", operation: str = "createTag", body_hash: bytes = b"h") -> Attempt:
     return Attempt(workspace_id=1, operation_id=operation, key=key, body_hash=body_hash)
 
 
-async def keep(database: Database, kept: Attempt, expires_at: int, answer: Answer = ANSWER) -> None:
+async def record(database: Database, sent: Attempt, expires_at: int, answer: Answer = ANSWER) -> None:
     async with database.write() as connection:
         if not await workspaces.select_workspaces(connection):
             await workspaces.insert_workspace(connection, "Default", 1)
-        await idempotency.insert_answer(connection, kept, answer, expires_at)
+        await idempotency.insert_answer(connection, sent, answer, expires_at)
 
 
-async def find(database: Database, wanted: Attempt, now: int) -> Answer | None:
+async def select(database: Database, sent: Attempt, now: int) -> Answer | None:
     async with database.read() as connection:
-        return await idempotency.select_answer(connection, wanted, now)
+        return await idempotency.select_answer(connection, sent, now)
 
 
 @given(PRINTABLE)
-def test_a_key_in_quotes_is_the_bare_key(key: str) -> None:
+def test_a_key_in_double_quotes_is_the_key_without_them(key: str) -> None:
     assert idempotency.parse_key(f'"{key}"') == key
 
 
 @given(PRINTABLE.filter(lambda key: key == key.strip() and not (len(key) > 1 and key[0] == key[-1] == '"')))
-def test_a_bare_key_is_itself_without_the_space_around_it(key: str) -> None:
+def test_spaces_around_a_key_do_not_count(key: str) -> None:
     assert idempotency.parse_key(f" {key}  ") == key
 
 
 @given(st.text())
-def test_any_text_is_a_key_or_refused(text: str) -> None:
+def test_every_text_is_a_valid_key_or_refused(text: str) -> None:
     try:
         key = idempotency.parse_key(text)
     except wire_errors.InvalidIdempotencyKey:
@@ -52,42 +52,44 @@ def test_any_text_is_a_key_or_refused(text: str) -> None:
     assert key.isprintable()
 
 
-async def test_a_kept_answer_comes_back_marked_as_replayed(database: Database) -> None:
-    await keep(database, request(), 10)
-    found = await find(database, request(), 9)
-    assert found == Answer(status=201, body=b'{"data":1}', location="/v1/tags/x", replayed=True)
+async def test_a_recorded_answer_is_marked_as_replayed(database: Database) -> None:
+    await record(database, attempt(), 10)
+    answer = await select(database, attempt(), 9)
+    assert answer == Answer(status=201, body=b'{"data":1}', location="/v1/tags/x", replayed=True)
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        request(key="K"),
-        request(operation="createCustomField"),
+        attempt(key="K"),
+        attempt(operation="createCustomField"),
         Attempt(workspace_id=2, operation_id="createTag", key="k", body_hash=b"h"),
     ],
 )
-async def test_another_key_operation_or_workspace_finds_nothing(database: Database, other: Attempt) -> None:
-    await keep(database, request(), 10)
-    assert await find(database, other, 9) is None
+async def test_another_key_operation_or_workspace_has_no_recorded_answer(
+    database: Database, other: Attempt
+) -> None:
+    await record(database, attempt(), 10)
+    assert await select(database, other, 9) is None
 
 
 async def test_another_body_is_a_conflict_until_the_record_expires(database: Database) -> None:
-    await keep(database, request(), 10)
+    await record(database, attempt(), 10)
     with pytest.raises(errors.Conflict) as refused:
-        await find(database, request(body_hash=b"other"), 9)
+        await select(database, attempt(body_hash=b"other"), 9)
     assert refused.value.error_code == "idempotency_key_reused"
-    assert await find(database, request(body_hash=b"other"), 10) is None
+    assert await select(database, attempt(body_hash=b"other"), 10) is None
 
 
-async def test_an_expired_record_gives_way_to_a_new_one(database: Database) -> None:
-    await keep(database, request(), 10)
-    await keep(database, request(body_hash=b"other"), 20, Answer(status=202, body=b"new"))
-    assert await find(database, request(body_hash=b"other"), 15) == Answer(status=202, body=b"new", replayed=True)
+async def test_a_new_record_replaces_an_expired_one(database: Database) -> None:
+    await record(database, attempt(), 10)
+    await record(database, attempt(body_hash=b"other"), 20, Answer(status=202, body=b"new"))
+    assert await select(database, attempt(body_hash=b"other"), 15) == Answer(status=202, body=b"new", replayed=True)
 
 
 async def test_only_expired_records_are_deleted(database: Database) -> None:
-    await keep(database, request(key="old"), 10)
-    await keep(database, request(key="new"), 11)
+    await record(database, attempt(key="old"), 10)
+    await record(database, attempt(key="new"), 11)
     async with database.write() as connection:
         await idempotency.delete_expired(connection, 10)
         rows = await connection.execute_fetchall("SELECT idempotency_key FROM idempotency_records")

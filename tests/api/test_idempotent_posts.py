@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: the same key and body get the first answer again, and make nothing twice."""
+"""`Idempotency-Key`: the same key and body get the first answer again, and create nothing twice."""
 
 import json
 import threading
@@ -51,7 +51,7 @@ def count(server: Server, table: str) -> int:
 
 
 @EACH
-def test_the_first_answer_is_replayed_byte_by_byte(server: Server, path: str, body: Any, table: str) -> None:
+def test_the_first_answer_is_replayed_byte_for_byte(server: Server, path: str, body: Any, table: str) -> None:
     first = submit(server, path, body)
     server.drain()
     second = submit(server, path, body)
@@ -64,7 +64,7 @@ def test_the_first_answer_is_replayed_byte_by_byte(server: Server, path: str, bo
     assert count(server, table) == 1
 
 
-def test_the_answer_to_a_job_stays_queued_when_the_job_has_finished(server: Server) -> None:
+def test_the_replayed_answer_of_a_finished_job_still_says_queued(server: Server) -> None:
     job = submit(server, IMPORTS, IMPORT).json["data"]
     server.drain()
     assert server.call("GET", job["self"]).json["data"]["status"] == "Completed"
@@ -83,13 +83,13 @@ def test_another_body_is_a_conflict(server: Server, path: str, body: Any, table:
     assert not sources(server)
 
 
-def test_an_absent_body_is_another_than_an_empty_object(server: Server) -> None:
+def test_no_body_and_an_empty_object_are_different_bodies(server: Server) -> None:
     assert submit(server, EXPORTS, None).status == 202
     assert submit(server, EXPORTS, None).headers["idempotent-replayed"] == "true"
     assert submit(server, EXPORTS, {}).status == 409
 
 
-def test_another_body_is_a_conflict_even_when_it_is_no_good(server: Server) -> None:
+def test_another_body_is_a_conflict_even_if_it_is_invalid(server: Server) -> None:
     submit(server, "/v1/tags", {"name": "Spring"})
     assert submit(server, "/v1/tags", b"{").status == 409
 
@@ -107,7 +107,7 @@ def test_another_body_is_a_conflict_even_when_it_is_no_good(server: Server) -> N
         ("/v1/subscribers", {"email": "ada"}, {"email": "ada@example.com"}, 400),
     ],
 )
-def test_a_refused_request_may_be_corrected_with_its_key(
+def test_a_refused_request_can_be_corrected_and_sent_with_the_same_key(
     server: Server, path: str, bad: Any, good: Any, status: int
 ) -> None:
     assert submit(server, path, bad).status == status
@@ -117,14 +117,16 @@ def test_a_refused_request_may_be_corrected_with_its_key(
     assert "idempotent-replayed" not in reply.headers
 
 
-def test_a_conflict_is_not_kept(server: Server) -> None:
+def test_a_conflict_is_not_recorded(server: Server) -> None:
     submit(server, "/v1/tags", {"name": "Spring"}, None)
     assert submit(server, "/v1/tags", {"name": "Spring"}).error["code"] == "tag_name_taken"
     assert submit(server, "/v1/tags", {"name": "Autumn"}).status == 201
 
 
 @EACH
-def test_a_key_in_quotes_equals_the_bare_one(server: Server, path: str, body: Any, table: str) -> None:
+def test_a_key_in_double_quotes_equals_the_key_without_them(
+    server: Server, path: str, body: Any, table: str
+) -> None:
     first = submit(server, path, body, '"order 66"')
     assert submit(server, path, body, "order 66").body == first.body
     assert submit(server, path, body, "  order 66 ").body == first.body
@@ -134,7 +136,7 @@ def test_a_key_in_quotes_equals_the_bare_one(server: Server, path: str, body: An
 @pytest.mark.parametrize(
     "key", ["a", "~", '"', "k" * 255, f'"{"k" * 255}"', "import-2026-04-11", "a/b?c=d&e", "'--"]
 )
-def test_a_key_is_up_to_255_printable_characters(service: Server, key: str) -> None:
+def test_a_key_has_up_to_255_printable_ascii_characters(service: Server, key: str) -> None:
     assert submit(service, EXPORTS, {}, key).status == 202
     assert submit(service, EXPORTS, {}, key).headers["idempotent-replayed"] == "true"
 
@@ -155,7 +157,7 @@ def test_a_key_belongs_to_one_operation(server: Server) -> None:
     assert not [reply for reply in replies if "idempotent-replayed" in reply.headers]
 
 
-def test_a_second_api_key_of_the_workspace_gets_the_replay(server: Server) -> None:
+def test_another_api_key_of_the_workspace_gets_the_first_answer(server: Server) -> None:
     first = submit(server, "/v1/tags", {"name": "Spring"})
     second = server.call(
         "POST", "/v1/tags", {"name": "Spring"}, key=server.new_key(), headers={"Idempotency-Key": "k"}
@@ -164,7 +166,7 @@ def test_a_second_api_key_of_the_workspace_gets_the_replay(server: Server) -> No
 
 
 @EACH
-def test_an_expired_record_gives_way_and_its_resource_stays(
+def test_a_new_request_replaces_an_expired_record_and_the_old_resource_stays(
     server: Server, path: str, body: Any, table: str
 ) -> None:
     first = submit(server, path, body)
@@ -182,7 +184,7 @@ def test_an_expired_record_gives_way_and_its_resource_stays(
     assert count(server, "idempotency_records") == 1
 
 
-def test_how_long_a_record_is_kept_is_a_setting(serve: Callable[..., Server]) -> None:
+def test_the_lifetime_of_a_record_is_a_setting(serve: Callable[..., Server]) -> None:
     server = serve(idempotency_ttl=3_600)
     first = submit(server, EXPORTS, {})
     with time_machine.travel(time.time() + 3_590, tick=True):
@@ -192,7 +194,9 @@ def test_how_long_a_record_is_kept_is_a_setting(serve: Callable[..., Server]) ->
 
 
 @EACH
-def test_a_hundred_identical_requests_at_once_make_one(server: Server, path: str, body: Any, table: str) -> None:
+def test_a_hundred_identical_requests_at_once_create_one_resource(
+    server: Server, path: str, body: Any, table: str
+) -> None:
     barrier = threading.Barrier(20)
 
     def one(number: int) -> Reply:
@@ -209,7 +213,7 @@ def test_a_hundred_identical_requests_at_once_make_one(server: Server, path: str
     assert not sources(server)
 
 
-def test_different_bodies_at_once_under_one_key_make_one_and_conflicts(server: Server) -> None:
+def test_of_different_bodies_at_once_with_one_key_one_is_created(server: Server) -> None:
     with ThreadPoolExecutor(20) as pool:
         replies = list(pool.map(lambda n: submit(server, "/v1/tags", {"name": f"Tag {n}"}), range(40)))
     assert sorted(reply.status for reply in replies) == [201] + [409] * 39
@@ -218,7 +222,7 @@ def test_different_bodies_at_once_under_one_key_make_one_and_conflicts(server: S
 
 
 @pytest.mark.parametrize(("path", "body"), [(IMPORTS, IMPORT), (EXPORTS, {})])
-def test_without_a_key_each_request_makes_a_job(server: Server, path: str, body: Any) -> None:
+def test_every_request_without_a_key_creates_a_job(server: Server, path: str, body: Any) -> None:
     replies = [submit(server, path, body, None) for _ in range(2)]
     assert replies[0].json["data"]["id"] != replies[1].json["data"]["id"]
     assert count(server, "idempotency_records") == 0
@@ -229,7 +233,7 @@ def large(last_name: str) -> dict[str, Any]:
     return {"csv_text": f"Email,Name\n{rows}last@example.com,{last_name}\n", "mappings": MAPPINGS}
 
 
-def test_a_body_that_is_spooled_to_disk_is_replayed_and_compared_alike(server: Server) -> None:
+def test_large_bodies_are_replayed_and_compared_too(server: Server) -> None:
     first = submit(server, IMPORTS, large("Ada"))
     second = submit(server, IMPORTS, large("Ada"))
     assert (first.status, second.body) == (202, first.body)
@@ -240,7 +244,7 @@ def test_a_body_that_is_spooled_to_disk_is_replayed_and_compared_alike(server: S
     assert not sources(server)
 
 
-def test_spooled_bodies_at_once_make_one_job(server: Server) -> None:
+def test_identical_large_bodies_at_once_create_one_job(server: Server) -> None:
     body = json.dumps(large("Ada")).encode()
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda _: submit(server, IMPORTS, body), range(8)))
@@ -250,7 +254,7 @@ def test_spooled_bodies_at_once_make_one_job(server: Server) -> None:
     assert not sources(server)
 
 
-def test_the_header_may_be_sent_where_it_means_nothing(server: Server) -> None:
+def test_other_operations_ignore_the_header(server: Server) -> None:
     job = server.import_csv("Email\n", [EMAIL])
     headers = {"Idempotency-Key": "k" * 999}
     assert server.call("GET", job["self"], headers=headers).status == 200
@@ -261,7 +265,7 @@ def test_every_operation_that_takes_the_header_is_tested_here() -> None:
     assert {route.path for route in ROUTES if route.idempotent} == {path for path, _, _ in OPERATIONS.values()}
 
 
-def test_a_subscriber_who_was_updated_is_replayed_as_such(server: Server) -> None:
+def test_the_replayed_answer_of_an_update_has_the_subscriber_of_that_moment(server: Server) -> None:
     ada = {"email": "ada@example.com", "name": "Ada"}
     assert submit(server, "/v1/subscribers", ada, "first").status == 201
     second = submit(server, "/v1/subscribers", ada | {"name": "Countess"}, "second")
