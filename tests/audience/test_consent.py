@@ -243,7 +243,7 @@ def test_replayed_request_saves_its_evidence_once(server: Server) -> None:
     assert saved_evidence(server) == [EVIDENCE]
 
 
-def test_deleted_subscriber_takes_only_their_own_evidence_along(server: Server) -> None:
+def test_deletion_of_a_subscriber_deletes_only_their_own_evidence(server: Server) -> None:
     ada = subscriber(server, "ada@example.com", consent_evidence=EVIDENCE)
     subscriber(server, "bob@example.com", consent_evidence=FULL)
     assert server.call("DELETE", ada["self"]).status == 204

@@ -85,7 +85,7 @@ async def test_concurrent_callers_share_one_count(counts: SegmentCounts, watch: 
     assert watch.count == 1
 
 
-async def test_commit_ends_a_cached_count(audience: Database, counts: SegmentCounts, watch: Watch) -> None:
+async def test_commit_invalidates_a_cached_count(audience: Database, counts: SegmentCounts, watch: Watch) -> None:
     await counts.count(FIRST)
     async with audience.write() as connection:
         await delete(connection, 2)
@@ -103,7 +103,7 @@ async def test_count_is_right_after_a_rollback(audience: Database, counts: Segme
     assert await counts.count(FIRST) == Counts(total=3, confirmed=2)
 
 
-async def test_commit_of_a_cancelled_writer_ends_a_cached_count(
+async def test_commit_of_a_cancelled_writer_invalidates_a_cached_count(
     audience: Database, counts: SegmentCounts, watch: Watch
 ) -> None:
     """SQLite finishes the commit after the cancellation."""
@@ -131,7 +131,7 @@ async def test_housekeeping_keeps_a_cached_count(audience: Database, counts: Seg
 
 
 @pytest.mark.parametrize(("changes", "expected"), [("everybody", 2), (1, 2), (2, 1), ("nobody", 1)])
-async def test_write_ends_only_the_cached_counts_of_the_workspaces_it_changes(
+async def test_write_invalidates_only_the_counts_of_the_workspaces_it_changes(
     audience: Database, counts: SegmentCounts, watch: Watch, changes: Any, expected: int
 ) -> None:
     await counts.count(FIRST)

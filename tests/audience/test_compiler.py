@@ -77,9 +77,9 @@ CASES: list[tuple[str, str, Any, str]] = [
     ("sequence", "has_ever_been_in_any_of", [sequence(3)], NOBODY),
     ("sequence", "has_never_been_in_any_of", [sequence(1), sequence(2)], "dan"),
     *(
-        (field, operator, value, found)
+        (field, operator, value, names)
         for field in ("form", "email_opened", "email_unsubscribed", "magic_link_clicked")
-        for operator, value, found in [
+        for operator, value, names in [
             ("is", "form_1", NOBODY),
             ("is", True, NOBODY),
             ("is", False, ALL),
@@ -196,7 +196,9 @@ CASES: list[tuple[str, str, Any, str]] = [
 
 
 @pytest.mark.parametrize(("field", "operator", "value", "names"), CASES)
-def test_condition_matches(audience: Audience, field: str, operator: str, value: Any, names: str) -> None:
+def test_condition_matches_its_subscribers(
+    audience: Audience, field: str, operator: str, value: Any, names: str
+) -> None:
     assert audience.matches(single(field, operator, value)) == set(names.split())
 
 
