@@ -55,7 +55,7 @@ async def get_page(request: web.Request) -> web.StreamResponse:
         upload=upload,
         replaceable=not _over(request),
         job=await _job(request, upload),
-        names=records.own_names(upload.header),
+        names=records.without_report_columns(upload.header),
         preview=await services.uploads.preview(upload),
         limit=services.uploads.limit,
     )

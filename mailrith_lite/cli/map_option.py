@@ -12,7 +12,7 @@ from mailrith_lite.cli.http_client import ApiClient, Refused
 from mailrith_lite.cli.printing import one_line
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports import records
-from mailrith_lite.imports.fields import FIELDS, OWN, find_own
+from mailrith_lite.imports.fields import FIELDS, STANDARD_FIELDS, find_standard_field
 from mailrith_lite.imports.mapping import MappedField
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
 from mailrith_lite.imports.uploads.analysis import guess
@@ -101,18 +101,18 @@ def _parse(text: str, columns: Sequence[str], custom_fields: Mapping[str, str]) 
 def _may_be_label(text: str) -> bool:
     """Whether the field of a `--map` may be the label of a custom field."""
     field = text.rpartition("=")[2].strip()
-    return find_own(field) is None and ids.decode(ids.CUSTOM_FIELD, field) is None
+    return find_standard_field(field) is None and ids.decode(ids.CUSTOM_FIELD, field) is None
 
 
 def _find_field(text: str, custom_fields: Mapping[str, str]) -> MappedField:
-    if own := find_own(text):
-        return MappedField(type=own.type)
+    if standard := find_standard_field(text):
+        return MappedField(type=standard.type)
     if ids.decode(ids.CUSTOM_FIELD, text) is not None:
         return MappedField.custom(text)
     for label, public_id in custom_fields.items():
         if label.casefold() == " ".join(text.split()).casefold():
             return MappedField.custom(public_id)
-    known = ", ".join([*(own.label.lower() for own in OWN), *custom_fields])
+    known = ", ".join([*(field.label.lower() for field in STANDARD_FIELDS), *custom_fields])
     raise StartError(f"there is no field {text}; there are {known}. POST /v1/custom-fields makes another")
 
 

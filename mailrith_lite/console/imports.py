@@ -103,7 +103,7 @@ async def _requested(connection: Connection, call: SessionRequest, plan: ImportP
     mapped = {column.name for column in plan.columns}
     return RequestedImport(
         columns=[MappedColumn(name=column.name, field=_field(column, labels)) for column in plan.columns],
-        left_out=[name for name in records.own_names(plan.header) if name not in mapped],
+        left_out=[name for name in records.without_report_columns(plan.header) if name not in mapped],
         tags=[*tags, *_new_tag(plan, tags)],
         sequences=await names.sequence_names(connection, call, plan.sequence_ids),
     )
@@ -150,5 +150,5 @@ async def _import_form(
     if upload is None or upload.source != files[job.id].source or upload.expired(clock.now()):
         return None
     fields = mapping_form.file_field(upload)
-    fields.extend(mapping_form.from_plan(records.own_names(upload.header), plan).fields())
+    fields.extend(mapping_form.from_plan(records.without_report_columns(upload.header), plan).fields())
     return ImportForm(upload_id=upload.public_id, fields=fields)

@@ -8,14 +8,14 @@ from mailrith_lite import ids
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.names import Option
 from mailrith_lite.imports.accept import ImportOrder
-from mailrith_lite.imports.fields import OWN
+from mailrith_lite.imports.fields import STANDARD_FIELDS
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import MappedField, Mapping
 from mailrith_lite.imports.uploads.analysis import guess
 from mailrith_lite.imports.uploads.preview import Preview
 from mailrith_lite.imports.uploads.upload_table import Upload
 
-SUBSCRIBER_FIELDS = tuple(Option(id=field.type, name=field.label) for field in OWN)
+SUBSCRIBER_FIELDS = tuple(Option(id=field.type, name=field.label) for field in STANDARD_FIELDS)
 _FILE = "file"
 
 
@@ -133,5 +133,5 @@ def _target(field: MappedField) -> str:
 
 def _mapped_field(target: str) -> MappedField:
     """An unknown target becomes the id of a custom field, which the import then refuses."""
-    own = next((field for field in OWN if field.type == target), None)
-    return MappedField(type=own.type) if own else MappedField.custom(target)
+    standard = next((field for field in STANDARD_FIELDS if field.type == target), None)
+    return MappedField(type=standard.type) if standard else MappedField.custom(target)

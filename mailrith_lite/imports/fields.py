@@ -99,11 +99,11 @@ FIELDS: dict[MappedType, MappableField] = {
     )
 }
 
-OWN = tuple(field for field in FIELDS.values() if not field.takes_custom_field)
+STANDARD_FIELDS = tuple(field for field in FIELDS.values() if not field.takes_custom_field)
 """The fields that every subscriber has."""
 
 
-def find_own(text: str) -> MappableField | None:
+def find_standard_field(text: str) -> MappableField | None:
     """The field with this type or label, in any case."""
-    wanted = text.casefold()
-    return next((field for field in OWN if wanted in (field.type, field.label.casefold())), None)
+    key = text.casefold()
+    return next((field for field in STANDARD_FIELDS if key in (field.type, field.label.casefold())), None)

@@ -42,18 +42,55 @@ def resolve(names: Sequence[str], mappings: Sequence[Mapping]) -> list[Column]:
     """
     if not mappings:
         raise errors.InvalidBody("mappings takes at least one entry, one of them for the email.", field="mappings")
+    positions: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        positions.setdefault(name, []).append(index)
     columns: list[Column] = []
-    for position, mapping in enumerate(mappings):
-        path = f"mappings[{position}]"
-        column = Column(
-            index=_find(names, mapping.csv_column, path),
-            name=column_name(mapping.csv_column),
-            type=mapping.field.type,
-            custom_field_id=_custom_field_id(mapping.field, path),
-        )
-        _check_once(column, columns, path)
+    mapped_columns: set[int] = set()
+    mapped_fields: set[tuple[MappedType, int | None]] = set()
+    for number, mapping in enumerate(mappings):
+        path = f"mappings[{number}]"
+        column = _resolve_one(positions, mapping, path)
+        field = (column.type, column.custom_field_id)
+        if column.index in mapped_columns:
+            raise _mapped_twice("column", f"{path}.csv_column")
+        if field in mapped_fields:
+            raise _mapped_twice("field", f"{path}.field")
+        mapped_columns.add(column.index)
+        mapped_fields.add(field)
         columns.append(column)
-    mapped = {column.type for column in columns}
+    _check_required({column.type for column in columns})
+    return columns
+
+
+def _resolve_one(positions: dict[str, list[int]], mapping: Mapping, path: str) -> Column:
+    name = column_name(mapping.csv_column)
+    indexes = positions.get(name, [])
+    if not indexes:
+        raise errors.InvalidBody(
+            "csv_column is not a column of the file; use a name from its header row.",
+            field=f"{path}.csv_column",
+            reason="column_not_found",
+        )
+    if len(indexes) > 1:
+        raise errors.InvalidBody(
+            "The file has several columns of this name; rename all but one.",
+            field=f"{path}.csv_column",
+            reason="column_ambiguous",
+        )
+    return Column(
+        index=indexes[0],
+        name=name,
+        type=mapping.field.type,
+        custom_field_id=_custom_field_id(mapping.field, path),
+    )
+
+
+def _mapped_twice(what: str, path: str) -> errors.InvalidBody:
+    return errors.InvalidBody(f"A {what} can be mapped once only.", field=path, reason=f"{what}_mapped_twice")
+
+
+def _check_required(mapped: set[MappedType]) -> None:
     for field in FIELDS.values():
         if field.required and field.type not in mapped:
             raise errors.InvalidBody(
@@ -61,36 +98,6 @@ def resolve(names: Sequence[str], mappings: Sequence[Mapping]) -> list[Column]:
                 field="mappings",
                 reason=f"{field.type}_not_mapped",
             )
-    return columns
-
-
-def _check_once(column: Column, others: Sequence[Column], path: str) -> None:
-    if any(column.index == other.index for other in others):
-        raise errors.InvalidBody(
-            "A column can be mapped once only.", field=f"{path}.csv_column", reason="column_mapped_twice"
-        )
-    if any((column.type, column.custom_field_id) == (other.type, other.custom_field_id) for other in others):
-        raise errors.InvalidBody(
-            "A field can be mapped once only.", field=f"{path}.field", reason="field_mapped_twice"
-        )
-
-
-def _find(names: Sequence[str], csv_column: str, path: str) -> int:
-    name = column_name(csv_column)
-    positions = [index for index, other in enumerate(names) if other == name]
-    if not positions:
-        raise errors.InvalidBody(
-            "csv_column is not a column of the file; use a name from its header row.",
-            field=f"{path}.csv_column",
-            reason="column_not_found",
-        )
-    if len(positions) > 1:
-        raise errors.InvalidBody(
-            "The file has several columns of this name; rename all but one.",
-            field=f"{path}.csv_column",
-            reason="column_ambiguous",
-        )
-    return positions[0]
 
 
 def _custom_field_id(field: MappedField, path: str) -> int | None:

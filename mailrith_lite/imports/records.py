@@ -85,18 +85,18 @@ def read_header(path: Path) -> Header:
             else "there is no header row; the first line must name the columns"
         )
     names = [column_name(cell) for cell in best.cells]
-    own = own_names(names)
-    if len(own) > MAX_COLUMNS:
-        raise BrokenFile(f"the header row has {len(own):,} columns; at most {MAX_COLUMNS} are possible")
-    if any(len(name) > MAX_COLUMN_NAME for name in own):
+    limited = without_report_columns(names)
+    if len(limited) > MAX_COLUMNS:
+        raise BrokenFile(f"the header row has {len(limited):,} columns; at most {MAX_COLUMNS} are possible")
+    if any(len(name) > MAX_COLUMN_NAME for name in limited):
         raise BrokenFile(f"a column name has more than {MAX_COLUMN_NAME} characters")
-    if sum(len(name.encode()) for name in own) > MAX_HEADER_BYTES:
+    if sum(len(name.encode()) for name in limited) > MAX_HEADER_BYTES:
         raise BrokenFile(f"the column names have more than {MAX_HEADER_BYTES // 1024} KiB together")
     return Header(delimiter=best.delimiter, names=names)
 
 
-def own_names(names: list[str]) -> list[str]:
-    """The columns without those of an error report. So the report of a file at its limits can be imported, too."""
+def without_report_columns(names: list[str]) -> list[str]:
+    """So the error report of a file at its limits can be imported, too."""
     while tuple(names[-len(REPORT_COLUMNS) :]) == REPORT_COLUMNS:
         names = names[: -len(REPORT_COLUMNS)]
     return names

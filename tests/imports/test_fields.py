@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from mailrith_lite.audience.bulk_plan import Change
-from mailrith_lite.imports.fields import FIELDS, OWN, MappableField, MappedType, find_own
+from mailrith_lite.imports.fields import FIELDS, STANDARD_FIELDS, MappableField, MappedType, find_standard_field
 
 EACH = pytest.mark.parametrize("field", FIELDS.values(), ids=FIELDS)
 
@@ -21,16 +21,16 @@ def test_every_field_fills_a_member_of_a_change(field: MappableField) -> None:
 
 
 def test_no_two_fields_share_a_column_name() -> None:
-    names = [name for field in OWN for name in {field.label.lower(), field.type, *field.names}]
+    names = [name for field in STANDARD_FIELDS for name in {field.label.lower(), field.type, *field.names}]
     assert not [name for name, count in Counter(names).items() if count > 1]
 
 
 @pytest.mark.parametrize("text", ["subscriber-status", "status", "Status", "STATUS"])
 def test_a_field_is_found_by_its_type_or_label_in_any_case(text: str) -> None:
-    field = find_own(text)
+    field = find_standard_field(text)
     assert field is not None
     assert field.type == "subscriber-status"
 
 
 def test_a_custom_field_is_not_found_by_its_type() -> None:
-    assert find_own("custom-field") is None
+    assert find_standard_field("custom-field") is None

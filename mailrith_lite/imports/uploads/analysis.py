@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from mailrith_lite.audience import values
-from mailrith_lite.imports.fields import FIELDS, OWN, Reader
+from mailrith_lite.imports.fields import FIELDS, STANDARD_FIELDS, Reader
 from mailrith_lite.imports.mapping import MappedField
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
 
@@ -38,25 +38,25 @@ def guess(
 
 def _names(custom_fields: Mapping[str, str]) -> Iterable[tuple[str, MappedField]]:
     """Column names and the field that each suggests, the best first."""
-    for own in OWN:
-        yield own.label, MappedField(type=own.type)
-        yield own.type, MappedField(type=own.type)
+    for field in STANDARD_FIELDS:
+        yield field.label, MappedField(type=field.type)
+        yield field.type, MappedField(type=field.type)
     for label, public_id in custom_fields.items():
         yield label, MappedField.custom(public_id)
-    for own in OWN:
-        for name in own.names:
-            yield name, MappedField(type=own.type)
+    for field in STANDARD_FIELDS:
+        for name in field.names:
+            yield name, MappedField(type=field.type)
 
 
 def _evident(columns: Sequence[str], cells: Mapping[str, Sequence[str]]) -> Iterable[tuple[str, MappedField]]:
     """Columns and the fields that their cells alone show."""
-    for own in OWN:
-        if own.read is None or own.evidence is None:
+    for field in STANDARD_FIELDS:
+        if field.read is None or field.evidence is None:
             continue
         for column in columns:
             filled = _filled(cells.get(column, ()))
-            if len(filled) >= own.evidence.cells and _valid_share(own.read, filled) >= own.evidence.share:
-                yield column, MappedField(type=own.type)
+            if len(filled) >= field.evidence.cells and _valid_share(field.read, filled) >= field.evidence.share:
+                yield column, MappedField(type=field.type)
 
 
 def _fits(mapped: MappedField, cells: Sequence[str]) -> bool:

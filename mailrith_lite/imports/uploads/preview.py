@@ -24,7 +24,7 @@ def read_preview(path: Path, delimiter: str) -> Preview:
     with records.open_source(path) as file:
         first = itertools.islice(records.read_records(file, delimiter), 1 + MAX_ROWS)
         _, header = next(first)
-        names = records.own_names([records.column_name(cell) for cell in header])
+        names = records.without_report_columns([records.column_name(cell) for cell in header])
         return Preview(names=names, rows=[_row(cells, len(names)) for _, cells in first])
 
 
