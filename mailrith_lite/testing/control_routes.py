@@ -22,12 +22,12 @@ def add_routes(router: web.UrlDispatcher, sandbox: Sandbox) -> None:
 
 
 async def _handle(sandbox: Sandbox, control: Control, request: web.Request) -> web.StreamResponse:
-    """The key in the request chooses the workspace; without a key it is the sandbox's own."""
+    """The key in the request chooses the workspace; without a key it is the sandbox's first one."""
     body = b""
     if control.method == "POST":
         body = await _read(request, sandbox.services.settings.max_body_bytes)
     form = codec.decode(body or b"{}", control.form)
-    workspace_id: int | None = sandbox.own_workspace_id
+    workspace_id: int | None = sandbox.default_workspace_id
     if "Authorization" in request.headers:
         workspace_id = await sandbox.instruments.workspace_of(request)
     if workspace_id is None:

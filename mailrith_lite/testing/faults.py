@@ -119,9 +119,6 @@ class Faults:
     def add(self, fault: Fault) -> None:
         self._pending.append(fault)
 
-    def clear(self) -> None:
-        self._pending.clear()
-
     def wrap(self, operation_id: str | None, handler: Handler) -> Handler:
         """The handler with the next pending delay, and with the next pending failure or drop."""
         return functools.partial(self._handle, operation_id, handler)

@@ -135,7 +135,7 @@ class Mailrith:
         """Ends requests, jobs and faults of this workspace and its children, and forgets their requests."""
         for child in self._children:
             child.close()
-        self._server.wait(self._server.sandbox.settle(self._workspace_id))
+        self._server.wait(self._server.sandbox.end_work(self._workspace_id))
         self._recorder.forget(self._past_and_current)
 
     def _add(self, fault: Fault) -> None:

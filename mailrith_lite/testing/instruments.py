@@ -1,10 +1,9 @@
-"""Around every handler of a test server: what is sent is kept, and what shall go wrong goes wrong."""
+"""The clock, recorder, job gate and faults of a test server, and the middleware that applies them to requests."""
 
 import asyncio
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -21,77 +20,86 @@ from mailrith_lite.testing.job_gate import JobGate
 from mailrith_lite.testing.movable_clock import MovableClock
 from mailrith_lite.testing.recorder import MAX_BODY, RecordedRequest, Recorder
 
-_UNSEEN = ("/sandbox", "/healthz", "/docs", "/static", "/console")
+_NOT_RECORDED = ("/sandbox", "/healthz", "/docs", "/static", "/console")
 
 
 class Instruments:
-    """The middleware, and all that it knows. For the loop of the server alone."""
+    """For the server's loop only."""
 
     def __init__(self, *, fixed_clock: bool) -> None:
         self.clock = MovableClock(fixed=fixed_clock)
         self.recorder = Recorder()
         self.gate = JobGate()
         self._faults: dict[int, Faults] = {}
-        self._workspaces: dict[bytes, int] = {}  # of every key that was seen: also of one that has ended since
-        self._flying: dict[int, dict[asyncio.Task[Any], web.Request]] = {}
-
-    def faults(self, workspace_id: int) -> Faults:
-        return self._faults.setdefault(workspace_id, Faults())
+        self._workspace_ids: dict[bytes, int] = {}  # by the hash of each key so far, also of expired ones
+        self._in_flight: dict[int, dict[asyncio.Task[object], web.Request]] = {}
 
     def add_fault(self, workspace_id: int, fault: Fault) -> None:
-        self.faults(workspace_id).add(fault)
+        self._faults_of(workspace_id).add(fault)
 
-    def forget(self, workspace_id: int) -> None:
-        """Its keys lead to another workspace now."""
+    def clear_faults(self, workspace_id: int) -> None:
         self._faults.pop(workspace_id, None)
-        self._workspaces = {key: one for key, one in self._workspaces.items() if one != workspace_id}
+
+    def forget_keys(self, workspace_id: int) -> None:
+        """Looks the keys of the workspace up again, because they belong to another workspace now."""
+        self._workspace_ids = {key: one for key, one in self._workspace_ids.items() if one != workspace_id}
 
     def middleware(self) -> Middleware:
         @web.middleware
-        async def watch(request: web.Request, handler: Handler) -> web.StreamResponse:
-            if request.path.startswith(_UNSEEN):
+        async def apply(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.path.startswith(_NOT_RECORDED):
                 return await handler(request)
-            return await self._answer(request, handler)
+            return await self._handle(request, handler)
 
-        return watch
+        return apply
 
     async def workspace_of(self, request: web.Request) -> int | None:
-        """By the key, or by a download's address."""
+        """The workspace of a signed link's address or of the API key; None without a known key."""
         if "workspace_id" in request.match_info:
             return ids.decode(ids.WORKSPACE, request.match_info["workspace_id"])
         _, _, key = request.headers.get("Authorization", "").partition(" ")
-        hashed = keys.hash_key(key.strip())
-        if hashed not in self._workspaces:
-            found = await key_table.select_key_by_hash(request.app[SERVICES].database.lookup, hashed)
-            if found is None:
+        key_hash = keys.hash_key(key.strip())
+        if key_hash not in self._workspace_ids:
+            row = await key_table.select_key_by_hash(request.app[SERVICES].database.lookup, key_hash)
+            if row is None:
                 return None
-            self._workspaces[hashed] = found.workspace_id
-        return self._workspaces[hashed]
+            self._workspace_ids[key_hash] = row.workspace_id
+        return self._workspace_ids[key_hash]
 
-    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def abort_requests(self, workspace_id: int) -> None:
+        """Requests to the workspace that are in flight end without an answer and do no further work."""
+        in_flight = self._in_flight.pop(workspace_id, {})
+        for task, request in in_flight.items():
+            if request.transport is not None:
+                request.transport.abort()
+            task.cancel()
+        if in_flight:
+            await asyncio.wait(in_flight)
+
+    async def _handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         workspace_id = await self.workspace_of(request)
         operation_id = operations.of(request)
         recorded = self._begin(request, workspace_id, operation_id)
-        request[BODY_WATCH] = _keeper(recorded)
+        request[BODY_WATCH] = _body_recorder(recorded)
         try:
-            with self._in_flight(request, workspace_id):
+            with self._abortable(request, workspace_id):
                 if workspace_id is not None:
-                    moved = functools.partial(self._moved, workspace_id, operation_id, handler)
-                    handler = self.faults(workspace_id).wrap(operation_id, moved)
-                response = await answer(request, handler)  # a refusal is to be noted, too
-            _note(recorded, response, request[REQUEST_ID])
+                    counting = functools.partial(self._count_poll, workspace_id, operation_id, handler)
+                    handler = self._faults_of(workspace_id).wrap(operation_id, counting)
+                response = await answer(request, handler)  # makes a response of a refusal, to record it
+            _record_answer(recorded, response, request[REQUEST_ID])
             if not recorded.body_size and recorded.status != 413 and request.can_read_body:
                 await faults.record_body(request)
             return response
         except Dropped as dropped:
             if dropped.response is not None:
-                _note(recorded, dropped.response, request[REQUEST_ID])
+                _record_answer(recorded, dropped.response, request[REQUEST_ID])
             recorded.status, recorded.dropped = None, dropped.when
             raise
         except ConnectionError:  # the client hung up
             raise
         except Exception:
-            recorded.status = 500  # the boundary makes an answer of it
+            recorded.status = 500  # the status that the outer middleware answers
             raise
         finally:
             self.recorder.end(recorded, self.clock.elapsed())
@@ -111,40 +119,30 @@ class Instruments:
         return recorded
 
     @contextlib.contextmanager
-    def _in_flight(self, request: web.Request, workspace_id: int | None) -> Iterator[None]:
-        """Known as long as it is being answered, so that it can be broken off."""
+    def _abortable(self, request: web.Request, workspace_id: int | None) -> Iterator[None]:
+        """Within this context, `abort_requests` ends the request."""
         task = asyncio.current_task()
         if task is None or workspace_id is None:
             yield
             return
-        flying = self._flying.setdefault(workspace_id, {})
-        flying[task] = request
+        in_flight = self._in_flight.setdefault(workspace_id, {})
+        in_flight[task] = request
         try:
             yield
         finally:
-            flying.pop(task, None)
+            in_flight.pop(task, None)
 
-    async def break_off(self, workspace_id: int) -> None:
-        """Requests to the workspace that are being answered end without an answer, and do nothing more."""
-        flying = self._flying.pop(workspace_id, {})
-        for task, request in flying.items():
-            if request.transport is not None:
-                request.transport.abort()
-            task.cancel()
-        if flying:
-            await asyncio.wait(flying)
-
-    async def _moved(
+    async def _count_poll(
         self, workspace_id: int, operation_id: str | None, handler: Handler, request: web.Request
     ) -> web.StreamResponse:
-        """Behind the faults: a look at a job that will be answered counts as one."""
+        """Runs after the faults: a poll counts only if the client gets to see the job."""
         kind = operations.POLLS.get(operation_id or "")
-        if kind is not None and await self._may(request, operation_id):
+        if kind is not None and await self._is_allowed(request, operation_id):
             job_id = kind.decode(request.match_info["job_id"])
-            await self.gate.polled(workspace_id, kind, job_id or 0)
+            await self.gate.count_poll(workspace_id, kind, job_id or 0)
         return await handler(request)
 
-    async def _may(self, request: web.Request, operation_id: str | None) -> bool:
+    async def _is_allowed(self, request: web.Request, operation_id: str | None) -> bool:
         try:
             lookup = request.app[SERVICES].database.lookup
             principal = await keys.authenticate(lookup, request.headers, self.clock.now())
@@ -153,15 +151,18 @@ class Instruments:
             return False
         return True
 
-
-def _keeper(recorded: RecordedRequest) -> Callable[[memoryview], None]:
-    def keep(data: memoryview) -> None:
-        recorded.body, recorded.body_size = bytes(data[:MAX_BODY]), len(data)
-
-    return keep
+    def _faults_of(self, workspace_id: int) -> Faults:
+        return self._faults.setdefault(workspace_id, Faults())
 
 
-def _note(recorded: RecordedRequest, response: web.StreamResponse, request_id: str) -> None:
+def _body_recorder(recorded: RecordedRequest) -> Callable[[memoryview], None]:
+    def record(body: memoryview) -> None:
+        recorded.body, recorded.body_size = bytes(body[:MAX_BODY]), len(body)
+
+    return record
+
+
+def _record_answer(recorded: RecordedRequest, response: web.StreamResponse, request_id: str) -> None:
     recorded.status = response.status
     recorded.answer_headers = {name.lower(): value for name, value in response.headers.items()}
     recorded.answer_headers[REQUEST_ID_HEADER] = request_id

@@ -1,4 +1,4 @@
-"""Every operation of the contract by its id, those that answer 501 included, and which one a request hits."""
+"""The operations of the contract by their ids, also those that answer 501, and the operation of a request."""
 
 import difflib
 import functools
@@ -11,17 +11,17 @@ from mailrith_lite.api.routes import ROUTES
 from mailrith_lite.jobs.kinds import KINDS
 
 CREATING = frozenset(route.operation_id for route in ROUTES if route.idempotent)
-"""Those that take an Idempotency-Key."""
+"""The operations that take an Idempotency-Key."""
 POLLS = {
     route.operation_id: kind
     for kind in KINDS
     for route in ROUTES
     if (route.method, route.path) == ("GET", f"{kind.path}/{{job_id}}")
 }
-"""What looks at one job, and of which kind it is."""
+"""The operations that show one job, and the kind of that job."""
 DOWNLOAD = "download"
 UPLOAD = "upload"
-"""Not in the contract: whoever follows a signed link, to a file or with one."""
+"""The requests of signed links, which the contract does not list as operations."""
 
 
 @functools.cache
@@ -30,17 +30,13 @@ def _by_route() -> dict[tuple[str, str], str]:
     return served | {(method, path): operation_id for method, path, operation_id in NOT_SERVED}
 
 
-def known() -> list[str]:
-    return sorted({*_by_route().values(), DOWNLOAD, UPLOAD})
-
-
 def scopes(operation_id: str | None) -> tuple[str, ...]:
-    """What a key has to hold for the operation."""
+    """The scopes that the operation requires of a key."""
     return next((route.scopes for route in ROUTES if route.operation_id == operation_id), ())
 
 
 def of(request: web.Request) -> str | None:
-    """None where nothing of the contract is hit."""
+    """None for a request to no operation of the contract."""
     resource = request.match_info.route.resource
     if resource is None:
         return None
@@ -56,8 +52,9 @@ def check(operation_id: str | None) -> None:
     """None stands for any operation.
 
     Raises:
-        ValueError: there is no such operation; the text names one that is spelled alike.
+        ValueError: no operation has this id; the text names one with a similar spelling.
     """
-    if operation_id is not None and operation_id not in known():
-        near = difflib.get_close_matches(operation_id, known(), n=1)
-        raise ValueError(f"there is no operation {operation_id}" + (f"; is it {near[0]}?" if near else ""))
+    operation_ids = {*_by_route().values(), DOWNLOAD, UPLOAD}
+    if operation_id is not None and operation_id not in operation_ids:
+        similar = difflib.get_close_matches(operation_id, sorted(operation_ids), n=1)
+        raise ValueError(f"there is no operation {operation_id}" + (f"; is it {similar[0]}?" if similar else ""))

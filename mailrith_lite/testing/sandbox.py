@@ -1,4 +1,4 @@
-"""A service that a test steers: what the fixture's handle and the control routes have in common."""
+"""A service under the control of a test, through the handle of the fixture or through the control routes."""
 
 import contextlib
 import itertools
@@ -20,84 +20,84 @@ from mailrith_lite.testing.recorder import Requests
 
 EXAMPLE_KEY = "mrk_example_secret_key"
 _SECRET = b"the same links in every run of a sandbox with stable ids"
-_CONCURRENCY = 10_000  # held jobs keep their place
-_OWN = {"data_dir", "job_concurrency", "bootstrap_key"}
-_GRACE = 0.05  # seconds for requests that are being answered when the sandbox ends
+_CONCURRENCY = 10_000  # a held job occupies one of these places
+_FIXED_SETTINGS = {"data_dir", "job_concurrency", "bootstrap_key"}
+_GRACE = 0.05  # seconds that requests in flight have when the sandbox stops
 
 
-class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """A workspace and a key to it."""
+class WorkspaceKey(msgspec.Struct, frozen=True, kw_only=True):
+    """The integer id of a workspace, and a key to it."""
 
     workspace_id: int
     api_key: str
 
 
 class Sandbox:
-    """Every coroutine is for the loop of the service. The first workspace is its own."""
+    """For the server's loop only. `default_workspace_id`: the first workspace, for controls without a key."""
 
     def __init__(self, services: Services, instruments: Instruments, *, stable: bool) -> None:
         self.services = services
         self.instruments = instruments
-        self.own_workspace_id = 0
+        self.default_workspace_id = 0
         self._requests: dict[int, Requests] = {}
         self._numbers = itertools.count(1)
         self._new_key: Callable[[], str] = self._stable_key if stable else keys.new_key
 
-    async def new_workspace(self, name: str | None = None, key: str | None = None) -> Access:
+    async def new_workspace(self, name: str | None = None, key: str | None = None) -> WorkspaceKey:
         """
         Raises:
-            ValueError: a workspace has this name.
+            ValueError: another workspace has this name.
         """
-        found = key or self._new_key()
+        key = key or self._new_key()
         async with self.services.database.write() as connection:
             now = clock.now()
-            wanted = name or f"Workspace {next(self._numbers)}"
-            if await workspaces.select_workspace(connection, wanted) is not None:
-                raise ValueError(f"there is a workspace {wanted} already")
-            workspace = await workspaces.insert_workspace(connection, wanted, now)
-            await keys.create(connection, workspace_id=workspace.id, name="First key", key=found, now=now)
+            name = name or f"Workspace {next(self._numbers)}"
+            if await workspaces.select_workspace(connection, name) is not None:
+                raise ValueError(f"there is a workspace {name} already")
+            workspace = await workspaces.insert_workspace(connection, name, now)
+            await keys.create(connection, workspace_id=workspace.id, name="First key", key=key, now=now)
         self._requests[workspace.id] = self.requests({workspace.id})
-        self.own_workspace_id = self.own_workspace_id or workspace.id
-        return Access(workspace_id=workspace.id, api_key=found)
+        self.default_workspace_id = self.default_workspace_id or workspace.id
+        return WorkspaceKey(workspace_id=workspace.id, api_key=key)
 
-    async def new_key(self, workspace_id: int, held: tuple[str, ...], expires_in: float | None) -> str:
+    async def new_key(self, workspace_id: int, key_scopes: tuple[str, ...], expires_in: float | None) -> str:
         """`expires_in`: seconds.
 
         Raises:
-            ValueError: there is no such scope.
+            ValueError: a scope does not exist, or `expires_in` is out of range.
         """
-        if unknown := [scope for scope in held if scope not in scopes.ALL]:
+        if unknown := [scope for scope in key_scopes if scope not in scopes.ALL]:
             raise ValueError(f"there is no scope {unknown[0]}; scopes are {', '.join(scopes.ALL)}")
         if expires_in is not None and not 0 < expires_in <= MAX_DURATION:
             raise ValueError(f"a key lives for more than 0 and at most {MAX_DURATION:,} seconds")
-        found = self._new_key()
+        key = self._new_key()
         async with self.services.database.write() as connection:
             now = clock.now()
             await keys.create(
                 connection,
                 workspace_id=workspace_id,
                 name="Another key",
-                key=found,
-                held=held,
+                key=key,
+                held=key_scopes,
                 expires_at=None if expires_in is None else now + round(expires_in * clock.SECOND),
                 now=now,
             )
-        return found
+        return key
 
-    async def seed(self, workspace_id: int, wanted: seed.Seed) -> seed.Seeded:
+    async def seed(self, workspace_id: int, form: seed.Seed) -> seed.Seeded:
         """
         Raises:
-            MailrithError, ValueError: a value breaks a rule; nothing was made.
+            MailrithError, ValueError: a value breaks a rule, so the workspace stays as it was.
         """
         async with self.services.database.write() as connection:
-            return await seed.plant(connection, workspace_id, wanted)
+            return await seed.insert_seed(connection, workspace_id, form)
 
     async def reset(self, workspace_id: int) -> int:
-        """The keys get a new, empty workspace of the same name, whose integer id is returned.
+        """Moves the keys to a new, empty workspace of the same name, and returns its integer id.
 
-        Requests that are being answered and jobs end, faults and holds are forgotten, the clock goes back.
+        Ends requests in flight and jobs, forgets faults and holds, resets the clock.
         """
-        await self.settle(workspace_id)
+        await self.end_work(workspace_id)
         self.instruments.clock.reset()
         async with self.services.database.write() as connection:
             now = clock.now()
@@ -107,25 +107,25 @@ class Sandbox:
             )
             new = await workspaces.insert_workspace(connection, old.name, now)
             await key_table.update_keys_moved(connection, old.id, new.id)
-            await queue.delete_jobs(connection, old.id)  # their links end, too
-        self.instruments.forget(workspace_id)
+            await queue.delete_jobs(connection, old.id)  # this ends their links
+        self.instruments.forget_keys(workspace_id)
         self._requests[new.id] = self.requests({new.id})
-        if workspace_id == self.own_workspace_id:
-            self.own_workspace_id = new.id
+        if workspace_id == self.default_workspace_id:
+            self.default_workspace_id = new.id
         return new.id
 
-    async def settle(self, workspace_id: int) -> None:
-        """Nothing of the workspace goes on, and nothing that was said of it holds any longer."""
-        await self.instruments.break_off(workspace_id)
+    async def end_work(self, workspace_id: int) -> None:
+        """Ends requests in flight and jobs of the workspace, and forgets its faults and holds."""
+        await self.instruments.abort_requests(workspace_id)
         await self.instruments.gate.clear(workspace_id)
-        self.instruments.faults(workspace_id).clear()
+        self.instruments.clear_faults(workspace_id)
 
-    def requests(self, workspaces: set[int]) -> Requests:
-        """Those that come from now on."""
-        return Requests(self.instruments.recorder, workspaces)
+    def requests(self, workspace_ids: set[int]) -> Requests:
+        """The requests to these workspaces from now on."""
+        return Requests(self.instruments.recorder, workspace_ids)
 
     def requests_of(self, workspace_id: int) -> Requests:
-        """Those of the workspace since it was made, or reset."""
+        """The requests since the workspace was made or reset, or its requests cleared."""
         return self._requests[workspace_id]
 
     def _stable_key(self) -> str:
@@ -133,7 +133,7 @@ class Sandbox:
 
 
 def _make_stable(directory: Path) -> None:
-    """Links are signed alike in every run, and requests are numbered."""
+    """Signs links with a fixed secret, and numbers the request ids."""
     with disk.create_private(disk.private_directory(directory) / "secret") as file:
         file.write(_SECRET)
     numbers = itertools.count(1)
@@ -149,10 +149,10 @@ async def open_sandbox(
 ) -> AsyncIterator[tuple[str, Sandbox]]:
     """The address of a running sandbox, and the sandbox.
 
-    `stable`: ids, keys and times are the same in every run. `add_routes`: adds routes to those of the API.
+    `stable`: ids, keys and times are the same in every run. `add_routes` adds routes to those of the API.
 
     Raises:
-        StartError: the directory or the address cannot be used.
+        StartError: the sandbox cannot use the directory, or listen on the address.
     """
     settings = msgspec.structs.replace(settings, job_concurrency=_CONCURRENCY)
     instruments = Instruments(fixed_clock=stable)
@@ -170,13 +170,13 @@ async def open_sandbox(
 
 
 def load_settings(directory: Path, **values: object) -> Settings:
-    """As those of the service, but for what a sandbox decides itself; a duration may be a text such as "1h".
+    """The settings of a service in this directory. A duration can be a text such as "1h".
 
     Raises:
-        TypeError: there is no such setting.
-        BadSetting: a value is not one that its setting takes.
+        TypeError: the setting does not exist, or a sandbox does not let it be changed.
+        BadSetting: a setting has a wrong value.
     """
-    if unknown := values.keys() - ({setting.name for setting in SETTINGS} - _OWN):
+    if unknown := values.keys() - ({setting.name for setting in SETTINGS} - _FIXED_SETTINGS):
         raise TypeError(f"a sandbox has no setting {min(unknown)}")
     texts = {name: str(value) for name, value in {"port": 0, **values}.items()}
     return load({}, **texts, data_dir=str(directory))

@@ -1,4 +1,4 @@
-"""Puts what a test needs into a workspace, by the rules that hold for requests and imports."""
+"""Fills a workspace for a test, by the rules of requests and imports."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -24,7 +24,7 @@ _STATUSES: tuple[Status, ...] = (*("Active",) * 8, "Unsubscribed", "Bounced", "U
 
 
 class SeedSubscriber(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`custom_fields`: by label or id. `tags`, `sequences`: names, made if need be. `last_opened_at`: RFC 3339."""
+    """`custom_fields`: by label or id. `tags`, `sequences`: names, also new ones. `last_opened_at`: RFC 3339."""
 
     email: str
     name: str = ""
@@ -44,9 +44,9 @@ class SeedField(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Seed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`subscribers`: a list (a text is an email alone), or a number of samples who differ in everything.
+    """`subscribers`: a list in which a text is an email, or how many samples to make.
 
-    `custom_fields`: a text is the label of a Text.
+    `custom_fields`: a text is the label of a Text field.
     """
 
     tags: list[str] = []
@@ -56,7 +56,7 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Seeded(msgspec.Struct, frozen=True, kw_only=True):
-    """The public ids, by name, label or email; of sample subscribers only how many there are."""
+    """The public ids by name, label or email; samples are only counted."""
 
     tags: dict[str, str]
     sequences: dict[str, str]
@@ -65,45 +65,55 @@ class Seeded(msgspec.Struct, frozen=True, kw_only=True):
     subscriber_count: int
 
 
-def parse(sent: Mapping[str, Any]) -> Seed:
+def parse(values: Mapping[str, Any]) -> Seed:
     """
     Raises:
-        ValueError: it has another form; the text names the place.
+        ValueError: a value has the wrong form; the text names the field.
     """
-    return msgspec.convert(sent, Seed)
+    return msgspec.convert(values, Seed)
 
 
-async def plant(connection: Connection, workspace_id: int, seed: Seed) -> Seeded:
+async def insert_seed(connection: Connection, workspace_id: int, seed: Seed) -> Seeded:
     """
     Raises:
-        MailrithError: a value breaks a rule.
+        MailrithError, ValueError: a value breaks a rule.
     """
     now = clock.now()
-    terms = UpsertContext(workspace_id=workspace_id, time_zone=None, require_evidence=False, now=now)
-    found = Seeded(
-        tags={name: await _tag(connection, workspace_id, name, now) for name in seed.tags},
-        sequences={name: await _sequence(connection, workspace_id, name, now) for name in seed.sequences},
+    context = UpsertContext(workspace_id=workspace_id, time_zone=None, require_evidence=False, now=now)
+    seeded = Seeded(
+        tags={},
+        sequences={},
         custom_fields={},
         subscribers={},
         subscriber_count=seed.subscribers if isinstance(seed.subscribers, int) else len(seed.subscribers),
     )
-    for wanted in seed.custom_fields:
-        field = SeedField(label=wanted) if isinstance(wanted, str) else wanted
-        made = await custom_fields.create_custom_field(
+    for name in seed.tags:
+        seeded.tags[name] = ids.encode(ids.TAG, await _tag_id(connection, workspace_id, name, now))
+    for name in seed.sequences:
+        seeded.sequences[name] = ids.encode(ids.SEQUENCE, await _sequence_id(connection, workspace_id, name, now))
+    for label_or_field in seed.custom_fields:
+        field = SeedField(label=label_or_field) if isinstance(label_or_field, str) else label_or_field
+        row = await custom_fields.create_custom_field(
             connection, workspace_id, label=field.label, field_type=field.type, options=field.options, now=now
         )
-        found.custom_fields[field.label] = ids.encode(ids.CUSTOM_FIELD, made.id)
+        seeded.custom_fields[field.label] = ids.encode(ids.CUSTOM_FIELD, row.id)
     if isinstance(seed.subscribers, int):
-        await _plant_samples(connection, workspace_id, seed.subscribers, now)
+        await _insert_samples(connection, workspace_id, seed.subscribers, now)
     else:
-        for one in seed.subscribers:  # in their order: that of their ids
-            person = SeedSubscriber(email=one) if isinstance(one, str) else one
-            found.subscribers[person.email] = await _subscriber(connection, terms, person, found)
-    return found
+        for email_or_person in seed.subscribers:  # their ids follow the order of the list
+            person = SeedSubscriber(email=email_or_person) if isinstance(email_or_person, str) else email_or_person
+            await _insert_subscriber(connection, context, person, seeded)
+    return seeded
 
 
-async def _subscriber(connection: Connection, terms: UpsertContext, person: SeedSubscriber, found: Seeded) -> str:
-    profile = SubscriberInput(
+async def _insert_subscriber(
+    connection: Connection, context: UpsertContext, person: SeedSubscriber, seeded: Seeded
+) -> None:
+    """Adds the public ids of the subscriber, and of its tags and sequences, to `seeded`."""
+    existing = await upsert.select_by_email(connection, context.workspace_id, person.email)
+    if existing is not None:
+        raise upsert.already_exists(existing.id)
+    fields = SubscriberInput(
         email=person.email,
         name=person.name,
         status=person.status,
@@ -111,40 +121,36 @@ async def _subscriber(connection: Connection, terms: UpsertContext, person: Seed
         subscribed_on=person.subscribed_on if person.subscribed_on is not None else UNSET,
         custom_fields=person.custom_fields,
     )
-    saved = await upsert.select_by_email(connection, terms.workspace_id, person.email)
-    if saved is not None:
-        raise upsert.already_exists(saved.id)
-    made = await upsert.create(connection, terms, profile, None)
+    subscriber = await upsert.create(connection, context, fields, None)
+    seeded.subscribers[person.email] = ids.encode(ids.SUBSCRIBER, subscriber.id)
     if person.last_opened_at is not None:
-        opened = msgspec.structs.replace(made, last_opened_at=_moment(person.last_opened_at, terms.now))
-        await subscribers.update_subscriber(connection, terms.workspace_id, opened)
+        opened = msgspec.structs.replace(subscriber, last_opened_at=_parse_time(person.last_opened_at, context.now))
+        await subscribers.update_subscriber(connection, context.workspace_id, opened)
     for name in person.tags:
-        found.tags[name] = await _tag(connection, terms.workspace_id, name, terms.now)
-        await memberships.insert_tag(connection, made.id, ids.decode(ids.TAG, found.tags[name]) or 0)
+        tag_id = await _tag_id(connection, context.workspace_id, name, context.now)
+        await memberships.insert_tag(connection, subscriber.id, tag_id)
+        seeded.tags[name] = ids.encode(ids.TAG, tag_id)
     for name in person.sequences:
-        found.sequences[name] = await _sequence(connection, terms.workspace_id, name, terms.now)
-        number = ids.decode(ids.SEQUENCE, found.sequences[name]) or 0
-        await memberships.insert_sequence(connection, made.id, number)
-    return ids.encode(ids.SUBSCRIBER, made.id)
+        sequence_id = await _sequence_id(connection, context.workspace_id, name, context.now)
+        await memberships.insert_sequence(connection, subscriber.id, sequence_id)
+        seeded.sequences[name] = ids.encode(ids.SEQUENCE, sequence_id)
 
 
-async def _tag(connection: Connection, workspace_id: int, name: str, now: int) -> str:
-    cleaned = tags.clean_name(name, "tags")
-    number = await tags.select_tag_id(connection, workspace_id, cleaned)
-    if number is None:
-        number = await tags.insert_tag(connection, workspace_id, cleaned, None, now)
-    return ids.encode(ids.TAG, number)
+async def _tag_id(connection: Connection, workspace_id: int, name: str, now: int) -> int:
+    """The tag of this name, a new one if there is none."""
+    clean_name = tags.clean_name(name, "tags")
+    tag_id = await tags.select_tag_id(connection, workspace_id, clean_name)
+    return tag_id or await tags.insert_tag(connection, workspace_id, clean_name, None, now)
 
 
-async def _sequence(connection: Connection, workspace_id: int, name: str, now: int) -> str:
+async def _sequence_id(connection: Connection, workspace_id: int, name: str, now: int) -> int:
+    """The sequence of this name, a new one without emails if there is none."""
     settings = sequences.check(SequenceSettings(name=name, definition=b'{"emails":[]}', email_count=0))
-    number = await sequences.select_sequence_id(connection, workspace_id, settings.name)
-    if number is None:
-        number = (await sequences.insert_sequence(connection, workspace_id, settings, now)).id
-    return ids.encode(ids.SEQUENCE, number)
+    sequence_id = await sequences.select_sequence_id(connection, workspace_id, settings.name)
+    return sequence_id or (await sequences.insert_sequence(connection, workspace_id, settings, now)).id
 
 
-async def _plant_samples(connection: Connection, workspace_id: int, count: int, now: int) -> None:
+async def _insert_samples(connection: Connection, workspace_id: int, count: int, now: int) -> None:
     if not 0 <= count <= MAX_SAMPLE:
         raise errors.InvalidBody(
             f"subscribers takes a list, or a number up to {MAX_SAMPLE:,}.", field="subscribers"
@@ -152,8 +158,8 @@ async def _plant_samples(connection: Connection, workspace_id: int, count: int, 
     begin = await subscribers.select_count(connection, workspace_id)
     for first in range(begin, begin + count, _CHUNK):
         people = [_sample(number) for number in range(first, min(first + _CHUNK, begin + count))]
-        planned = await bulk.plan(connection, workspace_id, people, tag_ids=[], sequence_ids=[])
-        await bulk.apply(connection, workspace_id, planned, now)
+        plan = await bulk.plan(connection, workspace_id, people, tag_ids=[], sequence_ids=[])
+        await bulk.apply(connection, workspace_id, plan, now)
 
 
 def _sample(number: int) -> Change:
@@ -167,11 +173,16 @@ def _sample(number: int) -> Change:
     )
 
 
-def _moment(text: str, now: int) -> int:
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
-        raise ValueError("last_opened_at has its offset from UTC, such as 2026-01-31T12:00:00Z")
-    moment = int(found.timestamp() * clock.SECOND)
-    if not 0 <= moment <= now:
+def _parse_time(text: str, now: int) -> int:
+    """Milliseconds since 1970.
+
+    Raises:
+        ValueError: the time has no offset from UTC, or is before 1970 or in the future.
+    """
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError("last_opened_at needs an offset from UTC, such as 2026-01-31T12:00:00Z")
+    milliseconds = int(time.timestamp() * clock.SECOND)
+    if not 0 <= milliseconds <= now:
         raise ValueError("last_opened_at is a time since 1970, and not in the future")
-    return moment
+    return milliseconds
