@@ -10,24 +10,26 @@ import pytest
 from conftest import Server
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wire import AUTHORIZATION, EXPORTS, HOST, IMPORTS, connect, sources, standing
+from wire import AUTHORIZATION, HOST, IMPORTS, connect, sources, standing
+
+from mailrith_lite.api.parameters import Empty
+from mailrith_lite.api.routes import ROUTES
 
 EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "150"))
 JSON = {"Content-Type": "application/json"}
-GETS = [
-    IMPORTS,
-    EXPORTS,
-    *(f"/v1/{name}" for name in ("tags", "custom-fields", "sequences", "segments", "subscribers")),
-]
-POSTS = [*GETS, "/v1/segments/preview"]
+GETS = [route.path for route in ROUTES if route.signature.query is not Empty]
+POSTS = [route.path for route in ROUTES if route.method == "POST" and route.signature.request is not None]
 many = settings(
     max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 
-NAMES = """csv_text upload_id mappings csv_column field type custom_field_id new_tag_name existing_tag_ids
-    sequence_ids query status cold_only name description label settings options email country subscribed_on
-    custom_fields new_tags consent_evidence definition emails match groups id conditions operator value"""
-names = st.sampled_from(NAMES.split())
+QUERIES = [route.signature.query for route in ROUTES]
+FORMS = [route.signature.request for route in ROUTES if route.signature.request is not None]
+NESTED = [
+    *("csv_column", "field", "type", "custom_field_id", "options", "emails"),
+    *("match", "groups", "id", "conditions", "operator", "value"),
+]
+names = st.sampled_from(sorted({*NESTED, *(name for form in FORMS for name in form.__struct_encode_fields__)}))
 leaves = (
     st.none()
     | st.booleans()
@@ -103,9 +105,7 @@ def test_any_bytes_are_answered(service: Server, path: str) -> None:
 
 @pytest.mark.parametrize("path", GETS)
 def test_any_query_is_answered(service: Server, path: str) -> None:
-    names = """limit starting_after search email status cold_only tag_id tag_ids tag_operator sequence_id
-        sequence_ids sequence_operator"""
-    parameters = st.sampled_from(names.split())
+    parameters = st.sampled_from(sorted({name for query in QUERIES for name in query.__struct_encode_fields__}))
 
     @many
     @given(st.dictionaries(parameters, st.text(max_size=40) | st.integers().map(str), max_size=4))

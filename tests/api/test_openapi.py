@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from api_calls import OPERATIONS, operations
 from api_records import definition
 from conftest import Server
 from jsonschema import Draft202012Validator
@@ -22,10 +23,6 @@ BY_ID = {
     operation["operationId"]: operation for methods in DOCUMENT["paths"].values() for operation in methods.values()
 }
 CHANGES = [route for route in ROUTES if route.method in ("PUT", "PATCH") and route.signature.request is not None]
-
-
-def ids_of(routes: Any) -> list[str]:
-    return [route.operation_id for route in routes]
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +88,7 @@ def test_the_document_holds_the_routes_and_nothing_else() -> None:
     assert found == {(route.method, route.path, route.operation_id) for route in ROUTES}
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=ids_of(ROUTES))
+@pytest.mark.parametrize("route", ROUTES, ids=OPERATIONS)
 def test_an_operation_says_what_it_is_and_what_key_it_takes(route: Route) -> None:
     operation = BY_ID[route.operation_id]
     assert operation["summary"] == route.summary
@@ -102,7 +99,7 @@ def test_an_operation_says_what_it_is_and_what_key_it_takes(route: Route) -> Non
     assert all(f"`{scope}`" in operation["description"] for scope in route.scopes)
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=ids_of(ROUTES))
+@pytest.mark.parametrize("route", ROUTES, ids=OPERATIONS)
 def test_an_operation_has_the_answers_and_errors_of_its_route(route: Route) -> None:
     operation = BY_ID[route.operation_id]
     assert {status for status in answers(operation) if status < 300} == set(route.statuses)
@@ -171,7 +168,7 @@ def test_conflicts_answer_with_the_words_of_the_document(service: Server) -> Non
         ]
 
 
-@pytest.mark.parametrize("route", CHANGES, ids=ids_of(CHANGES))
+@pytest.mark.parametrize("route", CHANGES, ids=operations(CHANGES))
 def test_a_change_of_nothing_is_refused_where_the_schema_says_so(service: Server, route: Route) -> None:
     path = re.sub(r"\{\w+\}", "some_id", route.path)
     reply = service.call(route.method, path, {})

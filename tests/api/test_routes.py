@@ -1,26 +1,16 @@
 """The table of routes against the manifest of operations that the SDK carries."""
 
-import json
 import re
 from collections.abc import Iterator
-from importlib import resources
-from typing import Any
 
 import pytest
+from api_calls import MANIFEST, OPERATIONS, OURS
 from conftest import Server
 from wire import envelope, standing
 
 from mailrith_lite.access import scopes
 from mailrith_lite.api.not_served import NOT_SERVED
 from mailrith_lite.api.routes import ROUTES, Route
-
-MANIFEST: dict[str, dict[str, Any]] = {
-    operation["operation_id"]: operation
-    for namespace in json.loads(resources.files("mailrith_sdk").joinpath("manifest.json").read_text())
-    for operation in namespace["operations"]
-}
-OURS = {"cancelSubscriberImportJob", "cancelSubscriberExportJob"}  # the contract cannot cancel a job
-SERVED = {route.operation_id for route in ROUTES}
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +19,11 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-def ids_of(routes: Any) -> list[str]:
-    return [route.operation_id for route in routes]
-
-
 def address(path: str) -> str:
     return re.sub(r"\{\w+\}", "some_id", path)
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=ids_of(ROUTES))
+@pytest.mark.parametrize("route", ROUTES, ids=OPERATIONS)
 def test_a_route_needs_a_key_unless_it_is_public(service: Server, route: Route) -> None:
     reply = service.call(route.method, address(route.path), key=None)
     if route.public:
@@ -46,7 +32,7 @@ def test_a_route_needs_a_key_unless_it_is_public(service: Server, route: Route) 
         assert envelope(reply) == (401, "authentication_error", "invalid_api_key")
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=ids_of(ROUTES))
+@pytest.mark.parametrize("route", ROUTES, ids=OPERATIONS)
 def test_a_route_agrees_with_the_manifest(route: Route) -> None:
     if route.operation_id in OURS:
         assert route.operation_id not in MANIFEST
@@ -65,10 +51,10 @@ def test_a_route_agrees_with_the_manifest(route: Route) -> None:
 def test_each_operation_of_the_manifest_is_served_or_refused_by_name() -> None:
     refused = {(operation_id, method, path) for method, path, operation_id in NOT_SERVED}
     wanted = {(name, operation["method"], operation["path"]) for name, operation in MANIFEST.items()}
-    assert refused == {entry for entry in wanted if entry[0] not in SERVED}
+    assert refused == {entry for entry in wanted if entry[0] not in OPERATIONS}
 
 
-@pytest.mark.parametrize("operation_id", sorted(set(MANIFEST) - SERVED))
+@pytest.mark.parametrize("operation_id", sorted(set(MANIFEST) - set(OPERATIONS)))
 def test_an_operation_that_is_not_served_answers_501_and_its_name(service: Server, operation_id: str) -> None:
     operation = MANIFEST[operation_id]
     reply = service.call(operation["method"], address(operation["path"]))
@@ -76,7 +62,7 @@ def test_an_operation_that_is_not_served_answers_501_and_its_name(service: Serve
     assert operation_id in reply.error["message"]
 
 
-@pytest.mark.parametrize("operation_id", sorted(set(MANIFEST) - SERVED))
+@pytest.mark.parametrize("operation_id", sorted(set(MANIFEST) - set(OPERATIONS)))
 def test_an_operation_that_is_not_served_needs_a_key_where_the_contract_does(
     service: Server, operation_id: str
 ) -> None:

@@ -2,19 +2,20 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 import schemathesis
+from api_calls import OPERATIONS, Workspace, kinds
 from conftest import KEY, Server
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from schemathesis.checks import CheckContext
 from schemathesis.core.transport import Response
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from wire import EMAIL, EXPORTS, IMPORTS, standing
+from wire import standing
 
 from mailrith_lite.api.documentation.openapi import document
 from mailrith_lite.api.routes import SECTIONS
@@ -76,28 +77,8 @@ def session() -> Iterator[requests.Session]:
 
 
 @pytest.fixture(scope="module")
-def make(service: Server) -> Callable[[str, str], str]:
-    """`make(name, path)`: the id of something new that `{name}` in the path can stand for."""
-    number = itertools.count()
-
-    def make_one(name: str, path: str) -> str:
-        text = f"Made {next(number)}"
-        condition = {"id": "c", "field": "tag", "operator": "is_empty"}
-        definition = {"match": "any", "groups": [{"id": "g", "match": "any", "conditions": [condition]}]}
-        address, body = {
-            "subscriber_id": ("/v1/subscribers", {"email": f"{text.replace(' ', '')}@example.com"}),
-            "tag_id": ("/v1/tags", {"name": text}),
-            "custom_field_id": ("/v1/custom-fields", {"label": text, "type": "Text"}),
-            "sequence_id": ("/v1/sequences", {"name": text, "definition": {"emails": []}}),
-            "upload_id": ("/v1/jobs/subscriber-import-uploads", None),
-            "segment_id": ("/v1/segments", {"name": text, "definition": definition}),
-            "job_id": (EXPORTS, {})
-            if path.startswith(EXPORTS)
-            else (IMPORTS, {"csv_text": "Email", "mappings": [EMAIL]}),
-        }[name]
-        return str(service.call("POST", address, body).json["data"]["id"])
-
-    return make_one
+def workspace(service: Server) -> Workspace:
+    return Workspace(service, KEY)
 
 
 @schemathesis.check
@@ -119,9 +100,11 @@ def test_every_operation_keeps_to_the_document(
 
 @api.exclude(path_regex=r"^[^{]*$").parametrize()
 def test_every_operation_on_something_that_is_there_keeps_to_the_document(
-    case: schemathesis.Case, service: Server, session: requests.Session, make: Callable[[str, str], str]
+    case: schemathesis.Case, service: Server, session: requests.Session, workspace: Workspace
 ) -> None:
-    case.path_parameters = {name: make(name, case.path) for name in case.path_parameters}
+    route = OPERATIONS[case.operation.definition.raw["operationId"]]
+    named = zip(route.path_names, kinds(route), strict=True)
+    case.path_parameters = {name: workspace.create(kind.removeprefix("unused_")) for name, kind in named}
     reply = case.call_and_validate(base_url=service.url, session=session)
     assert reply.status_code != 404
 
