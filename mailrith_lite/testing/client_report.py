@@ -1,7 +1,7 @@
 """What a client did well and badly, as its requests show."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import msgspec
 
@@ -47,15 +47,25 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def report_client(requests: Sequence[RecordedRequest]) -> Report:
-    """Judges a client only by the answers that it got: a dropped answer told it nothing."""
-    findings = [
-        *_retries(requests),
-        *_key_reuses(requests),
-        *_waits(requests),
-        *_pages(requests),
-        *_expired_links(requests),
-    ]
-    return Report(findings=sorted(findings, key=lambda finding: finding.good))
+    """Judges each workspace separately, and only by answers that reached the client: a dropped answer did not."""
+    by_workspace: dict[int | None, list[RecordedRequest]] = {}
+    for request in requests:
+        by_workspace.setdefault(request.workspace_id, []).append(request)
+    merged: dict[tuple[str, str], Finding] = {}
+    for finding in chain.from_iterable(map(_judge, by_workspace.values())):
+        same = merged.get((finding.code, finding.message))
+        numbers = sorted([*same.requests, *finding.requests]) if same is not None else finding.requests
+        merged[finding.code, finding.message] = msgspec.structs.replace(finding, requests=numbers)
+    return Report(findings=sorted(merged.values(), key=lambda finding: finding.good))
+
+
+def _judge(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
+    """`requests`: to one workspace."""
+    yield from _retries(requests)
+    yield from _key_reuses(requests)
+    yield from _waits(requests)
+    yield from _pages(requests)
+    yield from _expired_links(requests)
 
 
 def _finding(

@@ -293,6 +293,21 @@ def test_close_forgets_the_requests_of_the_workspace(mailrith: Mailrith) -> None
     assert other.requests == []
 
 
+def test_whole_report_includes_resets_and_other_workspaces(mailrith: Mailrith) -> None:
+    other = mailrith.workspace()
+    for workspace in (mailrith, other, other):
+        workspace.reset()
+        for _ in range(2):
+            workspace.throttle_next("listTags", retry_after=60)
+            with pytest.raises(MailrithApiError):
+                MailrithClient(base_url=workspace.url, api_key=workspace.api_key).tags.list()
+    mailrith.reset()
+    (finding,) = mailrith.whole_report().findings
+    assert (finding.code, len(finding.requests)) == ("ignored_retry_after", 3)
+    assert mailrith.report().findings == []
+    other.close()
+
+
 def test_report_without_requests_is_empty(mailrith: Mailrith) -> None:
     assert str(mailrith.report()) == "nothing to report"
 
