@@ -1,4 +1,4 @@
-"""The composition root: the only place that sees every room."""
+"""Puts the rooms together: the only module that sees every room."""
 
 import asyncio
 import contextlib
@@ -34,11 +34,11 @@ from mailrith_lite.settings import Settings
 
 DATABASE_FILE = "mailrith.db"
 _HOUSEKEEPING_SECONDS = 30.0
-_KEEPING_UP_SECONDS = 1.0
+_INDEX_SECONDS = 1.0
 
 
 def create_app(services: Services, *, middlewares: Sequence[Middleware] = ()) -> web.Application:
-    """`middlewares`: further middlewares, inside the boundary that makes error envelopes and log lines."""
+    """`middlewares` run inside the boundary, which makes the error envelopes and the log lines."""
     app = web.Application(middlewares=[boundary, *middlewares])
     app[SERVICES] = services
     app.on_response_prepare.append(add_headers)
@@ -49,7 +49,7 @@ def create_app(services: Services, *, middlewares: Sequence[Middleware] = ()) ->
 
 @contextlib.asynccontextmanager
 async def listening(app: web.Application, settings: Settings, *, grace: float) -> AsyncIterator[str]:
-    """The app on its socket; gives its address. At the end requests have `grace` seconds to be answered.
+    """Listens on the socket; yields the address. At the end, requests have `grace` seconds to finish.
 
     Raises:
         StartError: the address cannot be used.
@@ -74,45 +74,45 @@ async def listening(app: web.Application, settings: Settings, *, grace: float) -
 
 @contextlib.asynccontextmanager
 async def open_services(
-    settings: Settings, *, gate: Gate | None = None, lasting: bool = True
+    settings: Settings, *, gate: Gate | None = None, sync_to_disk: bool = True
 ) -> AsyncIterator[Services]:
-    """Everything that the API needs, running: the data directory locked, the database open, the jobs going.
+    """Locks the data directory, opens the database, and runs the jobs and the background tasks.
 
-    `gate` decides when jobs move. Without `lasting` nothing has to survive a power cut.
+    `gate` decides when jobs take a step. `sync_to_disk=False`: nothing need survive a power cut.
 
     Raises:
-        StartError: the data directory cannot be used, or another process owns it.
+        StartError: the data directory cannot be used, or another process serves it.
     """
     with data_directory(settings.data_dir) as directory:
-        async with Database.open(directory / DATABASE_FILE, lasting=lasting) as database:
+        async with Database.open(directory / DATABASE_FILE, sync_to_disk=sync_to_disk) as database:
             services, exports = await _build(settings, directory, database, gate)
             await services.runner.start()
-            housekeeping = [
-                asyncio.create_task(_keep_house(services, exports), name="housekeeping"),
-                asyncio.create_task(_keep_up(services), name="indexes"),
+            background = [
+                asyncio.create_task(_delete_expired(services, exports), name="housekeeping"),
+                asyncio.create_task(_update_indexes(services), name="indexes"),
             ]
             try:
                 yield services
             finally:
                 services.stopping = True
-                for task in housekeeping:
+                for task in background:
                     task.cancel()
                 await services.runner.stop()
-                await asyncio.wait(housekeeping)
+                await asyncio.wait(background)
                 await services.key_use.save(database)
 
 
 async def _build(
     settings: Settings, directory: Path, database: Database, gate: Gate | None
 ) -> tuple[Services, ExportPipeline]:
-    """Everything in its place, and what an earlier process left half done swept away; no job runs yet."""
+    """Makes all services and deletes files that an earlier process left incomplete. No job runs yet."""
     try:
         imports_directory, exports_directory, uploads_directory = (
             disk.private_directory(directory / name) for name in ("imports", "exports", "uploads")
         )
         secret = _secret(directory)
     except OSError as error:
-        raise _unusable(directory, error) from error
+        raise _unusable_directory(directory, error) from error
     guard = settings.export_formula_guard
     imports = ImportPipeline(database, imports_directory, formula_guard=guard)
     exports = ExportPipeline(database, exports_directory, formula_guard=guard, ttl=settings.export_ttl)
@@ -139,12 +139,16 @@ async def _build(
 
 @contextlib.contextmanager
 def data_directory(path: Path) -> Iterator[Path]:
-    """The directory, made if need be, owned by this process as long as the context lasts."""
+    """Creates the directory if needed, and locks it until the context ends.
+
+    Raises:
+        StartError: the directory cannot be used, or another process serves it.
+    """
     try:
         directory = disk.private_directory(path)
         lock = (directory / "lock").open("a")
     except OSError as error:
-        raise _unusable(path, error) from error
+        raise _unusable_directory(path, error) from error
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -154,24 +158,24 @@ def data_directory(path: Path) -> Iterator[Path]:
         yield directory
 
 
-def _unusable(directory: Path, error: OSError) -> errors.StartError:
+def _unusable_directory(directory: Path, error: OSError) -> errors.StartError:
     return errors.StartError(f"cannot use the data directory {directory}: {error.filename}: {error.strerror}")
 
 
 async def first_start(services: Services) -> str | None:
-    """On an empty database: makes the workspace `Default` and its key, and returns the key."""
+    """In an empty database, creates the workspace `Default` and its first key, and returns the key."""
     async with services.database.write(durable=True) as connection:
         if await workspaces.select_workspaces(connection):
             return None
         now = clock.now()
         key = services.settings.bootstrap_key or keys.new_key()
         workspace = await workspaces.insert_workspace(connection, "Default", now)
-        await keys.create(connection, workspace_id=workspace.id, name="First key", key=key, now=now)
+        await keys.insert(connection, workspace_id=workspace.id, name="First key", key=key, now=now)
         return key
 
 
-async def _keep_house(services: Services, exports: ExportPipeline) -> None:
-    """Deletes what has expired, for as long as the service runs."""
+async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
+    """Deletes expired files and records, and saves when keys were used, until the service stops."""
     while not services.stopping:
         try:
             await exports.remove_expired()
@@ -180,23 +184,23 @@ async def _keep_house(services: Services, exports: ExportPipeline) -> None:
                 await idempotency.delete_expired(connection, clock.now())
             await services.key_use.save(services.database)
         except Exception:
-            logs.service.exception("housekeeping failed; it will try again")
+            logs.service.exception("housekeeping failed; trying again")
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
 
-async def _keep_up(services: Services) -> None:
-    """Brings what lists are led by up to what there is now, and leaves an import its time."""
+async def _update_indexes(services: Services) -> None:
+    """Keeps the search index and the block counts current. Pauses after each step while a job runs."""
     while not services.stopping:
-        behind = False
+        more = False
         try:
-            behind = await search_index.catch_up(services.database) or await blocks.refresh(services.database)
+            more = await search_index.catch_up(services.database) or await blocks.refresh(services.database)
         except Exception:
-            logs.service.exception("the indexes could not be kept up; it will try again")
-        await asyncio.sleep(0 if behind and not services.runner.busy else _KEEPING_UP_SECONDS)
+            logs.service.exception("the indexes could not be updated; trying again")
+        await asyncio.sleep(0 if more and not services.runner.busy else _INDEX_SECONDS)
 
 
 def _secret(directory: Path) -> bytes:
-    """What signs the links: made once, kept as long as the data directory."""
+    """The secret that signs links and console sessions. The first start creates it."""
     path = directory / "secret"
     if not path.exists():
         part = directory / "secret.part"

@@ -1,22 +1,22 @@
-"""What a single CSV cell may hold: the formula guard, and a list inside one cell."""
+"""The content of one CSV cell: the formula guard, and a list of items."""
 
 import csv
 import io
 import re
 from collections.abc import Iterable
 
-# What a spreadsheet would run as a formula, also behind apostrophes. A plain number or phone number with a sign is
-# harmless and stays readable.
+# A text that a spreadsheet would run as a formula, with any number of apostrophes before it. A plain number or a
+# phone number with a sign is harmless, so it stays as it is.
 _FORMULA = re.compile(
     r"""
     '*(?:
         [=@\t\r]
-      | [+-](?!                                 # a sign is a formula unless all that follows is
+      | [+-](?!                                 # after a sign, a formula unless the rest is
             (?: [0-9]+(?:[.,][0-9]+)*           #   a number
                 (?:[eE][+-]?[0-9]+)?%?
               | \.[0-9]+
             )\Z
-        )(?!(?<=\+)[0-9][0-9 ()./-]*\Z)         #   or, behind a plus, a phone number
+        )(?!(?<=\+)[0-9][0-9 ()./-]*\Z)         #   or, after a plus, a phone number
     )""",
     re.VERBOSE,
 )
@@ -26,7 +26,7 @@ _SUSPECTS = frozenset("=@\t\r+-'")
 
 
 def guard(cell: str) -> str:
-    """The cell with a leading `'` when a spreadsheet would run it. `unguard` takes exactly that off again."""
+    """Puts a `'` before a cell that a spreadsheet would run as a formula. `unguard` removes exactly this `'`."""
     if cell[:1] in _SUSPECTS and _FORMULA.match(cell):
         return "'" + cell
     return cell
@@ -39,15 +39,15 @@ def unguard(cell: str) -> str:
 
 
 def join_list(items: Iterable[str]) -> str:
-    """Items joined with `, `, each quoted where a reader could not tell it apart otherwise."""
+    """Joins the items with `, `. An item with a comma, a quote or a line break is in quotes."""
     return ", ".join(map(_quoted, items))
 
 
 def split_list(cell: str) -> list[str]:
-    """The items of a cell that `join_list`, or a person, has written. Blank items are dropped.
+    """The items of a cell that `join_list` or a person has written, without blank items.
 
     Raises:
-        ValueError: a quote is not closed, or items stand on several lines.
+        ValueError: a quote is not closed, or the list has a line break outside quotes.
     """
     if '"' not in cell:
         items = cell.split(",")
@@ -57,13 +57,13 @@ def split_list(cell: str) -> list[str]:
         except csv.Error as error:
             raise ValueError("a quote in the list is not closed") from error
         if len(records) > 1:
-            raise ValueError("the list goes on behind a line break")
+            raise ValueError("the list continues after a line break")
         items = records[0]
     return [item for item in map(str.strip, items) if item]
 
 
 def header_line(names: Iterable[str]) -> bytes:
-    """A CSV header; a name that holds anything which readers take for a delimiter is in quotes."""
+    """A CSV header. A name with any character that a reader may take for the delimiter is in quotes."""
     return (",".join(_quoted(name, _DELIMITER_LIKE) for name in names) + "\r\n").encode()
 
 

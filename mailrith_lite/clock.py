@@ -1,4 +1,4 @@
-"""The one place that reads the wall clock: milliseconds since 1970-01-01 UTC, how they are written, their days."""
+"""The only module that reads the wall clock. A time is an integer: milliseconds since 1970-01-01 UTC."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def now() -> int:
 
 
 def use(source: Callable[[], int]) -> None:
-    """From here on `now()` is what `source` says: in this context, and in the tasks and threads begun in it."""
+    """Makes `now()` return `source()`, in this context and in the tasks and threads that start from it."""
     _source.set(source)
 
 
@@ -37,12 +37,12 @@ def optional_rfc3339(milliseconds: int | None) -> str | None:
 
 
 def day(milliseconds: int, time_zone: str | None) -> date:
-    """The day that it is then in a time zone (an IANA name; None is UTC)."""
+    """The date in a time zone (an IANA name; None is UTC)."""
     return datetime.fromtimestamp(milliseconds // 1_000, _zone(time_zone)).date()
 
 
 def midnight(day: date, time_zone: str | None) -> int:
-    """When the day begins in a time zone."""
+    """The first moment of the day in a time zone, in milliseconds."""
     return int(datetime(day.year, day.month, day.day, tzinfo=_zone(time_zone)).timestamp()) * 1_000
 
 

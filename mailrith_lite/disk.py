@@ -1,4 +1,4 @@
-"""Files that only their owner reads, and names that survive a power cut."""
+"""Files that only their owner can read, and writes that survive a power cut."""
 
 import errno
 import os
@@ -8,20 +8,20 @@ from typing import BinaryIO
 
 
 def is_full(error: BaseException) -> bool:
-    """Did the disk, or its owner's share of it, have no room left?"""
+    """Whether the error says that the disk, or the quota of its owner, is full."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def create_private(path: Path) -> BinaryIO:
-    """A new empty file of mode 0600 from its first moment; one that is there already is emptied."""
+    """Opens an empty file, which has mode 0600 from the moment it exists. Truncates an existing file."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
 def private_directory(path: Path) -> Path:
-    """The directory, made if it is not there, of mode 0700.
+    """Creates the directory if needed, sets its mode to 0700 and returns it.
 
     Raises:
-        OSError: it cannot be made, or it is one that everybody shares, such as /tmp.
+        OSError: the directory cannot be created, or everybody shares it, such as /tmp.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.stat().st_mode & stat.S_ISVTX:
@@ -36,7 +36,7 @@ def sync_file(file: BinaryIO) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """After a file was created or renamed in it."""
+    """Call it after a file in the directory was created or renamed."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

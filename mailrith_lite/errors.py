@@ -1,4 +1,4 @@
-"""Everything that can go wrong on purpose. Nothing here knows HTTP: `http.statuses` gives each class its status.
+"""The errors that clients and users see. `http.statuses` has the HTTP status of each class.
 
 MailrithError
 ├── Invalid                 the request must be changed
@@ -50,7 +50,7 @@ class MailrithError(Exception):
             self.details["resource"] = {"type": resource[0], "id": resource[1]}
 
     def extra(self) -> dict[str, Any]:
-        """Members of the error object beside type, code, message and details."""
+        """Further members of the error object, after type, code, message and details."""
         return {}
 
 
@@ -96,11 +96,11 @@ class InvalidSignature(Forbidden):
 class InsufficientScope(Forbidden):
     code = "insufficient_scope"
 
-    def __init__(self, required: Sequence[str], missing: Sequence[str], held: Sequence[str]) -> None:
+    def __init__(self, required: Sequence[str], missing: Sequence[str], key_scopes: Sequence[str]) -> None:
         super().__init__(f"This API key lacks the scope {' and '.join(missing)}; use a key that has it.")
         self.required = list(required)
         self.missing = list(missing)
-        self.replacement = sorted({*held, *required})
+        self.replacement = sorted({*key_scopes, *required})
 
     def extra(self) -> dict[str, Any]:
         return {

@@ -1,8 +1,8 @@
-"""Public ids, made from the integers of the database and read back without a look-up.
+"""Public ids: made from the integer ids of the database and decoded without a look-up.
 
 A public id is a readable prefix and 13 letters or digits: the integer times an odd constant modulo 2^64, in
-Crockford's base 32. Neighbours look unrelated, every id has one spelling, and nothing has to be stored. It hides
-nothing: what keeps workspaces apart is that every query names its workspace.
+Crockford's base 32. Two ids in a row look unrelated, every id has one spelling, and nothing is stored. An id is not
+a secret: workspaces are separate because every query names its workspace.
 """
 
 import secrets
@@ -39,7 +39,7 @@ def new_request_id() -> str:
 
 
 def use_request_names(source: Callable[[], str]) -> None:
-    """From here on request ids are what `source` says: in this context, and in what is begun in it."""
+    """Makes request ids from `source()`, in this context and in the tasks and threads that start from it."""
     _request_names.set(source)
 
 
@@ -50,7 +50,7 @@ def encode(prefix: str, number: int) -> str:
 
 
 def decode(prefix: str, public_id: str) -> int | None:
-    """The integer behind an id of this prefix; None for any other text."""
+    """The integer of a public id with this prefix; None for any other text."""
     head, separator, digits = public_id.rpartition("_")
     if not separator or head != prefix or len(digits) != _LENGTH:
         return None

@@ -1,4 +1,4 @@
-"""Signed links that expire: the signature is the permission, so a link needs no API key."""
+"""Signed links that expire. Whoever has the link has the permission; it needs no API key."""
 
 import hashlib
 from typing import Literal
@@ -16,37 +16,36 @@ _EXPIRED: dict[Purpose, str] = {
 
 
 class Links:
-    """Signs `what` (a resource's public id) together with the second at which the link ends.
+    """Signs and checks links of one purpose: a signature for another purpose is invalid.
 
-    A link for one purpose opens nothing of another.
+    `path` is the path of the link; `expires` is its end, in seconds since 1970.
     """
 
     def __init__(self, secret: bytes, purpose: Purpose = "download") -> None:
         self._purpose: Purpose = purpose
         self._signer = Signer(secret, salt=f"mailrith_lite.{purpose}", digest_method=hashlib.sha256)
 
-    def sign(self, what: str, expires: int) -> str:
-        """The signature of a link to `what` that ends at `expires`, in seconds since 1970."""
-        return self._signer.get_signature(f"{what}.{expires}").decode()
+    def sign(self, path: str, expires: int) -> str:
+        return self._signer.get_signature(f"{path}.{expires}").decode()
 
-    def check(self, what: str, expires: str, signature: str, now: int) -> None:
+    def check(self, path: str, expires: str, signature: str, now: int) -> None:
         """
         Raises:
-            InvalidSignature: the link was changed, or made by somebody else.
-            Expired: it was valid until `now` (seconds) came.
+            InvalidSignature: the signature does not belong to the link.
+            Expired: the end is not after `now`, in seconds.
         """
-        self.check_signature(what, expires, signature)
+        self.check_signature(path, expires, signature)
         if int(expires) <= now:
             raise self.expired()
 
-    def check_signature(self, what: str, expires: str, signature: str) -> None:
-        """Of a link that may have ended.
+    def check_signature(self, path: str, expires: str, signature: str) -> None:
+        """Accepts a link that has expired.
 
         Raises:
-            InvalidSignature
+            InvalidSignature: the signature does not belong to the link.
         """
         try:
-            self._signer.unsign(f"{what}.{expires}.{signature}".encode())
+            self._signer.unsign(f"{path}.{expires}.{signature}".encode())
         except (BadSignature, UnicodeEncodeError):
             raise errors.InvalidSignature("This link was changed or is incomplete; get a fresh one.") from None
 

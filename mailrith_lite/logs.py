@@ -1,7 +1,7 @@
 """Log lines as text or JSON.
 
-What must never be in a log stays out by construction: of an unexpected exception the type and the places are
-written, never its message, because a message can quote a cell or an address.
+An unexpected exception is logged with its type and its places in the code, never with its message: a message can
+quote a cell or an address.
 """
 
 import json
@@ -18,7 +18,7 @@ service = logging.getLogger("mailrith_lite.service")
 
 
 def configure(log_format: str, log_level: str) -> None:
-    """Everything goes to stderr. Libraries are held at warnings: some would write SQL parameters."""
+    """All log lines go to stderr. Libraries log warnings only: at lower levels, some log SQL parameters."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
     root = logging.getLogger()
@@ -28,7 +28,10 @@ def configure(log_format: str, log_level: str) -> None:
 
 
 def failure_places(error: BaseException) -> list[str]:
-    """`Type at file:line in function` for an exception and those behind it, innermost call last."""
+    """Lines with the type of an exception and its places (`at file:line in function`, innermost call last).
+
+    The exceptions that caused it follow.
+    """
     return [line for link in _chain(error) for line in _places(link)]
 
 
@@ -53,7 +56,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _plain(value: object) -> str:
-    """In quotes when it could be read as more than one field."""
+    """The value as a text, in quotes if it could look like several fields."""
     text = str(value)
     return json.dumps(text) if any(mark in text for mark in ' ="') else text
 

@@ -1,4 +1,4 @@
-"""One frozen settings object, built once at start and passed on; nothing else reads the environment."""
+"""The settings: one frozen Struct, built at the start and passed on. No other module reads the environment."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ import msgspec
 
 ENVIRONMENT_PREFIX = "MAILRITH_LITE_"
 MEBIBYTE = 1 << 20
-MAX_DURATION = 36_500 * 86_400  # a hundred years: what ends later has no date that can be written
+MAX_DURATION = 36_500 * 86_400  # a hundred years: a later end may have no date, which has a year of four digits
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 LogFormat = Literal["text", "json"]
@@ -18,7 +18,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class BadSetting(ValueError):
-    """A setting has a value that it cannot have; the text names the setting and says what it takes."""
+    """The value of a setting is not valid; the text names the setting and says which values it takes."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,14 +43,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the commands that speak HTTP need; the names are those of Mailrith's own command line."""
+    """The settings of the commands that call a service; Mailrith's own command line uses the same names."""
 
     api_key: str | None = None
     api_base_url: str = "http://localhost:8787"
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the table that the documentation and the command line show."""
+    """One row of the table of settings. `parse` raises ValueError, whose text says which values are valid."""
 
     name: str
     parse: Callable[[str], Any]
@@ -79,14 +79,14 @@ def _port(text: str) -> int:
 
 
 def _host(text: str) -> str:
-    """An empty one would listen on every address."""
+    """Refuses an empty text, which would listen on every address."""
     if not re.fullmatch(r"[!-~]+", text.strip()):
         raise ValueError("a name or an address such as 127.0.0.1")
     return text.strip()
 
 
 def _directory(text: str) -> Path:
-    """An empty one would be the current directory, and the service closes its directory to others."""
+    """Refuses an empty text: it would be the current directory, and the service sets the mode of its directory."""
     if not text.strip():
         raise ValueError("a directory")
     return Path(text)
@@ -121,7 +121,7 @@ def _url(text: str) -> str:
     try:
         parts = urlsplit(text.strip())
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
-        valid = valid and parts.port != 0  # reading it raises when it is no port
+        valid = valid and parts.port != 0  # `port` raises ValueError if it is not a port
     except ValueError:
         valid = False
     if not valid or not text.strip().isprintable() or " " in text.strip():
@@ -160,10 +160,10 @@ SETTINGS = (
 
 
 def load(environment: Mapping[str, str], **flags: str | None) -> Settings:
-    """Flags win over the environment, which wins over the defaults. An empty variable counts as absent.
+    """A flag has priority over the environment, and the environment over the default. An empty variable is ignored.
 
     Raises:
-        BadSetting: a value is not one that its setting takes.
+        BadSetting: a value is not valid.
     """
     values: dict[str, Any] = {}
     for setting in SETTINGS:
@@ -181,7 +181,10 @@ def load(environment: Mapping[str, str], **flags: str | None) -> Settings:
 
 
 def load_client(environment: Mapping[str, str]) -> ClientSettings:
-    """Raises BadSetting when the base address is not one."""
+    """
+    Raises:
+        BadSetting: MAILRITH_API_BASE_URL is not an address.
+    """
     key = environment.get("MAILRITH_API_KEY") or None
     address = environment.get("MAILRITH_API_BASE_URL") or ClientSettings().api_base_url
     try:

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import pytest
 from mailrith_sdk import MailrithClient
 
-from mailrith_lite.access import keys, scopes, workspaces
+from mailrith_lite.access import keys, workspaces
+from mailrith_lite.access.scopes import ALL
 from mailrith_lite.cli.serve import open_service
 from mailrith_lite.database import Database
 from mailrith_lite.http.services import Services
@@ -119,21 +120,21 @@ class Server:
         return MailrithClient(base_url=self.url, api_key=key)
 
     def new_key(
-        self, *, workspace: str = "Default", held: tuple[str, ...] = scopes.ALL, expires_at: int | None = None
+        self, *, workspace: str = "Default", scopes: tuple[str, ...] = ALL, expires_at: int | None = None
     ) -> str:
-        """A key of a workspace, which is made if it is not there."""
+        """A new key of a workspace. Creates the workspace if it does not exist."""
 
         async def make() -> str:
             key = keys.new_key()
             async with self.services.database.write() as connection:
                 owner = await workspaces.select_workspace(connection, workspace)
                 owner = owner or await workspaces.insert_workspace(connection, workspace, 1)
-                await keys.create(
+                await keys.insert(
                     connection,
                     workspace_id=owner.id,
                     name="test",
                     key=key,
-                    held=held,
+                    scopes=scopes,
                     expires_at=expires_at,
                     now=1,
                 )

@@ -1,1 +1,1 @@
-"""Workspaces, the API keys that open them, and what a key may do."""
+"""Workspaces, their API keys, and the scopes of the keys."""

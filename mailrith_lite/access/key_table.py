@@ -16,7 +16,7 @@ _TABLES = "api_keys JOIN workspaces ON workspaces.id = api_keys.workspace_id"
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored key: never the key itself, only its SHA-256 and a preview."""
+    """A stored key: its SHA-256 and a preview, never the key itself."""
 
     id: int
     workspace_id: int
@@ -53,7 +53,7 @@ def _from_row(row: Row) -> ApiKey:
 
 
 async def select_keys(connection: Connection, workspace_id: int | None) -> list[ApiKey]:
-    """Oldest first; of every workspace when none is named (for the operator's command line)."""
+    """The keys of a workspace, oldest first. None: of every workspace, for the command line of the operator."""
     rows = await connection.execute_fetchall(
         f"""SELECT {_COLUMNS} FROM {_TABLES}
         WHERE :workspace_id IS NULL OR workspace_id = :workspace_id ORDER BY api_keys.id""",
@@ -89,7 +89,7 @@ async def insert_key(
     expires_at: int | None,
     now: int,
 ) -> int:
-    """The new key's integer id."""
+    """Returns the integer id of the new key."""
     row = await connection.execute_insert(
         """INSERT INTO api_keys (workspace_id, name, key_hash, preview, scopes, expires_at, created_at, updated_at)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
@@ -108,15 +108,15 @@ async def update_key_rotated(connection: Connection, key_id: int, now: int) -> N
 
 
 async def update_keys_moved(connection: Connection, workspace_id: int, new_workspace_id: int) -> None:
-    """The keys of one workspace open another from now on."""
+    """Moves all keys of a workspace to another workspace."""
     await connection.execute(
         "UPDATE api_keys SET workspace_id = ? WHERE workspace_id = ?", (new_workspace_id, workspace_id)
     )
 
 
-async def update_keys_used(connection: Connection, used: dict[int, int]) -> None:
-    """`used`: key's integer id -> when it was last used."""
+async def update_keys_used(connection: Connection, last_uses: dict[int, int]) -> None:
+    """`last_uses`: integer id of a key -> time of its last use."""
     await connection.executemany(
         "UPDATE api_keys SET last_used_at = max(coalesce(last_used_at, 0), ?) WHERE id = ?",
-        [(moment, key_id) for key_id, moment in used.items()],
+        [(time, key_id) for key_id, time in last_uses.items()],
     )

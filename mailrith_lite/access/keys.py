@@ -1,4 +1,4 @@
-"""API keys: how they are made, kept and checked."""
+"""API keys: create, rotate and check them."""
 
 import hashlib
 import hmac
@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import msgspec
 
 from mailrith_lite import errors, ids
-from mailrith_lite.access import key_table, scopes
+from mailrith_lite.access import key_table
 from mailrith_lite.access.key_table import ApiKey
+from mailrith_lite.access.scopes import ALL
 from mailrith_lite.database import Connection, Database
 
 PREFIX = "mrk_"
@@ -17,7 +18,7 @@ _RANDOM_BYTES = 32
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is calling: one key, which is one workspace."""
+    """The caller of a request: a key, its workspace and its scopes."""
 
     key_id: int
     workspace_id: int
@@ -25,19 +26,19 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeyUse:
-    """When each key was last used, kept in memory and written now and then: a request shall not wait for it."""
+    """The time of each key's last use. It stays in memory until `save`, so that no request waits for the write."""
 
     def __init__(self) -> None:
-        self._used: dict[int, int] = {}
+        self._last_uses: dict[int, int] = {}
 
     def note(self, key_id: int, now: int) -> None:
-        self._used[key_id] = now
+        self._last_uses[key_id] = now
 
     async def save(self, database: Database) -> None:
-        if self._used:
-            used, self._used = self._used, {}
+        if self._last_uses:
+            last_uses, self._last_uses = self._last_uses, {}
             async with database.write(housekeeping=True) as connection:
-                await key_table.update_keys_used(connection, used)
+                await key_table.update_keys_used(connection, last_uses)
 
 
 def new_key() -> str:
@@ -49,17 +50,17 @@ def hash_key(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-async def create(
+async def insert(
     connection: Connection,
     *,
     workspace_id: int,
     name: str,
     key: str,
-    held: tuple[str, ...] = scopes.ALL,
+    scopes: tuple[str, ...] = ALL,
     expires_at: int | None = None,
     now: int,
 ) -> int:
-    """Stores the key's hash and preview; the key itself is not kept anywhere. Returns its integer id."""
+    """Stores the hash and a preview of the key, not the key itself. Returns its integer id."""
     preview = f"{key[:8]}…{key[-4:]}"
     return await key_table.insert_key(
         connection,
@@ -67,21 +68,24 @@ async def create(
         name=name,
         key_hash=hash_key(key),
         preview=preview,
-        scopes=held,
+        scopes=scopes,
         expires_at=expires_at,
         now=now,
     )
 
 
-async def rotate(connection: Connection, old: ApiKey, key: str, now: int) -> int:
-    """The old key stops working at once; the new one takes over its name, scopes and expiry."""
+async def replace(connection: Connection, old: ApiKey, key: str, now: int) -> int:
+    """Rotates a key: the old one stops working, the new one gets its name, scopes and expiry.
+
+    Returns the integer id of the new key.
+    """
     await key_table.update_key_rotated(connection, old.id, now)
-    return await create(
+    return await insert(
         connection,
         workspace_id=old.workspace_id,
         name=old.name,
         key=key,
-        held=old.scopes,
+        scopes=old.scopes,
         expires_at=old.expires_at,
         now=now,
     )
@@ -95,13 +99,13 @@ async def authenticate(connection: Connection, headers: Mapping[str, str], now: 
     scheme, _, presented = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise errors.InvalidApiKey
-    return principal(await check(connection, presented.strip(), now))
+    return principal(await select_active(connection, presented.strip(), now))
 
 
-async def check(connection: Connection, presented: str, now: int) -> ApiKey:
+async def select_active(connection: Connection, presented: str, now: int) -> ApiKey:
     """
     Raises:
-        InvalidApiKey: it is no key, or one that is unknown, expired, rotated or revoked.
+        InvalidApiKey: the text is not a key, or the key is unknown, expired, rotated or revoked.
     """
     if not presented.startswith(PREFIX) or not presented.isascii():
         raise errors.InvalidApiKey

@@ -1,4 +1,4 @@
-"""The scopes that a key can hold, in the contract's order."""
+"""The scopes that a key can have, in the order of the contract."""
 
 from mailrith_lite import errors
 
@@ -39,11 +39,11 @@ ALL = (
 )
 
 
-def require(held: tuple[str, ...], required: tuple[str, ...]) -> None:
+def require(key_scopes: tuple[str, ...], required: tuple[str, ...]) -> None:
     """
     Raises:
-        InsufficientScope: a required scope is not held.
+        InsufficientScope: the key lacks a required scope.
     """
-    missing = [scope for scope in required if scope not in held]
+    missing = [scope for scope in required if scope not in key_scopes]
     if missing:
-        raise errors.InsufficientScope(required, missing, held)
+        raise errors.InsufficientScope(required, missing, key_scopes)

@@ -35,22 +35,23 @@ def _from_row(row: Row) -> Workspace:
 
 
 async def select_workspaces(connection: Connection) -> list[Workspace]:
-    """All of them, oldest first."""
+    """All workspaces, oldest first."""
     rows = await connection.execute_fetchall(f"SELECT {_COLUMNS} FROM workspaces ORDER BY id")
     return [_from_row(row) for row in rows]
 
 
 async def select_workspace(connection: Connection, name_or_id: str) -> Workspace | None:
-    """By public id, or by name (its ASCII letters in any case); an id wins over a name that looks like one."""
+    """Finds a workspace by its public id, or else by its name, whose ASCII letters match in any case."""
+    workspace_id = ids.decode(ids.WORKSPACE, name_or_id)
     rows = await connection.execute_fetchall(
         f"SELECT {_COLUMNS} FROM workspaces WHERE id = ? OR name = ? ORDER BY id = ? DESC",
-        (number := ids.decode(ids.WORKSPACE, name_or_id), name_or_id, number),
+        (workspace_id, name_or_id, workspace_id),
     )
     return next(map(_from_row, rows), None)
 
 
 async def select_own(connection: Connection, workspace_id: int) -> Workspace:
-    """The workspace of a key, which is there as long as the key is."""
+    """The workspace of a key. It exists as long as the key exists."""
     rows = await connection.execute_fetchall(f"SELECT {_COLUMNS} FROM workspaces WHERE id = ?", (workspace_id,))
     return _from_row(next(iter(rows)))
 
@@ -64,12 +65,12 @@ async def insert_workspace(connection: Connection, name: str, now: int) -> Works
 
 
 async def update_workspace(
-    connection: Connection, workspace_id: int, particulars: Mapping[str, str | None], now: int
+    connection: Connection, workspace_id: int, values: Mapping[str, str | None], now: int
 ) -> None:
-    """`particulars`: a field's name -> its new value; others stay."""
+    """`values`: column -> new value. The other columns stay."""
     known = {field for field in Workspace.__struct_fields__ if field not in ("id", "created_at", "updated_at")}
-    assignments = ", ".join(f"{field} = :{field}" for field in particulars if field in known)
+    assignments = ", ".join(f"{field} = :{field}" for field in values if field in known)
     await connection.execute(
         f"UPDATE workspaces SET {assignments}, updated_at = :now WHERE id = :id",
-        {**particulars, "now": now, "id": workspace_id},
+        {**values, "now": now, "id": workspace_id},
     )

@@ -110,7 +110,7 @@ async def list_segments(call: Call, query: SearchQuery) -> PageOf[SegmentSummary
     Newest first. `search` is found in a name or a description, in any case.
     """
     page = query.page(ids.SEGMENT)
-    async with call.database.read(at_once=True) as connection:
+    async with call.database.read(consistent=True) as connection:
         found = await segment_table.select_segments(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )
@@ -134,7 +134,7 @@ async def create_segment(call: Call, body: Body[SegmentRequest]) -> Created[Segm
 
 async def get_segment(call: Call) -> Data[SegmentResource]:
     """Get a segment"""
-    async with call.database.read(at_once=True) as connection:
+    async with call.database.read(consistent=True) as connection:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)
         references = await _references(call, connection, [segment.definition])
     return Data(await _resource(call, segment, references))
@@ -208,7 +208,7 @@ async def _create(call: Call, counted: _Counted, connection: Connection, now: in
 
 
 async def _preview(call: Call, wanted: Definition, current_id: str | None) -> Counts:
-    async with call.database.read(at_once=True) as connection:
+    async with call.database.read(consistent=True) as connection:
         references = await _references(call, connection, [wanted])
         own_id = None if current_id is None else ids.decode(ids.SEGMENT, current_id)
         if current_id is not None and not await _is_segment(call, connection, own_id):

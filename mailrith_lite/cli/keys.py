@@ -53,12 +53,12 @@ def create_key(
             owner = await only_workspace(connection)
         else:
             owner = await find_workspace(connection, workspace)
-        await access_keys.create(
+        await access_keys.insert(
             connection,
             workspace_id=owner.id,
             name=checked_name(name),
             key=key,
-            held=chosen_scopes or scopes.ALL,
+            scopes=chosen_scopes or scopes.ALL,
             expires_at=None if lifetime is None else now + lifetime * clock.SECOND,
             now=now,
         )
@@ -125,7 +125,7 @@ def rotate_key(key_id: str, data_dir: str | None) -> None:
         now = clock.now()
         if old.status(now) != "active":
             raise StartError(f"the key {key_id} is {old.status(now)}; create a new one instead")
-        await access_keys.rotate(connection, old, key, now)
+        await access_keys.replace(connection, old, key, now)
 
     write(data_dir, rotate)
     click.echo(key)

@@ -41,7 +41,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
         return await _render_form(request, target, status=429, problem=_TOO_MANY)
     try:
         lookup = request.config_dict[SERVICES].database.lookup
-        key = await keys.check(lookup, fields.get("key", "").strip(), now)
+        key = await keys.select_active(lookup, fields.get("key", "").strip(), now)
     except errors.InvalidApiKey:
         return await _render_form(request, target, status=401, problem=_INVALID_KEY)
     attempts.succeed(address)

@@ -1,5 +1,5 @@
 """The only room that opens SQLite."""
 
-from mailrith_lite.database.connection import MAX_ID, Changes, Connection, Database, Row, is_possible
+from mailrith_lite.database.connection import MAX_ID, Changes, Connection, Database, Row, can_compile
 
-__all__ = ["MAX_ID", "Changes", "Connection", "Database", "Row", "is_possible"]
+__all__ = ["MAX_ID", "Changes", "Connection", "Database", "Row", "can_compile"]

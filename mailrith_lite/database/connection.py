@@ -1,4 +1,4 @@
-"""One writer behind a fair lock, and readers that never see half a transaction."""
+"""One connection that writes, behind a fair lock, and readers that see committed states only."""
 
 import asyncio
 import contextlib
@@ -15,17 +15,17 @@ from aiosqlite import Connection
 from mailrith_lite import disk, errors
 from mailrith_lite.database.migrate import migrate
 
-__all__ = ["MAX_ID", "Changes", "Connection", "Database", "Row", "is_possible"]
+__all__ = ["MAX_ID", "Changes", "Connection", "Database", "Row", "can_compile"]
 
 Row = sqlite3.Row
 T = TypeVar("T")
 Changes = int | Literal["everybody", "nobody"]
-"""Whose subscribers a write may change: those of one workspace, of all of them, or of none."""
+"""Whose subscribers a write may change: of one workspace (its integer id), of all, or of none."""
 
 READERS = 3
 MAX_ID = (1 << 63) - 1
-_BUSY_TIMEOUT = 10.0  # seconds; a command line that writes beside the service waits this long
-_BUSY_PAUSE = 0.01
+_BUSY_TIMEOUT = 10.0  # seconds that a connection waits for another process, such as a command
+_BUSY_PAUSE = 0.01  # seconds
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
@@ -36,9 +36,8 @@ _WRITER_PRAGMAS = (
 )
 _UNUSABLE = (sqlite3.DatabaseError, sqlite3.OperationalError)  # damaged, locked, unreadable
 _READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA foreign_keys = ON")
-_STAGE_PRAGMAS = ("PRAGMA temp_store = MEMORY",)
-# nothing in it outlives the connection
-_SCRATCH_PRAGMAS = (
+_SNAPSHOT_PRAGMAS = ("PRAGMA temp_store = MEMORY",)
+_SCRATCH_PRAGMAS = (  # the scratch database is deleted with its connection, so it needs no protection
     "PRAGMA scratch.journal_mode = OFF",
     "PRAGMA scratch.synchronous = OFF",
     "PRAGMA scratch.cache_size = -16384",
@@ -46,12 +45,15 @@ _SCRATCH_PRAGMAS = (
 
 
 class Database:
-    """`async with Database.open(path) as database:` migrates the file and holds its connections."""
+    """`async with Database.open(path) as database:` opens the connections and migrates the file.
 
-    def __init__(self, path: Path, writer: Connection, readers: list[Connection], *, lasting: bool) -> None:
-        """The first reader answers look-ups, the others are the pool of `read`."""
+    `lookup` is a reader for short look-ups by key, which never wait for the pool of `read`.
+    """
+
+    def __init__(self, path: Path, writer: Connection, readers: list[Connection], *, sync_to_disk: bool) -> None:
+        """The first reader becomes `lookup`, the others the pool of `read`."""
         self.path = path
-        self._lasting = lasting
+        self._sync_to_disk = sync_to_disk
         self._changes: Counter[Changes] = Counter()
         self.lookup, *readers = readers
         self._writer = writer
@@ -63,22 +65,22 @@ class Database:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, path: Path, *, lasting: bool = True) -> AsyncIterator["Database"]:
-        """Without `lasting`, no commit waits for the disk: for what a test or a sandbox throws away.
+    async def open(cls, path: Path, *, sync_to_disk: bool = True) -> AsyncIterator["Database"]:
+        """`sync_to_disk=False`: no commit waits for the disk, for a sandbox whose data need not survive.
 
         Raises:
-            StartError: the file is no database, one from a newer version, or one that is damaged or locked.
+            StartError: the file is not a database, comes from a newer version, is damaged or is locked.
         """
         try:
             async with contextlib.AsyncExitStack() as stack:
-                pragmas = _WRITER_PRAGMAS if lasting else (*_WRITER_PRAGMAS, "PRAGMA synchronous = OFF")
+                pragmas = _WRITER_PRAGMAS if sync_to_disk else (*_WRITER_PRAGMAS, "PRAGMA synchronous = OFF")
                 writer = await stack.enter_async_context(_connect(path, pragmas))
                 path.chmod(0o600)
                 await migrate(writer)
                 readers = [
                     await stack.enter_async_context(_connect(path, _READER_PRAGMAS)) for _ in range(1 + READERS)
                 ]
-                yield cls(path, writer, readers, lasting=lasting)
+                yield cls(path, writer, readers, sync_to_disk=sync_to_disk)
         except sqlite3.DatabaseError as error:
             if type(error) not in _UNUSABLE:
                 raise
@@ -88,17 +90,19 @@ class Database:
     async def write(
         self, *, durable: bool = False, changes: Changes = "everybody", housekeeping: bool = False
     ) -> AsyncIterator[Connection]:
-        """A transaction of its own: commits at the end, rolls back on any exception, cancellation included.
+        """A transaction that commits at the end of the block and rolls back on any exception, also on cancellation.
 
-        The lock is first come, first served. `durable` syncs the commit to the disk before it returns: for what
-        must survive a power cut, such as a 202. `changes`: whose subscribers it may change, so that what is known
-        of the others can be kept. `housekeeping`: no answer changes with it, and nobody waits for it. Await nothing
-        slow inside.
+        Writers get the lock in the order in which they ask for it. Await nothing slow inside.
+
+        `durable`: the commit is on the disk before the block ends, for what must survive a power cut, such as a
+        202. `changes`: whose subscribers the block may change; the caches of the other workspaces stay valid.
+        `housekeeping`: the block changes no answer of the API and nobody waits for it, so it invalidates no cache
+        and does not slow down an import.
 
         Raises:
             StorageFull: the disk is full; nothing was changed.
         """
-        durable = durable and self._lasting
+        durable = durable and self._sync_to_disk
         if self._lock.locked() and not housekeeping:
             self._contended_at = time.monotonic()
         async with self._lock:
@@ -111,9 +115,9 @@ class Database:
                     await _finish(self._writer.execute("COMMIT"))
                 finally:
                     if not housekeeping:
-                        self._changes[changes] += 1  # what is read from here on may be new
+                        self._changes[changes] += 1  # also after a failed COMMIT: it may have taken effect
             except BaseException as error:
-                await _finish(self._writer.rollback())  # nothing to do where no transaction is open
+                await _finish(self._writer.rollback())  # does nothing if no transaction is open
                 if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
                     raise errors.StorageFull from error
                 raise
@@ -122,40 +126,40 @@ class Database:
                     await _finish(self._writer.execute("PRAGMA synchronous = NORMAL"))
 
     def revision(self, workspace_id: int) -> tuple[int, int]:
-        """It is another one once subscribers of the workspace may have changed."""
+        """A value that changes whenever subscribers of the workspace may have changed."""
         return self._changes["everybody"], self._changes[workspace_id]
 
     @contextlib.asynccontextmanager
-    async def read(self, *, at_once: bool = False) -> AsyncIterator[Connection]:
-        """A reader from the pool. Each statement sees one committed state, and with `at_once` all see the same."""
+    async def read(self, *, consistent: bool = False) -> AsyncIterator[Connection]:
+        """A reader from the pool. Each statement sees one committed state; with `consistent`, all see the same."""
         connection = await self._idle.get()
         try:
-            if at_once:
+            if consistent:
                 await connection.execute("BEGIN")
             yield connection
         finally:
             try:
-                if at_once:
+                if consistent:
                     await _finish(connection.rollback())
             finally:
                 self._idle.put_nowait(connection)
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:
-        """A reader of its own that sees one committed state however long it reads."""
+        """A reader outside the pool, for long reads: all its statements see the same committed state."""
         async with _connect(self.path, _READER_PRAGMAS) as connection:
             await connection.execute("BEGIN")
             yield connection
 
     @contextlib.asynccontextmanager
     async def scratch_snapshot(self, scratch: Path) -> AsyncIterator[Connection]:
-        """A `snapshot` beside which there is `scratch`, an empty database of its own, deleted at the end.
+        """A `snapshot` with an empty database attached as `scratch`, whose file is deleted at the end.
 
-        What is written there needs no lock; the service's own database cannot be written.
+        Statements can write to `scratch` without the lock, but not to the service's own database.
         """
         disk.create_private(scratch).close()
         try:
-            async with _connect(self.path, _STAGE_PRAGMAS, read_only=True) as connection:
+            async with _connect(self.path, _SNAPSHOT_PRAGMAS, read_only=True) as connection:
                 await connection.execute("ATTACH ? AS scratch", (str(scratch),))
                 for pragma in _SCRATCH_PRAGMAS:
                     await connection.execute(pragma)
@@ -165,24 +169,24 @@ class Database:
             scratch.unlink(missing_ok=True)
 
     async def copy_to(self, target: Path) -> None:
-        """A consistent copy of the database, made while it is in use."""
+        """Writes a consistent copy; others can use the database meanwhile."""
         async with _connect(self.path, ()) as connection:
             await connection.execute("VACUUM INTO ?", (str(target),))
 
     async def check(self) -> list[str]:
-        """What is wrong with the file; nothing when it is sound."""
+        """The problems of the file, in SQLite's words; an empty list if it has none."""
         try:
             async with self.read() as connection:
                 rows = await connection.execute_fetchall("PRAGMA integrity_check(10)")
-                found = [str(row[0]) for row in rows if row[0] != "ok"]
+                problems = [str(row[0]) for row in rows if row[0] != "ok"]
                 if list(await connection.execute_fetchall("PRAGMA foreign_key_check")):
-                    found.append("a row refers to one that is not there")
+                    problems.append("a row refers to another row that does not exist")
         except sqlite3.DatabaseError as error:
             return [str(error)]
-        return found
+        return problems
 
     def contended(self, seconds: float) -> bool:
-        """Has a writer had to wait for the lock within these last seconds?"""
+        """Whether a writer had to wait for the lock within the last `seconds`."""
         return time.monotonic() - self._contended_at < seconds
 
 
@@ -198,11 +202,11 @@ async def _connect(path: Path, pragmas: tuple[str, ...], *, read_only: bool = Fa
             yield connection
         finally:
             if pragmas is _READER_PRAGMAS:
-                await connection.interrupt()  # nobody waits for a long SELECT any more
+                await connection.interrupt()  # a SELECT that still runs has no caller any more
 
 
 async def _set(connection: Connection, pragma: str) -> None:
-    """SQLite does not wait by itself while another opening of a new file makes it a WAL database."""
+    """Waits while another process turns the same new file into a WAL database: SQLite's own timeout does not."""
     ends = time.monotonic() + _BUSY_TIMEOUT
     while True:
         try:
@@ -214,10 +218,10 @@ async def _set(connection: Connection, pragma: str) -> None:
         await asyncio.sleep(_BUSY_PAUSE)
 
 
-async def is_possible(connection: Connection, sql: str, bound: Mapping[str, Any]) -> bool:
-    """Does SQLite compile the statement, or is it too deep or too large? It does not run."""
+async def can_compile(connection: Connection, sql: str, parameters: Mapping[str, Any]) -> bool:
+    """Whether SQLite can compile the statement; not if it is too deep or too large. The statement does not run."""
     try:
-        async with connection.execute(f"EXPLAIN {sql}", bound):
+        async with connection.execute(f"EXPLAIN {sql}", parameters):
             return True
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
@@ -226,12 +230,12 @@ async def is_possible(connection: Connection, sql: str, bound: Mapping[str, Any]
 
 
 def _casefold(text: str | None) -> str | None:
-    """For small tables: SQLite's own lower() knows ASCII alone."""
+    """SQLite's own lower() changes ASCII letters only. Slow: for small tables."""
     return None if text is None else text.casefold()
 
 
 async def _finish(work: Awaitable[T]) -> T:
-    """Sees the work through even when the task that asks for it is cancelled, then lets the cancellation go on."""
+    """Completes the work although the calling task is cancelled, then raises the cancellation."""
     task = asyncio.ensure_future(work)
     cancelled: asyncio.CancelledError | None = None
     while not task.done():
@@ -241,7 +245,7 @@ async def _finish(work: Awaitable[T]) -> T:
             if task.cancelled():
                 raise
             cancelled = error
-        except Exception:  # the task keeps it, and result() below raises it
+        except Exception:  # result() below raises it
             break
     if cancelled is not None:
         raise cancelled

@@ -7,11 +7,11 @@ import aiosqlite
 from mailrith_lite import errors
 
 
-def migrations() -> list[tuple[int, str]]:
-    """(number, SQL), in order."""
+def migrations() -> dict[int, str]:
+    """Number -> SQL, in order."""
     folder = resources.files("mailrith_lite.database") / "migrations"
     files = sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
-    return [(int(name.split("_", 1)[0]), (folder / name).read_text(encoding="utf-8")) for name in files]
+    return {int(name.split("_", 1)[0]): (folder / name).read_text(encoding="utf-8") for name in files}
 
 
 async def migrate(connection: aiosqlite.Connection) -> None:
@@ -19,20 +19,22 @@ async def migrate(connection: aiosqlite.Connection) -> None:
     Raises:
         StartError: the database is from a newer version of the service.
     """
-    if await _version(connection) == (known := migrations())[-1][0]:
+    known = migrations()
+    newest = max(known)
+    if await _version(connection) == newest:
         return
-    for number, sql in known:
-        # The lock comes first and the version is read behind it: two processes may start on one new directory.
+    for number, sql in known.items():
+        # The version is read after the lock is taken: two processes may start on the same new directory.
         await connection.execute("BEGIN EXCLUSIVE")
         try:
             version = await _version(connection)
-            if version > known[-1][0]:
+            if version > newest:
                 raise errors.StartError(
-                    f"the database is of version {version}, newer than this program knows ({known[-1][0]}); "
+                    f"the database is of version {version}, newer than this program knows ({newest}); "
                     "install a newer mailrith-lite"
                 )
             if version < number:
-                # executescript() would commit first, which is why the statements run one by one
+                # one by one, because executescript() commits first
                 for statement in _statements(sql):
                     await connection.execute(statement)
                 await connection.execute(f"PRAGMA user_version = {number}")

@@ -55,7 +55,7 @@ class Sandbox:
             if await workspaces.select_workspace(connection, name) is not None:
                 raise ValueError(f"there is a workspace {name} already")
             workspace = await workspaces.insert_workspace(connection, name, now)
-            await keys.create(connection, workspace_id=workspace.id, name="First key", key=key, now=now)
+            await keys.insert(connection, workspace_id=workspace.id, name="First key", key=key, now=now)
         self._requests[workspace.id] = self.requests({workspace.id})
         self.default_workspace_id = self.default_workspace_id or workspace.id
         return WorkspaceKey(workspace_id=workspace.id, api_key=key)
@@ -73,12 +73,12 @@ class Sandbox:
         key = self._new_key()
         async with self.services.database.write() as connection:
             now = clock.now()
-            await keys.create(
+            await keys.insert(
                 connection,
                 workspace_id=workspace_id,
                 name="Another key",
                 key=key,
-                held=key_scopes,
+                scopes=key_scopes,
                 expires_at=None if expires_in is None else now + round(expires_in * clock.SECOND),
                 now=now,
             )
@@ -159,7 +159,7 @@ async def open_sandbox(
     clock.use(instruments.clock.now)
     if stable:
         _make_stable(settings.data_dir)
-    async with open_services(settings, gate=instruments.gate, lasting=False) as services:
+    async with open_services(settings, gate=instruments.gate, sync_to_disk=False) as services:
         instruments.gate.attach(services.database, services.runner)
         sandbox = Sandbox(services, instruments, stable=stable)
         app = create_app(services, middlewares=[instruments.middleware()])

@@ -50,7 +50,7 @@ def rotate(server: Server, key: str) -> str:
 
     async def work(old: ApiKey) -> None:
         async with server.services.database.write() as connection:
-            await keys.rotate(connection, old, new, 2)
+            await keys.replace(connection, old, new, 2)
 
     server.wait(work(find(server, key)))
     return new
@@ -108,7 +108,7 @@ def test_a_key_works_until_the_moment_it_expires(service: Server) -> None:
 
 
 def test_a_rotated_keys_successor_has_its_name_scopes_and_expiry(service: Server) -> None:
-    old = service.new_key(held=("tags:read",), expires_at=4_000_000_000_000)
+    old = service.new_key(scopes=("tags:read",), expires_at=4_000_000_000_000)
     new = rotate(service, old)
     assert service.call("GET", "/v1/tags", key=new).status == 200
     assert service.call("GET", "/v1/subscribers", key=new).status == 403
@@ -155,7 +155,7 @@ async def test_saving_never_moves_a_keys_use_back(database: Database) -> None:
     use = keys.KeyUse()
     async with database.write() as connection:
         owner = await workspaces.insert_workspace(connection, "Default", 1)
-        key_id = await keys.create(connection, workspace_id=owner.id, name="a", key=keys.new_key(), now=1)
+        key_id = await keys.insert(connection, workspace_id=owner.id, name="a", key=keys.new_key(), now=1)
     for moment in (50, 20):
         use.note(key_id, moment)
         await use.save(database)

@@ -59,7 +59,7 @@ def test_without_one_scope_nothing_is_done(
     before, files = contents(service), list(service.services.imports_directory.iterdir())
     required = REQUIRED[operation_id]
     for held in (tuple(other for other in scopes.ALL if other != scope), tuple(set(required) - {scope})):
-        reply = ours.request(operation_id, key=service.new_key(workspace="ours", held=held))
+        reply = ours.request(operation_id, key=service.new_key(workspace="ours", scopes=held))
         assert (reply.status, reply.error["type"]) == (403, "permission_error")
         assert reply.error["code"] == "insufficient_scope"
         assert sorted(reply.error["required_scopes"]) == sorted(required)
@@ -75,7 +75,7 @@ def test_without_one_scope_nothing_is_done(
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_its_scopes_are_enough(service: Server, operation_id: str) -> None:
     own = FullWorkspace(service, operation_id)
-    key = service.new_key(workspace=operation_id, held=REQUIRED[operation_id])
+    key = service.new_key(workspace=operation_id, scopes=REQUIRED[operation_id])
     before = contents(service)
     reply = own.request(operation_id, key=key)
     assert reply.status == OPERATIONS[operation_id].statuses[0], reply.body
@@ -94,13 +94,13 @@ def test_a_key_is_needed_where_the_contract_says_so(
 
 
 def test_a_key_without_any_scope_is_told_all_that_are_missing(service: Server) -> None:
-    reply = service.call("POST", "/v1/jobs/subscriber-imports", key=service.new_key(held=()))
+    reply = service.call("POST", "/v1/jobs/subscriber-imports", key=service.new_key(scopes=()))
     assert reply.error["missing_scopes"] == ["subscribers:import", "live_actions:write"]
 
 
 @pytest.mark.parametrize("held", HELD)
 def test_capabilities_show_what_the_key_may_do_and_nothing_else(service: Server, held: tuple[str, ...]) -> None:
-    key = service.new_key(held=held)
+    key = service.new_key(scopes=held)
     data = service.call("GET", "/v1/capabilities", key=key).json["data"]
     shown = [operation for resource in data["resources"] for operation in resource["operations"]]
     possible = {name for name, required in REQUIRED.items() if set(required) <= set(held)} - ABOUT_THE_API
@@ -117,7 +117,7 @@ def test_capabilities_show_what_the_key_may_do_and_nothing_else(service: Server,
 def test_what_capabilities_show_is_what_is_not_refused(
     service: Server, ours: FullWorkspace, held: tuple[str, ...]
 ) -> None:
-    key = service.new_key(workspace="Nothing in it", held=held)
+    key = service.new_key(workspace="Nothing in it", scopes=held)
     data = service.call("GET", "/v1/capabilities", key=key).json["data"]
     shown = {op["operation_id"] for resource in data["resources"] for op in resource["operations"]}
     allowed = {name for name in OPERATIONS if ours.request(name, key=key, body={}).status != 403}

@@ -66,7 +66,7 @@ class World(Workspace):
     def key_with(self, *held: str) -> str:
         """A key with these scopes."""
         if held not in self._keys:
-            self._keys[held] = self.server.new_key(held=held)
+            self._keys[held] = self.server.new_key(scopes=held)
         return self._keys[held]
 
 

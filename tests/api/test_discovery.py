@@ -143,7 +143,7 @@ def test_the_capabilities_name_the_sdks_and_the_signing_of_webhooks(server: Serv
 
 
 def test_the_credential_is_described_and_never_shown(server: Server) -> None:
-    key = server.new_key(held=("tags:read", "workspace:read"), expires_at=4_102_444_800_000)
+    key = server.new_key(scopes=("tags:read", "workspace:read"), expires_at=4_102_444_800_000)
     reply = server.call("GET", "/v1/capabilities", key=key)
     found = reply.json["data"]["credential"]
     assert key.encode() not in reply.body
@@ -175,7 +175,7 @@ def test_a_key_with_every_scope_is_told_every_operation_as_the_manifest_has_it(s
     ],
 )
 def test_a_key_is_told_what_it_may_do_and_no_more(server: Server, held: tuple[str, ...]) -> None:
-    found = capabilities(server, server.new_key(held=held))
+    found = capabilities(server, server.new_key(scopes=held))
     allowed = {name for name in SERVED if set(MANIFEST[name]["required_scopes"]) <= set(held)}
     assert set(operations(found)) - OURS == allowed
     assert all(resource["operations"] for resource in found["resources"])

@@ -81,7 +81,7 @@ def test_a_final_job_is_a_conflict_to_cancel(server: Server) -> None:
 
 
 def test_a_key_without_a_scope_is_told_which_to_get(server: Server) -> None:
-    key = server.new_key(held=("tags:read", "subscribers:read"))
+    key = server.new_key(scopes=("tags:read", "subscribers:read"))
     reply = server.call("POST", "/v1/tags", {"name": "a"}, key=key)
     assert envelope(reply) == (403, "permission_error", "insufficient_scope")
     error = reply.error

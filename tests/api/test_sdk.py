@@ -87,7 +87,7 @@ def test_a_wrong_key_is_an_authentication_error(server: Server) -> None:
 
 
 def test_a_missing_scope_comes_with_the_way_to_recover(server: Server) -> None:
-    client = server.sdk(server.new_key(held=("tags:read", "subscribers:import")))
+    client = server.sdk(server.new_key(scopes=("tags:read", "subscribers:import")))
     with pytest.raises(MailrithApiError) as error:
         client.jobs.create_import(body={"csv_text": CSV, "mappings": MAPPINGS})
     assert refusal(error) == (403, "permission_error", "insufficient_scope")

@@ -235,7 +235,7 @@ def old(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "old.db"
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.executescript(migrations()[0][1] + "PRAGMA user_version = 1;")
+    connection.executescript(migrations()[1] + "PRAGMA user_version = 1;")
     connection.executemany("INSERT INTO workspaces VALUES (?, ?, 1, 1)", [(1, "One"), (2, "Two")])
     connection.executemany("INSERT INTO tags VALUES (?, 1, ?, ?, NULL, 1, 1)", [(1, "A", "a"), (2, "B", "b")])
     connection.execute("INSERT INTO sequences VALUES (1, 1, 'S', 'running', '{\"emails\":[]}', 1, 1)")

@@ -62,7 +62,7 @@ def test_custom_fields_are_guessed_by_label_and_other_columns_are_listed_as_left
 
 def test_key_without_custom_fields_scope_still_imports(server: Server, cwd: Path, write: Write) -> None:
     custom_field(server)
-    key = server.new_key(held=("subscribers:import", "live_actions:write"))
+    key = server.new_key(scopes=("subscribers:import", "live_actions:write"))
     file = write("email,Company\na@example.com,Acme\n")
     result = run("import", file, env=client_environment(server, key), cwd=cwd)
     assert result.exit_code == 0, result.stderr

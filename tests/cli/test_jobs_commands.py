@@ -29,10 +29,10 @@ def test_jobs_are_listed_newest_first(server: Server, cwd: Path) -> None:
 def test_list_has_the_jobs_that_the_key_may_read(server: Server, cwd: Path) -> None:
     server.import_csv(EMAIL_NAME)
     server.export_csv()
-    importer = server.new_key(held=("subscribers:import",))
+    importer = server.new_key(scopes=("subscribers:import",))
     result = run("jobs", "list", env=client_environment(server, importer), cwd=cwd)
     assert [line.split("\t")[0] for line in result.stdout.splitlines()] == ["import"]
-    tag_reader = server.new_key(held=("tags:read",))
+    tag_reader = server.new_key(scopes=("tags:read",))
     assert_fails(run("jobs", "list", env=client_environment(server, tag_reader), cwd=cwd), "insufficient_scope")
 
 

@@ -74,7 +74,7 @@ def test_import_pages_need_both_scopes(service: Server) -> None:
         ("subscribers:import", "live_actions:write"),
         ("live_actions:write", "subscribers:import"),
     ):
-        visitor = signed_in(service, service.new_key(held=(held,)))
+        visitor = signed_in(service, service.new_key(scopes=(held,)))
         for page in (visitor.get(NEW_IMPORT), upload_file(visitor), visitor.get(path), visitor.post(path)):
             assert page.status == 403
             assert f"It lacks {missing}" in text(page)

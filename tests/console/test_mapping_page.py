@@ -81,7 +81,7 @@ def test_left_out_column_comes_with_a_hint_about_custom_fields(service: Server) 
     assert "make a custom field for it with POST /v1/custom-fields" in text(visitor.get(mapping_path(visitor)))
     assert "custom field" not in text(visitor.get(mapping_path(visitor, b"Email,Name\na@example.com,A\n")))
     held = ("subscribers:import", "live_actions:write")
-    little = signed_in(service, service.new_key(held=held))
+    little = signed_in(service, service.new_key(scopes=held))
     assert "lacks custom_fields:read" in text(little.get(mapping_path(little)))
 
 
@@ -93,7 +93,7 @@ def test_options_that_the_key_may_not_read_are_not_offered(service: Server) -> N
     path = mapping_path(signed_in(service))
     assert text(signed_in(service).get(path)).count("Hidden") == 3 + 2  # the field is offered for each column
     held = ("subscribers:import", "live_actions:write")
-    assert "Hidden" not in text(signed_in(service, service.new_key(held=held)).get(path))
+    assert "Hidden" not in text(signed_in(service, service.new_key(scopes=held)).get(path))
 
 
 def test_content_of_a_file_is_escaped(service: Server) -> None:

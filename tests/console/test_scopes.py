@@ -41,8 +41,8 @@ FORMS = [
 def test_page_needs_exactly_its_scopes(
     service: Server, paths: dict[str, str], path: str, scopes: list[str], status: int
 ) -> None:
-    assert signed_in(service, service.new_key(held=tuple(scopes))).get(path.format(**paths)).status == status
-    refused = signed_in(service, service.new_key(held=("webhooks:read",))).get(path.format(**paths))
+    assert signed_in(service, service.new_key(scopes=tuple(scopes))).get(path.format(**paths)).status == status
+    refused = signed_in(service, service.new_key(scopes=("webhooks:read",))).get(path.format(**paths))
     assert (refused.status, heading(refused)) == (403, "Not allowed")
     assert all(scope in text(refused) for scope in scopes)
 
@@ -54,11 +54,11 @@ def test_form_needs_each_of_its_scopes(
     before = service.rows("SELECT count(*) FROM jobs")
     for missing in scopes:
         held = tuple(scope for scope in scopes if scope != missing) or ("webhooks:read",)
-        refused = signed_in(service, service.new_key(held=held)).post(path.format(**paths))
+        refused = signed_in(service, service.new_key(scopes=held)).post(path.format(**paths))
         assert refused.status == 403
         assert f"It lacks {missing}" in text(refused)
     assert service.rows("SELECT count(*) FROM jobs") == before
-    assert signed_in(service, service.new_key(held=tuple(scopes))).post(path.format(**paths)).status == 303
+    assert signed_in(service, service.new_key(scopes=tuple(scopes))).post(path.format(**paths)).status == 303
     service.drain()
 
 
@@ -73,7 +73,7 @@ def test_list_shows_the_kinds_of_job_that_the_key_may_see(
     service: Server, paths: dict[str, str], held: tuple[str, ...], visible: str, hidden: str
 ) -> None:
     assert paths
-    visitor = signed_in(service, service.new_key(held=held))
+    visitor = signed_in(service, service.new_key(scopes=held))
     for path in ("/console", "/console/part"):
         page = visitor.get(path).body.decode()
         assert f">{visible}</a>" in page
@@ -83,9 +83,9 @@ def test_list_shows_the_kinds_of_job_that_the_key_may_see(
 
 
 def test_key_without_job_scopes_starts_at_the_subscribers(service: Server) -> None:
-    visitor = signed_in(service, service.new_key(held=("subscribers:read",)))
+    visitor = signed_in(service, service.new_key(scopes=("subscribers:read",)))
     assert visitor.get("/console").headers["location"] == "/console/subscribers"
-    refused = signed_in(service, service.new_key(held=("webhooks:read",))).get("/console")
+    refused = signed_in(service, service.new_key(scopes=("webhooks:read",))).get("/console")
     assert refused.status == 403
     assert "It lacks subscribers:import and subscribers:export" in text(refused)
 
@@ -101,7 +101,7 @@ def test_ids_stand_for_names_that_the_key_may_not_read(service: Server) -> None:
     everything = text(signed_in(service, KEY).get(path))
     assert "Company Lerche" in everything
     assert "Welcome" in everything
-    little = text(signed_in(service, service.new_key(held=("subscribers:read",))).get(path))
+    little = text(signed_in(service, service.new_key(scopes=("subscribers:read",))).get(path))
     assert f"{field['id']} Lerche" in little
     assert sequence["id"] in little
     assert "Company" not in little
@@ -114,13 +114,13 @@ def test_id_stands_for_the_label_of_a_mapped_field_that_the_key_may_not_read(ser
     job = server.import_csv("Email,Name,Firma\nada@example.com,Ada,Lerche\n", [*MAPPINGS, company])
     path = f"/console/imports/{job['id']}"
     assert "Firma Company" in text(signed_in(server).get(path))
-    little = signed_in(server, server.new_key(held=("subscribers:import",)))
+    little = signed_in(server, server.new_key(scopes=("subscribers:import",)))
     assert f"Firma {field['id']}" in text(little.get(path))
 
 
 def test_tags_of_a_subscriber_are_named_without_the_tags_scope(server: Server) -> None:
     server.import_csv("Email,Name\nada@example.com,Ada\n", new_tag_name="From a fair")
-    little = signed_in(server, server.new_key(held=("subscribers:read",)))
+    little = signed_in(server, server.new_key(scopes=("subscribers:read",)))
     (person,) = server.sdk().subscribers.list()["data"]
     assert "From a fair" in text(little.get("/console/subscribers"))
     assert "From a fair" in text(little.get(f"/console/subscribers/{person['id']}"))

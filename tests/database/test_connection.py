@@ -1,4 +1,4 @@
-"""One fair writer that leaves nothing half done, and readers that never see half a transaction."""
+"""One fair writer whose transactions are complete or absent, and readers that see committed states only."""
 
 import asyncio
 import sqlite3
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailrith_lite import errors
-from mailrith_lite.database import Connection, Database, is_possible
+from mailrith_lite.database import Connection, Database, can_compile
 from mailrith_lite.database.connection import READERS
 
 INSERT = "INSERT INTO workspaces (name, created_at, updated_at) VALUES (?, 1, 1)"
@@ -24,9 +24,9 @@ async def count(connection: Connection) -> int:
     return len(list(await connection.execute_fetchall("SELECT id FROM workspaces")))
 
 
-async def add(database: Database, *added: str, durable: bool = False) -> None:
+async def insert(database: Database, *new: str, durable: bool = False) -> None:
     async with database.write(durable=durable) as connection:
-        for name in added:
+        for name in new:
             await connection.execute(INSERT, (name,))
 
 
@@ -37,32 +37,32 @@ async def synchronous(database: Database) -> int:
 
 
 @pytest.fixture
-def foreign_writer(database: Database) -> Iterator[sqlite3.Connection]:
-    """Another program that holds the database's write lock, until it commits."""
+def other_program(database: Database) -> Iterator[sqlite3.Connection]:
+    """Another program that holds the write lock of the file until it commits."""
     other = sqlite3.connect(database.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     yield other
     other.close()
 
 
-async def test_a_write_is_kept_when_its_block_ends(database: Database) -> None:
-    await add(database, "a", "b")
+async def test_a_write_commits_at_the_end_of_its_block(database: Database) -> None:
+    await insert(database, "a", "b")
     assert await names(database) == ["a", "b"]
 
 
-@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt, asyncio.CancelledError, GeneratorExit])
-async def test_a_write_rolls_back_on_any_exception(database: Database, failure: type[BaseException]) -> None:
-    with pytest.raises(failure):
+@pytest.mark.parametrize("exception", [ValueError, KeyboardInterrupt, asyncio.CancelledError, GeneratorExit])
+async def test_a_write_rolls_back_on_any_exception(database: Database, exception: type[BaseException]) -> None:
+    with pytest.raises(exception):
         async with database.write() as connection:
             await connection.execute(INSERT, ("half",))
-            raise failure
-    await add(database, "next")
+            raise exception
+    await insert(database, "next")
     assert await names(database) == ["next"]
 
 
-async def test_a_write_rolls_back_whole_when_its_last_statement_is_refused(database: Database) -> None:
+async def test_a_write_rolls_back_completely_when_its_last_statement_fails(database: Database) -> None:
     with pytest.raises(sqlite3.IntegrityError):
-        await add(database, "a", "b", "A")  # names are unique in any case
+        await insert(database, "a", "b", "A")  # names are unique in any case
     assert await names(database) == []
 
 
@@ -74,11 +74,11 @@ async def test_a_failed_commit_rolls_back(database: Database) -> None:
             await connection.execute(
                 "INSERT INTO sequences (workspace_id, name, created_at, updated_at) VALUES (99, 'x', 1, 1)"
             )
-    await add(database, "next")
+    await insert(database, "next")
     assert await names(database) == ["next"]
 
 
-async def test_a_write_cancelled_inside_its_block_leaves_nothing(database: Database) -> None:
+async def test_a_write_that_is_cancelled_inside_its_block_rolls_back(database: Database) -> None:
     inside = asyncio.Event()
 
     async def write() -> None:
@@ -92,63 +92,63 @@ async def test_a_write_cancelled_inside_its_block_leaves_nothing(database: Datab
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await add(database, "next")
+    await insert(database, "next")
     assert await names(database) == ["next"]
 
 
-async def test_a_write_cancelled_while_it_waits_for_its_turn_leaves_nothing(database: Database) -> None:
+async def test_a_write_that_is_cancelled_while_it_waits_for_the_lock_writes_nothing(database: Database) -> None:
     async with database.write() as connection:
-        waiting = asyncio.create_task(add(database, "waiting"))
+        waiting = asyncio.create_task(insert(database, "waiting"))
         await asyncio.sleep(0)
         waiting.cancel()
         await connection.execute(INSERT, ("first",))
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    await add(database, "next")
+    await insert(database, "next")
     assert await names(database) == ["first", "next"]
 
 
-async def test_a_write_cancelled_while_another_program_holds_the_file_leaves_nothing(
-    database: Database, foreign_writer: sqlite3.Connection
+async def test_a_write_that_is_cancelled_while_another_program_holds_the_lock_writes_nothing(
+    database: Database, other_program: sqlite3.Connection
 ) -> None:
-    task = asyncio.create_task(add(database, "half"))
+    task = asyncio.create_task(insert(database, "half"))
     for _ in range(20):
         await asyncio.sleep(0)
     task.cancel()
-    foreign_writer.commit()
+    other_program.commit()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await add(database, "next")
+    await insert(database, "next")
     assert await names(database) == ["next"]
 
 
 @pytest.mark.parametrize("durable", [False, True])
-async def test_a_write_cancelled_at_any_moment_is_whole_or_absent_and_the_next_one_works(
+async def test_a_write_that_is_cancelled_at_any_moment_is_complete_or_absent(
     database: Database, durable: bool
 ) -> None:
     expected: list[str] = []
     for steps in range(120):
-        half = f"{steps} first", f"{steps} second"
-        task = asyncio.create_task(add(database, *half, durable=durable))
+        pair = f"{steps} first", f"{steps} second"
+        task = asyncio.create_task(insert(database, *pair, durable=durable))
         for _ in range(steps // 2):
             await asyncio.sleep(0)
         task.cancel()
         outcome = (await asyncio.gather(task, return_exceptions=True))[0]
         assert outcome is None or isinstance(outcome, asyncio.CancelledError), (steps, outcome)
-        await add(database, f"{steps} next")
-        found = await names(database)
-        if outcome is None or half[0] in found:
-            expected += half
+        await insert(database, f"{steps} next")
+        present = await names(database)
+        if outcome is None or pair[0] in present:
+            expected += pair
         expected.append(f"{steps} next")
-        assert found == expected
+        assert present == expected
 
 
-async def test_a_durable_write_that_is_cancelled_leaves_the_next_ones_as_quick_as_before(
+async def test_a_cancelled_durable_write_resets_the_synchronous_pragma(
     database: Database,
 ) -> None:
     before = await synchronous(database)
     for steps in range(40):
-        task = asyncio.create_task(add(database, f"{steps}", durable=True))
+        task = asyncio.create_task(insert(database, f"{steps}", durable=True))
         for _ in range(steps):
             await asyncio.sleep(0)
         task.cancel()
@@ -156,13 +156,13 @@ async def test_a_durable_write_that_is_cancelled_leaves_the_next_ones_as_quick_a
         assert await synchronous(database) == before == 1
 
 
-async def test_a_durable_write_is_synced_in_full(database: Database) -> None:
+async def test_a_durable_write_uses_full_synchronous(database: Database) -> None:
     async with database.write(durable=True) as connection:
         rows = await connection.execute_fetchall("PRAGMA synchronous")
     assert next(iter(rows))[0] == 2
 
 
-async def test_who_comes_first_writes_first(database: Database) -> None:
+async def test_writers_get_the_lock_in_order(database: Database) -> None:
     order: list[int] = []
 
     async def write(number: int) -> None:
@@ -177,35 +177,35 @@ async def test_who_comes_first_writes_first(database: Database) -> None:
     assert order == list(range(50))
 
 
-async def test_a_writer_that_comes_again_and_again_lets_others_in(database: Database) -> None:
+async def test_a_busy_writer_lets_others_write(database: Database) -> None:
     turns: list[str] = []
 
-    async def write(who: str, times: int) -> None:
+    async def write(name: str, times: int) -> None:
         for number in range(times):
             async with database.write() as connection:
-                turns.append(who)
-                await connection.execute(INSERT, (f"{who}{number}",))
+                turns.append(name)
+                await connection.execute(INSERT, (f"{name}{number}",))
 
     greedy = asyncio.create_task(write("greedy", 20))
     await asyncio.sleep(0)
     await write("modest", 1)
-    waited = turns.index("modest")
+    turns_before = turns.index("modest")
     await greedy
-    assert waited <= 2
+    assert turns_before <= 2
 
 
-async def test_waiting_is_noticed(database: Database) -> None:
-    await add(database, "alone")
+async def test_contended_says_that_a_writer_waited(database: Database) -> None:
+    await insert(database, "alone")
     assert not database.contended(60)
     async with database.write():
-        task = asyncio.create_task(add(database, "waits"))
+        task = asyncio.create_task(insert(database, "waiting"))
         await asyncio.sleep(0)
     await task
     assert database.contended(60)
     assert not database.contended(0)
 
 
-async def test_a_reader_never_sees_half_a_transaction(database: Database) -> None:
+async def test_a_reader_sees_nothing_of_an_open_transaction(database: Database) -> None:
     async with database.write() as connection:
         await connection.execute(INSERT, ("a",))
         assert await names(database) == []
@@ -214,7 +214,7 @@ async def test_a_reader_never_sees_half_a_transaction(database: Database) -> Non
     assert await names(database) == ["a", "b"]
 
 
-async def test_many_readers_and_a_writer_see_whole_transactions_only(database: Database) -> None:
+async def test_many_readers_see_complete_transactions_only(database: Database) -> None:
     done = asyncio.Event()
 
     async def read() -> set[int]:
@@ -225,60 +225,60 @@ async def test_many_readers_and_a_writer_see_whole_transactions_only(database: D
 
     readers = [asyncio.create_task(read()) for _ in range(6)]
     for number in range(60):
-        await add(database, *(f"{number}-{part}" for part in range(3)))
+        await insert(database, *(f"{number}-{part}" for part in range(3)))
     done.set()
     for counts in await asyncio.gather(*readers):
         assert {count % 3 for count in counts} <= {0}
 
 
-async def test_a_snapshot_stays_as_it_was_at_its_first_look(database: Database) -> None:
-    await add(database, "before")
+async def test_a_snapshot_keeps_its_first_state(database: Database) -> None:
+    await insert(database, "before")
     async with database.snapshot() as connection:
         assert len(list(await connection.execute_fetchall("SELECT name FROM workspaces"))) == 1
-        await add(database, "after")
+        await insert(database, "after")
         rows = await connection.execute_fetchall("SELECT name FROM workspaces")
         assert [row["name"] for row in rows] == ["before"]
     assert await names(database) == ["before", "after"]
 
 
-@pytest.mark.parametrize(("at_once", "seen"), [(False, 2), (True, 1)])
-async def test_a_reader_can_see_one_state_in_several_statements(
-    database: Database, at_once: bool, seen: int
+@pytest.mark.parametrize(("consistent", "new_rows"), [(False, 1), (True, 0)])
+async def test_only_a_consistent_read_hides_commits_between_its_statements(
+    database: Database, consistent: bool, new_rows: int
 ) -> None:
-    await add(database, "before")
-    for _ in range(READERS + 1):  # whoever has the reader next sees what there is then
-        async with database.read(at_once=at_once) as connection:
+    await insert(database, "before")
+    for _ in range(READERS + 1):  # one more than there are readers, so one is used again
+        async with database.read(consistent=consistent) as connection:
             counts = [await count(connection)]
-            await add(database, f"after {counts[0]}")
+            await insert(database, f"after {counts[0]}")
             counts.append(await count(connection))
-        assert counts[1] - counts[0] == seen - 1
+        assert counts[1] - counts[0] == new_rows
     assert len(await names(database)) == READERS + 2
 
 
-async def test_a_statement_that_is_too_deep_is_found_out_without_running_it(database: Database) -> None:
+async def test_can_compile_says_whether_sqlite_accepts_a_statement(database: Database) -> None:
     async with database.read() as connection:
-        assert await is_possible(connection, "SELECT * FROM workspaces WHERE id = :id", {"id": 1})
-        assert not await is_possible(connection, f"SELECT {'(' * 5_000}1{')' * 5_000}", {})
-        assert not await is_possible(connection, f"SELECT {' + '.join(['1'] * 5_000)}", {})
+        assert await can_compile(connection, "SELECT * FROM workspaces WHERE id = :id", {"id": 1})
+        assert not await can_compile(connection, f"SELECT {'(' * 5_000}1{')' * 5_000}", {})
+        assert not await can_compile(connection, f"SELECT {' + '.join(['1'] * 5_000)}", {})
 
 
-async def test_a_snapshot_does_not_hold_up_writers_and_readers(database: Database) -> None:
+async def test_snapshots_do_not_block_writers_and_readers(database: Database) -> None:
     async with database.snapshot() as first, database.snapshot() as second:
         await first.execute_fetchall("SELECT count(*) FROM workspaces")
         await second.execute_fetchall("SELECT count(*) FROM workspaces")
-        await add(database, "a")
+        await insert(database, "a")
         assert await names(database) == ["a"]
 
 
-@pytest.mark.parametrize("kind", ["read", "snapshot"])
-async def test_a_reader_cannot_write(database: Database, kind: str) -> None:
+@pytest.mark.parametrize("method", ["read", "snapshot"])
+async def test_a_reader_cannot_write(database: Database, method: str) -> None:
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        async with getattr(database, kind)() as connection:
+        async with getattr(database, method)() as connection:
             await connection.execute(INSERT, ("x",))
     assert await names(database) == []
 
 
-async def test_a_reader_that_was_cancelled_goes_back_to_the_pool(database: Database) -> None:
+async def test_a_cancelled_reader_returns_to_the_pool(database: Database) -> None:
     for _ in range(30):
         task = asyncio.create_task(names(database))
         await asyncio.sleep(0)
@@ -287,8 +287,8 @@ async def test_a_reader_that_was_cancelled_goes_back_to_the_pool(database: Datab
     assert await asyncio.wait_for(names(database), 10) == []
 
 
-async def test_the_file_is_private(database: Database) -> None:
-    await add(database, "x")
+async def test_the_files_have_mode_0600(database: Database) -> None:
+    await insert(database, "x")
     assert {path.name: oct(path.stat().st_mode & 0o777) for path in database.path.parent.glob("test.db*")} == {
         "test.db": "0o600",
         "test.db-wal": "0o600",
@@ -296,8 +296,8 @@ async def test_the_file_is_private(database: Database) -> None:
     }
 
 
-async def test_a_copy_is_consistent_while_the_database_is_in_use(database: Database, tmp_path: Path) -> None:
-    await add(database, "a")
+async def test_a_copy_during_a_transaction_is_consistent(database: Database, tmp_path: Path) -> None:
+    await insert(database, "a")
     async with database.write() as connection:
         await connection.execute(INSERT, ("half",))
         await database.copy_to(tmp_path / "copy.db")
@@ -308,12 +308,12 @@ async def test_a_copy_is_consistent_while_the_database_is_in_use(database: Datab
 
 @pytest.mark.parametrize(
     "content",
-    [b"this is no database, but it is long enough to be taken for one" * 20, b"SQLite format 3\0" + b"\xff" * 84],
+    [b"a text that is long enough to be a database" * 20, b"SQLite format 3\0" + b"\xff" * 84],
 )
-async def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
+async def test_a_file_that_is_not_a_database_fails_with_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "not.db"
     path.write_bytes(content)
-    with pytest.raises(errors.StartError, match="cannot use the database") as refused:
+    with pytest.raises(errors.StartError, match="cannot use the database") as error:
         async with Database.open(path):
             pass
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(error.value)

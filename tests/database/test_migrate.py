@@ -1,4 +1,4 @@
-"""Migrations: once each, whole or not at all, and never backwards."""
+"""Each migration runs once, completely or not at all, and never on a newer database."""
 
 import asyncio
 import sqlite3
@@ -48,16 +48,16 @@ def schema(path: Path) -> list[str]:
         connection.close()
 
 
-def test_the_migrations_are_numbered_without_a_gap() -> None:
-    assert [number for number, _ in migrations()] == list(range(1, len(migrations()) + 1))
+def test_migrations_are_numbered_without_gaps() -> None:
+    assert list(migrations()) == list(range(1, len(migrations()) + 1))
 
 
 async def test_a_new_database_has_the_newest_version(tmp_path: Path) -> None:
     async with Database.open(tmp_path / "new.db"):
-        assert version(tmp_path / "new.db") == migrations()[-1][0]
+        assert version(tmp_path / "new.db") == max(migrations())
 
 
-async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
+async def test_a_second_opening_changes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "twice.db"
     async with Database.open(path) as database, database.write() as connection:
         await connection.execute("INSERT INTO workspaces (name, created_at, updated_at) VALUES ('a', 1, 1)")
@@ -68,7 +68,7 @@ async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
     assert schema(path) == before
 
 
-async def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+async def test_a_newer_database_is_refused_and_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "newer.db"
     async with Database.open(path):
         pass
@@ -76,18 +76,18 @@ async def test_a_newer_database_is_refused_and_left_alone(tmp_path: Path) -> Non
     connection.execute("PRAGMA user_version = 9999")
     connection.close()
     before = schema(path)
-    with pytest.raises(errors.StartError, match="version 9999, newer than this program knows") as refused:
+    with pytest.raises(errors.StartError, match="version 9999, newer than this program knows") as error:
         async with Database.open(path):
             pass
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(error.value)
     assert version(path) == 9999
     assert schema(path) == before
 
 
-async def test_a_migration_that_cannot_be_applied_leaves_nothing_behind(tmp_path: Path) -> None:
-    path = tmp_path / "odd.db"
+async def test_a_migration_that_fails_is_rolled_back(tmp_path: Path) -> None:
+    path = tmp_path / "failing.db"
     connection = sqlite3.connect(path)
-    connection.execute("CREATE TABLE jobs (id)")  # version 0, and in the way of the first migration
+    connection.execute("CREATE TABLE jobs (id)")  # version 0; the first migration creates this table, too
     connection.close()
     before = schema(path)
     with pytest.raises(errors.StartError, match="cannot use the database"):
@@ -97,7 +97,7 @@ async def test_a_migration_that_cannot_be_applied_leaves_nothing_behind(tmp_path
     assert schema(path) == before
 
 
-def test_several_processes_may_start_on_one_new_directory(tmp_path: Path) -> None:
+def test_several_processes_can_open_one_new_file(tmp_path: Path) -> None:
     for attempt in range(3):
         path = tmp_path / f"{attempt}.db"
         processes = [
@@ -113,8 +113,8 @@ def test_several_processes_may_start_on_one_new_directory(tmp_path: Path) -> Non
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
-        said = [process.communicate(timeout=60)[1] for process in processes]
-        assert said == [""] * 4
+        stderr = [process.communicate(timeout=60)[1] for process in processes]
+        assert stderr == [""] * 4
         connection = sqlite3.connect(path)
         assert {row[0] for row in connection.execute("SELECT name FROM workspaces")} == {
             f"process {number}" for number in range(4)
@@ -123,8 +123,8 @@ def test_several_processes_may_start_on_one_new_directory(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("round_", range(10))
-async def test_openings_at_the_same_moment_make_one_schema(tmp_path: Path, round_: int) -> None:
-    """SQLite's own waiting does not cover the change of a new file to a WAL database."""
+async def test_openings_at_the_same_time_migrate_once(tmp_path: Path, round_: int) -> None:
+    """SQLite's own timeout does not cover the change of a new file to a WAL database."""
     path = tmp_path / f"{round_}.db"
 
     async def open_and_close() -> None:
@@ -132,4 +132,4 @@ async def test_openings_at_the_same_moment_make_one_schema(tmp_path: Path, round
             pass
 
     await asyncio.gather(*(open_and_close() for _ in range(8)))
-    assert version(path) == migrations()[-1][0]
+    assert version(path) == max(migrations())

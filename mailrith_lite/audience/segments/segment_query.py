@@ -14,7 +14,7 @@ from mailrith_lite.audience.segments.compiler import Compiler, References, table
 from mailrith_lite.audience.segments.definition import Definition
 from mailrith_lite.audience.segments.segment_table import referenced_integer_ids
 from mailrith_lite.audience.sequences import select_known_sequence_ids
-from mailrith_lite.database import Connection, is_possible
+from mailrith_lite.database import Connection, can_compile
 
 _COUNTS = """count(*) AS total, count(*) FILTER (WHERE subscribers.status = 'Active') AS confirmed"""
 
@@ -76,7 +76,7 @@ async def check_possible(connection: Connection, query: Query) -> None:
     Raises:
         InvalidBody: the query exceeds a limit of SQLite.
     """
-    if not await is_possible(connection, query.select(_COUNTS), query.values):
+    if not await can_compile(connection, query.select(_COUNTS), query.values):
         raise errors.InvalidBody(
             "The definition is too complex; remove some of its conditions.",
             field="definition",
