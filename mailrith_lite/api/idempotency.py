@@ -63,7 +63,7 @@ async def create(
     insert: Callable[[Call, P, Connection, int], Awaitable[Answer]],
     *,
     changes: Changes,
-    prepare: Callable[[Call, T], AbstractAsyncContextManager[P]],
+    prepare: Callable[[T], AbstractAsyncContextManager[P]],
 ) -> Answer: ...
 
 
@@ -74,7 +74,7 @@ async def create(
     insert: Callable[[Call, Any, Connection, int], Awaitable[Answer]],
     *,
     changes: Changes,
-    prepare: Callable[[Call, Any], AbstractAsyncContextManager[Any]] | None = None,
+    prepare: Callable[[Any], AbstractAsyncContextManager[Any]] | None = None,
 ) -> Answer:
     """Creates the resource that the body describes, or replays the answer to an earlier request with the same key.
 
@@ -92,7 +92,7 @@ async def create(
         blocking = len(body.data) > IN_MEMORY
         request = await asyncio.to_thread(parse, body) if blocking else parse(body)
         try:
-            async with prepare(call, request) if prepare else contextlib.nullcontext(request) as prepared:
+            async with prepare(request) if prepare else contextlib.nullcontext(request) as prepared:
                 answer = await _record(call, attempt, insert, prepared, changes)
         except errors.Conflict:  # the same request may have come a moment before, and used up what both name
             answer = await _replay(call, attempt)

@@ -1,8 +1,6 @@
 """/v1/jobs/subscriber-imports"""
 
-import contextlib
 import functools
-from collections.abc import AsyncIterator
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -132,8 +130,16 @@ async def create_import(call: Call, body: LargeBody[ImportRequest]) -> Accepted[
     The rows are safe on the disk before the 202. Exactly one of `csv_text` and `upload_id`. With `dry_run` the job
     tells what would become of every row, and changes nothing; an upload can be used again after it.
     """
-    answer = await idempotency.create(call, body, _parse, _insert, prepare=_prepared, changes="nobody")
-    call.services.runner.wake()
+    services = call.services
+    prepare = functools.partial(
+        accept.prepared,
+        workspace_id=call.workspace_id,
+        database=services.database,
+        uploads=services.uploads,
+        directory=services.imports_directory,
+    )
+    answer = await idempotency.create(call, body, _parse, _insert, prepare=prepare, changes="nobody")
+    services.runner.wake()
     return Accepted(answer)
 
 
@@ -188,19 +194,6 @@ def _parse(body: Body[ImportRequest]) -> ImportOrder:
         sequence_ids=request.sequence_ids or [],
         dry_run=request.dry_run,
     )
-
-
-@contextlib.asynccontextmanager
-async def _prepared(call: Call, order: ImportOrder) -> AsyncIterator[PreparedImport]:
-    services = call.services
-    async with accept.prepared(
-        order,
-        call.workspace_id,
-        database=services.database,
-        uploads=services.uploads,
-        directory=services.imports_directory,
-    ) as prepared:
-        yield prepared
 
 
 async def _insert(call: Call, prepared: PreparedImport, connection: Connection, now: int) -> Answer:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, ClassVar
 
@@ -128,7 +129,8 @@ async def create_segment(call: Call, body: Body[SegmentRequest]) -> Created[Segm
 
     A saved definition, not a list of people: who is in it follows what becomes of the subscribers.
     """
-    answer = await idempotency.create(call, body, Body.decode, _create, prepare=_with_counts, changes="nobody")
+    prepare = functools.partial(_with_counts, call)
+    answer = await idempotency.create(call, body, Body.decode, _create, prepare=prepare, changes="nobody")
     return Created(answer)
 
 

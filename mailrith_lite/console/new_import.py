@@ -84,7 +84,7 @@ async def _queue_import(
     async with (
         accept.prepared(
             form.order(upload, preview.names, dry_run=dry_run),
-            call.workspace_id,
+            workspace_id=call.workspace_id,
             database=services.database,
             uploads=services.uploads,
             directory=services.imports_directory,

@@ -92,7 +92,7 @@ class PreparedImport:
 
 @contextlib.asynccontextmanager
 async def prepared(
-    order: ImportOrder, workspace_id: int, *, database: Database, uploads: UploadStore, directory: Path
+    order: ImportOrder, *, workspace_id: int, database: Database, uploads: UploadStore, directory: Path
 ) -> AsyncIterator[PreparedImport]:
     """The import, to be inserted in a transaction that ends before the context does; `directory` gets its source.
 

@@ -47,7 +47,11 @@ def queue_dry_run(server: Server, upload_id: str) -> str:
 def _prepared(server: Server, order: ImportOrder) -> AbstractAsyncContextManager[PreparedImport]:
     services = server.services
     return accept.prepared(
-        order, 1, database=services.database, uploads=services.uploads, directory=services.imports_directory
+        order,
+        workspace_id=1,
+        database=services.database,
+        uploads=services.uploads,
+        directory=services.imports_directory,
     )
 
 
