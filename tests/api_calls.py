@@ -22,7 +22,11 @@ MANIFEST: dict[str, dict[str, Any]] = {
     for operation in namespace["operations"]
 }
 """Every operation of the contract, as the SDK describes it."""
-OURS = {"cancelSubscriberImportJob", "cancelSubscriberExportJob"}  # the contract cannot cancel a job
+OURS = {
+    "cancelSubscriberImportJob": ("subscribers:import", "live_actions:write"),
+    "cancelSubscriberExportJob": ("subscribers:export",),
+}
+"""The operations that the contract does not have, with their scopes: it cannot cancel a job."""
 PUBLIC = {route.operation_id for route in ROUTES if route.public}
 ABOUT_THE_API = {route.operation_id for section in SECTIONS if section.key is None for route in section.routes}
 _NAMES = ("name", "label", "new_tag_name")
