@@ -1,1 +1,1 @@
-"""Subscribers become a CSV file: selection, snapshot, file, signed link, expiry."""
+"""Exports: a selection of subscribers, read from one snapshot, becomes a CSV file that expires."""

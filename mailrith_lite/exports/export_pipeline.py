@@ -1,4 +1,4 @@
-"""Runs an export: one snapshot, one file. A file with its final name is whole."""
+"""Runs an export: one snapshot becomes one file. A file with its final name is complete."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ _SHORT_ID = slice(-13, -5)
 
 class ExportPipeline:
     def __init__(self, database: Database, directory: Path, *, formula_guard: bool, ttl: int) -> None:
-        """`directory` holds the files; `ttl`: seconds for which one can be downloaded."""
+        """`directory`: of the files. `ttl`: seconds for which a file can be downloaded."""
         self._database = database
         self._directory = directory
         self._formula_guard = formula_guard
@@ -34,7 +34,7 @@ class ExportPipeline:
                 count = await self._write(run, file)
                 await asyncio.to_thread(disk.sync_file, file)
         except BaseException:
-            part.unlink(missing_ok=True)  # at once: a full disk must take the job's end
+            part.unlink(missing_ok=True)  # first of all: on a full disk, the final state of the job needs the space
             raise
         await asyncio.to_thread(_rename, part, file_path(self._directory, run.job.public_id), clock.now())
         async with self._database.write(changes="nobody") as connection:
@@ -46,7 +46,7 @@ class ExportPipeline:
         await export_table.update_file(connection, job.id, file_name, now + self._ttl * clock.SECOND)
 
     async def tidy(self, job: Job) -> None:
-        """A job that was not completed leaves no file."""
+        """Deletes the files of a job that did not complete."""
         async with self._database.read() as connection:
             export = await export_table.select_export(connection, job.workspace_id, job.id)
         if export.file_name is None:
@@ -54,16 +54,16 @@ class ExportPipeline:
             file_path(self._directory, job.public_id).unlink(missing_ok=True)
 
     async def sweep(self) -> None:
-        """At the start, before any job runs: deletes what a dead process left half done."""
+        """Deletes the incomplete files of a process that died. Call it before any job runs."""
         async with self._database.read() as connection:
-            kept = await export_table.select_kept_ids(connection)
-        names = {file_path(self._directory, EXPORT.encode(job_id)).name for job_id in kept}
+            job_ids = await export_table.select_ids_with_file(connection)
+        names = {file_path(self._directory, EXPORT.encode(job_id)).name for job_id in job_ids}
         for path in self._directory.iterdir():
             if path.name.startswith(f"{EXPORT.id_prefix}_") and path.name not in names:
                 path.unlink()
 
     async def remove_expired(self) -> None:
-        """Deletes the files whose link has ended."""
+        """Deletes the files whose link has expired."""
         now = clock.now()
         async with self._database.read() as connection:
             expired = await export_table.select_expired_ids(connection, now)
@@ -72,13 +72,16 @@ class ExportPipeline:
                 path = file_path(self._directory, EXPORT.encode(job_id))
                 await asyncio.to_thread(path.unlink, missing_ok=True)
             async with self._database.write(changes="nobody") as connection:
-                await export_table.update_removed(connection, expired, now)
+                await export_table.update_file_removed(connection, expired, now)
 
     def _part(self, job: Job) -> Path:
         return self._directory / f"{job.public_id}.csv.part"
 
     async def _write(self, run: Run, file: BinaryIO) -> int:
-        """The number of subscribers written. One batch is formatted while SQLite makes the next."""
+        """Writes the whole file and returns the number of subscribers.
+
+        A thread formats each batch while SQLite reads the next one.
+        """
         job, now = run.job, clock.now()
         async with self._database.snapshot() as connection:
             export = await export_table.select_export(connection, job.workspace_id, job.id)
@@ -101,7 +104,7 @@ class ExportPipeline:
 
 
 def file_path(directory: Path, public_job_id: str) -> Path:
-    """Where a finished export's file is."""
+    """The path of the file of a completed export."""
     return directory / f"{public_job_id}.csv"
 
 
@@ -110,7 +113,7 @@ def _write_lines(file: BinaryIO, writer: Writer, rows: str) -> None:
 
 
 def _rename(part: Path, final: Path, now: int) -> None:
-    """The rename comes last: before it the content is on the disk, after it the name is, too."""
-    os.utime(part, ns=(now * 1_000_000, now * 1_000_000))  # what Last-Modified and ETag say, by our clock
+    """Renames the file after its content is on the disk, so a file with its final name is complete."""
+    os.utime(part, ns=(now * 1_000_000, now * 1_000_000))  # for Last-Modified and ETag
     part.rename(final)
     disk.sync_directory(final.parent)

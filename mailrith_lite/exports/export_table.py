@@ -1,4 +1,4 @@
-"""The table `exports`: what was selected, and the file that holds it."""
+"""The table `exports`: the selection of each export, and its file."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ _TABLES = "exports JOIN jobs ON jobs.id = exports.job_id"
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """`query` is the list endpoint's `search`."""
+    """Which subscribers to export. `query` means the same as `search` in the list of subscribers."""
 
     query: str | None = None
     status: Status | None = None
@@ -58,7 +58,7 @@ async def select_export(connection: Connection, workspace_id: int, job_id: int) 
 
 
 async def select_exports(connection: Connection, workspace_id: int, job_ids: list[int]) -> dict[int, Export]:
-    """By the job's integer id."""
+    """Integer id of a job -> its export."""
     rows = await connection.execute_fetchall(
         f"""SELECT job_id, {_COLUMNS} FROM {_TABLES}
         WHERE +workspace_id = ? AND job_id IN (SELECT value FROM json_each(?))""",
@@ -67,8 +67,8 @@ async def select_exports(connection: Connection, workspace_id: int, job_ids: lis
     return {row["job_id"]: _from_row(row) for row in rows}
 
 
-async def select_kept_ids(connection: Connection) -> set[int]:
-    """Jobs of every workspace that have a file."""
+async def select_ids_with_file(connection: Connection) -> set[int]:
+    """The integer ids of jobs that have a file, in all workspaces."""
     rows = await connection.execute_fetchall(
         "SELECT job_id FROM exports WHERE expires_at IS NOT NULL AND removed_at IS NULL"
     )
@@ -76,7 +76,7 @@ async def select_kept_ids(connection: Connection) -> set[int]:
 
 
 async def select_expired_ids(connection: Connection, now: int) -> list[int]:
-    """Jobs of every workspace whose file has to go."""
+    """The integer ids of jobs whose file has expired and still exists, in all workspaces."""
     rows = await connection.execute_fetchall(
         "SELECT job_id FROM exports WHERE expires_at <= ? AND removed_at IS NULL", (now,)
     )
@@ -89,7 +89,7 @@ async def update_file(connection: Connection, job_id: int, file_name: str, expir
     )
 
 
-async def update_removed(connection: Connection, job_ids: list[int], now: int) -> None:
+async def update_file_removed(connection: Connection, job_ids: list[int], now: int) -> None:
     await connection.executemany(
         "UPDATE exports SET removed_at = ? WHERE job_id = ?", [(now, job_id) for job_id in job_ids]
     )

@@ -1,4 +1,4 @@
-"""Accepts an export."""
+"""Queues an export."""
 
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table
@@ -17,10 +17,10 @@ async def insert(
     max_queued: int,
     now: int,
 ) -> Job:
-    """Queues the job in the caller's transaction.
+    """Inserts the job and its selection in the caller's transaction.
 
     Raises:
-        QueueFull: too many jobs wait.
+        QueueFull: the workspace has `max_queued` queued jobs already.
     """
     job = await queue.insert_job(connection, workspace_id, EXPORT, request_id, max_queued=max_queued, now=now)
     await export_table.insert_export(connection, job.id, selection)

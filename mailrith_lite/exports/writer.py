@@ -16,14 +16,27 @@ from mailrith_lite.cells import guard, header_line, join_list
 
 COLUMNS = ("Email", "Name", "Status", "Country", "Subscribed At", "Last Opened At", "Tags", "Sequences")
 
-_Line = tuple[str, str, str, str | None, int, int | None, tuple[str, ...], tuple[str, ...], dict[str, Any]]
-_lines_decoder = msgspec.json.Decoder(list[_Line], float_hook=Decimal)
 
-_written = functools.lru_cache(1_000)(clock.rfc3339)  # a chunk of an import shares its moment
+class _Row(msgspec.Struct, frozen=True, array_like=True):
+    """A subscriber in an `ExportBatch`. `custom_fields`: integer id of the field, as a text -> value."""
+
+    email: str
+    name: str
+    status: str
+    country: str | None
+    subscribed_at: int
+    last_opened_at: int | None
+    tags: tuple[str, ...]
+    sequences: tuple[str, ...]
+    custom_fields: dict[str, Any]
+
+
+_rows_decoder = msgspec.json.Decoder(list[_Row], float_hook=Decimal)
+_rfc3339 = functools.lru_cache(1_000)(clock.rfc3339)  # all rows of an import's chunk have the same time
 
 
 class Writer:
-    """Turns batches into CSV. `fields` come after the fixed columns, in their order."""
+    """Formats batches as CSV. The columns of `fields` follow the fixed columns, in this order."""
 
     def __init__(self, fields: Sequence[CustomField], *, formula_guard: bool) -> None:
         self._safe: Callable[[str], str] = guard if formula_guard else str
@@ -35,31 +48,20 @@ class Writer:
         return header_line([*COLUMNS, *map(self._safe, self._labels)])
 
     def lines(self, rows: str) -> bytes:
-        """`rows`: those of an `ExportBatch`."""
-        return _csv([self._cells(*line) for line in _lines_decoder.decode(rows)])
+        """`rows`: of an `ExportBatch`."""
+        return _csv([self._cells(row) for row in _rows_decoder.decode(rows)])
 
-    def _cells(
-        self,
-        email: str,
-        name: str,
-        status: str,
-        country: str | None,
-        subscribed_at: int,
-        last_opened_at: int | None,
-        tags: tuple[str, ...],
-        sequences: tuple[str, ...],
-        custom_fields: dict[str, Any],
-    ) -> list[str | None]:
-        safe = self._safe
+    def _cells(self, row: _Row) -> list[str | None]:
+        safe, custom_fields = self._safe, row.custom_fields
         return [
-            safe(email),
-            safe(name),
-            status,
-            country,
-            _written(subscribed_at),
-            None if last_opened_at is None else _written(last_opened_at),
-            self._list_cell(tags),
-            self._list_cell(sequences),
+            safe(row.email),
+            safe(row.name),
+            row.status,
+            row.country,
+            _rfc3339(row.subscribed_at),
+            None if row.last_opened_at is None else _rfc3339(row.last_opened_at),
+            self._list_cell(row.tags),
+            self._list_cell(row.sequences),
             *[safe(field_text(custom_fields[key])) if key in custom_fields else "" for key in self._keys],
         ]
 
@@ -71,7 +73,7 @@ def _csv(rows: Sequence[Sequence[str | None]]) -> bytes:
 
 
 def _distinct(labels: Sequence[str]) -> list[str]:
-    """A label that an earlier column has already is told apart, or nobody could map it when importing again."""
+    """Adds a number to a label that an earlier column has: an import maps columns by their names."""
     taken = set(COLUMNS)
     names = []
     for label in labels:

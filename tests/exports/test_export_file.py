@@ -1,10 +1,11 @@
-"""What an export holds, and in what form."""
+"""The content of an exported file: its columns, cells and selection."""
 
 import csv
 import io
 import re
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from mailrith_lite.audience import blocks
 
 COLUMNS = ["Email", "Name", "Status", "Country", "Subscribed At", "Last Opened At", "Tags", "Sequences"]
 PATH = "/v1/jobs/subscriber-exports"
-PEOPLE = """INSERT INTO subscribers
+INSERT = """INSERT INTO subscribers
 (workspace_id, email, name, status, custom_fields, subscribed_at, last_opened_at, created_at, updated_at, name_key)
 VALUES (1, ?, ?, ?, '{}', ?, ?, 1, 1, ?)"""
 
@@ -44,20 +45,20 @@ def field_mapping(field_id: str, column: str) -> dict[str, Any]:
     return {"csv_column": column, "field": {"type": "custom-field", "custom_field_id": field_id}}
 
 
-def add(server: Server, *people: tuple[Any, ...]) -> None:
-    """(email, name, status, subscribed at, last opened at)"""
+def insert(server: Server, *people: tuple[Any, ...]) -> None:
+    """`people`: (email, name, status, subscribed at, last opened at)."""
 
-    async def insert() -> None:
+    async def write() -> None:
         async with server.services.database.write() as connection:
             (last,) = await connection.execute_fetchall("SELECT coalesce(max(id), 0) FROM subscribers")
-            await connection.executemany(PEOPLE, [(*one, one[1].casefold()) for one in people])
+            await connection.executemany(INSERT, [(*one, one[1].casefold()) for one in people])
             await blocks.update_subscriber_counts(connection, 1, last[0] + 1)
 
-    server.wait(insert())
+    server.wait(write())
 
 
-def listed(server: Server, query: str) -> list[str]:
-    """Every page of the list, oldest first."""
+def list_emails(server: Server, query: str) -> list[str]:
+    """The emails of all pages of the list, oldest first."""
     emails, cursor = [], ""
     while True:
         page = server.call("GET", f"/v1/subscribers?limit=7{query}{cursor}").json
@@ -67,13 +68,13 @@ def listed(server: Server, query: str) -> list[str]:
         cursor = f"&starting_after={page['pagination']['next_cursor']}"
 
 
-def test_an_empty_audience_is_a_header(server: Server) -> None:
+def test_an_export_without_subscribers_is_a_header(server: Server) -> None:
     job, text = server.export_csv()
     assert (job["status"], job["exported_count"]) == ("Completed", 0)
     assert text == ",".join(COLUMNS) + "\r\n"
 
 
-def test_a_line_holds_a_subscriber(server: Server) -> None:
+def test_a_line_has_all_members_of_a_subscriber(server: Server) -> None:
     tag_ids = [server.call("POST", "/v1/tags", {"name": name}).json["data"]["id"] for name in ("One", "a, b")]
     sequence = {"name": 'Say "hi"', "definition": {"emails": []}}
     server.import_csv(
@@ -86,7 +87,7 @@ def test_a_line_holds_a_subscriber(server: Server) -> None:
         existing_tag_ids=tag_ids,
         sequence_ids=[server.call("POST", "/v1/sequences", sequence).json["data"]["id"]],
     )
-    add(server, ("bob@x.com", "", "Active", 1_775_908_800_123, 1_775_908_800_000))
+    insert(server, ("bob@x.com", "", "Active", 1_775_908_800_123, 1_775_908_800_000))
     job, text = server.export_csv()
     assert job["exported_count"] == 2
     header, ada, bob = rows(text)
@@ -99,15 +100,15 @@ def test_a_line_holds_a_subscriber(server: Server) -> None:
     assert bob == ["bob@x.com", "", "Active", "", "2026-04-11T12:00:00.123Z", "2026-04-11T12:00:00.000Z", "", ""]
 
 
-def test_the_file_is_utf_8_without_mark_and_has_crlf_ends(server: Server) -> None:
-    add(server, ("a@x.com", 'Ä,"\nß', "Active", 0, None))
+def test_the_file_is_utf_8_without_byte_order_mark_and_with_crlf(server: Server) -> None:
+    insert(server, ("a@x.com", 'Ä,"\nß', "Active", 0, None))
     job, _ = server.export_csv()
     body = server.fetch(job["download_url"]).body
     line = 'a@x.com,"Ä,""\nß",Active,,1970-01-01T00:00:00.000Z,,,\r\n'
     assert body == (",".join(COLUMNS) + "\r\n" + line).encode()
 
 
-def test_every_type_of_custom_field_stands_as_its_text(server: Server) -> None:
+def test_every_type_of_custom_field_is_written_as_text(server: Server) -> None:
     kinds = [
         ("Text", " t ", "t", ()),
         ("Text Area", " a\nb ", " a\nb ", ()),
@@ -141,40 +142,42 @@ def test_every_type_of_custom_field_stands_as_its_text(server: Server) -> None:
         (["email", "TAGS"], ["email", "TAGS"]),
     ],
 )
-def test_every_label_names_a_column_of_its_own(server: Server, labels: list[str], header: list[str]) -> None:
+def test_every_custom_field_has_a_column_name_of_its_own(
+    server: Server, labels: list[str], header: list[str]
+) -> None:
     fields = [new_field(server, label, "Text") for label in labels]
     _, text = server.export_csv()
     assert rows(text)[0][8:] == header
     values = [f"v{number}" for number in range(len(fields))]
-    filled = text + ",".join(["a@x.com", *[""] * 7, *values]) + "\r\n"
+    exported = text + ",".join(["a@x.com", *[""] * 7, *values]) + "\r\n"
     mappings = [MAPPINGS[0], *(field_mapping(field, name) for field, name in zip(fields, header, strict=True))]
-    assert server.import_csv(filled, mappings)["imported_count"] == 1
-    found = server.call("GET", "/v1/subscribers").json["data"][0]["custom_fields"]
-    assert found == dict(zip(fields, values, strict=True))
+    assert server.import_csv(exported, mappings)["imported_count"] == 1
+    custom_fields = server.call("GET", "/v1/subscribers").json["data"][0]["custom_fields"]
+    assert custom_fields == dict(zip(fields, values, strict=True))
 
 
-HOSTILE = ["=1+1", "'=1", "+1", "+A1", "@x", "-2+3", "'x", "plain"]
+CELLS = ["=1+1", "'=1", "+1", "+A1", "@x", "-2+3", "'x", "plain"]
 GUARDED = ["'=1+1", "''=1", "+1", "'+A1", "'@x", "'-2+3", "'x", "plain"]
 
 
 @pytest.mark.parametrize("guard", [True, False])
-def test_cells_are_guarded_unless_the_setting_turns_it_off(serve: Callable[..., Server], guard: bool) -> None:
+def test_cells_are_guarded_if_the_setting_says_so(serve: Callable[..., Server], guard: bool) -> None:
     server = serve(export_formula_guard=guard)
-    add(server, *((f"u{number}@x.com", name, "Active", 1, None) for number, name in enumerate(HOSTILE)))
-    add(server, ("=a@x.com", "", "Active", 1, None))
+    insert(server, *((f"u{number}@x.com", name, "Active", 1, None) for number, name in enumerate(CELLS)))
+    insert(server, ("=a@x.com", "", "Active", 1, None))
     _, text = server.export_csv()
-    found = rows(text)[1:]
-    assert [row[1] for row in found[:-1]] == (GUARDED if guard else HOSTILE)
-    assert found[-1][0] == ("'=a@x.com" if guard else "=a@x.com")
+    lines = rows(text)[1:]
+    assert [row[1] for row in lines[:-1]] == (GUARDED if guard else CELLS)
+    assert lines[-1][0] == ("'=a@x.com" if guard else "=a@x.com")
 
 
-def test_tags_that_look_like_a_formula_are_guarded_as_a_whole_cell(server: Server) -> None:
+def test_a_cell_of_tags_is_guarded(server: Server) -> None:
     server.import_csv("Email\na@x.com\n", MAPPINGS[:1], new_tag_name="=SUM(A1)")
     assert rows(server.export_csv()[1])[1][6] == "'=SUM(A1)"
 
 
 NOW = 1_800_000_000_000
-SELECTED = [
+PEOPLE = [
     ("ada@x.com", "Ada Lovelace", "Active", NOW - 10 * clock.DAY, None),
     ("bob@x.com", "", "Active", NOW - 30 * clock.DAY, None),
     ("cold@x.com", "ÄRGER", "Active", NOW - 31 * clock.DAY, None),
@@ -214,17 +217,19 @@ SELECTED = [
         ({"query": "nobody has this"}, "&search=nobody+has+this", 0),
     ],
 )
-def test_an_export_holds_what_the_list_shows(server: Server, body: dict[str, Any], query: str, count: int) -> None:
+def test_an_export_selects_the_same_subscribers_as_the_list(
+    server: Server, body: dict[str, Any], query: str, count: int
+) -> None:
     with time_machine.travel(NOW / 1_000, tick=False):
-        add(server, *SELECTED)
-        shown = listed(server, query)
+        insert(server, *PEOPLE)
+        emails = list_emails(server, query)
         job, text = server.export_csv(**body)
-    assert [row[0] for row in rows(text)[1:]] == shown
-    assert len(shown) == job["exported_count"] == count
+    assert [row[0] for row in rows(text)[1:]] == emails
+    assert len(emails) == job["exported_count"] == count
 
 
-def test_an_id_selects_one_subscriber(server: Server) -> None:
-    add(server, *SELECTED)
+def test_a_query_with_an_id_selects_one_subscriber(server: Server) -> None:
+    insert(server, *PEOPLE)
     job, text = server.export_csv(query=ids.encode(ids.SUBSCRIBER, 3))
     assert [row[0] for row in rows(text)[1:]] == ["cold@x.com"]
     assert job["selection"] == {"query": ids.encode(ids.SUBSCRIBER, 3), "status": None, "cold_only": False}
@@ -233,25 +238,25 @@ def test_an_id_selects_one_subscriber(server: Server) -> None:
 @pytest.mark.parametrize(("days", "cold"), [(29.999, False), (30, True)])
 def test_a_subscriber_who_never_opened_is_cold_after_30_days(server: Server, days: float, cold: bool) -> None:
     with time_machine.travel(NOW / 1_000, tick=False):
-        add(server, ("a@x.com", "", "Active", NOW - int(days * clock.DAY), None))
+        insert(server, ("a@x.com", "", "Active", NOW - int(days * clock.DAY), None))
         assert (server.export_csv(cold_only=True)[0]["exported_count"] == 1) == cold
 
 
 @pytest.mark.parametrize(("days", "cold"), [(89.999, False), (90, True)])
 def test_a_subscriber_who_opened_once_is_cold_90_days_later(server: Server, days: float, cold: bool) -> None:
     with time_machine.travel(NOW / 1_000, tick=False):
-        add(server, ("a@x.com", "", "Active", 1, NOW - int(days * clock.DAY)))
+        insert(server, ("a@x.com", "", "Active", 1, NOW - int(days * clock.DAY)))
         assert (server.export_csv(cold_only=True)[0]["exported_count"] == 1) == cold
 
 
-def test_a_long_export_is_complete_and_oldest_first(server: Server) -> None:
-    add(server, *((f"user{number}@x.com", str(number), "Active", 1, None) for number in range(9_001)))
+def test_a_long_export_is_complete_and_starts_with_the_oldest(server: Server) -> None:
+    insert(server, *((f"user{number}@x.com", str(number), "Active", 1, None) for number in range(9_001)))
     job, text = server.export_csv()
     assert [row[1] for row in rows(text)[1:]] == [str(number) for number in range(9_001)]
     assert job["exported_count"] == 9_001
 
 
-def test_nothing_of_another_workspace_is_exported(server: Server) -> None:
+def test_an_export_has_nothing_from_another_workspace(server: Server) -> None:
     other = server.new_key(workspace="Other")
     server.import_csv("Email\nours@x.com\n", MAPPINGS[:1])
     server.import_csv("Email\ntheirs@x.com\n", MAPPINGS[:1], key=other, new_tag_name="Secret")
@@ -262,7 +267,7 @@ def test_nothing_of_another_workspace_is_exported(server: Server) -> None:
     assert "ours" not in server.export_csv(key=other)[1]
 
 
-def test_the_file_has_a_name_with_date_and_short_id_and_is_private(server: Server) -> None:
+def test_the_file_name_has_the_date_and_a_short_id_and_the_mode_is_0600(server: Server) -> None:
     with time_machine.travel("2026-04-11T23:59:00Z", tick=True):
         job, _ = server.export_csv()
         assert re.fullmatch(r"subscribers-2026-04-11-[0-9a-z]{8}\.csv", job["file_name"])
@@ -273,54 +278,52 @@ def test_the_file_has_a_name_with_date_and_short_id_and_is_private(server: Serve
     assert server.services.exports_directory.stat().st_mode & 0o777 == 0o700
 
 
-def test_two_exports_of_a_day_have_names_of_their_own(server: Server) -> None:
+def test_exports_of_one_day_have_different_file_names(server: Server) -> None:
     assert len({server.export_csv()[0]["file_name"] for _ in range(5)}) == 5
 
 
-def test_a_link_ends_when_the_file_expires_and_never_moves(server: Server) -> None:
+def test_the_expiry_of_a_link_is_a_day_after_completion_and_does_not_change(server: Server) -> None:
     before = time.time()
     job, _ = server.export_csv()
-    completed, expires = (
-        time.mktime(time.strptime(job[key][:19], "%Y-%m-%dT%H:%M:%S")) for key in ("completed_at", "expires_at")
-    )
-    assert expires - completed == 86_400
+    completed, expires = (datetime.fromisoformat(job[key]) for key in ("completed_at", "expires_at"))
+    assert expires - completed == timedelta(days=1)
     with time_machine.travel(before + 80_000, tick=True):
         again = server.call("GET", f"{PATH}/{job['id']}").json["data"]
         assert again["expires_at"] == job["expires_at"]
         assert server.fetch(job["download_url"]).status == 200
 
 
-def test_an_expired_file_is_gone_and_its_link_says_so(serve: Callable[..., Server]) -> None:
+def test_the_link_of_an_expired_file_answers_410(serve: Callable[..., Server]) -> None:
     server = serve(export_ttl=60)
     job, _ = server.export_csv()
-    kept, _ = server.export_csv()
+    earlier, _ = server.export_csv()
     with time_machine.travel(time.time() + 61, tick=True):
-        shown = server.call("GET", f"{PATH}/{job['id']}").json["data"]
-        assert (shown["status"], shown["download_url"], shown["file_name"]) == (
+        expired = server.call("GET", f"{PATH}/{job['id']}").json["data"]
+        assert (expired["status"], expired["download_url"], expired["file_name"]) == (
             "Completed",
             None,
             job["file_name"],
         )
         assert server.fetch(job["download_url"]).status == 410
-        fresh, _ = server.export_csv()
-    assert kept["expires_at"] < fresh["expires_at"]
+        later, _ = server.export_csv()
+    assert earlier["expires_at"] < later["expires_at"]
 
 
 def test_a_canceled_export_leaves_no_file(serve: Callable[..., Server]) -> None:
     server = serve(job_concurrency=1)
-    add(server, *((f"user{number}@x.com", "", "Active", 1, None) for number in range(20_000)))
+    insert(server, *((f"user{number}@x.com", "", "Active", 1, None) for number in range(20_000)))
     running = server.call("POST", PATH).json["data"]
     queued = server.call("POST", PATH).json["data"]
     for job in (queued, running):
         server.call("POST", f"{job['self']}/cancel")
     server.drain()
-    shown = [server.call("GET", job["self"]).json["data"] for job in (running, queued)]
-    assert shown[1]["error_message"] == "Canceled by the client."
-    completed = [job for job in shown if job["status"] == "Completed"]
+    final = [server.call("GET", job["self"]).json["data"] for job in (running, queued)]
+    assert final[1]["error_message"] == "Canceled by the client."
+    completed = [job for job in final if job["status"] == "Completed"]
     assert len(list(server.services.exports_directory.iterdir())) == len(completed)
 
 
-def test_labels_with_delimiters_survive_an_export_and_an_import(server: Server) -> None:
+def test_a_label_with_delimiters_survives_an_export_and_an_import(server: Server) -> None:
     label = "red;green;blue;white;black;grey;pink;lime;cyan;gold;rust|mint"
     field = server.sdk().custom_fields.create(body={"label": label, "type": "Text"})["data"]
     mappings = [

@@ -1,4 +1,4 @@
-"""An export is one snapshot in one file, and a file with its final name is whole."""
+"""An export writes one snapshot to one file, and a file with its final name is complete."""
 
 import asyncio
 import csv
@@ -30,17 +30,17 @@ INSERT INTO subscribers (workspace_id, email, name, status, custom_fields, subsc
 SELECT 1, printf('user%06d@x.com', n), 'before', 'Active', '{}', 1, 1, 1 FROM numbers"""
 
 
-class Watched(Run):
-    """A run that lets a test act between its steps, which is where a real run is stopped or canceled."""
+class RunWithHook(Run):
+    """Calls `hook(number of the check)` in each check, which is where a real run stops or is canceled."""
 
-    def __init__(self, job: Job, act: Callable[[int], None]) -> None:
+    def __init__(self, job: Job, hook: Callable[[int], None]) -> None:
         super().__init__(job)
-        self._act = act
-        self._steps = 0
+        self._hook = hook
+        self._checks = 0
 
     def check(self) -> None:
-        self._steps += 1
-        self._act(self._steps)
+        self._checks += 1
+        self._hook(self._checks)
         super().check()
 
 
@@ -59,10 +59,10 @@ async def job(database: Database) -> Job:
     async with database.write() as connection:
         await workspaces.insert_workspace(connection, "Default", 1)
         await connection.execute(MANY, (COUNT,))
-    return await claimed(database)
+    return await add_claimed_job(database)
 
 
-async def claimed(database: Database) -> Job:
+async def add_claimed_job(database: Database) -> Job:
     async with database.write() as connection:
         job = await queue.insert_job(connection, 1, EXPORT, "req", max_queued=99, now=1)
         await export_table.insert_export(connection, job.id, Selection())
@@ -84,65 +84,61 @@ def rows(path: Path) -> list[list[str]]:
     return list(csv.reader(io.StringIO(path.read_bytes().decode(), newline=""), strict=True))
 
 
-async def test_what_is_committed_after_the_start_is_not_in_the_file(
+async def test_later_changes_are_not_in_the_file(
     database: Database, directory: Path, pipeline: ExportPipeline, job: Job
 ) -> None:
-    def change(step: int) -> None:
-        """Another program commits between the batches."""
+    def change(check: int) -> None:
+        """Another program commits between two batches."""
         other = sqlite3.connect(database.path)
         with other:
-            other.execute(MANY.replace("user", f"late{step}-"), (10,))
+            other.execute(MANY.replace("user", f"late{check}-"), (10,))
             other.execute("UPDATE subscribers SET name = 'after', status = 'Blocked'")
             other.execute("DELETE FROM subscribers WHERE id % 2 AND id > 3000")
             other.execute(
                 "INSERT INTO tags (workspace_id, name, name_key, created_at, updated_at) VALUES (1, ?, ?, 1, 1)",
-                (f"t{step}",) * 2,
+                (f"t{check}",) * 2,
             )
-            other.execute("INSERT INTO subscriber_tags SELECT id, ? FROM subscribers", (step,))
+            other.execute("INSERT INTO subscriber_tags SELECT id, ? FROM subscribers", (check,))
             other.execute(
                 "INSERT INTO custom_fields (workspace_id, label, label_key, type, options, created_at, updated_at)"
                 " VALUES (1, ?, ?, 'Text', '[]', 1, 1)",
-                (f"f{step}",) * 2,
+                (f"f{check}",) * 2,
             )
         other.close()
 
-    await pipeline.run(Watched(job, change))
+    await pipeline.run(RunWithHook(job, change))
     (name,) = names(directory)
-    header, *found = rows(directory / name)
+    header, *lines = rows(directory / name)
     assert len(header) == 8
-    assert [row[0] for row in found] == [f"user{number:06}@x.com" for number in range(1, COUNT + 1)]
-    assert {tuple(row[1:4]) + tuple(row[6:]) for row in found} == {("before", "Active", "", "", "")}
+    assert [row[0] for row in lines] == [f"user{number:06}@x.com" for number in range(1, COUNT + 1)]
+    assert {tuple(row[1:4]) + tuple(row[6:]) for row in lines} == {("before", "Active", "", "", "")}
 
 
-async def test_until_it_is_whole_the_file_has_no_final_name(
-    directory: Path, pipeline: ExportPipeline, job: Job
-) -> None:
-    seen: list[list[str]] = []
-    await pipeline.run(Watched(job, lambda step: seen.append(names(directory))))
-    assert len(seen) >= 2
-    assert all(found == [f"{job.public_id}.csv.part"] for found in seen)
+async def test_an_incomplete_file_has_a_temporary_name(directory: Path, pipeline: ExportPipeline, job: Job) -> None:
+    listings: list[list[str]] = []
+    await pipeline.run(RunWithHook(job, lambda check: listings.append(names(directory))))
+    assert len(listings) >= 2
+    assert all(listing == [f"{job.public_id}.csv.part"] for listing in listings)
     assert names(directory) == [f"{job.public_id}.csv"]
 
 
-async def test_the_file_is_private_from_its_first_moment(
-    directory: Path, pipeline: ExportPipeline, job: Job
-) -> None:
+async def test_the_file_has_mode_0600_from_the_start(directory: Path, pipeline: ExportPipeline, job: Job) -> None:
     modes: set[int] = set()
     await pipeline.run(
-        Watched(job, lambda step: modes.update(path.stat().st_mode & 0o777 for path in directory.iterdir()))
+        RunWithHook(job, lambda check: modes.update(path.stat().st_mode & 0o777 for path in directory.iterdir()))
     )
     assert modes == {0o600}
     assert next(directory.iterdir()).stat().st_mode & 0o777 == 0o600
 
 
-async def test_an_interrupted_export_starts_again_from_nothing(
+async def test_an_interrupted_export_starts_from_the_beginning(
     database: Database, directory: Path, pipeline: ExportPipeline, job: Job
 ) -> None:
-    run = Watched(job, lambda step: run.stop() if step == 2 else None)
+    run = RunWithHook(job, lambda check: run.stop() if check == 2 else None)
     with pytest.raises(Interrupted):
         await pipeline.run(run)
     assert names(directory) == []
-    (directory / f"{job.public_id}.csv.part").write_text("left over " * 1_000_000)
+    (directory / f"{job.public_id}.csv.part").write_text("incomplete " * 1_000_000)
     await pipeline.run(Run(job))
     assert len(rows(directory / f"{job.public_id}.csv")) == COUNT + 1
 
@@ -150,14 +146,14 @@ async def test_an_interrupted_export_starts_again_from_nothing(
 async def test_a_canceled_export_leaves_no_file(
     database: Database, directory: Path, pipeline: ExportPipeline, job: Job
 ) -> None:
-    run = Watched(job, lambda step: run.cancel() if step == 2 else None)
+    run = RunWithHook(job, lambda check: run.cancel() if check == 2 else None)
     with pytest.raises(NotProcessing):
         await pipeline.run(run)
     await pipeline.tidy(job)
     assert names(directory) == []
 
 
-async def test_an_export_that_was_canceled_after_its_last_row_leaves_no_file(
+async def test_a_cancel_after_the_last_row_leaves_no_file(
     database: Database, directory: Path, pipeline: ExportPipeline, job: Job
 ) -> None:
     async with database.write() as connection:
@@ -168,74 +164,75 @@ async def test_an_export_that_was_canceled_after_its_last_row_leaves_no_file(
     assert names(directory) == []
 
 
-async def test_the_start_removes_what_no_completed_export_owns(
+async def test_sweep_deletes_files_without_a_completed_export(
     database: Database, directory: Path, pipeline: ExportPipeline, job: Job
 ) -> None:
     await pipeline.run(Run(job))
     await complete(database, pipeline, job)
-    unfinished = await claimed(database)
+    unfinished = await add_claimed_job(database)
     await pipeline.run(Run(unfinished))
-    for stray in ("stray.csv", f"{job.public_id}.csv.part", EXPORT.encode(99) + ".csv"):
-        (directory / stray).write_text("x")
+    for name in ("other.csv", f"{job.public_id}.csv.part", EXPORT.encode(99) + ".csv"):
+        (directory / name).write_text("x")
     await pipeline.sweep()
-    assert names(directory) == [f"{job.public_id}.csv", "stray.csv"]  # what is not of our making stays
+    assert names(directory) == sorted([f"{job.public_id}.csv", "other.csv"])  # a file with a foreign name stays
 
 
-async def test_an_expired_file_is_removed_once_its_time_has_come(
+async def test_remove_expired_deletes_a_file_at_its_expiry(
     database: Database, directory: Path, pipeline: ExportPipeline, job: Job
 ) -> None:
-    with time_machine.travel(1_800_000_000, tick=False) as traveller:
+    with time_machine.travel(1_800_000_000, tick=False) as traveler:
         await pipeline.run(Run(job))
         await complete(database, pipeline, job)
-        traveller.shift(59.999)
+        traveler.shift(59.999)
         await pipeline.remove_expired()
         assert names(directory) == [f"{job.public_id}.csv"]
-        traveller.shift(0.001)
+        traveler.shift(0.001)
         await pipeline.remove_expired()
         assert names(directory) == []
         async with database.read() as connection:
             export = await export_table.select_export(connection, 1, job.id)
-            assert await export_table.select_kept_ids(connection) == set()
+            assert await export_table.select_ids_with_file(connection) == set()
             assert await export_table.select_expired_ids(connection, clock.now() + clock.DAY) == []
         assert (export.file_name is not None, export.expires_at) == (True, 1_800_000_060_000)
 
 
-async def test_a_file_that_somebody_removed_already_expires_in_peace(
+async def test_remove_expired_accepts_that_the_file_is_missing(
     database: Database, directory: Path, pipeline: ExportPipeline, job: Job
 ) -> None:
-    with time_machine.travel(1_800_000_000, tick=False) as traveller:
+    with time_machine.travel(1_800_000_000, tick=False) as traveler:
         await pipeline.run(Run(job))
         await complete(database, pipeline, job)
         next(directory.iterdir()).unlink()
-        traveller.shift(61)
+        traveler.shift(61)
         await pipeline.remove_expired()
     async with database.read() as connection:
-        assert await export_table.select_kept_ids(connection) == set()
+        assert await export_table.select_ids_with_file(connection) == set()
 
 
-async def test_a_reader_gets_the_whole_file_while_the_next_export_is_written(
+async def test_a_completed_file_does_not_change_during_the_next_export(
     database: Database, directory: Path, pipeline: ExportPipeline, job: Job
 ) -> None:
     await pipeline.run(Run(job))
     await complete(database, pipeline, job)
-    whole = (directory / f"{job.public_id}.csv").read_bytes()
-    second = await claimed(database)
-    seen: set[bytes] = set()
-    await pipeline.run(Watched(second, lambda step: seen.add((directory / f"{job.public_id}.csv").read_bytes())))
-    assert seen == {whole}
-    assert (directory / f"{second.public_id}.csv").read_bytes() == whole
+    content = (directory / f"{job.public_id}.csv").read_bytes()
+    second = await add_claimed_job(database)
+    path = directory / f"{job.public_id}.csv"
+    contents: set[bytes] = set()
+    await pipeline.run(RunWithHook(second, lambda check: contents.add(path.read_bytes())))
+    assert contents == {content}
+    assert (directory / f"{second.public_id}.csv").read_bytes() == content
 
 
-async def test_exports_side_by_side_do_not_disturb_each_other(
+async def test_parallel_exports_write_equal_files(
     database: Database, directory: Path, pipeline: ExportPipeline, job: Job
 ) -> None:
-    jobs = [job, *[await claimed(database) for _ in range(3)]]
+    jobs = [job, *[await add_claimed_job(database) for _ in range(3)]]
     await asyncio.gather(*(pipeline.run(Run(each)) for each in jobs))
     assert len(names(directory)) == 4
     assert len({path.read_bytes() for path in directory.iterdir()}) == 1
 
 
-async def test_an_export_of_large_subscribers_holds_a_few_of_them_at_a_time(
+async def test_an_export_of_large_subscribers_needs_little_memory(
     database: Database, directory: Path, pipeline: ExportPipeline
 ) -> None:
     async with database.write() as connection:
@@ -246,7 +243,7 @@ async def test_an_export_of_large_subscribers_holds_a_few_of_them_at_a_time(
             await custom_fields.create_custom_field(
                 connection, 1, label=f"f{number}", field_type="Text Area", options=[], now=1
             )
-    job = await claimed(database)
+    job = await add_claimed_job(database)
     tracemalloc.start()
     try:
         await pipeline.run(Run(job))
@@ -254,4 +251,4 @@ async def test_an_export_of_large_subscribers_holds_a_few_of_them_at_a_time(
     finally:
         tracemalloc.stop()
     assert (directory / f"{job.public_id}.csv").stat().st_size > 100 * 500_000
-    assert peak < 25_000_000  # half of the file; SQLite, which is not counted here, holds a batch once more
+    assert peak < 25_000_000  # half of the file; the memory of SQLite, another batch, is not counted
