@@ -13,7 +13,7 @@ import aiosqlite
 from aiosqlite import Connection
 
 from mailrith_lite import disk, errors
-from mailrith_lite.database.migrate import migrate
+from mailrith_lite.database.migrate import migrate, migrations
 
 __all__ = ["MAX_ID", "Changes", "Connection", "Database", "Row", "can_compile"]
 
@@ -76,7 +76,7 @@ class Database:
                 pragmas = _WRITER_PRAGMAS if sync_to_disk else (*_WRITER_PRAGMAS, "PRAGMA synchronous = OFF")
                 writer = await stack.enter_async_context(_connect(path, pragmas))
                 path.chmod(0o600)
-                await migrate(writer)
+                await migrate(writer, migrations())
                 readers = [
                     await stack.enter_async_context(_connect(path, _READER_PRAGMAS)) for _ in range(1 + READERS)
                 ]

@@ -1,16 +1,19 @@
 """Each migration runs once, completely or not at all, and never on a newer database."""
 
 import asyncio
+import contextlib
 import sqlite3
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiosqlite
 import pytest
 
 from mailrith_lite import errors
 from mailrith_lite.database import Database
-from mailrith_lite.database.migrate import migrations
+from mailrith_lite.database.migrate import migrate, migrations
 
 OPEN = """
 import asyncio, sys
@@ -95,6 +98,44 @@ async def test_a_migration_that_fails_is_rolled_back(tmp_path: Path) -> None:
             pass
     assert version(path) == 0
     assert schema(path) == before
+
+
+FAMILIES = """CREATE TABLE parents (id INTEGER PRIMARY KEY);
+CREATE TABLE children (parent_id INTEGER NOT NULL REFERENCES parents (id) ON DELETE CASCADE);
+INSERT INTO parents VALUES (1);
+INSERT INTO children VALUES (1);
+"""
+
+
+@contextlib.asynccontextmanager
+async def connected(path: Path) -> AsyncIterator[aiosqlite.Connection]:
+    async with aiosqlite.connect(path, isolation_level=None) as connection:
+        await connection.execute("PRAGMA foreign_keys = ON")
+        yield connection
+
+
+async def test_a_migration_that_replaces_a_table_keeps_the_rows_that_refer_to_it(tmp_path: Path) -> None:
+    replace = """CREATE TABLE new_parents (id INTEGER PRIMARY KEY, name TEXT);
+INSERT INTO new_parents SELECT id, NULL FROM parents;
+DROP TABLE parents;
+ALTER TABLE new_parents RENAME TO parents;
+"""
+    async with connected(tmp_path / "families.db") as connection:
+        await migrate(connection, {1: FAMILIES, 2: replace})
+        assert [tuple(row) for row in await connection.execute_fetchall("SELECT * FROM children")] == [(1,)]
+        with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+            await connection.execute("INSERT INTO children VALUES (2)")
+
+
+async def test_a_migration_that_leaves_a_row_without_its_parent_is_rolled_back(tmp_path: Path) -> None:
+    path = tmp_path / "families.db"
+    async with connected(path) as connection:
+        with pytest.raises(
+            errors.StartError, match="version 2: a row of the table children refers to a row of parents"
+        ):
+            await migrate(connection, {1: FAMILIES, 2: "DELETE FROM parents;\n"})
+        assert [tuple(row) for row in await connection.execute_fetchall("SELECT * FROM parents")] == [(1,)]
+    assert version(path) == 1
 
 
 def test_several_processes_can_open_one_new_file(tmp_path: Path) -> None:
