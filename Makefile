@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint types format run demo bench screenshots clean
+.PHONY: help install check test test-fast lint types format run demo bench screenshots clean
+unexport PYTHONDONTWRITEBYTECODE  # without compiled files, every process of the tests compiles the package again
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## make .venv with the service and all tools
 
@@ -19,8 +21,13 @@ $(INSTALLED): setup.cfg pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,dev]'
 	@touch $@
 
+check: lint types test ## run everything that CI runs
+
 test: install ## run every test (MAILRITH_LITE_CRASH_ROUNDS=50 for more rounds of kill -9)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest $(PARALLEL) $(ARGS)
+
+test-fast: install ## run the tests without browser, kill -9, generated cases and processes
+	$(BIN)/pytest $(PARALLEL) --fast $(ARGS)
 
 lint: install ## check style and the direction of imports
 	$(BIN)/ruff check .

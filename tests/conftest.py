@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import fnmatch
 import http.client
 import json
 import threading
@@ -26,6 +27,29 @@ MAPPINGS = [
     {"csv_column": "Email", "field": {"type": "email"}},
     {"csv_column": "Name", "field": {"type": "name"}},
 ]
+
+SLOW_FILES = (
+    # a browser
+    "console/test_browser_*.py",
+    # kill -9
+    "test_crash*.py",
+    # many generated cases
+    "api/test_fuzz.py",
+    "api/test_schemathesis.py",
+    "test_model.py",
+    "test_round_trip.py",
+    # processes
+    "api/test_curl.py",
+    "cli/test_demo.py",
+    "cli/test_processes.py",
+    "cli/test_serve.py",
+    "test_guides.py",
+    "test_logs.py",
+    "test_wheel.py",
+    "testing/test_plugin.py",
+    "testing/test_recipes.py",
+)
+"""What `make test-fast` leaves out."""
 
 
 @dataclass
@@ -198,6 +222,18 @@ def server(serve: Callable[..., Server]) -> Server:
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
     async with Database.open(tmp_path / "test.db") as opened:
         yield opened
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--fast", action="store_true", help="ignore the files of SLOW_FILES in tests/conftest.py")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With --fast, slow files are not even imported."""
+    if not config.getoption("--fast"):
+        return None
+    path = collection_path.relative_to(Path(__file__).parent).as_posix()
+    return True if any(fnmatch.fnmatch(path, pattern) for pattern in SLOW_FILES) else None
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
