@@ -1,14 +1,23 @@
 """Idempotency keys and the records of answers."""
 
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator
+
 import pytest
+from aiohttp.test_utils import make_mocked_request
+from conftest import Server
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrith_lite import errors
 from mailrith_lite.access import workspaces
+from mailrith_lite.access.keys import Principal
 from mailrith_lite.api import idempotency
+from mailrith_lite.api.bodies import Body
+from mailrith_lite.api.call import Call
 from mailrith_lite.api.idempotency import Answer, Attempt
-from mailrith_lite.database import Database
+from mailrith_lite.database import Connection, Database
 from mailrith_lite.http import wire_errors
 
 PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=1, max_size=255)
@@ -94,3 +103,26 @@ async def test_only_expired_records_are_deleted(database: Database) -> None:
         await idempotency.delete_expired(connection, 10)
         rows = await connection.execute_fetchall("SELECT idempotency_key FROM idempotency_records")
     assert [row[0] for row in rows] == ["new"]
+
+
+def test_a_request_that_conflicts_with_its_own_repetition_gets_the_first_answer(server: Server) -> None:
+    call = Call(
+        request=make_mocked_request("POST", "/", headers={"Idempotency-Key": "k"}),
+        services=server.services,
+        principal=Principal(key_id=1, workspace_id=1, scopes=()),
+        request_id="req",
+        operation_id="createTag",
+    )
+    body: Body[str] = Body(data=memoryview(b"x"), digest=hashlib.sha256(b"x").digest(), form=str, optional=False)
+
+    async def insert(call: Call, request: str, connection: Connection, now: int) -> Answer:
+        return ANSWER
+
+    @contextlib.asynccontextmanager
+    async def prepare(request: str) -> AsyncIterator[str]:
+        await idempotency.create(call, body, lambda _: "x", insert, changes="nobody")
+        raise errors.Conflict("The other request has used it.", code="used")
+        yield request
+
+    answer = server.wait(idempotency.create(call, body, lambda _: "x", insert, changes="nobody", prepare=prepare))
+    assert (answer.body, answer.replayed) == (ANSWER.body, True)

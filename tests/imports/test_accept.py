@@ -1,11 +1,18 @@
 """Accepting an import: what is checked before the 202, and what the 202 promises."""
 
+import asyncio
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from conftest import KEY, MAPPINGS, Server
+from uploading import put, ready
 
-from mailrith_lite import ids
+from mailrith_lite import clock, errors, ids
+from mailrith_lite.imports import accept
+from mailrith_lite.imports.accept import ImportOrder, PreparedImport
+from mailrith_lite.imports.mapping import MappedField, Mapping
 
 PATH = "/v1/jobs/subscriber-imports"
 EMAIL = {"csv_column": "Email", "field": {"type": "email"}}
@@ -186,3 +193,59 @@ def test_the_imports_of_a_workspace_run_in_the_order_of_their_requests(server: S
     server.drain()
     assert server.rows("SELECT name FROM subscribers") == [("Ada 11",)]
     assert server.rows("SELECT sum(created_count), sum(updated_count) FROM jobs") == [(1, 11)]
+
+
+def prepared(server: Server, order: ImportOrder) -> contextlib.AbstractAsyncContextManager[PreparedImport]:
+    services = server.services
+    return accept.prepared(
+        order,
+        workspace_id=1,
+        database=services.database,
+        uploads=services.uploads,
+        directory=services.imports_directory,
+    )
+
+
+def order_of(upload: Any, **more: Any) -> ImportOrder:
+    mappings = [Mapping(csv_column="Email", field=MappedField(type="email"))]
+    return ImportOrder(upload_id=upload["id"], mappings=mappings, **more)
+
+
+async def insert(server: Server, order: ImportOrder) -> None:
+    async with prepared(server, order) as import_, server.services.database.write() as connection:
+        await import_.insert(connection, "req", max_queued=9, now=clock.now())
+
+
+def test_an_order_for_a_file_that_was_replaced_is_refused(server: Server) -> None:
+    upload = ready(server)
+    ((source,),) = server.rows("SELECT source FROM uploads")
+    assert put(server, upload, b"Email\n").status == 200
+    with pytest.raises(errors.InvalidBody) as refusal:
+        server.wait(insert(server, order_of(upload, upload_source=source)))
+    assert refusal.value.details == {"field": "upload_id", "reason": "upload_not_ready"}
+    assert left_over(server) == []
+
+
+class Interrupted(list[str]):
+    """Ids of sequences. Another job takes the upload while they are read."""
+
+    def __init__(self, server: Server, upload: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self.interruption = insert(server, order_of(upload))
+        self.loop = loop
+
+    def __iter__(self) -> Iterator[str]:
+        asyncio.run_coroutine_threadsafe(self.interruption, self.loop).result()
+        return super().__iter__()
+
+
+def test_an_upload_that_another_job_has_just_taken_is_a_conflict(server: Server) -> None:
+    upload = ready(server)
+
+    async def insert_late() -> None:
+        ids_of_sequences = Interrupted(server, upload, asyncio.get_running_loop())
+        await insert(server, order_of(upload, sequence_ids=ids_of_sequences))
+
+    with pytest.raises(errors.Conflict) as refusal:
+        server.wait(insert_late())
+    assert refusal.value.error_code == "upload_already_used"
+    assert server.rows("SELECT source FROM imports") == [(name,) for name in left_over(server)]
