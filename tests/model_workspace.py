@@ -99,7 +99,7 @@ class Workspace:
         if not taken:
             self.audience.tags[key] = name
 
-    def delete(self, kind: str, key: str) -> None:
+    def delete(self, kind: str, key: str, now: int) -> None:
         in_use = kind != "sequences" and model_segments.refers_to(self.audience, key)
         status, answer = self.client.send("DELETE", f"/v1/{kind}/{key}")
         assert status == (409 if in_use else 204), answer
@@ -110,7 +110,8 @@ class Workspace:
         for person in self.audience.people:
             person.tags.discard(key)
             person.sequences.pop(key, None)
-            person.fields.pop(key, None)
+            if person.fields.pop(key, None) is not None:
+                person.updated_at = now
 
     def save_segment(self, definition: Any, name: str, now: int) -> None:
         status, answer = self.client.send("POST", "/v1/segments", {"name": name, "definition": definition})

@@ -110,7 +110,7 @@ class Comparison(RuleBasedStateMachine):
         workspace = self.workspaces[index]
         known = getattr(workspace.audience, kind.replace("custom-", ""))
         if known:
-            workspace.delete(kind, data.draw(st.sampled_from(list(known))))
+            workspace.delete(kind, data.draw(st.sampled_from(list(known))), self.now)
 
     @rule(index=indexes, data=data)
     def save_segment(self, index: int, data: Any) -> None:
