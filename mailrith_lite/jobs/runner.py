@@ -106,7 +106,7 @@ class Pipeline(Protocol):
         """Writes the kind's own columns in the transaction that completes the job."""
 
     async def tidy(self, job: Job) -> None:
-        """Deletes the files that a final job no longer needs. It may be called twice."""
+        """Deletes the files that a final job no longer needs. The runner can call it twice."""
 
 
 class Runner:
