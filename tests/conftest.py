@@ -32,7 +32,7 @@ SLOW_FILES = (
     # a browser
     "console/test_browser_*.py",
     # kill -9
-    "test_crash*.py",
+    "crash/test_*.py",
     # many generated cases
     "api/test_fuzz.py",
     "api/test_schemathesis.py",
