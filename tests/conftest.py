@@ -36,6 +36,7 @@ SLOW_FILES = (
     # many generated cases
     "api/test_fuzz.py",
     "api/test_schemathesis.py",
+    "audience/test_segment_limits.py",
     "test_model.py",
     "test_round_trip.py",
     # processes
