@@ -84,7 +84,9 @@ async def open_services(
         StartError: the data directory cannot be used, or another process serves it.
     """
     with data_directory(settings.data_dir) as directory:
-        async with Database.open(directory / DATABASE_FILE, sync_to_disk=sync_to_disk) as database:
+        async with Database.open(
+            directory / DATABASE_FILE, sync_to_disk=sync_to_disk, query_timeout=settings.query_timeout
+        ) as database:
             services, exports = await _build(settings, directory, database, gate)
             await services.runner.start()
             background = [

@@ -36,6 +36,8 @@ WITHOUT_ARGUMENTS = [
     wire_errors.InvalidIdempotencyKey,
     wire_errors.ShuttingDown,
     errors.StorageFull,
+    errors.DatabaseBusy,
+    errors.QueryTooSlow,
     wire_errors.Unhealthy,
     wire_errors.PreconditionFailed,
 ]

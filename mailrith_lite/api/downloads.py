@@ -9,7 +9,7 @@ from mailrith_lite.exports.export_pipeline import file_path
 from mailrith_lite.exports.export_table import select_export
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.addresses import DOWNLOAD_PATH, base_address, download_path
-from mailrith_lite.http.services import SERVICES, Services
+from mailrith_lite.http.services import REQUESTER, SERVICES, Services
 from mailrith_lite.imports.report import stream_report
 from mailrith_lite.jobs import kinds, queue
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
@@ -39,6 +39,7 @@ async def download(request: web.Request) -> web.StreamResponse:
         clock.now() // clock.SECOND,
     )
     workspace_id = ids.decode(ids.WORKSPACE, request.match_info["workspace_id"]) or 0
+    request[REQUESTER].workspace_id = workspace_id
     public_id = request.match_info["job_id"]
     send = _send_export if kinds.kind_of(public_id) == EXPORT else _send_report
     return await send(request, services, workspace_id, public_id)

@@ -9,8 +9,9 @@ from mailrith_lite import __version__, clock, errors, ids, logs
 from mailrith_lite.access import keys, scopes
 from mailrith_lite.api.call import Call, CallHandler
 from mailrith_lite.api.envelope import respond
+from mailrith_lite.database import Requester
 from mailrith_lite.http import wire_errors
-from mailrith_lite.http.services import ANSWER_BEGUN, PRINCIPAL, REQUEST_ID, SERVICES
+from mailrith_lite.http.services import ANSWER_BEGUN, PRINCIPAL, REQUEST_ID, REQUESTER, SERVICES
 from mailrith_lite.http.statuses import Handler, attempt, outcome
 
 REQUEST_ID_HEADER = "x-mailrith-request-id"
@@ -28,10 +29,12 @@ def request_id_of(request: web.BaseRequest) -> str:
 async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Nothing leaves without a request id, an envelope if it is an error, and a line in the log."""
     request[REQUEST_ID] = request_id_of(request)
+    requester = request[REQUESTER] = Requester()
     began = time.monotonic()
     status = 499  # the client hung up
     try:
-        response = await outcome(request, handler)
+        with requester.requesting():
+            response = await outcome(request, handler)
         if isinstance(response, errors.MailrithError):
             response = respond(response)
         status = response.status
@@ -63,6 +66,7 @@ def authenticated(handler: CallHandler, operation_id: str, required: tuple[str, 
         now = clock.now()
         principal = await keys.authenticate(services.database.lookup, request.headers, now)
         request[PRINCIPAL] = principal
+        request[REQUESTER].workspace_id = principal.workspace_id
         services.key_use.note(principal.key_id, now)
         scopes.require(principal.scopes, required)
         return await handler(

@@ -10,6 +10,7 @@ from mailrith_lite import errors, logs
 from mailrith_lite.api.envelope import respond
 from mailrith_lite.api.middleware import REQUEST_ID_HEADER, SERVER, request_id_of
 from mailrith_lite.http import wire_errors
+from mailrith_lite.http.services import REQUESTER
 from mailrith_lite.http.statuses import from_framework
 
 KEEP_ALIVE = 75.0  # seconds
@@ -51,6 +52,13 @@ class _ApiProtocol(web.RequestHandler):
         """A connection that never sent a request would keep its place for ever."""
         if self._request_count == 0:
             self.force_close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The reads of a request whose client has gone end at once."""
+        request = self._current_request
+        super().connection_lost(exc)
+        if isinstance(request, web.Request) and REQUESTER in request:
+            request[REQUESTER].leave()
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None

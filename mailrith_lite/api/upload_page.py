@@ -12,7 +12,7 @@ from mailrith_lite.api.responses import Data
 from mailrith_lite.api.uploads import LINK_PATH, upload_resource
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.multipart import check_length, file_name, pieces, receive_form
-from mailrith_lite.http.services import SERVICES
+from mailrith_lite.http.services import REQUESTER, SERVICES
 from mailrith_lite.http.statuses import STATUSES, Handler, error_headers
 from mailrith_lite.imports import records
 from mailrith_lite.imports.uploads import upload_table, usable
@@ -123,6 +123,7 @@ async def _open(request: web.Request) -> Upload:
     if over and not looking:
         raise links.expired()
     workspace_id = ids.decode(ids.WORKSPACE, request.match_info["workspace_id"]) or 0
+    request[REQUESTER].workspace_id = workspace_id
     public_id = request.match_info["upload_id"]
     async with services.database.read() as connection:
         upload = await upload_table.select_upload(connection, workspace_id, ids.decode(ids.UPLOAD, public_id) or 0)

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from mailrith_lite.access.keys import KeyUse, Principal
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
-from mailrith_lite.database import Database
+from mailrith_lite.database import Database, Requester
 from mailrith_lite.imports.uploads.upload_store import UploadStore
 from mailrith_lite.jobs.runner import Runner
 from mailrith_lite.links import Links
@@ -34,4 +34,5 @@ class Services(msgspec.Struct, kw_only=True):
 SERVICES = web.AppKey("services", Services)
 REQUEST_ID = web.RequestKey("request_id", str)
 PRINCIPAL = web.RequestKey("principal", Principal)
+REQUESTER = web.RequestKey("requester", Requester)
 ANSWER_BEGUN = web.RequestKey("answer_begun", bool)

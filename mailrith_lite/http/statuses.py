@@ -37,6 +37,8 @@ STATUSES: dict[type[errors.MailrithError], tuple[int, str]] = {
     wire_errors.InternalError: (500, "api_error"),
     wire_errors.OperationNotSupported: (501, "api_error"),
     errors.StorageFull: (503, "api_error"),
+    errors.DatabaseBusy: (503, "api_error"),
+    errors.QueryTooSlow: (503, "api_error"),
     wire_errors.ShuttingDown: (503, "api_error"),
     wire_errors.Unhealthy: (503, "api_error"),
 }

@@ -162,6 +162,9 @@ def _possible(route: Route) -> Iterator[errors.MailrithError]:
     for name in route.path_names:
         yield errors.NotFound.of(name.removesuffix("_id"), example_id(route, name))
     yield from route.refusals
+    if not route.public:
+        yield errors.QueryTooSlow()
     if route.method != "GET":
         yield errors.StorageFull()
+        yield errors.DatabaseBusy()
     yield wire_errors.InternalError("req_3f0c2a9d41b7e85610ac77e2")
