@@ -1,4 +1,4 @@
-"""/downloads: finished exports and error reports, behind signed links instead of a key."""
+"""/downloads: finished exports and error reports. The signed link replaces the key."""
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -62,9 +62,9 @@ async def _send_export(
 
 
 class _File(web.FileResponse):
-    """A FileResponse that raises what it would refuse, so that a refusal has the envelope like every other.
+    """A FileResponse that raises our errors, so that they get the envelope.
 
-    Prepare it in the handler: that sends the file, too.
+    Call `prepare` in the handler: it sends the file.
     """
 
     def set_status(self, status: int, reason: str | None = None) -> None:
@@ -73,7 +73,7 @@ class _File(web.FileResponse):
         if status == web.HTTPPreconditionFailed.status_code:
             raise wire_errors.PreconditionFailed
         if status in (web.HTTPForbidden.status_code, web.HTTPNotFound.status_code):
-            raise _file_not_found()  # it expired at this very moment
+            raise _file_not_found()  # the housekeeping has just deleted it
         super().set_status(status, reason)
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:

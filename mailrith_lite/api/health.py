@@ -1,4 +1,4 @@
-"""/healthz: the database answers, or it does not."""
+"""/healthz: whether the database answers."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The services of this process, and what is noted beside a request."""
+"""The services of the process, and the keys under which an application and a request hold them."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from mailrith_lite.settings import Settings
 
 
 class Services(msgspec.Struct, kw_only=True):
-    """One for the life of the process. `secret` signs what it hands out; `stopping`: requests are turned away."""
+    """One instance per process. `secret`: signs sessions and links. `stopping`: requests get a 503."""
 
     settings: Settings
     database: Database
@@ -35,4 +35,4 @@ SERVICES = web.AppKey("services", Services)
 REQUEST_ID = web.RequestKey("request_id", str)
 PRINCIPAL = web.RequestKey("principal", Principal)
 REQUESTER = web.RequestKey("requester", Requester)
-ANSWER_BEGUN = web.RequestKey("answer_begun", bool)
+RESPONSE_STARTED = web.RequestKey("response_started", bool)

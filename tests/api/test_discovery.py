@@ -13,7 +13,7 @@ from mailrith_lite.access import scopes
 from mailrith_lite.api.not_served import NOT_SERVED
 from mailrith_lite.api.routes import SECTIONS
 
-REFUSED = {operation_id for _, _, operation_id in NOT_SERVED}
+REFUSED = {one.operation_id for one in NOT_SERVED}
 ADDRESSES = [
     "documentation_url",
     "reference_url",

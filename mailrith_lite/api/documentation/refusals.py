@@ -1,4 +1,4 @@
-"""Which errors an operation can answer with. Each is made by the code that raises it."""
+"""The errors of each operation, for the OpenAPI document. The functions that raise them make the examples."""
 
 import itertools
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ JSON = "application/json"
 REQUEST_ID = {"x-mailrith-request-id": {"$ref": "#/components/headers/RequestId"}}
 ERROR_SCHEMA: dict[str, Any] = {
     "type": "object",
-    "description": "What every answer but a success holds.",
+    "description": "The body of every response that is not a success.",
     "required": ["error"],
     "properties": {
         "error": {
@@ -36,7 +36,7 @@ ERROR_SCHEMA: dict[str, Any] = {
                     "properties": {
                         "field": {
                             "type": "string",
-                            "description": "Where it is, such as `mappings[2].field.custom_field_id`.",
+                            "description": "The field with the fault, such as `mappings[2].field.custom_field_id`.",
                         },
                         "reason": {"type": "string", "description": "More exact than the code."},
                         "resource": {
