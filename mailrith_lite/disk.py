@@ -15,6 +15,11 @@ def is_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+def is_out_of_descriptors(error: BaseException) -> bool:
+    """Whether the error says that the process, or the machine, has too many open files."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+
+
 def has_room(directory: Path) -> bool:
     """Whether the disk of the directory has more free space than a small write needs."""
     usage = os.statvfs(directory)
@@ -24,7 +29,8 @@ def has_room(directory: Path) -> bool:
 async def remove(*paths: Path) -> None:
     """Deletes those files that exist, in a thread: for a large file this takes most of a second."""
     for path in paths:
-        await asyncio.to_thread(path.unlink, missing_ok=True)
+        if path.exists():
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
 def create_private(path: Path) -> BinaryIO:

@@ -73,7 +73,7 @@ async def receive(
             watch(data)
         yield kind(data=data, digest=digest, form=form, optional=optional)
     finally:
-        spool.unlink(missing_ok=True)
+        await disk.remove(spool)
 
 
 def _check_headers(request: web.Request, limit: int) -> None:

@@ -44,6 +44,8 @@ _WRITER_PRAGMAS = (
 _UNUSABLE = (sqlite3.DatabaseError, sqlite3.OperationalError)  # damaged, locked, unreadable
 _READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA foreign_keys = ON", "PRAGMA busy_timeout = 1000")
 _SNAPSHOT_PRAGMAS = ("PRAGMA temp_store = MEMORY",)
+_UPKEEP_PRAGMAS = ("PRAGMA busy_timeout = 0",)
+_LARGE_WAL = 1 << 22  # bytes
 _SCRATCH_PRAGMAS = (  # the scratch database is deleted with its connection, so it needs no protection
     "PRAGMA scratch.journal_mode = OFF",
     "PRAGMA scratch.synchronous = OFF",
@@ -214,6 +216,19 @@ class Database:
         """Writes a consistent copy; others can use the database meanwhile."""
         async with _connect(self.path, ()) as connection:
             await connection.execute("VACUUM INTO ?", (str(target),))
+
+    async def shrink_wal(self) -> None:
+        """Empties the WAL if it is large and nobody reads from it at this moment. It may have to be tried again."""
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        if not wal.exists() or wal.stat().st_size < _LARGE_WAL:
+            return
+        with translated(self.path):
+            async with _connect(self.path, _UPKEEP_PRAGMAS) as connection:
+                await connection.execute_fetchall(
+                    "PRAGMA wal_checkpoint(PASSIVE)"
+                )  # most of the work, without a lock
+                async with self._lock:
+                    await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def check(self) -> list[str]:
         """The problems of the file, in SQLite's words; an empty list if it has none."""
