@@ -47,7 +47,7 @@ def new_key() -> str:
 
 
 def hash_key(key: str) -> bytes:
-    return hashlib.sha256(key.encode()).digest()
+    return hashlib.sha256(key.encode(errors="surrogateescape")).digest()  # a header may have any bytes
 
 
 async def insert(

@@ -1,4 +1,4 @@
-"""Receives a request's body: checks the limits, computes the hash, and keeps a large body on the disk."""
+"""Receive a body: limits first, hashed on the way, and on the disk instead of in memory when it is large."""
 
 import asyncio
 import contextlib
@@ -16,20 +16,20 @@ from aiohttp import web
 from mailrith_lite import disk, errors
 from mailrith_lite.api import codec
 from mailrith_lite.api.call import BODY_WATCH, Call
-from mailrith_lite.http import wire_errors
-from mailrith_lite.http.multipart import next_piece
+from mailrith_lite.http.body_stream import pieces
+from mailrith_lite.http.header_values import media_type
 
 T = TypeVar("T")
 
-IN_MEMORY = 1 << 20  # bytes
+IN_MEMORY = 1 << 20
 _BLOCK = 1 << 20
 
 
 class Body(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """A JSON body that is received and not decoded yet.
 
-    `data`: the bytes, in memory or mapped from a file. `digest`: their SHA-256. `form`: the Struct to decode them
-    into. `optional`: the body may be absent.
+    `data`: the bytes, in memory or mapped from a file. `digest`: their SHA-256. `form`: the Struct that they write.
+    `optional`: the body may be absent.
     """
 
     data: memoryview
@@ -60,7 +60,7 @@ async def receive(
     Raises:
         UnsupportedMediaType: the body is compressed, or not JSON.
         PayloadTooLarge: it is over the limit of its kind; nothing over the limit is stored.
-        InvalidHttp: its transfer ends too early, or pauses for too long.
+        InvalidHttp: its transfer is broken.
     """
     limit = call.services.settings.max_body_bytes
     if not issubclass(kind, LargeBody):
@@ -73,7 +73,7 @@ async def receive(
             watch(data)
         yield kind(data=data, digest=digest, form=form, optional=optional)
     finally:
-        await disk.remove(spool)
+        spool.unlink(missing_ok=True)
 
 
 def _check_headers(request: web.Request, limit: int) -> None:
@@ -81,38 +81,31 @@ def _check_headers(request: web.Request, limit: int) -> None:
         raise errors.UnsupportedMediaType("Send the body uncompressed, without Content-Encoding.")
     if request.content_length is not None and request.content_length > limit:
         raise too_large(limit)
-    if "Content-Type" in request.headers and request.can_read_body:
-        json = request.content_type == "application/json" or request.content_type.endswith("+json")
-        if not json or (request.charset or "utf-8").lower().replace("-", "") != "utf8":
-            raise not_json()
+    if "Content-Type" in request.headers and request.can_read_body and not media_type(request.headers).is_json:
+        raise not_json()
 
 
 async def _read(request: web.Request, limit: int, spool: Path) -> tuple[memoryview, bytes]:
     digest = hashlib.sha256()
     size = 0
-    pending = bytearray()
+    held = bytearray()
     async with contextlib.AsyncExitStack() as stack:
         file = None
-        try:
-            while piece := await next_piece(request.content.readany):
-                size += len(piece)
-                if size > limit:
-                    raise too_large(limit)
-                digest.update(piece)
-                pending += piece
-                if file is None and size > IN_MEMORY:
-                    disk.create_private(spool).close()
-                    file = await stack.enter_async_context(aiofiles.open(spool, "wb"))
-                if file is not None and len(pending) >= _BLOCK:
-                    await file.write(pending)
-                    pending = bytearray()
-        except web.RequestPayloadError as error:
-            raise wire_errors.InvalidHttp(
-                "The transfer of the body ended too early; send the request again."
-            ) from error
+        async for piece in pieces(request):
+            size += len(piece)
+            if size > limit:
+                raise too_large(limit)
+            digest.update(piece)
+            held += piece
+            if file is None and size > IN_MEMORY:
+                disk.create_private(spool).close()
+                file = await stack.enter_async_context(aiofiles.open(spool, "wb"))
+            if file is not None and len(held) >= _BLOCK:
+                await file.write(held)
+                held = bytearray()
         if file is None:
-            return memoryview(pending), digest.digest()
-        await file.write(pending)
+            return memoryview(held), digest.digest()
+        await file.write(held)
     return await asyncio.to_thread(_map, spool), digest.digest()
 
 

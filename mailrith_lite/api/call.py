@@ -1,4 +1,4 @@
-"""One authenticated request, which every handler with a key gets."""
+"""What every handler gets: one authenticated request."""
 
 from collections.abc import Awaitable, Callable
 

@@ -1,4 +1,4 @@
-"""/downloads: finished exports and error reports. The signed link replaces the key."""
+"""/downloads: finished exports and error reports, behind signed links instead of a key."""
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -9,7 +9,8 @@ from mailrith_lite.exports.export_pipeline import file_path
 from mailrith_lite.exports.export_table import select_export
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.addresses import DOWNLOAD_PATH, base_address, download_path
-from mailrith_lite.http.services import REQUESTER, SERVICES, Services
+from mailrith_lite.http.header_values import has_broken_date
+from mailrith_lite.http.services import SERVICES, Services
 from mailrith_lite.imports.report import stream_report
 from mailrith_lite.jobs import kinds, queue
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
@@ -39,7 +40,6 @@ async def download(request: web.Request) -> web.StreamResponse:
         clock.now() // clock.SECOND,
     )
     workspace_id = ids.decode(ids.WORKSPACE, request.match_info["workspace_id"]) or 0
-    request[REQUESTER].workspace_id = workspace_id
     public_id = request.match_info["job_id"]
     send = _send_export if kinds.kind_of(public_id) == EXPORT else _send_report
     return await send(request, services, workspace_id, public_id)
@@ -56,15 +56,17 @@ async def _send_export(
     path = file_path(services.exports_directory, public_id)
     if export.file_name is None or not path.is_file():
         raise _file_not_found()
+    if has_broken_date(request.headers):
+        raise wire_errors.InvalidHttp("If-Modified-Since, If-Unmodified-Since and If-Range take a date of HTTP.")
     response = _File(path, headers=_HEADERS | _attachment(export.file_name))
     await response.prepare(request)
     return response
 
 
 class _File(web.FileResponse):
-    """A FileResponse that raises our errors, so that they get the envelope.
+    """A FileResponse that raises what it would refuse, so that a refusal has the envelope like every other.
 
-    Call `prepare` in the handler: it sends the file.
+    Prepare it in the handler: that sends the file, too.
     """
 
     def set_status(self, status: int, reason: str | None = None) -> None:
@@ -73,7 +75,7 @@ class _File(web.FileResponse):
         if status == web.HTTPPreconditionFailed.status_code:
             raise wire_errors.PreconditionFailed
         if status in (web.HTTPForbidden.status_code, web.HTTPNotFound.status_code):
-            raise _file_not_found()  # the housekeeping has just deleted it
+            raise _file_not_found()  # it expired at this very moment
         super().set_status(status, reason)
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:

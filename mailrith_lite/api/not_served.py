@@ -1,6 +1,4 @@
-"""Operations of the contract that this service does not have. They answer 501 with their id in the message."""
-
-import msgspec
+"""Operations of the contract that this service does not have: they answer 501, naming themselves."""
 
 _OPERATIONS = """
 POST   /v1/analytics/reports createAnalyticsReport
@@ -88,11 +86,5 @@ PUT    /v1/webhook-subscriptions/{webhook_subscription_id} updateWebhookSubscrip
 POST   /v1/webhook-subscriptions/{webhook_subscription_id}/rotate-secret rotateWebhookSubscriptionSecret
 """
 
-
-class NotServed(msgspec.Struct, frozen=True):
-    method: str
-    path: str
-    operation_id: str
-
-
-NOT_SERVED = tuple(NotServed(*line.split()) for line in _OPERATIONS.strip().splitlines())
+NOT_SERVED = tuple(tuple(line.split()) for line in _OPERATIONS.strip().splitlines())
+"""(method, path, operationId)"""

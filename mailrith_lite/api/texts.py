@@ -1,7 +1,6 @@
-"""Schemas of texts in requests, for the documentation.
+"""How the documentation shows the texts of a request. The rules themselves are the rooms', which trim first.
 
-The rooms check the texts, after trimming. `extra_json_schema`, because msgspec enforces every other constraint, and
-its message is less exact than that of the room.
+`extra_json_schema`, because msgspec would enforce anything else, before the rule that names what is wrong.
 """
 
 from msgspec import Meta
@@ -11,7 +10,7 @@ _NAME = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 
 
 def name(most: int) -> Meta:
-    """One line that is not blank."""
+    """Not blank, and on one line."""
     return Meta(
         description=f"1 to {most} characters, none a control character",
         extra_json_schema={"minLength": 1, "maxLength": most, "pattern": _NAME},
@@ -19,7 +18,7 @@ def name(most: int) -> Meta:
 
 
 def line(most: int) -> Meta:
-    """One line, which may be empty."""
+    """May be empty."""
     return Meta(
         description=f"At most {most} characters, none a control character",
         extra_json_schema={"maxLength": most, "pattern": _LINE},
@@ -38,7 +37,7 @@ def without_nul(most: int) -> Meta:
 
 
 def of_format(name: str, description: str) -> Meta:
-    """`name`: a format of JSON Schema."""
+    """`name`: one of JSON Schema's formats."""
     return Meta(description=description, extra_json_schema={"format": name})
 
 

@@ -1,6 +1,5 @@
 """Receives forms, and checks that one of the console's own pages sent them (CSRF)."""
 
-import asyncio
 from urllib.parse import parse_qsl, urlsplit
 
 from aiohttp import web
@@ -9,11 +8,13 @@ from multidict import MultiDict
 from mailrith_lite import errors
 from mailrith_lite.console.session import Sessions
 from mailrith_lite.http import wire_errors
+from mailrith_lite.http.body_stream import pieces
+from mailrith_lite.http.header_values import media_type
 from mailrith_lite.http.services import SERVICES
 
 TOKEN_FIELD = "form_token"  # noqa: S105
 _MAX_FIELDS = 2_000
-_TIMEOUT = 60.0  # seconds
+_MAX_BYTES = 1 << 20
 
 Fields = MultiDict[str]
 
@@ -25,14 +26,15 @@ async def receive(request: web.Request) -> Fields:
         InvalidHttp: the body is not a form, or does not arrive in time.
         PayloadTooLarge
     """
-    if request.content_type != "application/x-www-form-urlencoded":
+    if media_type(request.headers).name != "application/x-www-form-urlencoded":
         raise errors.UnsupportedMediaType("Send the form as application/x-www-form-urlencoded.")
+    body = bytearray()
+    async for piece in pieces(request):
+        body += piece
+        if len(body) > _MAX_BYTES:
+            raise errors.PayloadTooLarge(f"A form takes at most {_MAX_BYTES:,} bytes.")
     try:
-        async with asyncio.timeout(_TIMEOUT):
-            body = await request.read()
         return MultiDict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=_MAX_FIELDS))
-    except TimeoutError:
-        raise wire_errors.InvalidHttp("The form stopped arriving; send it again.") from None
     except ValueError:
         raise wire_errors.InvalidHttp("The form cannot be understood; send it again.") from None
 

@@ -16,7 +16,8 @@ from mailrith_lite.console.paths import PATH, SIGN_IN_PATH, redirect
 from mailrith_lite.console.session import Session, Sessions, find_key
 from mailrith_lite.database import Database
 from mailrith_lite.http import wire_errors
-from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, REQUESTER, SERVICES, Services
+from mailrith_lite.http.header_values import cookie
+from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, SERVICES, Services
 from mailrith_lite.http.statuses import Handler
 from mailrith_lite.jobs.kinds import KINDS, JobKind
 
@@ -96,7 +97,7 @@ async def load_session(request: web.Request) -> SessionRequest | None:
     if services.stopping:
         raise wire_errors.ShuttingDown
     now = clock.now()
-    session = request.app[SESSIONS].from_cookie(request.cookies.get(SESSION_COOKIE, ""), now)
+    session = request.app[SESSIONS].from_cookie(cookie(request.headers, SESSION_COOKIE), now)
     if session is None:
         return None
     key = await find_key(services.database.lookup, session, now)
@@ -112,7 +113,6 @@ async def load_session(request: web.Request) -> SessionRequest | None:
         form_token=request.app[SESSIONS].form_token(session.token),
         request_id=request[REQUEST_ID],
     )
-    request[REQUESTER].workspace_id = call.workspace_id
     request[PRINCIPAL], request[SESSION_REQUEST] = call.principal, call
     return call
 

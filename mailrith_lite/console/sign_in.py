@@ -13,6 +13,7 @@ from mailrith_lite.console.session import LENGTH, new_token
 from mailrith_lite.console.session_request import SESSION_COOKIE, SESSIONS, SessionRequest, load_session
 from mailrith_lite.console.sign_in_attempts import WINDOW, Attempts
 from mailrith_lite.http.addresses import base_address
+from mailrith_lite.http.header_values import cookie
 from mailrith_lite.http.services import SERVICES
 
 ATTEMPTS = web.AppKey("attempts", Attempts)
@@ -34,7 +35,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     forms.check_origin(request)
     fields = await forms.receive(request)
     sessions = request.app[SESSIONS]
-    forms.check_token(sessions, _sign_in_token(request.cookies.get(_FORM_COOKIE, "")), fields.get(TOKEN_FIELD, ""))
+    forms.check_token(sessions, _sign_in_token(cookie(request.headers, _FORM_COOKIE)), fields.get(TOKEN_FIELD, ""))
     target, now = _target(fields.get("next", "")), clock.now()
     address, attempts = request.remote or "", request.app[ATTEMPTS]
     if not attempts.begin(address, now):
@@ -62,7 +63,7 @@ async def sign_out(call: SessionRequest, _: Fields) -> web.StreamResponse:
 
 async def _render_form(request: web.Request, target: str, *, status: int = 200, problem: str = "") -> web.Response:
     """Keeps the token of the cookie, so that the form can be open in several tabs."""
-    token = request.cookies.get(_FORM_COOKIE, "") or new_token()
+    token = cookie(request.headers, _FORM_COOKIE) or new_token()
     response = await templating.render_page(
         request,
         "sign-in.html",

@@ -1,36 +1,35 @@
-"""Receives uploads piece by piece: a raw body, or the file of a form."""
+"""Receives a form with a file, as browsers send it (multipart/form-data, RFC 7578)."""
 
-import asyncio
 import contextlib
-import functools
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from email.message import Message
-from typing import TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
 import msgspec
-from aiohttp import BodyPartReader, MultipartReader, hdrs, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import web
+from multipart import MultipartError, MultipartSegment, ParserLimitReached, PushMultipartParser
 
 from mailrith_lite import errors
 from mailrith_lite.http import wire_errors
+from mailrith_lite.http.body_stream import pieces
+from mailrith_lite.http.header_values import MAX_LENGTH, field_name, file_name, media_type
 from mailrith_lite.imports.uploads.arrival import too_large
 
-T = TypeVar("T")
-
 _FORM = "multipart/form-data"
-_OVERHEAD = 1 << 16  # bytes of a form beside its file
+_AROUND_A_FILE = 1 << 16  # bytes that a form has beside its file
+_BLOCK = 1 << 16  # bytes that are parsed at once
 _FIELD = 1 << 12  # bytes of a field before the file
-_PIECE = 1 << 18  # bytes
-_PAUSE = 60.0  # seconds that a client may pause in the middle of a body
+_PARTS = 32
+_BOUNDARY = 70  # characters (RFC 2046, 5.1.1); the search for a boundary takes time that grows with its length
+
+_Events = AsyncGenerator[MultipartSegment | bytes | None, None]
+"""A segment when a part begins, then its bytes, then None when it ends."""
 
 
 class FormFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A form up to its file. `fields`: those before the file. `content`: the file; None without one."""
+    """A form up to its file. `fields`: those before it; `arriving`: the file, not received yet."""
 
     fields: dict[str, str]
     name: str = ""
-    content: AsyncIterator[bytes] | None = None
+    arriving: AsyncIterator[bytes] | None = None
 
     @property
     def pieces(self) -> AsyncIterator[bytes]:
@@ -38,124 +37,125 @@ class FormFile(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InvalidFile: no file was chosen.
         """
-        if self.content is None:
+        if self.arriving is None:
             raise errors.InvalidFile("Choose a file first.")
-        return self.content
-
-
-async def next_piece(read: Callable[[], Awaitable[bytes]]) -> bytes:
-    """
-    Raises:
-        InvalidHttp: the client pauses for too long.
-    """
-    return await _in_time(read())
-
-
-async def pieces(read: Callable[[], Awaitable[bytes]]) -> AsyncIterator[bytes]:
-    """
-    Raises:
-        InvalidHttp: the transfer ends too early, or pauses for too long.
-    """
-    try:
-        while piece := await next_piece(read):
-            yield piece
-    except web.RequestPayloadError as error:
-        raise wire_errors.InvalidHttp("The transfer of the file ended too early; send the file again.") from error
+        return self.arriving
 
 
 async def receive_form(request: web.Request, limit: int) -> FormFile:
-    """A form with one file of at most `limit` bytes, as browsers send it.
+    """A form with one file of at most `limit` bytes.
 
     Raises:
         UnsupportedMediaType: the body is not a form with a file.
-        InvalidHttp: the form is malformed, or ends too early.
-        PayloadTooLarge: the file is over the limit, or a field before it is.
+        InvalidHttp: the form is broken, or does not arrive.
+        PayloadTooLarge: the file is over the limit, or what precedes it is larger than any form of ours.
     """
-    if request.content_type != _FORM:
+    kind = media_type(request.headers)
+    if kind.name != _FORM:
         raise errors.UnsupportedMediaType("Send a form with a file (multipart/form-data), or PUT the file itself.")
-    check_length(request, limit + _OVERHEAD, limit)
+    check_length(request, limit + _AROUND_A_FILE, limit)
+    events = _parse(request, kind.parameters.get("boundary", ""), limit)
     fields: dict[str, str] = {}
-    with _malformed_is_invalid_http():
-        # as mixed parts: for form-data aiohttp checks more, and its warnings would quote the request
-        kind = re.sub(_FORM, "multipart/mixed", request.headers[hdrs.CONTENT_TYPE], count=1, flags=re.IGNORECASE)
-        form = MultipartReader({hdrs.CONTENT_TYPE: kind}, request.content)
-        while (part := await _in_time(form.next())) is not None:
-            if not isinstance(part, BodyPartReader):
-                continue
-            if name := file_name(part.headers):
-                read = functools.partial(_read_part, part)
-                return FormFile(fields=fields, name=name, content=pieces(read))
-            if len(fields) * _FIELD >= _OVERHEAD:
-                break
-            fields[_field_name(part.headers)] = await _in_time(_read_field(part))
+    async for event in events:
+        if not isinstance(event, MultipartSegment):
+            continue
+        disposition = _disposition(event)
+        if name := file_name(disposition):
+            return FormFile(fields=fields, name=name, arriving=_content(events))
+        fields[field_name(disposition)] = await _read_field(events)
     return FormFile(fields=fields)
 
 
 def check_length(request: web.Request, most: int, limit: int) -> None:
-    """Checks Content-Length before the body arrives. `limit`: bytes, for the message.
+    """Before a byte is received. `limit` is what the message names.
 
     Raises:
-        PayloadTooLarge: the body has more than `most` bytes.
+        PayloadTooLarge: it will be more than `most`.
     """
     if request.content_length is not None and request.content_length > most:
         raise too_large(limit)
 
 
-def file_name(headers: Mapping[str, str]) -> str:
-    """From Content-Disposition (RFC 6266); empty without a readable name."""
-    try:
-        return _disposition(headers).get_filename("")
-    except (LookupError, ValueError):  # its character set is unknown, or cannot decode it
-        return ""
-
-
-def _field_name(headers: Mapping[str, str]) -> str:
-    return str(_disposition(headers).get_param("name", "", hdrs.CONTENT_DISPOSITION))
-
-
-def _disposition(headers: Mapping[str, str]) -> Message:
-    message = Message()
-    message[hdrs.CONTENT_DISPOSITION] = headers.get(hdrs.CONTENT_DISPOSITION, "")
-    return message
-
-
-async def _read_part(part: BodyPartReader) -> bytes:
+async def _parse(request: web.Request, boundary: str, limit: int) -> _Events:
     """
     Raises:
-        InvalidHttp: the form ends in the middle of this part.
+        InvalidHttp, PayloadTooLarge: as `receive_form` does.
     """
-    with _malformed_is_invalid_http():
-        piece = await part.read_chunk(_PIECE)
-        if not piece and not part.at_eof():
-            raise ValueError
-        return piece
+    if not 0 < len(boundary) <= _BOUNDARY or not boundary.isascii():
+        raise _broken()
+    parser = PushMultipartParser(
+        boundary,
+        max_header_size=MAX_LENGTH,
+        max_segment_count=_PARTS,
+        header_charset="latin-1",  # accepts all bytes
+    )
+    received = 0
+    file_began = False
+    async for block in _blocks(request):
+        received += len(block)
+        if received > limit + _AROUND_A_FILE:
+            raise too_large(limit)
+        with _refusing():
+            for event in parser.parse(block):
+                file_began = file_began or _is_file(event)
+                yield event
+        if received >= _AROUND_A_FILE and not file_began:
+            raise _too_much()
+    with _refusing():
+        parser.close()  # type: ignore[no-untyped-call]
 
 
-async def _read_field(part: BodyPartReader) -> str:
+async def _blocks(request: web.Request) -> AsyncIterator[bytes]:
+    async for piece in pieces(request):
+        for start in range(0, len(piece), _BLOCK):
+            yield piece[start : start + _BLOCK]
+
+
+def _is_file(event: MultipartSegment | bytes | None) -> bool:
+    return isinstance(event, MultipartSegment) and file_name(_disposition(event)) != ""
+
+
+def _disposition(part: MultipartSegment) -> str:
+    return str(part["Content-Disposition"]).encode("latin-1").decode(errors="replace")
+
+
+async def _content(events: _Events) -> AsyncIterator[bytes]:
+    """The content of the part that has begun."""
+    async for event in events:
+        if not isinstance(event, bytes | bytearray):
+            return
+        yield event
+
+
+async def _read_field(events: _Events) -> str:
     """
     Raises:
-        PayloadTooLarge: the field is over the limit.
+        PayloadTooLarge
     """
-    value = bytearray()
-    while piece := await _read_part(part):
-        value += piece
-        if len(value) > _FIELD:
+    content = bytearray()
+    async for piece in _content(events):
+        content += piece
+        if len(content) > _FIELD:
             raise errors.PayloadTooLarge(f"A field of the form takes at most {_FIELD:,} bytes.")
-    return value.decode("utf-8", "replace")
+    return content.decode("utf-8", "replace")
 
 
 @contextlib.contextmanager
-def _malformed_is_invalid_http() -> Iterator[None]:
-    """Turns what aiohttp raises for a malformed or incomplete form into an InvalidHttp."""
+def _refusing() -> Iterator[None]:
+    """Turns the errors of the parser, whose texts are for programmers, into refusals."""
     try:
         yield
-    except (ValueError, LookupError, RuntimeError, HttpProcessingError, web.RequestPayloadError):
-        raise wire_errors.InvalidHttp("The form is broken; send the file again.") from None
+    except ParserLimitReached:
+        raise _too_much() from None
+    except MultipartError:
+        raise _broken() from None
 
 
-async def _in_time(result: Awaitable[T]) -> T:
-    try:
-        async with asyncio.timeout(_PAUSE):
-            return await result
-    except TimeoutError:
-        raise wire_errors.InvalidHttp("The body stopped arriving; send the request again.") from None
+def _too_much() -> errors.PayloadTooLarge:
+    return errors.PayloadTooLarge(
+        f"Before the file a form takes at most {_PARTS} fields and {_AROUND_A_FILE:,} bytes; put the file first."
+    )
+
+
+def _broken() -> wire_errors.InvalidHttp:
+    return wire_errors.InvalidHttp("The form is broken; send the file again.")

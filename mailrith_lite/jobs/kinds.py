@@ -1,7 +1,4 @@
-"""The kinds of job. A new kind is an entry here, a pipeline, an API module and a console page.
-
-The check on the column `jobs.kind` lists the names, too, so a new kind needs a migration.
-"""
+"""The kinds of job. A new kind is an entry here, a pipeline, an API module and a console page."""
 
 import msgspec
 

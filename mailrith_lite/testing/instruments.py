@@ -11,7 +11,7 @@ from aiohttp.typedefs import Middleware
 from mailrith_lite import errors, ids
 from mailrith_lite.access import key_table, keys, scopes
 from mailrith_lite.api.call import BODY_WATCH
-from mailrith_lite.api.middleware import REQUEST_ID_HEADER, response_of
+from mailrith_lite.api.middleware import REQUEST_ID_HEADER, answer
 from mailrith_lite.http.services import REQUEST_ID, SERVICES
 from mailrith_lite.http.statuses import Handler
 from mailrith_lite.testing import faults, operations
@@ -86,7 +86,7 @@ class Instruments:
                 if workspace_id is not None:
                     counting = functools.partial(self._count_poll, workspace_id, operation_id, handler)
                     handler = self._faults_of(workspace_id).wrap(operation_id, counting)
-                response = await response_of(request, handler)  # makes a response of a refusal, to record it
+                response = await answer(request, handler)  # makes a response of a refusal, to record it
             _record_answer(recorded, response, request[REQUEST_ID])
             if not recorded.body_size and recorded.status != 413 and request.can_read_body:
                 await faults.record_body(request)
@@ -111,7 +111,7 @@ class Instruments:
             method=request.method,
             path=request.path,
             query={name: request.query.getall(name) for name in request.query},
-            headers={name.lower(): value for name, value in request.headers.items()},
+            headers={name.lower(): _as_text(value) for name, value in request.headers.items()},
             moment=self.clock.now(),
             at=self.clock.elapsed(),
         )
@@ -153,6 +153,11 @@ class Instruments:
 
     def _faults_of(self, workspace_id: int) -> Faults:
         return self._faults.setdefault(workspace_id, Faults())
+
+
+def _as_text(header: str) -> str:
+    """The value of a header with replacement characters for bytes that are not UTF-8."""
+    return header.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _body_recorder(recorded: RecordedRequest) -> Callable[[memoryview], None]:

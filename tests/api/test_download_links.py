@@ -252,6 +252,12 @@ def test_a_range_that_cannot_be_had_says_how_long_the_file_is(server: Server, ex
     assert reply.headers["content-range"] == f"bytes */{len(whole)}"
 
 
+@pytest.mark.parametrize("header", ["If-Modified-Since", "If-Unmodified-Since", "If-Range"])
+def test_a_date_that_cannot_be_one_is_refused(server: Server, export: Any, header: str) -> None:
+    headers = {header: "Fri, 27 Nov 99999999999 10:00:00 GMT", "Range": "bytes=0-1"}
+    assert refused(server.fetch(export["download_url"], headers), 400, "invalid_request", "invalid_http")
+
+
 @pytest.mark.parametrize("header", [{"If-Match": '"x"'}, {"If-Unmodified-Since": "Mon, 01 Jan 1990 00:00:00 GMT"}])
 def test_a_condition_that_fails_has_the_envelope(server: Server, export: Any, header: dict[str, str]) -> None:
     reply = server.fetch(export["download_url"], header)

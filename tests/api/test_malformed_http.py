@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -73,8 +74,10 @@ def test_a_head_with_an_endless_line_is_too_large(service: Server, sent: bytes) 
     assert envelope(exchange(service, sent)) == (431, "invalid_request", "headers_too_large")
 
 
-def test_an_expectation_other_than_continue_fails(service: Server) -> None:
-    reply = exchange(service, GET + HOST + AUTHORIZATION + b"Expect: magic\r\nx-mailrith-request-id: mine\r\n\r\n")
+@pytest.mark.parametrize("expectation", [b"magic", b"\xff"], ids=["unknown", "not UTF-8"])
+def test_an_expectation_other_than_continue_fails(service: Server, expectation: bytes) -> None:
+    lines = b"Expect: " + expectation + b"\r\nx-mailrith-request-id: mine\r\n"
+    reply = exchange(service, GET + HOST + AUTHORIZATION + lines + b"\r\n")
     assert envelope(reply) == (417, "invalid_request", "expectation_failed")
     assert reply.headers["x-mailrith-request-id"] == "mine"
 
@@ -173,3 +176,39 @@ def test_links_use_the_address_that_the_client_used(service: Server, host: str) 
 
 def test_a_key_in_the_query_is_no_key(service: Server) -> None:
     assert service.call("GET", f"/v1/tags?api_key={KEY}&Authorization=Bearer%20{KEY}", key=None).status == 401
+
+
+@pytest.mark.parametrize("name", [b"mailrith_console", b"mailrith_console_form"])
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        (b"GET /console HTTP/1.1\r\n", 303),
+        (b"GET /console/sign-in HTTP/1.1\r\n", 200),
+        (b"POST /console/sign-in HTTP/1.1\r\nContent-Length: 0\r\n", 403),
+    ],
+)
+def test_a_cookie_that_is_no_text_is_no_cookie(
+    service: Server, name: bytes, request_line: bytes, status: int
+) -> None:
+    form = b"Content-Type: application/x-www-form-urlencoded\r\nOrigin: http://localhost\r\n"
+    reply = exchange(service, request_line + HOST + form + b"Cookie: " + name + b"=\xff\r\n\r\n")
+    assert reply.status == status
+
+
+HOSTILE_TYPE = b"Content-Type: text/plain;z=" + b";" * 8_000
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"POST /console/sign-in HTTP/1.1\r\nOrigin: http://localhost\r\n", id="console"),
+        pytest.param(b"POST /v1/tags HTTP/1.1\r\n" + AUTHORIZATION, id="API"),
+    ],
+)
+def test_a_hostile_content_type_holds_nobody_up(service: Server, sent: bytes) -> None:
+    """CPU time of the whole process, so that a busy machine does not fail the test."""
+    began = time.process_time()
+    for _ in range(10):
+        reply = exchange(service, sent + HOST + HOSTILE_TYPE + b"\r\nContent-Length: 2\r\n\r\n{}")
+        assert reply.status == 415
+    assert time.process_time() - began < 1

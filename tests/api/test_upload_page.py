@@ -185,7 +185,6 @@ def test_a_large_form_is_stored_as_it_is(server: Server) -> None:
         (f"--{BOUNDARY}--\r\n".encode(), "Choose a file first."),
         (form(b"Email,Name\n", "").replace(b'; filename=""', b""), "Choose a file first."),
         (form(CSV)[:-60], "broken"),
-        (form(CSV).replace(b"Content-Type", b"A: b\r\n" * 200 + b"Content-Type"), "broken"),
         (form(CSV).replace(b"filename=", b"fil"), "Choose a file first."),
         (form(CSV).replace(b"Content-Type", b"Content-Length: 999\r\nContent-Type"), "broken"),
         (form(CSV, field="_charset_")[:-60], "broken"),

@@ -10,6 +10,8 @@ from mailrith_lite import ids
 from .import_pages import BOUNDARY, NEW_IMPORT, mapping_path, upload_file
 from .visitor import Visitor, heading, signed_in, text
 
+FIELD = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="x"\r\n\r\n'.encode()
+
 
 def test_refused_file_leaves_no_upload(server: Server) -> None:
     visitor = signed_in(server)
@@ -60,7 +62,7 @@ def test_file_needs_the_token_of_this_session_and_its_origin(service: Server) ->
         ("application/x-www-form-urlencoded", b"file=x", 415),
         ("multipart/form-data", b"x", 400),
         (f"multipart/form-data; boundary={BOUNDARY}", b"nonsense", 400),
-        (f"multipart/form-data; boundary={BOUNDARY}", f"--{BOUNDARY}\r\n\r\n".encode() + b"x" * 9_000, 413),
+        (f"multipart/form-data; boundary={BOUNDARY}", FIELD + b"x" * 9_000, 413),
     ],
 )
 def test_malformed_upload_form_is_refused(service: Server, content_type: str, body: bytes, status: int) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -178,6 +179,15 @@ def test_requests_are_listed_without_the_api_key(sandbox: Sandbox) -> None:
     for path in ("/sandbox/requests", "/sandbox/idempotency", "/sandbox/report"):
         documented = sandbox.document["paths"][path]["get"]["responses"]["200"]
         sandbox.check(documented["content"]["application/json"]["schema"], sandbox.get(path, whole=True))
+
+
+def test_request_with_a_header_that_is_not_utf_8_is_listed(sandbox: Sandbox) -> None:
+    host, _, port = sandbox.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        connection.sendall(b"GET /v1/tags HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\r\nX-Any: \xff\r\n\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 401"
+    _, listed = sandbox.call("GET", "/sandbox/requests")
+    assert listed["data"][-1]["headers"]["x-any"] == "\ufffd"
 
 
 def test_cleared_requests_are_not_listed(sandbox: Sandbox) -> None:

@@ -1,1 +1,0 @@
-"""The service in a process of its own that tests kill with SIGKILL."""
