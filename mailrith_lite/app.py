@@ -34,6 +34,7 @@ from mailrith_lite.settings import Settings
 
 DATABASE_FILE = "mailrith.db"
 _HOUSEKEEPING_SECONDS = 30.0
+_LAST_WRITE_SECONDS = 1.0
 _INDEX_SECONDS = 1.0
 
 
@@ -84,7 +85,9 @@ async def open_services(
         StartError: the data directory cannot be used, or another process serves it.
     """
     with data_directory(settings.data_dir) as directory:
-        async with Database.open(directory / DATABASE_FILE, sync_to_disk=sync_to_disk) as database:
+        async with Database.open(
+            directory / DATABASE_FILE, sync_to_disk=sync_to_disk, query_timeout=settings.query_timeout
+        ) as database:
             services, exports = await _build(settings, directory, database, gate)
             await services.runner.start()
             background = [
@@ -99,7 +102,16 @@ async def open_services(
                     task.cancel()
                 await services.runner.stop()
                 await asyncio.wait(background)
-                await services.key_use.save(database)
+                await _save_last_key_use(services)
+
+
+async def _save_last_key_use(services: Services) -> None:
+    """Within the time of a stop: a full disk, or a lock of another program, costs only when keys were used last."""
+    try:
+        async with asyncio.timeout(_LAST_WRITE_SECONDS):
+            await services.key_use.save(services.database)
+    except (errors.StorageFull, errors.DatabaseBusy, TimeoutError):
+        logs.service.warning("when keys were last used could not be saved")
 
 
 async def _build(
@@ -175,16 +187,32 @@ async def first_start(services: Services) -> str | None:
 
 
 async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
-    """Deletes expired files and records, and saves when keys were used, until the service stops."""
+    """Deletes what has expired, saves when keys were used, and shrinks the WAL, until the service stops."""
+
+    async def delete_records() -> None:
+        async with services.database.write(housekeeping=True) as connection:
+            await idempotency.delete_expired(connection, clock.now())
+
+    async def save_key_use() -> None:
+        await services.key_use.save(services.database)
+
+    async def shrink_wal() -> None:
+        if not services.runner.busy:
+            await services.database.shrink_wal()
+
     while not services.stopping:
-        try:
-            await exports.remove_expired()
-            await services.uploads.remove_expired()
-            async with services.database.write(housekeeping=True) as connection:
-                await idempotency.delete_expired(connection, clock.now())
-            await services.key_use.save(services.database)
-        except Exception:
-            logs.service.exception("housekeeping failed; trying again")
+        # Each for itself: what cannot write on a full disk must not keep the others from making room.
+        for step in (
+            exports.remove_expired,
+            services.uploads.remove_expired,
+            delete_records,
+            save_key_use,
+            shrink_wal,
+        ):
+            try:
+                await step()
+            except Exception:
+                logs.service.exception("housekeeping failed; trying again")
         await asyncio.sleep(_HOUSEKEEPING_SECONDS)
 
 

@@ -1,15 +1,36 @@
 """Files that only their owner can read, and writes that survive a power cut."""
 
+import asyncio
 import errno
 import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
+_SMALL_WRITE = 1 << 17  # bytes
+
 
 def is_full(error: BaseException) -> bool:
     """Whether the error says that the disk, or the quota of its owner, is full."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def is_out_of_descriptors(error: BaseException) -> bool:
+    """Whether the error says that the process, or the machine, has too many open files."""
+    return isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE)
+
+
+def has_room(directory: Path) -> bool:
+    """Whether the disk of the directory has more free space than a small write needs."""
+    usage = os.statvfs(directory)
+    return usage.f_bavail * usage.f_frsize >= _SMALL_WRITE
+
+
+async def remove(*paths: Path) -> None:
+    """Deletes those files that exist, in a thread: for a large file this takes most of a second."""
+    for path in paths:
+        if path.exists():
+            await asyncio.to_thread(path.unlink, missing_ok=True)
 
 
 def create_private(path: Path) -> BinaryIO:

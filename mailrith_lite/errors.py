@@ -13,7 +13,7 @@ MailrithError
 ├── Conflict
 ├── QueueFull               a later request can succeed
 └── ServiceError            the service itself fails
-    └── StorageFull
+    └── StorageFull, DatabaseBusy, QueryTooSlow
 StartError                  a command cannot do its work; its text is the one line on stderr
 
 `http.wire_errors` adds the errors that only an HTTP request can end with.
@@ -157,6 +157,24 @@ class StorageFull(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("The service's disk is full; nothing was changed. Free some space and try again.")
+
+
+class DatabaseBusy(ServiceError):
+    code = "database_busy"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Another program holds a lock on the database; nothing was changed. Try again in a moment."
+        )
+
+
+class QueryTooSlow(ServiceError):
+    code = "query_too_slow"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The query takes too long. Narrow it: search for a longer text, add a filter, or use fewer conditions."
+        )
 
 
 class StartError(Exception):

@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_upload_bytes: int = 2_048 * MEBIBYTE
     min_body_speed: int = 256
     max_queued_jobs: int = 1_000
+    query_timeout: int = 5
     upload_ttl: int = 3_600
     export_ttl: int = 86_400
     idempotency_ttl: int = 86_400
@@ -148,6 +149,7 @@ SETTINGS = (
     Setting(name="max_upload_bytes", parse=_count, help="largest file of an upload, also unpacked, in bytes"),
     Setting(name="min_body_speed", parse=_count, help="bytes a second that a body needs after its first minute"),
     Setting(name="max_queued_jobs", parse=_count, help="jobs of one workspace that may wait at a time"),
+    Setting(name="query_timeout", parse=duration, help="how long the searches and counts of a request may take"),
     Setting(name="upload_ttl", parse=duration, help="how long an upload's link lasts, and then its file"),
     Setting(name="export_ttl", parse=duration, help="how long an export's file can be downloaded"),
     Setting(name="idempotency_ttl", parse=duration, help="how long an Idempotency-Key is remembered"),

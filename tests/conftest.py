@@ -32,10 +32,11 @@ SLOW_FILES = (
     # a browser
     "console/test_browser_*.py",
     # kill -9
-    "test_crash*.py",
+    "crash/test_*.py",
     # many generated cases
     "api/test_fuzz.py",
     "api/test_schemathesis.py",
+    "audience/test_segment_limits.py",
     "test_model.py",
     "test_round_trip.py",
     # processes

@@ -1,4 +1,4 @@
-"""The formula guard and the list in a cell: nothing is lost on the way out and back."""
+"""The formula guard and the list in a cell: an import reads exactly what an export has written."""
 
 import os
 
@@ -10,7 +10,7 @@ from mailrith_lite.cells import guard, join_list, split_list, unguard
 
 EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "300"))
 
-RUN_BY_A_SPREADSHEET = [
+FORMULAS = [
     "=1+1",
     "=",
     "@SUM(A1)",
@@ -75,7 +75,7 @@ HARMLESS = [
     "‘=1",
 ]
 
-# Texts in which apostrophes and formula starts are common.
+# apostrophes and the first characters of formulas are frequent in the second kind of text
 hostile_texts = st.one_of(
     st.text(alphabet=st.characters(codec="utf-8")),
     st.text(alphabet="'=@+-\t\r\n \"0123456789.,eE%()/xA", max_size=12),
@@ -83,42 +83,42 @@ hostile_texts = st.one_of(
 items = hostile_texts.map(str.strip).filter(bool)
 
 
-@pytest.mark.parametrize("cell", RUN_BY_A_SPREADSHEET)
-def test_a_cell_that_a_spreadsheet_would_run_gets_one_apostrophe(cell: str) -> None:
+@pytest.mark.parametrize("cell", FORMULAS)
+def test_guard_puts_one_apostrophe_before_a_formula(cell: str) -> None:
     assert guard(cell) == "'" + cell
 
 
 @pytest.mark.parametrize("cell", HARMLESS)
-def test_a_harmless_cell_stays_as_it_is(cell: str) -> None:
+def test_guard_does_not_change_a_harmless_cell(cell: str) -> None:
     assert guard(cell) == cell
 
 
-@pytest.mark.parametrize("cell", RUN_BY_A_SPREADSHEET)
-def test_exactly_one_apostrophe_is_taken_off_a_guarded_cell(cell: str) -> None:
+@pytest.mark.parametrize("cell", FORMULAS)
+def test_unguard_removes_one_apostrophe(cell: str) -> None:
     assert unguard("''" + cell) == "'" + cell
 
 
 @pytest.mark.parametrize("cell", [*HARMLESS, "'x=1", "' =1"])
-def test_an_apostrophe_that_guards_nothing_stays(cell: str) -> None:
+def test_unguard_does_not_change_a_cell_without_a_guard(cell: str) -> None:
     assert unguard(cell) == cell
 
 
 @settings(max_examples=EXAMPLES)
 @given(hostile_texts)
-def test_unguard_takes_back_what_guard_did_to_any_text(cell: str) -> None:
+def test_unguard_reverses_guard(cell: str) -> None:
     assert unguard(guard(cell)) == cell
 
 
 @settings(max_examples=EXAMPLES)
 @given(hostile_texts)
-def test_guarding_what_was_unguarded_comes_to_rest_at_once(cell: str) -> None:
+def test_guard_after_unguard_is_idempotent(cell: str) -> None:
     once = guard(unguard(cell))
     assert guard(unguard(once)) == once
 
 
 @settings(max_examples=EXAMPLES)
 @given(hostile_texts)
-def test_no_guarded_cell_begins_like_a_formula(cell: str) -> None:
+def test_no_guarded_cell_starts_with_a_formula_character(cell: str) -> None:
     assert guard(cell)[:1] not in ("=", "@", "\t", "\r")
 
 
@@ -135,7 +135,7 @@ def test_no_guarded_cell_begins_like_a_formula(cell: str) -> None:
         (["a;b", "c|d"], "a;b, c|d"),
     ],
 )
-def test_a_list_is_joined_so_that_its_items_can_be_told_apart(items: list[str], cell: str) -> None:
+def test_join_list_quotes_items_that_split_list_would_misread(items: list[str], cell: str) -> None:
     assert join_list(items) == cell
     assert split_list(cell) == items
 
@@ -154,23 +154,23 @@ def test_a_list_is_joined_so_that_its_items_can_be_told_apart(items: list[str], 
         (' "a"\r\n', ["a"]),
     ],
 )
-def test_a_list_that_a_person_wrote_is_understood(cell: str, items: list[str]) -> None:
+def test_split_list_reads_a_list_that_a_person_wrote(cell: str, items: list[str]) -> None:
     assert split_list(cell) == items
 
 
 @pytest.mark.parametrize("cell", ['"a', 'a, "b', '"a" b, c', '"a"\nb', '"a", b\r\nc'])
-def test_a_list_that_cannot_be_told_apart_is_refused(cell: str) -> None:
+def test_split_list_refuses_an_open_quote_and_a_line_break(cell: str) -> None:
     with pytest.raises(ValueError, match=r"quote|line break"):
         split_list(cell)
 
 
 @settings(max_examples=EXAMPLES)
 @given(st.lists(items))
-def test_any_items_survive_the_way_through_one_cell(items: list[str]) -> None:
+def test_split_list_reverses_join_list(items: list[str]) -> None:
     assert split_list(join_list(items)) == items
 
 
 @settings(max_examples=EXAMPLES)
 @given(st.lists(items))
-def test_any_items_survive_the_way_through_a_guarded_cell(items: list[str]) -> None:
+def test_split_list_reverses_join_list_in_a_guarded_cell(items: list[str]) -> None:
     assert split_list(unguard(guard(join_list(items)))) == items

@@ -1,4 +1,4 @@
-"""Public ids: one spelling for each integer, and nothing else is an id."""
+"""Each integer has one public id, and no other text is a public id."""
 
 import re
 
@@ -24,14 +24,14 @@ prefixes = st.sampled_from(PREFIXES)
 
 
 @given(prefixes, numbers)
-def test_an_id_leads_back_to_its_integer(prefix: str, number: int) -> None:
+def test_decode_reverses_encode(prefix: str, number: int) -> None:
     public_id = ids.encode(prefix, number)
     assert re.fullmatch(rf"{prefix}_[0-9a-hjkmnp-tv-z]{{13}}", public_id)
     assert ids.decode(prefix, public_id) == number
 
 
 @given(numbers, numbers)
-def test_two_integers_never_share_an_id(one: int, other: int) -> None:
+def test_two_integers_have_different_ids(one: int, other: int) -> None:
     assert (ids.encode("tag", one) == ids.encode("tag", other)) == (one == other)
 
 
@@ -40,19 +40,19 @@ def test_the_first_200_000_ids_differ() -> None:
 
 
 @given(prefixes, prefixes, numbers)
-def test_an_id_is_none_of_another_kind(prefix: str, other: str, number: int) -> None:
+def test_an_id_with_another_prefix_is_not_decoded(prefix: str, other: str, number: int) -> None:
     assert (ids.decode(other, ids.encode(prefix, number)) is not None) == (prefix == other)
 
 
 @given(prefixes, st.text())
-def test_any_text_is_an_id_in_its_one_spelling_or_none(prefix: str, text: str) -> None:
+def test_decode_accepts_only_what_encode_writes(prefix: str, text: str) -> None:
     for public_id in (text, f"{prefix}_{text}"):
         number = ids.decode(prefix, public_id)
         assert number is None or ids.encode(prefix, number) == public_id
 
 
 @given(st.text("0123456789abcdefghjkmnpqrstvwxyz", min_size=13, max_size=13))
-def test_any_thirteen_digits_are_one_integer_or_none(digits: str) -> None:
+def test_thirteen_digits_decode_to_a_positive_integer_or_none(digits: str) -> None:
     number = ids.decode("tag", f"tag_{digits}")
     assert number is None or (0 < number < 1 << 63 and ids.encode("tag", number) == f"tag_{digits}")
 
@@ -80,11 +80,11 @@ def test_any_thirteen_digits_are_one_integer_or_none(digits: str) -> None:
         "_9wdvsq5zmmz0n",
     ],
 )
-def test_garbage_is_no_id(text: str) -> None:
+def test_other_texts_are_not_decoded(text: str) -> None:
     assert ids.decode("tag", text) is None
 
 
-def test_an_id_stays_what_it_is() -> None:
-    """They are stored by clients: the function must never change."""
+def test_ids_never_change() -> None:
+    """Clients store them."""
     assert ids.encode("tag", 1) == "tag_9wdvsq5zmmz0n"
     assert ids.encode("export_job", 2) == "export_job_3rvqkebz99y1a"

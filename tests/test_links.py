@@ -1,4 +1,4 @@
-"""Signatures of links, beneath the wire."""
+"""Links are valid with their own signature, until they expire."""
 
 import pytest
 from hypothesis import assume, given
@@ -13,7 +13,7 @@ seconds = st.integers(1, 1 << 40)
 
 
 @given(paths, seconds)
-def test_a_signature_opens_its_own_link_until_it_ends(path: str, expires: int) -> None:
+def test_a_signature_is_valid_until_its_link_expires(path: str, expires: int) -> None:
     signature = LINKS.sign(path, expires)
     LINKS.check(path, str(expires), signature, expires - 1)
     with pytest.raises(errors.Expired) as expired:
@@ -22,25 +22,25 @@ def test_a_signature_opens_its_own_link_until_it_ends(path: str, expires: int) -
 
 
 @given(paths, paths, seconds, seconds)
-def test_a_signature_opens_no_other_link(path: str, other: str, expires: int, moved: int) -> None:
-    assume((path, expires) != (other, moved))
-    assume("." not in other)  # as in every path that is signed: a dot parts the path from the time
+def test_a_signature_is_not_valid_for_another_link(path: str, other: str, expires: int, other_expires: int) -> None:
+    assume((path, expires) != (other, other_expires))
+    assume("." not in other)  # as in every real path: the signature is of "path.expires"
     with pytest.raises(errors.InvalidSignature):
-        LINKS.check(other, str(moved), LINKS.sign(path, expires), 0)
+        LINKS.check(other, str(other_expires), LINKS.sign(path, expires), 0)
 
 
 @given(st.text(), st.text(), st.text())
-def test_any_text_is_refused(path: str, expires: str, signature: str) -> None:
+def test_any_other_signature_is_refused(path: str, expires: str, signature: str) -> None:
     with pytest.raises(errors.InvalidSignature):
         LINKS.check(path, expires, signature, 0)
 
 
 @given(paths, seconds)
-def test_another_secret_makes_another_signature(path: str, expires: int) -> None:
+def test_a_signature_with_another_secret_is_not_valid(path: str, expires: int) -> None:
     with pytest.raises(errors.InvalidSignature):
         LINKS.check(path, str(expires), Links(b"another").sign(path, expires), 0)
 
 
-def test_an_expired_link_with_a_wrong_signature_does_not_say_that_it_expired() -> None:
+def test_an_expired_link_with_a_wrong_signature_has_an_invalid_signature() -> None:
     with pytest.raises(errors.InvalidSignature):
         LINKS.check("/downloads/a/b", "1", "x", 10)

@@ -1,4 +1,4 @@
-"""What the log says of a request, and what it never says."""
+"""The log has a line for each request, and never a key, an address, a cell or a signature."""
 
 import json
 import logging
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 from conftest import KEY, MAPPINGS, Server
 
@@ -31,11 +32,23 @@ SECRETS = {
     "header": "idempotency-secret",
 }
 
-Used = tuple[dict[str, int], dict[str, str], str]  # request id -> status, the secrets, the log
+
+class Requests(msgspec.Struct, frozen=True, kw_only=True):
+    """`statuses`: request id -> status. `secrets`: what -> a text that must not be in the log."""
+
+    statuses: dict[str, int]
+    secrets: dict[str, str]
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """The requests to a service that has stopped, and its log."""
+
+    requests: Requests
+    log: str
 
 
 class Process:
-    """The service as a user starts it; `lines` are those of its log, once it has ended."""
+    """The service as a user starts it, with its log in a file."""
 
     def __init__(self, directory: Path, log_format: str) -> None:
         self._log = directory / "log"
@@ -56,11 +69,12 @@ class Process:
         assert self._process.stdout is not None
         address = re.search(rb"serving (http://\S+)", self._process.stdout.readline())
         assert address is not None
-        # a Server that speaks to the process; it runs nothing itself
+        # this Server only sends requests to the process
         self.server = Server(Settings(), url=address[1].decode())
         self.server._loop.close()
 
     def stop(self) -> str:
+        """Returns the log."""
         self._process.send_signal(signal.SIGTERM)
         self._process.communicate(timeout=30)
         assert self._process.returncode == 0
@@ -73,23 +87,23 @@ class Process:
 
 @contextmanager
 def process(directory: Path, log_format: str) -> Iterator[Process]:
-    started = Process(directory, log_format)
+    service = Process(directory, log_format)
     try:
-        yield started
+        yield service
     finally:
-        started.kill()
+        service.kill()
 
 
-def use(server: Server) -> tuple[dict[str, int], dict[str, str]]:
-    """Requests that go well, and all that go wrong, full of secrets.
+def send_requests(server: Server) -> Requests:
+    """Sends requests full of secrets: some succeed, the others fail in every way.
 
-    Returns request id -> status, and every secret, with those that the service made.
+    The secrets in the result include the signatures that the service has made.
     """
-    seen: dict[str, int] = {}
+    statuses: dict[str, int] = {}
 
     def ask(method: str, path: str, body: Any = None, **more: Any) -> Any:
         reply = server.call(method, path, body, **more)
-        seen[reply.headers["x-mailrith-request-id"]] = reply.status
+        statuses[reply.headers["x-mailrith-request-id"]] = reply.status
         return reply
 
     imports, exports = "/v1/jobs/subscriber-imports", "/v1/jobs/subscriber-exports"
@@ -103,14 +117,17 @@ def use(server: Server) -> tuple[dict[str, int], dict[str, str]]:
         {**broken, "mappings": [{"csv_column": SECRETS["cell"], "field": {"type": SECRETS["cell"]}}]},
     )
     ask("POST", imports, f"{{{SECRETS['body']}".encode())
-    done = follow(ask, job.json["data"]["self"])
-    report = urlsplit(done["error_report_url"])
+    final = follow(ask, job.json["data"]["self"])
+    report = urlsplit(final["error_report_url"])
     export = ask("POST", exports, {"query": SECRETS["email"]}).json["data"]["self"]
     link = urlsplit(follow(ask, export)["download_url"])
     for parts in (report, link):
         ask("GET", f"{parts.path}?{parts.query}", key=None)
         ask("GET", f"{parts.path}?{parts.query}x", key=None)
-    made = {"signature": link.query.partition("signature=")[2], "report's": report.query.partition("signature=")[2]}
+    signatures = {
+        "signature of the export": link.query.partition("signature=")[2],
+        "signature of the report": report.query.partition("signature=")[2],
+    }
     ask("GET", f"/v1/subscribers?search={SECRETS['query']}&email={SECRETS['email']}")
     ask("GET", f"/v1/subscribers/{SECRETS['email']}")
     ask("GET", f"/{SECRETS['email']}?{SECRETS['query']}")
@@ -120,8 +137,8 @@ def use(server: Server) -> tuple[dict[str, int], dict[str, str]]:
     ask("POST", "/v1/tags", {"name": SECRETS["tag"], SECRETS["cell"]: 1})
     ask("GET", "/v1/workspace")
     ask("GET", "/healthz", key=None, headers={"x-mailrith-client": SECRETS["email"]})
-    garble(server)
-    return seen, SECRETS | made
+    send_malformed(server)
+    return Requests(statuses=statuses, secrets=SECRETS | signatures)
 
 
 def follow(ask: Callable[..., Any], path: str) -> Any:
@@ -130,42 +147,42 @@ def follow(ask: Callable[..., Any], path: str) -> Any:
     return job
 
 
-def garble(server: Server) -> None:
-    """Bytes that are no request, and a client that hangs up."""
+def send_malformed(server: Server) -> None:
+    """Sends bytes that are not HTTP, and a request whose client closes the connection."""
     parts = urlsplit(server.url)
-    for sent in (
+    for request in (
         f"GARBAGE {SECRETS['email']}\r\n\r\n",
         f"GET /{SECRETS['email']} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Length: x\r\n\r\n",
         f"POST /v1/tags HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\nContent-Length: 99\r\n\r\n"
         + SECRETS["body"],
     ):
         with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
-            connection.sendall(sent.encode())
+            connection.sendall(request.encode())
             connection.shutdown(socket.SHUT_WR)
             while connection.recv(65_536):
                 pass
 
 
 @pytest.fixture(scope="module")
-def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Used]:
-    with process(tmp_path_factory.mktemp("json"), "json") as started:
-        seen, secrets = use(started.server)
-        yield seen, secrets, started.stop()
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    with process(tmp_path_factory.mktemp("json"), "json") as service:
+        yield Session(requests=send_requests(service.server), log=service.stop())
 
 
 @pytest.fixture(scope="module")
-def lines(used: Used) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in used[2].splitlines()]
+def lines(session: Session) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in session.log.splitlines()]
 
 
-def test_every_request_has_one_line_with_its_id_and_status(used: Used, lines: list[dict[str, Any]]) -> None:
+def test_every_request_has_one_line_with_its_id_and_status(session: Session, lines: list[dict[str, Any]]) -> None:
     logged = [line for line in lines if line["message"] == "request" and "route" in line]
     statuses = {line["request_id"]: line["status"] for line in logged}
-    assert {request_id: statuses.get(request_id) for request_id in used[0]} == used[0]
+    expected = session.requests.statuses
+    assert {request_id: statuses.get(request_id) for request_id in expected} == expected
     assert len(statuses) == len(logged)
 
 
-def test_a_line_says_what_was_asked_and_how_it_went(lines: list[dict[str, Any]]) -> None:
+def test_the_line_of_a_request_has_these_fields(lines: list[dict[str, Any]]) -> None:
     (line,) = [one for one in lines if one.get("route") == "/v1/subscribers"]
     assert set(line) == {
         "time",
@@ -185,23 +202,23 @@ def test_a_line_says_what_was_asked_and_how_it_went(lines: list[dict[str, Any]])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["time"])
 
 
-def test_a_line_names_the_route_and_never_the_path(lines: list[dict[str, Any]]) -> None:
+def test_a_line_has_the_route_and_never_the_path(lines: list[dict[str, Any]]) -> None:
     routes = {line["route"] for line in lines if "route" in line}
     assert {"/v1/subscribers/{subscriber_id}", "/downloads/{workspace_id}/{job_id}", "/healthz", None} <= routes
     assert all(line["workspace"] is None for line in lines if line.get("status") in (401, 403) and "route" in line)
 
 
-def test_bytes_that_are_no_request_have_a_line_too(lines: list[dict[str, Any]]) -> None:
+def test_malformed_requests_have_a_line(lines: list[dict[str, Any]]) -> None:
     assert len([line for line in lines if line.get("status") == 400 and "route" not in line]) == 2
 
 
-def test_a_client_that_hangs_up_is_no_failure_of_the_service(lines: list[dict[str, Any]]) -> None:
+def test_a_client_that_closes_the_connection_is_not_an_error_of_the_service(lines: list[dict[str, Any]]) -> None:
     assert [line for line in lines if line.get("status") == 499]
     assert not [line for line in lines if line["level"] not in ("info", "debug")]
     assert not [line for line in lines if line.get("status") == 500]
 
 
-def test_a_jobs_lines_have_the_id_of_the_request_that_made_it(lines: list[dict[str, Any]]) -> None:
+def test_the_lines_of_a_job_have_the_id_of_its_request(lines: list[dict[str, Any]]) -> None:
     accepted = {line["request_id"] for line in lines if line.get("status") == 202}
     jobs = [line for line in lines if "job" in line]
     assert {line["message"] for line in jobs} == {"job started", "job completed", "job failed"}
@@ -209,19 +226,17 @@ def test_a_jobs_lines_have_the_id_of_the_request_that_made_it(lines: list[dict[s
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
-def test_no_log_holds_a_secret(log_format: str, used: Used, tmp_path: Path) -> None:
-    _, secrets, log = used
+def test_the_log_has_no_secret(log_format: str, session: Session, tmp_path: Path) -> None:
     if log_format == "text":
-        with process(tmp_path, log_format) as started:
-            _, secrets = use(started.server)
-            log = started.stop()
-    assert len(log.splitlines()) > 20
-    assert [name for name, secret in secrets.items() if secret in log] == []
-    assert "@" not in log
-    assert "mrk_" not in log
+        with process(tmp_path, log_format) as service:
+            session = Session(requests=send_requests(service.server), log=service.stop())
+    assert len(session.log.splitlines()) > 20
+    assert [name for name, secret in session.requests.secrets.items() if secret in session.log] == []
+    assert "@" not in session.log
+    assert "mrk_" not in session.log
 
 
-def test_an_unexpected_failure_is_logged_by_type_and_place_alone() -> None:
+def test_an_exception_is_logged_with_its_type_and_places_only() -> None:
     try:
         try:
             int(SECRETS["cell"])
@@ -236,7 +251,7 @@ def test_an_unexpected_failure_is_logged_by_type_and_place_alone() -> None:
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
-def test_a_failure_in_the_log_shows_no_message(log_format: str) -> None:
+def test_a_log_line_has_no_message_of_an_exception(log_format: str) -> None:
     formatter = logs._JsonFormatter() if log_format == "json" else logs._TextFormatter()
     try:
         raise ValueError(SECRETS["cell"])
@@ -248,7 +263,7 @@ def test_a_failure_in_the_log_shows_no_message(log_format: str) -> None:
     assert SECRETS["cell"] not in text
 
 
-def test_a_value_cannot_pass_for_another_field(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_value_with_blanks_is_quoted(capsys: pytest.CaptureFixture[str]) -> None:
     record = logging.LogRecord("x", logging.INFO, "", 0, "request", (), None)
     record.fields = {"request_id": 'x status=200 "y', "status": 401}
     line = logs._TextFormatter().format(record)

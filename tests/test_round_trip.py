@@ -1,4 +1,4 @@
-"""Exporting and importing again gives the same subscribers, whatever is in them."""
+"""An export and an import of its file give the same subscribers, whatever their values are."""
 
 import csv
 import io
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from conftest import Server
 from hypothesis import HealthCheck, Phase, example, given, settings
@@ -63,7 +64,7 @@ emails = st.builds(
     st.sampled_from(["x.com", "bücher.example", "localhost"]),
 )
 audiences = st.dictionaries(emails, people, max_size=6)
-NASTY = {
+DIFFICULT = {
     "Name": "'=1\r\n\"x",
     "Status": "Bounced",
     "Country": "no",
@@ -78,46 +79,54 @@ NASTY = {
 }
 
 
-def new_workspace(server: Server) -> tuple[int, str, dict[str, str]]:
-    """(integer id, key, label -> public id of its custom field)"""
+class Workspace(msgspec.Struct, frozen=True, kw_only=True):
+    """`field_ids`: label of a custom field -> public id."""
+
+    id: int
+    key: str
+    field_ids: dict[str, str]
+
+
+def new_workspace(server: Server) -> Workspace:
     name = f"Workspace {next(_numbers)}"
     key = server.new_key(workspace=name)
-    fields = {}
+    field_ids = {}
     for label, field_type in FIELDS.items():
         body: dict[str, Any] = {"label": label, "type": field_type}
         if "elect" in field_type:
             body["settings"] = {"options": OPTIONS}
         reply = server.call("POST", "/v1/custom-fields", body, key=key)
-        fields[label] = reply.json["data"]["id"]
-    ((number,),) = server.rows("SELECT id FROM workspaces WHERE name = ?", name)
-    return number, key, fields
+        field_ids[label] = reply.json["data"]["id"]
+    ((workspace_id,),) = server.rows("SELECT id FROM workspaces WHERE name = ?", name)
+    return Workspace(id=workspace_id, key=key, field_ids=field_ids)
 
 
-def mappings(fields: dict[str, str], guarded: bool) -> list[dict[str, Any]]:
+def mappings(field_ids: dict[str, str], guarded: bool) -> list[dict[str, Any]]:
     safe: Callable[[str], str] = guard if guarded else str
-    found = [{"csv_column": column, "field": {"type": kind}} for column, kind in FIXED.items()]
-    for label, field_id in fields.items():
+    mappings = [{"csv_column": column, "field": {"type": kind}} for column, kind in FIXED.items()]
+    for label, field_id in field_ids.items():
         column = "Email (2)" if label == "Email" else label
-        found.append({"csv_column": safe(column), "field": {"type": "custom-field", "custom_field_id": field_id}})
-    return found
+        field = {"type": "custom-field", "custom_field_id": field_id}
+        mappings.append({"csv_column": safe(column), "field": field})
+    return mappings
 
 
-def state(server: Server, workspace: int) -> dict[str, Any]:
-    """email -> name, status, country and custom fields by label, numbers exact."""
+def select_subscribers(server: Server, workspace: Workspace) -> dict[str, Any]:
+    """Email -> name, status, country and custom fields by label, with exact numbers."""
     labels = {str(number): label for number, label in server.rows("SELECT id, label FROM custom_fields")}
-    found = {}
+    subscribers = {}
     for email, name, status, country, fields in server.rows(
-        "SELECT email, name, status, country, custom_fields FROM subscribers WHERE workspace_id = ?", workspace
+        "SELECT email, name, status, country, custom_fields FROM subscribers WHERE workspace_id = ?", workspace.id
     ):
         decoded = json.loads(fields, parse_float=Decimal)
-        found[email] = (name, status, country, {labels[key]: value for key, value in decoded.items()})
-    return found
+        subscribers[email] = (name, status, country, {labels[key]: value for key, value in decoded.items()})
+    return subscribers
 
 
 def table(audience: dict[str, dict[str, str]], guarded: bool) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    columns = list(NASTY)
+    columns = list(DIFFICULT)
     safe: Callable[[str], str] = guard if guarded else str
     writer.writerow(["Email", *map(safe, columns)])
     for email, cells in audience.items():
@@ -125,7 +134,7 @@ def table(audience: dict[str, dict[str, str]], guarded: bool) -> str:
     return text.getvalue()
 
 
-@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "bare"])
+@pytest.mark.parametrize("guarded", [True, False], ids=["with guard", "without guard"])
 def test_any_subscribers_survive_an_export_and_an_import(serve: Callable[..., Server], guarded: bool) -> None:
     server = serve(export_formula_guard=guarded)
 
@@ -135,32 +144,29 @@ def test_any_subscribers_survive_an_export_and_an_import(serve: Callable[..., Se
         suppress_health_check=list(HealthCheck),
         phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
     )
-    @example({"=1@x.com": NASTY, "'=1@x.com": NASTY, "+1@bücher.example": NASTY})
+    @example({"=1@x.com": DIFFICULT, "'=1@x.com": DIFFICULT, "+1@bücher.example": DIFFICULT})
     @given(audiences)
-    def travels(audience: dict[str, dict[str, str]]) -> None:
-        (first, first_key, first_fields), (second, second_key, second_fields) = (
-            new_workspace(server),
-            new_workspace(server),
-        )
-        job = server.import_csv(table(audience, guarded), mappings(first_fields, guarded), key=first_key)
+    def round_trip(audience: dict[str, dict[str, str]]) -> None:
+        first, second = new_workspace(server), new_workspace(server)
+        job = server.import_csv(table(audience, guarded), mappings(first.field_ids, guarded), key=first.key)
         assert job["progress"]["rejected_count"] == 0, server.report(job)
-        saved = state(server, first)
-        _check(audience, saved)
-        _, exported = server.export_csv(key=first_key)
-        again = server.import_csv(exported, mappings(second_fields, guarded), key=second_key)
-        assert again["error_report_url"] is None
-        assert state(server, second) == saved
-        unchanged = server.import_csv(exported, mappings(first_fields, guarded), key=first_key)
-        assert unchanged["progress"]["unchanged_count"] == len(saved)
+        subscribers = select_subscribers(server, first)
+        check_subscribers(audience, subscribers)
+        _, exported = server.export_csv(key=first.key)
+        job = server.import_csv(exported, mappings(second.field_ids, guarded), key=second.key)
+        assert job["error_report_url"] is None
+        assert select_subscribers(server, second) == subscribers
+        job = server.import_csv(exported, mappings(first.field_ids, guarded), key=first.key)
+        assert job["progress"]["unchanged_count"] == len(subscribers)
 
-    travels()
+    round_trip()
 
 
-def _check(audience: dict[str, dict[str, str]], saved: dict[str, Any]) -> None:
-    """The first import has taken every cell for what it is."""
-    assert set(saved) == {values.email(email) for email in audience}
+def check_subscribers(audience: dict[str, dict[str, str]], subscribers: dict[str, Any]) -> None:
+    """The first import has read every cell correctly."""
+    assert set(subscribers) == {values.email(email) for email in audience}
     for email, cells in audience.items():
-        name, status, _, fields = saved[values.email(email)]
+        name, status, _, fields = subscribers[values.email(email)]
         assert (name, status) == (cells["Name"].strip(), cells["Status"])
         assert fields.get("=Text", "") == cells["=Text"].strip()
         assert fields.get("Email", "") == (cells["Email (2)"] if cells["Email (2)"].strip() else "")

@@ -1,4 +1,4 @@
-"""Settings from flags and environment: good values, bad ones, and who wins."""
+"""Settings from flags and the environment: valid values, invalid values, and priority."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from mailrith_lite import settings
 from mailrith_lite.settings import SETTINGS, BadSetting, Settings
 
 NAMES = [setting.name for setting in SETTINGS]
-GOOD: list[tuple[str, str, Any]] = [
+VALID: list[tuple[str, str, Any]] = [
     ("host", "0.0.0.0", "0.0.0.0"),  # noqa: S104
     ("host", " ::1 ", "::1"),
     ("port", "0", 0),
@@ -27,6 +27,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("max_body_bytes", " 1048576 ", 1 << 20),
     ("max_upload_bytes", "1000", 1_000),
     ("max_queued_jobs", "007", 7),
+    ("query_timeout", "2m", 120),
     ("min_body_speed", "1000", 1_000),
     ("upload_ttl", "45m", 2_700),
     ("export_ttl", "90d", 90 * 86_400),
@@ -39,7 +40,7 @@ GOOD: list[tuple[str, str, Any]] = [
     ("require_consent_evidence", "On", True),
     ("bootstrap_key", "mrk_example_secret_key", "mrk_example_secret_key"),
 ]
-BAD = [
+INVALID = [
     ("host", " "),
     ("host", "my host"),
     ("port", "65536"),
@@ -66,6 +67,7 @@ BAD = [
     ("max_body_bytes", "1_000"),
     ("max_body_bytes", "9" * 16),
     ("max_queued_jobs", "-5"),
+    ("query_timeout", "0"),
     ("min_body_speed", "0"),
     ("max_upload_bytes", "2GB"),
     ("upload_ttl", "0h"),
@@ -92,14 +94,14 @@ def variable(name: str) -> str:
     return f"MAILRITH_LITE_{name.upper()}"
 
 
-@pytest.mark.parametrize(("name", "text", "value"), GOOD)
-def test_a_good_value_is_read_from_flag_and_environment(name: str, text: str, value: Any) -> None:
+@pytest.mark.parametrize(("name", "text", "value"), VALID)
+def test_a_valid_value_is_read_from_a_flag_and_from_the_environment(name: str, text: str, value: Any) -> None:
     assert getattr(settings.load({variable(name): text}), name) == value
     assert getattr(settings.load({}, **{name: text}), name) == value
 
 
-@pytest.mark.parametrize(("name", "text"), BAD)
-def test_a_bad_value_is_refused_by_the_name_that_the_user_gave(name: str, text: str) -> None:
+@pytest.mark.parametrize(("name", "text"), INVALID)
+def test_an_invalid_value_is_refused_with_the_name_of_its_flag_or_variable(name: str, text: str) -> None:
     with pytest.raises(BadSetting, match=rf"^{variable(name)} takes "):
         settings.load({variable(name): text})
     with pytest.raises(BadSetting, match=rf"^--{name.replace('_', '-')} takes "):
@@ -107,45 +109,46 @@ def test_a_bad_value_is_refused_by_the_name_that_the_user_gave(name: str, text: 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_flag_wins_over_the_environment(name: str) -> None:
-    good = [text for setting, text, _ in GOOD if setting == name]
-    assert settings.load({variable(name): "\0 bad \0"}, **{name: good[-1]}) == settings.load({}, **{name: good[-1]})
+def test_a_flag_has_priority_over_the_environment(name: str) -> None:
+    valid = [text for setting, text, _ in VALID if setting == name]
+    invalid = {variable(name): "\0 invalid \0"}
+    assert settings.load(invalid, **{name: valid[-1]}) == settings.load({}, **{name: valid[-1]})
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_empty_variable_counts_as_absent(name: str) -> None:
+def test_an_empty_variable_is_ignored(name: str) -> None:
     assert settings.load({variable(name): ""}) == Settings()
 
 
 @pytest.mark.parametrize("name", ["host", "data_dir", "port", "public_url", "export_ttl"])
-def test_an_empty_flag_is_a_bad_value(name: str) -> None:
+def test_an_empty_flag_is_an_invalid_value(name: str) -> None:
     with pytest.raises(BadSetting):
         settings.load({}, **{name: ""})
 
 
-def test_a_flag_that_was_not_given_leaves_the_environment() -> None:
+def test_without_a_flag_the_environment_counts() -> None:
     assert settings.load({variable("port"): "1"}, port=None, host=None).port == 1
 
 
-def test_other_variables_are_nothing_to_it() -> None:
+def test_other_variables_are_ignored() -> None:
     assert settings.load({"PORT": "x", "MAILRITH_PORT": "x", "MAILRITH_LITE_COLOUR": "x"}) == Settings()
 
 
-def test_the_table_lists_every_setting_once() -> None:
+def test_the_table_has_every_setting_once() -> None:
     assert sorted(NAMES) == sorted(Settings.__struct_fields__)
 
 
-def test_the_default_address_is_the_contracts_own() -> None:
+def test_the_default_address_is_that_of_the_contract() -> None:
     assert (Settings().host, Settings().port, Settings().data_dir) == ("127.0.0.1", 8787, Path("data"))
 
 
 @given(st.integers(1, 36_500), st.sampled_from("smhd"))
-def test_a_duration_is_a_number_of_its_unit(number: int, unit: str) -> None:
+def test_a_duration_is_a_number_times_its_unit(number: int, unit: str) -> None:
     assert settings.duration(f"{number}{unit}") == number * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[unit]
 
 
 @given(st.text())
-def test_any_text_is_a_duration_or_refused(text: str) -> None:
+def test_any_other_text_is_refused_as_a_duration(text: str) -> None:
     try:
         assert 0 < settings.duration(text) <= settings.MAX_DURATION
     except ValueError as error:
@@ -160,13 +163,11 @@ def test_any_text_is_a_duration_or_refused(text: str) -> None:
         ({"MAILRITH_API_KEY": "k", "MAILRITH_API_BASE_URL": "https://a.example/"}, ("k", "https://a.example")),
     ],
 )
-def test_the_client_commands_read_mailriths_own_names(
-    environment: dict[str, str], expected: tuple[Any, str]
-) -> None:
+def test_client_settings_have_the_names_of_mailrith(environment: dict[str, str], expected: tuple[Any, str]) -> None:
     loaded = settings.load_client(environment)
     assert (loaded.api_key, loaded.api_base_url) == expected
 
 
-def test_a_base_address_that_is_none_is_refused_by_name() -> None:
+def test_an_invalid_base_address_is_refused_with_its_name() -> None:
     with pytest.raises(BadSetting, match=r"^MAILRITH_API_BASE_URL takes an address"):
         settings.load_client({"MAILRITH_API_BASE_URL": "localhost"})

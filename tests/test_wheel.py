@@ -1,4 +1,4 @@
-"""The wheel alone, installed somewhere else, is a working service."""
+"""The wheel is a working service when it is installed without the source."""
 
 import json
 import re
@@ -15,13 +15,13 @@ import pytest
 
 SOURCE = Path(__file__).parents[1]
 KEY = "mrk_example_secret_key"
-LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "tests")
+IGNORED = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "tests")
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("wheel")
-    shutil.copytree(SOURCE, directory / "source", ignore=LEFT_OUT)
+    shutil.copytree(SOURCE, directory / "source", ignore=IGNORED)
     offline = ("--no-isolation", "--skip-dependency-check")
     subprocess.run(
         [sys.executable, "-m", "build", "--wheel", *offline, "--outdir", str(directory)],
@@ -35,7 +35,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def python(wheel: Path) -> Path:
-    """The interpreter of a new environment with the wheel, and with the dependencies of this one."""
+    """The interpreter of a new environment, which has the wheel and uses the dependencies of this environment."""
     environment = wheel.parent / "environment"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
     interpreter = environment / "bin" / "python"
@@ -66,29 +66,29 @@ def call(address: str, method: str, path: str, body: Any = None) -> tuple[int, A
         {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
         method=method,
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return answer.status, json.loads(answer.read())
+    with urllib.request.urlopen(request, timeout=30) as response:
+        return response.status, json.loads(response.read())
 
 
-def test_the_wheel_holds_the_package_its_data_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_has_the_package_its_data_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
-    inside = {str(path.relative_to(SOURCE)) for path in (SOURCE / "mailrith_lite").rglob("*") if path.is_file()}
-    inside = {name for name in inside if "__pycache__" not in name}
-    assert {name for name in names if ".dist-info/" not in name} == inside
+    expected = {str(path.relative_to(SOURCE)) for path in (SOURCE / "mailrith_lite").rglob("*") if path.is_file()}
+    expected = {name for name in expected if "__pycache__" not in name}
+    assert {name for name in names if ".dist-info/" not in name} == expected
     assert "mailrith_lite/database/migrations/0001_jobs_and_audience.sql" in names
     assert "mailrith_lite/py.typed" in names
     assert "mailrith_lite/api/documentation/viewer/swagger-ui/swagger-ui-bundle.js" in names
 
 
 def test_the_installed_wheel_serves_from_any_directory(python: Path, tmp_path: Path) -> None:
-    found = subprocess.run(
+    location = subprocess.run(
         [python, "-c", "import mailrith_lite; print(mailrith_lite.__file__)"],
         cwd=tmp_path,
         check=True,
         capture_output=True,
         text=True,
     )
-    assert Path(found.stdout.strip()).is_relative_to(python.parents[1])
+    assert Path(location.stdout.strip()).is_relative_to(python.parents[1])
     process = subprocess.Popen(
         [python.with_name("mailrith-lite"), "serve", "--port", "0"],
         cwd=tmp_path,

@@ -1,7 +1,7 @@
 """The arguments of a handler, read from the request as its annotations say.
 
-A handler takes the call, and by name: `query`, a Struct of query parameters; `form`, the Struct that the JSON body
-writes; or `body`, a `Body[Struct]`, which is not decoded yet.
+Beside the call, a handler can take `query`, a Struct of query parameters, and either `form`, the Struct of the
+decoded JSON body, or `body`, a `Body[Struct]` that it decodes itself.
 """
 
 from typing import Any
@@ -19,21 +19,21 @@ from mailrith_lite.api.route import Handler, signature
 
 
 def with_arguments(handler: Handler) -> CallHandler:
-    """The handler, for a call alone."""
-    taken = signature(handler)
+    """A handler that takes the call alone and passes the other arguments on."""
+    declared = signature(handler)
 
     async def handle(call: Call) -> web.StreamResponse:
-        found: dict[str, Any] = {}
-        if taken.query is not Empty:
-            found["query"] = parameters.parse(call.request, taken.query)
-        if taken.body is not None:
-            async with receive(call, taken.request, kind=taken.body, optional=taken.optional_body) as body:
-                return await handler(call, body=body, **found)
-        if taken.request is not None:
-            async with receive(call, taken.request) as body:
-                found["form"] = body.decode()
-            _check_change(found["form"])
-        return await handler(call, **found)
+        arguments: dict[str, Any] = {}
+        if declared.query is not Empty:
+            arguments["query"] = parameters.parse(call.request, declared.query)
+        if declared.body is not None:
+            async with receive(call, declared.request, kind=declared.body, optional=declared.optional_body) as body:
+                return await handler(call, body=body, **arguments)
+        if declared.request is not None:
+            async with receive(call, declared.request) as body:
+                arguments["form"] = body.decode()
+            _check_change(arguments["form"])
+        return await handler(call, **arguments)
 
     return handle
 
@@ -41,7 +41,7 @@ def with_arguments(handler: Handler) -> CallHandler:
 def _check_change(form: msgspec.Struct) -> None:
     """
     Raises:
-        InvalidBody: it changes nothing.
+        InvalidBody: the form has no field.
     """
     if isinstance(form, Change) and all(getattr(form, name) is msgspec.UNSET for name in form.__struct_fields__):
         names = ", ".join(form.__struct_encode_fields__)

@@ -1,4 +1,4 @@
-"""Receive a body: limits first, hashed on the way, and on the disk instead of in memory when it is large."""
+"""Receives a request's body: checks the limits, computes the hash, and keeps a large body on the disk."""
 
 import asyncio
 import contextlib
@@ -21,15 +21,15 @@ from mailrith_lite.http.header_values import media_type
 
 T = TypeVar("T")
 
-IN_MEMORY = 1 << 20
+IN_MEMORY = 1 << 20  # bytes
 _BLOCK = 1 << 20
 
 
 class Body(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """A JSON body that is received and not decoded yet.
 
-    `data`: the bytes, in memory or mapped from a file. `digest`: their SHA-256. `form`: the Struct that they write.
-    `optional`: the body may be absent.
+    `data`: the bytes, in memory or mapped from a file. `digest`: their SHA-256. `form`: the Struct to decode them
+    into. `optional`: the body may be absent.
     """
 
     data: memoryview
@@ -60,7 +60,7 @@ async def receive(
     Raises:
         UnsupportedMediaType: the body is compressed, or not JSON.
         PayloadTooLarge: it is over the limit of its kind; nothing over the limit is stored.
-        InvalidHttp: its transfer is broken.
+        InvalidHttp: its transfer ends too early, or pauses for too long.
     """
     limit = call.services.settings.max_body_bytes
     if not issubclass(kind, LargeBody):
@@ -73,7 +73,7 @@ async def receive(
             watch(data)
         yield kind(data=data, digest=digest, form=form, optional=optional)
     finally:
-        spool.unlink(missing_ok=True)
+        await disk.remove(spool)
 
 
 def _check_headers(request: web.Request, limit: int) -> None:
@@ -88,7 +88,7 @@ def _check_headers(request: web.Request, limit: int) -> None:
 async def _read(request: web.Request, limit: int, spool: Path) -> tuple[memoryview, bytes]:
     digest = hashlib.sha256()
     size = 0
-    held = bytearray()
+    pending = bytearray()
     async with contextlib.AsyncExitStack() as stack:
         file = None
         async for piece in pieces(request):
@@ -96,16 +96,16 @@ async def _read(request: web.Request, limit: int, spool: Path) -> tuple[memoryvi
             if size > limit:
                 raise too_large(limit)
             digest.update(piece)
-            held += piece
+            pending += piece
             if file is None and size > IN_MEMORY:
                 disk.create_private(spool).close()
                 file = await stack.enter_async_context(aiofiles.open(spool, "wb"))
-            if file is not None and len(held) >= _BLOCK:
-                await file.write(held)
-                held = bytearray()
+            if file is not None and len(pending) >= _BLOCK:
+                await file.write(pending)
+                pending = bytearray()
         if file is None:
-            return memoryview(held), digest.digest()
-        await file.write(held)
+            return memoryview(pending), digest.digest()
+        await file.write(pending)
     return await asyncio.to_thread(_map, spool), digest.digest()
 
 

@@ -1,4 +1,4 @@
-"""What every handler gets: one authenticated request."""
+"""One authenticated request, which every handler with a key gets."""
 
 from collections.abc import Awaitable, Callable
 

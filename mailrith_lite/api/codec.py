@@ -1,4 +1,4 @@
-"""Bytes to a Struct, and back."""
+"""Decodes JSON bodies into Structs, and encodes responses."""
 
 import functools
 from decimal import Decimal
@@ -12,20 +12,20 @@ from mailrith_lite import errors
 T = TypeVar("T")
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
-_CHECKED_WHOLE = 1 << 20
+_CHECKED_FOR_UTF8 = 1 << 20  # bytes; a longer body is an import, whose text is checked later
 
 
 def decode(body: bytes | memoryview, form: type[T]) -> T:
     """
     Raises:
-        InvalidJson: not JSON.
-        InvalidBody: JSON of another form; the error names the field.
+        InvalidJson: the body is not JSON in UTF-8.
+        InvalidBody: a value has the wrong type, or a field is missing or unknown; the error names the field.
     """
     try:
-        if len(body) <= _CHECKED_WHOLE:
-            str(body, "utf-8")  # the decoder does not look into strings that it skips
-        found: T = _decoder(cast(Any, form)).decode(body)
-        return found
+        if len(body) <= _CHECKED_FOR_UTF8:
+            str(body, "utf-8")  # the decoder does not check strings of fields that it skips
+        decoded: T = _decoder(cast(Any, form)).decode(body)
+        return decoded
     except msgspec.ValidationError as error:
         raise _invalid_body(str(error)) from None
     except RecursionError:
@@ -56,8 +56,10 @@ def json_response(body: bytes, *, status: int = 200, headers: dict[str, str] | N
 
 
 def _invalid_body(text: str) -> errors.InvalidBody:
-    """msgspec says `Expected `str`, got `int` - at `$.mappings[2].csv_column``; we name the field our way."""
-    problem, separator, place = text.rpartition(" - at `$")  # the last: a value that is quoted may hold the same
+    """Takes the field out of msgspec's text: Expected `str`, got `int` - at `$.mappings[2].csv_column`."""
+    problem, separator, place = text.rpartition(
+        " - at `$"
+    )  # the last one: a quoted value can contain the same text
     if not separator:
         problem, place = text, ""
     field = place.rstrip("`").lstrip(".")

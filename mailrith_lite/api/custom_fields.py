@@ -10,7 +10,7 @@ from mailrith_lite.api import codec, example, idempotency, in_use, resources, te
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.idempotency import Answer
-from mailrith_lite.api.resources import Change, SearchQuery, chosen
+from mailrith_lite.api.resources import Change, SearchQuery, new_or_saved
 from mailrith_lite.api.responses import Created, Data, NoContent, PageOf
 from mailrith_lite.api.route import refuses
 from mailrith_lite.audience import custom_fields, field_conversion
@@ -73,20 +73,20 @@ class CustomFieldResource(msgspec.Struct, frozen=True, kw_only=True):
 async def list_custom_fields(call: Call, query: SearchQuery) -> PageOf[CustomFieldResource]:
     """List custom fields
 
-    Newest first. `search` is found in a label or a type, in any case.
+    Newest first. `search`: part of a label or type, in any case.
     """
     page = query.page(ids.CUSTOM_FIELD)
     async with call.database.read() as connection:
-        found = await custom_fields.select_custom_fields(
+        fields = await custom_fields.select_custom_fields(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )
-    return PageOf(page, [_resource(field) for field in found])
+    return PageOf(page, [_resource(field) for field in fields])
 
 
 async def create_custom_field(call: Call, body: Body[CustomFieldRequest]) -> Created[CustomFieldResource]:
     """Create a custom field
 
-    Labels are distinct within a workspace, in any case, because a label names a column in exports.
+    No two labels of a workspace differ only in case, because a label is the name of a column in exports.
     """
     return Created(await idempotency.create(call, body, Body.decode, _create, changes="nobody"))
 
@@ -102,25 +102,25 @@ async def get_custom_field(call: Call) -> Data[CustomFieldResource]:
 async def update_custom_field(call: Call, form: CustomFieldChange) -> Data[CustomFieldResource]:
     """Update a custom field
 
-    What is left out stays as it is. A type or list of options that would lose a saved value is refused. Of a field
-    that a saved segment or an unfinished import names, the type stays, and no option is taken away.
+    Absent fields stay as they are. A type or a list of options that cannot hold a saved value is refused. If a
+    saved segment or an unfinished import names the field, its type cannot change and no option can be removed.
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         field = await resources.find(call, connection, "custom_field", custom_fields.select_custom_field)
-        field_type = chosen(form.type, field.type)
-        kept = field.options if field_type in CHOICE_TYPES else []
-        options = kept if isinstance(form.settings, UnsetType) else form.settings.options
-        wanted = await field_conversion.prepare(
+        field_type = new_or_saved(form.type, field.type)
+        saved = field.options if field_type in CHOICE_TYPES else []
+        options = saved if isinstance(form.settings, UnsetType) else form.settings.options
+        target = await field_conversion.prepare(
             connection,
             call.workspace_id,
             field,
-            label=chosen(form.label, field.label),
+            label=new_or_saved(form.label, field.label),
             field_type=field_type,
             options=options,
         )
-        if field_conversion.narrows(field, wanted):
+        if field_conversion.narrows(field, target):
             await in_use.check_custom_field(connection, call.workspace_id, field.id)
-        changed = await field_conversion.apply(connection, call.workspace_id, field, wanted, clock.now())
+        changed = await field_conversion.apply(connection, call.workspace_id, field, target, clock.now())
     return Data(_resource(changed))
 
 
@@ -128,7 +128,8 @@ async def update_custom_field(call: Call, form: CustomFieldChange) -> Data[Custo
 async def delete_custom_field(call: Call) -> NoContent:
     """Delete a custom field
 
-    With the values that subscribers have for it. A field that a saved segment or an unfinished import names stays.
+    The values of all subscribers are deleted with it. A field that a saved segment or an unfinished import names
+    cannot be deleted.
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         field = await resources.find(call, connection, "custom_field", custom_fields.select_custom_field)

@@ -1,4 +1,4 @@
-"""/v1 and /v1/capabilities: what is here, and what this key may do of it."""
+"""/v1 and /v1/capabilities: what the API is, and what a key may do."""
 
 from typing import Literal
 
@@ -21,8 +21,8 @@ OPENAPI_PATH = "/v1/openapi.json"
 REFERENCE_PATH = "/docs"
 
 _VERSION = "v1"
-_DEVELOPERS = "https://mailrith.com/developers"  # what is written there of the contract holds here, too
-_MAILRITH = "https://api.mailrith.com"  # has what is not here: the MCP server, and OAuth
+_DEVELOPERS = "https://mailrith.com/developers"  # describes the contract, which this service follows
+_MAILRITH = "https://api.mailrith.com"  # has the MCP server and OAuth, which this service does not have
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +115,7 @@ class Signing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):
-    """None are sent yet."""
+    """No events are sent yet."""
 
     subscriptions_url: str
     supported_events: list[str] = []
@@ -164,7 +164,7 @@ async def get_meta(request: web.Request) -> Bare[Meta]:
 async def get_capabilities(call: Call) -> Data[Capabilities]:
     """Get authenticated API capabilities
 
-    Only what this key may do; what is not served here stands under `limitations`.
+    The operations that this key may call. `limitations` lists the operations that are not served here.
     """
     async with call.database.read() as connection:
         key = await key_table.select_key(connection, call.principal.key_id)
@@ -234,8 +234,8 @@ def _limitations() -> list[Limitation]:
     return [
         Limitation(
             code="operation_not_supported",
-            message="These operations are not served here: they answer 501. Nothing is ever sent.",
-            affected_operation_ids=[operation_id for _, _, operation_id in NOT_SERVED],
+            message="These operations are not served here: they answer 501. This service sends no email.",
+            affected_operation_ids=[one.operation_id for one in NOT_SERVED],
         ),
         Limitation(
             code="mcp_not_served",

@@ -1,4 +1,4 @@
-"""/downloads: finished exports and error reports, behind signed links instead of a key."""
+"""/downloads: finished exports and error reports. The signed link replaces the key."""
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -10,7 +10,7 @@ from mailrith_lite.exports.export_table import select_export
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.addresses import DOWNLOAD_PATH, base_address, download_path
 from mailrith_lite.http.header_values import has_broken_date
-from mailrith_lite.http.services import SERVICES, Services
+from mailrith_lite.http.services import REQUESTER, SERVICES, Services
 from mailrith_lite.imports.report import stream_report
 from mailrith_lite.jobs import kinds, queue
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
@@ -40,6 +40,7 @@ async def download(request: web.Request) -> web.StreamResponse:
         clock.now() // clock.SECOND,
     )
     workspace_id = ids.decode(ids.WORKSPACE, request.match_info["workspace_id"]) or 0
+    request[REQUESTER].workspace_id = workspace_id
     public_id = request.match_info["job_id"]
     send = _send_export if kinds.kind_of(public_id) == EXPORT else _send_report
     return await send(request, services, workspace_id, public_id)
@@ -64,9 +65,9 @@ async def _send_export(
 
 
 class _File(web.FileResponse):
-    """A FileResponse that raises what it would refuse, so that a refusal has the envelope like every other.
+    """A FileResponse that raises our errors, so that they get the envelope.
 
-    Prepare it in the handler: that sends the file, too.
+    Call `prepare` in the handler: it sends the file.
     """
 
     def set_status(self, status: int, reason: str | None = None) -> None:
@@ -75,7 +76,7 @@ class _File(web.FileResponse):
         if status == web.HTTPPreconditionFailed.status_code:
             raise wire_errors.PreconditionFailed
         if status in (web.HTTPForbidden.status_code, web.HTTPNotFound.status_code):
-            raise _file_not_found()  # it expired at this very moment
+            raise _file_not_found()  # the housekeeping has just deleted it
         super().set_status(status, reason)
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:

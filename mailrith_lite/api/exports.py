@@ -28,7 +28,7 @@ PATH = EXPORT.path
 Query = Annotated[
     str,
     Meta(
-        description="What the list of subscribers takes as search",
+        description="As the parameter search of the list of subscribers",
         extra_json_schema={"maxLength": parameters.MAX_TEXT, "pattern": r"^[^\x00]*$"},
     ),
 ]
@@ -90,7 +90,7 @@ class ExportJob(ExportJobSummary, frozen=True, kw_only=True):
 async def create_export(call: Call, body: Body[ExportRequest | None]) -> Accepted[ExportJob]:
     """Create a subscriber export job
 
-    Without a body, or without a choice in it, everybody is exported.
+    Without a body, or without a filter in it, all subscribers are exported.
     """
     answer = await idempotency.create(call, body, _selection, _insert, changes="nobody")
     call.services.runner.wake()
@@ -100,7 +100,7 @@ async def create_export(call: Call, body: Body[ExportRequest | None]) -> Accepte
 async def get_export(call: Call) -> Data[ExportJob]:
     """Get a subscriber export job
 
-    `download_url` is there from `Completed` until `expires_at`.
+    `download_url` is set from `Completed` until `expires_at`.
     """
     async with call.database.read() as connection:
         job = await queue.find_job(connection, call.workspace_id, EXPORT, call.request.match_info["job_id"])
@@ -126,7 +126,7 @@ async def list_exports(call: Call, query: PageQuery) -> PageOf[ExportJobSummary]
 async def cancel_export(call: Call) -> Data[ExportJob]:
     """Cancel a subscriber export job
 
-    Not in the contract of the hosted service.
+    The hosted service does not have this operation.
     """
     job = await call.services.runner.cancel(call.workspace_id, EXPORT, call.request.match_info["job_id"])
     async with call.database.read() as connection:
@@ -135,7 +135,7 @@ async def cancel_export(call: Call) -> Data[ExportJob]:
 
 
 def _selection(body: Body[ExportRequest | None]) -> Selection:
-    """An absent body selects everybody."""
+    """An absent body selects all subscribers."""
     request = body.decode()
     if request is None:
         return Selection()
@@ -159,7 +159,7 @@ def _job_response(call: Call, job: Job, export: Export) -> Data[ExportJob]:
 
 
 def _resource(call: Call, job: Job, export: Export) -> ExportJob:
-    if job.status != "Completed":  # the job is read first: what the export says by now may be newer
+    if job.status != "Completed":  # the job was selected before the export, which can be newer
         export = Export(selection=export.selection, file_name=None, expires_at=None)
     link = None
     if export.expires_at is not None and export.available(clock.now()):

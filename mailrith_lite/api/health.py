@@ -1,4 +1,4 @@
-"""/healthz: the database answers, or it does not."""
+"""/healthz: whether the database answers."""
 
 import asyncio
 
@@ -18,7 +18,7 @@ async def healthz(request: web.Request) -> web.StreamResponse:
         raise wire_errors.ShuttingDown
     try:
         async with asyncio.timeout(_TIMEOUT):
-            await services.database.lookup.execute_fetchall("SELECT count(*) FROM workspaces")
+            await services.database.pulse.execute_fetchall("SELECT count(*) FROM workspaces")
     except Exception as error:
         raise wire_errors.Unhealthy from error
     return codec.json_response(codec.encode({"status": "ok"}))

@@ -30,28 +30,29 @@ PATH = IMPORT.path
 CsvText = Annotated[
     msgspec.Raw,
     Meta(
-        description="The file as one text, its first line the header; or upload_id",
+        description="The whole file, with a header row; or upload_id instead",
         extra_json_schema={"type": ["string", "null"]},
     ),
 ]
 Mappings = Annotated[
-    list[Mapping], Meta(description="One of them for the email", extra_json_schema={"minItems": 1})
+    list[Mapping], Meta(description="One of them maps the email", extra_json_schema={"minItems": 1})
 ]
-Ids = Annotated[list[str], texts.listed(accept.MAX_LISTED, "For every row that is applied")]
+DryRun = Annotated[bool, Meta(description="Report what an import would do with every row, and change nothing")]
+Ids = Annotated[list[str], texts.listed(accept.MAX_LISTED, "Added to the subscriber of every applied row")]
 
 
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Exactly one of `csv_text` and `upload_id`."""
+    """Has exactly one of `csv_text` and `upload_id`."""
 
     mappings: Mappings
-    csv_text: CsvText = msgspec.field(  # the raw literal: it may be very large
+    csv_text: CsvText = msgspec.field(  # raw, because it can be very large
         default_factory=functools.partial(msgspec.Raw, b"null")
     )
     upload_id: str | None = None
     new_tag_name: Annotated[str, texts.name(tags.MAX_NAME)] | None = None
     existing_tag_ids: Ids | None = None
     sequence_ids: Ids | None = None
-    dry_run: Annotated[bool, Meta(description="Tell what would become of every row, and change nothing")] = False
+    dry_run: DryRun = False
 
     SCHEMA: ClassVar[dict[str, Any]] = {
         "oneOf": [
@@ -127,8 +128,8 @@ class ImportJob(ImportJobSummary, frozen=True, kw_only=True):
 async def create_import(call: Call, body: LargeBody[ImportRequest]) -> Accepted[ImportJob]:
     """Create a subscriber import job
 
-    The rows are safe on the disk before the 202. Exactly one of `csv_text` and `upload_id`. With `dry_run` the job
-    tells what would become of every row, and changes nothing; an upload can be used again after it.
+    Takes exactly one of `csv_text` and `upload_id`. The rows are on the disk before the 202. With `dry_run` the job
+    reports what an import would do with every row, and changes nothing; the upload can be used again after it.
     """
     services = call.services
     prepare = functools.partial(
@@ -167,7 +168,7 @@ async def list_imports(call: Call, query: PageQuery) -> PageOf[ImportJobSummary]
 async def cancel_import(call: Call) -> Data[ImportJob]:
     """Cancel a subscriber import job
 
-    Rows that are applied already stay, and are counted. Not in the contract of the hosted service.
+    Rows that were applied before stay, and are counted. The hosted service does not have this operation.
     """
     job = await call.services.runner.cancel(call.workspace_id, IMPORT, call.request.match_info["job_id"])
     return _job_response(call, job)

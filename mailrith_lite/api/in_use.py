@@ -1,4 +1,4 @@
-"""What may not be deleted: a tag, custom field or segment that a saved segment or an unfinished import names."""
+"""Refuses to delete a tag, custom field or segment that a saved segment or an unfinished import names."""
 
 from mailrith_lite import errors, ids
 from mailrith_lite.audience.segments import segment_table

@@ -16,7 +16,7 @@ from mailrith_lite.database import Connection
 async def add_subscriber_tag(call: Call) -> Data[SubscriberResource]:
     """Add a tag to a subscriber
 
-    Answers with the subscriber, also when they have the tag already.
+    Returns the subscriber, also when they have the tag already.
     """
     return await _change_membership(call, "tag", tags.select_tag, memberships.insert_tag)
 
@@ -24,7 +24,7 @@ async def add_subscriber_tag(call: Call) -> Data[SubscriberResource]:
 async def remove_subscriber_tag(call: Call) -> Data[SubscriberResource]:
     """Remove a tag from a subscriber
 
-    Answers with the subscriber, also when they do not have the tag.
+    Returns the subscriber, also when they do not have the tag.
     """
     return await _change_membership(call, "tag", tags.select_tag, memberships.delete_tag)
 
@@ -32,7 +32,7 @@ async def remove_subscriber_tag(call: Call) -> Data[SubscriberResource]:
 async def add_subscriber_sequence(call: Call) -> Data[SubscriberResource]:
     """Add a subscriber to a sequence
 
-    Answers with the subscriber, also when they are in it already. Nothing is ever sent.
+    Returns the subscriber, also when they are in the sequence already. This service sends no email.
     """
     return await _change_membership(call, "sequence", sequences.select_sequence, memberships.insert_sequence)
 
@@ -40,7 +40,7 @@ async def add_subscriber_sequence(call: Call) -> Data[SubscriberResource]:
 async def remove_subscriber_sequence(call: Call) -> Data[SubscriberResource]:
     """Remove a subscriber from a sequence
 
-    Answers with the subscriber, also when they are not in it. That they were in it stays on record.
+    Returns the subscriber, also when they are not in the sequence. That they were in it stays on record.
     """
     return await _change_membership(
         call, "sequence", sequences.select_sequence, memberships.update_sequence_removed

@@ -1,4 +1,4 @@
-"""Around every request: its id, its log line, its error envelope; and before a handler: key, scope."""
+"""Middleware: request id, error envelope, log line. Before a handler with a key: the key and its scopes."""
 
 import re
 import time
@@ -9,8 +9,9 @@ from mailrith_lite import __version__, clock, errors, ids, logs
 from mailrith_lite.access import keys, scopes
 from mailrith_lite.api.call import Call, CallHandler
 from mailrith_lite.api.envelope import respond
+from mailrith_lite.database import Requester
 from mailrith_lite.http import wire_errors
-from mailrith_lite.http.services import ANSWER_BEGUN, PRINCIPAL, REQUEST_ID, SERVICES
+from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, REQUESTER, RESPONSE_STARTED, SERVICES
 from mailrith_lite.http.statuses import Handler, attempt, outcome
 
 REQUEST_ID_HEADER = "x-mailrith-request-id"
@@ -19,19 +20,21 @@ _CLIENT_HEADER = "x-mailrith-client"
 
 
 def request_id_of(request: web.BaseRequest) -> str:
-    """The client's own id when it is printable ASCII of at most 128 characters, else a new one."""
+    """The client's own id if it is 1 to 128 printable ASCII characters, else a new one."""
     sent = request.headers.get(REQUEST_ID_HEADER, "")
     return sent if re.fullmatch(r"[ -~]{1,128}", sent) else ids.new_request_id()
 
 
 @web.middleware
 async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Nothing leaves without a request id, an envelope if it is an error, and a line in the log."""
+    """Gives each request an id and a log line, and each error its envelope."""
     request[REQUEST_ID] = request_id_of(request)
+    requester = request[REQUESTER] = Requester()
     began = time.monotonic()
-    status = 499  # the client hung up
+    status = 499  # for the log: the client closed the connection
     try:
-        response = await outcome(request, handler)
+        with requester.requesting():
+            response = await outcome(request, handler)
         if isinstance(response, errors.MailrithError):
             response = respond(response)
         status = response.status
@@ -40,15 +43,15 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
         _log(request, status, time.monotonic() - began)
 
 
-async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The handler's answer, or its refusal as one."""
-    found = await attempt(request, handler)
-    return respond(found) if isinstance(found, errors.MailrithError) else found
+async def response_of(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The response of the handler, or the envelope of the error that it raised on purpose."""
+    result = await attempt(request, handler)
+    return respond(result) if isinstance(result, errors.MailrithError) else result
 
 
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    """Called by the framework just before an answer goes out."""
-    request[ANSWER_BEGUN] = True
+    """A handler of aiohttp's signal `on_response_prepare`, which also covers responses of aiohttp itself."""
+    request[RESPONSE_STARTED] = True
     response.headers[REQUEST_ID_HEADER] = request.get(REQUEST_ID) or request_id_of(request)
     response.headers["Server"] = SERVER
 
@@ -63,6 +66,7 @@ def authenticated(handler: CallHandler, operation_id: str, required: tuple[str, 
         now = clock.now()
         principal = await keys.authenticate(services.database.lookup, request.headers, now)
         request[PRINCIPAL] = principal
+        request[REQUESTER].workspace_id = principal.workspace_id
         services.key_use.note(principal.key_id, now)
         scopes.require(principal.scopes, required)
         return await handler(
@@ -79,7 +83,7 @@ def authenticated(handler: CallHandler, operation_id: str, required: tuple[str, 
 
 
 def _log(request: web.Request, status: int, seconds: float) -> None:
-    """The route, never the path: a path can hold a signature or an address."""
+    """Logs the route, never the path: a path can hold a signature or an email address."""
     resource = request.match_info.route.resource
     principal: keys.Principal | None = request.get(PRINCIPAL)
     client = request.headers.get(_CLIENT_HEADER, "")

@@ -1,4 +1,6 @@
-"""Operations of the contract that this service does not have: they answer 501, naming themselves."""
+"""Operations of the contract that this service does not have. They answer 501 with their id in the message."""
+
+import msgspec
 
 _OPERATIONS = """
 POST   /v1/analytics/reports createAnalyticsReport
@@ -86,5 +88,11 @@ PUT    /v1/webhook-subscriptions/{webhook_subscription_id} updateWebhookSubscrip
 POST   /v1/webhook-subscriptions/{webhook_subscription_id}/rotate-secret rotateWebhookSubscriptionSecret
 """
 
-NOT_SERVED = tuple(tuple(line.split()) for line in _OPERATIONS.strip().splitlines())
-"""(method, path, operationId)"""
+
+class NotServed(msgspec.Struct, frozen=True):
+    method: str
+    path: str
+    operation_id: str
+
+
+NOT_SERVED = tuple(NotServed(*line.split()) for line in _OPERATIONS.strip().splitlines())

@@ -1,4 +1,4 @@
-"""Query parameters: a Struct says what an operation takes, and is where its documentation comes from."""
+"""Query parameters. A Struct has the names, types and descriptions, for parsing and for the documentation."""
 
 import functools
 from typing import Annotated, Any, TypeVar
@@ -28,19 +28,19 @@ Text = Annotated[
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """`before_id`: the last item of the page before, as an integer; None begins with the newest."""
+    """`before_id`: the integer id of the last item of the page before; None for the first page."""
 
     limit: int
     before_id: int | None
 
     @property
     def fetched(self) -> int:
-        """One more than is shown, to know whether there is more."""
+        """How many items to select: one more than the page holds tells whether there is a next page."""
         return self.limit + 1
 
 
 class PageQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What every list takes. A description completes the sentence "limit takes …"."""
+    """The parameters of every list. A description completes the sentence "limit takes …"."""
 
     limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="a whole number from 1 to 100")] = DEFAULT_LIMIT
     starting_after: Annotated[str, Meta(description="the next_cursor of the page before")] | None = None
@@ -57,34 +57,34 @@ class PageQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Empty(msgspec.Struct, frozen=True):
-    """Of an operation that takes no query parameters."""
+    """An operation without query parameters."""
 
 
 def parse(request: web.Request, form: type[T]) -> T:
-    """A list may be one parameter with commas, or the parameter repeated. Others than the form's are ignored.
+    """Decodes the query. A list is one parameter with commas, or a repeated parameter. Unknown ones are ignored.
 
     Raises:
-        InvalidQuery: naming the parameter.
+        InvalidQuery: a value breaks the rule of its parameter, which the error names.
     """
-    given = {
+    values = {
         name: _value(kinds, request.query.getall(name))
         for name, kinds in _kinds(form).items()
         if name in request.query
     }
-    for name, value in given.items():  # one by one, because the error of the whole does not say which
+    for name, value in values.items():  # one by one, because the error of msgspec does not name the parameter
         try:
             msgspec.convert({name: value}, form)
         except msgspec.ValidationError:
             raise _invalid(form, name) from None
-    return msgspec.convert(given, form)
+    return msgspec.convert(values, form)
 
 
 def description(form: type[msgspec.Struct], name: str) -> str:
-    """What the parameter takes, in words."""
+    """What the parameter takes, in words, from its Struct."""
     schema = msgspec.json.schema(form)
     properties: dict[str, Any] = next(iter(schema["$defs"].values()))["properties"]
-    found = properties[name]
-    choices = [found, *found.get("anyOf", [])]
+    schema_of_name = properties[name]
+    choices = [schema_of_name, *schema_of_name.get("anyOf", [])]
     text = next((choice["description"] for choice in choices if "description" in choice), None)
     if text is None:
         listed = next(choice["enum"] for choice in choices if "enum" in choice)
@@ -98,22 +98,22 @@ def _invalid(form: type[msgspec.Struct], name: str) -> wire_errors.InvalidQuery:
 
 @functools.cache
 def _kinds(form: type[msgspec.Struct]) -> dict[str, tuple[type[inspect.Type], ...]]:
-    """Parameter -> the kinds of value that it takes."""
+    """Parameter -> the types that it takes."""
     info = inspect.type_info(form)
     assert isinstance(info, inspect.StructType)
     return {field.encode_name: tuple(map(type, _flat(field.type))) for field in info.fields}
 
 
-def _flat(found: inspect.Type) -> list[inspect.Type]:
-    if isinstance(found, inspect.Metadata):
-        return _flat(found.type)
-    if isinstance(found, inspect.UnionType):
-        return [kind for member in found.types for kind in _flat(member)]
-    return [found]
+def _flat(annotated: inspect.Type) -> list[inspect.Type]:
+    if isinstance(annotated, inspect.Metadata):
+        return _flat(annotated.type)
+    if isinstance(annotated, inspect.UnionType):
+        return [kind for member in annotated.types for kind in _flat(member)]
+    return [annotated]
 
 
 def _value(kinds: tuple[type[inspect.Type], ...], texts: list[str]) -> Any:
-    """The value that the text writes; a text that writes none stays, to be refused."""
+    """The decoded value. A text that cannot be decoded stays as it is, and the conversion refuses it."""
     if inspect.ListType in kinds:
         return [item.strip() for text in texts for item in text.split(",")]
     text = texts[0]

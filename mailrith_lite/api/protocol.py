@@ -1,4 +1,4 @@
-"""The HTTP server beneath the routes: what aiohttp answers before a route is found gets the envelope, too."""
+"""The HTTP server below the routes: responses of aiohttp itself get the error envelope too."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,15 +12,16 @@ from mailrith_lite.api.envelope import respond
 from mailrith_lite.api.middleware import REQUEST_ID_HEADER, SERVER, request_id_of
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.header_values import check_expectation
+from mailrith_lite.http.services import REQUESTER
 from mailrith_lite.http.statuses import from_framework
 
 KEEP_ALIVE = 75.0  # seconds
-SILENCE = 30.0  # seconds that a new connection has for the head of its first request
-LINGER = 2.0  # seconds for which the rest of a refused body is read and thrown away
+FIRST_REQUEST = 30.0  # seconds that a new connection has for the head of its first request
+LINGER = 2.0  # seconds for which the rest of a refused body is read and discarded
 
 
 class ApiRunner(web.AppRunner):
-    """An AppRunner whose connections speak our error envelope."""
+    """An AppRunner whose connections answer every error with the envelope."""
 
     def __init__(self, app: web.Application, **options: Any) -> None:
         super().__init__(
@@ -57,17 +58,24 @@ class _ApiProtocol(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        asyncio.get_running_loop().call_later(SILENCE, self._close_if_silent)
+        asyncio.get_running_loop().call_later(FIRST_REQUEST, self._close_if_unused)
 
-    def _close_if_silent(self) -> None:
-        """A connection that never sent a request would keep its place for ever."""
+    def _close_if_unused(self) -> None:
+        """aiohttp keeps a connection without a request open for ever."""
         if self._request_count == 0:
             self.force_close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The reads of a request whose client has gone end at once."""
+        request = self._current_request
+        super().connection_lost(exc)
+        if isinstance(request, web.Request) and REQUESTER in request:
+            request[REQUESTER].leave()
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """An HTTPException gets here only when it was raised outside the middlewares: a wrong Expect header."""
+        """Turns an HTTPException into the envelope. Only a wrong Expect header leads to one here."""
         if isinstance(resp, web.HTTPException):
             resp = _with_request_id(respond(from_framework(resp, request)), request)
         return await super().finish_response(request, resp, start_time)
@@ -79,11 +87,11 @@ class _ApiProtocol(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Bytes that are no HTTP request. What they were is not logged: they may be anything."""
+        """Answers bytes that are not an HTTP request. They are not logged: they can hold anything."""
         if isinstance(exc, ConnectionError):
-            raise exc  # the client hung up; its line is in the log already
+            raise exc  # the client closed the connection; the middleware has logged the request
         if request.writer.output_size > 0:
-            raise ConnectionResetError("the answer had begun and cannot be finished")
+            raise ConnectionResetError("the response had started and cannot be finished")
         if isinstance(exc, LineTooLong):
             error: errors.MailrithError = wire_errors.HeadersTooLarge()
         elif status < 500:

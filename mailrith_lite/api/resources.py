@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 class SearchQuery(PageQuery, frozen=True, kw_only=True):
-    """A page of what has `search` in it, in any case."""
+    """A page of the items that contain `search`, in any case."""
 
     search: Text | None = None
 
@@ -28,19 +28,19 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 async def find(
     call: Call, connection: Connection, resource: str, select: Callable[[Connection, int, int], Awaitable[T | None]]
 ) -> T:
-    """The resource whose public id stands in the path as `{resource_id}`.
+    """Selects the resource whose public id is in the path as `{resource_id}`.
 
     Raises:
-        NotFound: it is not one of this workspace.
+        NotFound: the workspace has no resource with this id.
     """
     public_id = call.request.match_info[f"{resource}_id"]
     number = ids.decode(resource, public_id)
-    found = None if number is None else await select(connection, call.workspace_id, number)
-    if found is None:
+    row = None if number is None else await select(connection, call.workspace_id, number)
+    if row is None:
         raise errors.NotFound.of(resource, public_id)
-    return found
+    return row
 
 
-def chosen(change: T | msgspec.UnsetType, saved: T) -> T:
+def new_or_saved(change: T | msgspec.UnsetType, saved: T) -> T:
     """The value of the request, or the saved one where the request has none."""
     return saved if isinstance(change, msgspec.UnsetType) else change

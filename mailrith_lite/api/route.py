@@ -1,4 +1,4 @@
-"""One operation of the API: what a client has to know of it, and which handler answers it."""
+"""One operation of the API: its method, path, scopes and handler, and what the handler's annotations say."""
 
 import functools
 import re
@@ -22,7 +22,7 @@ _refusals: dict[Handler, tuple[errors.MailrithError, ...]] = {}
 
 
 def refuses(*refusals: errors.MailrithError) -> Callable[[H], H]:
-    """Documents errors of a handler that its route does not imply. Make each with the function that raises it."""
+    """Documents errors of a handler that its route does not imply. Create each with the function that raises it."""
 
     def note(handler: H) -> H:
         _refusals[handler] = refusals

@@ -137,8 +137,8 @@ def add_routes(app: web.Application) -> None:
     for route in ROUTES:
         handler = route.handler if route.public else _with_key(route)
         _add(app.router, route.method, route.path, handler)
-    for method, path, operation_id in NOT_SERVED:
-        _add(app.router, method, path, _refusal(operation_id))
+    for one in NOT_SERVED:
+        _add(app.router, one.method, one.path, _refusal(one.operation_id))
 
 
 def _with_key(route: Route) -> Handler:

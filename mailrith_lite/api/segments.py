@@ -15,7 +15,7 @@ from mailrith_lite.api import codec, example, idempotency, in_use, resources, te
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.idempotency import Answer
-from mailrith_lite.api.resources import Change, SearchQuery, chosen
+from mailrith_lite.api.resources import Change, SearchQuery, new_or_saved
 from mailrith_lite.api.responses import Created, Data, NoContent, PageOf
 from mailrith_lite.api.route import refuses
 from mailrith_lite.audience.segments import segment_query, segment_rules, segment_table
@@ -64,7 +64,7 @@ class SegmentChange(Change, frozen=True, kw_only=True):
 
 
 class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """`current_segment_id`: the segment that is being edited, so that one that names itself is refused."""
+    """`current_segment_id`: the segment that gets this definition; a definition that names it is refused."""
 
     definition: Definition
     current_segment_id: str | None = None
@@ -73,7 +73,7 @@ class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SegmentPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """Confirmed are those who are Active."""
+    """`confirmed_subscriber_count`: the Active ones."""
 
     confirmed_subscriber_count: int
     total_subscriber_count: int
@@ -108,26 +108,26 @@ class _Counted(msgspec.Struct, frozen=True, kw_only=True):
 async def list_segments(call: Call, query: SearchQuery) -> PageOf[SegmentSummary]:
     """List segments
 
-    Newest first. `search` is found in a name or a description, in any case.
+    Newest first. `search`: part of a name or description, in any case.
     """
     page = query.page(ids.SEGMENT)
     async with call.database.read(consistent=True) as connection:
-        found = await segment_table.select_segments(
+        segments = await segment_table.select_segments(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )
-        references = await _references(call, connection, [segment.definition for segment in found])
-    listed = found[: page.limit]
+        references = await _references(call, connection, [segment.definition for segment in segments])
+    listed = segments[: page.limit]
     queries = await asyncio.to_thread(_queries, call.workspace_id, listed, references)
     counts = [await call.services.segment_counts.count(query) for query in queries]
     items = [SegmentSummary(**_common(segment, count)) for segment, count in zip(listed, counts, strict=True)]
-    return PageOf(page, items, more=len(found) > page.limit)
+    return PageOf(page, items, more=len(segments) > page.limit)
 
 
 @refuses(segment_rules.name_taken())
 async def create_segment(call: Call, body: Body[SegmentRequest]) -> Created[SegmentResource]:
     """Create a segment
 
-    A saved definition, not a list of people: who is in it follows what becomes of the subscribers.
+    Saves the definition, not a list of subscribers: a subscriber is in the segment while they match the definition.
     """
     prepare = functools.partial(_with_counts, call)
     answer = await idempotency.create(call, body, Body.decode, _create, prepare=prepare, changes="nobody")
@@ -146,7 +146,7 @@ async def get_segment(call: Call) -> Data[SegmentResource]:
 async def update_segment(call: Call, form: SegmentChange) -> Data[SegmentResource]:
     """Update a segment
 
-    What is left out stays as it is.
+    Absent fields stay as they are.
     """
     async with call.database.write(durable=True, changes="nobody") as connection:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)
@@ -155,9 +155,9 @@ async def update_segment(call: Call, form: SegmentChange) -> Data[SegmentResourc
             connection,
             call.workspace_id,
             segment,
-            name=chosen(form.name, segment.name),
-            description=chosen(form.description, segment.description),
-            definition=chosen(form.definition, segment.definition),
+            name=new_or_saved(form.name, segment.name),
+            description=new_or_saved(form.description, segment.description),
+            definition=new_or_saved(form.definition, segment.definition),
             time_zone=workspace.time_zone,
             now=clock.now(),
         )
@@ -169,7 +169,7 @@ async def update_segment(call: Call, form: SegmentChange) -> Data[SegmentResourc
 async def delete_segment(call: Call) -> NoContent:
     """Delete a segment
 
-    The subscribers stay as they are. A segment that another one names stays.
+    The subscribers stay as they are. A segment that another segment names cannot be deleted.
     """
     async with call.database.write(durable=True, changes="nobody") as connection:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)
@@ -181,7 +181,7 @@ async def delete_segment(call: Call) -> NoContent:
 async def preview_segment(call: Call, form: PreviewRequest) -> Data[SegmentPreview]:
     """Preview a segment definition
 
-    How many subscribers a definition would hold; nothing is saved.
+    Counts the subscribers that match a definition. Nothing is saved.
     """
     counts = await _preview(call, form.definition, form.current_segment_id)
     return Data(SegmentPreview(**_counted(counts)))
@@ -189,7 +189,7 @@ async def preview_segment(call: Call, form: PreviewRequest) -> Data[SegmentPrevi
 
 @contextlib.asynccontextmanager
 async def _with_counts(call: Call, request: SegmentRequest) -> AsyncIterator[_Counted]:
-    """Counts before the transaction: a count can be slow."""
+    """Counts before the transaction, because a count can be slow."""
     yield _Counted(request=request, counts=await _preview(call, request.definition, None))
 
 
@@ -209,9 +209,9 @@ async def _create(call: Call, counted: _Counted, connection: Connection, now: in
     return Answer(status=201, body=codec.data(resource), location=resource.self_)
 
 
-async def _preview(call: Call, wanted: Definition, current_id: str | None) -> Counts:
+async def _preview(call: Call, definition: Definition, current_id: str | None) -> Counts:
     async with call.database.read(consistent=True) as connection:
-        references = await _references(call, connection, [wanted])
+        references = await _references(call, connection, [definition])
         own_id = None if current_id is None else ids.decode(ids.SEGMENT, current_id)
         if current_id is not None and not await _is_segment(call, connection, own_id):
             raise errors.InvalidBody(
@@ -220,16 +220,16 @@ async def _preview(call: Call, wanted: Definition, current_id: str | None) -> Co
                 reason="segment_not_found",
             )
         query = await asyncio.to_thread(
-            segment_query.build_query, call.workspace_id, wanted, references, own_id=own_id
+            segment_query.build_query, call.workspace_id, definition, references, own_id=own_id
         )
         await segment_query.check_possible(connection, query)
     return await call.services.segment_counts.count(query)
 
 
-async def _references(call: Call, connection: Connection, wanted: Sequence[Definition]) -> References:
+async def _references(call: Call, connection: Connection, definitions: Sequence[Definition]) -> References:
     workspace = await workspaces.select_own(connection, call.workspace_id)
     return await segment_query.select_references(
-        connection, call.workspace_id, wanted, workspace.time_zone, clock.now()
+        connection, call.workspace_id, definitions, workspace.time_zone, clock.now()
     )
 
 
@@ -239,16 +239,16 @@ async def _is_segment(call: Call, connection: Connection, number: int | None) ->
     )
 
 
-def _queries(workspace_id: int, found: Sequence[Segment], references: References) -> list[Query]:
-    """Runs in a thread: a page of large segments takes a while."""
+def _queries(workspace_id: int, segments: Sequence[Segment], references: References) -> list[Query]:
+    """Slow for a page of large segments: run it in a thread."""
     return [
         segment_query.build_query(workspace_id, segment.definition, references, own_id=segment.id, saved=True)
-        for segment in found
+        for segment in segments
     ]
 
 
 async def _resource(call: Call, segment: Segment, references: References) -> SegmentResource:
-    """`references`: as it was when the segment was read."""
+    """`references`: selected together with the segment."""
     (query,) = await asyncio.to_thread(_queries, call.workspace_id, [segment], references)
     counts = await call.services.segment_counts.count(query)
     return SegmentResource(definition=segment.definition, **_common(segment, counts))

@@ -28,7 +28,7 @@ Definition = Annotated[
             "type": "object",
             "required": ["emails"],
             "properties": {"emails": {"type": "array", "items": {"type": "object"}}},
-            "description": "Kept as it was sent: nothing is ever delivered.",
+            "description": "Stored as it is. This service sends no email.",
         }
     ),
 ]
@@ -80,7 +80,7 @@ class SequenceStatusRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SequenceSummaryResource(msgspec.Struct, frozen=True, kw_only=True):
-    """The rates are 0: nothing is sent from here."""
+    """The rates are 0, because this service sends no email."""
 
     id: str
     self_: str = msgspec.field(name="self")
@@ -110,7 +110,7 @@ class SequenceSummaryResource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SequenceResource(msgspec.Struct, frozen=True, kw_only=True):
-    """`subscriber_count`: those who are active in it. The rates and the other counts are 0: nothing is sent."""
+    """`subscriber_count`: the active subscribers. The other counts are 0, because this service sends no email."""
 
     id: str
     self_: str = msgspec.field(name="self")
@@ -158,20 +158,20 @@ class SequenceResource(msgspec.Struct, frozen=True, kw_only=True):
 async def list_sequences(call: Call, query: SearchQuery) -> PageOf[SequenceSummaryResource]:
     """List sequences
 
-    Newest first. `search` is found in a name, a status or the reply address, in any case.
+    Newest first. `search`: part of a name, status or reply address, in any case.
     """
     page = query.page(ids.SEQUENCE)
     async with call.database.read() as connection:
-        found = await sequences.select_sequences(
+        selected = await sequences.select_sequences(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )
-    return PageOf(page, [_summary(sequence) for sequence in found])
+    return PageOf(page, [_summary(sequence) for sequence in selected])
 
 
 async def create_sequence(call: Call, body: Body[SequenceRequest]) -> Created[SequenceResource]:
     """Create a sequence
 
-    It is paused, and it only holds memberships: nothing is ever sent.
+    A new sequence is paused. Sequences only have members: this service sends no email.
     """
     return Created(await idempotency.create(call, body, _parse, _create, changes="nobody"))
 
@@ -186,7 +186,7 @@ async def get_sequence(call: Call) -> Data[SequenceResource]:
 async def update_sequence(call: Call, form: SequenceChange) -> Data[SequenceResource]:
     """Update a sequence
 
-    What is left out stays as it is.
+    Absent fields stay as they are.
     """
     sent = {name: value for name, value in msgspec.structs.asdict(form).items() if value is not UNSET}
     if "definition" in sent:
@@ -218,7 +218,7 @@ async def update_sequence_status(call: Call, form: SequenceStatusRequest) -> Dat
 async def delete_sequence(call: Call) -> NoContent:
     """Delete a sequence
 
-    With its memberships. An unfinished import that names it goes on without it.
+    Its memberships are deleted with it. An unfinished import that names it continues without it.
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         sequence = await resources.find(call, connection, "sequence", sequences.select_sequence)
@@ -235,13 +235,13 @@ def _parse(body: Body[SequenceRequest]) -> SequenceSettings:
 def _definition(sent: msgspec.Raw) -> dict[str, Any]:
     """
     Raises:
-        InvalidBody: it is no object with a list of emails.
+        InvalidBody: the definition is not an object with a list of emails.
     """
     try:
         definition = msgspec.json.decode(sent, type=_DefinitionForm)
     except (msgspec.ValidationError, RecursionError):
         raise errors.InvalidBody(
-            "definition takes an object with the list emails, each of them an object.", field="definition"
+            "definition takes an object with the list emails, which holds objects.", field="definition"
         ) from None
     return {"definition": bytes(sent), "email_count": len(definition.emails)}
 

@@ -20,7 +20,7 @@ MAX_LISTED = 100
 
 Ids = Annotated[
     list[str],
-    Meta(max_length=MAX_LISTED, description="at most 100 ids, with commas between them or the parameter repeated"),
+    Meta(max_length=MAX_LISTED, description="at most 100 ids, with commas between them or in repeated parameters"),
 ]
 
 
@@ -40,22 +40,27 @@ class SubscriberQuery(PageQuery, frozen=True, kw_only=True):
 async def list_subscribers(call: Call, query: SubscriberQuery) -> PageOf[SubscriberResource]:
     """List subscribers
 
-    Newest first. Everything that is asked for must hold: `search` (an id, a status, or part of a name or email, in
-    any case), `email` (the whole address), `status`, `cold_only` (Active, and not opened for 90 days or never
-    opened and subscribed for 30), tags and sequences. An id that the workspace does not have is one that nobody is
-    in.
+    Newest first. A subscriber must match every filter: `search` (an id, a status, or part of a name or email, in
+    any case), `email` (the whole address), `status`, `cold_only` (Active, and has not opened an email for 90 days,
+    or has never opened one and subscribed 30 days ago or earlier), tags and sequences. An id that the workspace
+    does not have matches nobody.
     """
     page = query.page(ids.SUBSCRIBER)
     async with call.database.read() as connection:
-        wanted = await _filter(connection, call.workspace_id, query)
-        found = await listing.select_subscribers(
-            connection, call.workspace_id, wanted, before_id=page.before_id, limit=page.fetched, now=clock.now()
+        subscriber_filter = await _filter(connection, call.workspace_id, query)
+        subscribers = await listing.select_subscribers(
+            connection,
+            call.workspace_id,
+            subscriber_filter,
+            before_id=page.before_id,
+            limit=page.fetched,
+            now=clock.now(),
         )
-    return PageOf(page, [subscriber_resource(subscriber) for subscriber in found])
+    return PageOf(page, [subscriber_resource(subscriber) for subscriber in subscribers])
 
 
 async def _filter(connection: Connection, workspace_id: int, query: SubscriberQuery) -> SubscriberFilter:
-    """With the ids that the workspace knows: a foreign one is as good as none."""
+    """Ignores ids of other workspaces, like ids that nothing has."""
     tag_ids = sequence_ids = None
     if query.tag_id is not None or query.tag_ids is not None:
         numbers = _numbers(ids.TAG, "tag_ids", [*(query.tag_id or []), *(query.tag_ids or [])])

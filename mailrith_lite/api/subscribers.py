@@ -25,20 +25,20 @@ PATH = "/v1/subscribers"
 
 Email = Annotated[str, texts.of_format("email", "The whole address")]
 Name = Annotated[str, texts.without_nul(values.MAX_NAME)]
-Country = Annotated[str, Meta(description="An ISO 3166-1 code or an English name of a country")]
+Country = Annotated[str, Meta(description="An ISO 3166-1 code, or the English name of a country")]
 Day = Annotated[str, texts.of_format("date", "From 1970-01-02 up to today; counts from midnight in the workspace")]
 CustomFields = Annotated[
     dict[str, Any],
-    Meta(description="A custom field's id, or its label, and its value; a blank value leaves the saved one"),
+    Meta(description="Id or label of a custom field -> value; a blank value leaves the saved one"),
 ]
 NewTags = Annotated[
     list[Annotated[str, texts.name(tags.MAX_NAME)]],
-    texts.listed(upsert.MAX_NEW_TAGS, "Names of tags to give; one that is not there is made"),
+    texts.listed(upsert.MAX_NEW_TAGS, "Names of tags to add; a tag that does not exist is created"),
 ]
 
 
 class SubscriberChange(msgspec.Struct, frozen=True, kw_only=True):
-    """`custom_fields`: custom field's public id -> value; a blank value leaves the saved one."""
+    """`custom_fields`: id or label of a custom field -> value; a blank value leaves the saved one."""
 
     email: Email | UnsetType = UNSET
     name: Name | UnsetType = UNSET
@@ -50,7 +50,7 @@ class SubscriberChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubscriberRequest(SubscriberChange, frozen=True, kw_only=True):
-    """`create_only`: an email that is there already is a conflict. `new_tags`: names, made if need be."""
+    """`create_only`: an email that exists is a conflict. `new_tags`: names; new names create tags."""
 
     email: Email
     status: Status | UnsetType = UNSET
@@ -81,7 +81,7 @@ class TagReference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubscriberResource(msgspec.Struct, frozen=True, kw_only=True):
-    """`custom_fields`: custom field's public id -> value."""
+    """`custom_fields`: id of a custom field -> value."""
 
     id: str
     self_: str = msgspec.field(name="self")
@@ -123,8 +123,8 @@ async def get_subscriber(call: Call) -> Data[SubscriberResource]:
 async def upsert_subscriber(call: Call, body: Body[SubscriberRequest]) -> CreatedOrUpdated[SubscriberResource]:
     """Create or upsert a subscriber
 
-    The email is the key. 201 when the subscriber is new (`Unconfirmed` unless `status` says otherwise), 200 when
-    one was updated: what is left out then stays as it is.
+    The email identifies the subscriber. 201 for a new one, who is `Unconfirmed` without a `status`. 200 for an
+    update: absent fields stay as they are.
     """
     answer = await idempotency.create(call, body, Body.decode, _upsert, changes=call.workspace_id)
     return CreatedOrUpdated(answer)
@@ -134,7 +134,7 @@ async def upsert_subscriber(call: Call, body: Body[SubscriberRequest]) -> Create
 async def update_subscriber(call: Call, form: SubscriberChange) -> Data[SubscriberResource]:
     """Update a subscriber
 
-    What is left out stays as it is.
+    Absent fields stay as they are.
     """
 
     async def change(connection: Connection, saved: Subscriber, terms: UpsertContext) -> Subscriber:
@@ -146,7 +146,7 @@ async def update_subscriber(call: Call, form: SubscriberChange) -> Data[Subscrib
 async def update_subscriber_status(call: Call, form: StatusRequest) -> Data[SubscriberResource]:
     """Change a subscriber's status
 
-    The setting `require_consent_evidence` decides whether `Active` takes `consent_evidence`.
+    If the setting `require_consent_evidence` is on, `Active` takes `consent_evidence`.
     """
 
     async def change(connection: Connection, saved: Subscriber, terms: UpsertContext) -> Subscriber:
@@ -159,7 +159,7 @@ async def update_subscriber_status(call: Call, form: StatusRequest) -> Data[Subs
 async def delete_subscriber(call: Call) -> NoContent:
     """Delete a subscriber
 
-    For good, with memberships and evidence of consent.
+    The subscriber's memberships and evidence of consent are deleted too, and cannot be restored.
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         subscriber = await resources.find(call, connection, "subscriber", subscribers.select_subscriber)
@@ -170,7 +170,7 @@ async def delete_subscriber(call: Call) -> NoContent:
 async def change_subscriber(
     call: Call, change: Callable[[Connection, Subscriber, UpsertContext], Awaitable[Subscriber]]
 ) -> Subscriber:
-    """The subscriber of the path, changed in a transaction."""
+    """Changes the subscriber of the path in a transaction."""
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         saved = await resources.find(call, connection, "subscriber", subscribers.select_subscriber)
         return await change(connection, saved, await _terms(call, connection, clock.now()))

@@ -10,7 +10,7 @@ from mailrith_lite.api import codec, example, idempotency, in_use, resources, te
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.idempotency import Answer
-from mailrith_lite.api.resources import Change, SearchQuery, chosen
+from mailrith_lite.api.resources import Change, SearchQuery, new_or_saved
 from mailrith_lite.api.responses import Created, Data, NoContent, PageOf
 from mailrith_lite.api.route import refuses
 from mailrith_lite.audience import tags
@@ -55,14 +55,14 @@ class TagResource(msgspec.Struct, frozen=True, kw_only=True):
 async def list_tags(call: Call, query: SearchQuery) -> PageOf[TagResource]:
     """List tags
 
-    Newest first. `search` is found in a name or a description, in any case.
+    Newest first. `search`: part of a name or description, in any case.
     """
     page = query.page(ids.TAG)
     async with call.database.read() as connection:
-        found = await tags.select_tags(
+        selected = await tags.select_tags(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )
-    return PageOf(page, [_resource(tag) for tag in found])
+    return PageOf(page, [_resource(tag) for tag in selected])
 
 
 @refuses(tags.name_taken())
@@ -82,7 +82,7 @@ async def get_tag(call: Call) -> Data[TagResource]:
 async def update_tag(call: Call, form: TagChange) -> Data[TagResource]:
     """Update a tag
 
-    What is left out stays as it is.
+    Absent fields stay as they are.
     """
     async with call.database.write(durable=True, changes="nobody") as connection:
         tag = await resources.find(call, connection, "tag", tags.select_tag)
@@ -90,8 +90,8 @@ async def update_tag(call: Call, form: TagChange) -> Data[TagResource]:
             connection,
             call.workspace_id,
             tag,
-            name=chosen(form.name, tag.name),
-            description=chosen(form.description, tag.description),
+            name=new_or_saved(form.name, tag.name),
+            description=new_or_saved(form.description, tag.description),
             now=clock.now(),
         )
     return Data(_resource(changed))
@@ -101,7 +101,7 @@ async def update_tag(call: Call, form: TagChange) -> Data[TagResource]:
 async def delete_tag(call: Call) -> NoContent:
     """Delete a tag
 
-    It is taken off every subscriber. A tag that a saved segment or an unfinished import names stays.
+    Every subscriber loses it. A tag that a saved segment or an unfinished import names cannot be deleted.
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         tag = await resources.find(call, connection, "tag", tags.select_tag)

@@ -1,6 +1,7 @@
-"""How the documentation shows the texts of a request. The rules themselves are the rooms', which trim first.
+"""Schemas of texts in requests, for the documentation.
 
-`extra_json_schema`, because msgspec would enforce anything else, before the rule that names what is wrong.
+The rooms check the texts, after trimming. `extra_json_schema`, because msgspec enforces every other constraint, and
+its message is less exact than that of the room.
 """
 
 from msgspec import Meta
@@ -10,7 +11,7 @@ _NAME = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 
 
 def name(most: int) -> Meta:
-    """Not blank, and on one line."""
+    """One line that is not blank."""
     return Meta(
         description=f"1 to {most} characters, none a control character",
         extra_json_schema={"minLength": 1, "maxLength": most, "pattern": _NAME},
@@ -18,7 +19,7 @@ def name(most: int) -> Meta:
 
 
 def line(most: int) -> Meta:
-    """May be empty."""
+    """One line, which may be empty."""
     return Meta(
         description=f"At most {most} characters, none a control character",
         extra_json_schema={"maxLength": most, "pattern": _LINE},
@@ -37,7 +38,7 @@ def without_nul(most: int) -> Meta:
 
 
 def of_format(name: str, description: str) -> Meta:
-    """`name`: one of JSON Schema's formats."""
+    """`name`: a format of JSON Schema."""
     return Meta(description=description, extra_json_schema={"format": name})
 
 

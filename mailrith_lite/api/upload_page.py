@@ -1,4 +1,4 @@
-"""/uploads: where a file is handed over, behind a signed link instead of a key.
+"""/uploads: takes a file. The signed link replaces the key.
 
 A page for a person, a PUT of the raw file for a program, and the form that the page sends without JavaScript.
 """
@@ -14,8 +14,8 @@ from mailrith_lite.http import wire_errors
 from mailrith_lite.http.body_stream import pieces
 from mailrith_lite.http.header_values import file_name, media_type
 from mailrith_lite.http.multipart import check_length, receive_form
-from mailrith_lite.http.services import SERVICES
-from mailrith_lite.http.statuses import STATUSES, Handler, error_headers
+from mailrith_lite.http.services import REQUESTER, SERVICES
+from mailrith_lite.http.statuses import Handler, error_headers, status_of
 from mailrith_lite.imports import records
 from mailrith_lite.imports.uploads import upload_table, usable
 from mailrith_lite.imports.uploads.upload_table import Upload
@@ -26,13 +26,13 @@ from mailrith_lite.pages.rendering import page_response
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
-    router.add_get(LINK_PATH, _readable(get_page))
-    router.add_put(LINK_PATH, _readable(put_file))
-    router.add_post(LINK_PATH, _readable(post_form))
+    router.add_get(LINK_PATH, _with_error_pages(get_page))
+    router.add_put(LINK_PATH, _with_error_pages(put_file))
+    router.add_post(LINK_PATH, _with_error_pages(post_form))
 
 
-def _readable(handler: Handler) -> Handler:
-    """A refusal is a page, too, for whoever asks for pages."""
+def _with_error_pages(handler: Handler) -> Handler:
+    """Errors become pages for clients that ask for HTML."""
 
     @functools.wraps(handler)
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -41,10 +41,9 @@ def _readable(handler: Handler) -> Handler:
         except errors.MailrithError as error:
             if not _wants_page(request):
                 raise
-            status, _ = STATUSES[type(error)]
-            answer = await page_response("upload_refused.html", status=status, message=error.message)
-            answer.headers.update(error_headers(error))
-            return answer
+            response = await page_response("upload_refused.html", status=status_of(error), message=error.message)
+            response.headers.update(error_headers(error))
+            return response
 
     return handle
 
@@ -55,7 +54,7 @@ async def get_page(request: web.Request) -> web.StreamResponse:
     return await page_response(
         "upload.html",
         upload=upload,
-        replaceable=not _over(request),
+        replaceable=not _has_expired(request),
         job=await _job(request, upload),
         names=records.without_report_columns(upload.header),
         preview=await services.uploads.preview(upload),
@@ -64,7 +63,7 @@ async def get_page(request: web.Request) -> web.StreamResponse:
 
 
 async def put_file(request: web.Request) -> web.StreamResponse:
-    """The file as it is; its name may stand in Content-Disposition or in the parameter `file_name`."""
+    """Takes the raw file. Its name comes from Content-Disposition, or from the parameter `file_name`."""
     upload = await _open(request)
     services = request.app[SERVICES]
     if media_type(request.headers).name.startswith("multipart/"):
@@ -72,7 +71,7 @@ async def put_file(request: web.Request) -> web.StreamResponse:
             "A PUT takes the file itself (curl -T list.csv); send a form with POST (curl -F file=@list.csv)."
         )
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() not in ("", "identity", "gzip"):
-        raise errors.UnsupportedMediaType("Send the file as it is, or packed with gzip.")
+        raise errors.UnsupportedMediaType("Send the file as it is, or compressed with gzip.")
     check_length(request, services.uploads.limit, services.uploads.limit)
     name = file_name(request.headers.get(hdrs.CONTENT_DISPOSITION, "")) or request.query.get("file_name", "")
     stored = await services.uploads.store(upload, pieces(request), name)
@@ -80,7 +79,7 @@ async def put_file(request: web.Request) -> web.StreamResponse:
 
 
 async def post_form(request: web.Request) -> web.StreamResponse:
-    """A form with one file, as browsers send it; then the page again."""
+    """Takes a form with one file, and leads a browser back to the page."""
     upload = await _open(request)
     services = request.app[SERVICES]
     form = await receive_form(request, services.uploads.limit)
@@ -91,28 +90,28 @@ async def post_form(request: web.Request) -> web.StreamResponse:
 
 
 async def _job(request: web.Request, upload: Upload) -> Job | None:
-    """The one that has taken the file."""
+    """The import of the file; None before there is one."""
     if upload.import_job_id is None:
         return None
     async with request.app[SERVICES].database.read() as connection:
         return await queue.select_job(connection, upload.workspace_id, IMPORT, upload.import_job_id)
 
 
-def _over(request: web.Request) -> bool:
-    """Has the link, whose signature is good, come to its end?"""
+def _has_expired(request: web.Request) -> bool:
+    """Whether the link, whose signature is valid, has expired."""
     return int(request.query["expires"]) <= clock.now() // clock.SECOND
 
 
 async def _open(request: web.Request) -> Upload:
-    """The upload behind the link, which no job has taken unless it is only looked at.
+    """The upload of the link. To replace its file, no job may have taken it.
 
-    A file that came is shown for as long as it is kept, though the link may be over: the transfer of a large one
-    may end after it.
+    An expired link still shows a file that has arrived, until the upload expires: a long transfer can end after the
+    link expires.
 
     Raises:
-        InvalidSignature, Expired: the link opens nothing.
-        NotFound: the upload is gone.
-        Conflict: a job has taken its file.
+        InvalidSignature, Expired: the link is not valid, or not any more.
+        NotFound: the upload was deleted.
+        Conflict: a job has taken the file.
     """
     services = request.app[SERVICES]
     if services.stopping:
@@ -120,21 +119,22 @@ async def _open(request: web.Request) -> Upload:
     links, now = services.upload_links, clock.now()
     expires = request.query.get("expires", "")
     links.check_signature(request.path, expires, request.query.get("signature", ""))
-    over = _over(request)
-    looking = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
-    if over and not looking:
+    expired = _has_expired(request)
+    reading = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
+    if expired and not reading:
         raise links.expired()
     workspace_id = ids.decode(ids.WORKSPACE, request.match_info["workspace_id"]) or 0
+    request[REQUESTER].workspace_id = workspace_id
     public_id = request.match_info["upload_id"]
     async with services.database.read() as connection:
         upload = await upload_table.select_upload(connection, workspace_id, ids.decode(ids.UPLOAD, public_id) or 0)
-    if upload is None and over:
+    if upload is None and expired:
         raise links.expired()
     if upload is None:
         raise errors.NotFound.of(ids.UPLOAD, public_id)
-    if over and (upload.status == "Pending" or upload.expired(now)):
+    if expired and (upload.status == "Pending" or upload.expired(now)):
         raise links.expired()
-    if not looking:
+    if not reading:
         usable.check_unused(upload)
     return upload
 

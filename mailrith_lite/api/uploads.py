@@ -1,4 +1,4 @@
-"""/v1/jobs/subscriber-import-uploads: a file that is handed over in a browser, or by a PUT, and imported later."""
+"""/v1/jobs/subscriber-import-uploads: a file that arrives through a browser or a PUT, for a later import."""
 
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ LINK_PATH = "/uploads/{workspace_id}/{upload_id}"
 
 
 class ImportUpload(msgspec.Struct, frozen=True, kw_only=True):
-    """`upload_url` is in the answer that starts it, and in no other."""
+    """`upload_url`: only in the response that starts the upload."""
 
     id: str
     self_: str = msgspec.field(name="self")
@@ -53,8 +53,8 @@ class ImportUpload(msgspec.Struct, frozen=True, kw_only=True):
 async def start_upload(call: Call) -> Created[ImportUpload]:
     """Start a subscriber import upload
 
-    `upload_url` opens a page where a person chooses a CSV file; a `PUT` of the file to the same address does it,
-    too. The link is the permission: it needs no key. Nothing is imported before a job names the upload.
+    `upload_url` opens a page where a person chooses a CSV file. A program can `PUT` the file to the same address.
+    The link needs no key. Nothing is imported before a job names the upload.
     """
     async with call.database.write(durable=True, changes="nobody") as connection:
         upload = await call.services.uploads.start(connection, call.workspace_id, clock.now())
@@ -65,7 +65,7 @@ async def start_upload(call: Call) -> Created[ImportUpload]:
 async def get_upload(call: Call) -> Data[ImportUpload]:
     """Get a subscriber import upload
 
-    `Pending` until the file has come, then `Ready` until `expires_at`, and `Queued` once a job has taken it.
+    `Pending` until the file has arrived, then `Ready` until `expires_at`, and `Queued` after a job has taken it.
     """
     async with call.database.read() as connection:
         upload = await resources.find(call, connection, ids.UPLOAD, upload_table.select_upload)
@@ -80,7 +80,7 @@ async def get_upload(call: Call) -> Data[ImportUpload]:
 
 
 def upload_url(call: Call, upload: Upload) -> str:
-    """The absolute, signed address where the file is handed over."""
+    """The absolute, signed address that takes the file."""
     path = LINK_PATH.format(workspace_id=ids.encode(ids.WORKSPACE, upload.workspace_id), upload_id=upload.public_id)
     expires = upload.expires_at // clock.SECOND
     signature = call.services.upload_links.sign(path, expires)

@@ -14,7 +14,7 @@ PATH = "/v1/workspace"
 
 
 class WorkspaceResource(msgspec.Struct, frozen=True, kw_only=True):
-    """`time_zone`: an IANA name; null is UTC."""
+    """`time_zone`: an IANA name; null means UTC."""
 
     id: str
     self_: str = msgspec.field(name="self", default=PATH)
@@ -41,7 +41,7 @@ class WorkspaceResource(msgspec.Struct, frozen=True, kw_only=True):
 async def get_workspace(call: Call) -> Data[WorkspaceResource]:
     """Get the current workspace
 
-    The one that the key opens. `mailrith-lite workspaces update` changes its particulars.
+    The workspace of the key. `mailrith-lite workspaces update` changes its properties.
     """
     async with call.database.read() as connection:
         found = await workspaces.select_own(connection, call.workspace_id)

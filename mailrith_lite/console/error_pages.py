@@ -7,7 +7,7 @@ from mailrith_lite.console import templating
 from mailrith_lite.console.paths import containing_page
 from mailrith_lite.console.session_request import SESSION_REQUEST, load_session
 from mailrith_lite.http import wire_errors
-from mailrith_lite.http.statuses import STATUSES, Handler, error_headers, outcome
+from mailrith_lite.http.statuses import Handler, error_headers, outcome, status_of
 from mailrith_lite.pages.rendering import HEADERS
 
 _HEADERS = {
@@ -26,7 +26,7 @@ async def error_pages(request: web.Request, handler: Handler) -> web.StreamRespo
         return result
     if isinstance(result, errors.NotFound | wire_errors.MethodNotAllowed) and SESSION_REQUEST not in request:
         await load_session(request)  # for 404 and 405 no handler ran, so the session is not loaded yet
-    status, _ = STATUSES[type(result)]
+    status = status_of(result)
     response = await templating.render_page(
         request,
         "error.html",

@@ -1,7 +1,5 @@
 """/console/exports/…: start an export, and its page."""
 
-import asyncio
-
 from aiohttp import web
 
 from mailrith_lite import clock, errors
@@ -20,18 +18,12 @@ from mailrith_lite.http.addresses import download_path
 from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job
 
-COUNTING = web.AppKey("counting", asyncio.Lock)
-"""A count reads all subscribers. The lock allows one at a time, so that counts cannot take all database readers."""
-
 
 async def show_new_export(call: SessionRequest) -> web.StreamResponse:
     """The filter, and the number of subscribers who match it."""
     form = filter_form.parse(call.request.query)
     selection = _selection(form)
-    async with call.request.app[COUNTING], call.database.read() as connection:
-        count = await listing.select_count(
-            connection, call.workspace_id, selection.subscriber_filter(), clock.now()
-        )
+    count = await _count(call, selection)
     return await templating.render_page(
         call.request,
         "new-export.html",
@@ -40,6 +32,17 @@ async def show_new_export(call: SessionRequest) -> web.StreamResponse:
         description=phrases.selection(selection),
         count=count,
     )
+
+
+async def _count(call: SessionRequest, selection: Selection) -> int | None:
+    """None if counting takes too long."""
+    try:
+        async with call.database.read() as connection:
+            return await listing.select_count(
+                connection, call.workspace_id, selection.subscriber_filter(), clock.now()
+            )
+    except errors.QueryTooSlow:
+        return None
 
 
 async def start_export(call: SessionRequest, fields: Fields) -> web.StreamResponse:

@@ -13,7 +13,7 @@ from mailrith_lite.console.paths import PATH, job_path, redirect
 from mailrith_lite.console.session_request import SESSIONS, SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.http.multipart import receive_form
-from mailrith_lite.http.statuses import STATUSES
+from mailrith_lite.http.statuses import status_of
 from mailrith_lite.imports import accept, import_table
 from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.imports.uploads.preview import Preview
@@ -141,7 +141,7 @@ async def _render_file_form(call: SessionRequest, error: errors.MailrithError | 
     return await templating.render_page(
         call.request,
         "new-import.html",
-        status=STATUSES[type(error)][0] if error else 200,
+        status=status_of(error) if error else 200,
         limit=call.services.uploads.limit,
         problem=error.message if error else "",
     )

@@ -1,12 +1,9 @@
 """The routes of the console: path, handler, and the scopes that the key must hold."""
 
-import asyncio
-
 from aiohttp import web
 
 from mailrith_lite.console import exports, imports, job_pages, jobs, live, new_import, sign_in, subscribers
 from mailrith_lite.console.error_pages import add_headers, error_pages
-from mailrith_lite.console.exports import COUNTING
 from mailrith_lite.console.live import STREAMS, Streams
 from mailrith_lite.console.paths import PATH, job_path
 from mailrith_lite.console.session import Sessions
@@ -24,7 +21,6 @@ def create_console(secret: bytes) -> web.Application:
     app[SESSIONS] = Sessions(secret)
     app[ATTEMPTS] = Attempts()
     app[STREAMS] = Streams()
-    app[COUNTING] = asyncio.Lock()
     app.on_response_prepare.append(add_headers)
     _add_routes(app.router)
     return app

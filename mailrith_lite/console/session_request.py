@@ -17,7 +17,7 @@ from mailrith_lite.console.session import Session, Sessions, find_key
 from mailrith_lite.database import Database
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.header_values import cookie
-from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, SERVICES, Services
+from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, REQUESTER, SERVICES, Services
 from mailrith_lite.http.statuses import Handler
 from mailrith_lite.jobs.kinds import KINDS, JobKind
 
@@ -113,6 +113,7 @@ async def load_session(request: web.Request) -> SessionRequest | None:
         form_token=request.app[SESSIONS].form_token(session.token),
         request_id=request[REQUEST_ID],
     )
+    request[REQUESTER].workspace_id = call.workspace_id
     request[PRINCIPAL], request[SESSION_REQUEST] = call.principal, call
     return call
 

@@ -5,24 +5,31 @@ import contextlib
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import aiosqlite
 from aiosqlite import Connection
 
 from mailrith_lite import disk, errors
+from mailrith_lite.database import requester
+from mailrith_lite.database.failures import is_locked, translated
 from mailrith_lite.database.migrate import migrate, migrations
+from mailrith_lite.database.readers import Readers
+from mailrith_lite.database.settle import abandon, finish
 
 __all__ = ["MAX_ID", "Changes", "Connection", "Database", "Row", "can_compile"]
 
 Row = sqlite3.Row
-T = TypeVar("T")
 Changes = int | Literal["everybody", "nobody"]
 """Whose subscribers a write may change: of one workspace (its integer id), of all, or of none."""
 
-READERS = 3
+READERS = 6
+SHARE = 2
+"""How many of the readers one workspace has at a time: its slow queries leave the others to the rest."""
+JOB_READERS = 3
+QUERY_TIMEOUT = 5.0  # seconds
 MAX_ID = (1 << 63) - 1
 _BUSY_TIMEOUT = 10.0  # seconds that a connection waits for another process, such as a command
 _BUSY_PAUSE = 0.01  # seconds
@@ -35,8 +42,10 @@ _WRITER_PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
 )
 _UNUSABLE = (sqlite3.DatabaseError, sqlite3.OperationalError)  # damaged, locked, unreadable
-_READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA foreign_keys = ON")
+_READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA foreign_keys = ON", "PRAGMA busy_timeout = 1000")
 _SNAPSHOT_PRAGMAS = ("PRAGMA temp_store = MEMORY",)
+_UPKEEP_PRAGMAS = ("PRAGMA busy_timeout = 0",)
+_LARGE_WAL = 1 << 22  # bytes
 _SCRATCH_PRAGMAS = (  # the scratch database is deleted with its connection, so it needs no protection
     "PRAGMA scratch.journal_mode = OFF",
     "PRAGMA scratch.synchronous = OFF",
@@ -47,26 +56,39 @@ _SCRATCH_PRAGMAS = (  # the scratch database is deleted with its connection, so 
 class Database:
     """`async with Database.open(path) as database:` opens the connections and migrates the file.
 
-    `lookup` is a reader for short look-ups by key, which never wait for the pool of `read`.
+    `lookup` is a reader for short look-ups by key, and `pulse` one that only shows that the database answers.
+    Neither waits for the pools of `read`.
     """
 
-    def __init__(self, path: Path, writer: Connection, readers: list[Connection], *, sync_to_disk: bool) -> None:
-        """The first reader becomes `lookup`, the others the pool of `read`."""
+    def __init__(
+        self,
+        path: Path,
+        writer: Connection,
+        readers: list[Connection],
+        *,
+        sync_to_disk: bool,
+        query_timeout: float,
+    ) -> None:
+        """`readers`: `lookup`, `pulse`, those of jobs and housekeeping, and then those of requests."""
         self.path = path
         self._sync_to_disk = sync_to_disk
+        self._query_timeout = query_timeout
         self._changes: Counter[Changes] = Counter()
-        self.lookup, *readers = readers
+        self.lookup, self.pulse, *readers = readers
+        self._job_readers = Readers(readers[:JOB_READERS], share=JOB_READERS)
+        self._readers = Readers(readers[JOB_READERS:], share=SHARE)
         self._writer = writer
         self._lock = asyncio.Lock()
-        self._idle: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
         self._contended_at = float("-inf")
-        for reader in readers:
-            self._idle.put_nowait(reader)
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open(cls, path: Path, *, sync_to_disk: bool = True) -> AsyncIterator["Database"]:
+    async def open(
+        cls, path: Path, *, sync_to_disk: bool = True, query_timeout: float = QUERY_TIMEOUT
+    ) -> AsyncIterator["Database"]:
         """`sync_to_disk=False`: no commit waits for the disk, for a sandbox whose data need not survive.
+
+        `query_timeout`: seconds that a read of a request may take.
 
         Raises:
             StartError: the file is not a database, comes from a newer version, is damaged or is locked.
@@ -77,10 +99,12 @@ class Database:
                 writer = await stack.enter_async_context(_connect(path, pragmas))
                 path.chmod(0o600)
                 await migrate(writer, migrations())
+                await writer.execute_fetchall("PRAGMA busy_timeout = 0")  # from here on `_retry` waits
                 readers = [
-                    await stack.enter_async_context(_connect(path, _READER_PRAGMAS)) for _ in range(1 + READERS)
+                    await stack.enter_async_context(_connect(path, _READER_PRAGMAS))
+                    for _ in range(2 + JOB_READERS + READERS)
                 ]
-                yield cls(path, writer, readers, sync_to_disk=sync_to_disk)
+                yield cls(path, writer, readers, sync_to_disk=sync_to_disk, query_timeout=query_timeout)
         except sqlite3.DatabaseError as error:
             if type(error) not in _UNUSABLE:
                 raise
@@ -101,29 +125,31 @@ class Database:
 
         Raises:
             StorageFull: the disk is full; nothing was changed.
+            DatabaseBusy: another program holds a lock for too long; nothing was changed.
         """
         durable = durable and self._sync_to_disk
         if self._lock.locked() and not housekeeping:
             self._contended_at = time.monotonic()
         async with self._lock:
-            try:
-                if durable:
-                    await self._writer.execute("PRAGMA synchronous = FULL")
-                await self._writer.execute("BEGIN IMMEDIATE")
-                yield self._writer
+            with translated(self.path):
                 try:
-                    await _finish(self._writer.execute("COMMIT"))
+                    if durable:
+                        await self._writer.execute("PRAGMA synchronous = FULL")
+                    await _retry(self._writer, "BEGIN IMMEDIATE")
+                    yield self._writer
+                    try:
+                        await finish(self._writer.execute("COMMIT"))
+                    finally:
+                        if not housekeeping:
+                            self._changes[changes] += 1  # also after a failed COMMIT: it may have taken effect
+                except BaseException as error:
+                    if isinstance(error, asyncio.CancelledError):
+                        await finish(abandon(self._writer))
+                    await finish(self._writer.rollback())  # does nothing if no transaction is open
+                    raise
                 finally:
-                    if not housekeeping:
-                        self._changes[changes] += 1  # also after a failed COMMIT: it may have taken effect
-            except BaseException as error:
-                await _finish(self._writer.rollback())  # does nothing if no transaction is open
-                if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                    raise errors.StorageFull from error
-                raise
-            finally:
-                if durable:
-                    await _finish(self._writer.execute("PRAGMA synchronous = NORMAL"))
+                    if durable:
+                        await finish(self._writer.execute("PRAGMA synchronous = NORMAL"))
 
     def revision(self, workspace_id: int) -> tuple[int, int]:
         """A value that changes whenever subscribers of the workspace may have changed."""
@@ -131,25 +157,42 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def read(self, *, consistent: bool = False) -> AsyncIterator[Connection]:
-        """A reader from the pool. Each statement sees one committed state; with `consistent`, all see the same."""
-        connection = await self._idle.get()
-        try:
-            if consistent:
-                await connection.execute("BEGIN")
-            yield connection
-        finally:
-            try:
-                if consistent:
-                    await _finish(connection.rollback())
-            finally:
-                self._idle.put_nowait(connection)
+        """A reader from a pool. Each statement sees one committed state; with `consistent`, all see the same.
+
+        Requests share a pool, of which workspaces take turns. Jobs and housekeeping have another one.
+
+        Raises:
+            QueryTooSlow, ClientLeft: as `bounded`.
+        """
+        by = requester.current()
+        async with self.bounded():
+            pool, workspace_id = (self._job_readers, 0) if by is None else (self._readers, by.workspace_id)
+            with translated(self.path):
+                async with pool.take(workspace_id, consistent=consistent) as connection:
+                    yield connection
+
+    @contextlib.asynccontextmanager
+    async def bounded(self) -> AsyncIterator[None]:
+        """In a request: ends the block at the deadline of its reads, and when its client leaves.
+
+        Raises:
+            QueryTooSlow: the deadline has passed.
+            ClientLeft
+        """
+        by = requester.current()
+        if by is None:
+            yield
+        else:
+            async with by.bounded(self._query_timeout):
+                yield
 
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:
         """A reader outside the pool, for long reads: all its statements see the same committed state."""
-        async with _connect(self.path, _READER_PRAGMAS) as connection:
-            await connection.execute("BEGIN")
-            yield connection
+        with translated(self.path):
+            async with _connect(self.path, _READER_PRAGMAS) as connection:
+                await connection.execute("BEGIN")
+                yield connection
 
     @contextlib.asynccontextmanager
     async def scratch_snapshot(self, scratch: Path) -> AsyncIterator[Connection]:
@@ -159,19 +202,33 @@ class Database:
         """
         disk.create_private(scratch).close()
         try:
-            async with _connect(self.path, _SNAPSHOT_PRAGMAS, read_only=True) as connection:
-                await connection.execute("ATTACH ? AS scratch", (str(scratch),))
-                for pragma in _SCRATCH_PRAGMAS:
-                    await connection.execute(pragma)
-                await connection.execute("BEGIN")
-                yield connection
+            with translated(self.path):
+                async with _connect(self.path, _SNAPSHOT_PRAGMAS, read_only=True) as connection:
+                    await connection.execute("ATTACH ? AS scratch", (str(scratch),))
+                    for pragma in _SCRATCH_PRAGMAS:
+                        await connection.execute(pragma)
+                    await connection.execute("BEGIN")
+                    yield connection
         finally:
-            scratch.unlink(missing_ok=True)
+            await disk.remove(scratch)
 
     async def copy_to(self, target: Path) -> None:
         """Writes a consistent copy; others can use the database meanwhile."""
         async with _connect(self.path, ()) as connection:
             await connection.execute("VACUUM INTO ?", (str(target),))
+
+    async def shrink_wal(self) -> None:
+        """Empties the WAL if it is large and nobody reads from it at this moment. It may have to be tried again."""
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        if not wal.exists() or wal.stat().st_size < _LARGE_WAL:
+            return
+        with translated(self.path):
+            async with _connect(self.path, _UPKEEP_PRAGMAS) as connection:
+                await connection.execute_fetchall(
+                    "PRAGMA wal_checkpoint(PASSIVE)"
+                )  # most of the work, without a lock
+                async with self._lock:
+                    await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def check(self) -> list[str]:
         """The problems of the file, in SQLite's words; an empty list if it has none."""
@@ -197,23 +254,26 @@ async def _connect(path: Path, pragmas: tuple[str, ...], *, read_only: bool = Fa
         connection.row_factory = sqlite3.Row
         await connection.create_function("casefold", 1, _casefold, deterministic=True)
         for pragma in pragmas:
-            await _set(connection, pragma)
+            await _retry(connection, pragma)  # for a new file that another process turns into a WAL database
         try:
             yield connection
         finally:
-            if pragmas is _READER_PRAGMAS:
-                await connection.interrupt()  # a SELECT that still runs has no caller any more
+            await finish(abandon(connection))
 
 
-async def _set(connection: Connection, pragma: str) -> None:
-    """Waits while another process turns the same new file into a WAL database: SQLite's own timeout does not."""
+async def _retry(connection: Connection, statement: str) -> None:
+    """Waits for the lock of another process without occupying the connection's thread.
+
+    Raises:
+        sqlite3.OperationalError: the other process has held the lock for too long.
+    """
     ends = time.monotonic() + _BUSY_TIMEOUT
     while True:
         try:
-            await connection.execute(pragma)
+            await connection.execute_fetchall(statement)  # a cursor with rows left would keep the statement active
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
+            if not is_locked(error) or time.monotonic() > ends:
                 raise
         await asyncio.sleep(_BUSY_PAUSE)
 
@@ -232,21 +292,3 @@ async def can_compile(connection: Connection, sql: str, parameters: Mapping[str,
 def _casefold(text: str | None) -> str | None:
     """SQLite's own lower() changes ASCII letters only. Slow: for small tables."""
     return None if text is None else text.casefold()
-
-
-async def _finish(work: Awaitable[T]) -> T:
-    """Completes the work although the calling task is cancelled, then raises the cancellation."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            if task.cancelled():
-                raise
-            cancelled = error
-        except Exception:  # result() below raises it
-            break
-    if cancelled is not None:
-        raise cancelled
-    return task.result()

@@ -53,7 +53,7 @@ async def _apply(connection: aiosqlite.Connection, number: int, sql: str, newest
             await connection.execute(f"PRAGMA user_version = {number}")
         await connection.execute("COMMIT")
     except BaseException:
-        await connection.execute("ROLLBACK")
+        await connection.rollback()  # on a full disk, SQLite may have rolled back already
         raise
 
 

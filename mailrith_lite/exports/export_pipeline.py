@@ -14,8 +14,9 @@ from mailrith_lite.exports.writer import Writer
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job, Progress
-from mailrith_lite.jobs.runner import Run
+from mailrith_lite.jobs.runner import JobFailed, Run
 
+TOO_LARGE = "The export needs more space than the service's disk has. Free some space, or export fewer subscribers."
 _SHORT_ID = slice(-13, -5)
 
 
@@ -33,8 +34,10 @@ class ExportPipeline:
             with disk.create_private(part) as file:
                 count = await self._write(run, file)
                 await asyncio.to_thread(disk.sync_file, file)
-        except BaseException:
-            part.unlink(missing_ok=True)  # first of all: on a full disk, the final state of the job needs the space
+        except BaseException as error:
+            await disk.remove(part)  # first of all: on a full disk, the state of the job needs the space
+            if disk.is_full(error) and disk.has_room(self._directory):  # the file itself needs too much
+                raise JobFailed(TOO_LARGE) from error
             raise
         await asyncio.to_thread(_rename, part, file_path(self._directory, run.job.public_id), clock.now())
         async with self._database.write(changes="nobody") as connection:
@@ -50,8 +53,7 @@ class ExportPipeline:
         async with self._database.read() as connection:
             export = await export_table.select_export(connection, job.workspace_id, job.id)
         if export.file_name is None:
-            self._part(job).unlink(missing_ok=True)
-            file_path(self._directory, job.public_id).unlink(missing_ok=True)
+            await disk.remove(self._part(job), file_path(self._directory, job.public_id))
 
     async def sweep(self) -> None:
         """Deletes the incomplete files of a process that died. Call it before any job runs."""
@@ -63,14 +65,12 @@ class ExportPipeline:
                 path.unlink()
 
     async def remove_expired(self) -> None:
-        """Deletes the files whose link has expired."""
+        """Deletes the files whose link has expired, before it writes: on a full disk this makes room."""
         now = clock.now()
         async with self._database.read() as connection:
             expired = await export_table.select_expired_ids(connection, now)
         if expired:
-            for job_id in expired:
-                path = file_path(self._directory, EXPORT.encode(job_id))
-                await asyncio.to_thread(path.unlink, missing_ok=True)
+            await disk.remove(*(file_path(self._directory, EXPORT.encode(job_id)) for job_id in expired))
             async with self._database.write(changes="nobody") as connection:
                 await export_table.update_file_removed(connection, expired, now)
 

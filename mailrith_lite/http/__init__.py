@@ -1,1 +1,1 @@
-"""What everything that speaks HTTP shares: the services of the process, statuses of errors, addresses."""
+"""What the API and the console share of HTTP: services, errors and their statuses, addresses, uploads."""

@@ -1,4 +1,4 @@
-"""The addresses that an answer holds."""
+"""Addresses of this service, for responses."""
 
 import contextlib
 import re
@@ -13,19 +13,19 @@ _HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII
 
 
 def download_path(services: Services, workspace_id: int, public_job_id: str, expires_at: int) -> str:
-    """Where a job's file is: path and signature, valid until `expires_at` (milliseconds)."""
+    """The signed path of a job's file, valid until `expires_at` (milliseconds)."""
     path = DOWNLOAD_PATH.format(workspace_id=ids.encode(ids.WORKSPACE, workspace_id), job_id=public_job_id)
     expires = expires_at // clock.SECOND
     return f"{path}?expires={expires}&signature={services.links.sign(path, expires)}"
 
 
 def base_address(services: Services, request: web.Request) -> str:
-    """What clients see of this service, without a slash at the end: the setting, or else the request's own."""
+    """The address of this service without a final slash: the setting, else the one that the client used."""
     return services.settings.public_url or _origin(request)
 
 
 def _origin(request: web.Request) -> str:
-    """The address that the client used; one that is no address, or none, is replaced by the socket's own."""
+    """From the header Host; from the socket if the header is absent or is not an address."""
     if _HOST.fullmatch(request.headers.get("Host", "")):
         with contextlib.suppress(ValueError):  # a port or an IP address out of range
             return str(request.url.origin())

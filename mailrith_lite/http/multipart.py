@@ -14,7 +14,7 @@ from mailrith_lite.http.header_values import MAX_LENGTH, field_name, file_name, 
 from mailrith_lite.imports.uploads.arrival import too_large
 
 _FORM = "multipart/form-data"
-_AROUND_A_FILE = 1 << 16  # bytes that a form has beside its file
+_OVERHEAD = 1 << 16  # bytes of a form beside its file
 _BLOCK = 1 << 16  # bytes that are parsed at once
 _FIELD = 1 << 12  # bytes of a field before the file
 _PARTS = 32
@@ -25,11 +25,11 @@ _Events = AsyncGenerator[MultipartSegment | bytes | None, None]
 
 
 class FormFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A form up to its file. `fields`: those before it; `arriving`: the file, not received yet."""
+    """A form up to its file. `fields`: those before the file. `content`: the file; None without one."""
 
     fields: dict[str, str]
     name: str = ""
-    arriving: AsyncIterator[bytes] | None = None
+    content: AsyncIterator[bytes] | None = None
 
     @property
     def pieces(self) -> AsyncIterator[bytes]:
@@ -37,9 +37,9 @@ class FormFile(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InvalidFile: no file was chosen.
         """
-        if self.arriving is None:
+        if self.content is None:
             raise errors.InvalidFile("Choose a file first.")
-        return self.arriving
+        return self.content
 
 
 async def receive_form(request: web.Request, limit: int) -> FormFile:
@@ -53,7 +53,7 @@ async def receive_form(request: web.Request, limit: int) -> FormFile:
     kind = media_type(request.headers)
     if kind.name != _FORM:
         raise errors.UnsupportedMediaType("Send a form with a file (multipart/form-data), or PUT the file itself.")
-    check_length(request, limit + _AROUND_A_FILE, limit)
+    check_length(request, limit + _OVERHEAD, limit)
     events = _parse(request, kind.parameters.get("boundary", ""), limit)
     fields: dict[str, str] = {}
     async for event in events:
@@ -61,7 +61,7 @@ async def receive_form(request: web.Request, limit: int) -> FormFile:
             continue
         disposition = _disposition(event)
         if name := file_name(disposition):
-            return FormFile(fields=fields, name=name, arriving=_content(events))
+            return FormFile(fields=fields, name=name, content=_content(events))
         fields[field_name(disposition)] = await _read_field(events)
     return FormFile(fields=fields)
 
@@ -93,13 +93,13 @@ async def _parse(request: web.Request, boundary: str, limit: int) -> _Events:
     file_began = False
     async for block in _blocks(request):
         received += len(block)
-        if received > limit + _AROUND_A_FILE:
+        if received > limit + _OVERHEAD:
             raise too_large(limit)
         with _refusing():
             for event in parser.parse(block):
                 file_began = file_began or _is_file(event)
                 yield event
-        if received >= _AROUND_A_FILE and not file_began:
+        if received >= _OVERHEAD and not file_began:
             raise _too_much()
     with _refusing():
         parser.close()  # type: ignore[no-untyped-call]
@@ -153,7 +153,7 @@ def _refusing() -> Iterator[None]:
 
 def _too_much() -> errors.PayloadTooLarge:
     return errors.PayloadTooLarge(
-        f"Before the file a form takes at most {_PARTS} fields and {_AROUND_A_FILE:,} bytes; put the file first."
+        f"Before the file a form takes at most {_PARTS} fields and {_OVERHEAD:,} bytes; put the file first."
     )
 
 

@@ -1,4 +1,4 @@
-"""The services of this process, and what is noted beside a request."""
+"""The services of the process, and the keys under which an application and a request hold them."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from aiohttp import web
 
 from mailrith_lite.access.keys import KeyUse, Principal
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
-from mailrith_lite.database import Database
+from mailrith_lite.database import Database, Requester
 from mailrith_lite.imports.uploads.upload_store import UploadStore
 from mailrith_lite.jobs.runner import Runner
 from mailrith_lite.links import Links
@@ -15,7 +15,7 @@ from mailrith_lite.settings import Settings
 
 
 class Services(msgspec.Struct, kw_only=True):
-    """One for the life of the process. `secret` signs what it hands out; `stopping`: requests are turned away."""
+    """One instance per process. `secret`: signs sessions and links. `stopping`: requests get a 503."""
 
     settings: Settings
     database: Database
@@ -34,4 +34,5 @@ class Services(msgspec.Struct, kw_only=True):
 SERVICES = web.AppKey("services", Services)
 REQUEST_ID = web.RequestKey("request_id", str)
 PRINCIPAL = web.RequestKey("principal", Principal)
-ANSWER_BEGUN = web.RequestKey("answer_begun", bool)
+REQUESTER = web.RequestKey("requester", Requester)
+RESPONSE_STARTED = web.RequestKey("response_started", bool)

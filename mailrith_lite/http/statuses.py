@@ -1,4 +1,4 @@
-"""From a class of error to a status of HTTP, and from what a handler raises to an error of ours."""
+"""The HTTP status of every error, and the error for every exception of a handler."""
 
 import traceback
 from collections.abc import Awaitable, Callable
@@ -7,7 +7,7 @@ from aiohttp import hdrs, web
 
 from mailrith_lite import disk, errors, logs
 from mailrith_lite.http import wire_errors
-from mailrith_lite.http.services import ANSWER_BEGUN, REQUEST_ID
+from mailrith_lite.http.services import REQUEST_ID, RESPONSE_STARTED
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -38,26 +38,32 @@ STATUSES: dict[type[errors.MailrithError], tuple[int, str]] = {
     wire_errors.InternalError: (500, "api_error"),
     wire_errors.OperationNotSupported: (501, "api_error"),
     errors.StorageFull: (503, "api_error"),
+    errors.DatabaseBusy: (503, "api_error"),
+    errors.QueryTooSlow: (503, "api_error"),
     wire_errors.ShuttingDown: (503, "api_error"),
     wire_errors.Unhealthy: (503, "api_error"),
 }
-"""The status, and the type that the contract gives it."""
+"""Class of error -> its status, and its `type` in the envelope."""
+
+
+def status_of(error: errors.MailrithError) -> int:
+    status, _ = STATUSES[type(error)]
+    return status
 
 
 def error_headers(error: errors.MailrithError) -> dict[str, str]:
-    """Headers of the response to the error, whether it is JSON or a page. Retry-After is in seconds."""
-    status, _ = STATUSES[type(error)]
+    """Headers of a response to the error, whether it is JSON or a page. Retry-After is in seconds."""
     if isinstance(error, wire_errors.MethodNotAllowed):
         return {hdrs.ALLOW: error.allowed}
     if isinstance(error, wire_errors.RangeNotSatisfiable):
         return {hdrs.CONTENT_RANGE: error.content_range}
     if isinstance(error, errors.QueueFull):
         return {hdrs.RETRY_AFTER: str(error.retry_after)}
-    return {hdrs.RETRY_AFTER: "1"} if status == 503 else {}
+    return {hdrs.RETRY_AFTER: "1"} if status_of(error) == 503 else {}
 
 
 async def attempt(request: web.Request, handler: Handler) -> web.StreamResponse | errors.MailrithError:
-    """The handler's answer, or its refusal."""
+    """The response of the handler, or the error that it raised on purpose."""
     try:
         return await handler(request)
     except errors.MailrithError as error:
@@ -67,10 +73,10 @@ async def attempt(request: web.Request, handler: Handler) -> web.StreamResponse 
 
 
 async def outcome(request: web.Request, handler: Handler) -> web.StreamResponse | errors.MailrithError:
-    """The handler's answer, or the error that it ended with, whatever it raised.
+    """The response of the handler, or an error for whatever it raised.
 
     Raises:
-        ConnectionError: the client hung up, or an answer that had begun cannot be finished.
+        ConnectionError: the client closed the connection, or the handler failed in the middle of a response.
     """
     try:
         return await attempt(request, handler)
@@ -79,13 +85,13 @@ async def outcome(request: web.Request, handler: Handler) -> web.StreamResponse 
         raise
     except Exception as error:
         logs.service.exception("request failed", extra={"fields": {"request_id": request[REQUEST_ID]}})
-        if request.get(ANSWER_BEGUN):
-            raise ConnectionResetError("the answer had begun and cannot be finished") from None
+        if request.get(RESPONSE_STARTED):
+            raise ConnectionResetError("the response had started and cannot be finished") from None
         return errors.StorageFull() if disk.is_full(error) else wire_errors.InternalError(request[REQUEST_ID])
 
 
 def from_framework(error: web.HTTPException, request: web.Request | web.BaseRequest) -> errors.MailrithError:
-    """What aiohttp would have answered by itself, in our words."""
+    """The error for a response that aiohttp would send by itself."""
     if isinstance(error, web.HTTPMethodNotAllowed):
         return wire_errors.MethodNotAllowed(request.method, list(error.allowed_methods))
     if isinstance(error, web.HTTPNotFound):
@@ -94,4 +100,4 @@ def from_framework(error: web.HTTPException, request: web.Request | web.BaseRequ
         return errors.PayloadTooLarge("The body is too large.")
     if isinstance(error, web.HTTPExpectationFailed):
         return wire_errors.ExpectationFailed("The header Expect takes 100-continue only.")
-    return wire_errors.InvalidHttp("The request cannot be understood; check its form.")
+    return wire_errors.InvalidHttp("The request is malformed; check its first line, headers and body.")

@@ -1,4 +1,4 @@
-"""Errors that only an HTTP request can end with. The rooms below raise those of `errors`.
+"""Errors that only an HTTP request can end with. Rooms that do not know HTTP raise those of `errors`.
 
 Invalid
 ├── InvalidHttp, HeadersTooLarge, MethodNotAllowed, ExpectationFailed
@@ -55,7 +55,7 @@ class PreconditionFailed(Invalid):
 
 
 class RangeNotSatisfiable(Invalid):
-    """`content_range`: says how long the file is."""
+    """`content_range`: the header of the response; it has the size of the file."""
 
     code = "range_not_satisfiable"
 

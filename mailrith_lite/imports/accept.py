@@ -115,10 +115,10 @@ async def prepared(
     try:
         yield prepared
     except Exception:  # not a cancellation, which may follow the commit: the next start deletes what no job names
-        source.unlink(missing_ok=True)
+        await disk.remove(source)
         raise
     if not prepared.inserted:
-        source.unlink(missing_ok=True)
+        await disk.remove(source)
     elif upload is not None and not order.dry_run:
         await uploads.remove(upload)
 

@@ -1,6 +1,5 @@
 """Runs an import in two passes: the first counts the rows of the whole file, the second applies them in chunks."""
 
-import asyncio
 import contextlib
 import functools
 import re
@@ -8,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
-from mailrith_lite import clock
+from mailrith_lite import clock, disk, errors
 from mailrith_lite.audience import bulk, dry_run, tags
 from mailrith_lite.audience.bulk_plan import Change, Outcome
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
@@ -26,6 +25,7 @@ _CHUNK_SECONDS = 0.025
 """How long a chunk may take while somebody else waits to write."""
 _CONTENTION_SECONDS = 1.0
 """How long chunks stay small after somebody had to wait."""
+_DRY_RUN_TOO_LARGE = "The dry run needs more space than the service's disk has. Free some space, or split the file."
 _FILE_NAME = re.compile(r"[0-9a-f]{32}\.(?:csv|body|dry)")
 """A source, a request body that was being received, or the database of a dry run."""
 
@@ -52,7 +52,7 @@ class ImportPipeline:
         if not path.is_file():  # the database was restored from a backup, which does not contain the files
             raise JobFailed("The rows of this import are no longer there; send the import again.")
         if job.dry_run:
-            await self._run_dry(run, plan, path)
+            await self._try_dry(run, plan, path)
             return
         progress = job.progress
         if progress.rows_total is None:
@@ -70,7 +70,7 @@ class ImportPipeline:
         """Deletes the source file; the report and the counters stay."""
         async with self._database.read() as connection:
             plan = await import_table.select_import(connection, job.workspace_id, job.id)
-        await asyncio.to_thread((self._directory / plan.source).unlink, missing_ok=True)
+        await disk.remove(self._directory / plan.source)
 
     async def sweep(self) -> None:
         """Deletes the files that no unfinished job names. Call it before the first request."""
@@ -91,6 +91,14 @@ class ImportPipeline:
                 await import_table.update_tag_ids(connection, job.id, list(dict.fromkeys([*plan.tag_ids, tag_id])))
             await queue.update_checkpoint(connection, job.id, progress, now)
             return await import_table.select_import(connection, job.workspace_id, job.id), progress
+
+    async def _try_dry(self, run: Run, plan: ImportPlan, path: Path) -> None:
+        try:
+            await self._run_dry(run, plan, path)
+        except errors.StorageFull as error:
+            if disk.has_room(self._directory):  # after the scratch database is gone: it alone needs too much
+                raise JobFailed(_DRY_RUN_TOO_LARGE) from error
+            raise
 
     async def _run_dry(self, run: Run, plan: ImportPlan, path: Path) -> None:
         """Plans every chunk against a snapshot of the audience. A dry run that was interrupted starts again."""

@@ -1,1 +1,1 @@
-"""The durable runner: a queue in SQLite, states, checkpoints, recovery, cancel and drain. It knows no CSV."""
+"""The durable runner: kinds, queue, states, checkpoints, recovery and cancel. It knows nothing about CSV."""

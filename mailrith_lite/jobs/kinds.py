@@ -1,4 +1,7 @@
-"""The kinds of job. A new kind is an entry here, a pipeline, an API module and a console page."""
+"""The kinds of job. A new kind is an entry here, a pipeline, an API module and a console page.
+
+The check on the column `jobs.kind` lists the names, too, so a new kind needs a migration.
+"""
 
 import msgspec
 

@@ -10,13 +10,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Protocol
 
-from mailrith_lite import clock, disk, errors, ids, logs
+from mailrith_lite import clock, disk, ids, logs
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import JobKind
+from mailrith_lite.jobs.obstacles import is_temporary
 from mailrith_lite.jobs.queue import Candidate, Job, JobStatus, NotProcessing
 
-GRACE = 6.0  # seconds for running chunks to finish when the service stops
+GRACE = 5.0  # seconds for running chunks to finish when the service stops
+_LAST_WRITE = 1.0  # seconds for a write when the service stops; a lock of another program can last longer
 _RETRY = 1.0  # seconds before the next try, after the database has failed
 
 
@@ -106,7 +108,7 @@ class Pipeline(Protocol):
         """Writes the kind's own columns in the transaction that completes the job."""
 
     async def tidy(self, job: Job) -> None:
-        """Deletes the files that a final job no longer needs. It may be called twice."""
+        """Deletes the files that a final job no longer needs. The runner can call it twice."""
 
 
 class Runner:
@@ -125,19 +127,32 @@ class Runner:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._stopping = False
+        self._recovered = False
         self._runs: dict[int, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: dict[int, int] = {}  # workspace id -> number of the claim that last took one of its jobs
         self._loop: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Returns the jobs of a process that died to the queue, then starts to work."""
+        """Returns the jobs of a process that died to the queue, then starts to work.
+
+        If the disk is full or the database is locked, both happen once this is over.
+        """
+        try:
+            await self._recover()
+        except Exception as error:
+            if not is_temporary(error):
+                raise
+            logs.service.warning("the jobs wait until the database can be written", exc_info=error)
+        self._loop = asyncio.create_task(self._supervise(), name="job runner")
+
+    async def _recover(self) -> None:
         async with self._database.write(durable=True, changes="nobody") as connection:
             failed = await queue.update_interrupted(connection, clock.now())
+        self._recovered = True
         for job in failed:
             logs.service.error("job given up", extra={"fields": _fields(job)})
             await self._tidy(job)
-        self._loop = asyncio.create_task(self._supervise(), name="job runner")
 
     @property
     def busy(self) -> bool:
@@ -178,20 +193,23 @@ class Runner:
         for run in self._runs.values():
             run.stop()
         if self._loop is not None:
-            await self._loop
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=GRACE)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await _end({self._loop}, _LAST_WRITE)
+        await _end(self._tasks, GRACE)
 
     async def _supervise(self) -> None:
+        failing = False
         while not self._stopping:
             try:
+                if not self._recovered:
+                    await self._recover()
                 await self._work_through_queue()
             except Exception:
-                logs.service.exception("the job queue could not be read; trying again")
+                if not failing:  # one message until it works again
+                    logs.service.exception("the job queue cannot be used; trying again until it can")
+                failing = True
                 await asyncio.sleep(_RETRY)
+            else:
+                failing = False
 
     async def _work_through_queue(self) -> None:
         while not self._stopping:
@@ -272,18 +290,21 @@ class Runner:
         return "put back"
 
     async def _put_back_later(self, job: Job) -> str:
-        """Tries again until the database accepts it or the service stops.
+        """Tries again until the disk has room and the database accepts it, or the service stops.
 
         If the service stops first, the row still says Processing, and the next start returns the job to the queue.
         """
         while not self._stopping:
             await asyncio.sleep(_RETRY)
+            if not disk.has_room(self._database.path.parent):
+                continue
             try:
                 return await self._put_back(job)
-            except Exception:
-                logs.service.exception(
-                    "the job could not be put back; trying again", extra={"fields": _fields(job)}
-                )
+            except Exception as error:
+                if not is_temporary(error):
+                    logs.service.exception(
+                        "the job could not be put back; trying again", extra={"fields": _fields(job)}
+                    )
         return "left as it stands"
 
     async def _run_pipeline(self, run: Run) -> str:
@@ -301,11 +322,15 @@ class Runner:
         except Interrupted:
             return await self._put_back(job)
         except asyncio.CancelledError:
-            await self._put_back(job)
+            async with asyncio.timeout(_LAST_WRITE):
+                await self._put_back(job)
             raise
         except Exception as error:
+            if is_temporary(error):
+                logs.service.warning("job waits", extra={"fields": _fields(job)}, exc_info=error)
+                return await self._put_back_later(job)
             logs.service.exception("job failed", extra={"fields": _fields(job)})
-            return await self._finish(job, "Failed", _client_message(job, error))
+            return await self._finish(job, "Failed", _client_message(job))
 
     async def _finish(self, job: Job, status: JobStatus, error_message: str | None) -> str:
         # Durable before the files are deleted: after a power cut, an unfinished job must still have its source.
@@ -328,11 +353,20 @@ class Runner:
             logs.service.exception("the files of a job could not be deleted", extra={"fields": _fields(job)})
 
 
-def _client_message(job: Job, error: Exception) -> str:
-    kind = job.kind.name
-    if isinstance(error, errors.StorageFull) or disk.is_full(error):
-        return f"The {kind} stopped because the service's disk is full; rows already applied stay."
-    return f"The {kind} stopped on an internal error. The service's log has the details under {job.request_id}."
+async def _end(tasks: set[asyncio.Task[None]], seconds: float) -> None:
+    """Waits for the tasks, and cancels those that take longer."""
+    if tasks:
+        _, late = await asyncio.wait(tasks, timeout=seconds)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+
+def _client_message(job: Job) -> str:
+    return (
+        f"The {job.kind.name} stopped on an internal error."
+        f" The service's log has the details under {job.request_id}."
+    )
 
 
 def _fields(job: Job) -> dict[str, object]:

@@ -14,7 +14,7 @@ from mailrith_lite import errors
 from mailrith_lite.api import codec
 from mailrith_lite.api.call import BODY_WATCH
 from mailrith_lite.api.envelope import respond
-from mailrith_lite.api.middleware import answer
+from mailrith_lite.api.middleware import response_of
 from mailrith_lite.http.statuses import STATUSES, Handler
 from mailrith_lite.testing import operations
 from mailrith_lite.testing.recorder import MAX_BODY, When
@@ -168,7 +168,7 @@ async def _drop(request: web.Request, when: When, handler: Handler | None) -> No
     """
     response = None
     if handler is not None:
-        response = await answer(request, handler)
+        response = await response_of(request, handler)
     else:
         await record_body(request)
     if request.transport is not None:

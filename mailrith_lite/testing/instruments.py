@@ -11,7 +11,7 @@ from aiohttp.typedefs import Middleware
 from mailrith_lite import errors, ids
 from mailrith_lite.access import key_table, keys, scopes
 from mailrith_lite.api.call import BODY_WATCH
-from mailrith_lite.api.middleware import REQUEST_ID_HEADER, answer
+from mailrith_lite.api.middleware import REQUEST_ID_HEADER, response_of
 from mailrith_lite.http.services import REQUEST_ID, SERVICES
 from mailrith_lite.http.statuses import Handler
 from mailrith_lite.testing import faults, operations
@@ -86,7 +86,7 @@ class Instruments:
                 if workspace_id is not None:
                     counting = functools.partial(self._count_poll, workspace_id, operation_id, handler)
                     handler = self._faults_of(workspace_id).wrap(operation_id, counting)
-                response = await answer(request, handler)  # makes a response of a refusal, to record it
+                response = await response_of(request, handler)  # makes a response of a refusal, to record it
             _record_answer(recorded, response, request[REQUEST_ID])
             if not recorded.body_size and recorded.status != 413 and request.can_read_body:
                 await faults.record_body(request)

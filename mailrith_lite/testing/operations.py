@@ -27,7 +27,7 @@ UPLOAD = "upload"
 @functools.cache
 def _by_route() -> dict[tuple[str, str], str]:
     served = {(route.method, route.path): route.operation_id for route in ROUTES}
-    return served | {(method, path): operation_id for method, path, operation_id in NOT_SERVED}
+    return served | {(one.method, one.path): one.operation_id for one in NOT_SERVED}
 
 
 def scopes(operation_id: str | None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Whatever belongs to another workspace answers exactly like something that does not exist."""
+"""A resource of another workspace gets the same response as one that does not exist."""
 
 import json
 import re
@@ -19,12 +19,12 @@ from mailrith_lite.audience.conditions import SEQUENCE_OPERATORS
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 from mailrith_lite.settings import Settings
 
-NOWHERE = 987_654_321  # an integer that nothing has
-NOBODYS = {kind: ids.encode(kind, NOWHERE) for kind in CREATORS} | {
+UNUSED = 987_654_321  # no row has this integer id
+NONEXISTENT = {kind: ids.encode(kind, UNUSED) for kind in CREATORS} | {
     "name": "initech",
     "email": "initech@example.com",
 }
-PLAIN = {  # what names no resource
+PLAIN = {  # fields that name no resource
     *("limit", "status", "cold_only", "tag_operator", "sequence_operator", "country", "subscribed_on"),
     *("create_only", "consent_evidence", "description", "type", "settings", "csv_text", "connection_id"),
     *("reply_to_email", "track_opens", "track_clicks", "dry_run"),
@@ -69,15 +69,15 @@ COLUMN = {"csv_column": "Name", "field": {"type": "custom-field", "custom_field_
 
 
 def common_cases(route: Route) -> list[Case]:
-    """Those of every resource: its list is searched and continued, and its name is given to another."""
+    """The cases of every resource: search its list, continue its list, and use its name for a new resource."""
     signature = route.signature
     query = signature.query.__struct_encode_fields__
     body = signature.request.__struct_encode_fields__ if signature.request else ()
-    found = [Case("name", "search=ID", 200)] if "search" in query else []
+    cases = [Case("name", "search=ID", 200)] if "search" in query else []
     if "starting_after" in query:
         kind = next(kind for kind, creator in CREATORS.items() if creator.path == route.path)
-        found.append(Case(kind, "starting_after=ID", 200))
-    return found + [Case("name", {name: "ID"}, route.statuses[0]) for name in ("name", "label") if name in body]
+        cases.append(Case(kind, "starting_after=ID", 200))
+    return cases + [Case("name", {name: "ID"}, route.statuses[0]) for name in ("name", "label") if name in body]
 
 
 SPECIAL_CASES: dict[str, list[Case]] = {
@@ -145,7 +145,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def ours(service: Server) -> FullWorkspace:
-    """Older than theirs: a cursor is a place in the order of all ids, and theirs is behind all of ours."""
+    """Created before `theirs`: a cursor is a position in the order of all ids, and their ids follow ours."""
     return FullWorkspace(service, "acme")
 
 
@@ -157,16 +157,16 @@ def theirs(service: Server, ours: FullWorkspace) -> FullWorkspace:
 
 
 def visible(workspace: FullWorkspace) -> dict[str, bytes]:
-    """What every operation that reads shows of a workspace."""
-    changing = rb'"(last_used_at|error_report_url)":(null|"[^"]*")'
-    return {name: re.sub(changing, b"", workspace.request(name).body) for name in READS}
+    """Operation -> response body, of all operations that read the workspace."""
+    varying = rb'"(last_used_at|error_report_url)":(null|"[^"]*")'
+    return {name: re.sub(varying, b"", workspace.request(name).body) for name in READS}
 
 
-def comparable(workspace: FullWorkspace, reply: Reply, named: str) -> tuple[int, dict[str, str], bytes]:
-    """The reply without `named`, the workspace's own ids, and what differs from one request to the next."""
+def comparable(workspace: FullWorkspace, reply: Reply, name: str) -> tuple[int, dict[str, str], bytes]:
+    """The reply without `name`, the ids of the workspace, and what differs between any two requests."""
     varying = ("x-mailrith-request-id", "date", "content-length", "location")
-    headers = {name: value for name, value in reply.headers.items() if name not in varying}
-    body = reply.body.replace(named.encode(), b"ID")
+    headers = {header: value for header, value in reply.headers.items() if header not in varying}
+    body = reply.body.replace(name.encode(), b"ID")
     if reply.status < 300:
         for kind in CREATORS:
             body = body.replace(workspace.known[kind].encode(), kind.encode())
@@ -174,14 +174,14 @@ def comparable(workspace: FullWorkspace, reply: Reply, named: str) -> tuple[int,
     return reply.status, headers, body
 
 
-def send(workspace: FullWorkspace, operation_id: str, case: Case, named: str) -> Reply:
-    """The request of the case, with `named` for ID. A POST takes the other fields from the example."""
-    request = json.loads(json.dumps(case.request).replace("ID", named))
+def send(workspace: FullWorkspace, operation_id: str, case: Case, name: str) -> Reply:
+    """Sends the request of the case, with `name` for ID. A POST has the other fields of the example."""
+    request = json.loads(json.dumps(case.request).replace("ID", name))
     if isinstance(request, str):
         return workspace.request(operation_id, query=f"?{request}")
     route = OPERATIONS[operation_id]
-    usual = example(route) if route.method == "POST" else {}
-    return workspace.request(operation_id, body=usual | request)
+    other_fields = example(route) if route.method == "POST" else {}
+    return workspace.request(operation_id, body=other_fields | request)
 
 
 def fields_of(case: Case) -> set[str]:
@@ -189,7 +189,7 @@ def fields_of(case: Case) -> set[str]:
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_every_field_that_can_name_something_is_in_the_matrix(operation_id: str) -> None:
+def test_every_field_that_can_name_a_resource_has_a_case(operation_id: str) -> None:
     route = OPERATIONS[operation_id]
     forms = (route.signature.query, route.signature.request)
     fields = {field.encode_name for form in forms if form for field in msgspec.structs.fields(form)}
@@ -197,13 +197,13 @@ def test_every_field_that_can_name_something_is_in_the_matrix(operation_id: str)
 
 
 @pytest.mark.parametrize(("operation_id", "kind"), PATHS)
-def test_a_foreign_resource_is_not_found(
+def test_a_resource_of_another_workspace_is_not_found(
     service: Server, ours: FullWorkspace, theirs: FullWorkspace, operation_id: str, kind: str
 ) -> None:
     before = contents(service)
     replies = [
-        comparable(ours, ours.call(operation_id, {**ours.known, kind: named}), named)
-        for named in (theirs.known[kind], NOBODYS[kind.removeprefix("unused_")])
+        comparable(ours, ours.call(operation_id, {**ours.known, kind: public_id}), public_id)
+        for public_id in (theirs.known[kind], NONEXISTENT[kind.removeprefix("unused_")])
     ]
     assert replies[0] == replies[1]
     assert replies[0][0] == 404
@@ -211,15 +211,15 @@ def test_a_foreign_resource_is_not_found(
 
 
 @pytest.mark.parametrize(("operation_id", "case"), ALL_CASES)
-def test_a_foreign_name_answers_like_one_that_nobody_has(
+def test_a_name_of_another_workspace_gets_the_response_of_an_unused_name(
     service: Server, ours: FullWorkspace, theirs: FullWorkspace, operation_id: str, case: Case
 ) -> None:
     changes = case.status < 300 and OPERATIONS[operation_id].method != "GET"
-    askers = [FullWorkspace(service, "acme", workspace=secrets.token_hex()) if changes else ours for _ in range(2)]
+    senders = [FullWorkspace(service, "acme", workspace=secrets.token_hex()) if changes else ours for _ in range(2)]
     before = visible(theirs) if changes else contents(service)
     replies = [
-        comparable(asker, send(asker, operation_id, case, known[case.kind]), known[case.kind])
-        for asker, known in zip(askers, (theirs.known, NOBODYS), strict=True)
+        comparable(sender, send(sender, operation_id, case, known[case.kind]), known[case.kind])
+        for sender, known in zip(senders, (theirs.known, NONEXISTENT), strict=True)
     ]
     assert replies[0] == replies[1]
     assert replies[0][0] == case.status
@@ -246,34 +246,36 @@ def test_a_workspace_can_name_its_own_resource(service: Server, operation_id: st
 
 
 @pytest.mark.parametrize("operation_id", READS)
-def test_a_response_shows_nothing_foreign(ours: FullWorkspace, theirs: FullWorkspace, operation_id: str) -> None:
+def test_a_response_has_nothing_of_another_workspace(
+    ours: FullWorkspace, theirs: FullWorkspace, operation_id: str
+) -> None:
     body = ours.request(operation_id).body
     assert not [name for name in theirs.known.values() if name.encode() in body]
     if operation_id not in PUBLIC:
         assert [name for name in ours.known.values() if name.encode() in body]
 
 
-def test_a_job_is_not_found_under_the_other_kind_of_job(theirs: FullWorkspace) -> None:
+def test_an_import_is_not_found_as_an_export(theirs: FullWorkspace) -> None:
     number = IMPORT.decode(theirs.known[IMPORT.id_prefix])
     assert number is not None
-    for named in (EXPORT.encode(number), theirs.known[IMPORT.id_prefix]):
-        assert theirs.call("getSubscriberExportJob", {EXPORT.id_prefix: named}).status == 404
+    for public_id in (EXPORT.encode(number), theirs.known[IMPORT.id_prefix]):
+        assert theirs.call("getSubscriberExportJob", {EXPORT.id_prefix: public_id}).status == 404
 
 
 @pytest.mark.parametrize("kind", ["name", "email", ids.SUBSCRIBER])
 def test_search_and_export_select_only_own_subscribers(
     service: Server, ours: FullWorkspace, theirs: FullWorkspace, kind: str
 ) -> None:
-    named = theirs.known[kind]
-    for workspace, found in ((ours, []), (theirs, [theirs.known["email"]])):
-        listed = workspace.request("listSubscribers", query=f"?search={named}").json["data"]
-        assert [one["email"] for one in listed] == found
-        _, text = service.export_csv(key=workspace.key, query=named)
-        assert [line.split(",")[0] for line in text.splitlines()[1:]] == found
-        assert ("globex" in text) is bool(found)
+    query = theirs.known[kind]
+    for workspace, expected in ((ours, []), (theirs, [theirs.known["email"]])):
+        subscribers = workspace.request("listSubscribers", query=f"?search={query}").json["data"]
+        assert [subscriber["email"] for subscriber in subscribers] == expected
+        _, text = service.export_csv(key=workspace.key, query=query)
+        assert [line.split(",")[0] for line in text.splitlines()[1:]] == expected
+        assert ("globex" in text) is bool(expected)
 
 
-def test_an_import_does_not_touch_a_foreign_subscriber_of_the_same_email(
+def test_an_import_does_not_change_a_subscriber_of_another_workspace_with_the_same_email(
     service: Server, theirs: FullWorkspace
 ) -> None:
     own = FullWorkspace(service, "own", workspace=secrets.token_hex())
@@ -285,7 +287,7 @@ def test_an_import_does_not_touch_a_foreign_subscriber_of_the_same_email(
     assert visible(theirs) == before
 
 
-def test_a_signed_link_is_refused_with_another_workspace_in_it(
+def test_a_signed_link_is_invalid_with_another_workspace(
     service: Server, ours: FullWorkspace, theirs: FullWorkspace
 ) -> None:
     jobs = [theirs.request(f"getSubscriber{kind}Job").json["data"] for kind in ("Import", "Export")]

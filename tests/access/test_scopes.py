@@ -1,4 +1,4 @@
-"""Every operation takes each of its scopes, takes no other, and does nothing without them."""
+"""Every operation requires exactly its scopes, and changes nothing without them."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     if operation_id in MANIFEST
 } | OURS
 NEEDED = [(operation_id, scope) for operation_id, required in REQUIRED.items() for scope in required]
-HELD = [
+SCOPE_SETS = [
     (),
     ("live_actions:write",),
     ("subscribers:write",),
@@ -50,18 +50,18 @@ def test_every_operation_has_scopes_in_the_contract_or_in_ours() -> None:
 
 
 @pytest.mark.parametrize(("operation_id", "scope"), NEEDED)
-def test_without_one_scope_nothing_is_done(
+def test_a_request_without_one_scope_is_refused_and_changes_nothing(
     service: Server, ours: FullWorkspace, operation_id: str, scope: str
 ) -> None:
     before, files = contents(service), list(service.services.imports_directory.iterdir())
     required = REQUIRED[operation_id]
-    for held in (tuple(other for other in scopes.ALL if other != scope), tuple(set(required) - {scope})):
-        reply = ours.request(operation_id, key=service.new_key(workspace="ours", scopes=held))
+    for key_scopes in (tuple(other for other in scopes.ALL if other != scope), tuple(set(required) - {scope})):
+        reply = ours.request(operation_id, key=service.new_key(workspace="ours", scopes=key_scopes))
         assert (reply.status, reply.error["type"]) == (403, "permission_error")
         assert reply.error["code"] == "insufficient_scope"
         assert sorted(reply.error["required_scopes"]) == sorted(required)
         assert reply.error["missing_scopes"] == [scope]
-        assert reply.error["replacement_scopes"] == sorted({*held, *required})
+        assert reply.error["replacement_scopes"] == sorted({*key_scopes, *required})
         assert reply.error["recovery"]["replacement_scopes"] == reply.error["replacement_scopes"]
         assert reply.error["credential_type"] == "workspace_api_key"
         assert scope in reply.error["message"]
@@ -70,7 +70,7 @@ def test_without_one_scope_nothing_is_done(
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_its_scopes_are_enough(service: Server, operation_id: str) -> None:
+def test_the_scopes_of_an_operation_are_sufficient(service: Server, operation_id: str) -> None:
     own = FullWorkspace(service, operation_id)
     key = service.new_key(workspace=operation_id, scopes=REQUIRED[operation_id])
     before = contents(service)
@@ -81,41 +81,39 @@ def test_its_scopes_are_enough(service: Server, operation_id: str) -> None:
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_a_key_is_needed_where_the_contract_says_so(
-    service: Server, ours: FullWorkspace, operation_id: str
-) -> None:
+def test_only_public_operations_work_without_a_key(service: Server, ours: FullWorkspace, operation_id: str) -> None:
     before = contents(service)
     reply = ours.request(operation_id, key="mrk_a_key_that_nobody_has")
     assert reply.status == (200 if operation_id in PUBLIC else 401)
     assert contents(service) == before
 
 
-def test_a_key_without_any_scope_is_told_all_that_are_missing(service: Server) -> None:
+def test_the_error_names_all_missing_scopes(service: Server) -> None:
     reply = service.call("POST", "/v1/jobs/subscriber-imports", key=service.new_key(scopes=()))
     assert reply.error["missing_scopes"] == ["subscribers:import", "live_actions:write"]
 
 
-@pytest.mark.parametrize("held", HELD)
-def test_capabilities_show_what_the_key_may_do_and_nothing_else(service: Server, held: tuple[str, ...]) -> None:
-    key = service.new_key(scopes=held)
+@pytest.mark.parametrize("key_scopes", SCOPE_SETS)
+def test_capabilities_have_exactly_the_operations_of_the_key(service: Server, key_scopes: tuple[str, ...]) -> None:
+    key = service.new_key(scopes=key_scopes)
     data = service.call("GET", "/v1/capabilities", key=key).json["data"]
-    shown = [operation for resource in data["resources"] for operation in resource["operations"]]
-    possible = {name for name, required in REQUIRED.items() if set(required) <= set(held)} - ABOUT_THE_API
-    assert sorted(operation["operation_id"] for operation in shown) == sorted(possible)
+    operations = [operation for resource in data["resources"] for operation in resource["operations"]]
+    possible = {name for name, required in REQUIRED.items() if set(required) <= set(key_scopes)} - ABOUT_THE_API
+    assert sorted(operation["operation_id"] for operation in operations) == sorted(possible)
     assert all(resource["operations"] for resource in data["resources"])
-    assert data["credential"]["scopes"] == list(held)
-    for operation in shown:
+    assert data["credential"]["scopes"] == list(key_scopes)
+    for operation in operations:
         route = OPERATIONS[operation["operation_id"]]
         assert (operation["method"], operation["path"]) == (route.method, route.path)
         assert sorted(operation["required_scopes"]) == sorted(REQUIRED[route.operation_id])
 
 
-@pytest.mark.parametrize("held", HELD)
-def test_what_capabilities_show_is_what_is_not_refused(
-    service: Server, ours: FullWorkspace, held: tuple[str, ...]
+@pytest.mark.parametrize("key_scopes", SCOPE_SETS)
+def test_operations_of_capabilities_are_those_that_are_not_refused(
+    service: Server, ours: FullWorkspace, key_scopes: tuple[str, ...]
 ) -> None:
-    key = service.new_key(workspace="Nothing in it", scopes=held)
+    key = service.new_key(workspace="Nothing in it", scopes=key_scopes)
     data = service.call("GET", "/v1/capabilities", key=key).json["data"]
-    shown = {op["operation_id"] for resource in data["resources"] for op in resource["operations"]}
+    listed = {op["operation_id"] for resource in data["resources"] for op in resource["operations"]}
     allowed = {name for name in OPERATIONS if ours.request(name, key=key, body={}).status != 403}
-    assert allowed - ABOUT_THE_API == shown
+    assert allowed - ABOUT_THE_API == listed

@@ -16,7 +16,7 @@ from wire import standing
 from mailrith_lite.access import scopes
 from mailrith_lite.api.not_served import NOT_SERVED
 
-REFUSED = {operation_id: f"{method} {path}" for method, path, operation_id in NOT_SERVED}
+REFUSED = {one.operation_id: f"{one.method} {one.path}" for one in NOT_SERVED}
 WITH_KEY = [name for name in CALLS if MANIFEST[name]["auth_required"]]
 ANSWERS = [pytest.param(name, status, id=f"{name}-{status}") for name in CALLS for status in CALLS[name]]
 IDEMPOTENT = [name for name in CALLS if OPERATIONS[name].idempotent]

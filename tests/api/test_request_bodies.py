@@ -358,12 +358,16 @@ def test_a_body_in_many_small_pieces_is_put_together(server: Server) -> None:
 
 @pytest.mark.parametrize("size", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (2 << 20) + 1, 5 << 20])
 def test_a_body_around_the_size_that_goes_to_disk_is_whole(server: Server, size: int) -> None:
-    body = json.dumps(text("Email\nada@example.com\n")).encode()
-    lines, odd = divmod(size - len(body), 2)
-    sent = body.replace(b"com\\n", b"com\\n" + b"\\n" * lines)[:-1] + b" " * odd + b"}"
+    empty = len(json.dumps(text("Email,Note\n")))
+    row = "user{:05}@example.com,{}\\n"
+    count, rest = divmod(size - empty, 10_000)
+    notes = [10_000 - len(row.format(0, "")) + (rest if number == 0 else 0) for number in range(count)]
+    rows = "".join(row.format(number, "x" * length) for number, length in enumerate(notes))
+    sent = json.dumps(text("Email,Note\n")).replace("Note\\n", f"Note\\n{rows}").encode()
+    assert len(sent) == size
     assert server.call("POST", IMPORTS, sent, headers=JSON).status == 202
     server.drain()
-    assert server.rows("SELECT created_count FROM jobs") == [(1,)]
+    assert server.rows("SELECT created_count FROM jobs") == [(count,)]
     assert not sources(server)
 
 

@@ -2,15 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import population
+import pytest
 
-from mailrith_lite import ids
+from mailrith_lite import errors, ids
 from mailrith_lite.audience import custom_fields, memberships, subscribers, upsert, values
 from mailrith_lite.audience.segments import segment_query
 from mailrith_lite.audience.segments.compiler import References
@@ -236,3 +237,22 @@ def segment(number: int) -> str:
 def saved_segments(**definitions: Any) -> dict[str, Any]:
     """An option of `matches`. `s1=…`: the definition of the saved segment with the integer id 1."""
     return {"segments": {int(name[1:]): decoded(definition) for name, definition in definitions.items()}}
+
+
+EVERYBODY_MATCHES = condition("form", "is_empty")
+Shape = Callable[[Any], Any]
+
+
+def refusal_of(audience: Audience, definition: Any, **options: Any) -> tuple[str | None, str | None]:
+    """(field, reason) of the error."""
+    with pytest.raises(errors.InvalidBody) as refusal:
+        audience.matches(definition, **options)
+    return refusal.value.details.get("field"), refusal.value.details.get("reason")
+
+
+def chain(length: int, shape: Shape) -> dict[str, Any]:
+    """Saved segments in definitions of this shape. Each refers to the one before."""
+    saved = {"s1": shape(EVERYBODY_MATCHES)}
+    for number in range(2, length + 1):
+        saved[f"s{number}"] = shape(condition("segment", "is", segment(number - 1)))
+    return saved_segments(**saved)

@@ -1,5 +1,7 @@
 """Pages of subscribers: the subscribers, their order, and the indexes that the query uses."""
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -51,29 +53,40 @@ def cold(number: int) -> bool:
     return not bounced(number) and (number in (2, 254, 258, 769, 1025) or 800 <= number < 900)
 
 
-@pytest.fixture
-async def audience(tmp_path: Path) -> AsyncIterator[Database]:
+@pytest.fixture(scope="module")
+def populated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("listing") / "populated.db"
+    asyncio.run(populate(path))
+    return path
+
+
+async def populate(path: Path) -> None:
     """Two workspaces with mixed ids. Ours has all of the first block, half of the second, none of the third."""
-    async with Database.open(tmp_path / "test.db") as database:
-        async with database.write() as connection:
-            await population.insert_workspaces(connection, 2)
-            for name in ("Full", "Half", "Unused"):
-                await population.insert_tag(connection, 1, name)
-                await population.insert_sequence(connection, 1, name)
-            theirs = await population.insert_tag(connection, 2, "Theirs")
-            ours = frozenset(OURS)
-            for number in sorted([*OURS, *THEIRS]):
-                await population.insert_people(connection, 1 if number in ours else 2, [number])
-            await population.tag_people(connection, theirs, THEIRS)
-            await population.tag_people(connection, FULL, filter(fully_tagged, OURS))
-            await population.tag_people(connection, HALF, filter(half_tagged, OURS))
-            await population.enroll(connection, FULL, list(filter(active, OURS)))
-            await population.enroll(connection, FULL, list(filter(completed, OURS)), "completed")
-            await population.enroll(connection, FULL, list(filter(removed, OURS)), "removed")
-            await population.enroll(connection, HALF, list(filter(half_tagged, OURS)))
-            await population.set_column(connection, "status", "Bounced", filter(bounced, OURS))
-            await population.set_column(connection, "subscribed_at", NOW - COLD_WITHOUT_OPEN, filter(cold, OURS))
-            await population.set_column(connection, "last_opened_at", NOW - COLD_AFTER_OPEN, range(850, 900))
+    async with Database.open(path) as database, database.write() as connection:
+        await population.insert_workspaces(connection, 2)
+        for name in ("Full", "Half", "Unused"):
+            await population.insert_tag(connection, 1, name)
+            await population.insert_sequence(connection, 1, name)
+        theirs = await population.insert_tag(connection, 2, "Theirs")
+        ours = frozenset(OURS)
+        for number in sorted([*OURS, *THEIRS]):
+            await population.insert_people(connection, 1 if number in ours else 2, [number])
+        await population.tag_people(connection, theirs, THEIRS)
+        await population.tag_people(connection, FULL, filter(fully_tagged, OURS))
+        await population.tag_people(connection, HALF, filter(half_tagged, OURS))
+        await population.enroll(connection, FULL, list(filter(active, OURS)))
+        await population.enroll(connection, FULL, list(filter(completed, OURS)), "completed")
+        await population.enroll(connection, FULL, list(filter(removed, OURS)), "removed")
+        await population.enroll(connection, HALF, list(filter(half_tagged, OURS)))
+        await population.set_column(connection, "status", "Bounced", filter(bounced, OURS))
+        await population.set_column(connection, "subscribed_at", NOW - COLD_WITHOUT_OPEN, filter(cold, OURS))
+        await population.set_column(connection, "last_opened_at", NOW - COLD_AFTER_OPEN, range(850, 900))
+
+
+@pytest.fixture
+async def audience(populated_file: Path, tmp_path: Path) -> AsyncIterator[Database]:
+    """A copy of the populated database."""
+    async with Database.open(Path(shutil.copy(populated_file, tmp_path / "test.db"))) as database:
         yield database
 
 

@@ -13,7 +13,7 @@ import pytest
 from mailrith_lite.audience.segments.segment_counts import AT_ONCE, CACHE_SIZE, SegmentCounts
 from mailrith_lite.audience.segments.segment_query import Counts, Query
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.database.connection import READERS
+from mailrith_lite.database.connection import JOB_READERS
 
 
 def everybody(workspace_id: int, parameter: int | None = None) -> Query:
@@ -53,7 +53,7 @@ class Watch:
 async def register(database: Database, function: Callable[[], int]) -> None:
     """Registers the function as `watch()` with every reader."""
     async with contextlib.AsyncExitStack() as stack:
-        for _ in range(READERS):
+        for _ in range(JOB_READERS):
             connection = await stack.enter_async_context(database.read())
             await connection.create_function("watch", 0, function)
 

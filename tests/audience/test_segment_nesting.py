@@ -1,15 +1,19 @@
-"""Segments that refer to other segments: matches, circular references, depth and size limits."""
+"""Segments that refer to other segments: matches, circular references, and the maximum depth."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import segment_audience
 from segment_audience import (
     EVERYBODY,
+    EVERYBODY_MATCHES,
     Audience,
+    Shape,
+    chain,
     condition,
     definition,
+    refusal_of,
     saved_segments,
     segment,
     sequence,
@@ -19,9 +23,7 @@ from segment_audience import (
 
 from mailrith_lite import errors
 from mailrith_lite.audience.conditions import SEQUENCE_OPERATORS
-from mailrith_lite.audience.segments.compiler import MAX_CONDITIONS, MAX_DEPTH
-from mailrith_lite.audience.segments.definition import MAX_VALUES
-from mailrith_lite.audience.segments.field_condition import MAX_PARTS
+from mailrith_lite.audience.segments.compiler import MAX_DEPTH
 
 PATH = "definition.groups[0].conditions[0]"
 GERMAN, AMERICAN, ACTIVE = (
@@ -29,20 +31,12 @@ GERMAN, AMERICAN, ACTIVE = (
     single("country", "is", "US"),
     single("subscriber_status", "is", "Active"),
 )
-EVERYBODY_MATCHES = condition("form", "is_empty")
 
 
 @pytest.fixture(scope="module")
 def audience(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audience]:
     with segment_audience.open_audience(tmp_path_factory.mktemp("nesting") / "test.db") as audience:
         yield audience
-
-
-def refusal_of(audience: Audience, definition: Any, **options: Any) -> tuple[str | None, str | None]:
-    """(field, reason) of the error."""
-    with pytest.raises(errors.InvalidBody) as refusal:
-        audience.matches(definition, **options)
-    return refusal.value.details.get("field"), refusal.value.details.get("reason")
 
 
 @pytest.mark.parametrize(
@@ -114,17 +108,6 @@ def test_deleted_sequence_has_no_members_in_a_saved_segment(audience: Audience, 
     without_members = audience.matches(both, saved=True, sequence_ids=frozenset())
     assert without_members == (EVERYBODY if "not" in operator or "never" in operator else set())
     assert refusal_of(audience, both, **existing) == (f"{PATH}.value", "sequence_not_found")
-
-
-Shape = Callable[[Any], Any]
-
-
-def chain(length: int, shape: Shape) -> dict[str, Any]:
-    """Saved segments in definitions of this shape. Each refers to the one before."""
-    saved = {"s1": shape(EVERYBODY_MATCHES)}
-    for number in range(2, length + 1):
-        saved[f"s{number}"] = shape(condition("segment", "is", segment(number - 1)))
-    return saved_segments(**saved)
 
 
 def last_of_two_groups(inner: Any) -> dict[str, Any]:
@@ -208,65 +191,6 @@ def test_deepest_accepted_definition_is_valid_after_it_is_saved(audience: Audien
             assert depth > MAX_DEPTH - 2
             continue
         assert audience.matches(deepest, own_id=depth + 1, saved=True, **saved) == EVERYBODY
-
-
-def wide(groups: int, conditions: int, repeated: Any) -> dict[str, Any]:
-    group = {"id": "g", "match": "any", "conditions": [repeated] * conditions}
-    return {"match": "any", "groups": [group] * groups}
-
-
-WIDE = [
-    condition("subscriber_status", "is", ["Active"] * MAX_VALUES),
-    condition("country", "in_region", ["World"] * MAX_VALUES),
-    condition("tag", "has_none_of", [tag(1)] * MAX_VALUES),
-    condition("sequence", "has_never_been_in_any_of", [sequence(1)] * MAX_VALUES),
-    condition("Text", "contains", ["ß"] * MAX_PARTS),
-    condition("Text", "has_none_of", ["ß"] * MAX_VALUES),
-    condition("Multi Select", "does_not_contain", ["ß"] * MAX_PARTS),
-    condition("Multi Select", "has_any_of", ["Red"] * MAX_VALUES),
-    condition("Number", "is", ["1.5"] * MAX_VALUES),
-    condition("Date", "in_last_days", 30),
-    condition("Checkbox", "is_not", True),
-]
-
-
-@pytest.mark.parametrize(
-    ("groups", "conditions", "repeated"), [(50, 6, WIDE[0]), *((3, 100, repeated) for repeated in WIDE)]
-)
-def test_maximum_number_of_conditions_can_be_counted(
-    audience: Audience, groups: int, conditions: int, repeated: Any
-) -> None:
-    assert groups * conditions == MAX_CONDITIONS
-    expected = audience.matches(definition(repeated))
-    assert audience.matches(wide(groups, conditions, repeated)) == expected
-
-
-def test_one_condition_too_many_is_refused_also_inside_a_segment(audience: Audience) -> None:
-    too_many = wide(3, 100, EVERYBODY_MATCHES)
-    too_many["groups"] = [*too_many["groups"], wide(1, 1, EVERYBODY_MATCHES)["groups"][0]]
-    assert refusal_of(audience, too_many) == ("definition.groups[3].conditions[0]", "too_complex")
-    saved = saved_segments(s1=wide(3, 100, EVERYBODY_MATCHES), s2=wide(2, 100, EVERYBODY_MATCHES))
-    assert refusal_of(audience, single("segment", "is", segment(1)), **saved) == (PATH, "too_complex")
-    twice = single("segment", "is", [segment(2), segment(2)])
-    assert audience.matches(twice, **saved) == EVERYBODY
-    two = definition(condition("segment", "is", segment(2)), condition("segment", "is", segment(2)))
-    assert refusal_of(audience, two, **saved) == ("definition.groups[0].conditions[1]", "too_complex")
-
-
-def test_doubling_references_are_refused_early(audience: Audience) -> None:
-    """Each segment refers to the one before twice: a million conditions without an early limit."""
-    twice = chain(MAX_DEPTH, lambda inner: definition(inner, inner))
-    assert refusal_of(audience, single("segment", "is", segment(MAX_DEPTH)), **twice) == (PATH, "too_complex")
-
-
-@pytest.mark.parametrize("first", [True, False], ids=["first", "last"])
-def test_deep_and_wide_definition_can_be_counted(audience: Audience, first: bool) -> None:
-    """The longest possible expression."""
-    contains = condition("Multi Select", "does_not_contain", ["not in any value"] * MAX_PARTS)
-    others = [contains] * (MAX_CONDITIONS // MAX_DEPTH - 2)
-    shape = (lambda inner: definition(inner, *others)) if first else (lambda inner: definition(*others, inner))
-    saved = chain(MAX_DEPTH, shape)
-    assert audience.matches(single("segment", "is", segment(MAX_DEPTH)), **saved) == EVERYBODY
 
 
 def test_unknown_segment_id_is_refused(audience: Audience) -> None:

@@ -1,14 +1,18 @@
 """How a job ends: its state, its error message, its files and its log lines."""
 
+import asyncio
 import errno
 import logging
+import sqlite3
 
 import pytest
 
-from jobs.recorder import Recorder, add_jobs, run_all, select_row, select_statuses
+from jobs.recorder import Recorder, add_jobs, cancel, run_all, running, select_row, select_statuses
 from mailrith_lite import errors
 from mailrith_lite.database import Connection, Database
+from mailrith_lite.database import connection as connection_module
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs import runner as runner_module
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 from mailrith_lite.jobs.queue import Job, Progress
 from mailrith_lite.jobs.runner import JobFailed, Run
@@ -65,19 +69,93 @@ async def test_an_unexpected_exception_fails_the_job_without_showing_its_text(
     assert any(record.exc_info for record in caplog.records)
 
 
-@pytest.mark.parametrize("exception", [errors.StorageFull(), OSError(errno.ENOSPC, "No space left on device")])
-async def test_a_full_disk_is_the_error_message(
-    database: Database, recorder: Recorder, exception: Exception
+@pytest.mark.parametrize(
+    "obstacle",
+    [
+        errors.StorageFull(),
+        errors.DatabaseBusy(),
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EMFILE, "Too many open files"),
+    ],
+    ids=repr,
+)
+async def test_job_continues_after_a_temporary_obstacle(
+    database: Database, recorder: Recorder, monkeypatch: pytest.MonkeyPatch, obstacle: Exception
 ) -> None:
+    monkeypatch.setattr(runner_module, "_RETRY", 0)
+    (job,) = await add_jobs(database, EXPORT)
+    attempts: list[str] = []
+
+    async def fail_first(run: Run) -> None:
+        attempts.append(run.job.status)
+        if len(attempts) == 1:
+            raise obstacle
+        await recorder.checkpoint(run.job, 0)
+
+    recorder.bodies[job] = fail_first
+    await run_all(database, recorder)
+    row = await select_row(database, job)
+    assert (row["status"], row["error_message"], len(attempts)) == ("Completed", None, 2)
+
+
+async def test_job_waits_for_the_lock_of_another_program(
+    database: Database, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "_RETRY", 0)
+    monkeypatch.setattr(connection_module, "_BUSY_TIMEOUT", 0.05)
+    (job,) = await add_jobs(database, EXPORT)
+    other = sqlite3.connect(database.path, isolation_level=None)
+    refused: list[Exception] = []
+
+    async def write(run: Run) -> None:
+        if not refused:
+            other.execute("BEGIN IMMEDIATE")
+        try:
+            await recorder.checkpoint(run.job, 0)
+        except errors.DatabaseBusy as error:
+            refused.append(error)
+            asyncio.get_running_loop().call_later(0.1, other.rollback)
+            raise
+
+    recorder.bodies[job] = write
+    await run_all(database, recorder)
+    other.close()
+    assert len(refused) == 1
+    assert await select_statuses(database, job) == ["Completed"]
+
+
+async def test_job_that_waits_can_be_canceled(
+    database: Database, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "_RETRY", 0.01)
     (job,) = await add_jobs(database, EXPORT)
 
     async def fail(run: Run) -> None:
-        raise exception
+        raise errors.StorageFull
 
     recorder.bodies[job] = fail
-    await run_all(database, recorder)
+    async with running(database, recorder) as runner:
+        await recorder.wait_for_starts(1)
+        await cancel(database, runner, job)
+        await runner.drain()
     row = await select_row(database, job)
-    assert (row["status"], "disk is full" in row["error_message"]) == ("Failed", True)
+    assert (row["status"], row["error_message"]) == ("Failed", queue.CANCELED)
+
+
+async def test_stop_does_not_wait_for_the_lock_of_another_program(
+    database: Database, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner_module, "GRACE", 0.1)
+    monkeypatch.setattr(runner_module, "_LAST_WRITE", 0.1)
+    monkeypatch.setattr(connection_module, "_BUSY_TIMEOUT", 3_600)
+    (job,) = await add_jobs(database, EXPORT)
+    async with running(database, recorder) as runner:
+        await recorder.wait_for_starts(1)
+        other = sqlite3.connect(database.path, isolation_level=None, check_same_thread=False)
+        await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")  # in a thread: the runner may be writing
+        await asyncio.wait_for(runner.stop(), 20)
+        other.close()
+    assert await select_statuses(database, job) == ["Processing"]
 
 
 async def test_a_job_with_unprocessed_rows_never_completes(database: Database, recorder: Recorder) -> None:

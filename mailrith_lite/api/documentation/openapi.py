@@ -1,4 +1,4 @@
-"""/v1/openapi.json: the OpenAPI document, made from the table of routes and the wire Structs."""
+"""/v1/openapi.json: the OpenAPI document, from the table of routes and the annotations of the handlers."""
 
 import functools
 from collections.abc import Sequence
@@ -22,26 +22,27 @@ _DESCRIPTION = """\
 Subscribers with their tags, custom fields, sequences and segments, and the jobs that import and export them: the
 part of Mailrith's v1 API that mailrith_lite serves. The other operations of the contract answer 501.
 
-Send an API key as `Authorization: Bearer mrk_…`. A request that is no HTTP answers 400, one whose head is too long
-431, and a known path with another method 405, with the header `Allow`; all that is no success has the same form.
+Send an API key as `Authorization: Bearer mrk_…`. A request that is not valid HTTP gets a 400, a request with a long
+line in its head a 431, and a known path with another method a 405 with the header `Allow`. All errors have the same
+form.
 """
 _HEADERS: dict[str, Any] = {
     "RequestId": {
-        "description": "The request's own x-mailrith-request-id, when it is 1 to 128 printable ASCII characters, "
-        "else a new one. It stands in the service's log.",
+        "description": "The request's own x-mailrith-request-id if it is 1 to 128 printable ASCII characters, "
+        "else a new one. The service's log has it too.",
         "required": True,
         "schema": {"type": "string"},
     },
     "Location": {
-        "description": "The path of what was made.",
+        "description": "The path of the new resource.",
         "schema": {"type": "string", "format": "uri-reference"},
     },
     "RetryAfter": {
-        "description": "Seconds after which it is worth asking again.",
+        "description": "Seconds until the next request makes sense.",
         "schema": {"type": "integer", "minimum": 0},
     },
     "IdempotentReplayed": {
-        "description": "The answer is the one that this Idempotency-Key got before.",
+        "description": "This is the recorded answer to an earlier request with this Idempotency-Key.",
         "schema": {"type": "string", "enum": ["true"]},
     },
     "WwwAuthenticate": {"required": True, "schema": {"type": "string", "enum": ["Bearer"]}},
@@ -49,8 +50,8 @@ _HEADERS: dict[str, Any] = {
 _IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "1 to 255 printable ASCII characters of the client's own. The same key with the same body gets "
-    "the same answer, and makes nothing twice.",
+    "description": "1 to 255 printable ASCII characters that the client chooses. The same key with the same body "
+    "gets the same answer, and creates nothing twice.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": _KEY_PATTERN},
 }
 
@@ -58,7 +59,7 @@ _IDEMPOTENCY_KEY = {
 async def get_document(request: web.Request) -> Bare[Document]:
     """Get the OpenAPI document
 
-    OpenAPI 3.1, made from the same table and types that answer.
+    OpenAPI 3.1, made from the routes and types that serve the requests.
     """
     return Bare(_encoded(request.app[SECTIONS], request.app[SERVICES].settings.public_url))
 
@@ -97,7 +98,7 @@ def document(sections: tuple[Section, ...], servers: list[str]) -> dict[str, Any
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "mrk_…",
-                    "description": "A workspace's API key, made with `mailrith-lite keys create`.",
+                    "description": "The API key of a workspace. `mailrith-lite keys create` makes one.",
                 }
             },
         },
@@ -205,7 +206,7 @@ def _pagination() -> dict[str, Any]:
 
 
 def _links(status: int, route: Route, routes: Sequence[Route]) -> dict[str, Any]:
-    """What was made by this answer is what these operations take."""
+    """The operations that take the id in this response."""
     if status not in (201, 202):
         return {}
     return {

@@ -1,7 +1,7 @@
 """/docs: the API reference for a browser, without a request to any other host.
 
-Swagger UI as its makers publish it, and a page of ours around it. Its files have its version in their address, so
-that a browser need not ask for them twice.
+Swagger UI as its makers publish it, and a page of ours around it. The addresses of its files have its version in
+them, so a browser can keep the files for ever.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from aiohttp import web
 
 from mailrith_lite.api.discovery import REFERENCE_PATH
 
-VERSION = "5.35.0"  # of swagger-ui-dist, whose files stand in viewer/swagger-ui
+VERSION = "5.35.0"  # of swagger-ui-dist; its files are in viewer/swagger-ui
 _VENDORED = f"{REFERENCE_PATH}/{VERSION}"
 _HEADERS = {
     # Swagger UI draws with images in its style sheet; everything else is a file from here.
@@ -28,7 +28,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 class File(msgspec.Struct, frozen=True):
-    """`name`: below viewer/."""
+    """`name`: the path within viewer/."""
 
     name: str
     content_type: str
@@ -43,7 +43,7 @@ FILES = {
     f"{_VENDORED}/swagger-ui-bundle.js": File("swagger-ui/swagger-ui-bundle.js", "text/javascript", _FOR_EVER),
     f"{_VENDORED}/favicon-32x32.png": File("swagger-ui/favicon-32x32.png", "image/png", _FOR_EVER),
 }
-"""By address: nothing else in the folder can be asked for."""
+"""Address -> file. Nothing else in the folder has an address."""
 
 
 def add_routes(router: web.UrlDispatcher) -> None:
@@ -55,7 +55,7 @@ def _sender(file: File) -> Callable[[web.Request], Awaitable[web.StreamResponse]
     async def send(_: web.Request) -> web.StreamResponse:
         content = await asyncio.to_thread(_read, file.name)
         return web.Response(
-            body=io.BytesIO(content),  # large bytes would be sent at one go
+            body=io.BytesIO(content),  # aiohttp would send large bytes in one piece
             content_type=file.content_type,
             charset="utf-8" if file.content_type.startswith("text/") else None,
             headers={**_HEADERS, "Cache-Control": file.caching},

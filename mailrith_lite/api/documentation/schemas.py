@@ -1,4 +1,4 @@
-"""The wire Structs as schemas of the OpenAPI document: what may be left out of a request is always in an answer."""
+"""JSON Schemas of the requests and responses. A response has all its fields; a request can omit some."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 
 _PREFIX = "#/components/schemas/"
-_FORMATS = {"_at": "date-time", "_url": "uri"}  # by the end of a field's name
-_WITHOUT_DEFAULTS = {"Condition"}  # a Struct that leaves them out of answers, too
+_FORMATS = {"_at": "date-time", "_url": "uri"}  # end of a field's name -> format
+_WITHOUT_DEFAULTS = {"Condition"}  # a Struct that omits default values in responses too
 
 
 class Schemas:
-    """`components`: every Struct by its name. Of one that stands in requests and answers, and reads differently in
-    them, the answer's form ends in `Resource`."""
+    """`components`: Struct's name -> schema. If a Struct is in requests and responses and its schemas differ, the
+    name of the schema for responses ends in `Resource`."""
 
     def __init__(self, requests: Iterable[Any], answers: Iterable[Any]) -> None:
         self._requests, sent = _collect(requests)
@@ -20,7 +20,7 @@ class Schemas:
         for form in self._requests:
             sent[form.__name__].update(getattr(form, "SCHEMA", {}))
         for name in received.keys() - _WITHOUT_DEFAULTS:
-            _always_there(received[name])
+            _require_all(received[name])
         differing = {name for name, schema in received.items() if sent.get(name, schema) != schema}
         received = {_renamed(name, differing): schema for name, schema in received.items()}
         for schema in (*received.values(), *self._answers.values()):
@@ -35,7 +35,7 @@ class Schemas:
 
 
 def query_properties(form: type[msgspec.Struct]) -> dict[str, dict[str, Any]]:
-    """Parameter -> what it takes; a parameter cannot be null."""
+    """Parameter -> its schema; a parameter cannot be null."""
     _, components = _collect([form])
     return {name: _without_null(schema) for name, schema in components[form.__name__]["properties"].items()}
 
@@ -50,7 +50,7 @@ def _collect(forms: Iterable[Any]) -> tuple[dict[Any, dict[str, Any]], dict[str,
 
 
 def _tidy(schema: dict[str, Any]) -> dict[str, Any]:
-    """Descriptions become sentences, and a type that may be null is one schema instead of two."""
+    """Turns descriptions into sentences, and a type that can be null into one schema instead of two."""
     tidied = {name: _tidy_member(name, value) for name, value in schema.items() if name != "title"}
     if "enum" in tidied:
         tidied.setdefault("type", "string")
@@ -97,13 +97,13 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_format(name: str, schema: dict[str, Any]) -> dict[str, Any]:
-    wanted = next((wanted for end, wanted in _FORMATS.items() if name.endswith(end)), None)
-    texts = schema.get("type") in ("string", ["string", "null"])
-    return {**schema, "format": wanted} if wanted and texts and "format" not in schema else schema
+    text_format = next((value for end, value in _FORMATS.items() if name.endswith(end)), None)
+    is_text = schema.get("type") in ("string", ["string", "null"])
+    return {**schema, "format": text_format} if text_format and is_text and "format" not in schema else schema
 
 
-def _always_there(schema: dict[str, Any]) -> None:
-    """An answer holds every field."""
+def _require_all(schema: dict[str, Any]) -> None:
+    """A response has every field, so all are required and none has a default."""
     schema["required"] = list(schema["properties"])
     for field in schema["properties"].values():
         field.pop("default", None)

@@ -32,11 +32,15 @@ class SegmentCounts:
         self._cache: OrderedDict[tuple[int, bytes], _Entry] = OrderedDict()
 
     async def count(self, query: Query) -> Counts:
-        """Takes a reader of its own, so the caller must not hold one."""
+        """Takes a reader of its own, so the caller must not hold one.
+
+        Raises:
+            QueryTooSlow, ClientLeft: as `Database.bounded`; the time includes that of the counts before this one.
+        """
         counts = self._cached(query)
         if counts is None:
             lock = self._locks.setdefault(query.workspace_id, asyncio.Lock())
-            async with lock:
+            async with self._database.bounded(), lock:
                 counts = self._cached(query)  # a caller before us in the queue may have counted the same
                 if counts is None:
                     counts = await self._count(query)

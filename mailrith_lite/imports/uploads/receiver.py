@@ -79,7 +79,7 @@ class Receiver:
         detected = await self._run_in_thread(
             lambda check: encodings.rewrite(part, path, encoding, limit=self.limit, check=check)
         )
-        part.unlink()
+        await disk.remove(part)
         return _Text(path=path, encoding=detected)
 
     async def _run_in_thread(self, function: Callable[[Callable[[], None]], str]) -> str:

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from mailrith_lite import clock, errors, ids
+from mailrith_lite import clock, disk, errors, ids
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports.uploads import limits, receiver, upload_table, usable
 from mailrith_lite.imports.uploads.preview import Preview, read_preview
@@ -63,12 +63,12 @@ class UploadStore:
             async with self._transfers.admit(upload):
                 contents = await self._receiver.receive(pieces, path, file_name)
         except BaseException:
-            self._discard(path)
+            await self._discard(path)
             raise
         try:
             replaced, stored = await self._make_ready(upload, contents)
         except Exception:  # not a cancellation, which may follow the commit: the next start sweeps the directory
-            self._discard(path)
+            await self._discard(path)
             raise
         await self.remove(replaced)
         return stored
@@ -87,14 +87,13 @@ class UploadStore:
                 connection, upload, contents, expires_at=expires_at, now=now
             )
 
-    def _discard(self, path: Path) -> None:
-        for file in self._directory.glob(f"{path.stem}.*"):
-            file.unlink(missing_ok=True)
+    async def _discard(self, path: Path) -> None:
+        await disk.remove(*self._directory.glob(f"{path.stem}.*"))
 
     async def remove(self, upload: Upload) -> None:
         """Deletes the file that the upload had when it was selected."""
         if (path := self.path(upload)) is not None:
-            await asyncio.to_thread(path.unlink, missing_ok=True)
+            await disk.remove(path)
 
     async def preview(self, upload: Upload) -> Preview | None:
         """None if the upload has no file, or no longer has this one."""
@@ -114,14 +113,16 @@ class UploadStore:
                 path.unlink()
 
     async def remove_expired(self) -> None:
-        """Deletes the files of expired uploads, and a day later the uploads."""
+        """Deletes the files of expired uploads, and a day later the uploads.
+
+        It deletes before it writes: on a full disk this makes room. No job and no transfer uses the files any more.
+        """
         async with self._database.read() as connection:
             now = clock.now()
             if not await upload_table.select_any_expired(connection, now, now - _DELETED_AFTER):
                 return
-        async with self._database.write(housekeeping=True) as connection:
             expired = await upload_table.select_expired(connection, now)
+        await disk.remove(*(self._directory / source for source in expired.values()))
+        async with self._database.write(housekeeping=True) as connection:
             await upload_table.update_removed(connection, expired)
             await upload_table.delete_expired(connection, now - _DELETED_AFTER)
-        for source in expired.values():
-            await asyncio.to_thread((self._directory / source).unlink, missing_ok=True)

@@ -1,6 +1,6 @@
 """The table `uploads`: received files, until a job takes them or they expire."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -172,11 +172,12 @@ async def select_expired(connection: Connection, now: int) -> dict[int, str]:
     return {row["id"]: row["source"] for row in rows}
 
 
-async def update_removed(connection: Connection, upload_ids: Iterable[int]) -> None:
-    """Call it before the files are deleted."""
+async def update_removed(connection: Connection, sources: Mapping[int, str]) -> None:
+    """`sources`: as `select_expired` gives them. An upload that has another file by now keeps it."""
     await connection.execute(
-        "UPDATE uploads SET source = NULL WHERE id IN (SELECT value FROM json_each(?))",
-        (msgspec.json.encode(list(upload_ids)).decode(),),
+        """UPDATE uploads SET source = NULL
+        WHERE (id, source) IN (SELECT CAST(key AS INTEGER), value FROM json_each(?))""",
+        (msgspec.json.encode(sources).decode(),),
     )
 
 

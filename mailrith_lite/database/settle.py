@@ -1,0 +1,48 @@
+"""Leaves a connection in a known state, although the task that uses it is cancelled."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from aiosqlite import Connection
+
+T = TypeVar("T")
+
+_INTERVAL = 0.01  # seconds between two interrupts
+
+
+async def finish(work: Awaitable[T]) -> T:
+    """Completes the work although the calling task is cancelled, then raises the cancellation."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            if task.cancelled():
+                raise
+            cancelled = error
+        except Exception:  # the task keeps it, and result() below raises it
+            break
+    if cancelled is not None:
+        raise cancelled
+    return task.result()
+
+
+async def abandon(connection: Connection) -> None:
+    """Interrupts the statement that runs and those that wait for its thread: nobody waits for their results.
+
+    Call it within `finish`.
+    """
+    end = asyncio.ensure_future(_reach_end(connection))
+    while not end.done():
+        await connection.interrupt()
+        await asyncio.wait([end], timeout=_INTERVAL)
+
+
+async def _reach_end(connection: Connection) -> None:
+    """Returns when the connection's thread has no earlier statement left."""
+    with contextlib.suppress(sqlite3.OperationalError):  # it may be interrupted, too
+        await connection.execute_fetchall("SELECT 1")

@@ -1,0 +1,9 @@
+"""Failures that end without a change of the job: it returns to the queue, and continues when they are over."""
+
+from mailrith_lite import disk, errors
+
+
+def is_temporary(error: BaseException) -> bool:
+    """Whether the disk is full, another program holds a lock, or the process has no file descriptor left."""
+    temporary = isinstance(error, errors.StorageFull | errors.DatabaseBusy)
+    return temporary or disk.is_full(error) or disk.is_out_of_descriptors(error)

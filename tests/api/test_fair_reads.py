@@ -1,0 +1,106 @@
+"""Slow reads of one workspace: their deadline, the end of their client, and everybody else meanwhile."""
+
+import asyncio
+import contextlib
+import logging
+import queue
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from conftest import KEY, Server
+
+from mailrith_lite import logs
+from mailrith_lite.database.connection import SHARE
+
+
+@contextlib.contextmanager
+def busy_workspace(server: Server, workspace_id: int = 1) -> Iterator[None]:
+    """The workspace has all the readers that it may have."""
+
+    @contextlib.asynccontextmanager
+    async def hold() -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            for _ in range(SHARE):
+                readers = server.services.database._readers
+                await stack.enter_async_context(readers.take(workspace_id, consistent=False))
+            yield
+
+    async def run(entered: asyncio.Future[None], left: asyncio.Event) -> None:
+        async with hold():
+            entered.set_result(None)
+            await left.wait()
+
+    async def start() -> tuple[asyncio.Task[None], asyncio.Event]:
+        entered, left = asyncio.get_running_loop().create_future(), asyncio.Event()
+        task = asyncio.create_task(run(entered, left))
+        await entered
+        return task, left
+
+    async def stop(task: asyncio.Task[None], left: asyncio.Event) -> None:
+        left.set()
+        await task
+
+    held = server.wait(start())
+    try:
+        yield
+    finally:
+        server.wait(stop(*held))
+
+
+class _Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fields: queue.Queue[dict[str, Any]] = queue.Queue()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.fields.put(record.fields)  # type: ignore[attr-defined]
+
+
+@pytest.fixture
+def access_log() -> Iterator[queue.Queue[dict[str, Any]]]:
+    lines, level = _Lines(), logs.access.level
+    logs.access.addHandler(lines)
+    logs.access.setLevel(logging.INFO)
+    yield lines.fields
+    logs.access.removeHandler(lines)
+    logs.access.setLevel(level)
+
+
+def test_read_past_its_deadline_is_refused_and_others_are_answered(serve: Callable[..., Server]) -> None:
+    server = serve(query_timeout=1)
+    other = server.new_key(workspace="Other")
+    with busy_workspace(server):
+        reply = server.call("GET", "/v1/tags")
+        assert (reply.status, reply.error["code"], reply.headers["retry-after"]) == (503, "query_too_slow", "1")
+        assert "Narrow it" in reply.error["message"]
+        assert server.call("GET", "/v1/tags", key=other).status == 200
+        assert server.call("GET", "/healthz", key=None).status == 200
+    assert server.call("GET", "/v1/tags").status == 200
+
+
+def test_job_runs_while_its_workspace_waits_for_readers(server: Server) -> None:
+    body = {"csv_text": "Email\na@example.com\n", "mappings": [{"csv_column": "Email", "field": {"type": "email"}}]}
+    with busy_workspace(server):
+        assert server.call("POST", "/v1/jobs/subscriber-imports", body).status == 202
+        server.drain()
+    assert server.rows("SELECT status FROM jobs") == [("Completed",)]
+
+
+def test_read_ends_when_its_client_hangs_up(server: Server, access_log: "queue.Queue[dict[str, Any]]") -> None:
+    address = urlsplit(server.url)
+    with busy_workspace(server):
+        with socket.create_connection((address.hostname, address.port), timeout=10) as client:
+            head = f"GET /v1/tags HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {KEY}\r\n\r\n"
+            client.sendall(head.encode())
+            while not server.wait(is_waiting(server)):
+                pass
+        assert access_log.get(timeout=10)["status"] == 499
+        assert not server.wait(is_waiting(server))
+
+
+async def is_waiting(server: Server) -> bool:
+    await asyncio.sleep(0)
+    return bool(server.services.database._readers._waiting)

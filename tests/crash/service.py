@@ -1,0 +1,193 @@
+"""A service that can be killed and started again on its data directory, and an import for it."""
+
+import contextlib
+import http.client
+import json
+import os
+import random
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+KEY = "mrk_example_secret_key"
+ROUNDS = int(os.environ.get("MAILRITH_LITE_CRASH_ROUNDS", "3"))
+ROWS = 60_000
+IMPORTS = "/v1/jobs/subscriber-imports"
+EXPORTS = "/v1/jobs/subscriber-exports"
+UPLOADS = "/v1/jobs/subscriber-import-uploads"
+MAPPINGS = [
+    {"csv_column": "Email", "field": {"type": "email"}},
+    {"csv_column": "Name", "field": {"type": "name"}},
+    {"csv_column": "Status", "field": {"type": "subscriber-status"}},
+]
+Rows = list[tuple[Any, ...]]
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """The rows of the database, without their times."""
+
+    subscribers: Rows
+    subscriber_tags: Rows
+    tags: Rows
+    row_errors: Rows
+    jobs: Rows
+    sequences: Rows
+
+
+QUERIES = {
+    "subscribers": """SELECT id, workspace_id, email, name, status, country, custom_fields
+        FROM subscribers ORDER BY id""",
+    "subscriber_tags": "SELECT subscriber_id, tag_id FROM subscriber_tags ORDER BY 1, 2",
+    "tags": "SELECT id, workspace_id, name FROM tags ORDER BY id",
+    "row_errors": "SELECT job_id, line, column_name, code, message, cells FROM import_row_errors ORDER BY 1, 2",
+    "jobs": """SELECT id, kind, status, error_message, rows_total, rows_processed, created_count, updated_count,
+        unchanged_count, rejected_count, warning_count FROM jobs ORDER BY id""",
+    "sequences": "SELECT name, seq FROM sqlite_sequence ORDER BY name",
+}
+
+
+class Service:
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._process: subprocess.Popen[str] | None = None
+        self._address: Any = None
+
+    def start(self) -> "Service":
+        environment = {**os.environ, "MAILRITH_LITE_BOOTSTRAP_KEY": KEY}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "mailrith_lite", "serve", "--port", "0", "--data-dir", str(self.directory)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        address = re.search(r"http://\S+", line)
+        assert address, line
+        self._address = urlsplit(address[0])
+        return self
+
+    def kill(self) -> None:
+        """Sends SIGKILL. Does nothing if the service does not run."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Sends SIGTERM and expects exit code 0."""
+        assert self._end(signal.SIGTERM) == 0
+
+    def restart(self) -> None:
+        """Kills the service and starts it again."""
+        self.kill()
+        self.start()
+
+    def _end(self, number: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        assert process.stdout is not None
+        with process.stdout:
+            process.send_signal(number)
+            try:
+                return process.wait(30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self._address.hostname, self._address.port, timeout=60)
+
+    def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """The `data` of a successful response."""
+        with contextlib.closing(self.connect()) as connection:
+            request_headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json", **headers}
+            connection.request(method, path, None if body is None else json.dumps(body), request_headers)
+            response = connection.getresponse()
+            text = response.read()
+            assert response.status < 300, text
+            return json.loads(text)["data"]
+
+    def put(self, link: str, file: bytes) -> contextlib.closing[http.client.HTTPConnection]:
+        """Sends a file to the link of an upload. The caller reads the response and closes the connection."""
+        parts = urlsplit(link)
+        connection = self.connect()
+        connection.request("PUT", f"{parts.path}?{parts.query}", file)
+        return contextlib.closing(connection)
+
+    def kill_during_request(self, method: str, path: str, body: bytes, **headers: str) -> None:
+        """Kills the service after it has written a part of the body to a file. The request is not complete."""
+        with contextlib.closing(self.connect()) as connection:
+            connection.putrequest(method, path)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            connection.send(body[: len(body) * 3 // 4])
+            while not self.files():
+                pass
+            self.kill()
+
+    def finish(self, job: Any) -> Any:
+        """Polls until the job is final."""
+        while job["status"] in ("Queued", "Processing"):
+            job = self.call("GET", job["self"])
+        return job
+
+    def poll(self, job: Any, rows: int, most: int = sys.maxsize) -> Any:
+        """Polls until the job has processed so many rows or is final, at most `most` times."""
+        while job["status"] in ("Queued", "Processing") and job["progress"]["rows_processed"] < rows and most:
+            job = self.call("GET", job["self"])
+            most -= 1
+        return job
+
+    def content(self) -> Content:
+        """Stop the service first."""
+        assert self._process is None
+        with contextlib.closing(sqlite3.connect(self.directory / "mailrith.db")) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+            return Content(**{name: connection.execute(query).fetchall() for name, query in QUERIES.items()})
+
+    def files(self) -> list[str]:
+        """The files of jobs and uploads, such as `exports/….csv`."""
+        return sorted(
+            f"{directory}/{path.name}"
+            for directory in ("imports", "exports", "uploads")
+            for path in (self.directory / directory).iterdir()
+        )
+
+    def partial_export_size(self) -> int:
+        """The size of the export files that are not complete, in bytes."""
+        size = 0
+        for path in (self.directory / "exports").glob("*.part"):
+            with contextlib.suppress(FileNotFoundError):
+                size += path.stat().st_size
+        return size
+
+
+def import_request(rows: int = ROWS) -> dict[str, Any]:
+    """An import with every outcome: created, updated, unchanged, refused, and a status that is kept."""
+    chance = random.Random(42)
+    lines = []
+    for number in range(rows):
+        email = f"user{number}@example.com"
+        match chance.randrange(40):
+            case 0:
+                lines.append(f"nobody {number},Refused,")
+            case 1:
+                lines.append(f"user{chance.randrange(number + 1)}@example.com,Again {number},")
+            case 2:
+                lines.append(f'{email},"Two\nlines {number}",Bounced\n{email},,Active')
+            case 3:
+                lines.append(f"{email},Twice,\n{email},Twice,")
+            case _:
+                lines.append(f"{email},Name {number},")
+    text = "Email,Name,Status\n" + "\n".join(lines)
+    return {"csv_text": text, "mappings": MAPPINGS, "new_tag_name": "Crash"}

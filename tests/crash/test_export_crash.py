@@ -1,0 +1,58 @@
+"""An export survives SIGKILL at any moment, and a file with its final name is complete."""
+
+import random
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from crash.conftest import Reference
+from crash.service import EXPORTS, ROUNDS, Service
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_an_export_that_is_killed_twice_writes_the_same_file(
+    service: Callable[[str], Service], reference: Reference, seed: int
+) -> None:
+    chance = random.Random(seed)
+    files: list[bytes] = []
+    for name in ("undisturbed", "killed"):
+        each = service(name)
+        shutil.copytree(reference.directory, each.directory)
+        each.start()
+        job = each.call("POST", EXPORTS)
+        for _ in range(2 if name == "killed" else 0):
+            size = chance.randrange(len(files[0]))
+            while job["status"] in ("Queued", "Processing") and each.partial_export_size() < size:
+                job = each.call("GET", job["self"])
+            each.kill()
+            complete = [path.read_bytes() for path in (each.directory / "exports").glob("*.csv")]
+            assert complete in ([], [files[0]])
+            each.start()
+            job = each.call("GET", job["self"])
+        job = each.finish(job)
+        assert (job["status"], job["error_message"]) == ("Completed", None)
+        assert job["exported_count"] == len(reference.content.subscribers)
+        each.stop()
+        assert each.files() == [f"exports/{job['id']}.csv"]
+        files.append((each.directory / "exports" / f"{job['id']}.csv").read_bytes())
+    assert files[0] == files[1]
+
+
+def test_an_export_fails_after_three_kills_and_leaves_no_file(
+    service: Callable[[str], Service], reference: Reference
+) -> None:
+    killed = service("killed")
+    shutil.copytree(reference.directory, killed.directory)
+    killed.start()
+    job = killed.call("POST", EXPORTS)
+    for _ in range(3):
+        while not list((killed.directory / "exports").iterdir()):
+            pass
+        killed.restart()
+    job = killed.call("GET", job["self"])
+    assert (job["status"], job["download_url"]) == ("Failed", None)
+    assert "3 times" in job["error_message"]
+    assert killed.finish(killed.call("POST", EXPORTS, {"query": "user1@"}))["exported_count"] == 1
+    killed.stop()
+    assert len(killed.files()) == 1

@@ -1,0 +1,150 @@
+"""A service whose disk is full: a small file system of its own, filled by a file."""
+
+import contextlib
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import KEY, MAPPINGS, Reply, Server
+
+from mailrith_lite import errors
+from mailrith_lite.exports.export_pipeline import TOO_LARGE
+from mailrith_lite.settings import Settings
+
+SIZE = 24 << 20  # bytes
+FOR_THE_INDEX = 9 << 12  # bytes: the least with which SQLite opens a database in WAL mode
+JOBS = "/v1/jobs/subscriber-imports"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A mounted directory of 24 MiB."""
+    directory = tmp_path / "disk"
+    directory.mkdir()
+    options = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(directory)]
+    try:
+        subprocess.run(options, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"a file system cannot be mounted here: {error}")
+    yield directory
+    subprocess.run(["umount", "-l", str(directory)], check=True)
+
+
+@contextlib.contextmanager
+def full(disk: Path, *, free: int = 0, name: str = "filler") -> Iterator[None]:
+    """The disk has only so many bytes left."""
+    path = disk / name
+    with path.open("wb", buffering=0) as filler:
+        for block in (1 << 16, 1 << 12):
+            with contextlib.suppress(OSError):
+                while filler.write(bytes(block)) == block:
+                    pass
+        filler.truncate(filler.tell() - free)
+    try:
+        yield
+    finally:
+        path.unlink()
+
+
+def csv_file(rows: int) -> str:
+    return "Email,Name\n" + "".join(f"reader.{number}@example.com,Reader {number}\n" for number in range(rows))
+
+
+def submit(server: Server, rows: int, **body: Any) -> str:
+    reply = server.call("POST", JOBS, {"csv_text": csv_file(rows), "mappings": MAPPINGS, **body})
+    assert reply.status == 202, reply.json
+    return str(reply.json["data"]["self"])
+
+
+def write_until_refused(server: Server) -> Reply:
+    """Writes until the WAL, too, has no room left."""
+    reply = server.call("POST", "/v1/tags", {"name": "Tag", "description": "x" * 1_000})
+    for number in range(5_000):
+        if reply.status != 201:
+            break
+        reply = server.call("POST", "/v1/tags", {"name": f"Tag {number}", "description": "x" * 1_000})
+    return reply
+
+
+def test_reads_go_on_and_writes_are_refused_until_there_is_room(
+    small_disk: Path, serve: Callable[..., Server]
+) -> None:
+    server = serve(data_dir=small_disk / "data")
+    server.import_csv(csv_file(10))
+    with full(small_disk):
+        reply = write_until_refused(server)
+        assert (reply.status, reply.error["code"]) == (503, "storage_full")
+        assert reply.headers["retry-after"] == "1"
+        assert server.call("POST", JOBS, {"csv_text": csv_file(5_000), "mappings": MAPPINGS}).status == 503
+        assert server.call("GET", "/v1/tags").status == 200
+        assert len(server.call("GET", "/v1/subscribers").json["data"]) == 10
+        assert server.call("GET", "/healthz", key=None).status == 200
+    assert server.call("POST", "/v1/tags", {"name": "Room"}).status == 201
+
+
+def test_import_waits_for_room_and_imports_every_row_once(small_disk: Path, serve: Callable[..., Server]) -> None:
+    server = serve(data_dir=small_disk / "data")
+    with full(small_disk, free=4 << 20):
+        job = submit(server, 30_000)
+        assert write_until_refused(server).status == 503
+        assert server.call("GET", job).json["data"]["status"] in ("Queued", "Processing")
+    server.drain()
+    done = server.call("GET", job).json["data"]
+    assert (done["status"], done["imported_count"]) == ("Completed", 30_000)
+    assert server.rows("SELECT count(*) FROM subscribers") == [(30_000,)]
+
+
+def test_export_that_is_larger_than_the_disk_fails_and_says_so(
+    small_disk: Path, serve: Callable[..., Server]
+) -> None:
+    server = serve(data_dir=small_disk / "data")
+    server.import_csv(csv_file(20_000))
+    with full(small_disk, free=1 << 19):
+        job = server.call("POST", "/v1/jobs/subscriber-exports", {}).json["data"]
+        server.drain()
+        done = server.call("GET", job["self"]).json["data"]
+    assert (done["status"], done["error_message"]) == ("Failed", TOO_LARGE)
+    assert not list((small_disk / "data" / "exports").iterdir())
+
+
+def test_start_on_a_full_disk_serves_reads_and_continues_a_job_once_there_is_room(small_disk: Path) -> None:
+    settings = Settings(port=0, data_dir=small_disk / "data", bootstrap_key=KEY)
+    with Server(settings).serving() as server:
+        server.wait(server.services.runner.stop())
+        job = submit(server, 100)
+        server.wait(update(server, "UPDATE jobs SET status = 'Processing'"))
+    with full(small_disk, free=FOR_THE_INDEX):
+        restarted = Server(settings)
+        with restarted.serving(), full(small_disk, name="more"):
+            assert restarted.call("GET", "/v1/tags").status == 200
+            assert restarted.call("GET", job).json["data"]["status"] in ("Queued", "Processing")
+    with Server(settings).serving() as server:
+        server.drain()
+        assert server.call("GET", job).json["data"]["status"] == "Completed"
+
+
+async def update(server: Server, sql: str) -> None:
+    async with server.services.database.write() as connection:
+        await connection.execute(sql)
+
+
+def test_first_start_on_a_full_disk_is_a_one_line_error(small_disk: Path, serve: Callable[..., Server]) -> None:
+    with full(small_disk, free=1 << 16), pytest.raises(errors.StartError, match="full") as refused:
+        serve(data_dir=small_disk / "data")
+    assert "\n" not in str(refused.value)
+
+
+def test_expired_file_is_deleted_although_nothing_can_be_written(
+    small_disk: Path, serve: Callable[..., Server]
+) -> None:
+    server = serve(data_dir=small_disk / "data")
+    upload = server.call("POST", f"{JOBS.removesuffix('s')}-uploads").json["data"]
+    url = upload["upload_url"].removeprefix(server.url)
+    assert server.call("PUT", url, csv_file(20_000).encode(), key=None).status == 200
+    server.wait(update(server, "UPDATE uploads SET expires_at = 1"))
+    with full(small_disk):
+        assert write_until_refused(server).status == 503
+        server.wait(server.services.uploads.remove_expired())
+        assert not list((small_disk / "data" / "uploads").iterdir())
