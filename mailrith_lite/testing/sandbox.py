@@ -12,6 +12,7 @@ from mailrith_lite import clock, disk, ids
 from mailrith_lite.access import key_table, keys, scopes, workspaces
 from mailrith_lite.app import create_app, listening, open_services
 from mailrith_lite.http.services import Services
+from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.jobs import queue
 from mailrith_lite.settings import MAX_DURATION, SETTINGS, Settings, load
 from mailrith_lite.testing import seed
@@ -107,7 +108,9 @@ class Sandbox:
             )
             new = await workspaces.insert_workspace(connection, old.name, now)
             await key_table.update_keys_moved(connection, old.id, new.id)
+            files = await upload_table.delete_uploads(connection, old.id)  # first, because they refer to jobs
             await queue.delete_jobs(connection, old.id)  # this ends their links
+        await self.services.uploads.remove_files(files)
         self.instruments.forget_keys(workspace_id)
         self._requests[new.id] = self.requests({new.id})
         if workspace_id == self.default_workspace_id:

@@ -178,6 +178,30 @@ def test_reset_leaves_only_the_keys(mailrith: Mailrith) -> None:
     assert [one.operation_id for one in requests] == ["listTags"]
 
 
+def test_reset_ends_uploads_whether_a_job_has_taken_them_or_not(mailrith: Mailrith) -> None:
+    client = client_of(mailrith)
+
+    def upload() -> Any:
+        started = client.jobs.start_import_upload()["data"]
+        assert client.transport("PUT", started["upload_url"], {}, "Email\nada@example.com\n")[0] == 200
+        return started
+
+    mappings = [{"csv_column": "Email", "field": {"type": "email"}}]
+    pending, ready, taken = client.jobs.start_import_upload()["data"], upload(), upload()
+    client.jobs.create_import(body={"upload_id": taken["id"], "mappings": mappings})
+    mailrith.jobs.drain()
+    dry_run = client.jobs.create_import(body={"upload_id": ready["id"], "mappings": mappings, "dry_run": True})
+    assert dry_run["data"]["status"] == "Queued"
+    uploads = mailrith._server.sandbox.services.settings.data_dir / "uploads"
+    assert len(list(uploads.iterdir())) == 1
+    mailrith.reset()
+    for link in (pending, ready, taken):
+        assert client.transport("PUT", link["upload_url"], {}, "Email\nada@example.com\n")[0] == 404
+    assert list(uploads.iterdir()) == []
+    mailrith.reset()
+    assert client.jobs.list_imports()["data"] == client.subscribers.list()["data"] == []
+
+
 def test_seed_ids_makes_ids_and_times_the_same_in_every_run() -> None:
     def run() -> list[object]:
         with serve(seed_ids=True) as mailrith:

@@ -6,7 +6,7 @@ upload has a complete file or none, and of two transfers for one upload the late
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from mailrith_lite import clock, disk, errors, ids
@@ -126,3 +126,7 @@ class UploadStore:
         async with self._database.write(housekeeping=True) as connection:
             await upload_table.update_removed(connection, expired)
             await upload_table.delete_expired(connection, now - _DELETED_AFTER)
+
+    async def remove_files(self, sources: Iterable[str]) -> None:
+        """Deletes the files of uploads that no longer name them."""
+        await disk.remove(*(self._directory / source for source in sources))

@@ -184,3 +184,11 @@ async def update_removed(connection: Connection, sources: Mapping[int, str]) -> 
 async def delete_expired(connection: Connection, before: int) -> None:
     """Deletes the uploads that no job took and that expired before `before`."""
     await connection.execute("DELETE FROM uploads WHERE queued_at IS NULL AND expires_at < ?", (before,))
+
+
+async def delete_uploads(connection: Connection, workspace_id: int) -> list[str]:
+    """Deletes every upload of the workspace, also those that jobs refer to. Returns the files that they had."""
+    rows = await connection.execute_fetchall(
+        "DELETE FROM uploads WHERE workspace_id = ? RETURNING source", (workspace_id,)
+    )
+    return [row["source"] for row in rows if row["source"] is not None]
