@@ -1,6 +1,7 @@
 """Shared by the tests of uploads: start an upload, send its file, import it, list the files."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -9,6 +10,7 @@ from conftest import KEY, MAPPINGS, Reply, Server
 
 UPLOADS = "/v1/jobs/subscriber-import-uploads"
 IMPORTS = "/v1/jobs/subscriber-imports"
+PATIENCE = 30  # seconds; much more than needed
 CSV = b"Email,Name\nada@example.com,Ada Lovelace\nbob@example.com,Bob\n"
 
 
@@ -61,3 +63,9 @@ def finished(server: Server, reply: Reply) -> Any:
 
 def files(server: Server, directory: str = "uploads") -> list[Path]:
     return sorted((server.settings.data_dir / directory).iterdir())
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline

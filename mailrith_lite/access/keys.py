@@ -15,12 +15,14 @@ from mailrith_lite.database import Connection, Database
 
 PREFIX = "mrk_"
 _RANDOM_BYTES = 32
+_FINGERPRINT_BYTES = 8
 
 
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """The caller of a request: a key, its workspace and its scopes."""
+    """The caller of a request: a key, its workspace and its scopes. `fingerprint`: of the key."""
 
     key_id: int
+    fingerprint: str
     workspace_id: int
     scopes: tuple[str, ...]
 
@@ -117,7 +119,12 @@ async def select_active(connection: Connection, presented: str, now: int) -> Api
 
 
 def principal(key: ApiKey) -> Principal:
-    return Principal(key_id=key.id, workspace_id=key.workspace_id, scopes=key.scopes)
+    return Principal(key_id=key.id, fingerprint=fingerprint(key), workspace_id=key.workspace_id, scopes=key.scopes)
+
+
+def fingerprint(key: ApiKey) -> str:
+    """The first bytes of the key's hash, in hex: after a restore another key may have the same id."""
+    return key.key_hash[:_FINGERPRINT_BYTES].hex()
 
 
 async def find(connection: Connection, public_id: str) -> ApiKey:

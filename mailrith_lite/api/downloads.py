@@ -8,9 +8,10 @@ from mailrith_lite.api.call import Call
 from mailrith_lite.exports.export_pipeline import file_path
 from mailrith_lite.exports.export_table import select_export
 from mailrith_lite.http import wire_errors
-from mailrith_lite.http.addresses import DOWNLOAD_PATH, base_address, download_path
+from mailrith_lite.http.addresses import base_address
 from mailrith_lite.http.header_values import has_broken_date
 from mailrith_lite.http.services import REQUESTER, SERVICES, Services
+from mailrith_lite.http.signed_links import DOWNLOAD_PATH, check_link, download_path
 from mailrith_lite.imports.report import stream_report
 from mailrith_lite.jobs import kinds, queue
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
@@ -26,19 +27,15 @@ _HEADERS = {
 def download_url(call: Call, public_job_id: str, expires_at: int) -> str:
     """The absolute, signed address of a job's file, valid until `expires_at` (milliseconds)."""
     base = base_address(call.services, call.request)
-    return base + download_path(call.services, call.workspace_id, public_job_id, expires_at)
+    return base + download_path(call.services, call.principal, public_job_id, expires_at)
 
 
 async def download(request: web.Request) -> web.StreamResponse:
     services = request.app[SERVICES]
     if services.stopping:
         raise wire_errors.ShuttingDown
-    services.links.check(
-        request.path,
-        request.query.get("expires", ""),
-        request.query.get("signature", ""),
-        clock.now() // clock.SECOND,
-    )
+    await check_link(request, services.links)
+    services.links.check_end(request.query["expires"], clock.now() // clock.SECOND)
     workspace_id = ids.decode(ids.WORKSPACE, request.match_info["workspace_id"]) or 0
     request[REQUESTER].workspace_id = workspace_id
     public_id = request.match_info["job_id"]

@@ -25,5 +25,5 @@ def resource(prefix: str, path: str, **fields: Any) -> dict[str, Any]:
 def signed(kind: str, public_id: str) -> str:
     """An address that needs no key. `kind`: downloads or uploads."""
     workspace = ids.encode(ids.WORKSPACE, 1)
-    signature = "expires=1776081600&signature=E1xWq8m0pQ0cVb1nJ8s2"
+    signature = f"key_id={ids.encode(ids.API_KEY, 1)}&expires=1776081600&signature=E1xWq8m0pQ0cVb1nJ8s2"
     return f"http://localhost:8787/{kind}/{workspace}/{public_id}?{signature}"

@@ -4,6 +4,7 @@ A page for a person, a PUT of the raw file for a program, and the form that the 
 """
 
 import functools
+from collections.abc import AsyncIterator
 
 from aiohttp import hdrs, web
 
@@ -15,6 +16,7 @@ from mailrith_lite.http.body_stream import pieces
 from mailrith_lite.http.header_values import file_name, media_type
 from mailrith_lite.http.multipart import check_length, receive_form
 from mailrith_lite.http.services import REQUESTER, SERVICES
+from mailrith_lite.http.signed_links import check_link
 from mailrith_lite.http.statuses import Handler, error_headers, status_of
 from mailrith_lite.imports import records
 from mailrith_lite.imports.uploads import upload_table, usable
@@ -74,7 +76,7 @@ async def put_file(request: web.Request) -> web.StreamResponse:
         raise errors.UnsupportedMediaType("Send the file as it is, or compressed with gzip.")
     check_length(request, services.uploads.limit, services.uploads.limit)
     name = file_name(request.headers.get(hdrs.CONTENT_DISPOSITION, "")) or request.query.get("file_name", "")
-    stored = await services.uploads.store(upload, pieces(request), name)
+    stored = await services.uploads.store(upload, _until_link_ends(request, pieces(request)), name)
     return Data(upload_resource(stored))
 
 
@@ -83,7 +85,7 @@ async def post_form(request: web.Request) -> web.StreamResponse:
     upload = await _open(request)
     services = request.app[SERVICES]
     form = await receive_form(request, services.uploads.limit)
-    stored = await services.uploads.store(upload, form.pieces, form.name)
+    stored = await services.uploads.store(upload, _until_link_ends(request, form.pieces), form.name)
     if not _wants_page(request):
         return Data(upload_resource(stored))
     return web.Response(status=303, headers={hdrs.LOCATION: f"?{request.rel_url.raw_query_string}"})
@@ -109,7 +111,7 @@ async def _open(request: web.Request) -> Upload:
     link expires.
 
     Raises:
-        InvalidSignature, Expired: the link is not valid, or not any more.
+        InvalidSignature, Forbidden, Expired: the link is not valid, or not any more.
         NotFound: the upload was deleted.
         Conflict: a job has taken the file.
     """
@@ -117,8 +119,7 @@ async def _open(request: web.Request) -> Upload:
     if services.stopping:
         raise wire_errors.ShuttingDown
     links, now = services.upload_links, clock.now()
-    expires = request.query.get("expires", "")
-    links.check_signature(request.path, expires, request.query.get("signature", ""))
+    await check_link(request, links)
     expired = _has_expired(request)
     reading = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
     if expired and not reading:
@@ -137,6 +138,17 @@ async def _open(request: web.Request) -> Upload:
     if not reading:
         usable.check_unused(upload)
     return upload
+
+
+async def _until_link_ends(request: web.Request, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces of the body. After the last one the key is checked again: a transfer can take long.
+
+    Raises:
+        Forbidden: the key is no longer active, so the file is not taken.
+    """
+    async for piece in body:
+        yield piece
+    await check_link(request, request.app[SERVICES].upload_links)
 
 
 def _wants_page(request: web.Request) -> bool:

@@ -11,6 +11,7 @@ from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.responses import Created, Data
 from mailrith_lite.api.route import refuses
 from mailrith_lite.http.addresses import base_address
+from mailrith_lite.http.signed_links import sign_path
 from mailrith_lite.imports import records
 from mailrith_lite.imports.uploads import limits, upload_table
 from mailrith_lite.imports.uploads.upload_table import Upload, UploadStatus
@@ -82,9 +83,8 @@ async def get_upload(call: Call) -> Data[ImportUpload]:
 def upload_url(call: Call, upload: Upload) -> str:
     """The absolute, signed address that takes the file."""
     path = LINK_PATH.format(workspace_id=ids.encode(ids.WORKSPACE, upload.workspace_id), upload_id=upload.public_id)
-    expires = upload.expires_at // clock.SECOND
-    signature = call.services.upload_links.sign(path, expires)
-    return f"{base_address(call.services, call.request)}{path}?expires={expires}&signature={signature}"
+    signed = sign_path(call.services.upload_links, path, call.principal, upload.expires_at)
+    return base_address(call.services, call.request) + signed
 
 
 def upload_resource(upload: Upload, *, upload_url: str | None = None) -> ImportUpload:

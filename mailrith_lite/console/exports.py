@@ -14,7 +14,7 @@ from mailrith_lite.console.paths import job_path, redirect
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.exports import export_table, submit
 from mailrith_lite.exports.export_table import Export, Selection
-from mailrith_lite.http.addresses import download_path
+from mailrith_lite.http.signed_links import download_path
 from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job
 
@@ -82,7 +82,7 @@ async def send_file(call: SessionRequest) -> web.StreamResponse:
         export = await export_table.select_export(connection, call.workspace_id, job.id)
     if export.expires_at is None or not _is_available(job, export, clock.now()):
         raise errors.Expired("This file is no longer kept; start a new export.")
-    return redirect(call.request, download_path(call.services, call.workspace_id, job.public_id, export.expires_at))
+    return redirect(call.request, download_path(call.services, call.principal, job.public_id, export.expires_at))
 
 
 def _is_available(job: Job, export: Export, now: int) -> bool:

@@ -13,7 +13,7 @@ from mailrith_lite.console.job_view import view_job
 from mailrith_lite.console.paths import redirect
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
-from mailrith_lite.http.addresses import download_path
+from mailrith_lite.http.signed_links import download_path
 from mailrith_lite.imports import dry_run_table, import_table, records, report
 from mailrith_lite.imports.fields import FIELDS
 from mailrith_lite.imports.import_table import ImportPlan
@@ -86,7 +86,7 @@ async def send_report(call: SessionRequest) -> web.StreamResponse:
     async with call.database.read() as connection:
         job = await find_job(connection, call, IMPORT)
     expires_at = clock.now() + _REPORT_LINK
-    return redirect(call.request, download_path(call.services, call.workspace_id, job.public_id, expires_at))
+    return redirect(call.request, download_path(call.services, call.principal, job.public_id, expires_at))
 
 
 async def select_file_names(connection: Connection, workspace_id: int, job_ids: Iterable[int]) -> dict[int, str]:

@@ -9,19 +9,18 @@ from itsdangerous import BadData, Signer
 from itsdangerous.encoding import base64_decode, base64_encode
 
 from mailrith_lite import clock
-from mailrith_lite.access import key_table
+from mailrith_lite.access import key_table, keys
 from mailrith_lite.access.key_table import ApiKey
 from mailrith_lite.console import ended_sessions
 from mailrith_lite.database import Connection
 
 LENGTH = 12 * 3_600 * clock.SECOND
-_FINGERPRINT_BYTES = 8
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
     """`token`: random; the form tokens of the session are signatures of it.
 
-    `fingerprint`: the first bytes of the key's hash, in hex: after a restore another key may have the same id.
+    `fingerprint`: of the key.
     """
 
     token: str
@@ -42,7 +41,7 @@ class Sessions:
         return Session(
             token=new_token(),
             key_id=key.id,
-            fingerprint=_fingerprint(key),
+            fingerprint=keys.fingerprint(key),
             expires_at=min(now + LENGTH, key.expires_at or now + LENGTH),
         )
 
@@ -50,9 +49,12 @@ class Sessions:
         return self._cookies.sign(base64_encode(msgspec.json.encode(session))).decode()
 
     def from_cookie(self, cookie: str, now: int) -> Session | None:
-        """None when the signature is wrong or the session has expired."""
+        """None when the signature is wrong, even in its spelling, or the session has expired."""
         try:
-            session = msgspec.json.decode(base64_decode(self._cookies.unsign(cookie.encode())), type=Session)
+            payload, _, signature = cookie.encode("ascii").rpartition(b".")
+            if not hmac.compare_digest(self._cookies.get_signature(payload), signature):
+                return None
+            session = msgspec.json.decode(base64_decode(payload), type=Session)
         except (BadData, UnicodeEncodeError, msgspec.DecodeError):
             return None
         return session if session.expires_at > now else None
@@ -77,8 +79,4 @@ async def find_key(connection: Connection, session: Session, now: int) -> ApiKey
     key = await key_table.select_key(connection, session.key_id)
     if key is None or key.status(now) != "active":
         return None
-    return key if hmac.compare_digest(_fingerprint(key), session.fingerprint) else None
-
-
-def _fingerprint(key: ApiKey) -> str:
-    return key.key_hash[:_FINGERPRINT_BYTES].hex()
+    return key if hmac.compare_digest(keys.fingerprint(key), session.fingerprint) else None

@@ -5,18 +5,9 @@ import re
 
 from aiohttp import web
 
-from mailrith_lite import clock, ids
 from mailrith_lite.http.services import Services
 
-DOWNLOAD_PATH = "/downloads/{workspace_id}/{job_id}"
 _HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
-
-
-def download_path(services: Services, workspace_id: int, public_job_id: str, expires_at: int) -> str:
-    """The signed path of a job's file, valid until `expires_at` (milliseconds)."""
-    path = DOWNLOAD_PATH.format(workspace_id=ids.encode(ids.WORKSPACE, workspace_id), job_id=public_job_id)
-    expires = expires_at // clock.SECOND
-    return f"{path}?expires={expires}&signature={services.links.sign(path, expires)}"
 
 
 def base_address(services: Services, request: web.Request) -> str:

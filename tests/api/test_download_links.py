@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import time_machine
 from conftest import KEY, Reply, Server
-from wire import EMAIL, EXPORTS, envelope
+from wire import EMAIL, EXPORTS, envelope, signed
 
 from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.settings import Settings
@@ -43,7 +43,7 @@ def test_a_link_is_absolute_signed_and_names_when_it_ends(server: Server, export
     parts = urlsplit(export["download_url"])
     query = parse_qs(parts.query)
     assert f"{parts.scheme}://{parts.netloc}" == server.url
-    assert set(query) == {"expires", "signature"}
+    assert set(query) == {"key_id", "expires", "signature"}
     assert len(query["signature"][0]) >= 43  # 256 bits
     ends = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(int(query["expires"][0])))
     assert export["expires_at"].startswith(ends)
@@ -78,7 +78,8 @@ def change(url: str, name: str) -> list[str]:
     query = {key: values[0] for key, values in parse_qs(parts.query).items()}
     base = f"{parts.scheme}://{parts.netloc}"
     _, _, workspace, job = parts.path.split("/")
-    expires, signature = query["expires"], query["signature"]
+    key_id, expires, signature = query["key_id"], query["expires"], query["signature"]
+    holder = f"{base}{parts.path}?key_id={key_id}"
     flipped = ("B" if signature[0] != "B" else "C") + signature[1:]
     links = {
         "path": [
@@ -90,7 +91,7 @@ def change(url: str, name: str) -> list[str]:
             f"{base}/downloads/{workspace}/{job}.{expires}?{parts.query}",
         ],
         "expires": [
-            f"{base}{parts.path}?expires={changed}&signature={signature}"
+            f"{holder}&expires={changed}&signature={signature}"
             for changed in (
                 int(expires) + 1,
                 0,
@@ -105,7 +106,7 @@ def change(url: str, name: str) -> list[str]:
             )
         ],
         "signature": [
-            f"{base}{parts.path}?expires={expires}&signature={changed}"
+            f"{holder}&expires={expires}&signature={changed}"
             for changed in (
                 "",
                 "x",
@@ -116,18 +117,25 @@ def change(url: str, name: str) -> list[str]:
                 "%00",
                 "%C3%A9",
                 "." + signature,
+                signature + "=",
+                signature[:-1] + ("A" if signature[-1] != "A" else "B"),
             )
+        ],
+        "key": [
+            f"{base}{parts.path}?key_id={changed}&expires={expires}&signature={signature}"
+            for changed in ("", "x", f"{key_id}0", key_id.upper(), "api_key_3rvqkebz99y1a", "%C3%A9")
         ],
         "query": [
             f"{base}{parts.path}",
-            f"{base}{parts.path}?signature={signature}",
-            f"{base}{parts.path}?expires={expires}",
+            f"{holder}&signature={signature}",
+            f"{holder}&expires={expires}",
+            f"{base}{parts.path}?expires={expires}&signature={signature}",
         ],
     }
     return links[name]
 
 
-@pytest.mark.parametrize("part", ["path", "expires", "signature", "query"])
+@pytest.mark.parametrize("part", ["path", "key", "expires", "signature", "query"])
 def test_a_link_that_was_changed_is_refused(server: Server, export: Any, report_url: str, part: str) -> None:
     for url in (export["download_url"], report_url):
         assert server.fetch(url).status == 200
@@ -217,7 +225,7 @@ def test_a_link_to_a_job_that_is_not_there_is_not_found(server: Server, export: 
     expires = int(parse_qs(parts.query)["expires"][0])
     for job in ("export_job_9wdvsq5zmmz0n", "import_job_dn9kd5hyxyx1z", "x"):
         path = f"/downloads/{workspace}/{job}"
-        reply = server.fetch(f"{path}?expires={expires}&signature={server.services.links.sign(path, expires)}")
+        reply = server.fetch(signed(server, server.services.links, path, expires))
         assert refused(reply, 404, "not_found", "job_not_found")
 
 
@@ -328,7 +336,7 @@ def test_an_unfinished_export_has_no_link(server: Server) -> None:
     workspace = "workspace_9wdvsq5zmmz0n"
     path = f"/downloads/{workspace}/{job['id']}"
     expires = int(time.time()) + 60
-    reply = server.fetch(f"{path}?expires={expires}&signature={server.services.links.sign(path, expires)}")
+    reply = server.fetch(signed(server, server.services.links, path, expires))
     assert refused(reply, 404, "not_found", "file_not_found")
 
 

@@ -109,7 +109,7 @@ def test_a_request_that_conflicts_with_its_own_repetition_gets_the_first_answer(
     call = Call(
         request=make_mocked_request("POST", "/", headers={"Idempotency-Key": "k"}),
         services=server.services,
-        principal=Principal(key_id=1, workspace_id=1, scopes=()),
+        principal=Principal(key_id=1, fingerprint="", workspace_id=1, scopes=()),
         request_id="req",
         operation_id="createTag",
     )

@@ -14,7 +14,7 @@ import pytest
 import time_machine
 from conftest import KEY, MAPPINGS, Reply, Server
 from uploading import CSV, address, files, finished, look, put, ready, start, submit
-from wire import envelope
+from wire import envelope, signed
 
 HOUR = 3_600
 PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -230,11 +230,12 @@ def test_what_is_posted_must_be_a_form(server: Server) -> None:
 def test_a_link_that_was_changed_opens_nothing(server: Server, accept: dict[str, str]) -> None:
     upload = start(server)
     parts = urlsplit(upload["upload_url"])
-    expires, signature = (parse_qs(parts.query)[name][0] for name in ("expires", "signature"))
+    key_id, expires, signature = (parse_qs(parts.query)[name][0] for name in ("key_id", "expires", "signature"))
     for path, query in (
         (parts.path, ""),
-        (parts.path, f"expires={int(expires) + 1}&signature={signature}"),
-        (parts.path, f"expires={expires}&signature={signature[:-1]}"),
+        (parts.path, f"key_id={key_id}&expires={int(expires) + 1}&signature={signature}"),
+        (parts.path, f"key_id={key_id}&expires={expires}&signature={signature[:-1]}"),
+        (parts.path, f"expires={expires}&signature={signature}"),
         (parts.path[:-1], parts.query),
         (parts.path.replace("upload_", "upload_0"), parts.query),
     ):
@@ -251,14 +252,14 @@ def test_a_link_of_one_kind_is_none_of_the_other(server: Server) -> None:
     upload = start(server)
     path = urlsplit(upload["upload_url"]).path
     expires = int(parse_qs(urlsplit(upload["upload_url"]).query)["expires"][0])
-    forged = server.services.links.sign(path, expires)
-    assert server.call("PUT", f"{path}?expires={expires}&signature={forged}", CSV, key=None).status == 403
+    forged = signed(server, server.services.links, path, expires)
+    assert server.call("PUT", forged, CSV, key=None).status == 403
     server.import_csv("Email,Name\n")
     job, _ = server.export_csv()
     download = urlsplit(job["download_url"])
     expires = int(parse_qs(download.query)["expires"][0])
-    forged = server.services.upload_links.sign(download.path, expires)
-    assert server.call("GET", f"{download.path}?expires={expires}&signature={forged}", key=None).status == 403
+    forged = signed(server, server.services.upload_links, download.path, expires)
+    assert server.call("GET", forged, key=None).status == 403
 
 
 def test_a_link_ends(server: Server) -> None:
@@ -320,8 +321,7 @@ def test_a_file_that_was_taken_is_shown_ever_after(server: Server) -> None:
 def test_an_upload_that_was_forgotten_is_not_found(server: Server) -> None:
     path = urlsplit(start(server)["upload_url"]).path.replace("upload_9wdvsq5zmmz0n", "upload_3rvqkebz99y1a")
     expires = int(time.time()) + 60
-    signature = server.services.upload_links.sign(path, expires)
-    reply = server.call("PUT", f"{path}?expires={expires}&signature={signature}", CSV, key=None)
+    reply = server.call("PUT", signed(server, server.services.upload_links, path, expires), CSV, key=None)
     assert envelope(reply) == (404, "not_found", "upload_not_found")
 
 

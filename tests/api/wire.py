@@ -10,6 +10,10 @@ from urllib.parse import urlsplit
 import pytest
 from conftest import KEY, Reply, Server
 
+from mailrith_lite import clock
+from mailrith_lite.access import keys
+from mailrith_lite.http.signed_links import sign_path
+from mailrith_lite.links import Links
 from mailrith_lite.settings import Settings
 
 IMPORTS = "/v1/jobs/subscriber-imports"
@@ -17,6 +21,12 @@ EXPORTS = "/v1/jobs/subscriber-exports"
 EMAIL = {"csv_column": "Email", "field": {"type": "email"}}
 AUTHORIZATION = f"Authorization: Bearer {KEY}\r\n".encode()
 HOST = b"Host: localhost\r\nConnection: close\r\n"
+
+
+def signed(server: Server, links: Links, path: str, expires: int) -> str:
+    """The path with a valid signature for the first key. `expires`: in seconds."""
+    key = server.wait(keys.select_active(server.services.database.lookup, KEY, clock.now()))
+    return sign_path(links, path, keys.principal(key), expires * clock.SECOND)
 
 
 @contextlib.contextmanager

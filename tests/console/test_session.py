@@ -98,6 +98,17 @@ def test_session_ends_when_its_key_is_revoked_or_rotated(service: Server, alter:
     assert visitor.get("/console").status == 303
 
 
+def test_link_of_the_console_ends_with_the_key_of_its_session(serve: Callable[..., Server]) -> None:
+    service = serve()
+    key = service.new_key()
+    job = service.import_csv("Email,Name\nbad address,x\n")
+    location = signed_in(service, key).get(f"/console/imports/{job['id']}/report").headers["location"]
+    assert service.fetch(location).status == 200
+    change(service, key_table.update_key_revoked, key_of(service, key).id, 5)
+    refused = service.fetch(location)
+    assert (refused.status, refused.error["code"]) == (403, "link_revoked")
+
+
 def test_sign_out_ends_every_copy_of_the_cookie_and_no_other_session(service: Server) -> None:
     visitor, other = signed_in(service), signed_in(service)
     copy = dict(visitor.cookies)
@@ -135,8 +146,11 @@ def test_malformed_cookie_is_not_a_session(service: Server, value: str) -> None:
 def test_changed_cookie_is_not_a_session(service: Server) -> None:
     visitor = signed_in(service)
     value = visitor.cookies[SESSION].value
-    for place in (3, len(value) // 2, len(value) - 3):
-        changed = value[:place] + ("A" if value[place] != "A" else "B") + value[place + 1 :]
+    changes = [
+        value[:place] + ("A" if value[place] != "A" else "B") + value[place + 1 :]
+        for place in (3, len(value) // 2, len(value) - 3, len(value) - 1)
+    ]
+    for changed in (*changes, f"{value}=", value.rpartition(".")[0]):
         visitor.cookies[SESSION].set(SESSION, changed, changed)
         assert visitor.get("/console").status == 303
 

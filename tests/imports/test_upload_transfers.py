@@ -6,18 +6,14 @@ import http.client
 import json
 import select
 import socket
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
 from conftest import Server
-from uploading import CSV, address, files, look, put, start
+from uploading import CSV, PATIENCE, address, files, look, put, start, wait_for
 
 from mailrith_lite.imports.uploads.transfers import MAX_AT_ONCE
-
-PATIENCE = 30  # seconds; much more than needed
 
 
 def half_sent(server: Server, upload: Any, file: bytes) -> socket.socket:
@@ -27,12 +23,6 @@ def half_sent(server: Server, upload: Any, file: bytes) -> socket.socket:
     head = f"PUT {address(server, upload)} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(file)}\r\n\r\n"
     connection.sendall(head.encode() + file[: len(file) // 2])
     return connection
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline
 
 
 def test_an_interrupted_transfer_can_be_repeated(server: Server) -> None:
