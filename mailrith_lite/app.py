@@ -22,7 +22,7 @@ from mailrith_lite.audience import blocks, search_index
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
 from mailrith_lite.console.paths import PATH as CONSOLE_PATH
 from mailrith_lite.console.routes import create_console
-from mailrith_lite.database import Database
+from mailrith_lite.database import Database, Upgrade, upgrade
 from mailrith_lite.exports.export_pipeline import ExportPipeline
 from mailrith_lite.http.services import SERVICES, Services
 from mailrith_lite.imports.import_pipeline import ImportPipeline
@@ -33,6 +33,7 @@ from mailrith_lite.links import Links
 from mailrith_lite.settings import Settings
 
 DATABASE_FILE = "mailrith.db"
+_SECRET_BYTES = 32  # at least, or signatures could be guessed
 _HOUSEKEEPING_SECONDS = 30.0
 _LAST_WRITE_SECONDS = 1.0
 _INDEX_SECONDS = 1.0
@@ -85,6 +86,7 @@ async def open_services(
         StartError: the data directory cannot be used, or another process serves it.
     """
     with data_directory(settings.data_dir) as directory:
+        await upgrade_database(directory)
         async with Database.open(
             directory / DATABASE_FILE, sync_to_disk=sync_to_disk, query_timeout=settings.query_timeout
         ) as database:
@@ -125,6 +127,7 @@ async def _build(
         secret = _secret(directory)
     except OSError as error:
         raise _unusable_directory(directory, error) from error
+    await _refuse_files_of_another(database, (imports_directory, exports_directory, uploads_directory))
     guard = settings.export_formula_guard
     imports = ImportPipeline(database, imports_directory, formula_guard=guard)
     exports = ExportPipeline(database, exports_directory, formula_guard=guard, ttl=settings.export_ttl)
@@ -166,8 +169,43 @@ def data_directory(path: Path) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise errors.StartError(f"another process serves the data directory {path}") from None
-        (directory / "lock").chmod(0o600)
+        disk.make_private(directory / "lock", 0o600)
         yield directory
+
+
+async def upgrade_database(directory: Path) -> Upgrade:
+    """Migrates the database of a directory whose lock is held, and says so in the log.
+
+    Raises:
+        StartError: the database cannot be used, or its copy cannot be written.
+    """
+    try:
+        result = await upgrade(directory / DATABASE_FILE, directory / "backups")
+    except OSError as error:
+        raise errors.StartError(
+            f"cannot copy the database before its migration: {error.filename}: {error.strerror}"
+        ) from error
+    if result.copy is not None:
+        fields = {"before": result.before, "after": result.after, "copy": str(result.copy)}
+        logs.service.info("database migrated", extra={"fields": fields})
+    return result
+
+
+async def _refuse_files_of_another(database: Database, directories: Sequence[Path]) -> None:
+    """A new database knows none of the files, and the start would delete them, among them rows to be imported.
+
+    Raises:
+        StartError: the database has no workspace, and there are files.
+    """
+    async with database.read() as connection:
+        if await workspaces.select_workspaces(connection):
+            return
+    for directory in directories:
+        for path in disk.files_in(directory):
+            raise errors.StartError(
+                f"the database {database.path} is new or empty, but {path.parent} has files of another one; "
+                "put that database back, or delete the files"
+            )
 
 
 def _unusable_directory(directory: Path, error: OSError) -> errors.StartError:
@@ -237,4 +275,9 @@ def _secret(directory: Path) -> bytes:
             disk.sync_file(file)
         part.rename(path)
         disk.sync_directory(directory)
-    return path.read_bytes()
+    secret = path.read_bytes()
+    if len(secret) < _SECRET_BYTES:
+        raise errors.StartError(
+            f"{path} is too short to sign links; put the original back, or delete it to end all links and sessions"
+        )
+    return secret

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -39,16 +40,30 @@ def create_private(path: Path) -> BinaryIO:
 
 
 def private_directory(path: Path) -> Path:
-    """Creates the directory if needed, sets its mode to 0700 and returns it.
+    """Creates the directory if needed, and returns it. Its mode is 0700 if this user owns it.
 
     Raises:
-        OSError: the directory cannot be created, or everybody shares it, such as /tmp.
+        OSError: the directory cannot be created or written, or everybody shares it, such as /tmp.
     """
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.stat().st_mode & stat.S_ISVTX:
         raise PermissionError(errno.EPERM, "it is shared with others; name a directory of its own", str(path))
-    path.chmod(0o700)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    make_private(path, 0o700)
     return path
+
+
+def make_private(path: Path, mode: int) -> None:
+    """Sets the mode of a file or directory of this user. Of another owner, such as a mounted volume, it stays."""
+    status = path.stat()
+    if status.st_uid == os.geteuid() and stat.S_IMODE(status.st_mode) != mode:
+        path.chmod(mode)
+
+
+def files_in(directory: Path) -> Iterator[Path]:
+    """The regular files, without directories."""
+    return (path for path in directory.iterdir() if path.is_file())
 
 
 def sync_file(file: BinaryIO) -> None:

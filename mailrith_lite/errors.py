@@ -13,7 +13,7 @@ MailrithError
 ├── Conflict
 ├── QueueFull               a later request can succeed
 └── ServiceError            the service itself fails
-    └── StorageFull, DatabaseBusy, QueryTooSlow
+    └── StorageFull, StorageLost, DatabaseBusy, QueryTooSlow
 StartError                  a command cannot do its work; its text is the one line on stderr
 
 `http.wire_errors` adds the errors that only an HTTP request can end with.
@@ -175,6 +175,13 @@ class QueryTooSlow(ServiceError):
         super().__init__(
             "The query takes too long. Narrow it: search for a longer text, add a filter, or use fewer conditions."
         )
+
+
+class StorageLost(ServiceError):
+    code = "storage_lost"
+
+    def __init__(self) -> None:
+        super().__init__("The service's data directory was deleted or replaced; nothing was changed. Restart it.")
 
 
 class StartError(Exception):

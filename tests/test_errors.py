@@ -36,6 +36,7 @@ WITHOUT_ARGUMENTS = [
     wire_errors.InvalidIdempotencyKey,
     wire_errors.ShuttingDown,
     errors.StorageFull,
+    errors.StorageLost,
     errors.DatabaseBusy,
     errors.QueryTooSlow,
     wire_errors.Unhealthy,

@@ -60,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: no message can reach it
         sys.exit(1)
+    except OSError as error:  # a file that cannot be read or written, wherever a command meets it
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
 
 
 def _fail(message: str, exit_code: int) -> None:

@@ -1,13 +1,14 @@
-"""Commands that look after the data directory: backup, doctor."""
+"""Commands that look after the data directory: backup, migrate, doctor."""
 
 import asyncio
+import os
 import shutil
 from pathlib import Path
 
 import click
 
-from mailrith_lite import clock, disk
-from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, open_database
+from mailrith_lite import clock
+from mailrith_lite.cli.data_directory import data_dir_option, existing_directory
 from mailrith_lite.errors import StartError
 
 _LEAST_FREE = 1 << 30  # bytes: below that, doctor warns
@@ -18,29 +19,47 @@ _EARLIEST = 1_767_225_600_000  # 2026-01-01: a clock before this is wrong
 @click.argument("file", type=click.Path(path_type=Path))
 @data_dir_option
 def backup(file: Path, data_dir: str | None) -> None:
-    """Write a consistent copy of the database, also while the service runs.
+    """Write a consistent copy of the database, also while the service runs. Its version stays as it is.
 
     \b
     Example:
       mailrith-lite backup /backups/mailrith-2026-04-11.db
     """
-    existing_directory(data_dir)
+    from mailrith_lite.app import DATABASE_FILE
+    from mailrith_lite.database import copy_database, refusing_unusable
+
+    database = existing_directory(data_dir) / DATABASE_FILE
     if file.exists():
         raise StartError(f"{file} exists already; give a new name")
-
-    async def run() -> None:
-        async with open_database(data_dir) as database:
-            await database.copy_to(file)
-
     try:
-        disk.create_private(file).close()
-        asyncio.run(run())
+        with refusing_unusable(database):
+            asyncio.run(copy_database(database, file))
     except OSError as error:
         raise StartError(f"cannot write {file}: {error.strerror}") from error
-    except BaseException:
-        file.unlink()
-        raise
     click.echo(f"wrote {file} ({file.stat().st_size:,} bytes)")
+
+
+@click.command()
+@data_dir_option
+def migrate(data_dir: str | None) -> None:
+    """Bring the database to the version of this program. The service must not run.
+
+    A copy goes to the folder backups of the data directory first, which keeps the last three.
+
+    `serve` does the same when it starts.
+
+    \b
+    Example:
+      mailrith-lite migrate --data-dir data
+    """
+    from mailrith_lite.app import data_directory, upgrade_database
+
+    with data_directory(existing_directory(data_dir)) as directory:
+        result = asyncio.run(upgrade_database(directory))
+    if result.copy is None:
+        click.echo(f"the database is of version {result.after} already")
+    else:
+        click.echo(f"migrated the database from version {result.before} to {result.after}; copy: {result.copy}")
 
 
 @click.command()
@@ -52,10 +71,12 @@ def doctor(data_dir: str | None) -> None:
     Example:
       mailrith-lite doctor --data-dir data
     """
+    from mailrith_lite.app import DATABASE_FILE
+
     directory = existing_directory(data_dir)
     problems = {
         "data directory": _permission_problem(directory),
-        "database": _database_problem(data_dir),
+        "database": _database_problem(directory / DATABASE_FILE),
         "disk space": _space_problem(directory),
         "clock": "it is before 2026; links and keys would expire wrongly" if clock.now() < _EARLIEST else None,
     }
@@ -66,26 +87,35 @@ def doctor(data_dir: str | None) -> None:
 
 
 def _permission_problem(directory: Path) -> str | None:
-    """Sample files that come with the source may be readable for everybody; what the service writes may not."""
+    """Sample files that come with the source may be readable for everybody; what the service writes may not.
+
+    The group of a directory with another owner, such as a mounted volume, may read it.
+    """
     for path in (directory, *directory.iterdir()):
         private = path == directory or path.is_dir() or path.name.startswith(("mailrith.db", "secret", "lock"))
-        if private and path.stat().st_mode & 0o077:
+        status = path.stat()
+        others = 0o077 if status.st_uid == os.geteuid() else 0o007
+        if private and status.st_mode & others:
             return f"others may read {path}; chmod go-rwx {path}"
     return None
 
 
-def _database_problem(data_dir: str | None) -> str | None:
+def _database_problem(path: Path) -> str | None:
     from mailrith_lite.audience.blocks import select_miscounts
+    from mailrith_lite.database import check_database, check_version, connect_to_read, refusing_unusable
 
     async def check() -> list[str]:
-        async with open_database(data_dir) as database:
-            problems = await database.check()
-            if problems:
-                return problems
-            async with database.read() as connection:
-                return await select_miscounts(connection)
+        if problems := await check_database(path):
+            return problems
+        async with connect_to_read(path) as connection:
+            await check_version(connection, path)
+            return await select_miscounts(connection)
 
-    return "; ".join(asyncio.run(check())) or None
+    try:
+        with refusing_unusable(path):
+            return "; ".join(asyncio.run(check())) or None
+    except StartError as error:
+        return str(error)
 
 
 def _space_problem(directory: Path) -> str | None:
@@ -93,4 +123,4 @@ def _space_problem(directory: Path) -> str | None:
     return f"only {free / (1 << 20):,.0f} MiB are free" if free < _LEAST_FREE else None
 
 
-COMMANDS = (backup, doctor)
+COMMANDS = (backup, migrate, doctor)

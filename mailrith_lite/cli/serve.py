@@ -17,11 +17,12 @@ from mailrith_lite.settings import Settings
 
 _CLOSE_SECONDS = 2.0  # for requests without an answer yet, when the service stops
 _SWITCH_SECONDS = 0.0005  # how often a thread that parses rows lets a request continue
+_OPEN_FILES = 10_240  # the most that macOS grants
 _GC_THRESHOLD = 50_000  # objects; a chunk of rows makes that many, and no cycles
 
 
 def run(settings: Settings) -> None:
-    """Serves until SIGINT or SIGTERM.
+    """Serves until SIGINT, SIGTERM or SIGHUP.
 
     Raises:
         StartError: the data directory or the address cannot be used.
@@ -36,9 +37,16 @@ def run(settings: Settings) -> None:
 
 
 def _raise_open_files() -> None:
-    """Sets the soft limit of open files, often 1,024, to the hard limit: each connection is an open file."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    """Raises the soft limit of open files, often 1,024 or 256: each connection is an open file.
+
+    A system that refuses, such as macOS with a hard limit that it does not grant, leaves the limit as it is.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for wanted in (hard, _OPEN_FILES):
+        if wanted == resource.RLIM_INFINITY or wanted > soft:
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+                return
 
 
 def _fast_loop() -> asyncio.Runner:
@@ -52,8 +60,9 @@ def _fast_loop() -> asyncio.Runner:
 
 async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP, and so does the service then
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with open_service(settings) as (address, _):
         click.echo(f"mailrith-lite {__version__} serving {address} (data directory: {settings.data_dir})")
         sys.stdout.flush()

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import aiosqlite
 from aiosqlite import Connection
 
 from mailrith_lite import disk, errors
 from mailrith_lite.database import requester
-from mailrith_lite.database.failures import is_locked, translated
-from mailrith_lite.database.migrate import migrate, migrations
+from mailrith_lite.database.failures import translated
+from mailrith_lite.database.migrate import create_or_check
+from mailrith_lite.database.opening import connect, refusing_unusable, retry
 from mailrith_lite.database.readers import Readers
 from mailrith_lite.database.settle import abandon, finish
 
@@ -31,8 +31,6 @@ SHARE = 2
 JOB_READERS = 3
 QUERY_TIMEOUT = 5.0  # seconds
 MAX_ID = (1 << 63) - 1
-_BUSY_TIMEOUT = 10.0  # seconds that a connection waits for another process, such as a command
-_BUSY_PAUSE = 0.01  # seconds
 _WRITER_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
@@ -41,7 +39,6 @@ _WRITER_PRAGMAS = (
     "PRAGMA wal_autocheckpoint = 8000",
     "PRAGMA temp_store = MEMORY",
 )
-_UNUSABLE = (sqlite3.DatabaseError, sqlite3.OperationalError)  # damaged, locked, unreadable
 _READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA foreign_keys = ON", "PRAGMA busy_timeout = 1000")
 _SNAPSHOT_PRAGMAS = ("PRAGMA temp_store = MEMORY",)
 _UPKEEP_PRAGMAS = ("PRAGMA busy_timeout = 0",)
@@ -54,7 +51,7 @@ _SCRATCH_PRAGMAS = (  # the scratch database is deleted with its connection, so 
 
 
 class Database:
-    """`async with Database.open(path) as database:` opens the connections and migrates the file.
+    """`async with Database.open(path) as database:` opens the connections, and makes the tables of a new file.
 
     `lookup` is a reader for short look-ups by key, and `pulse` one that only shows that the database answers.
     Neither waits for the pools of `read`.
@@ -71,6 +68,7 @@ class Database:
     ) -> None:
         """`readers`: `lookup`, `pulse`, those of jobs and housekeeping, and then those of requests."""
         self.path = path
+        self._inode = path.stat().st_ino
         self._sync_to_disk = sync_to_disk
         self._query_timeout = query_timeout
         self._changes: Counter[Changes] = Counter()
@@ -91,24 +89,20 @@ class Database:
         `query_timeout`: seconds that a read of a request may take.
 
         Raises:
-            StartError: the file is not a database, comes from a newer version, is damaged or is locked.
+            StartError: the file is not a database of this version of the service, is damaged or is locked.
         """
-        try:
+        with refusing_unusable(path):
             async with contextlib.AsyncExitStack() as stack:
                 pragmas = _WRITER_PRAGMAS if sync_to_disk else (*_WRITER_PRAGMAS, "PRAGMA synchronous = OFF")
-                writer = await stack.enter_async_context(_connect(path, pragmas))
-                path.chmod(0o600)
-                await migrate(writer, migrations())
-                await writer.execute_fetchall("PRAGMA busy_timeout = 0")  # from here on `_retry` waits
+                writer = await stack.enter_async_context(connect(path, pragmas))
+                disk.make_private(path, 0o600)
+                await create_or_check(writer, path)
+                await writer.execute_fetchall("PRAGMA busy_timeout = 0")  # from here on `retry` waits
                 readers = [
-                    await stack.enter_async_context(_connect(path, _READER_PRAGMAS))
+                    await stack.enter_async_context(connect(path, _READER_PRAGMAS))
                     for _ in range(2 + JOB_READERS + READERS)
                 ]
                 yield cls(path, writer, readers, sync_to_disk=sync_to_disk, query_timeout=query_timeout)
-        except sqlite3.DatabaseError as error:
-            if type(error) not in _UNUSABLE:
-                raise
-            raise errors.StartError(f"cannot use the database {path}: {error}") from error
 
     @contextlib.asynccontextmanager
     async def write(
@@ -125,8 +119,11 @@ class Database:
 
         Raises:
             StorageFull: the disk is full; nothing was changed.
+            StorageLost: the file was deleted or replaced; nothing was changed.
             DatabaseBusy: another program holds a lock for too long; nothing was changed.
         """
+        if durable and self.is_lost:
+            raise errors.StorageLost
         durable = durable and self._sync_to_disk
         if self._lock.locked() and not housekeeping:
             self._contended_at = time.monotonic()
@@ -135,7 +132,7 @@ class Database:
                 try:
                     if durable:
                         await self._writer.execute("PRAGMA synchronous = FULL")
-                    await _retry(self._writer, "BEGIN IMMEDIATE")
+                    await retry(self._writer, "BEGIN IMMEDIATE")
                     yield self._writer
                     try:
                         await finish(self._writer.execute("COMMIT"))
@@ -150,6 +147,14 @@ class Database:
                 finally:
                     if durable:
                         await finish(self._writer.execute("PRAGMA synchronous = NORMAL"))
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the file was deleted or replaced. A commit to a deleted file succeeds and is lost."""
+        try:
+            return self.path.stat().st_ino != self._inode
+        except OSError:
+            return True
 
     def revision(self, workspace_id: int) -> tuple[int, int]:
         """A value that changes whenever subscribers of the workspace may have changed."""
@@ -190,7 +195,7 @@ class Database:
     async def snapshot(self) -> AsyncIterator[Connection]:
         """A reader outside the pool, for long reads: all its statements see the same committed state."""
         with translated(self.path):
-            async with _connect(self.path, _READER_PRAGMAS) as connection:
+            async with connect(self.path, _READER_PRAGMAS) as connection:
                 await connection.execute("BEGIN")
                 yield connection
 
@@ -203,7 +208,7 @@ class Database:
         disk.create_private(scratch).close()
         try:
             with translated(self.path):
-                async with _connect(self.path, _SNAPSHOT_PRAGMAS, read_only=True) as connection:
+                async with connect(self.path, _SNAPSHOT_PRAGMAS, options="mode=ro") as connection:
                     await connection.execute("ATTACH ? AS scratch", (str(scratch),))
                     for pragma in _SCRATCH_PRAGMAS:
                         await connection.execute(pragma)
@@ -212,70 +217,22 @@ class Database:
         finally:
             await disk.remove(scratch)
 
-    async def copy_to(self, target: Path) -> None:
-        """Writes a consistent copy; others can use the database meanwhile."""
-        async with _connect(self.path, ()) as connection:
-            await connection.execute("VACUUM INTO ?", (str(target),))
-
     async def shrink_wal(self) -> None:
         """Empties the WAL if it is large and nobody reads from it at this moment. It may have to be tried again."""
         wal = self.path.with_name(f"{self.path.name}-wal")
         if not wal.exists() or wal.stat().st_size < _LARGE_WAL:
             return
         with translated(self.path):
-            async with _connect(self.path, _UPKEEP_PRAGMAS) as connection:
+            async with connect(self.path, _UPKEEP_PRAGMAS) as connection:
                 await connection.execute_fetchall(
                     "PRAGMA wal_checkpoint(PASSIVE)"
                 )  # most of the work, without a lock
                 async with self._lock:
                     await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    async def check(self) -> list[str]:
-        """The problems of the file, in SQLite's words; an empty list if it has none."""
-        try:
-            async with self.read() as connection:
-                rows = await connection.execute_fetchall("PRAGMA integrity_check(10)")
-                problems = [str(row[0]) for row in rows if row[0] != "ok"]
-                if list(await connection.execute_fetchall("PRAGMA foreign_key_check")):
-                    problems.append("a row refers to another row that does not exist")
-        except sqlite3.DatabaseError as error:
-            return [str(error)]
-        return problems
-
     def contended(self, seconds: float) -> bool:
         """Whether a writer had to wait for the lock within the last `seconds`."""
         return time.monotonic() - self._contended_at < seconds
-
-
-@contextlib.asynccontextmanager
-async def _connect(path: Path, pragmas: tuple[str, ...], *, read_only: bool = False) -> AsyncIterator[Connection]:
-    name = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-    async with aiosqlite.connect(name, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT) as connection:
-        connection.row_factory = sqlite3.Row
-        await connection.create_function("casefold", 1, _casefold, deterministic=True)
-        for pragma in pragmas:
-            await _retry(connection, pragma)  # for a new file that another process turns into a WAL database
-        try:
-            yield connection
-        finally:
-            await finish(abandon(connection))
-
-
-async def _retry(connection: Connection, statement: str) -> None:
-    """Waits for the lock of another process without occupying the connection's thread.
-
-    Raises:
-        sqlite3.OperationalError: the other process has held the lock for too long.
-    """
-    ends = time.monotonic() + _BUSY_TIMEOUT
-    while True:
-        try:
-            await connection.execute_fetchall(statement)  # a cursor with rows left would keep the statement active
-            return
-        except sqlite3.OperationalError as error:
-            if not is_locked(error) or time.monotonic() > ends:
-                raise
-        await asyncio.sleep(_BUSY_PAUSE)
 
 
 async def can_compile(connection: Connection, sql: str, parameters: Mapping[str, Any]) -> bool:
@@ -287,8 +244,3 @@ async def can_compile(connection: Connection, sql: str, parameters: Mapping[str,
         if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
             raise
         return False
-
-
-def _casefold(text: str | None) -> str | None:
-    """SQLite's own lower() changes ASCII letters only. Slow: for small tables."""
-    return None if text is None else text.casefold()

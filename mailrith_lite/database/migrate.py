@@ -1,11 +1,29 @@
-"""Numbered `.sql` files, each applied once in one transaction with its `PRAGMA user_version`."""
+"""Numbered `.sql` files, each applied once in one transaction with its `PRAGMA user_version`.
 
-from collections.abc import Mapping
+Only `upgrade` changes the version of a database that has tables; everything else refuses another version.
+"""
+
+from collections.abc import Mapping, Sequence
 from importlib import resources
+from pathlib import Path
 
 import aiosqlite
+import msgspec
 
-from mailrith_lite import errors
+from mailrith_lite import clock, disk, errors
+from mailrith_lite.database.copies import copy_database
+from mailrith_lite.database.opening import connect, refusing_unusable
+
+KEPT_COPIES = 3
+_COPY_NAME = "before-version-"
+
+
+class Upgrade(msgspec.Struct, frozen=True, kw_only=True):
+    """`copy`: of the database before the change; None if nothing had to change."""
+
+    before: int
+    after: int
+    copy: Path | None
 
 
 def migrations() -> dict[int, str]:
@@ -15,6 +33,68 @@ def migrations() -> dict[int, str]:
     return {int(name.split("_", 1)[0]): (folder / name).read_text(encoding="utf-8") for name in files}
 
 
+async def create_or_check(connection: aiosqlite.Connection, path: Path) -> None:
+    """Makes the tables of a new database. Changes no other.
+
+    Raises:
+        StartError: the database is of another version, or another program's.
+    """
+    known = migrations()
+    await connection.execute("BEGIN EXCLUSIVE")  # two processes may start on the same new directory
+    try:
+        version = await _check_known(connection, known, path)
+        if version == 0:
+            for number, sql in known.items():
+                await _run(connection, number, sql)
+        await connection.execute("COMMIT")
+    except BaseException:
+        await connection.rollback()  # on a full disk, SQLite may have rolled back already
+        raise
+    _refuse_older(version, max(known), path)
+
+
+async def check_version(connection: aiosqlite.Connection, path: Path) -> None:
+    """
+    Raises:
+        StartError: the database is of another version, or another program's.
+    """
+    known = migrations()
+    _refuse_older(await _check_known(connection, known, path), max(known), path)
+
+
+def _refuse_older(version: int, newest: int, path: Path) -> None:
+    if 0 < version < newest:
+        raise errors.StartError(
+            f"the database {path} is of version {version} and this program needs version {newest}; "
+            "run `mailrith-lite migrate`, or start the service, which migrates it"
+        )
+
+
+async def upgrade(path: Path, copies: Path) -> Upgrade:
+    """Migrates an existing database after it has made a copy in the directory `copies`, which keeps the last three.
+
+    Call it under the lock of the data directory, because other processes may use the old version.
+
+    Raises:
+        StartError: the database is from a newer version of the service or another program's, or a migration fails.
+        OSError: the copy cannot be written; the database is unchanged.
+    """
+    known = migrations()
+    if not path.exists():
+        return Upgrade(before=0, after=0, copy=None)
+    with refusing_unusable(path):
+        async with connect(path, ()) as connection:
+            version = await _check_known(connection, known, path)
+            if version in (0, max(known)):
+                return Upgrade(before=version, after=version, copy=None)
+            target = disk.private_directory(copies) / f"{_COPY_NAME}{max(known)}-{clock.now()}.db"
+            await copy_database(path, target)
+            await migrate(connection, known)
+    for old in sorted(copies.glob(f"{_COPY_NAME}*.db"), key=lambda copy: copy.stat().st_mtime)[:-KEPT_COPIES]:
+        old.unlink()
+    return Upgrade(before=version, after=max(known), copy=target)
+
+
 async def migrate(connection: aiosqlite.Connection, known: Mapping[int, str]) -> None:
     """Applies the migrations that the database lacks. `known`: as `migrations()` returns them.
 
@@ -22,55 +102,62 @@ async def migrate(connection: aiosqlite.Connection, known: Mapping[int, str]) ->
     table and drops the old one, and the drop would delete every row that refers to it.
 
     Raises:
-        StartError: the database is from a newer version of the service, or a row refers to one that does not exist.
+        StartError: a row refers to one that does not exist.
     """
-    newest = max(known)
-    if await _version(connection) == newest:
-        return
     await connection.execute("PRAGMA foreign_keys = OFF")  # has no effect within a transaction
     try:
         for number, sql in known.items():
-            await _apply(connection, number, sql, newest)
+            await connection.execute("BEGIN EXCLUSIVE")
+            try:
+                if await read_version(connection) < number:
+                    await _run(connection, number, sql)
+                await connection.execute("COMMIT")
+            except BaseException:
+                await connection.rollback()  # on a full disk, SQLite may have rolled back already
+                raise
     finally:
         await connection.execute("PRAGMA foreign_keys = ON")
 
 
-async def _apply(connection: aiosqlite.Connection, number: int, sql: str, newest: int) -> None:
-    # The version is read after the lock is taken: two processes may start on the same new directory.
-    await connection.execute("BEGIN EXCLUSIVE")
-    try:
-        version = await _version(connection)
-        if version > newest:
-            raise errors.StartError(
-                f"the database is of version {version}, newer than this program knows ({newest}); "
-                "install a newer mailrith-lite"
-            )
-        if version < number:
-            # one by one, because executescript() commits first
-            for statement in _statements(sql):
-                await connection.execute(statement)
-            await _check_foreign_keys(connection, number)
-            await connection.execute(f"PRAGMA user_version = {number}")
-        await connection.execute("COMMIT")
-    except BaseException:
-        await connection.rollback()  # on a full disk, SQLite may have rolled back already
-        raise
+async def read_version(connection: aiosqlite.Connection) -> int:
+    """0 if no migration ran yet."""
+    rows = list(await connection.execute_fetchall("PRAGMA user_version"))
+    return int(rows[0][0])
 
 
-async def _check_foreign_keys(connection: aiosqlite.Connection, number: int) -> None:
+async def _check_known(connection: aiosqlite.Connection, known: Mapping[int, str], path: Path) -> int:
+    """Returns the version.
+
+    Raises:
+        StartError: the database is from a newer version of the service, or another program's.
+    """
+    version, newest = await read_version(connection), max(known)
+    rows = await connection.execute_fetchall("SELECT name FROM sqlite_schema WHERE type = 'table'")
+    tables = {row[0] for row in rows}
+    if tables and (version == 0 or not {"workspaces", "jobs"} <= tables):
+        raise errors.StartError(f"{path} is the database of another program; name another data directory")
+    if version > newest:
+        raise errors.StartError(
+            f"the database is of version {version}, newer than this program knows ({newest}); "
+            "install a newer mailrith-lite"
+        )
+    if version and not tables:
+        raise errors.StartError(f"the database {path} has lost its tables; restore a backup")
+    return version
+
+
+async def _run(connection: aiosqlite.Connection, number: int, sql: str) -> None:
+    for statement in _statements(sql):  # one by one, because executescript() commits first
+        await connection.execute(statement)
     for row in await connection.execute_fetchall("PRAGMA foreign_key_check"):
         raise errors.StartError(
             f"the database cannot be brought to version {number}: a row of the table {row[0]} refers to a row of "
             f"{row[2]} that does not exist; restore a backup"
         )
+    await connection.execute(f"PRAGMA user_version = {number}")
 
 
-async def _version(connection: aiosqlite.Connection) -> int:
-    rows = list(await connection.execute_fetchall("PRAGMA user_version"))
-    return int(rows[0][0])
-
-
-def _statements(sql: str) -> list[str]:
+def _statements(sql: str) -> Sequence[str]:
     from sqlite3 import complete_statement
 
     statements, pending = [], ""

@@ -60,7 +60,7 @@ class ExportPipeline:
         async with self._database.read() as connection:
             job_ids = await export_table.select_ids_with_file(connection)
         names = {file_path(self._directory, EXPORT.encode(job_id)).name for job_id in job_ids}
-        for path in self._directory.iterdir():
+        for path in disk.files_in(self._directory):
             if path.name.startswith(f"{EXPORT.id_prefix}_") and path.name not in names:
                 path.unlink()
 

@@ -7,7 +7,7 @@ from aiohttp import hdrs, web
 
 from mailrith_lite import disk, errors, logs
 from mailrith_lite.http import wire_errors
-from mailrith_lite.http.services import REQUEST_ID, RESPONSE_STARTED
+from mailrith_lite.http.services import REQUEST_ID, RESPONSE_STARTED, SERVICES
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -38,6 +38,7 @@ STATUSES: dict[type[errors.MailrithError], tuple[int, str]] = {
     wire_errors.InternalError: (500, "api_error"),
     wire_errors.OperationNotSupported: (501, "api_error"),
     errors.StorageFull: (503, "api_error"),
+    errors.StorageLost: (503, "api_error"),
     errors.DatabaseBusy: (503, "api_error"),
     errors.QueryTooSlow: (503, "api_error"),
     wire_errors.ShuttingDown: (503, "api_error"),
@@ -87,6 +88,8 @@ async def outcome(request: web.Request, handler: Handler) -> web.StreamResponse 
         logs.service.exception("request failed", extra={"fields": {"request_id": request[REQUEST_ID]}})
         if request.get(RESPONSE_STARTED):
             raise ConnectionResetError("the response had started and cannot be finished") from None
+        if request.config_dict[SERVICES].database.is_lost:
+            return errors.StorageLost()
         return errors.StorageFull() if disk.is_full(error) else wire_errors.InternalError(request[REQUEST_ID])
 
 

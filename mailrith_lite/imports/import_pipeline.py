@@ -76,7 +76,7 @@ class ImportPipeline:
         """Deletes the files that no unfinished job names. Call it before the first request."""
         async with self._database.read() as connection:
             sources = await import_table.select_open_sources(connection)
-        for path in self._directory.iterdir():
+        for path in disk.files_in(self._directory):
             if _FILE_NAME.fullmatch(path.name) and path.name not in sources:
                 path.unlink()
 

@@ -1,10 +1,10 @@
 """The counts of blocks, tags and sequences are right after every change and after a migration."""
 
-import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import first_version
 import population
 import pytest
 from population import BLOCK, NOW
@@ -14,8 +14,7 @@ from mailrith_lite.audience.bulk_plan import Change
 from mailrith_lite.audience.conditions import COLD_AFTER_OPEN, COLD_WITHOUT_OPEN
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
-from mailrith_lite.database import MAX_ID, Connection, Database
-from mailrith_lite.database.migrate import migrations
+from mailrith_lite.database import MAX_ID, Connection, Database, check_database, upgrade
 
 CONTEXT = UpsertContext(workspace_id=1, time_zone=None, require_evidence=False, now=NOW)
 PEOPLE = [1, 2, 255, 256, 257, 600]
@@ -230,29 +229,12 @@ async def test_block_count_of_zero_is_right(database: Database) -> None:
 
 
 @pytest.fixture
-def old(tmp_path: Path) -> Iterator[Path]:
-    """A database of the first version: subscribers of two workspaces, memberships, a name that is not ASCII."""
+async def old(tmp_path: Path) -> Path:
+    """A database that was made by the first version, and migrated."""
     path = tmp_path / "old.db"
-    connection = sqlite3.connect(path, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.executescript(migrations()[1] + "PRAGMA user_version = 1;")
-    connection.executemany("INSERT INTO workspaces VALUES (?, ?, 1, 1)", [(1, "One"), (2, "Two")])
-    connection.executemany("INSERT INTO tags VALUES (?, 1, ?, ?, NULL, 1, 1)", [(1, "A", "a"), (2, "B", "b")])
-    connection.execute("INSERT INTO sequences VALUES (1, 1, 'S', 'running', '{\"emails\":[]}', 1, 1)")
-    for number in (1, 254, 255, 256, 511, 512, 1_000):
-        name, key = ("Straße", "strasse") if number == 512 else ("Ada", None)
-        status = "Bounced" if number in (1, 512, 1_000) else "Active"
-        opened = NOW if number == 254 else None
-        connection.execute(
-            "INSERT INTO subscribers VALUES (?, ?, ?, ?, ?, ?, NULL, '{}', ?, ?, 1, 1)",
-            (number, 2 if number in (255, 1_000) else 1, f"user{number}@x.com", name, key, status, number, opened),
-        )
-    for number, tag_id in ((1, 1), (254, 1), (256, 1), (256, 2), (512, 2)):
-        connection.execute("INSERT INTO subscriber_tags VALUES (?, ?)", (number, tag_id))
-    for number, status in ((1, "active"), (254, "completed"), (256, "active"), (512, "removed")):
-        connection.execute("INSERT INTO subscriber_sequences VALUES (?, 1, ?)", (number, status))
-    connection.close()
-    yield path
+    first_version.create(path)
+    await upgrade(path, tmp_path / "copies")
+    return path
 
 
 async def _rows(database: Database, sql: str) -> list[tuple[Any, ...]]:
@@ -264,7 +246,7 @@ async def test_migration_counts_the_rows_of_a_first_version_database(old: Path) 
     async with Database.open(old) as database:
         assert await population.miscounts(database) == []
         assert await _rows(database, "SELECT workspace_id, block, members, cold_from FROM subscriber_blocks") == [
-            (1, 0, 2, NOW + COLD_AFTER_OPEN),
+            (1, 0, 2, first_version.NOW + COLD_AFTER_OPEN),
             (1, 1, 2, 256 + COLD_WITHOUT_OPEN),
             (1, 2, 1, MAX_ID),
             (2, 0, 1, 255 + COLD_WITHOUT_OPEN),
@@ -298,4 +280,4 @@ async def test_migrated_first_version_database_works(old: Path) -> None:
             sequence = await sequences.select_sequence(connection, 1, 1)
         assert sequence is not None
         assert (sequence.subscriber_count, sequence.status, sequence.settings.track_opens) == (2, "running", True)
-        assert await database.check() == []
+        assert await check_database(database.path) == []

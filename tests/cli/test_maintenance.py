@@ -134,7 +134,9 @@ def test_damaged_database_is_a_one_line_error(
 
 def test_file_that_is_not_a_database_is_a_one_line_error(stopped_data_dir: Path) -> None:
     (stopped_data_dir / "mailrith.db").write_text("a shopping list, long enough to be read as a header")
-    assert_fails(doctor(stopped_data_dir), "cannot use the database")
+    result = doctor(stopped_data_dir)
+    assert_fails(result, "something is wrong; see above")
+    assert "bad   database: file is not a database" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_first_start_prints_a_key_once(cwd: Path) -> None:
         assert match[1] not in stop(process, signal.SIGTERM)
     with start_process(*SERVE, cwd=cwd) as process:
         assert call(address(process), "/v1/tags", match[1])["data"] == []
-        assert "mrk_" not in stop(process, signal.SIGINT)
+        assert "mrk_" not in stop(process, signal.SIGHUP)
 
 
 def test_one_process_serves_a_data_directory_that_only_its_owner_reads(cwd: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailrith_lite import errors
-from mailrith_lite.database import Connection, Database, can_compile
+from mailrith_lite.database import Connection, Database, can_compile, check_database, copy_database
 from mailrith_lite.database.connection import READERS
 
 INSERT = "INSERT INTO workspaces (name, created_at, updated_at) VALUES (?, 1, 1)"
@@ -300,10 +300,10 @@ async def test_a_copy_during_a_transaction_is_consistent(database: Database, tmp
     await insert(database, "a")
     async with database.write() as connection:
         await connection.execute(INSERT, ("half",))
-        await database.copy_to(tmp_path / "copy.db")
+        await copy_database(database.path, tmp_path / "copy.db")
     async with Database.open(tmp_path / "copy.db") as copy:
         assert await names(copy) == ["a"]
-        assert await copy.check() == []
+        assert await check_database(copy.path) == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""How a connection to a database file is opened, and what an error of SQLite means before the service runs."""
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiosqlite
+from aiosqlite import Connection
+
+from mailrith_lite import errors
+from mailrith_lite.database.failures import is_locked
+from mailrith_lite.database.settle import abandon, finish
+
+OLDEST_SQLITE = (3, 38)
+_BUSY_TIMEOUT = 10.0  # seconds that a connection waits for another process, such as a command
+_BUSY_PAUSE = 0.01  # seconds
+_UNUSABLE = (sqlite3.DatabaseError, sqlite3.OperationalError)  # damaged, locked, unreadable
+
+
+@contextlib.asynccontextmanager
+async def connect(path: Path, pragmas: tuple[str, ...], *, options: str = "mode=rwc") -> AsyncIterator[Connection]:
+    """`options`: of SQLite's URI, such as `mode=ro`."""
+    name = f"{path.absolute().as_uri()}?{options}"
+    async with aiosqlite.connect(name, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT) as connection:
+        connection.row_factory = sqlite3.Row
+        await connection.create_function("casefold", 1, _casefold, deterministic=True)
+        for pragma in pragmas:
+            await retry(connection, pragma)  # for a new file that another process turns into a WAL database
+        try:
+            yield connection
+        finally:
+            await finish(abandon(connection))
+
+
+@contextlib.asynccontextmanager
+async def connect_to_read(path: Path) -> AsyncIterator[Connection]:
+    """For a look at a database that must not change, also in a directory where nothing can be written.
+
+    Raises:
+        StartError: the directory cannot be written, and the last changes are in the WAL file only.
+    """
+    options = "mode=ro"
+    if not os.access(path.parent, os.W_OK):  # SQLite cannot make the files that a reader shares with a writer
+        log = path.with_name(f"{path.name}-wal")
+        if log.exists() and log.stat().st_size and not path.with_name(f"{path.name}-shm").exists():
+            raise errors.StartError(f"{log} has changes that cannot be read in a read-only directory")
+        options = "mode=ro&immutable=1"
+    async with connect(path, (), options=options) as connection:
+        yield connection
+
+
+async def retry(connection: Connection, statement: str) -> None:
+    """Waits for the lock of another process without occupying the connection's thread.
+
+    Raises:
+        sqlite3.OperationalError: the other process has held the lock for too long.
+    """
+    ends = time.monotonic() + _BUSY_TIMEOUT
+    while True:
+        try:
+            await connection.execute_fetchall(statement)  # a cursor with rows left would keep the statement active
+            return
+        except sqlite3.OperationalError as error:
+            if not is_locked(error) or time.monotonic() > ends:
+                raise
+        await asyncio.sleep(_BUSY_PAUSE)
+
+
+@contextlib.contextmanager
+def refusing_unusable(path: Path) -> Iterator[None]:
+    """
+    Raises:
+        StartError: the file is not a database, is damaged, locked or unreadable, or SQLite is too old.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise errors.StartError(
+            f"SQLite {sqlite3.sqlite_version} is too old; use a Python with SQLite "
+            f"{'.'.join(map(str, OLDEST_SQLITE))} or newer"
+        )
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        if type(error) not in _UNUSABLE:
+            raise
+        raise errors.StartError(f"cannot use the database {path}: {error}") from error
+
+
+def _casefold(text: str | None) -> str | None:
+    """SQLite's own lower() changes ASCII letters only. Slow: for small tables."""
+    return None if text is None else text.casefold()

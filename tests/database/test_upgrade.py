@@ -1,0 +1,116 @@
+"""Only an upgrade changes a database of another version, after it has made a copy."""
+
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import first_version
+import pytest
+
+from mailrith_lite import errors
+from mailrith_lite.database import Database, upgrade
+from mailrith_lite.database.migrate import KEPT_COPIES, migrations
+
+NEWEST = max(migrations())
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    path = tmp_path / "old.db"
+    first_version.create(path)
+    return path
+
+
+def version(path: Path) -> int:
+    with sqlite3.connect(path) as connection:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def foreign(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE jobs (id)")
+
+
+def foreign_with_a_version(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE bookmarks (id)")
+        connection.execute("PRAGMA user_version = 3")
+
+
+def without_tables(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 3")
+
+
+async def test_opening_refuses_an_older_database_and_changes_nothing(old: Path) -> None:
+    before = old.read_bytes()
+    with pytest.raises(errors.StartError, match=f"is of version 1 and this program needs version {NEWEST}"):
+        async with Database.open(old):
+            pass
+    assert (version(old), old.read_bytes()) == (1, before)
+
+
+async def test_upgrade_copies_the_old_version_and_migrates(old: Path, tmp_path: Path) -> None:
+    result = await upgrade(old, tmp_path / "copies")
+    assert (result.before, result.after, version(old)) == (1, NEWEST, NEWEST)
+    assert result.copy is not None
+    assert [*(tmp_path / "copies").iterdir()] == [result.copy]
+    assert version(result.copy) == 1
+    assert result.copy.stat().st_mode & 0o777 == 0o600
+    with sqlite3.connect(result.copy) as connection:
+        assert connection.execute("SELECT count(*) FROM subscribers").fetchone() == (7,)
+
+
+async def test_upgrade_of_the_newest_version_makes_no_copy(old: Path, tmp_path: Path) -> None:
+    await upgrade(old, tmp_path / "copies")
+    result = await upgrade(old, tmp_path / "others")
+    assert (result.before, result.after, result.copy) == (NEWEST, NEWEST, None)
+    assert not (tmp_path / "others").exists()
+
+
+async def test_upgrade_keeps_the_last_copies(tmp_path: Path) -> None:
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    for age in range(5):
+        other = copies / f"before-version-2-{age}.db"
+        other.touch()
+        os.utime(other, (age, age))
+    (copies / "of-my-own.db").touch()
+    path = tmp_path / "old.db"
+    first_version.create(path)
+    result = await upgrade(path, copies)
+    assert result.copy is not None
+    names = {copy.name for copy in copies.iterdir()}
+    assert names == {result.copy.name, "before-version-2-4.db", "before-version-2-3.db", "of-my-own.db"}
+    assert KEPT_COPIES == 3
+
+
+async def test_upgrade_without_room_for_the_copy_changes_nothing(old: Path, tmp_path: Path) -> None:
+    (tmp_path / "copies").touch()  # a file where the directory belongs
+    with pytest.raises(OSError, match="copies"):
+        await upgrade(old, tmp_path / "copies")
+    assert version(old) == 1
+
+
+@pytest.mark.parametrize(
+    ("create", "message"),
+    [
+        (foreign, "is the database of another program"),
+        (foreign_with_a_version, "is the database of another program"),
+        (without_tables, "has lost its tables"),
+    ],
+    ids=["no version", "a version of its own", "no tables"],
+)
+async def test_the_database_of_another_program_is_refused_and_not_changed(
+    tmp_path: Path, create: Callable[[Path], None], message: str
+) -> None:
+    path = tmp_path / "mailrith.db"
+    create(path)
+    before = sqlite3.connect(path).execute("SELECT * FROM sqlite_schema").fetchall()
+    with pytest.raises(errors.StartError, match=message):
+        await upgrade(path, tmp_path / "copies")
+    with pytest.raises(errors.StartError, match=message):
+        async with Database.open(path):
+            pass
+    assert sqlite3.connect(path).execute("SELECT * FROM sqlite_schema").fetchall() == before
