@@ -246,7 +246,7 @@ def _limitations() -> list[Limitation]:
     ]
 
 
-def _resources(sections: tuple[Section, ...], held: tuple[str, ...]) -> list[Resource]:
+def _resources(sections: tuple[Section, ...], key_scopes: tuple[str, ...]) -> list[Resource]:
     """With the operations that a key with these scopes may call."""
     resources = [
         Resource(
@@ -262,7 +262,7 @@ def _resources(sections: tuple[Section, ...], held: tuple[str, ...]) -> list[Res
                     required_scopes=list(route.scopes),
                 )
                 for route in section.routes
-                if set(route.scopes) <= set(held)
+                if set(route.scopes) <= set(key_scopes)
             ],
         )
         for section in sections

@@ -21,8 +21,8 @@ _CLIENT_HEADER = "x-mailrith-client"
 
 def request_id_of(request: web.BaseRequest) -> str:
     """The client's own id if it is 1 to 128 printable ASCII characters, else a new one."""
-    sent = request.headers.get(REQUEST_ID_HEADER, "")
-    return sent if re.fullmatch(r"[ -~]{1,128}", sent) else ids.new_request_id()
+    client_id = request.headers.get(REQUEST_ID_HEADER, "")
+    return client_id if re.fullmatch(r"[ -~]{1,128}", client_id) else ids.new_request_id()
 
 
 @web.middleware

@@ -188,12 +188,12 @@ async def update_sequence(call: Call, form: SequenceChange) -> Data[SequenceReso
 
     Absent fields stay as they are.
     """
-    sent = {name: value for name, value in msgspec.structs.asdict(form).items() if value is not UNSET}
-    if "definition" in sent:
-        sent |= _definition(sent["definition"])
+    changes = {name: value for name, value in msgspec.structs.asdict(form).items() if value is not UNSET}
+    if "definition" in changes:
+        changes |= _definition(changes["definition"])
     async with call.database.write(durable=True, changes="nobody") as connection:
         sequence = await resources.find(call, connection, "sequence", sequences.select_sequence)
-        settings = sequences.check(msgspec.structs.replace(sequence.settings, **sent))
+        settings = sequences.check(msgspec.structs.replace(sequence.settings, **changes))
         changed = await sequences.update_sequence(
             connection, call.workspace_id, sequence, settings=settings, status=sequence.status, now=clock.now()
         )
@@ -232,18 +232,18 @@ def _parse(body: Body[SequenceRequest]) -> SequenceSettings:
     return sequences.check(SequenceSettings(**values))
 
 
-def _definition(sent: msgspec.Raw) -> dict[str, Any]:
+def _definition(raw: msgspec.Raw) -> dict[str, Any]:
     """
     Raises:
         InvalidBody: the definition is not an object with a list of emails.
     """
     try:
-        definition = msgspec.json.decode(sent, type=_DefinitionForm)
+        definition = msgspec.json.decode(raw, type=_DefinitionForm)
     except (msgspec.ValidationError, RecursionError):
         raise errors.InvalidBody(
             "definition takes an object with the list emails, which holds objects.", field="definition"
         ) from None
-    return {"definition": bytes(sent), "email_count": len(definition.emails)}
+    return {"definition": bytes(raw), "email_count": len(definition.emails)}
 
 
 async def _create(call: Call, settings: SequenceSettings, connection: Connection, now: int) -> Answer:

@@ -44,18 +44,18 @@ async def get_workspace(call: Call) -> Data[WorkspaceResource]:
     The workspace of the key. `mailrith-lite workspaces update` changes its properties.
     """
     async with call.database.read() as connection:
-        found = await workspaces.select_own(connection, call.workspace_id)
+        workspace = await workspaces.select_own(connection, call.workspace_id)
     resource = WorkspaceResource(
-        id=found.public_id,
-        name=found.name,
-        logo=found.logo,
-        address=found.address,
-        city=found.city,
-        state=found.state,
-        postal_code=found.postal_code,
-        country=found.country,
-        time_zone=found.time_zone,
-        created_at=clock.rfc3339(found.created_at),
-        updated_at=clock.rfc3339(found.updated_at),
+        id=workspace.public_id,
+        name=workspace.name,
+        logo=workspace.logo,
+        address=workspace.address,
+        city=workspace.city,
+        state=workspace.state,
+        postal_code=workspace.postal_code,
+        country=workspace.country,
+        time_zone=workspace.time_zone,
+        created_at=clock.rfc3339(workspace.created_at),
+        updated_at=clock.rfc3339(workspace.updated_at),
     )
     return Data(resource)

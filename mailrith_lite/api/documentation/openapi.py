@@ -129,14 +129,12 @@ def _media(schema: dict[str, Any], example: Any) -> dict[str, Any]:
 
 def _description(route: Route) -> str:
     scopes = " and ".join(f"`{scope}`" for scope in route.scopes)
-    wanted = (
-        "Needs no key." if route.public else f"Needs a key with {scopes}." if scopes else "Needs any valid key."
-    )
-    return f"{route.description} {wanted}".strip()
+    needs = "Needs no key." if route.public else f"Needs a key with {scopes}." if scopes else "Needs any valid key."
+    return f"{route.description} {needs}".strip()
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [
+    parameters: list[dict[str, Any]] = [
         {
             "name": name,
             "in": "path",
@@ -149,8 +147,8 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     for name, schema in query_properties(route.signature.query).items():
         text = schema.pop("description", None)
         parameter = {"name": name, "in": "query", "style": "form", "explode": True, "schema": schema}
-        found.append(parameter | ({"description": text} if text else {}))
-    return [*found, _IDEMPOTENCY_KEY] if route.idempotent else found
+        parameters.append(parameter | ({"description": text} if text else {}))
+    return [*parameters, _IDEMPOTENCY_KEY] if route.idempotent else parameters
 
 
 def _successes(route: Route, routes: Sequence[Route], schemas: Schemas) -> dict[str, Any]:
@@ -158,31 +156,31 @@ def _successes(route: Route, routes: Sequence[Route], schemas: Schemas) -> dict[
 
 
 def _success(status: int, route: Route, routes: Sequence[Route], schemas: Schemas) -> dict[str, Any]:
-    found: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": _headers(status, route)}
+    success: dict[str, Any] = {"description": HTTPStatus(status).phrase, "headers": _headers(status, route)}
     response, answer = route.signature.response, route.signature.answer
     if answer is None:
-        return found
+        return success
     schema = schemas.answer(answer)
     example = getattr(answer, "QUEUED_EXAMPLE" if issubclass(response, Accepted) else "EXAMPLE", None)
     if issubclass(response, PageOf):
         schema, example = _page(schema, example)
     elif not issubclass(response, Bare):
         schema, example = _enveloped(schema), None if example is None else {"data": example}
-    found["content"] = {JSON: _media(schema, example)}
+    success["content"] = {JSON: _media(schema, example)}
     if links := _links(status, route, routes):
-        found["links"] = links
-    return found
+        success["links"] = links
+    return success
 
 
 def _headers(status: int, route: Route) -> dict[str, Any]:
-    found: dict[str, Any] = dict(REQUEST_ID)
+    headers: dict[str, Any] = dict(REQUEST_ID)
     if status in (201, 202):
-        found["Location"] = {"$ref": "#/components/headers/Location"}
+        headers["Location"] = {"$ref": "#/components/headers/Location"}
     if status == 202 or "{job_id}" in route.path:
-        found["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
+        headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
     if route.idempotent:
-        found["Idempotent-Replayed"] = {"$ref": "#/components/headers/IdempotentReplayed"}
-    return found
+        headers["Idempotent-Replayed"] = {"$ref": "#/components/headers/IdempotentReplayed"}
+    return headers
 
 
 def _enveloped(schema: dict[str, Any]) -> dict[str, Any]:
@@ -190,10 +188,10 @@ def _enveloped(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _page(schema: dict[str, Any], example: Any) -> tuple[dict[str, Any], Any]:
-    found = _enveloped({"type": "array", "items": schema})
-    found["required"].append("pagination")
-    found["properties"]["pagination"] = {"$ref": "#/components/schemas/Pagination"}
-    return found, {"data": [example], "pagination": {"has_more": False, "next_cursor": None}}
+    envelope = _enveloped({"type": "array", "items": schema})
+    envelope["required"].append("pagination")
+    envelope["properties"]["pagination"] = {"$ref": "#/components/schemas/Pagination"}
+    return envelope, {"data": [example], "pagination": {"has_more": False, "next_cursor": None}}
 
 
 def _pagination() -> dict[str, Any]:

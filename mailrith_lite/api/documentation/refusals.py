@@ -78,19 +78,19 @@ class SharedRefusals:
     def of(self, route: Route) -> dict[str, Any]:
         """By status. A 403 names the operation's own scopes, so it is not shared."""
         return {
-            str(status): _refusal(status, found) if status == 403 else self._share(status, found)
-            for status, found in _by_status(route).items()
+            str(status): _refusal(status, refusals) if status == 403 else self._share(status, refusals)
+            for status, refusals in _by_status(route).items()
         }
 
-    def _share(self, status: int, found: list[errors.MailrithError]) -> dict[str, Any]:
-        response = _refusal(status, found)
-        name = _unused("-".join([str(status), *_codes(found)]), self.components, response)
+    def _share(self, status: int, refusals: list[errors.MailrithError]) -> dict[str, Any]:
+        response = _refusal(status, refusals)
+        name = _unused("-".join([str(status), *_codes(refusals)]), self.components, response)
         self.components[name] = response
         return {"$ref": f"#/components/responses/{name}"}
 
 
-def _codes(found: list[errors.MailrithError]) -> list[str]:
-    return list(dict.fromkeys(error.error_code for error in found))
+def _codes(refusals: list[errors.MailrithError]) -> list[str]:
+    return list(dict.fromkeys(error.error_code for error in refusals))
 
 
 def _unused(name: str, taken: dict[str, Any], value: Any) -> str:
@@ -99,7 +99,7 @@ def _unused(name: str, taken: dict[str, Any], value: Any) -> str:
     return next(one for one in names if taken.get(one, value) == value)
 
 
-def _refusal(status: int, found: list[errors.MailrithError]) -> dict[str, Any]:
+def _refusal(status: int, refusals: list[errors.MailrithError]) -> dict[str, Any]:
     headers: dict[str, Any] = dict(REQUEST_ID)
     if status == 401:
         headers["WWW-Authenticate"] = {"$ref": "#/components/headers/WwwAuthenticate"}
@@ -107,7 +107,7 @@ def _refusal(status: int, found: list[errors.MailrithError]) -> dict[str, Any]:
         headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
     schema = {"$ref": "#/components/schemas/Error"}
     examples: dict[str, Any] = {}
-    for error in found:
+    for error in refusals:
         example = {"value": _body(error)}
         examples[_unused(error.error_code, examples, example)] = example
     return {

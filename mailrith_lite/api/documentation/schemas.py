@@ -15,17 +15,17 @@ class Schemas:
     name of the schema for responses ends in `Resource`."""
 
     def __init__(self, requests: Iterable[Any], answers: Iterable[Any]) -> None:
-        self._requests, sent = _collect(requests)
-        self._answers, received = _collect(answers)
+        self._requests, requested = _collect(requests)
+        self._answers, returned = _collect(answers)
         for form in self._requests:
-            sent[form.__name__].update(getattr(form, "SCHEMA", {}))
-        for name in received.keys() - _WITHOUT_DEFAULTS:
-            _require_all(received[name])
-        differing = {name for name, schema in received.items() if sent.get(name, schema) != schema}
-        received = {_renamed(name, differing): schema for name, schema in received.items()}
-        for schema in (*received.values(), *self._answers.values()):
+            requested[form.__name__].update(getattr(form, "SCHEMA", {}))
+        for name in returned.keys() - _WITHOUT_DEFAULTS:
+            _require_all(returned[name])
+        differing = {name for name, schema in returned.items() if requested.get(name, schema) != schema}
+        returned = {_renamed(name, differing): schema for name, schema in returned.items()}
+        for schema in (*returned.values(), *self._answers.values()):
             _rename(schema, differing)
-        self.components = dict(sorted((sent | received).items()))
+        self.components = dict(sorted((requested | returned).items()))
 
     def request(self, form: Any) -> dict[str, Any]:
         return self._requests[form]
@@ -42,9 +42,9 @@ def query_properties(form: type[msgspec.Struct]) -> dict[str, dict[str, Any]]:
 
 def _collect(forms: Iterable[Any]) -> tuple[dict[Any, dict[str, Any]], dict[str, dict[str, Any]]]:
     distinct = list(dict.fromkeys(forms))
-    found, components = msgspec.json.schema_components(distinct, ref_template=_PREFIX + "{name}")
+    schemas, components = msgspec.json.schema_components(distinct, ref_template=_PREFIX + "{name}")
     return (
-        dict(zip(distinct, map(_tidy, found), strict=True)),
+        dict(zip(distinct, map(_tidy, schemas), strict=True)),
         {name: _tidy(schema) for name, schema in components.items()},
     )
 
@@ -88,12 +88,12 @@ def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
-    found = {name: value for name, value in schema.items() if (name, value) != ("default", None)}
-    if isinstance(found.get("type"), list):
-        found["type"] = found["type"][0]
-    if "enum" in found:
-        found["enum"] = [value for value in found["enum"] if value is not None]
-    return found
+    choice = {name: value for name, value in schema.items() if (name, value) != ("default", None)}
+    if isinstance(choice.get("type"), list):
+        choice["type"] = choice["type"][0]
+    if "enum" in choice:
+        choice["enum"] = [value for value in choice["enum"] if value is not None]
+    return choice
 
 
 def _with_format(name: str, schema: dict[str, Any]) -> dict[str, Any]:
