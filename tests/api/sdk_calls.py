@@ -63,11 +63,11 @@ class World(Workspace):
         self.create(IMPORT.id_prefix, csv_text=None, upload_id=upload_id, mappings=MAPPINGS)
         return upload_id
 
-    def key_with(self, *held: str) -> str:
+    def key_with(self, *scopes: str) -> str:
         """A key with these scopes."""
-        if held not in self._keys:
-            self._keys[held] = self.server.new_key(scopes=held)
-        return self._keys[held]
+        if scopes not in self._keys:
+            self._keys[scopes] = self.server.new_key(scopes=scopes)
+        return self._keys[scopes]
 
 
 def send(server: Server, operation_id: str, call: Call, key: str = KEY) -> Answer:
@@ -117,7 +117,7 @@ def _prepared(route: Route) -> Prepare:
 
 
 def _not_found(route: Route) -> Prepare:
-    """The last id of the path is one that nothing has."""
+    """A call whose last id in the path is unknown."""
 
     def prepare(world: World) -> Call:
         call = _prepared(route)(world)
@@ -212,7 +212,7 @@ SPECIAL: dict[str, dict[int, Prepare]] = {
 
 
 def _calls(route: Route) -> dict[int, Prepare]:
-    """Status -> how it comes about. 401 and 403 come about the same way everywhere."""
+    """Status -> a call that leads to it. Every operation gets a 401 or 403 in the same way."""
     calls = {route.statuses[0]: _prepared(route)}
     if route.signature.request is not None or issubclass(route.signature.response, PageOf):
         calls[400] = _invalid(route)

@@ -1,4 +1,4 @@
-"""The boundary around every handler: whatever a handler raises, the answer has the envelope."""
+"""The middleware around every handler: every exception of a handler becomes an envelope."""
 
 import errno
 import logging
@@ -17,7 +17,7 @@ Start = Callable[..., Awaitable[TestClient[Any, Any]]]
 
 
 async def raising(aiohttp_client: Start, failure: BaseException) -> Any:
-    """The answer of a service whose only handler raises this."""
+    """The response of a service whose only handler raises `error`."""
 
     async def handler(_: web.Request) -> web.StreamResponse:
         raise failure
@@ -46,7 +46,7 @@ async def raising(aiohttp_client: Start, failure: BaseException) -> Any:
         (web.HTTPBadRequest(text=SECRET), 400, "invalid_http"),
     ],
 )
-async def test_whatever_a_handler_raises_has_the_envelope(
+async def test_every_exception_of_a_handler_becomes_an_envelope(
     aiohttp_client: Start, failure: BaseException, status: int, code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.CRITICAL):

@@ -1,4 +1,4 @@
-"""Every operation of the manifest that the SDK has, called through it, against the OpenAPI document we publish."""
+"""Calls every operation through the SDK, and checks the responses against the OpenAPI document."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from api_calls import MANIFEST, OPERATIONS, example, table
 from conftest import Server
 from mailrith_sdk import MailrithApiError
 from sdk_calls import CALLS, Answer, Call, World, body, send
-from wire import standing
+from wire import running_service
 
 from mailrith_lite.access import scopes
 from mailrith_lite.api.not_served import NOT_SERVED
@@ -32,7 +32,7 @@ ERRORS = {
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with standing(tmp_path_factory) as server:
+    with running_service(tmp_path_factory) as server:
         yield World(server)
 
 
@@ -43,13 +43,13 @@ def document(world: World) -> Any:
 
 def described(document: Any, operation_id: str) -> Any:
     operation = MANIFEST[operation_id]
-    found = document["paths"][operation["path"]][operation["method"].lower()]
-    assert found["operationId"] == operation_id
-    return found
+    one = document["paths"][operation["path"]][operation["method"].lower()]
+    assert one["operationId"] == operation_id
+    return one
 
 
 def check(document: Any, operation_id: str, answer: Answer) -> None:
-    """The answer is one that the document describes, and has nothing that the document does not."""
+    """The document describes the response, and the response has no property that the document does not have."""
     response = resolved(document, described(document, operation_id)["responses"][str(answer.status)])
     if answer.status == 204:
         assert (answer.body, response.get("content")) == (None, None)
@@ -67,16 +67,16 @@ def faults(document: Any, schema: Any, instance: Any) -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(instance)]
 
 
-def resolved(document: Any, found: Any) -> Any:
-    """What a `$ref` to a component stands for."""
-    if "$ref" not in found:
-        return found
-    _, section, name = found["$ref"].removeprefix("#/").split("/")
+def resolved(document: Any, schema: Any) -> Any:
+    """The component of a `$ref`."""
+    if "$ref" not in schema:
+        return schema
+    _, section, name = schema["$ref"].removeprefix("#/").split("/")
     return document["components"][section][name]
 
 
 def closed(schema: Any) -> Any:
-    """Without room for properties that are not described."""
+    """The schema, without undescribed properties."""
     if isinstance(schema, list):
         return [closed(item) for item in schema]
     if not isinstance(schema, dict):
@@ -92,21 +92,21 @@ def check_error(answer: Answer) -> None:
 
 
 def some(name: str, world: World) -> Call:
-    """A call that would succeed."""
+    """A call that succeeds."""
     return next(iter(CALLS[name].values()))(world)
 
 
-def test_every_operation_of_the_manifest_is_called_here_or_is_not_served() -> None:
+def test_every_operation_of_the_manifest_is_called_here_or_not_served() -> None:
     assert set(CALLS) | set(REFUSED) == set(MANIFEST)
     assert not set(CALLS) & set(REFUSED)
 
 
-def test_what_is_not_served_is_named_as_the_manifest_names_it() -> None:
+def test_operations_that_are_not_served_have_the_method_and_path_of_the_manifest() -> None:
     assert {name: f"{MANIFEST[name]['method']} {MANIFEST[name]['path']}" for name in REFUSED} == REFUSED
 
 
 @pytest.mark.parametrize(("name", "status"), ANSWERS)
-def test_an_operation_comes_to_its_documented_answer(world: World, document: Any, name: str, status: int) -> None:
+def test_a_response_matches_the_document(world: World, document: Any, name: str, status: int) -> None:
     answer = send(world.server, name, CALLS[name][status](world))
     assert answer.status == status, answer
     assert answer.headers["x-mailrith-request-id"]
@@ -118,7 +118,7 @@ def test_an_operation_comes_to_its_documented_answer(world: World, document: Any
 
 
 @pytest.mark.parametrize("name", [name for name in CALLS if MANIFEST[name]["has_request_body"]])
-def test_a_body_that_succeeds_is_one_that_the_document_describes(world: World, document: Any, name: str) -> None:
+def test_a_successful_body_matches_the_document(world: World, document: Any, name: str) -> None:
     sent = described(document, name)["requestBody"]
     assert sent.get("required", False) == MANIFEST[name]["request_body_required"]
     assert faults(document, sent["content"]["application/json"]["schema"], some(name, world)["body"]) == []
@@ -146,7 +146,7 @@ def test_an_operation_refuses_a_key_without_the_scopes_of_the_manifest(
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_an_operation_that_is_not_served_names_itself(world: World, name: str) -> None:
+def test_an_operation_that_is_not_served_has_its_id_in_the_message(world: World, name: str) -> None:
     names = re.findall(r"\{(\w+)\}", MANIFEST[name]["path"])
     call = {"path": dict.fromkeys(names, "x")} | (body() if MANIFEST[name]["has_request_body"] else {})
     answer = send(world.server, name, call)
@@ -155,7 +155,7 @@ def test_an_operation_that_is_not_served_names_itself(world: World, name: str) -
     check_error(answer)
 
 
-def test_an_error_reaches_the_sdks_user_with_type_and_code(world: World) -> None:
+def test_the_sdk_raises_an_error_with_type_and_code(world: World) -> None:
     with pytest.raises(MailrithApiError) as error:
         world.server.sdk().tags.delete(path={"tag_id": "x"})
     assert (error.value.status, error.value.type, error.value.code) == (404, "not_found", "tag_not_found")
@@ -183,7 +183,7 @@ def test_a_repeated_post_of_the_sdk_gets_its_first_answer_and_creates_nothing(se
     assert rows(server, name) == before
 
 
-def test_the_answer_to_an_upsert_stays_created_when_the_subscriber_has_changed_or_gone(server: Server) -> None:
+def test_a_repeated_upsert_is_still_created_after_the_subscriber_was_changed_or_deleted(server: Server) -> None:
     call = {"body": {"email": "ada@example.com"}, "idempotency_key": "once"}
     first = send(server, "upsertSubscriber", call)
     one = {"path": {"subscriber_id": first.body["data"]["id"]}}

@@ -1,4 +1,4 @@
-"""The two commands of Mailrith's guide "Import and Export Jobs", as they stand there but for the host."""
+"""The two commands of Mailrith's guide "Import and Export Jobs", with the host of this service."""
 
 import json
 import shutil
@@ -50,7 +50,7 @@ def run(command: str, server: Server) -> Any:
     return json.loads(finished.stdout)["data"]
 
 
-def test_the_guides_import_imports(server: Server) -> None:
+def test_the_import_command_of_the_guide_imports(server: Server) -> None:
     job = run(IMPORT, server)
     assert job["status"] == "Queued"
     server.drain()
@@ -60,7 +60,7 @@ def test_the_guides_import_imports(server: Server) -> None:
     assert [tag["name"] for tag in ada["tags"]] == ["Website Signup"]
 
 
-def test_the_guides_export_exports(server: Server) -> None:
+def test_the_export_command_of_the_guide_exports(server: Server) -> None:
     run(IMPORT, server)
     server.drain()
     job = run(EXPORT, server)
@@ -71,14 +71,14 @@ def test_the_guides_export_exports(server: Server) -> None:
     assert b"ada@example.com" in server.fetch(done["download_url"]).body
 
 
-def test_a_repeated_command_gets_the_first_answer(server: Server) -> None:
+def test_a_repeated_command_gets_the_first_response(server: Server) -> None:
     first = run(IMPORT, server)
     server.drain()
     assert run(IMPORT, server) == first
     assert len(server.sdk().jobs.list_imports()["data"]) == 1
 
 
-def test_a_large_file_goes_through_curls_expect_header(server: Server, tmp_path: Any) -> None:
+def test_curl_can_send_a_large_file_with_its_expect_header(server: Server, tmp_path: Any) -> None:
     rows = "".join(f"user{number}@example.com\n" for number in range(60_000))
     body = {"csv_text": "Email\n" + rows, "mappings": [{"csv_column": "Email", "field": {"type": "email"}}]}
     (tmp_path / "body.json").write_text(json.dumps(body))

@@ -1,4 +1,4 @@
-"""/v1/custom-fields; what becomes of values when a field changes is in audience/test_field_changes.py."""
+"""/v1/custom-fields. tests/audience/test_field_conversion.py has the values of a field that changes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from api_records import LONG_AGO, backdate, data_of, details, field, read, subscriber
 from conftest import Reply, Server
-from wire import envelope, standing
+from wire import envelope, running_service
 
 PATH = "/v1/custom-fields"
 PLAIN = ["Text", "Number", "Date", "Text Area", "Checkbox"]
@@ -16,7 +16,7 @@ SL = {"options": ["S", "L"]}
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory) as server:
+    with running_service(tmp_path_factory) as server:
         yield server
 
 
@@ -25,7 +25,7 @@ def put(server: Server, one: Any, body: Any) -> Reply:
 
 
 @pytest.mark.parametrize("kind", PLAIN + CHOICES)
-def test_a_new_field_is_answered_in_full(service: Server, kind: str) -> None:
+def test_the_response_to_a_new_field_has_all_its_properties(service: Server, kind: str) -> None:
     options = ["S", " L "] if kind in CHOICES else []
     body = {"label": f" The  {kind} ", "type": kind, "settings": {"options": options}}
     reply = service.call("POST", PATH, body)
@@ -57,7 +57,7 @@ def test_a_new_field_is_answered_in_full(service: Server, kind: str) -> None:
         ("名前 (漢字)", "名前_漢字"),
     ],
 )
-def test_a_token_is_made_from_the_label(service: Server, label: str, token: str) -> None:
+def test_the_personalization_token_comes_from_the_label(service: Server, label: str, token: str) -> None:
     one = field(service, label)
     assert one["personalization_token"] == f'[{token}, fallback=""]'
     changed = data_of(put(service, one, {"label": f"{label} again"}))
@@ -65,14 +65,14 @@ def test_a_token_is_made_from_the_label(service: Server, label: str, token: str)
 
 
 @pytest.mark.parametrize("label", ["!?", "_", "🎉"])
-def test_a_label_without_letters_and_digits_has_a_token_all_the_same(service: Server, label: str) -> None:
+def test_a_label_without_letters_and_digits_has_a_token_too(service: Server, label: str) -> None:
     one = field(service, label)
     assert one["personalization_token"] == f'[{one["id"]}, fallback=""]'
 
 
 @pytest.mark.parametrize("kind", PLAIN)
 @pytest.mark.parametrize("settings", [None, {}, {"options": []}])
-def test_a_field_without_choices_needs_no_settings(service: Server, kind: str, settings: Any) -> None:
+def test_a_field_without_options_needs_no_settings(service: Server, kind: str, settings: Any) -> None:
     body = {"label": f"{kind} {settings}", "type": kind, "settings": settings}
     assert data_of(service.call("POST", PATH, body))["settings"] == {"options": []}
 
@@ -115,7 +115,7 @@ def test_a_field_without_choices_needs_no_settings(service: Server, kind: str, s
         ),
     ],
 )
-def test_a_field_that_breaks_a_rule_is_refused(service: Server, body: Any, field: str, reason: str | None) -> None:
+def test_an_invalid_field_is_refused(service: Server, body: Any, field: str, reason: str | None) -> None:
     before = service.rows("SELECT count(*) FROM custom_fields")
     assert details(service.call("POST", PATH, body)) == (400, "invalid_body", field, reason)
     assert service.rows("SELECT count(*) FROM custom_fields") == before
@@ -135,7 +135,7 @@ def test_a_field_that_breaks_a_rule_is_refused(service: Server, body: Any, field
         ({"label": "y", "id": "x"}, "id", "unknown_field"),
     ],
 )
-def test_a_change_that_breaks_a_rule_is_refused_and_changes_nothing(
+def test_an_invalid_change_of_a_field_is_refused_and_changes_nothing(
     server: Server, body: Any, field: str | None, reason: str | None
 ) -> None:
     one = data_of(server.call("POST", PATH, {"label": "Size", "type": "Text"}))
@@ -143,13 +143,13 @@ def test_a_change_that_breaks_a_rule_is_refused_and_changes_nothing(
     assert read(server, one) == one
 
 
-def test_a_field_at_the_limits_is_taken(server: Server) -> None:
+def test_a_field_at_the_limits_is_accepted(server: Server) -> None:
     options = [f"{number:03}" + "é" * 197 for number in range(500)]
     assert field(server, "x" * 100, "Multi Select", options)["settings"]["options"] == options
 
 
 @pytest.mark.parametrize("label", ["shoe size", " SHOE  SIZE", "Shoe\tsize"])
-def test_two_labels_differ_in_more_than_case_and_space(server: Server, label: str) -> None:
+def test_a_label_that_differs_only_in_case_or_space_is_taken(server: Server, label: str) -> None:
     field(server, "Shoe size")
     other = field(server, "Other")
     for reply in (
@@ -171,7 +171,7 @@ def test_two_labels_differ_in_more_than_case_and_space(server: Server, label: st
         ({"settings": {"options": ["L", "S", "XL"]}}, {"settings": {"options": ["L", "S", "XL"]}}),
     ],
 )
-def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: Any, saved: Any) -> None:
+def test_a_put_changes_only_the_fields_that_it_has(server: Server, change: Any, saved: Any) -> None:
     one = field(server, "Size", "Single Select", ["S", "L"])
     backdate(server)
     changed = data_of(put(server, one, change))
@@ -183,14 +183,14 @@ def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: An
 @pytest.mark.parametrize(
     "body", [{"label": " Size "}, {"type": "Single Select"}, {"settings": {"options": ["S", " L"]}}]
 )
-def test_the_same_values_again_are_no_change(server: Server, body: Any) -> None:
+def test_a_change_to_the_same_values_keeps_updated_at(server: Server, body: Any) -> None:
     one = field(server, "Size", "Single Select", ["S", "L"])
     backdate(server)
     assert data_of(put(server, one, body))["updated_at"] == LONG_AGO
 
 
 @pytest.mark.parametrize(
-    ("search", "found"),
+    ("search", "expected"),
     [
         ("SIZE", ["Shoe size"]),
         ("select", ["Shoe size", "Colour"]),
@@ -200,40 +200,40 @@ def test_the_same_values_again_are_no_change(server: Server, body: Any) -> None:
         ("nothing", []),
     ],
 )
-def test_a_search_looks_into_labels_and_types_in_any_case(server: Server, search: str, found: list[str]) -> None:
+def test_search_matches_parts_of_labels_and_types_in_any_case(
+    server: Server, search: str, expected: list[str]
+) -> None:
     field(server, "Straße", "Text Area")
     field(server, "Colour", "Multi Select", ["red"])
     field(server, "Shoe size", "Select (Dropdown)", ["S"])
     listed = server.sdk().custom_fields.list(query={"search": search})
-    assert [item["label"] for item in listed["data"]] == found
+    assert [item["label"] for item in listed["data"]] == expected
 
 
-def test_a_deleted_field_takes_its_values_along_and_leaves_the_others(server: Server) -> None:
-    gone, kept = field(server, "Gone")["id"], field(server, "Kept")["id"]
-    ada = subscriber(server, "ada@example.com", custom_fields={gone: "x", kept: "y"})
-    bob = subscriber(server, "bob@example.com", custom_fields={gone: "x"})
-    reply = server.call("DELETE", f"{PATH}/{gone}")
+def test_deleting_a_field_deletes_its_values_and_no_others(server: Server) -> None:
+    deleted, other = field(server, "Gone")["id"], field(server, "Kept")["id"]
+    ada = subscriber(server, "ada@example.com", custom_fields={deleted: "x", other: "y"})
+    bob = subscriber(server, "bob@example.com", custom_fields={deleted: "x"})
+    reply = server.call("DELETE", f"{PATH}/{deleted}")
     assert (reply.status, reply.body) == (204, b"")
-    assert read(server, ada)["custom_fields"] == {kept: "y"}
+    assert read(server, ada)["custom_fields"] == {other: "y"}
     assert read(server, bob)["custom_fields"] == {}
     again = field(server, "Gone")
-    assert again["id"] != gone
+    assert again["id"] != deleted
     assert server.rows("SELECT custom_fields FROM subscribers WHERE email LIKE 'bob%'") == [("{}",)]
-    refused = server.call("PATCH", ada["self"], {"custom_fields": {gone: "x"}})
-    assert details(refused) == (400, "invalid_body", f"custom_fields.{gone}", "custom_field_not_found")
+    refused = server.call("PATCH", ada["self"], {"custom_fields": {deleted: "x"}})
+    assert details(refused) == (400, "invalid_body", f"custom_fields.{deleted}", "custom_field_not_found")
 
 
-@pytest.mark.parametrize("public_id", ["custom_field_x", "size", "foreign", "gone"])
+@pytest.mark.parametrize("public_id", ["custom_field_x", "size", "foreign", "deleted"])
 @pytest.mark.parametrize(("method", "body"), [("GET", None), ("PUT", {"label": "x"}), ("DELETE", None)])
-def test_a_field_that_is_not_of_this_workspace_is_not_found(
-    server: Server, public_id: str, method: str, body: Any
-) -> None:
+def test_a_field_of_another_workspace_is_not_found(server: Server, public_id: str, method: str, body: Any) -> None:
     other = server.new_key(workspace="Other")
     foreign = server.call("POST", PATH, {"label": "Size", "type": "Text"}, key=other).json["data"]
-    gone = field(server, "Gone")
-    server.call("DELETE", gone["self"])
-    asked = {"foreign": foreign["id"], "gone": gone["id"]}.get(public_id, public_id)
-    reply = server.call(method, f"{PATH}/{asked}", body)
+    deleted = field(server, "Gone")
+    server.call("DELETE", deleted["self"])
+    requested_id = {"foreign": foreign["id"], "deleted": deleted["id"]}.get(public_id, public_id)
+    reply = server.call(method, f"{PATH}/{requested_id}", body)
     assert envelope(reply) == (404, "not_found", "custom_field_not_found")
-    assert reply.error["details"] == {"resource": {"type": "custom_field", "id": asked}}
+    assert reply.error["details"] == {"resource": {"type": "custom_field", "id": requested_id}}
     assert data_of(server.call("GET", foreign["self"], key=other)) == foreign

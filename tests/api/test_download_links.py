@@ -1,4 +1,4 @@
-"""Signed links: who has one may fetch that one file, unchanged, until it ends."""
+"""Signed links: a link gives one file, until it expires."""
 
 import csv
 import io
@@ -39,7 +39,7 @@ def refused(reply: Reply, status: int, error_type: str, code: str) -> bool:
     return envelope(reply) == (status, error_type, code)
 
 
-def test_a_link_is_absolute_signed_and_names_when_it_ends(server: Server, export: Any) -> None:
+def test_a_link_is_absolute_and_signed_and_has_its_expiry(server: Server, export: Any) -> None:
     parts = urlsplit(export["download_url"])
     query = parse_qs(parts.query)
     assert f"{parts.scheme}://{parts.netloc}" == server.url
@@ -49,7 +49,7 @@ def test_a_link_is_absolute_signed_and_names_when_it_ends(server: Server, export
     assert export["expires_at"].startswith(ends)
 
 
-def test_a_download_has_the_headers_of_a_private_file(server: Server, export: Any) -> None:
+def test_an_export_file_has_the_headers_of_a_private_file(server: Server, export: Any) -> None:
     reply = server.fetch(export["download_url"])
     assert reply.status == 200
     assert reply.headers["content-type"] == "text/csv; charset=utf-8"
@@ -61,7 +61,7 @@ def test_a_download_has_the_headers_of_a_private_file(server: Server, export: An
     assert export["file_name"].startswith(f"subscribers-{export['completed_at'][:10]}-")
 
 
-def test_a_report_has_the_headers_of_a_private_file(server: Server, report_url: str) -> None:
+def test_an_error_report_has_the_headers_of_a_private_file(server: Server, report_url: str) -> None:
     reply = server.fetch(report_url)
     assert reply.status == 200
     assert reply.headers["content-type"] == "text/csv; charset=utf-8"
@@ -73,7 +73,7 @@ def test_a_report_has_the_headers_of_a_private_file(server: Server, report_url: 
 
 
 def change(url: str, name: str) -> list[str]:
-    """The link with each of its parts changed in some way."""
+    """The link, with one of its parts changed."""
     parts = urlsplit(url)
     query = {key: values[0] for key, values in parse_qs(parts.query).items()}
     base = f"{parts.scheme}://{parts.netloc}"
@@ -136,21 +136,21 @@ def change(url: str, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("part", ["path", "key", "expires", "signature", "query"])
-def test_a_link_that_was_changed_is_refused(server: Server, export: Any, report_url: str, part: str) -> None:
+def test_a_changed_link_is_refused(server: Server, export: Any, report_url: str, part: str) -> None:
     for url in (export["download_url"], report_url):
         assert server.fetch(url).status == 200
         for changed in change(url, part):
             assert refused(server.fetch(changed), 403, "permission_error", "invalid_signature"), changed
 
 
-def test_a_signature_of_one_file_does_not_open_another(server: Server, export: Any, report_url: str) -> None:
+def test_the_signature_of_one_file_is_invalid_for_another(server: Server, export: Any, report_url: str) -> None:
     other, _ = server.export_csv()
     ours = urlsplit(export["download_url"])
     for path in (urlsplit(other["download_url"]).path, urlsplit(report_url).path):
         assert refused(server.fetch(f"{path}?{ours.query}"), 403, "permission_error", "invalid_signature")
 
 
-def test_a_signature_of_another_service_is_refused(
+def test_the_signature_of_another_service_is_invalid(
     serve: Callable[..., Server], tmp_path: Any, export: Any
 ) -> None:
     elsewhere = serve(data_dir=tmp_path / "elsewhere")
@@ -160,7 +160,7 @@ def test_a_signature_of_another_service_is_refused(
     assert refused(reply, 403, "permission_error", "invalid_signature")
 
 
-def test_an_export_that_has_expired_is_gone(server: Server, export: Any) -> None:
+def test_an_expired_export_answers_410(server: Server, export: Any) -> None:
     with time_machine.travel(time.time() + DAY - 60, tick=True):
         assert server.fetch(export["download_url"]).status == 200
     with time_machine.travel(time.time() + DAY + 1, tick=True):
@@ -174,7 +174,7 @@ def test_an_export_that_has_expired_is_gone(server: Server, export: Any) -> None
     )
 
 
-def test_a_report_outlives_its_link(server: Server) -> None:
+def test_a_report_gets_a_new_link_after_the_old_one_expired(server: Server) -> None:
     job = server.import_csv(CSV, [EMAIL])
     with time_machine.travel(time.time() + DAY + 1, tick=True):
         assert refused(server.fetch(job["error_report_url"]), 410, "not_found", "download_expired")
@@ -182,7 +182,7 @@ def test_a_report_outlives_its_link(server: Server) -> None:
         assert server.fetch(fresh).status == 200
 
 
-def test_how_long_a_link_lasts_is_a_setting(serve: Callable[..., Server]) -> None:
+def test_the_lifetime_of_a_link_is_a_setting(serve: Callable[..., Server]) -> None:
     server = serve(export_ttl=600)
     job, _ = server.export_csv()
     with time_machine.travel(time.time() + 590, tick=True):
@@ -191,13 +191,13 @@ def test_how_long_a_link_lasts_is_a_setting(serve: Callable[..., Server]) -> Non
         assert server.fetch(job["download_url"]).status == 410
 
 
-def test_when_a_link_ends_does_not_move(server: Server, export: Any) -> None:
+def test_the_expiry_of_an_export_link_stays_the_same(server: Server, export: Any) -> None:
     with time_machine.travel(time.time() + 3_600, tick=True):
         later = server.call("GET", export["self"]).json["data"]
     assert (later["expires_at"], later["download_url"]) == (export["expires_at"], export["download_url"])
 
 
-def test_housekeeping_deletes_what_has_expired_and_nothing_else(server: Server, export: Any) -> None:
+def test_housekeeping_deletes_only_expired_exports(server: Server, export: Any) -> None:
     pipeline = server.services.runner._pipelines[EXPORT]
     directory = server.services.exports_directory
     with time_machine.travel(time.time() + DAY - 60, tick=True):
@@ -211,7 +211,7 @@ def test_housekeeping_deletes_what_has_expired_and_nothing_else(server: Server, 
         assert server.fetch(later["download_url"]).status == 200
 
 
-def test_a_file_that_is_missing_is_not_found(server: Server, export: Any) -> None:
+def test_a_missing_file_is_not_found(server: Server, export: Any) -> None:
     (server.services.exports_directory / f"{export['id']}.csv").unlink()
     for method in ("GET", "HEAD"):
         reply = server.call(method, export["download_url"].removeprefix(server.url), key=None)
@@ -219,7 +219,7 @@ def test_a_file_that_is_missing_is_not_found(server: Server, export: Any) -> Non
     assert refused(server.fetch(export["download_url"]), 404, "not_found", "file_not_found")
 
 
-def test_a_link_to_a_job_that_is_not_there_is_not_found(server: Server, export: Any) -> None:
+def test_a_link_to_an_unknown_job_is_not_found(server: Server, export: Any) -> None:
     parts = urlsplit(export["download_url"])
     workspace = parts.path.split("/")[2]
     expires = int(parse_qs(parts.query)["expires"][0])
@@ -230,7 +230,7 @@ def test_a_link_to_a_job_that_is_not_there_is_not_found(server: Server, export: 
 
 
 @pytest.mark.parametrize(
-    ("wanted", "begin", "end"),
+    ("byte_range", "begin", "end"),
     [
         ("bytes=0-3", 0, 4),
         ("bytes=4-", 4, None),
@@ -239,11 +239,11 @@ def test_a_link_to_a_job_that_is_not_there_is_not_found(server: Server, export: 
         ("bytes=-99999", 0, None),
     ],
 )
-def test_a_range_is_a_part_of_the_file(
-    server: Server, export: Any, wanted: str, begin: int, end: int | None
+def test_a_range_request_gets_a_part_of_the_file(
+    server: Server, export: Any, byte_range: str, begin: int, end: int | None
 ) -> None:
     whole = server.fetch(export["download_url"]).body
-    reply = server.fetch(export["download_url"], {"Range": wanted})
+    reply = server.fetch(export["download_url"], {"Range": byte_range})
     expected = whole[begin:end]
     start = begin % len(whole)
     assert (reply.status, reply.body) == (206, expected)
@@ -252,22 +252,22 @@ def test_a_range_is_a_part_of_the_file(
     assert reply.headers["content-disposition"].startswith("attachment")
 
 
-@pytest.mark.parametrize("wanted", ["bytes=99999-", "bytes=5-2", "bytes=abc", "lines=0-1", "bytes=0-1,3-4"])
-def test_a_range_that_cannot_be_had_says_how_long_the_file_is(server: Server, export: Any, wanted: str) -> None:
+@pytest.mark.parametrize("byte_range", ["bytes=99999-", "bytes=5-2", "bytes=abc", "lines=0-1", "bytes=0-1,3-4"])
+def test_a_range_beyond_the_file_answers_416_with_the_size(server: Server, export: Any, byte_range: str) -> None:
     whole = server.fetch(export["download_url"]).body
-    reply = server.fetch(export["download_url"], {"Range": wanted})
+    reply = server.fetch(export["download_url"], {"Range": byte_range})
     assert refused(reply, 416, "invalid_request", "range_not_satisfiable")
     assert reply.headers["content-range"] == f"bytes */{len(whole)}"
 
 
 @pytest.mark.parametrize("header", ["If-Modified-Since", "If-Unmodified-Since", "If-Range"])
-def test_a_date_that_cannot_be_one_is_refused(server: Server, export: Any, header: str) -> None:
+def test_an_impossible_date_is_refused(server: Server, export: Any, header: str) -> None:
     headers = {header: "Fri, 27 Nov 99999999999 10:00:00 GMT", "Range": "bytes=0-1"}
     assert refused(server.fetch(export["download_url"], headers), 400, "invalid_request", "invalid_http")
 
 
 @pytest.mark.parametrize("header", [{"If-Match": '"x"'}, {"If-Unmodified-Since": "Mon, 01 Jan 1990 00:00:00 GMT"}])
-def test_a_condition_that_fails_has_the_envelope(server: Server, export: Any, header: dict[str, str]) -> None:
+def test_a_failed_precondition_has_the_envelope(server: Server, export: Any, header: dict[str, str]) -> None:
     reply = server.fetch(export["download_url"], header)
     assert refused(reply, 412, "invalid_request", "precondition_failed")
 
@@ -280,7 +280,7 @@ def test_a_download_can_be_resumed_with_its_etag(server: Server, export: Any) ->
     assert (unchanged.status, unchanged.body) == (304, b"")
 
 
-def test_head_tells_about_the_file_without_sending_it(server: Server, export: Any, report_url: str) -> None:
+def test_head_has_the_headers_and_no_body(server: Server, export: Any, report_url: str) -> None:
     whole = server.fetch(export["download_url"])
     head = server.call("HEAD", export["download_url"].removeprefix(server.url), key=None)
     assert (head.status, head.body) == (200, b"")
@@ -291,12 +291,12 @@ def test_head_tells_about_the_file_without_sending_it(server: Server, export: An
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
-def test_a_link_is_for_reading(server: Server, export: Any, method: str) -> None:
+def test_a_download_link_takes_only_get_and_head(server: Server, export: Any, method: str) -> None:
     assert server.call(method, export["download_url"].removeprefix(server.url), key=None).status == 405
     assert server.fetch(export["download_url"]).status == 200
 
 
-def test_a_link_needs_no_key_and_takes_any(server: Server, export: Any) -> None:
+def test_a_link_ignores_the_authorization_header(server: Server, export: Any) -> None:
     path = export["download_url"].removeprefix(server.url)
     assert server.call("GET", path, key=None).status == 200
     assert server.call("GET", path, key="mrk_wrong").status == 200
@@ -305,7 +305,7 @@ def test_a_link_needs_no_key_and_takes_any(server: Server, export: Any) -> None:
 @pytest.mark.parametrize(
     "public_url", ["https://mail.example.com", "https://example.com/mailrith", "http://[::1]:8080"]
 )
-def test_a_public_url_takes_the_place_of_the_requests_own(serve: Callable[..., Server], public_url: str) -> None:
+def test_a_link_begins_with_the_public_url(serve: Callable[..., Server], public_url: str) -> None:
     server = serve(public_url=public_url)
     report = server.import_csv(CSV, [EMAIL])["error_report_url"]
     job = server.sdk().jobs.create_export()["data"]
@@ -320,7 +320,7 @@ def same_directory(tmp_path: Any) -> Settings:
     return Settings(port=0, data_dir=tmp_path / "data", bootstrap_key=KEY)
 
 
-def test_a_link_still_opens_after_a_restart(tmp_path: Any) -> None:
+def test_a_link_works_after_a_restart(tmp_path: Any) -> None:
     with Server(same_directory(tmp_path)).serving() as server:
         job, text = server.export_csv()
     with Server(same_directory(tmp_path)).serving() as server:
@@ -331,8 +331,8 @@ def test_a_link_still_opens_after_a_restart(tmp_path: Any) -> None:
 def test_an_unfinished_export_has_no_link(server: Server) -> None:
     server.wait(server.services.runner.stop())
     job = server.call("POST", EXPORTS).json["data"]
-    shown = server.call("GET", job["self"]).json["data"]
-    assert (shown["download_url"], shown["file_name"], shown["expires_at"]) == (None, None, None)
+    unfinished = server.call("GET", job["self"]).json["data"]
+    assert (unfinished["download_url"], unfinished["file_name"], unfinished["expires_at"]) == (None, None, None)
     workspace = "workspace_9wdvsq5zmmz0n"
     path = f"/downloads/{workspace}/{job['id']}"
     expires = int(time.time()) + 60
@@ -340,5 +340,5 @@ def test_an_unfinished_export_has_no_link(server: Server) -> None:
     assert refused(reply, 404, "not_found", "file_not_found")
 
 
-def test_an_import_with_nothing_to_report_has_no_link(server: Server) -> None:
+def test_an_import_without_row_errors_has_no_report_link(server: Server) -> None:
     assert server.import_csv("Email\nada@example.com\n", [EMAIL])["error_report_url"] is None

@@ -43,11 +43,11 @@ def busy_workspace(server: Server, workspace_id: int = 1) -> Iterator[None]:
         left.set()
         await task
 
-    held = server.wait(start())
+    started = server.wait(start())
     try:
         yield
     finally:
-        server.wait(stop(*held))
+        server.wait(stop(*started))
 
 
 class _Lines(logging.Handler):

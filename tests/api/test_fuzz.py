@@ -1,4 +1,4 @@
-"""Arbitrary requests: whatever comes, no answer says that something went wrong inside."""
+"""Arbitrary requests: none of them leads to an internal error."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 from conftest import Server
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from wire import AUTHORIZATION, HOST, IMPORTS, connect, sources, standing
+from wire import AUTHORIZATION, HOST, IMPORTS, connect, running_service, sources
 
 from mailrith_lite.api.parameters import Empty
 from mailrith_lite.api.routes import ROUTES
@@ -65,7 +65,7 @@ orders = st.fixed_dictionaries(
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory, max_queued_jobs=100_000) as server:
+    with running_service(tmp_path_factory, max_queued_jobs=100_000) as server:
         yield server
         server.drain()
         assert not sources(server)
@@ -78,7 +78,7 @@ def check(server: Server, path: str, body: bytes) -> None:
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_any_json_is_answered(service: Server, path: str) -> None:
+def test_any_json_gets_a_success_or_a_refusal(service: Server, path: str) -> None:
     @many
     @given(values)
     def ask(value: Any) -> None:
@@ -89,12 +89,12 @@ def test_any_json_is_answered(service: Server, path: str) -> None:
 
 @many
 @given(orders)
-def test_anything_like_an_import_is_answered(service: Server, order: Any) -> None:
+def test_any_import_gets_a_success_or_a_refusal(service: Server, order: Any) -> None:
     check(service, IMPORTS, json.dumps(order, ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_any_bytes_are_answered(service: Server, path: str) -> None:
+def test_any_bytes_get_a_success_or_a_refusal(service: Server, path: str) -> None:
     @many
     @given(st.binary(max_size=200) | st.binary(max_size=50).map(lambda tail: b'{"csv_text":"' + tail))
     def ask(body: bytes) -> None:
@@ -104,7 +104,7 @@ def test_any_bytes_are_answered(service: Server, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", GETS)
-def test_any_query_is_answered(service: Server, path: str) -> None:
+def test_any_query_gets_a_success_or_a_refusal(service: Server, path: str) -> None:
     parameters = st.sampled_from(sorted({name for query in QUERIES for name in query.__struct_encode_fields__}))
 
     @many
@@ -117,7 +117,7 @@ def test_any_query_is_answered(service: Server, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", [*GETS, "/downloads/workspace_x"])
-def test_any_id_is_answered(service: Server, path: str) -> None:
+def test_any_id_gets_a_refusal(service: Server, path: str) -> None:
     @many
     @given(st.text(min_size=1, max_size=40))
     def ask(public_id: str) -> None:
@@ -130,7 +130,7 @@ def test_any_id_is_answered(service: Server, path: str) -> None:
 
 @many
 @given(st.binary(max_size=60), st.binary(max_size=60))
-def test_any_header_and_any_tail_are_answered(service: Server, header: bytes, tail: bytes) -> None:
+def test_any_header_and_any_body_get_a_success_or_a_refusal(service: Server, header: bytes, tail: bytes) -> None:
     head = b"POST /v1/tags HTTP/1.1\r\n" + HOST + AUTHORIZATION + b"Content-Length: %d\r\n" % len(tail)
     with connect(service) as connection:
         connection.sendall(head + b"Idempotency-Key: " + header + b"\r\n\r\n" + tail)

@@ -11,7 +11,7 @@ import pytest
 import time_machine
 from api_calls import example, operations, table
 from conftest import MAPPINGS, Reply, Server
-from wire import EMAIL, EXPORTS, IMPORTS, envelope, exchange, post, sources, standing
+from wire import EMAIL, EXPORTS, IMPORTS, envelope, exchange, post, running_service, sources
 
 from mailrith_lite.api.routes import ROUTES, Route
 
@@ -24,7 +24,7 @@ DAY = 86_400
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory) as server:
+    with running_service(tmp_path_factory) as server:
         yield server
 
 

@@ -1,4 +1,4 @@
-"""What a saved segment or an unfinished import names cannot be deleted, and is free again afterwards."""
+"""A resource that a saved segment or an unfinished import names cannot be deleted while they exist."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def thing(server: Server, kind: str) -> Any:
 
 
 def naming(kind: str, one: Any) -> Any:
-    """A definition that names it."""
+    """A definition that names the resource."""
     if kind == "tag":
         return definition("tag", "has_none_of", [one["id"]])
     if kind == "custom_field":
@@ -58,7 +58,7 @@ def submit_naming(server: Server, kind: str, one: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", ["Spring", " sPRING\u00a0", "STRASSE"])
-def test_a_tag_that_an_import_will_use_by_its_name_stays(server: Server, name: str) -> None:
+def test_a_tag_that_an_import_will_add_by_name_cannot_be_deleted(server: Server, name: str) -> None:
     one = tag(server, "Straße" if name == "STRASSE" else "Spring", description="kept")
     other = tag(server, "Other")
     hold_jobs(server)
@@ -71,12 +71,12 @@ def test_a_tag_that_an_import_will_use_by_its_name_stays(server: Server, name: s
     )
     assert server.call("DELETE", other["self"]).status == 204
     release_jobs(server)
-    found = read(server, one)
-    assert (found["description"], found["subscriber_count"]) == ("kept", 2)
+    updated = read(server, one)
+    assert (updated["description"], updated["subscriber_count"]) == ("kept", 2)
     assert server.call("DELETE", one["self"]).status == 204
 
 
-def test_a_tag_of_that_name_in_another_workspace_goes(server: Server) -> None:
+def test_a_tag_with_that_name_in_another_workspace_can_be_deleted(server: Server) -> None:
     hold_jobs(server)
     submit(server, new_tag_name="Spring")
     key = server.new_key(workspace="Other")
@@ -86,7 +86,7 @@ def test_a_tag_of_that_name_in_another_workspace_goes(server: Server) -> None:
 
 
 def claim(server: Server) -> None:
-    """The only queued job becomes Processing, as if it had just been taken up."""
+    """Sets the only queued job to Processing, as if the runner had just claimed it."""
 
     async def work() -> None:
         async with server.services.database.write() as connection:
@@ -101,14 +101,14 @@ def delete(server: Server, one: Any) -> Reply:
 
 
 def refused(reply: Reply, kind: str, reason: str) -> Any:
-    """The resource that the refusal names."""
+    """The resource in the error."""
     assert envelope(reply) == (409, "conflict", f"{kind}_in_use")
     assert reply.error["details"]["reason"] == reason
     return reply.error["details"]["resource"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_a_segment_names_stays_until_the_segment_is_gone(server: Server, kind: str) -> None:
+def test_a_resource_that_a_segment_names_can_be_deleted_after_the_segment(server: Server, kind: str) -> None:
     one = thing(server, kind)
     outer = segment(server, 'The "outer" one', naming(kind, one))
     reply = delete(server, one)
@@ -120,7 +120,7 @@ def test_what_a_segment_names_stays_until_the_segment_is_gone(server: Server, ki
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_a_segment_names_is_free_when_the_segment_names_it_no_more(server: Server, kind: str) -> None:
+def test_a_resource_can_be_deleted_after_the_segment_stops_naming_it(server: Server, kind: str) -> None:
     one = thing(server, kind)
     outer = segment(server, "Outer", naming(kind, one))
     assert server.call("PUT", outer["self"], {"description": "still names it"}).status == 200
@@ -131,22 +131,22 @@ def test_what_a_segment_names_is_free_when_the_segment_names_it_no_more(server: 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_id_in_another_place_of_a_segment_names_nothing(server: Server, kind: str) -> None:
+def test_an_id_elsewhere_in_a_segment_is_not_a_reference(server: Server, kind: str) -> None:
     one = thing(server, kind)
-    wanted = definition("subscriber_status", "is", ["Active"])
-    wanted["groups"][0]["id"] = wanted["groups"][0]["conditions"][0]["id"] = one["id"]
-    segment(server, one["id"], wanted)
+    body = definition("subscriber_status", "is", ["Active"])
+    body["groups"][0]["id"] = body["groups"][0]["conditions"][0]["id"] = one["id"]
+    segment(server, one["id"], body)
     assert delete(server, one).status == 204
 
 
-def test_a_preview_names_nothing_for_good(server: Server) -> None:
+def test_a_preview_does_not_keep_a_resource_from_being_deleted(server: Server) -> None:
     one = tag(server, "Spring")
     body = {"definition": definition("tag", "has_any_of", [one["id"]])}
     assert server.call("POST", "/v1/segments/preview", body).status == 200
     assert delete(server, one).status == 204
 
 
-def test_a_field_that_a_segment_names_can_be_relabelled_and_keeps_its_type(server: Server) -> None:
+def test_a_field_that_a_segment_names_can_change_its_label_and_not_its_type(server: Server) -> None:
     one = field(server, "Company")
     segment(server, "Outer", naming("custom_field", one))
     assert server.call("PUT", one["self"], {"label": "Firm"}).status == 200
@@ -164,7 +164,7 @@ def test_a_field_that_a_segment_names_can_be_relabelled_and_keeps_its_type(serve
         ({"type": "Text", "label": "Taken"}, "label"),
     ],
 )
-def test_what_breaks_a_rule_is_refused_as_such_also_while_a_segment_names_the_field(
+def test_an_invalid_change_is_a_400_also_while_a_segment_names_the_field(
     server: Server, body: Any, path: str
 ) -> None:
     field(server, "Taken")
@@ -178,9 +178,7 @@ def test_what_breaks_a_rule_is_refused_as_such_also_while_a_segment_names_the_fi
 @pytest.mark.parametrize(
     "options", [["S", "L", "XL"], ["L", "S"], ["S", " L "]], ids=["added", "moved", "the same"]
 )
-def test_options_that_take_nothing_away_can_be_saved_while_a_segment_names_the_field(
-    server: Server, options: list[str]
-) -> None:
+def test_options_can_be_added_while_a_segment_names_the_field(server: Server, options: list[str]) -> None:
     one = field(server, "Size", "Single Select", ["S", "L"])
     segment(server, "Outer", definition("custom_field", "is", "S", customFieldId=one["id"]))
     assert server.call("PUT", one["self"], {"settings": {"options": options}}).status == 200
@@ -188,7 +186,9 @@ def test_options_that_take_nothing_away_can_be_saved_while_a_segment_names_the_f
 
 @pytest.mark.parametrize("processing", [False, True], ids=["queued", "processing"])
 @pytest.mark.parametrize("kind", ["tag", "custom_field"])
-def test_what_an_import_names_stays_until_the_import_is_final(server: Server, kind: str, processing: bool) -> None:
+def test_a_resource_that_an_import_names_can_be_deleted_after_the_import_is_final(
+    server: Server, kind: str, processing: bool
+) -> None:
     one = thing(server, kind)
     hold_jobs(server)
     job = submit_naming(server, kind, one)
@@ -205,7 +205,7 @@ def test_what_an_import_names_stays_until_the_import_is_final(server: Server, ki
 
 
 @pytest.mark.parametrize("kind", ["tag", "custom_field"])
-def test_what_a_canceled_import_named_is_free(server: Server, kind: str) -> None:
+def test_a_resource_of_a_canceled_import_can_be_deleted(server: Server, kind: str) -> None:
     one = thing(server, kind)
     hold_jobs(server)
     job = submit_naming(server, kind, one)
@@ -214,7 +214,7 @@ def test_what_a_canceled_import_named_is_free(server: Server, kind: str) -> None
     assert delete(server, one).status == 204
 
 
-def test_the_type_of_a_field_that_an_import_names_stays(server: Server) -> None:
+def test_a_field_that_an_import_names_cannot_change_its_type(server: Server) -> None:
     one = field(server, "Company")
     hold_jobs(server)
     submit_naming(server, "custom_field", one)
@@ -226,7 +226,7 @@ def test_the_type_of_a_field_that_an_import_names_stays(server: Server) -> None:
     assert ada["custom_fields"] == {one["id"]: "AE"}
 
 
-def test_an_import_holds_only_what_it_names(server: Server) -> None:
+def test_an_import_keeps_only_the_resources_that_it_names(server: Server) -> None:
     named, other = tag(server, "Spring"), tag(server, "Autumn")
     fields = field(server, "Company"), field(server, "Size")
     hold_jobs(server)
@@ -235,8 +235,8 @@ def test_an_import_holds_only_what_it_names(server: Server) -> None:
     assert [delete(server, one).status for one in (named, fields[0])] == [409, 409]
 
 
-def test_an_import_of_another_workspace_holds_nothing_here(server: Server) -> None:
-    """Both workspaces' first tag and field have different integers, but no query may rest on that."""
+def test_an_import_of_another_workspace_keeps_no_resource_here(server: Server) -> None:
+    """The first tag and field of the two workspaces have different integer ids, but no query may rely on that."""
     one = tag(server, "Spring")
     key = server.new_key(workspace="Other")
     theirs = server.call("POST", "/v1/tags", {"name": "Spring"}, key=key).json["data"]
@@ -249,30 +249,30 @@ def test_an_import_of_another_workspace_holds_nothing_here(server: Server) -> No
 
 
 @pytest.mark.parametrize("processing", [False, True], ids=["queued", "processing"])
-def test_an_import_goes_on_without_a_sequence_that_was_deleted(server: Server, processing: bool) -> None:
+def test_an_import_continues_without_a_deleted_sequence(server: Server, processing: bool) -> None:
     ada = subscriber(server)
-    gone, kept = sequence(server, "Gone"), sequence(server, "Kept")
+    deleted, other = sequence(server, "Gone"), sequence(server, "Kept")
     hold_jobs(server)
-    job = submit(server, sequence_ids=[gone["id"], kept["id"]])
+    job = submit(server, sequence_ids=[deleted["id"], other["id"]])
     if processing:
         claim(server)
-    assert delete(server, gone).status == 204
+    assert delete(server, deleted).status == 204
     release_jobs(server)
     progress = read(server, job)["progress"]
     assert read(server, job)["status"] == "Completed"
     assert (progress["created_count"], progress["updated_count"], progress["rows_processed"]) == (1, 1, 2)
-    assert read(server, ada)["sequence_ids"] == [kept["id"]]
-    assert read(server, kept)["subscriber_count"] == 2
+    assert read(server, ada)["sequence_ids"] == [other["id"]]
+    assert read(server, other)["subscriber_count"] == 2
     assert server.rows("SELECT count(*) FROM subscriber_sequences") == [(2,)]
 
 
-def test_a_row_that_would_only_have_joined_the_deleted_sequence_is_unchanged(server: Server) -> None:
+def test_a_row_that_only_adds_the_deleted_sequence_is_unchanged(server: Server) -> None:
     subscriber(server, "ada@example.com")
     subscriber(server, "bob@example.com")
-    gone = sequence(server)
+    deleted = sequence(server)
     hold_jobs(server)
-    job = submit(server, sequence_ids=[gone["id"]])
-    assert delete(server, gone).status == 204
+    job = submit(server, sequence_ids=[deleted["id"]])
+    assert delete(server, deleted).status == 204
     release_jobs(server)
     progress = read(server, job)["progress"]
     assert (progress["unchanged_count"], progress["updated_count"]) == (2, 0)

@@ -1,4 +1,4 @@
-"""What the answers about a job say, from its acceptance to its end, and how it is canceled."""
+"""The responses about a job from its creation to its end, and its cancelation."""
 
 import asyncio
 import threading
@@ -47,12 +47,12 @@ EXPORT_KEYS = {
 
 
 def hold(server: Server) -> None:
-    """From here on no job is taken up."""
+    """From now on the runner claims no job."""
     server.wait(server.services.runner.stop())
 
 
 def claim(server: Server) -> None:
-    """The only queued job becomes Processing, as if it had just been taken up."""
+    """Sets the only queued job to Processing, as if the runner had just claimed it."""
 
     async def work() -> None:
         async with server.services.database.write() as connection:
@@ -62,12 +62,12 @@ def claim(server: Server) -> None:
     server.wait(work())
 
 
-def shown(server: Server, job: Any) -> Reply:
+def get_job(server: Server, job: Any) -> Reply:
     return server.call("GET", job["self"])
 
 
 @JOBS
-def test_a_job_that_is_accepted_says_where_to_look_and_when(server: Server, path: str, body: Any) -> None:
+def test_a_new_job_has_location_and_retry_after(server: Server, path: str, body: Any) -> None:
     hold(server)
     reply = server.call("POST", path, body)
     job = reply.json["data"]
@@ -76,28 +76,28 @@ def test_a_job_that_is_accepted_says_where_to_look_and_when(server: Server, path
     assert reply.headers["retry-after"] == "1"
     assert job["status"] == "Queued"
     assert set(job) == (IMPORT_KEYS if path == IMPORTS else EXPORT_KEYS)
-    assert shown(server, job).json["data"] == job
+    assert get_job(server, job).json["data"] == job
 
 
 @JOBS
-def test_answers_about_a_job_say_when_to_ask_again_until_it_is_final(server: Server, path: str, body: Any) -> None:
+def test_a_job_has_retry_after_until_it_is_final(server: Server, path: str, body: Any) -> None:
     hold(server)
     job = server.call("POST", path, body).json["data"]
-    assert shown(server, job).headers["retry-after"] == "1"
+    assert get_job(server, job).headers["retry-after"] == "1"
     claim(server)
-    processing = shown(server, job)
+    processing = get_job(server, job)
     assert processing.json["data"]["status"] == "Processing"
     assert processing.json["data"]["started_at"] is not None
     assert processing.headers["retry-after"] == "1"
     assert server.call("POST", f"{job['self']}/cancel").status == 200
-    assert "retry-after" not in shown(server, job).headers
+    assert "retry-after" not in get_job(server, job).headers
 
 
 @JOBS
-def test_a_finished_job_says_when_and_nothing_of_coming_back(server: Server, path: str, body: Any) -> None:
+def test_a_finished_job_has_its_times_and_no_retry_after(server: Server, path: str, body: Any) -> None:
     job = server.call("POST", path, body).json["data"]
     server.drain()
-    reply = shown(server, job)
+    reply = get_job(server, job)
     done = reply.json["data"]
     assert "retry-after" not in reply.headers
     assert done["status"] == "Completed"
@@ -108,7 +108,7 @@ def test_a_finished_job_says_when_and_nothing_of_coming_back(server: Server, pat
 
 @JOBS
 @pytest.mark.parametrize("prepare", [lambda server: None, claim], ids=["queued", "processing"])
-def test_an_open_job_can_be_canceled(
+def test_a_queued_or_running_job_can_be_canceled(
     server: Server, path: str, body: Any, prepare: Callable[[Server], None]
 ) -> None:
     hold(server)
@@ -120,7 +120,7 @@ def test_an_open_job_can_be_canceled(
     assert "retry-after" not in reply.headers
     assert (canceled["status"], canceled["error_message"]) == ("Failed", "Canceled by the client.")
     assert canceled["completed_at"] is not None
-    assert shown(server, job).json["data"] == canceled
+    assert get_job(server, job).json["data"] == canceled
 
 
 @JOBS
@@ -137,37 +137,37 @@ def test_a_canceled_job_never_runs(server: Server, path: str, body: Any) -> None
 def test_a_final_job_cannot_be_canceled(server: Server, path: str, body: Any) -> None:
     job = server.call("POST", path, body).json["data"]
     server.drain()
-    before = shown(server, job)
+    before = get_job(server, job)
     reply = server.call("POST", f"{job['self']}/cancel")
     assert envelope(reply) == (409, "conflict", "job_already_final")
     assert "Completed" in reply.error["message"]
-    assert shown(server, job).body == before.body
+    assert get_job(server, job).body == before.body
 
 
 @JOBS
-def test_a_job_is_canceled_once(server: Server, path: str, body: Any) -> None:
+def test_a_job_can_be_canceled_only_once(server: Server, path: str, body: Any) -> None:
     hold(server)
     job = server.call("POST", path, body).json["data"]
     replies = [server.call("POST", f"{job['self']}/cancel").status for _ in range(2)]
     assert replies == [200, 409]
 
 
-def test_a_running_import_is_canceled_between_two_chunks(server: Server) -> None:
+def test_a_running_import_stops_between_two_chunks(server: Server) -> None:
     rows = "".join(f"user{number}@example.com\n" for number in range(200_000))
     job = server.call("POST", IMPORTS, {"csv_text": "Email\n" + rows, "mappings": [EMAIL]}).json["data"]
-    while shown(server, job).json["data"]["progress"]["rows_processed"] == 0:
+    while get_job(server, job).json["data"]["progress"]["rows_processed"] == 0:
         pass  # the first chunk is being written
     reply = server.call("POST", f"{job['self']}/cancel")
     assert reply.status == 200
     server.drain()
-    canceled = shown(server, job).json["data"]
+    canceled = get_job(server, job).json["data"]
     applied = server.rows("SELECT count(*) FROM subscribers")[0][0]
     assert (canceled["status"], canceled["imported_count"]) == ("Failed", applied)
     assert 0 < applied < 200_000
     assert not sources(server)
 
 
-def test_a_summary_leaves_out_what_a_list_does_not_show(server: Server) -> None:
+def test_a_list_has_summaries_without_the_fields_of_the_job(server: Server) -> None:
     server.import_csv("Email\n", [EMAIL])
     server.export_csv()
     (imported,) = server.call("GET", IMPORTS).json["data"]
@@ -176,26 +176,26 @@ def test_a_summary_leaves_out_what_a_list_does_not_show(server: Server) -> None:
     assert set(exported) == EXPORT_KEYS - {"selection", "file_name", "download_url", "error_message"}
 
 
-def test_a_failed_import_says_on_which_line(server: Server) -> None:
+def test_a_failed_import_names_the_line(server: Server) -> None:
     job = server.import_csv('Email\nada@example.com\n"open\n', [EMAIL])
     assert (job["status"], job["imported_count"]) == ("Failed", 0)
     assert "line 3" in job["error_message"]
 
 
-def test_a_job_is_accepted_while_a_writer_is_busy_and_answered_after_it(server: Server) -> None:
-    begun, leave = threading.Event(), asyncio.Event()
+def test_a_new_job_waits_for_a_busy_writer(server: Server) -> None:
+    started, leave = threading.Event(), asyncio.Event()
 
     async def occupy() -> None:
         async with server.services.database.write():
-            begun.set()
+            started.set()
             await leave.wait()
 
     occupied = asyncio.run_coroutine_threadsafe(occupy(), server._loop)
-    begun.wait(30)
+    started.wait(30)
     answers: list[Reply] = []
     thread = threading.Thread(target=lambda: answers.append(server.call("POST", EXPORTS)))
     thread.start()
-    assert server.call("GET", EXPORTS).json["data"] == []  # reading goes on meanwhile
+    assert server.call("GET", EXPORTS).json["data"] == []  # a busy writer does not stop reads
     server._loop.call_soon_threadsafe(leave.set)
     occupied.result(30)
     thread.join(30)

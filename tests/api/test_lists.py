@@ -1,4 +1,4 @@
-"""Lists: pages, their order, and which subscribers a filter shows."""
+"""Lists: pages, their order, and filters of subscribers."""
 
 import time
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 from conftest import MAPPINGS, Server
-from wire import EMAIL, EXPORTS, IMPORTS, envelope, standing
+from wire import EMAIL, EXPORTS, IMPORTS, envelope, running_service
 
 from mailrith_lite import clock, ids
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
@@ -36,7 +36,7 @@ NAMES = {
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory) as server:
+    with running_service(tmp_path_factory) as server:
         rows = "".join(f'{email},"{name}"\n' for email, name in NAMES.items())
         server.import_csv(f"Email,Name\n{rows}", MAPPINGS)
         status = {"csv_column": "Status", "field": {"type": "subscriber-status"}}
@@ -53,13 +53,13 @@ def page(server: Server, path: str, **query: Any) -> Any:
     return reply.json
 
 
-def found(server: Server, **query: Any) -> set[str]:
-    """The local parts of the addresses that a filter shows."""
+def matching(server: Server, **query: Any) -> set[str]:
+    """The local parts of the addresses that match a filter."""
     return {one["email"].split("@")[0] for one in page(server, "/v1/subscribers", **query)["data"]}
 
 
 @pytest.mark.parametrize("path", ["/v1/tags", "/v1/custom-fields"])
-def test_a_page_holds_25_unless_told(service: Server, path: str) -> None:
+def test_a_page_has_25_items_by_default(service: Server, path: str) -> None:
     first = page(service, path)
     assert len(first["data"]) == 25
     assert first["pagination"]["has_more"] is True
@@ -69,7 +69,7 @@ def test_a_page_holds_25_unless_told(service: Server, path: str) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 7, 29, 30, 31, 100])
-def test_the_pages_together_are_the_whole_list_newest_first(service: Server, limit: int) -> None:
+def test_the_pages_together_have_the_whole_list_newest_first(service: Server, limit: int) -> None:
     seen: list[str] = []
     cursor: dict[str, str] = {}
     while True:
@@ -83,13 +83,13 @@ def test_the_pages_together_are_the_whole_list_newest_first(service: Server, lim
 
 
 @pytest.mark.parametrize(("path", "kind"), LISTS.items())
-def test_an_empty_list_is_a_list(server: Server, path: str, kind: str) -> None:
+def test_an_empty_list_has_no_next_page(server: Server, path: str, kind: str) -> None:
     empty = {"data": [], "pagination": {"has_more": False, "next_cursor": None}}
     assert page(server, path) == empty
     assert page(server, path, starting_after=ids.encode(kind, 5)) == empty
 
 
-def test_a_list_stays_where_it_was_while_rows_are_added(server: Server) -> None:
+def test_new_rows_do_not_move_the_next_page(server: Server) -> None:
     for number in range(4):
         server.call("POST", "/v1/tags", {"name": f"Tag {number}"})
     first = page(server, "/v1/tags", limit=2)
@@ -100,7 +100,7 @@ def test_a_list_stays_where_it_was_while_rows_are_added(server: Server) -> None:
     assert second["pagination"] == {"has_more": False, "next_cursor": None}
 
 
-def test_a_list_goes_on_after_a_row_that_is_gone(server: Server) -> None:
+def test_a_list_continues_after_its_last_row_was_deleted(server: Server) -> None:
     server.import_csv("Email\n" + "".join(f"user{n}@example.com\n" for n in range(4)), [EMAIL])
     first = page(server, "/v1/subscribers", limit=2)
 
@@ -113,7 +113,7 @@ def test_a_list_goes_on_after_a_row_that_is_gone(server: Server) -> None:
     assert len(second["data"]) == 2
 
 
-def test_jobs_are_listed_newest_first_and_by_their_kind(server: Server) -> None:
+def test_a_list_of_jobs_has_one_kind_newest_first(server: Server) -> None:
     made = [server.sdk().jobs.create_export()["data"]["id"] for _ in range(3)]
     server.import_csv("Email\n", [EMAIL])
     first = page(server, EXPORTS, limit=2)
@@ -126,7 +126,7 @@ def test_jobs_are_listed_newest_first_and_by_their_kind(server: Server) -> None:
     "limit", ["0", "101", "-1", "", " 5", "5 ", "+5", "1e1", "5.0", "0x5", "٥", "999999999999", "x"]
 )
 @pytest.mark.parametrize("path", LISTS)
-def test_a_limit_is_a_number_from_1_to_100(service: Server, path: str, limit: str) -> None:
+def test_limit_takes_a_number_from_1_to_100(service: Server, path: str, limit: str) -> None:
     reply = service.call("GET", f"{path}?limit={quote(limit)}")
     assert envelope(reply) == (400, "invalid_request", "invalid_query")
     assert reply.error["details"] == {"field": "limit"}
@@ -136,7 +136,7 @@ def test_a_limit_is_a_number_from_1_to_100(service: Server, path: str, limit: st
     "cursor", ["", "x", "1", "workspace_9wdvsq5zmmz0n", "tag_", "_", "tag_zzzzzzzzzzzzz", "%00"]
 )
 @pytest.mark.parametrize("path", LISTS)
-def test_a_cursor_is_one_that_a_page_gave(service: Server, path: str, cursor: str) -> None:
+def test_starting_after_takes_only_a_cursor_of_the_list(service: Server, path: str, cursor: str) -> None:
     reply = service.call("GET", f"{path}?starting_after={cursor}")
     assert envelope(reply) == (400, "invalid_request", "invalid_query")
     assert reply.error["details"] == {"field": "starting_after"}
@@ -176,51 +176,53 @@ def test_a_cursor_is_one_that_a_page_gave(service: Server, path: str, cursor: st
         ("*" * 254, set()),
     ],
 )
-def test_a_search_is_a_part_of_name_or_email_in_any_case(service: Server, search: str, expected: set[str]) -> None:
-    assert found(service, search=search, limit=100) == expected
+def test_search_matches_parts_of_name_and_email_in_any_case(
+    service: Server, search: str, expected: set[str]
+) -> None:
+    assert matching(service, search=search, limit=100) == expected
 
 
-def test_a_search_finds_a_final_sigma_by_its_capital(service: Server) -> None:
-    assert found(service, search="ΟΔΥΣΣΕΎΣ") == {"odysseus"}
+def test_search_matches_a_final_sigma_by_its_capital(service: Server) -> None:
+    assert matching(service, search="ΟΔΥΣΣΕΎΣ") == {"odysseus"}
 
 
 @pytest.mark.parametrize("search", ["\0", "com\0x"])
-def test_a_search_with_a_nul_is_refused(service: Server, search: str) -> None:
+def test_search_with_a_nul_is_refused(service: Server, search: str) -> None:
     reply = service.call("GET", f"/v1/subscribers?{urlencode({'search': search})}")
     assert (reply.status, reply.error["details"]) == (400, {"field": "search"})
 
 
-def test_the_filter_email_takes_an_international_domain(server: Server) -> None:
+def test_the_email_filter_takes_an_international_domain(server: Server) -> None:
     server.import_csv("Email,Name\nhans@b\u00fccher.example,Hans\n")
     (hans,) = page(server, "/v1/subscribers", email="Hans@B\u00dcCHER.example")["data"]
     assert hans["email"] == "hans@xn--bcher-kva.example"
 
 
-def test_a_search_is_also_a_whole_id_or_status(service: Server) -> None:
+def test_search_matches_a_whole_id_or_status(service: Server) -> None:
     (ada,) = page(service, "/v1/subscribers", search="ada")["data"]
-    assert found(service, search=ada["id"]) == {"ada"}
-    assert found(service, search=ada["id"][:-1]) == set()
-    assert found(service, search="aCtIvE", limit=100) == {email.split("@")[0] for email in NAMES}
-    assert found(service, search="activ") == set()
+    assert matching(service, search=ada["id"]) == {"ada"}
+    assert matching(service, search=ada["id"][:-1]) == set()
+    assert matching(service, search="aCtIvE", limit=100) == {email.split("@")[0] for email in NAMES}
+    assert matching(service, search="activ") == set()
 
 
-def test_the_filter_email_is_the_whole_address_in_any_case(service: Server) -> None:
-    assert found(service, email=" ADA@Example.COM ") == {"ada"}
-    assert found(service, email="ada@example") == set()
-    assert found(service, email="star*@example.com") == {"star*"}
-    assert found(service, email="*") == set()
+def test_the_email_filter_matches_the_whole_address_in_any_case(service: Server) -> None:
+    assert matching(service, email=" ADA@Example.COM ") == {"ada"}
+    assert matching(service, email="ada@example") == set()
+    assert matching(service, email="star*@example.com") == {"star*"}
+    assert matching(service, email="*") == set()
 
 
-def test_the_filter_status_is_one_status(service: Server) -> None:
-    assert found(service, status="Bounced") == {"bounced"}
-    assert len(found(service, status="Active", limit=100)) == len(NAMES)
-    assert found(service, status="Complained") == set()
+def test_the_status_filter_takes_one_status(service: Server) -> None:
+    assert matching(service, status="Bounced") == {"bounced"}
+    assert len(matching(service, status="Active", limit=100)) == len(NAMES)
+    assert matching(service, status="Complained") == set()
 
 
-def test_filters_go_together(service: Server) -> None:
-    assert found(service, status="Active", search="e@example") == {"emile", "range"}
-    assert found(service, status="Bounced", search="ada") == set()
-    assert found(service, status="Active", email="ada@example.com", search="ada") == {"ada"}
+def test_a_subscriber_must_match_every_filter(service: Server) -> None:
+    assert matching(service, status="Active", search="e@example") == {"emile", "range"}
+    assert matching(service, status="Bounced", search="ada") == set()
+    assert matching(service, status="Active", email="ada@example.com", search="ada") == {"ada"}
 
 
 def test_a_filtered_list_has_pages(service: Server) -> None:
@@ -257,31 +259,31 @@ def test_a_filtered_list_has_pages(service: Server) -> None:
         ("sequence_operator=x", "sequence_operator"),
     ],
 )
-def test_a_filter_that_cannot_be_is_refused(service: Server, query: str, field: str) -> None:
+def test_an_invalid_filter_is_refused(service: Server, query: str, field: str) -> None:
     reply = service.call("GET", f"/v1/subscribers?{query}")
     assert envelope(reply) == (400, "invalid_request", "invalid_query")
     assert reply.error["details"] == {"field": field}
 
 
 @pytest.mark.parametrize("name", ["tag_id", "tag_ids", "sequence_id", "sequence_ids"])
-def test_nobody_is_in_what_does_not_exist(service: Server, name: str) -> None:
-    everybody = found(service, limit=100)
+def test_unknown_tags_and_sequences_match_nobody(service: Server, name: str) -> None:
+    everybody = matching(service, limit=100)
     operator = {"tag": "has_none_of", "sequence": "has_never_been_in_any_of"}
     kind = name.split("_")[0]
     for unknown in ("x", f"{kind}_", ids.encode(kind, 987_654), f"x,{ids.encode(kind, 987_654)}"):
-        assert found(service, **{name: unknown}) == set()
-        assert found(service, limit=100, **{name: unknown, f"{kind}_operator": operator[kind]}) == everybody
+        assert matching(service, **{name: unknown}) == set()
+        assert matching(service, limit=100, **{name: unknown, f"{kind}_operator": operator[kind]}) == everybody
 
 
 @pytest.mark.parametrize("operator", ["tag_operator=has_none_of", "sequence_operator=has_completed_any_of"])
-def test_an_operator_without_ids_asks_nothing(service: Server, operator: str) -> None:
+def test_an_operator_without_ids_filters_nothing(service: Server, operator: str) -> None:
     assert (
         page(service, "/v1/subscribers", limit=100)
         == service.call("GET", f"/v1/subscribers?limit=100&{operator}").json
     )
 
 
-def test_a_parameter_that_nobody_knows_is_ignored(service: Server) -> None:
+def test_an_unknown_parameter_is_ignored(service: Server) -> None:
     assert page(service, "/v1/tags", colour="red", limit=1)["data"]
 
 
@@ -297,7 +299,7 @@ DAYS = {
 }
 
 
-def test_cold_subscribers_are_active_and_have_not_opened_for_long(server: Server) -> None:
+def test_cold_subscribers_are_active_and_have_not_opened_for_a_long_time(server: Server) -> None:
     server.import_csv("Email\n" + "".join(f"{name}@example.com\n" for name in DAYS), [EMAIL])
     now = time.time_ns() // 1_000_000
 
@@ -316,9 +318,9 @@ def test_cold_subscribers_are_active_and_have_not_opened_for_long(server: Server
 
     server.wait(age())
     cold = {name for name, (_, is_cold) in DAYS.items() if is_cold}
-    assert found(server, cold_only="true") == cold
-    assert found(server, cold_only="false") == set(DAYS)
-    assert found(server, cold_only="true", search="lapsed") == {"lapsed"}
+    assert matching(server, cold_only="true") == cold
+    assert matching(server, cold_only="false") == set(DAYS)
+    assert matching(server, cold_only="true", search="lapsed") == {"lapsed"}
     job, text = server.export_csv(cold_only=True)
     assert job["exported_count"] == len(cold)
     assert {line.split("@")[0] for line in text.splitlines()[1:]} == cold

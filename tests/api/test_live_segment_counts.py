@@ -1,4 +1,4 @@
-"""How many a segment means is right at once, whatever has just been written."""
+"""The counts of a segment are right immediately after every kind of change."""
 
 from typing import Any
 
@@ -13,17 +13,17 @@ EVERYBODY = definition("form", "is_empty")
 
 
 def counts(answer: Any) -> tuple[int, int]:
-    """(all, those who are Active)"""
+    """The number of subscribers, and of Active subscribers."""
     return answer["total_subscriber_count"], answer["confirmed_subscriber_count"]
 
 
 def listed(server: Server) -> list[Any]:
-    found: list[Any] = server.call("GET", PATH).json["data"]
-    return found
+    segments: list[Any] = server.call("GET", PATH).json["data"]
+    return segments
 
 
-def preview(server: Server, wanted: Any) -> Any:
-    return data_of(server.call("POST", f"{PATH}/preview", {"definition": wanted}))
+def preview(server: Server, body: Any) -> Any:
+    return data_of(server.call("POST", f"{PATH}/preview", {"definition": body}))
 
 
 CHANGES: dict[str, Any] = {
@@ -41,7 +41,7 @@ CHANGES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("change", list(CHANGES.values()), ids=list(CHANGES))
-def test_a_count_is_right_at_once_after(server: Server, change: Any) -> None:
+def test_counts_are_right_immediately_after(server: Server, change: Any) -> None:
     at: dict[str, Any] = {
         "tag": tag(server, "Spring"),
         "sequence": sequence(server),
@@ -59,7 +59,7 @@ def test_a_count_is_right_at_once_after(server: Server, change: Any) -> None:
         segment(server, f"Segment {number}", definition(kind, operator, value, **more))
         for number, (kind, operator, value, more) in enumerate(conditions)
     ]
-    for one in saved:  # from here on they are known
+    for one in saved:  # saves their counts
         read(server, one)
     change(server, at)
     expected = {one["id"]: _counted(server, number) for number, one in enumerate(saved)}
@@ -70,7 +70,7 @@ def test_a_count_is_right_at_once_after(server: Server, change: Any) -> None:
 
 
 def _counted(server: Server, number: int) -> tuple[int, int]:
-    """What each of the five segments comes to, from the tables themselves."""
+    """The counts of each of the five segments, computed from the tables."""
     condition = [
         "id IN (SELECT subscriber_id FROM subscriber_tags)",
         "id NOT IN (SELECT subscriber_id FROM subscriber_sequences WHERE status = 'active')",
@@ -102,7 +102,7 @@ OTHERS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("change", list(OTHERS.values()), ids=list(OTHERS))
-def test_a_count_is_kept_behind(server: Server, change: Any) -> None:
+def test_changes_that_affect_no_count_keep_the_saved_counts(server: Server, change: Any) -> None:
     at = {
         "tag": tag(server, "Spring"),
         "sequence": sequence(server),
@@ -114,7 +114,7 @@ def test_a_count_is_kept_behind(server: Server, change: Any) -> None:
     assert server.services.database.revision(1) == before
 
 
-def test_a_tag_that_goes_leaves_those_without_a_tag_counted_anew(server: Server) -> None:
+def test_deleting_a_tag_updates_the_count_of_subscribers_without_tags(server: Server) -> None:
     one = tag(server, "Spring")
     data_of(server.call("PUT", f"{subscriber(server)['self']}/tags/{one['id']}"))
     untagged = segment(server, "Untagged", definition("tag", "is_empty"))
@@ -123,7 +123,7 @@ def test_a_tag_that_goes_leaves_those_without_a_tag_counted_anew(server: Server)
     assert counts(read(server, untagged)) == (1, 0)
 
 
-def test_counts_follow_every_chunk_of_an_import_and_are_whole_at_its_end(server: Server) -> None:
+def test_counts_are_right_after_every_chunk_of_an_import(server: Server) -> None:
     everybody = segment(server, "Everybody", EVERYBODY)
     rows = "".join(f"user{number}@x.com\n" for number in range(20_000))
     job = data_of(
@@ -138,7 +138,7 @@ def test_counts_follow_every_chunk_of_an_import_and_are_whole_at_its_end(server:
     assert total == 20_000
 
 
-def test_a_sequence_that_is_deleted_leaves_a_segment_that_can_be_shown_and_renamed(server: Server) -> None:
+def test_a_segment_with_a_deleted_sequence_can_be_shown_and_renamed(server: Server) -> None:
     one = sequence(server)
     saved = segment(server, "Never", definition("sequence", "has_never_been_in_any_of", [one["id"]]))
     subscriber(server)
@@ -149,16 +149,16 @@ def test_a_sequence_that_is_deleted_leaves_a_segment_that_can_be_shown_and_renam
     assert (refusal[0], refusal[3]) == (400, "sequence_not_found")
 
 
-def test_the_days_of_a_segment_are_those_of_the_workspaces_time_zone(server: Server) -> None:
-    """At this hour it is tomorrow already in one of the zones, and still yesterday in the other."""
+def test_a_segment_counts_days_in_the_time_zone_of_the_workspace(server: Server) -> None:
+    """At this hour it is already tomorrow in one time zone, and still yesterday in the other."""
     day = field(server, "Day", "Date")
     for number, value in enumerate(["2026-04-09", "2026-04-10", "2026-04-11", "2026-04-12"], start=1):
         for copy in range(number):
             subscriber(server, f"day{number}.{copy}@x.com", custom_fields={day["id"]: value})
     last = definition("custom_field", "in_last_days", 1, customFieldId=day["id"])
-    found = {}
+    counts_by_zone = {}
     with time_machine.travel("2026-04-11T11:00:00Z", tick=False):
         for zone in (None, "Pacific/Kiritimati", "Etc/GMT+12"):
             execute(server, "UPDATE workspaces SET time_zone = ? WHERE id = 1", zone)
-            found[zone] = counts(preview(server, last))[0]
-    assert found == {None: 3 + 2, "Pacific/Kiritimati": 4 + 3, "Etc/GMT+12": 2 + 1}
+            counts_by_zone[zone] = counts(preview(server, last))[0]
+    assert counts_by_zone == {None: 3 + 2, "Pacific/Kiritimati": 4 + 3, "Etc/GMT+12": 2 + 1}

@@ -1,4 +1,4 @@
-"""Bytes that are no HTTP request, or an odd one: each gets an envelope with a request id, and harms nobody."""
+"""Malformed and unusual HTTP requests: each gets an envelope with a request id, and affects nobody else."""
 
 import contextlib
 import http.client
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from conftest import KEY, Server
-from wire import AUTHORIZATION, EXPORTS, HOST, connect, envelope, exchange, post, standing, unused
+from wire import AUTHORIZATION, EXPORTS, HOST, connect, envelope, exchange, post, running_service, unused
 
 from mailrith_lite import __version__
 
@@ -18,7 +18,7 @@ CHUNKED = b"Transfer-Encoding: chunked"
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory) as server:
+    with running_service(tmp_path_factory) as server:
         yield server
 
 
@@ -54,7 +54,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("sent", BROKEN.values(), ids=BROKEN)
-def test_what_is_no_http_request_is_refused(service: Server, sent: bytes) -> None:
+def test_malformed_requests_are_refused(service: Server, sent: bytes) -> None:
     reply = exchange(service, sent)
     assert envelope(reply) == (400, "invalid_request", "invalid_http")
     assert reply.headers["server"] == f"mailrith-lite/{__version__}"
@@ -70,12 +70,12 @@ def test_what_is_no_http_request_is_refused(service: Server, sent: bytes) -> Non
         pytest.param(b"GET /v1/tags?x=" + b"a" * 20_000 + b" HTTP/1.1\r\n" + HOST + b"\r\n", id="address"),
     ],
 )
-def test_a_head_with_an_endless_line_is_too_large(service: Server, sent: bytes) -> None:
+def test_an_endless_header_line_answers_431(service: Server, sent: bytes) -> None:
     assert envelope(exchange(service, sent)) == (431, "invalid_request", "headers_too_large")
 
 
 @pytest.mark.parametrize("expectation", [b"magic", b"\xff"], ids=["unknown", "not UTF-8"])
-def test_an_expectation_other_than_continue_fails(service: Server, expectation: bytes) -> None:
+def test_an_unknown_expect_header_answers_417(service: Server, expectation: bytes) -> None:
     lines = b"Expect: " + expectation + b"\r\nx-mailrith-request-id: mine\r\n"
     reply = exchange(service, GET + HOST + AUTHORIZATION + lines + b"\r\n")
     assert envelope(reply) == (417, "invalid_request", "expectation_failed")
@@ -99,17 +99,19 @@ def test_an_expectation_other_than_continue_fails(service: Server, expectation: 
         (b"GET /v1/%74ags HTTP/1.1\r\n", 200, None),
     ],
 )
-def test_an_odd_address_is_read_or_not_found(service: Server, sent: bytes, status: int, code: str | None) -> None:
+def test_an_unusual_address_is_understood_or_not_found(
+    service: Server, sent: bytes, status: int, code: str | None
+) -> None:
     reply = exchange(service, sent + HOST + AUTHORIZATION + b"\r\n")
     assert reply.status == status
     assert code is None or envelope(reply)[2] == code
 
 
-def test_an_http_1_0_client_is_served(service: Server) -> None:
+def test_an_http_1_0_client_gets_a_response(service: Server) -> None:
     assert exchange(service, b"GET /v1/tags HTTP/1.0\r\n" + AUTHORIZATION + b"\r\n").status == 200
 
 
-def test_an_offer_to_upgrade_is_declined_and_the_request_answered(service: Server) -> None:
+def test_an_upgrade_header_is_ignored(service: Server) -> None:
     upgrade = b"Upgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQCAAAAAAIAAAAA\r\nConnection: Upgrade, close\r\n"
     sent = b"POST /v1/tags HTTP/1.1\r\nHost: x\r\n" + upgrade + AUTHORIZATION + b"Content-Length: 2\r\n\r\n{}"
     with connect(service) as connection:
@@ -117,7 +119,7 @@ def test_an_offer_to_upgrade_is_declined_and_the_request_answered(service: Serve
         assert connection.recv(12) == b"HTTP/1.1 400"
 
 
-def test_pipelined_requests_are_answered_in_their_order(service: Server) -> None:
+def test_pipelined_requests_get_their_responses_in_order(service: Server) -> None:
     one = b"GET /v1/subscribers/%s HTTP/1.1\r\nHost: x\r\n" + AUTHORIZATION + b"%s\r\n"
     with connect(service) as connection:
         connection.sendall(one % (b"first", b"") + one % (b"second", b"Connection: close\r\n"))
@@ -126,11 +128,11 @@ def test_pipelined_requests_are_answered_in_their_order(service: Server) -> None
     assert received.index(b'"first"') < received.index(b'"second"')
 
 
-def test_a_connection_goes_on_after_a_refusal(service: Server) -> None:
+def test_a_connection_stays_open_after_a_refusal(service: Server) -> None:
     parts = urlsplit(service.url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
     key = {"Authorization": f"Bearer {KEY}"}
-    asked: list[tuple[str, str, bytes | None, dict[str, str], int]] = [
+    requests: list[tuple[str, str, bytes | None, dict[str, str], int]] = [
         ("GET", "/v1/tags", None, {}, 401),
         ("POST", "/v1/tags", b"{" * 500_000, {}, 401),
         ("POST", "/v1/tags", b"{" * 500_000, key | {"Content-Encoding": "gzip"}, 415),
@@ -141,7 +143,7 @@ def test_a_connection_goes_on_after_a_refusal(service: Server) -> None:
         ("GET", "/v1/tags", None, key, 200),
     ]
     with contextlib.closing(connection):
-        for method, path, body, headers, status in asked:
+        for method, path, body, headers, status in requests:
             connection.request(method, path, body, headers)
             first = connection.sock
             reply = connection.getresponse()
@@ -154,14 +156,14 @@ def test_a_connection_goes_on_after_a_refusal(service: Server) -> None:
     "host",
     [b"", b"a b", b"a/b", b"a?b#c", b'a"b', b"<b>", b"a:99999", b"a:b", b"[::1", b"\xff", b"user:pw@evil", b"a,b"],
 )
-def test_a_host_header_that_is_no_address_does_not_get_into_links(service: Server, host: bytes) -> None:
+def test_links_ignore_a_host_header_that_is_not_an_address(service: Server, host: bytes) -> None:
     job, _ = service.export_csv()
     get = f"GET {EXPORTS}/{job['id']} HTTP/1.1\r\n".encode()
     reply = exchange(service, get + b"Connection: close\r\nHost: " + host + b"\r\n" + AUTHORIZATION + b"\r\n")
     assert reply.json["data"]["download_url"].startswith(service.url + "/downloads/")
 
 
-def test_without_a_host_header_links_name_the_socket(service: Server) -> None:
+def test_links_have_the_address_of_the_socket_without_a_host_header(service: Server) -> None:
     job, _ = service.export_csv()
     reply = exchange(service, f"GET {EXPORTS}/{job['id']} HTTP/1.0\r\n".encode() + AUTHORIZATION + b"\r\n")
     assert reply.json["data"]["download_url"] == job["download_url"]
@@ -174,7 +176,7 @@ def test_links_use_the_address_that_the_client_used(service: Server, host: str) 
     assert reply.json["data"]["download_url"].startswith(f"http://{host}/downloads/")
 
 
-def test_a_key_in_the_query_is_no_key(service: Server) -> None:
+def test_a_key_in_the_query_is_ignored(service: Server) -> None:
     assert service.call("GET", f"/v1/tags?api_key={KEY}&Authorization=Bearer%20{KEY}", key=None).status == 401
 
 
@@ -187,7 +189,7 @@ def test_a_key_in_the_query_is_no_key(service: Server) -> None:
         (b"POST /console/sign-in HTTP/1.1\r\nContent-Length: 0\r\n", 403),
     ],
 )
-def test_a_cookie_that_is_no_text_is_no_cookie(
+def test_a_cookie_that_is_not_text_is_ignored(
     service: Server, name: bytes, request_line: bytes, status: int
 ) -> None:
     form = b"Content-Type: application/x-www-form-urlencoded\r\nOrigin: http://localhost\r\n"
@@ -205,7 +207,7 @@ HOSTILE_TYPE = b"Content-Type: text/plain;z=" + b";" * 8_000
         pytest.param(b"POST /v1/tags HTTP/1.1\r\n" + AUTHORIZATION, id="API"),
     ],
 )
-def test_a_hostile_content_type_holds_nobody_up(service: Server, sent: bytes) -> None:
+def test_a_hostile_content_type_takes_no_time(service: Server, sent: bytes) -> None:
     """CPU time of the whole process, so that a busy machine does not fail the test."""
     began = time.process_time()
     for _ in range(10):

@@ -1,4 +1,4 @@
-"""Segments that name each other, over the API: what is saved can be counted, and who is to blame when it cannot."""
+"""Segments that name each other: a saved one can be counted, and an error names the segment at fault."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ PATH = "/v1/segments"
 
 
 def deep(inner: Any) -> Any:
-    """All of the second group that it comes to is `inner`, the last of what the parser meets."""
+    """A definition whose last condition names `inner`, so that the compiler meets it last."""
     groups = [[NOT_BOUNCED], [BLOCKED, inner]]
     return {"match": "all", "groups": [{"id": "g", "match": "any", "conditions": group} for group in groups]}
 
@@ -25,8 +25,8 @@ BLOCKED = {"id": "c", "field": "subscriber_status", "operator": "is", "value": [
 ACTIVE = {"id": "c", "field": "subscriber_status", "operator": "is", "value": ["Active"]}
 
 
-def test_segments_can_be_named_last_at_every_depth(server: Server) -> None:
-    """Made from the innermost on, shown, listed, and then made one deeper from the inside."""
+def test_segments_can_name_each_other_up_to_the_greatest_depth(server: Server) -> None:
+    """Creates the innermost segment first, shows and lists all, and then makes the innermost one level deeper."""
     subscriber(server, status="Active")
     nobody = segment(server, "Nobody", definition("form", "is_not_empty"))
     chain = [segment(server, "Chain 1", deep(ACTIVE))]
@@ -41,7 +41,7 @@ def test_segments_can_be_named_last_at_every_depth(server: Server) -> None:
     assert server.call("GET", f"{PATH}?limit=100").status == 200
 
 
-def test_what_a_change_would_make_impossible_is_named(server: Server) -> None:
+def test_the_error_names_the_segment_that_a_change_would_break(server: Server) -> None:
     inner = segment(server, "Inner", definition("subscriber_status", "is", "Active"))
     conditions = [ACTIVE] * 99
     groups = [conditions, conditions, [*conditions, naming(inner)]]
@@ -56,8 +56,8 @@ def test_what_a_change_would_make_impossible_is_named(server: Server) -> None:
     assert read(server, inner) == inner
 
 
-def test_what_a_change_would_make_impossible_at_several_removes_is_named(server: Server) -> None:
-    """The circle and the depth are found however far away they are."""
+def test_the_error_names_a_distant_segment_that_a_change_would_break(server: Server) -> None:
+    """At every distance, the circle and the excessive depth are found."""
     chain = [segment(server, "Chain 0", definition("subscriber_status", "is", "Active"))]
     for number in range(1, MAX_DEPTH + 1):
         chain.append(segment(server, f"Chain {number}", definition("segment", "is", chain[-1]["id"])))

@@ -1,4 +1,4 @@
-"""The OpenAPI document: valid, complete, and true to the table of routes."""
+"""The OpenAPI document is valid and complete, and agrees with the table of routes."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from api_records import definition
 from conftest import Server
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from wire import envelope, standing
+from wire import envelope, running_service
 
 from mailrith_lite import errors
 from mailrith_lite.api.documentation.openapi import document
@@ -27,18 +27,18 @@ CHANGES = [route for route in ROUTES if route.method in ("PUT", "PATCH") and rou
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory) as server:
+    with running_service(tmp_path_factory) as server:
         yield server
 
 
-def resolved(found: Any) -> Any:
-    """What a reference leads to."""
-    while "$ref" in found:
+def resolved(schema: Any) -> Any:
+    """The component of a reference."""
+    while "$ref" in schema:
         target = DOCUMENT
-        for part in found["$ref"].removeprefix("#/").split("/"):
+        for part in schema["$ref"].removeprefix("#/").split("/"):
             target = target[part]
-        found = target
-    return found
+        schema = target
+    return schema
 
 
 def answers(operation: Any) -> dict[int, Any]:
@@ -52,8 +52,8 @@ def examples(media: Any) -> list[Any]:
 
 
 def codes(operation: Any, status: int) -> set[str]:
-    found = answers(operation).get(status, {"content": {"application/json": {}}})
-    return {example["error"]["code"] for example in examples(found["content"]["application/json"])}
+    answer = answers(operation).get(status, {"content": {"application/json": {}}})
+    return {example["error"]["code"] for example in examples(answer["content"]["application/json"])}
 
 
 def problems(schema: Any, value: Any) -> list[str]:
@@ -67,29 +67,29 @@ def test_the_document_is_valid_openapi() -> None:
     assert [str(error) for error in OpenAPIV31SpecValidator(DOCUMENT).iter_errors()] == []
 
 
-def test_the_service_answers_with_the_document(service: Server) -> None:
+def test_the_service_serves_the_document(service: Server) -> None:
     reply = service.call("GET", "/v1/openapi.json", key=None)
     assert reply.headers["content-type"] == "application/json"
     assert reply.json == DOCUMENT
 
 
-def test_the_document_names_the_address_that_the_service_is_known_by(tmp_path_factory: Any) -> None:
-    with standing(tmp_path_factory, public_url="https://mail.example.com") as server:
-        found = server.call("GET", "/v1/openapi.json", key=None).json["servers"]
-    assert found == [{"url": "/"}, {"url": "https://mail.example.com"}]
+def test_the_document_has_the_public_url_as_a_server(tmp_path_factory: Any) -> None:
+    with running_service(tmp_path_factory, public_url="https://mail.example.com") as server:
+        servers = server.call("GET", "/v1/openapi.json", key=None).json["servers"]
+    assert servers == [{"url": "/"}, {"url": "https://mail.example.com"}]
 
 
-def test_the_document_holds_the_routes_and_nothing_else() -> None:
-    found = {
+def test_the_document_has_exactly_the_routes() -> None:
+    operations_of_document = {
         (method.upper(), path, operation["operationId"])
         for path, methods in DOCUMENT["paths"].items()
         for method, operation in methods.items()
     }
-    assert found == {(route.method, route.path, route.operation_id) for route in ROUTES}
+    assert operations_of_document == {(route.method, route.path, route.operation_id) for route in ROUTES}
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=OPERATIONS)
-def test_an_operation_says_what_it_is_and_what_key_it_takes(route: Route) -> None:
+def test_an_operation_has_its_summary_section_and_scopes(route: Route) -> None:
     operation = BY_ID[route.operation_id]
     assert operation["summary"] == route.summary
     assert operation["tags"] == [section.name for section in SECTIONS if route in section.routes]
@@ -100,7 +100,7 @@ def test_an_operation_says_what_it_is_and_what_key_it_takes(route: Route) -> Non
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=OPERATIONS)
-def test_an_operation_has_the_answers_and_errors_of_its_route(route: Route) -> None:
+def test_an_operation_has_the_successes_and_errors_of_its_route(route: Route) -> None:
     operation = BY_ID[route.operation_id]
     assert {status for status in answers(operation) if status < 300} == set(route.statuses)
     assert codes(operation, 401) == (set() if route.public else {"invalid_api_key"})
@@ -116,25 +116,25 @@ def test_an_operation_has_the_answers_and_errors_of_its_route(route: Route) -> N
 
 
 @pytest.mark.parametrize("operation_id", BY_ID)
-def test_every_answer_has_the_request_id(operation_id: str) -> None:
+def test_every_response_has_the_request_id(operation_id: str) -> None:
     for answer in answers(BY_ID[operation_id]).values():
         assert resolved(answer["headers"]["x-mailrith-request-id"])["required"]
 
 
 @pytest.mark.parametrize("operation_id", BY_ID)
-def test_examples_keep_to_their_schemas(operation_id: str) -> None:
+def test_examples_match_their_schemas(operation_id: str) -> None:
     operation = BY_ID[operation_id]
-    held = [answer["content"] for answer in answers(operation).values() if "content" in answer]
+    contents = [answer["content"] for answer in answers(operation).values() if "content" in answer]
     if "requestBody" in operation:
-        held.append(operation["requestBody"]["content"])
-        assert "example" in held[-1]["application/json"]
-    for content in held:
+        contents.append(operation["requestBody"]["content"])
+        assert "example" in contents[-1]["application/json"]
+    for content in contents:
         media = content["application/json"]
         for example in examples(media):
             assert problems(media["schema"], example) == []
 
 
-def test_an_error_in_the_document_is_what_the_service_answers() -> None:
+def test_errors_of_the_document_have_the_type_of_their_status() -> None:
     known = dict(STATUSES.values()) | {409: "conflict"}
     for operation in BY_ID.values():
         for status, answer in answers(operation).items():
@@ -143,7 +143,7 @@ def test_an_error_in_the_document_is_what_the_service_answers() -> None:
                     assert example["error"]["type"] == known[status]
 
 
-def test_conflicts_answer_with_the_words_of_the_document(service: Server) -> None:
+def test_conflicts_have_the_message_of_the_document(service: Server) -> None:
     tag, person = {"name": "Words"}, {"email": "ada@example.com"}
     assert service.call("POST", "/v1/tags", tag, headers={"Idempotency-Key": "w"}).status == 201
     used = service.call("POST", "/v1/tags", {"name": "Used"}).json["data"]["id"]
@@ -169,14 +169,14 @@ def test_conflicts_answer_with_the_words_of_the_document(service: Server) -> Non
 
 
 @pytest.mark.parametrize("route", CHANGES, ids=operations(CHANGES))
-def test_a_change_of_nothing_is_refused_where_the_schema_says_so(service: Server, route: Route) -> None:
+def test_an_empty_change_is_refused_where_the_schema_says_so(service: Server, route: Route) -> None:
     path = re.sub(r"\{\w+\}", "some_id", route.path)
     reply = service.call(route.method, path, {})
     schema = resolved(BY_ID[route.operation_id]["requestBody"]["content"]["application/json"]["schema"])
     assert (reply.status == 400) == bool(problems(schema, {}))
 
 
-def test_what_an_answer_holds_is_required_in_its_schema() -> None:
+def test_every_field_of_a_response_is_required() -> None:
     assert SCHEMAS["WorkspaceResource"]["required"] == list(SCHEMAS["WorkspaceResource"]["properties"])
     assert "open_rate" in SCHEMAS["SequenceResource"]["required"]
     assert SCHEMAS["FieldSettingsResource"]["required"] == ["options"]
@@ -198,6 +198,6 @@ def test_the_names_of_schemas_are_plain() -> None:
         ({"csv_text": None}, False),
     ],
 )
-def test_an_import_names_one_source(body: Any, valid: bool) -> None:
+def test_the_schema_of_an_import_requires_exactly_one_source(body: Any, valid: bool) -> None:
     mappings = [{"csv_column": "Email", "field": {"type": "email"}}]
     assert (problems(SCHEMAS["ImportRequest"], {**body, "mappings": mappings}) == []) == valid

@@ -1,4 +1,4 @@
-"""The contract's table of errors: status, type, code, headers and envelope of every refusal."""
+"""Status, type, code, headers and envelope of every error in the contract's table."""
 
 import string
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import KEY, MAPPINGS, Reply, Server
-from wire import EMAIL, EXPORTS, IMPORTS, envelope, exchange, post, sources, standing
+from wire import EMAIL, EXPORTS, IMPORTS, envelope, exchange, post, running_service, sources
 
 CSV = {"csv_text": "Email\nada@example.com\n", "mappings": [EMAIL]}
 LIMIT = 10_000
@@ -14,7 +14,7 @@ LIMIT = 10_000
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory, max_body_bytes=LIMIT) as server:
+    with running_service(tmp_path_factory, max_body_bytes=LIMIT) as server:
         yield server
 
 
@@ -59,7 +59,7 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize(("ask", "status", "error_type", "code"), REFUSALS.values(), ids=REFUSALS)
-def test_a_refusal_has_its_status_type_and_code(
+def test_an_error_has_its_status_type_and_code(
     service: Server, ask: Callable[[Server], Reply], status: int, error_type: str, code: str
 ) -> None:
     assert envelope(ask(service)) == (status, error_type, code)
@@ -80,7 +80,7 @@ def test_a_final_job_is_a_conflict_to_cancel(server: Server) -> None:
     assert reply.error["details"] == {"resource": {"type": "job", "id": job["id"]}}
 
 
-def test_a_key_without_a_scope_is_told_which_to_get(server: Server) -> None:
+def test_a_missing_scope_is_named_in_the_error(server: Server) -> None:
     key = server.new_key(scopes=("tags:read", "subscribers:read"))
     reply = server.call("POST", "/v1/tags", {"name": "a"}, key=key)
     assert envelope(reply) == (403, "permission_error", "insufficient_scope")
@@ -93,7 +93,7 @@ def test_a_key_without_a_scope_is_told_which_to_get(server: Server) -> None:
     assert message.endswith(".")
 
 
-def test_a_full_queue_says_when_to_come_back(serve: Callable[..., Server]) -> None:
+def test_a_full_queue_answers_429_with_retry_after(serve: Callable[..., Server]) -> None:
     server = serve(max_queued_jobs=2)
     server.wait(server.services.runner.stop())
     assert server.call("POST", IMPORTS, CSV).status == 202
@@ -107,7 +107,7 @@ def test_a_full_queue_says_when_to_come_back(serve: Callable[..., Server]) -> No
     assert server.rows("SELECT * FROM idempotency_records") == []
 
 
-def test_the_queue_of_another_workspace_is_its_own(serve: Callable[..., Server]) -> None:
+def test_a_full_queue_does_not_affect_another_workspace(serve: Callable[..., Server]) -> None:
     server = serve(max_queued_jobs=1)
     server.wait(server.services.runner.stop())
     other = server.new_key(workspace="Other")
@@ -115,7 +115,7 @@ def test_the_queue_of_another_workspace_is_its_own(serve: Callable[..., Server])
     assert [server.call("POST", EXPORTS, key=other).status for _ in range(2)] == [202, 429]
 
 
-def test_a_service_that_stops_says_when_to_come_back(server: Server) -> None:
+def test_a_stopping_service_answers_503_with_retry_after(server: Server) -> None:
     server.services.stopping = True
     for reply in (
         server.call("POST", EXPORTS),
@@ -126,7 +126,7 @@ def test_a_service_that_stops_says_when_to_come_back(server: Server) -> None:
         assert reply.headers["retry-after"] == "1"
 
 
-def test_an_unexpected_failure_shows_its_request_id_and_nothing_else(server: Server) -> None:
+def test_an_unexpected_error_shows_only_the_request_id(server: Server) -> None:
     async def break_tags() -> None:
         async with server.services.database.write() as connection:
             await connection.execute("ALTER TABLE tags RENAME COLUMN description TO secret_detail")
@@ -151,15 +151,13 @@ def test_an_unexpected_failure_shows_its_request_id_and_nothing_else(server: Ser
         ("POST", "/downloads/a/b", "GET, HEAD"),
     ],
 )
-def test_another_method_is_told_those_that_are_possible(
-    service: Server, method: str, path: str, allowed: str
-) -> None:
+def test_an_unknown_method_answers_405_with_allow(service: Server, method: str, path: str, allowed: str) -> None:
     reply = service.call(method, path)
     assert envelope(reply) == (405, "invalid_request", "method_not_allowed")
     assert reply.headers["allow"] == allowed
 
 
-def test_a_request_without_a_key_is_told_how_to_send_one(service: Server) -> None:
+def test_a_401_has_www_authenticate(service: Server) -> None:
     assert service.call("GET", "/v1/tags", key=None).headers["www-authenticate"] == "Bearer"
 
 
@@ -177,14 +175,14 @@ def test_healthz_needs_no_key(service: Server) -> None:
 
 @pytest.mark.parametrize("path", ["/v1/tags", "/v1/tags?limit=x", "/nothing", "/healthz", "/downloads/a/b"])
 @pytest.mark.parametrize("sent", ["a", "x" * 128, string.punctuation, "mine-0123"])
-def test_a_sane_request_id_comes_back(service: Server, path: str, sent: str) -> None:
+def test_a_valid_request_id_is_echoed(service: Server, path: str, sent: str) -> None:
     assert (
         service.call("GET", path, headers={"x-mailrith-request-id": sent}).headers["x-mailrith-request-id"] == sent
     )
 
 
 @pytest.mark.parametrize("sent", ["", " ", "x" * 129, "é", "a\tb", "a\x7fb", "☃"])
-def test_an_insane_request_id_is_replaced(service: Server, sent: str) -> None:
+def test_an_invalid_request_id_is_replaced(service: Server, sent: str) -> None:
     head = b"GET /v1/tags HTTP/1.1\r\nHost: x\r\nConnection: close\r\nx-mailrith-request-id: %s\r\n\r\n"
     given = exchange(service, head % sent.encode()).headers["x-mailrith-request-id"]
     assert given != sent
@@ -192,25 +190,25 @@ def test_an_insane_request_id_is_replaced(service: Server, sent: str) -> None:
     assert given.isascii()
 
 
-def test_every_request_without_an_id_gets_one_of_its_own(service: Server) -> None:
+def test_every_request_without_an_id_gets_a_new_one(service: Server) -> None:
     given = {service.call("GET", path).headers["x-mailrith-request-id"] for path in ("/v1/tags", "/x") * 10}
     assert len(given) == 20
 
 
-def test_a_body_over_the_limit_is_refused_before_it_is_sent(service: Server) -> None:
+def test_a_body_over_the_limit_is_refused_before_it_arrives(service: Server) -> None:
     reply = exchange(service, post(IMPORTS, f"Content-Length: {LIMIT + 1}".encode()))
     assert envelope(reply) == (413, "invalid_request", "payload_too_large")
     assert f"{LIMIT:,}" in reply.error["message"]
 
 
-def test_a_body_without_a_length_is_refused_when_it_passes_the_limit(service: Server) -> None:
+def test_a_body_without_a_length_is_refused_at_the_limit(service: Server) -> None:
     chunk = b"%x\r\n%s\r\n" % (LIMIT, b" " * LIMIT)
     reply = exchange(service, post(IMPORTS, b"Transfer-Encoding: chunked", body=chunk + b"1\r\n \r\n"))
     assert envelope(reply) == (413, "invalid_request", "payload_too_large")
     assert not sources(service)
 
 
-def test_a_spooled_body_that_passes_the_limit_leaves_no_file(serve: Callable[..., Server]) -> None:
+def test_a_body_over_the_limit_leaves_no_file(serve: Callable[..., Server]) -> None:
     server = serve(max_body_bytes=3 << 20)
     chunk = b"%x\r\n%s\r\n" % (2 << 20, b" " * (2 << 20))
     reply = exchange(server, post(IMPORTS, b"Transfer-Encoding: chunked", body=chunk * 2))
@@ -218,7 +216,7 @@ def test_a_spooled_body_that_passes_the_limit_leaves_no_file(serve: Callable[...
     assert not sources(server)
 
 
-def test_a_body_of_exactly_the_limit_is_taken(service: Server) -> None:
+def test_a_body_of_exactly_the_limit_is_accepted(service: Server) -> None:
     body = b'{"csv_text": "Email\\n", "mappings": [{"csv_column": "Email", "field": {"type": "email"}}]}'
     headers = {"Content-Type": "application/json"}
     assert service.call("POST", IMPORTS, body.ljust(LIMIT), headers=headers).status == 202
@@ -232,7 +230,7 @@ def test_a_compressed_body_is_refused(service: Server, path: str, encoding: str)
 
 
 @pytest.mark.parametrize("encoding", ["identity", "Identity", ""])
-def test_a_body_that_says_it_is_not_compressed_is_taken(service: Server, encoding: str) -> None:
+def test_content_encoding_identity_is_accepted(service: Server, encoding: str) -> None:
     assert service.call("POST", EXPORTS, {}, headers={"Content-Encoding": encoding}).status == 202
 
 
@@ -253,24 +251,24 @@ def test_a_body_that_says_it_is_not_compressed_is_taken(service: Server, encodin
         ("", 415),
     ],
 )
-def test_a_body_is_json_in_utf_8(service: Server, content_type: str, status: int) -> None:
+def test_only_json_in_utf_8_is_accepted(service: Server, content_type: str, status: int) -> None:
     name = f"Tag for {content_type}"
     reply = service.call("POST", "/v1/tags", {"name": name}, headers={"Content-Type": content_type})
     assert reply.status == status
 
 
-def test_a_body_without_a_content_type_is_taken_for_json(service: Server) -> None:
+def test_a_body_without_a_content_type_is_read_as_json(service: Server) -> None:
     body = b'{"name": "untyped"}'
     reply = exchange(service, post("/v1/tags", f"Content-Length: {len(body)}".encode(), body=body))
     assert reply.status == 201
 
 
-def test_the_key_is_asked_for_before_the_body(service: Server) -> None:
+def test_the_key_is_checked_before_the_body(service: Server) -> None:
     reply = service.call("POST", IMPORTS, b" " * (LIMIT + 1), key=KEY + "x")
     assert reply.status == 401
 
 
-def test_an_import_that_is_refused_keeps_no_source(service: Server) -> None:
+def test_a_refused_import_leaves_no_file(service: Server) -> None:
     body = {"csv_text": "Email\n", "mappings": MAPPINGS}
     assert envelope(service.call("POST", IMPORTS, body))[2] == "invalid_body"
     assert not sources(service)

@@ -1,15 +1,11 @@
-"""What a body may be: each wrong one is a 400 that names the field, and leaves nothing behind."""
+"""Invalid bodies: each gets a 400 that names the field, and creates nothing."""
 
-import asyncio
-import json
-import socket
-import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from conftest import Server
-from wire import EMAIL, EXPORTS, IMPORTS, connect, envelope, post, sources, standing, unused
+from wire import EMAIL, EXPORTS, IMPORTS, envelope, running_service, unused
 
 from mailrith_lite import ids
 
@@ -22,7 +18,7 @@ UNKNOWN_FIELD = ids.encode(ids.CUSTOM_FIELD, 99)
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory) as server:
+    with running_service(tmp_path_factory) as server:
         yield server
 
 
@@ -175,7 +171,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("path", "body", "field", "reason"), BAD)
-def test_a_bad_body_is_refused_and_the_field_named(
+def test_an_invalid_body_is_refused_with_the_field(
     service: Server, path: str, body: Any, field: str, reason: str | None
 ) -> None:
     reply = service.call("POST", path, body)
@@ -185,101 +181,11 @@ def test_a_bad_body_is_refused_and_the_field_named(
     assert unused(service)
 
 
-def test_a_taken_label_is_refused_in_any_case(server: Server) -> None:
+def test_a_label_that_exists_is_refused_in_any_case(server: Server) -> None:
     assert server.call("POST", "/v1/custom-fields", custom("Shoe  size")).status == 201
     reply = server.call("POST", "/v1/custom-fields", custom(" SHOE SIZE "))
     assert envelope(reply)[0] == 400
     assert reply.error["details"] == {"field": "label", "reason": "label_taken"}
-
-
-TAGGED = b"""{"match": "all", "groups": [{"id": "g", "match": "any",
-    "conditions": [{"id": "c", "field": "tag", "operator": "is_not_empty"}]}]}"""
-GOOD = {  # `%s` is a JSON string
-    IMPORTS: b'{"csv_text": "Email", "mappings": [{"csv_column": "Email", "field": {"type": "email"}}],'
-    b' "new_tag_name": %s}',
-    EXPORTS: b'{"query": %s}',
-    "/v1/tags": b'{"name": %s}',
-    "/v1/custom-fields": b'{"type": "Text", "label": %s}',
-    "/v1/subscribers": b'{"email": "ada@example.com", "name": %s}',
-    "/v1/sequences": b'{"name": "a", "definition": {"emails": [{"subject": %s}]}}',
-    "/v1/segments": b'{"definition": %s, "name": %%s}' % TAGGED,
-    "/v1/segments/preview": b'{"definition": %s, "current_segment_id": %%s}' % TAGGED,
-}
-BROKEN: dict[str, Callable[[bytes], bytes]] = {
-    "cut short": lambda good: (good % b'"a"')[:-1],
-    "blank": lambda good: b"  \n ",
-    "two values": lambda good: good % b'"a"' + b"{}",
-    "something behind": lambda good: good % b'"a"' + b" x",
-    "a comment": lambda good: good % b'"a"' + b" // x",
-    "single quotes": lambda good: (good % b'"a"').replace(b'"', b"'"),
-    "a trailing comma": lambda good: (good % b'"a"')[:-1] + b",}",
-    "NaN": lambda good: good % b"NaN",
-    "a byte order mark": lambda good: b"\xef\xbb\xbf" + good % b'"a"',
-    "UTF-16": lambda good: (good % b'"a"').decode().encode("utf-16"),
-    "Latin-1": lambda good: good % b'"\xe9"',
-    "an overlong character": lambda good: good % b'"\xc0\xaf"',
-    "a line break in a text": lambda good: good % b'"a\nb"',
-    "a null byte": lambda good: good % b'"a\0b"',
-    "half a pair of surrogates": lambda good: good % b'"\\ud800"',
-    "the other half": lambda good: good % b'"\\udc00"',
-    "an escape cut short": lambda good: good % b'"\\u12"',
-    "a text without an end": lambda good: good % b'"a',
-}
-DEEP = [
-    b"[" * 100_000 + b"]" * 100_000,
-    b"[" * 100_000,
-    b'{"x":' * 100_000 + b"1" + b"}" * 100_000,
-    b'{"x":' * 100_000,
-]
-
-
-@pytest.mark.parametrize("path", GOOD)
-@pytest.mark.parametrize("body", [b"5", b"null", b"[]", b'"x"', b"true", b"[[[]]]"])
-def test_a_body_that_is_no_object_is_refused(service: Server, path: str, body: bytes) -> None:
-    assert envelope(service.call("POST", path, body, headers=JSON))[2] == "invalid_body"
-
-
-@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
-@pytest.mark.parametrize("path", GOOD)
-def test_a_body_that_is_no_json_is_refused(service: Server, path: str, broken: Callable[[bytes], bytes]) -> None:
-    reply = service.call("POST", path, broken(GOOD[path]), headers=JSON)
-    assert envelope(reply) == (400, "invalid_request", "invalid_json")
-    assert unused(service)
-
-
-@pytest.mark.parametrize("deep", DEEP, ids=["lists", "lists without an end", "objects", "objects without an end"])
-@pytest.mark.parametrize("path", GOOD)
-def test_a_body_of_100_000_levels_is_refused(service: Server, path: str, deep: bytes) -> None:
-    known = GOOD[path] % deep
-    for body in (deep, known, known.replace(b'"query"', b'"unknown"').replace(b'"new_tag_name"', b'"unknown"')):
-        assert envelope(service.call("POST", path, body, headers=JSON))[0] == 400
-    assert unused(service)
-
-
-@pytest.mark.parametrize(
-    "csv_text",
-    [
-        b'"Email\\ud800\\n"',
-        b'"Email\\udc00\\n"',
-        b'"Email\xff\\n"',
-        b'"Email\xed\xa0\x80\\n"',
-        b'"Email\\u00"',
-        b'"Email\\x"',
-    ],
-)
-def test_a_csv_text_that_is_no_text_is_refused(service: Server, csv_text: bytes) -> None:
-    body = b'{"mappings": [{"csv_column": "Email", "field": {"type": "email"}}], "csv_text": %s}' % csv_text
-    assert envelope(service.call("POST", IMPORTS, body, headers=JSON)) == (400, "invalid_request", "invalid_json")
-    assert unused(service)
-
-
-@pytest.mark.parametrize(
-    "number", [b"1e999999", b"-1e999999", b"9" * 100_000, b"1" + b"0" * 400, b"0." + b"1" * 5_000]
-)
-def test_a_huge_number_is_refused_where_it_stands_for_something(service: Server, number: bytes) -> None:
-    for path, name in ((IMPORTS, b"upload_id"), (EXPORTS, b"cold_only"), ("/v1/tags", b"name")):
-        reply = service.call("POST", path, b'{"mappings": [], "%s": %s}' % (name, number), headers=JSON)
-        assert reply.status == 400
 
 
 @pytest.mark.parametrize(
@@ -298,14 +204,14 @@ def test_a_huge_number_is_refused_where_it_stands_for_something(service: Server,
         (EXPORTS, {"query": "   "}),
     ],
 )
-def test_what_an_open_object_does_not_know_is_ignored(server: Server, path: str, body: Any) -> None:
+def test_unknown_fields_of_open_objects_are_ignored(server: Server, path: str, body: Any) -> None:
     assert server.call("POST", path, body).status == 202
     server.drain()
     assert server.rows("SELECT status FROM jobs") == [("Completed",)]
 
 
 @pytest.mark.parametrize("name", ["x" * 100, "  Spring  ", "Frühling 🌷", "a", "=1+1"])
-def test_a_new_tag_name_of_1_to_100_characters_is_taken(server: Server, name: str) -> None:
+def test_a_new_tag_name_of_1_to_100_characters_is_accepted(server: Server, name: str) -> None:
     server.import_csv("Email\nada@example.com\n", [EMAIL], new_tag_name=name)
     assert [tag["name"] for tag in server.sdk().tags.list()["data"]] == [name.strip()]
 
@@ -313,76 +219,6 @@ def test_a_new_tag_name_of_1_to_100_characters_is_taken(server: Server, name: st
 @pytest.mark.parametrize(
     "header", ["Email;Name", "Email\tName", "Email|Name", '"Email","Name"', "\ufeffEmail,Name", " Email , Name"]
 )
-def test_a_header_alone_is_an_import_of_nobody(server: Server, header: str) -> None:
+def test_a_file_with_a_header_row_alone_is_accepted(server: Server, header: str) -> None:
     job = server.import_csv(header, [EMAIL, column("Name", "name")])
     assert (job["status"], job["imported_count"], job["progress"]["rows_total"]) == ("Completed", 0, 0)
-
-
-def test_a_client_that_hangs_up_in_the_middle_of_a_body_leaves_nothing(serve: Callable[..., Server]) -> None:
-    server = serve(max_body_bytes=8 << 20)
-    for size in (100, 3 << 20):
-        head = post(IMPORTS, b"Content-Length: %d" % (7 << 20), b"Idempotency-Key: k")
-        with connect(server) as connection:
-            connection.sendall(head + b'{"csv_text": "' + b"x" * size)
-            # a reset instead of an orderly end, so that it arrives at once
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    for size in (100, 3 << 20):
-        with connect(server) as connection:
-            connection.sendall(post(IMPORTS, b"Transfer-Encoding: chunked") + b"%x\r\n" % (7 << 20) + b" " * size)
-            connection.shutdown(socket.SHUT_WR)
-            assert connection.recv(1) == b""
-    assert server.call("POST", "/v1/tags", {"name": "still here"}).status == 201
-    server.wait(idle(server))
-    assert unused(server)
-
-
-async def idle(server: Server) -> None:
-    """Until every request but this loop's own work is done."""
-    others = {task for task in asyncio.all_tasks() if "_handle_request" in repr(task.get_coro())}
-    await asyncio.gather(*others, return_exceptions=True)
-
-
-def test_a_body_in_many_small_pieces_is_put_together(server: Server) -> None:
-    body = json.dumps(text("Email\n" + "".join(f"user{n}@example.com\n" for n in range(200)))).encode()
-    with connect(server) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.sendall(post(IMPORTS, b"Transfer-Encoding: chunked"))
-        for start in range(0, len(body), 7):
-            piece = body[start : start + 7]
-            connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece))
-        connection.sendall(b"0\r\n\r\n")
-        assert connection.recv(12) == b"HTTP/1.1 202"
-    server.drain()
-    assert server.rows("SELECT created_count FROM jobs") == [(200,)]
-
-
-@pytest.mark.parametrize("size", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (2 << 20) + 1, 5 << 20])
-def test_a_body_around_the_size_that_goes_to_disk_is_whole(server: Server, size: int) -> None:
-    empty = len(json.dumps(text("Email,Note\n")))
-    row = "user{:05}@example.com,{}\\n"
-    count, rest = divmod(size - empty, 10_000)
-    notes = [10_000 - len(row.format(0, "")) + (rest if number == 0 else 0) for number in range(count)]
-    rows = "".join(row.format(number, "x" * length) for number, length in enumerate(notes))
-    sent = json.dumps(text("Email,Note\n")).replace("Note\\n", f"Note\\n{rows}").encode()
-    assert len(sent) == size
-    assert server.call("POST", IMPORTS, sent, headers=JSON).status == 202
-    server.drain()
-    assert server.rows("SELECT created_count FROM jobs") == [(count,)]
-    assert not sources(server)
-
-
-@pytest.mark.parametrize(
-    ("path", "body"),
-    [
-        ("/v1/tags", {"name": "x", "description": "x" * (1 << 20)}),
-        ("/v1/custom-fields", {"label": "x", "type": "Single Select", "settings": {"options": ["x"] * 400_000}}),
-        (EXPORTS, {"query": "x" * (1 << 20)}),
-        (IMPORTS, text("Email\n") | {"existing_tag_ids": ["x"] * 400_000}),
-        (IMPORTS, text("Email\n" * 200_000) | {"mappings": [EMAIL] * 40_000}),
-    ],
-)
-def test_only_csv_text_may_be_large(server: Server, path: str, body: dict[str, Any]) -> None:
-    reply = server.call("POST", path, body)
-    assert (reply.status, reply.error["code"]) == (413, "payload_too_large")
-    assert "1,048,576" in reply.error["message"]
-    assert not sources(server)

@@ -1,4 +1,4 @@
-"""The table of routes against the manifest of operations that the SDK carries."""
+"""The table of routes agrees with the manifest of operations in the SDK."""
 
 import re
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from api_calls import MANIFEST, OPERATIONS
 from conftest import Server
-from wire import envelope, standing
+from wire import envelope, running_service
 
 from mailrith_lite.access import scopes
 from mailrith_lite.api.not_served import NOT_SERVED
@@ -15,7 +15,7 @@ from mailrith_lite.api.routes import ROUTES, Route
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory) as server:
+    with running_service(tmp_path_factory) as server:
         yield server
 
 
@@ -47,8 +47,8 @@ def test_a_route_agrees_with_the_manifest(operation_id: str) -> None:
 
 def test_each_operation_of_the_manifest_is_served_or_refused_by_name() -> None:
     refused = {(one.operation_id, one.method, one.path) for one in NOT_SERVED}
-    wanted = {(name, operation["method"], operation["path"]) for name, operation in MANIFEST.items()}
-    assert refused == {entry for entry in wanted if entry[0] not in OPERATIONS}
+    expected = {(name, operation["method"], operation["path"]) for name, operation in MANIFEST.items()}
+    assert refused == {entry for entry in expected if entry[0] not in OPERATIONS}
 
 
 @pytest.mark.parametrize("operation_id", sorted(set(MANIFEST) - set(OPERATIONS)))
@@ -69,7 +69,7 @@ def test_an_operation_that_is_not_served_needs_a_key_where_the_contract_does(
 
 
 @pytest.mark.parametrize("operation_id", sorted(MANIFEST))
-def test_no_operation_of_the_manifest_is_an_unknown_path(service: Server, operation_id: str) -> None:
+def test_every_path_of_the_manifest_is_known(service: Server, operation_id: str) -> None:
     operation = MANIFEST[operation_id]
     path = address(operation["path"])
     assert service.call("TRACE", path).status == 405
@@ -81,7 +81,7 @@ def test_every_scope_of_the_manifest_can_be_held() -> None:
     assert len(set(scopes.ALL)) == len(scopes.ALL)
 
 
-def test_a_browser_is_led_to_the_console_and_a_program_is_not(service: Server) -> None:
+def test_the_root_leads_only_browsers_to_the_console(service: Server) -> None:
     reply = service.call("GET", "/", key=None, headers={"Accept": "text/html,*/*"})
     assert (reply.status, reply.headers["location"]) == (303, "console")
     assert envelope(service.call("GET", "/", key=None)) == (404, "not_found", "route_not_found")

@@ -1,4 +1,4 @@
-"""Schemathesis asks the running service everything that the OpenAPI document allows, and much that it does not."""
+"""Schemathesis sends requests that the OpenAPI document allows, and many that it does not allow."""
 
 import itertools
 import re
@@ -15,7 +15,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from schemathesis.checks import CheckContext
 from schemathesis.core.transport import Response
 from schemathesis.specs.openapi.checks import positive_data_acceptance
-from wire import standing
+from wire import running_service
 
 from mailrith_lite.api.documentation.openapi import document
 from mailrith_lite.api.routes import SECTIONS
@@ -36,7 +36,7 @@ BEYOND_A_SCHEMA = {
     "upload_id": "an upload of the workspace",
     r"(existing_tag_ids|sequence_ids)\[\d+\]": "a tag or sequence of the workspace",
 }
-"""Where a 400 may say that a value is wrong which the schema allows, and what that value has to be."""
+"""Field -> the rule that no schema can express. A 400 may name these fields for a value that the schema allows."""
 
 CONFIG = {
     "auth": {"openapi": {"WorkspaceApiKey": {"bearer": KEY}}},
@@ -44,17 +44,17 @@ CONFIG = {
         "deterministic": True,
         "database": "none",
         "max-examples": 10,
-        "with-security-parameters": False,  # else most answers are a 401; the check ignored_auth asks without a key
+        "with-security-parameters": False,  # else most responses are a 401; the check ignored_auth sends no key
     },
-    "checks": {"positive_data_acceptance": {"enabled": False}},  # accepts_what_the_document_allows stands for it
+    "checks": {"positive_data_acceptance": {"enabled": False}},  # replaced by accepts_what_the_document_allows
     "operations": [
         {
-            # its path is one of /v1/segments/{segment_id}, too, and Allow names the methods of that
+            # its path matches /v1/segments/{segment_id} too, and Allow has the methods of both
             "include-operation-id": "previewSegment",
             "checks": {"allow_header_conformance": {"enabled": False}},
         },
         {
-            # more ids than it takes may make a line that is longer than a request's may be
+            # too many ids can make a line that is too long for a request
             "include-operation-id": "listSubscribers",
             "checks": {"negative_data_rejection": {"expected-statuses": ["400", "405", "431"]}},
         },
@@ -65,7 +65,7 @@ api = schemathesis.openapi.from_dict(document(SECTIONS, ["/"]), config=schemathe
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory, max_queued_jobs=100_000) as server:
+    with running_service(tmp_path_factory, max_queued_jobs=100_000) as server:
         yield server
         server.drain()
 
@@ -83,7 +83,7 @@ def workspace(service: Server) -> Workspace:
 
 @schemathesis.check
 def accepts_what_the_document_allows(ctx: CheckContext, response: Response, case: schemathesis.Case) -> Any:
-    """Schemathesis's own check, but for the rules that no schema can say."""
+    """The check of Schemathesis, without the rules that no schema can express."""
     if response.status_code == 400:
         field = response.json()["error"].get("details", {}).get("field", "")
         if any(re.fullmatch(known, field, re.DOTALL) for known in BEYOND_A_SCHEMA):
@@ -91,15 +91,17 @@ def accepts_what_the_document_allows(ctx: CheckContext, response: Response, case
     return positive_data_acceptance(ctx, response, case)
 
 
-@api.exclude(path_regex="{", method=["PATCH", "PUT"]).parametrize()  # these would be a 404: they come below
-def test_every_operation_keeps_to_the_document(
+@api.exclude(
+    path_regex="{", method=["PATCH", "PUT"]
+).parametrize()  # without a resource these get a 404; the next test has one
+def test_every_operation_matches_the_document(
     case: schemathesis.Case, service: Server, session: requests.Session
 ) -> None:
     case.call_and_validate(base_url=service.url, session=session)
 
 
 @api.exclude(path_regex=r"^[^{]*$").parametrize()
-def test_every_operation_on_something_that_is_there_keeps_to_the_document(
+def test_every_operation_on_an_existing_resource_matches_the_document(
     case: schemathesis.Case, service: Server, session: requests.Session, workspace: Workspace
 ) -> None:
     route = OPERATIONS[case.operation.definition.raw["operationId"]]
@@ -109,13 +111,13 @@ def test_every_operation_on_something_that_is_there_keeps_to_the_document(
     assert reply.status_code != 404
 
 
-def test_what_was_made_can_be_used_until_it_is_deleted(service: Server, session: requests.Session) -> None:
-    """Follows the document's links: what one answer made is what later requests are about."""
+def test_a_new_resource_can_be_used_until_it_is_deleted(service: Server, session: requests.Session) -> None:
+    """Follows the links of the document: later requests use the ids of earlier responses."""
     number = itertools.count()
 
     class Client(api.as_state_machine()):  # type: ignore[misc]
         def setup(self) -> None:
-            """A workspace of its own: what an earlier run of the same steps has left would alter the answers."""
+            """Uses a new workspace, because the resources of an earlier run would change the responses."""
             self.key = service.new_key(workspace=f"Client {next(number)}")
 
         def get_call_kwargs(self, case: schemathesis.Case) -> dict[str, Any]:
@@ -123,7 +125,7 @@ def test_what_was_made_can_be_used_until_it_is_deleted(service: Server, session:
 
         def after_call(self, response: Response, case: schemathesis.Case) -> None:
             super().after_call(response, case)
-            service.drain()  # whether a job is final yet must not be a matter of chance
+            service.drain()  # so that it is certain whether a job is final
 
     limits = settings(
         derandomize=True,

@@ -1,4 +1,4 @@
-"""The SDK that Mailrith's customers use, unchanged, against this service."""
+"""The unchanged SDK of Mailrith's customers works with this service."""
 
 import pytest
 from conftest import KEY, MAPPINGS, Server
@@ -11,7 +11,7 @@ def refusal(error: pytest.ExceptionInfo[MailrithApiError]) -> tuple[int, str | N
     return error.value.status, error.value.type, error.value.code
 
 
-def test_an_import_is_created_followed_and_listed(server: Server) -> None:
+def test_the_sdk_creates_reads_and_lists_an_import(server: Server) -> None:
     client = server.sdk()
     body = {"csv_text": CSV, "mappings": MAPPINGS, "new_tag_name": "Website Signup"}
     created = client.jobs.create_import(body=body, idempotency_key="import-1")["data"]
@@ -25,7 +25,7 @@ def test_an_import_is_created_followed_and_listed(server: Server) -> None:
     assert listed["pagination"] == {"has_more": False, "next_cursor": None}
 
 
-def test_an_export_is_created_followed_listed_and_downloaded(server: Server) -> None:
+def test_the_sdk_creates_reads_and_lists_an_export_and_its_file_downloads(server: Server) -> None:
     server.import_csv(CSV)
     client = server.sdk()
     created = client.jobs.create_export(body={"status": "Active"}, idempotency_key="export-1")["data"]
@@ -45,7 +45,7 @@ def test_an_export_needs_no_body(server: Server) -> None:
     assert created["selection"] == {"query": None, "status": None, "cold_only": False}
 
 
-def test_subscribers_are_listed_and_read(server: Server) -> None:
+def test_the_sdk_lists_and_reads_subscribers(server: Server) -> None:
     server.import_csv(CSV)
     client = server.sdk()
     (listed,) = client.subscribers.list(query={"search": "LOVELACE", "cold_only": False, "limit": 5})["data"]
@@ -55,7 +55,7 @@ def test_subscribers_are_listed_and_read(server: Server) -> None:
     assert (read["email"], read["name"], read["status"]) == ("ada@example.com", "Ada Lovelace", "Active")
 
 
-def test_tags_are_created_and_listed(server: Server) -> None:
+def test_the_sdk_creates_and_lists_tags(server: Server) -> None:
     client = server.sdk()
     created = client.tags.create(body={"name": " Spring ", "description": "Fair"}, idempotency_key="tag-1")["data"]
     assert (created["name"], created["description"], created["subscriber_count"]) == ("Spring", "Fair", 0)
@@ -63,7 +63,7 @@ def test_tags_are_created_and_listed(server: Server) -> None:
     assert client.tags.list()["data"] == [created]
 
 
-def test_custom_fields_are_created_and_listed(server: Server) -> None:
+def test_the_sdk_creates_and_lists_custom_fields(server: Server) -> None:
     client = server.sdk()
     body = {"label": "Shoe size", "type": "Single Select", "settings": {"options": ["S", "L"]}}
     created = client.custom_fields.create(body=body, idempotency_key="field-1")["data"]
@@ -72,21 +72,21 @@ def test_custom_fields_are_created_and_listed(server: Server) -> None:
     assert client.custom_fields.list()["data"] == [created]
 
 
-def test_a_refused_body_is_an_error_with_type_and_code(server: Server) -> None:
+def test_the_sdk_raises_an_invalid_body_with_type_and_code(server: Server) -> None:
     with pytest.raises(MailrithApiError) as error:
         server.sdk().jobs.create_import(body={"csv_text": CSV, "mappings": []})
     assert refusal(error) == (400, "invalid_request", "invalid_body")
     assert error.value.response_body["error"]["details"] == {"field": "mappings"}
 
 
-def test_a_wrong_key_is_an_authentication_error(server: Server) -> None:
+def test_the_sdk_raises_an_authentication_error_for_a_wrong_key(server: Server) -> None:
     with pytest.raises(MailrithApiError) as error:
         server.sdk(KEY + "x").tags.list()
     assert refusal(error) == (401, "authentication_error", "invalid_api_key")
     assert error.value.credential_recovery is None
 
 
-def test_a_missing_scope_comes_with_the_way_to_recover(server: Server) -> None:
+def test_a_missing_scope_has_the_way_to_recover(server: Server) -> None:
     client = server.sdk(server.new_key(scopes=("tags:read", "subscribers:import")))
     with pytest.raises(MailrithApiError) as error:
         client.jobs.create_import(body={"csv_text": CSV, "mappings": MAPPINGS})
@@ -115,7 +115,7 @@ def test_an_unknown_id_is_not_found(
     assert refusal(error) == (404, "not_found", code)
 
 
-def test_an_operation_that_is_not_served_says_so(server: Server) -> None:
+def test_the_sdk_raises_operation_not_supported(server: Server) -> None:
     with pytest.raises(MailrithApiError, match="listBroadcasts") as error:
         server.sdk().broadcasts.list()
     assert refusal(error) == (501, "api_error", "operation_not_supported")

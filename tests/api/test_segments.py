@@ -1,4 +1,4 @@
-"""/v1/segments: saved definitions, how many they mean, and previews."""
+"""/v1/segments: saved definitions, their counts, and previews."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +17,7 @@ from api_records import (
     tag,
 )
 from conftest import Server
-from wire import envelope, standing
+from wire import envelope, running_service
 
 from mailrith_lite import ids
 
@@ -40,26 +40,26 @@ SUMMARY = {
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory) as server:
+    with running_service(tmp_path_factory) as server:
         yield server
 
 
 def counts(answer: Any) -> tuple[int, int]:
-    """(all, those who are Active)"""
+    """The number of subscribers, and of Active subscribers."""
     return answer["total_subscriber_count"], answer["confirmed_subscriber_count"]
 
 
 def listed(server: Server, query: str = "") -> list[Any]:
-    found: list[Any] = server.call("GET", f"{PATH}?{query}").json["data"]
-    return found
+    segments: list[Any] = server.call("GET", f"{PATH}?{query}").json["data"]
+    return segments
 
 
 def names(server: Server, query: str = "") -> list[str]:
     return [one["name"] for one in listed(server, query)]
 
 
-def preview(server: Server, wanted: Any, **body: Any) -> Any:
-    return data_of(server.call("POST", PREVIEW, {"definition": wanted, **body}))
+def preview(server: Server, definition: Any, **body: Any) -> Any:
+    return data_of(server.call("POST", PREVIEW, {"definition": definition, **body}))
 
 
 def naming(*others: Any) -> Any:
@@ -67,7 +67,7 @@ def naming(*others: Any) -> Any:
     return definition("segment", "has_any_of", [other["id"] for other in others])
 
 
-def test_a_new_segment_is_answered_in_full(server: Server) -> None:
+def test_the_response_to_a_new_segment_has_all_its_properties(server: Server) -> None:
     subscriber(server, "ada@example.com", status="Active")
     subscriber(server, "bob@example.com")
     body = {"name": " Spring\u00a0", "description": " kept ", "definition": EVERYBODY}
@@ -84,7 +84,7 @@ def test_a_new_segment_is_answered_in_full(server: Server) -> None:
     assert summary == {key: value for key, value in created.items() if key != "definition"}
 
 
-def test_a_definition_is_kept_as_it_was_sent(server: Server) -> None:
+def test_a_definition_is_returned_as_it_was_sent(server: Server) -> None:
     number = field(server, "Number", "Number")
     checkbox = field(server, "Check", "Checkbox")
     conditions = [
@@ -94,9 +94,9 @@ def test_a_definition_is_kept_as_it_was_sent(server: Server) -> None:
         {"id": "ü" * 30, "field": "form", "operator": "has_none_of", "value": ["x", "x"]},
         {"id": "c", "field": "tag", "operator": "is_empty"},
     ]
-    wanted = {"match": "any", "groups": [{"id": "g", "match": "all", "conditions": conditions}]}
-    one = segment(server, "Kept", wanted)
-    assert read(server, one)["definition"] == wanted
+    body = {"match": "any", "groups": [{"id": "g", "match": "all", "conditions": conditions}]}
+    one = segment(server, "Kept", body)
+    assert read(server, one)["definition"] == body
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_definition_is_kept_as_it_was_sent(server: Server) -> None:
         ),
     ],
 )  # fmt: skip
-def test_a_segment_that_cannot_be_is_refused_when_it_is_made_and_when_it_is_changed(
+def test_an_invalid_segment_is_refused_at_creation_and_change(
     service: Server, body: Any, path: str, reason: str | None
 ) -> None:
     assert details(service.call("POST", PATH, body)) == (400, "invalid_body", path, reason)
@@ -162,7 +162,7 @@ def test_a_segment_that_cannot_be_is_refused_when_it_is_made_and_when_it_is_chan
 
 
 @pytest.mark.parametrize("place", ["groups", "conditions"])
-def test_the_limits_of_a_definition_are_within_them(service: Server, place: str) -> None:
+def test_a_definition_at_the_limits_is_accepted(service: Server, place: str) -> None:
     one = EVERYBODY["groups"][0]["conditions"][0]
     full = [{"id": "g", "match": "all", "conditions": [one] * 100}] * 3
     groups = full if place == "conditions" else EVERYBODY["groups"] * 50
@@ -171,7 +171,7 @@ def test_the_limits_of_a_definition_are_within_them(service: Server, place: str)
 
 
 @pytest.mark.parametrize("name", ["spring", " SPRING ", "Spring"])
-def test_two_segments_differ_in_more_than_case(server: Server, name: str) -> None:
+def test_a_segment_name_that_differs_only_in_case_is_taken(server: Server, name: str) -> None:
     segment(server, "Spring", EVERYBODY)
     other = segment(server, "Other", EVERYBODY)
     for reply in (
@@ -183,7 +183,7 @@ def test_two_segments_differ_in_more_than_case(server: Server, name: str) -> Non
     assert names(server) == ["Other", "Spring"]
 
 
-def test_a_name_is_free_again_after_a_renaming_or_a_deletion_and_in_another_workspace(server: Server) -> None:
+def test_a_segment_name_is_free_after_a_change_a_deletion_and_in_another_workspace(server: Server) -> None:
     one = segment(server, "Straße", EVERYBODY)
     assert server.call("PUT", one["self"], {"name": "STRASSE"}).status == 200
     assert server.call("PUT", one["self"], {"name": "Weg"}).status == 200
@@ -204,7 +204,7 @@ def test_a_name_is_free_again_after_a_renaming_or_a_deletion_and_in_another_work
         {"name": "SPRING", "description": "", "definition": definition("tag", "is_not", ids.encode(ids.TAG, 1))},
     ],
 )
-def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: Any) -> None:
+def test_a_put_changes_only_the_fields_that_it_has(server: Server, change: Any) -> None:
     subscriber(server, status="Active")
     tag(server, "Spring")
     body = {"name": "Spring", "description": "Fair", "definition": definition("country", "is", "DE")}
@@ -218,7 +218,7 @@ def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: An
     assert read(server, one) == changed
 
 
-def test_a_put_that_changes_nothing_leaves_the_time_alone(server: Server) -> None:
+def test_a_put_of_the_same_values_keeps_updated_at(server: Server) -> None:
     one = segment(server, "Spring", EVERYBODY)
     backdate(server)
     same = {"name": " Spring ", "description": None, "definition": EVERYBODY}
@@ -226,7 +226,7 @@ def test_a_put_that_changes_nothing_leaves_the_time_alone(server: Server) -> Non
     assert details(server.call("PUT", one["self"], {})) == (400, "invalid_body", None, "nothing_to_change")
 
 
-def test_a_deleted_segment_is_gone_and_its_people_are_not(server: Server) -> None:
+def test_deleting_a_segment_keeps_its_subscribers(server: Server) -> None:
     one, ada = segment(server, "Spring", EVERYBODY), subscriber(server)
     assert server.call("DELETE", one["self"]).status == 204
     for method, body in (("GET", None), ("PUT", {"name": "x"}), ("DELETE", None)):
@@ -235,7 +235,7 @@ def test_a_deleted_segment_is_gone_and_its_people_are_not(server: Server) -> Non
     assert read(server, ada) == ada
 
 
-def test_a_segment_that_another_names_stays(server: Server) -> None:
+def test_a_segment_that_another_segment_names_cannot_be_deleted(server: Server) -> None:
     inner = segment(server, "Inner", EVERYBODY)
     outer = segment(server, "Outer", naming(inner))
     reply = server.call("DELETE", inner["self"])
@@ -249,7 +249,7 @@ def test_a_segment_that_another_names_stays(server: Server) -> None:
 
 
 @pytest.mark.parametrize("removes", [1, 2, 3])
-def test_a_circle_is_refused_when_it_is_previewed_and_when_it_is_saved(server: Server, removes: int) -> None:
+def test_a_circle_of_segments_is_refused_in_previews_and_changes(server: Server, removes: int) -> None:
     chain = [segment(server, "First", EVERYBODY)]
     for number in range(1, removes):
         chain.append(segment(server, f"Next {number}", naming(chain[-1])))
@@ -263,12 +263,12 @@ def test_a_circle_is_refused_when_it_is_previewed_and_when_it_is_saved(server: S
 
 
 @pytest.mark.parametrize("current", ["", "nonsense", ids.encode(ids.SEGMENT, 99), ids.encode(ids.TAG, 1)])
-def test_a_preview_says_when_the_segment_that_is_edited_is_not_there(service: Server, current: str) -> None:
+def test_a_preview_of_an_unknown_segment_is_refused(service: Server, current: str) -> None:
     reply = service.call("POST", PREVIEW, {"definition": EVERYBODY, "current_segment_id": current})
     assert details(reply) == (400, "invalid_body", "current_segment_id", "segment_not_found")
 
 
-def test_a_preview_saves_nothing_and_takes_what_it_does_not_know(service: Server) -> None:
+def test_a_preview_saves_nothing_and_ignores_unknown_fields(service: Server) -> None:
     before = listed(service, "limit=100")
     assert set(preview(service, EVERYBODY, current_segment_id=None, colour="red")) == {
         "total_subscriber_count",
@@ -277,8 +277,8 @@ def test_a_preview_saves_nothing_and_takes_what_it_does_not_know(service: Server
     assert listed(service, "limit=100") == before
 
 
-def test_a_change_that_would_break_a_segment_that_names_this_one_is_refused(server: Server) -> None:
-    """300 conditions are the most, and the other one has 150 of its own."""
+def test_a_change_that_breaks_a_segment_that_names_this_one_is_refused(server: Server) -> None:
+    """A definition can have 300 conditions with those of the segments it names; the other one has 150."""
     one = EVERYBODY["groups"][0]["conditions"][0]
     inner = segment(server, "Inner", EVERYBODY)
     reference = naming(inner)["groups"][0]["conditions"][0]
@@ -294,7 +294,7 @@ def test_a_change_that_would_break_a_segment_that_names_this_one_is_refused(serv
         assert server.call("GET", segment_of["self"]).status == 200
 
 
-def test_the_deepest_that_can_be_made_can_be_shown_and_listed(server: Server) -> None:
+def test_the_deepest_definition_can_be_shown_and_listed(server: Server) -> None:
     one = segment(server, "Segment 0", EVERYBODY)
     for number in range(1, 40):
         reply = server.call("POST", PATH, {"name": f"Segment {number}", "definition": naming(one)})
@@ -308,7 +308,7 @@ def test_the_deepest_that_can_be_made_can_be_shown_and_listed(server: Server) ->
     assert len(listed(server, "limit=100")) == number
 
 
-def test_segments_are_listed_newest_first_in_pages_and_searched(server: Server) -> None:
+def test_segments_have_pages_newest_first_and_search(server: Server) -> None:
     for name, description in (("Spring", None), ("Sommer", "SPRING behind us"), ("Ärger", "100%"), ("Winter", "")):
         body = {"name": name, "description": description, "definition": EVERYBODY}
         assert server.call("POST", PATH, body).status == 201
@@ -321,13 +321,13 @@ def test_segments_are_listed_newest_first_in_pages_and_searched(server: Server) 
     assert names(server, "search=autumn") == []
 
 
-def test_nothing_of_another_workspace_can_be_named_or_counted(server: Server) -> None:
+def test_a_segment_cannot_name_or_count_resources_of_another_workspace(server: Server) -> None:
     key = server.new_key(workspace="Other")
     theirs = data_of(server.call("POST", PATH, {"name": "Theirs", "definition": EVERYBODY}, key=key))
     their_tag = data_of(server.call("POST", "/v1/tags", {"name": "Theirs"}, key=key))
     server.call("POST", "/v1/subscribers", {"email": "theirs@x.com"}, key=key)
     assert counts(segment(server, "Ours", EVERYBODY)) == (0, 0)
-    for wanted, reason in ((naming(theirs), "segment_not_found"),
+    for body, reason in ((naming(theirs), "segment_not_found"),
                            (definition("tag", "is", their_tag["id"]), "tag_not_found")):  # fmt: skip
-        assert details(server.call("POST", PREVIEW, {"definition": wanted}))[3] == reason
+        assert details(server.call("POST", PREVIEW, {"definition": body}))[3] == reason
     assert server.call("GET", theirs["self"]).status == 404

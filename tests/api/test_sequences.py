@@ -1,4 +1,4 @@
-"""/v1/sequences: membership, and settings that are kept as they were sent."""
+"""/v1/sequences: members, and settings that are returned as they were sent."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from api_records import LONG_AGO, backdate, data_of, details, read, sequence, subscriber
 from conftest import KEY, Reply, Server
-from wire import envelope, standing
+from wire import envelope, running_service
 
 PATH = "/v1/sequences"
 EMPTY = {"emails": []}
@@ -17,7 +17,7 @@ ZERO = ["subscriber_count", "open_rate", "click_rate", "unsubscribed_count", "bo
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory) as server:
+    with running_service(tmp_path_factory) as server:
         yield server
 
 
@@ -25,7 +25,7 @@ def put(server: Server, one: Any, body: Any) -> Reply:
     return server.call("PUT", one["self"], body)
 
 
-def test_a_new_sequence_is_paused_tracks_and_holds_nobody(server: Server) -> None:
+def test_a_new_sequence_is_paused_and_tracks_and_has_no_subscribers(server: Server) -> None:
     reply = server.call("POST", PATH, {"name": " Welcome ", "definition": EMPTY})
     created = reply.json["data"]
     assert reply.status == 201
@@ -49,7 +49,7 @@ def test_a_new_sequence_is_paused_tracks_and_holds_nobody(server: Server) -> Non
     assert read(server, created) == created
 
 
-def test_a_list_shows_summaries_with_the_number_of_emails(server: Server) -> None:
+def test_a_list_has_summaries_with_the_number_of_emails(server: Server) -> None:
     one = sequence(server, definition={"emails": [{"id": "a"}, {"id": "b"}]})
     (summary,) = server.call("GET", PATH).json["data"]
     assert summary == {
@@ -77,7 +77,7 @@ def test_a_list_shows_summaries_with_the_number_of_emails(server: Server) -> Non
         '{"emails":[{"subject":"🎉"}],"defaultTemplateId":null}'.encode(),
     ],
 )
-def test_a_definition_is_kept_as_it_was_sent(service: Server, definition: bytes) -> None:
+def test_a_definition_is_returned_as_it_was_sent(service: Server, definition: bytes) -> None:
     reply = service.call("POST", PATH, b'{"name":"S","definition":' + definition + b"}")
     assert reply.status == 201
     assert b'"definition":' + definition + b"," in reply.body
@@ -109,7 +109,7 @@ def test_a_definition_is_kept_as_it_was_sent(service: Server, definition: bytes)
         ({"name": "x", "definition": EMPTY, "utm_term": "a\x00b"}, "utm_term", None),
     ],
 )
-def test_a_sequence_that_breaks_a_rule_is_refused_when_it_is_made_and_when_it_is_changed(
+def test_an_invalid_sequence_is_refused_at_creation_and_change(
     service: Server, body: Any, field: str, reason: str | None
 ) -> None:
     before = service.rows("SELECT count(*) FROM sequences")
@@ -121,11 +121,11 @@ def test_a_sequence_that_breaks_a_rule_is_refused_when_it_is_made_and_when_it_is
         assert read(service, one) == one
 
 
-def test_a_put_of_nothing_is_refused(server: Server) -> None:
+def test_an_empty_put_is_refused(server: Server) -> None:
     assert details(put(server, sequence(server), {})) == (400, "invalid_body", None, "nothing_to_change")
 
 
-def test_a_sequence_at_the_limits_is_taken(server: Server) -> None:
+def test_a_sequence_at_the_limits_is_accepted(server: Server) -> None:
     body = {"track_opens": False, "track_clicks": False, **dict.fromkeys(TEXTS, "é" * 500)}
     one = sequence(server, "🎉" * 200, **body)
     assert {name: one[name] for name in body} == body
@@ -148,7 +148,7 @@ def test_two_sequences_may_have_the_same_name(server: Server) -> None:
         *[{text: "new"} for text in TEXTS],
     ],
 )
-def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: Any) -> None:
+def test_a_put_changes_only_the_fields_that_it_has(server: Server, change: Any) -> None:
     one = sequence(server, **dict.fromkeys(TEXTS, "old"))
     backdate(server)
     changed = data_of(put(server, one, change))
@@ -157,7 +157,7 @@ def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: An
     assert read(server, one) == changed
 
 
-def test_a_new_definition_has_a_new_number_of_emails(server: Server) -> None:
+def test_a_new_definition_changes_the_number_of_emails(server: Server) -> None:
     one = sequence(server, definition={"emails": [{}, {}]})
     put(server, one, {"definition": {"emails": [{}, {}, {}]}})
     assert server.call("GET", PATH).json["data"][0]["email_count"] == 3
@@ -166,13 +166,13 @@ def test_a_new_definition_has_a_new_number_of_emails(server: Server) -> None:
 
 
 @pytest.mark.parametrize("change", [{"name": " Welcome "}, {"definition": EMPTY}, {"utm_term": None}])
-def test_the_same_values_again_are_no_change(server: Server, change: Any) -> None:
+def test_a_change_to_the_same_values_keeps_updated_at(server: Server, change: Any) -> None:
     one = data_of(server.call("POST", PATH, b'{"name":"Welcome","definition":{"emails": []}}'))
     backdate(server)
     assert data_of(put(server, one, change))["updated_at"] == LONG_AGO
 
 
-def test_a_sequence_is_activated_and_paused(server: Server) -> None:
+def test_a_sequence_can_be_activated_and_paused(server: Server) -> None:
     one = sequence(server)
     for status in ("running", "running", "paused", "paused", "running"):
         before = read(server, one)
@@ -187,7 +187,7 @@ def test_a_sequence_is_activated_and_paused(server: Server) -> None:
 @pytest.mark.parametrize(
     ("body", "reason"), [({}, "missing"), ({"status": None}, None), ({"status": "Running"}, None)]
 )
-def test_a_status_that_is_none_is_refused(server: Server, body: Any, reason: str | None) -> None:
+def test_an_unknown_status_is_refused(server: Server, body: Any, reason: str | None) -> None:
     one = sequence(server)
     reply = server.call("PUT", f"{one['self']}/status", body)
     assert details(reply) == (400, "invalid_body", "status", reason)
@@ -195,7 +195,7 @@ def test_a_status_that_is_none_is_refused(server: Server, body: Any, reason: str
 
 
 @pytest.mark.parametrize(
-    ("search", "found"),
+    ("search", "expected"),
     [
         ("WELCOME", ["Welcome"]),
         ("RUNNING", ["Straße"]),
@@ -205,15 +205,17 @@ def test_a_status_that_is_none_is_refused(server: Server, body: Any, reason: str
         ("utm", []),
     ],
 )
-def test_a_search_looks_into_name_status_and_reply_address(server: Server, search: str, found: list[str]) -> None:
+def test_search_matches_parts_of_name_status_and_reply_address(
+    server: Server, search: str, expected: list[str]
+) -> None:
     running = sequence(server, "Straße", utm_source="utm")
     server.call("PUT", f"{running['self']}/status", {"status": "running"})
     sequence(server, "Welcome", reply_to_email="Ada@Example.com")
     listed = server.sdk().sequences.list(query={"search": search})
-    assert [item["name"] for item in listed["data"]] == found
+    assert [item["name"] for item in listed["data"]] == expected
 
 
-def test_a_deleted_sequence_takes_its_memberships_along(server: Server) -> None:
+def test_deleting_a_sequence_deletes_its_memberships(server: Server) -> None:
     one, welcome = subscriber(server), sequence(server)
     server.call("PUT", f"{one['self']}/sequences/{welcome['id']}")
     reply = server.call("DELETE", welcome["self"])
@@ -223,7 +225,7 @@ def test_a_deleted_sequence_takes_its_memberships_along(server: Server) -> None:
     assert server.call("GET", PATH).json["data"] == []
 
 
-@pytest.mark.parametrize("public_id", ["sequence_x", "welcome", "foreign", "gone"])
+@pytest.mark.parametrize("public_id", ["sequence_x", "welcome", "foreign", "deleted"])
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -233,15 +235,15 @@ def test_a_deleted_sequence_takes_its_memberships_along(server: Server) -> None:
         ("DELETE", "", None),
     ],
 )
-def test_a_sequence_that_is_not_of_this_workspace_is_not_found(
+def test_a_sequence_of_another_workspace_is_not_found(
     server: Server, public_id: str, method: str, path: str, body: Any
 ) -> None:
     other = server.new_key(workspace="Other")
     foreign = server.call("POST", PATH, {"name": "S", "definition": EMPTY}, key=other).json["data"]
-    gone = sequence(server)
-    server.call("DELETE", gone["self"], key=KEY)
-    asked = {"foreign": foreign["id"], "gone": gone["id"]}.get(public_id, public_id)
-    reply = server.call(method, f"{PATH}/{asked}{path}", body)
+    deleted = sequence(server)
+    server.call("DELETE", deleted["self"], key=KEY)
+    requested_id = {"foreign": foreign["id"], "deleted": deleted["id"]}.get(public_id, public_id)
+    reply = server.call(method, f"{PATH}/{requested_id}{path}", body)
     assert envelope(reply) == (404, "not_found", "sequence_not_found")
-    assert reply.error["details"] == {"resource": {"type": "sequence", "id": asked}}
+    assert reply.error["details"] == {"resource": {"type": "sequence", "id": requested_id}}
     assert data_of(server.call("GET", foreign["self"], key=other)) == foreign

@@ -1,4 +1,4 @@
-"""Create, change and delete one subscriber."""
+"""Creates, changes and deletes one subscriber."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from api_records import LONG_AGO, SUBSCRIBERS, backdate, data_of, details, field, read, sequence, subscriber, tag
 from conftest import Reply, Server
-from wire import envelope, standing
+from wire import envelope, running_service
 
 STATUSES = ["Active", "Unconfirmed", "Unsubscribed", "Complained", "Bounced", "Blocked"]
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory) as server:
+    with running_service(tmp_path_factory) as server:
         yield server
 
 
@@ -26,7 +26,7 @@ def count(server: Server) -> int:
     return int(server.rows("SELECT count(*) FROM subscribers")[0][0])
 
 
-def test_a_new_subscriber_is_unconfirmed_and_has_nothing_that_was_not_sent(server: Server) -> None:
+def test_a_new_subscriber_is_unconfirmed_and_has_only_the_sent_values(server: Server) -> None:
     reply = upsert(server)
     created = reply.json["data"]
     assert reply.status == 201
@@ -43,7 +43,7 @@ def test_a_new_subscriber_is_unconfirmed_and_has_nothing_that_was_not_sent(serve
     assert read(server, created) == created
 
 
-def test_an_upsert_of_an_email_that_is_there_updates_it_and_keeps_what_is_left_out(server: Server) -> None:
+def test_an_upsert_of_a_known_email_changes_only_the_fields_that_it_has(server: Server) -> None:
     company = field(server, "Company")["id"]
     body = {"name": "Ada", "status": "Active", "country": "GB", "subscribed_on": "2026-04-11"}
     created = subscriber(server, **body, custom_fields={company: "AE"}, new_tags=["Fair"])
@@ -56,12 +56,12 @@ def test_an_upsert_of_an_email_that_is_there_updates_it_and_keeps_what_is_left_o
     assert count(server) == 1
 
 
-def test_an_upsert_without_status_leaves_the_saved_one(server: Server) -> None:
+def test_an_upsert_without_status_keeps_the_saved_status(server: Server) -> None:
     subscriber(server, status="Bounced")
     assert subscriber(server, name="Ada")["status"] == "Bounced"
 
 
-def test_create_only_is_a_conflict_that_names_the_subscriber_and_changes_nothing(server: Server) -> None:
+def test_create_only_with_a_known_email_is_a_conflict_and_changes_nothing(server: Server) -> None:
     created = subscriber(server, name="Ada")
     backdate(server)
     reply = upsert(server, "ADA@example.com ", name="Bob", create_only=True, new_tags=["Fair"])
@@ -72,7 +72,7 @@ def test_create_only_is_a_conflict_that_names_the_subscriber_and_changes_nothing
 
 
 @pytest.mark.parametrize(("create_only", "again"), [(True, 409), (False, 200)])
-def test_create_only_makes_who_is_not_there(server: Server, create_only: bool, again: int) -> None:
+def test_create_only_creates_a_new_subscriber(server: Server, create_only: bool, again: int) -> None:
     assert upsert(server, create_only=create_only).status == 201
     assert upsert(server, create_only=create_only).status == again
 
@@ -90,7 +90,7 @@ def test_create_only_makes_who_is_not_there(server: Server, create_only: bool, a
         (f"{'x' * 242}@example.com", f"{'x' * 242}@example.com"),
     ],
 )
-def test_an_email_is_saved_in_one_form(service: Server, sent: str, saved: str | None) -> None:
+def test_an_email_is_saved_in_its_normal_form(service: Server, sent: str, saved: str | None) -> None:
     reply = upsert(service, sent)
     if saved is None:
         assert details(reply) == (400, "invalid_body", "email", "invalid_email")
@@ -118,7 +118,7 @@ def test_an_email_is_saved_in_one_form(service: Server, sent: str, saved: str | 
         ("x" * 243 + "@example.com", "value_too_long"),
     ],
 )
-def test_what_is_no_email_is_refused_with_the_reason_that_an_import_gives(
+def test_an_invalid_email_is_refused_with_the_same_reason_as_in_an_import(
     service: Server, email: str, reason: str
 ) -> None:
     before = count(service)
@@ -152,7 +152,7 @@ def test_what_is_no_email_is_refused_with_the_reason_that_an_import_gives(
         ({"new_tags": [f"t{n}" for n in range(101)]}, "new_tags", None),
     ],
 )
-def test_a_body_that_breaks_a_rule_names_the_field_and_makes_nothing(
+def test_an_invalid_body_names_the_field_and_creates_nothing(
     service: Server, body: Any, field: str, reason: str | None
 ) -> None:
     sent = body if "email" in body or not body else {"email": "refused@example.com", **body}
@@ -162,16 +162,16 @@ def test_a_body_that_breaks_a_rule_names_the_field_and_makes_nothing(
 
 
 @pytest.mark.parametrize("status", STATUSES)
-def test_a_subscriber_is_made_with_any_status(service: Server, status: str) -> None:
+def test_a_subscriber_can_be_created_with_any_status(service: Server, status: str) -> None:
     assert subscriber(service, f"made.{status}@example.com", status=status)["status"] == status
 
 
 @pytest.mark.parametrize("saved", STATUSES)
-@pytest.mark.parametrize("wanted", STATUSES)
-def test_a_status_can_become_any_other(service: Server, saved: str, wanted: str) -> None:
+@pytest.mark.parametrize("new", STATUSES)
+def test_a_status_can_change_to_any_other(service: Server, saved: str, new: str) -> None:
     one = subscriber(service, "status@example.com", status=saved)
-    changed = data_of(service.call("PUT", f"{one['self']}/status", {"status": wanted}))
-    assert changed["status"] == wanted
+    changed = data_of(service.call("PUT", f"{one['self']}/status", {"status": new}))
+    assert changed["status"] == new
     assert subscriber(service, "status@example.com", status=saved)["status"] == saved
 
 
@@ -185,7 +185,7 @@ def test_a_status_can_become_any_other(service: Server, saved: str, wanted: str)
         ([], None, None),
     ],
 )
-def test_a_status_that_is_none_is_refused(service: Server, body: Any, field: str, reason: str | None) -> None:
+def test_an_unknown_status_is_refused(service: Server, body: Any, field: str, reason: str | None) -> None:
     one = subscriber(service, "refused.status@example.com")
     reply = service.call("PUT", f"{one['self']}/status", body)
     assert details(reply) == (400, "invalid_body", field, reason)
@@ -206,7 +206,7 @@ def test_a_status_that_is_none_is_refused(service: Server, body: Any, field: str
         ({"status": "Blocked", "new_tags": ["Fair"], "create_only": True, "whatever": 1}, {}),
     ],
 )
-def test_a_patch_changes_what_it_names_and_nothing_else(server: Server, change: Any, saved: Any) -> None:
+def test_a_patch_changes_only_the_fields_that_it_has(server: Server, change: Any, saved: Any) -> None:
     company = field(server, "Company")["id"]
     body = {"name": "Ada", "status": "Active", "country": "GB", "subscribed_on": "2026-04-11"}
     one = subscriber(server, **body, custom_fields={company: "AE"}, new_tags=["Math"])
@@ -215,7 +215,7 @@ def test_a_patch_changes_what_it_names_and_nothing_else(server: Server, change: 
     assert read(server, one) == changed
 
 
-def test_an_email_changes_only_to_one_that_nobody_else_has(server: Server) -> None:
+def test_an_email_cannot_change_to_that_of_another_subscriber(server: Server) -> None:
     ada, bob = subscriber(server, "ada@example.com"), subscriber(server, "bob@example.com")
     reply = server.call("PATCH", ada["self"], {"email": "BOB@example.com", "name": "Ada"})
     assert envelope(reply) == (409, "conflict", "subscriber_already_exists")
@@ -228,14 +228,14 @@ def test_an_email_changes_only_to_one_that_nobody_else_has(server: Server) -> No
 
 
 @pytest.mark.parametrize("email", ["", "nobody", None, 5])
-def test_a_patch_refuses_what_is_no_email(service: Server, email: Any) -> None:
+def test_a_patch_refuses_an_invalid_email(service: Server, email: Any) -> None:
     one = subscriber(service, "patched@example.com")
     reply = service.call("PATCH", one["self"], {"email": email})
     assert (reply.status, reply.error["details"]["field"]) == (400, "email")
     assert read(service, one) == one
 
 
-def test_the_same_value_again_is_no_change(server: Server) -> None:
+def test_a_change_to_the_same_value_keeps_updated_at(server: Server) -> None:
     size = field(server, "Size", "Number")["id"]
     body = {"name": "Ada", "status": "Active", "country": "GB", "subscribed_on": "2026-04-11"}
     one = subscriber(server, **body, custom_fields={size: 1.5}, new_tags=["Math"])
@@ -268,9 +268,7 @@ def test_the_same_value_again_is_no_change(server: Server) -> None:
         ("PUT", "{one}/sequences/{sequence}", None),
     ],
 )
-def test_a_change_moves_updated_at_and_nothing_else_of_the_times(
-    server: Server, method: str, path: str, body: Any
-) -> None:
+def test_a_change_updates_only_the_time_updated_at(server: Server, method: str, path: str, body: Any) -> None:
     field(server, "Size", "Number")
     names = {"one": subscriber(server)["id"], "tag": tag(server, "T")["id"], "sequence": sequence(server)["id"]}
     backdate(server)
@@ -280,7 +278,7 @@ def test_a_change_moves_updated_at_and_nothing_else_of_the_times(
     assert read(server, changed) == changed
 
 
-def test_of_upserts_at_the_same_moment_one_creates_and_the_others_update(server: Server) -> None:
+def test_of_simultaneous_upserts_one_creates_and_the_others_update(server: Server) -> None:
     with ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda number: upsert(server, name=f"Ada {number}"), range(8)))
     assert sorted(reply.status for reply in replies) == [200] * 7 + [201]
@@ -288,7 +286,7 @@ def test_of_upserts_at_the_same_moment_one_creates_and_the_others_update(server:
     assert count(server) == 1
 
 
-def test_a_deleted_subscriber_takes_memberships_and_evidence_along(server: Server) -> None:
+def test_deleting_a_subscriber_deletes_memberships_and_evidence(server: Server) -> None:
     evidence = {"lawful_basis": "consent", "collected_at": "2026-04-11T00:00:00Z", "evidence_reference": "form-1"}
     one = subscriber(server, new_tags=["Math"], consent_evidence=evidence)
     welcome = sequence(server)
@@ -302,11 +300,11 @@ def test_a_deleted_subscriber_takes_memberships_and_evidence_along(server: Serve
     assert server.call("GET", SUBSCRIBERS).json["data"] == []
 
 
-def test_who_comes_back_after_a_deletion_is_somebody_new(server: Server) -> None:
-    gone = subscriber(server, name="Ada", status="Unsubscribed", new_tags=["Math"])
-    server.call("DELETE", gone["self"])
+def test_a_subscriber_who_was_deleted_can_be_created_again_without_the_old_data(server: Server) -> None:
+    deleted = subscriber(server, name="Ada", status="Unsubscribed", new_tags=["Math"])
+    server.call("DELETE", deleted["self"])
     back = subscriber(server)
-    assert back["id"] != gone["id"]
+    assert back["id"] != deleted["id"]
     assert (back["name"], back["status"], back["tags"]) == ("", "Unconfirmed", [])
 
 
@@ -324,14 +322,14 @@ def test_who_comes_back_after_a_deletion_is_somebody_new(server: Server) -> None
         ("DELETE", "/sequences/{sequence}", None),
     ],
 )
-def test_who_is_not_of_this_workspace_is_not_found(
+def test_a_subscriber_of_another_workspace_is_not_found(
     server: Server, public_id: str, method: str, path: str, body: Any
 ) -> None:
     other = server.new_key(workspace="Other")
     foreign = server.call("POST", SUBSCRIBERS, {"email": "x@example.com"}, key=other).json["data"]
     names = {"tag": tag(server, "T")["id"], "sequence": sequence(server)["id"]}
-    asked = {"foreign": foreign["id"], "wrong": names["tag"]}.get(public_id, public_id)
-    reply = server.call(method, f"{SUBSCRIBERS}/{asked}{path.format(**names)}", body)
+    requested_id = {"foreign": foreign["id"], "wrong": names["tag"]}.get(public_id, public_id)
+    reply = server.call(method, f"{SUBSCRIBERS}/{requested_id}{path.format(**names)}", body)
     assert envelope(reply) == (404, "not_found", "subscriber_not_found")
-    assert reply.error["details"] == {"resource": {"type": "subscriber", "id": asked}}
+    assert reply.error["details"] == {"resource": {"type": "subscriber", "id": requested_id}}
     assert data_of(server.call("GET", foreign["self"], key=other)) == foreign

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from api_records import LONG_AGO, backdate, data_of, details, read, subscriber, tag
 from conftest import Reply, Server
-from wire import envelope, standing
+from wire import envelope, running_service
 
 PATH = "/v1/tags"
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory) as server:
+    with running_service(tmp_path_factory) as server:
         yield server
 
 
@@ -25,7 +25,7 @@ def put(server: Server, one: Any, body: Any) -> Reply:
     return server.call("PUT", one["self"], body)
 
 
-def test_a_new_tag_is_answered_in_full(server: Server) -> None:
+def test_the_response_to_a_new_tag_has_all_its_properties(server: Server) -> None:
     reply = server.call("POST", PATH, {"name": " Spring fair ", "description": " kept as it is "})
     created = reply.json["data"]
     assert reply.status == 201
@@ -62,7 +62,7 @@ def test_a_new_tag_is_answered_in_full(server: Server) -> None:
         ([], None, None),
     ],
 )
-def test_a_tag_that_breaks_a_rule_is_refused_when_it_is_made_and_when_it_is_changed(
+def test_an_invalid_tag_is_refused_at_creation_and_change(
     service: Server, body: Any, field: str | None, reason: str | None
 ) -> None:
     assert details(service.call("POST", PATH, body)) == (400, "invalid_body", field, reason)
@@ -84,13 +84,13 @@ def test_a_tag_that_breaks_a_rule_is_refused_when_it_is_made_and_when_it_is_chan
         {"name": "f", "description": None},
     ],
 )
-def test_a_tag_at_the_limits_is_taken(service: Server, body: Any) -> None:
+def test_a_tag_at_the_limits_is_accepted(service: Server, body: Any) -> None:
     one = data_of(service.call("POST", PATH, body))
     assert (one["name"], one["description"]) == (body["name"].strip(), body.get("description"))
 
 
 @pytest.mark.parametrize("name", ["spring", " SPRING ", "Spring"])
-def test_two_tags_differ_in_more_than_case(server: Server, name: str) -> None:
+def test_a_tag_name_that_differs_only_in_case_is_taken(server: Server, name: str) -> None:
     tag(server, "Spring")
     other = tag(server, "Other")
     for reply in (server.call("POST", PATH, {"name": name}), put(server, other, {"name": name})):
@@ -105,7 +105,7 @@ def test_names_are_compared_by_case_folding(server: Server) -> None:
     assert server.call("POST", PATH, {"name": "Strasen"}).status == 201
 
 
-def test_a_name_is_free_again_after_a_renaming_or_a_deletion(server: Server) -> None:
+def test_a_tag_name_is_free_after_a_change_or_a_deletion(server: Server) -> None:
     one = tag(server, "Spring")
     assert put(server, one, {"name": "Autumn"}).status == 200
     two = tag(server, "spring")
@@ -113,7 +113,7 @@ def test_a_name_is_free_again_after_a_renaming_or_a_deletion(server: Server) -> 
     assert tag(server, "SPRING")["id"] not in (one["id"], two["id"])
 
 
-def test_another_workspace_has_names_of_its_own(server: Server) -> None:
+def test_another_workspace_can_have_the_same_tag_name(server: Server) -> None:
     tag(server, "Spring")
     key = server.new_key(workspace="Other")
     assert server.call("POST", PATH, {"name": "Spring"}, key=key).status == 201
@@ -130,7 +130,7 @@ def test_another_workspace_has_names_of_its_own(server: Server) -> None:
         ({"name": "Autumn", "description": "Winter"}, {"name": "Autumn", "description": "Winter"}),
     ],
 )
-def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: Any, saved: Any) -> None:
+def test_a_put_changes_only_the_fields_that_it_has(server: Server, change: Any, saved: Any) -> None:
     one = tag(server, "Spring", description="Fair")
     subscriber(server, new_tags=["Spring"])
     backdate(server)
@@ -146,19 +146,19 @@ def test_a_put_changes_what_it_names_and_nothing_else(server: Server, change: An
     assert read(server, one) == changed
 
 
-def test_the_same_values_again_are_no_change(server: Server) -> None:
+def test_a_change_to_the_same_values_keeps_updated_at(server: Server) -> None:
     one = tag(server, "Spring", description="Fair")
     backdate(server)
     assert data_of(put(server, one, {"name": " Spring", "description": "Fair"}))["updated_at"] == LONG_AGO
 
 
-def test_a_put_of_nothing_is_refused(server: Server) -> None:
+def test_an_empty_put_is_refused(server: Server) -> None:
     one = tag(server, "Spring")
     assert details(put(server, one, {})) == (400, "invalid_body", None, "nothing_to_change")
 
 
 @pytest.mark.parametrize(
-    ("search", "found"),
+    ("search", "expected"),
     [
         ("SPRING", ["Spring"]),
         ("pri", ["Spring"]),
@@ -171,16 +171,16 @@ def test_a_put_of_nothing_is_refused(server: Server) -> None:
         ("nothing", []),
     ],
 )
-def test_a_search_looks_into_names_and_descriptions_in_any_case(
-    server: Server, search: str, found: list[str]
+def test_search_matches_parts_of_names_and_descriptions_in_any_case(
+    server: Server, search: str, expected: list[str]
 ) -> None:
     for name, description in (("100%", None), ("Straße", "Ärger"), ("Sale", "The FAIR"), ("Spring", "A fair")):
         tag(server, name, description=description)
     listed = server.sdk().tags.list(query={"search": search})
-    assert [item["name"] for item in listed["data"]] == found
+    assert [item["name"] for item in listed["data"]] == expected
 
 
-def test_the_pages_of_a_search_hold_each_hit_once(server: Server) -> None:
+def test_the_pages_of_a_search_have_each_hit_once(server: Server) -> None:
     for number in range(7):
         tag(server, f"hit {number}")
         tag(server, f"miss {number}")
@@ -194,25 +194,23 @@ def test_the_pages_of_a_search_hold_each_hit_once(server: Server) -> None:
     assert seen == [f"hit {number}" for number in reversed(range(7))]
 
 
-def test_a_deleted_tag_is_gone(server: Server) -> None:
+def test_a_deleted_tag_is_not_found(server: Server) -> None:
     one = tag(server, "Spring")
     reply = server.call("DELETE", one["self"])
     assert (reply.status, reply.body) == (204, b"")
     assert names(server) == []
 
 
-@pytest.mark.parametrize("public_id", ["tag_x", "spring", "foreign", "wrong", "gone"])
+@pytest.mark.parametrize("public_id", ["tag_x", "spring", "foreign", "wrong", "deleted"])
 @pytest.mark.parametrize(("method", "body"), [("GET", None), ("PUT", {"name": "x"}), ("DELETE", None)])
-def test_a_tag_that_is_not_of_this_workspace_is_not_found(
-    server: Server, public_id: str, method: str, body: Any
-) -> None:
+def test_a_tag_of_another_workspace_is_not_found(server: Server, public_id: str, method: str, body: Any) -> None:
     other = server.new_key(workspace="Other")
     foreign = server.call("POST", PATH, {"name": "Spring"}, key=other).json["data"]
-    gone = tag(server, "Gone")
-    server.call("DELETE", gone["self"])
-    known = {"foreign": foreign["id"], "wrong": subscriber(server)["id"], "gone": gone["id"]}
-    asked = known.get(public_id, public_id)
-    reply = server.call(method, f"{PATH}/{asked}", body)
+    deleted = tag(server, "Gone")
+    server.call("DELETE", deleted["self"])
+    known = {"foreign": foreign["id"], "wrong": subscriber(server)["id"], "deleted": deleted["id"]}
+    requested_id = known.get(public_id, public_id)
+    reply = server.call(method, f"{PATH}/{requested_id}", body)
     assert envelope(reply) == (404, "not_found", "tag_not_found")
-    assert reply.error["details"] == {"resource": {"type": "tag", "id": asked}}
+    assert reply.error["details"] == {"resource": {"type": "tag", "id": requested_id}}
     assert data_of(server.call("GET", foreign["self"], key=other)) == foreign

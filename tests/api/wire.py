@@ -1,4 +1,4 @@
-"""What the tests of the wire share: a service for a whole module, and requests that no HTTP client would send."""
+"""A service for a whole test module, and requests that no HTTP client sends."""
 
 import contextlib
 import socket
@@ -30,8 +30,8 @@ def signed(server: Server, links: Links, path: str, expires: int) -> str:
 
 
 @contextlib.contextmanager
-def standing(factory: pytest.TempPathFactory, **settings: Any) -> Iterator[Server]:
-    """One service for many cases that do not get in each other's way."""
+def running_service(factory: pytest.TempPathFactory, **settings: Any) -> Iterator[Server]:
+    """One service for many cases that do not affect each other."""
     values = {"port": 0, "data_dir": factory.mktemp("standing") / "data", "bootstrap_key": KEY, **settings}
     with Server(Settings(**values)).serving() as server:
         yield server
@@ -43,14 +43,14 @@ def connect(server: Server) -> socket.socket:
 
 
 def exchange(server: Server, sent: bytes) -> Reply:
-    """Sends the bytes as they are, and reads one answer."""
+    """Sends the bytes as they are, and reads one response."""
     with connect(server) as connection:
         connection.sendall(sent)
         return read_reply(connection)
 
 
 def read_reply(connection: socket.socket) -> Reply:
-    """An answer with a Content-Length, as all are but a streamed report."""
+    """Reads a response with a Content-Length; only a streamed report has none."""
     received = b""
     while b"\r\n\r\n" not in received:
         received += _received(connection)
@@ -69,7 +69,7 @@ def _received(connection: socket.socket) -> bytes:
 
 
 def post(path: str, *headers: bytes, body: bytes = b"") -> bytes:
-    """A POST as bytes; no Content-Length but the one given."""
+    """A POST as bytes, with only these headers and the Authorization."""
     lines = b"".join(line + b"\r\n" for line in headers)
     return f"POST {path} HTTP/1.1\r\n".encode() + HOST + AUTHORIZATION + lines + b"\r\n" + body
 
@@ -80,13 +80,13 @@ def sources(server: Server) -> list[Path]:
 
 
 def unused(server: Server) -> bool:
-    """Nothing was made, nothing is left behind, and the service answers."""
+    """Whether the service has no job, no idempotency record and no file, and answers."""
     made = server.rows("SELECT (SELECT count(*) FROM jobs) + (SELECT count(*) FROM idempotency_records)")
     return made == [(0,)] and not sources(server) and server.call("GET", "/healthz", key=None).status == 200
 
 
 def envelope(reply: Reply) -> tuple[int, str, str]:
-    """(status, type, code) of a refusal that has the form of the contract."""
+    """Status, type and code of an error. Asserts that the envelope has the form of the contract."""
     assert reply.headers["content-type"].startswith("application/json")
     assert reply.headers["x-mailrith-request-id"]
     assert list(reply.json) == ["error"]
