@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from conftest import Reply, Server
 from uploading import address, look, start
-from wire import HOST, connect, envelope, exchange, read_reply, standing
+from wire import HOST, connect, envelope, exchange, read_reply, running_service
 
 BOUNDARY = b"----boundary7MA4YWxkTrZu0gW"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
@@ -20,7 +20,7 @@ BROKEN = (400, "invalid_request", "invalid_http")
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with standing(tmp_path_factory, max_upload_bytes=LIMIT) as server:
+    with running_service(tmp_path_factory, max_upload_bytes=LIMIT) as server:
         yield server
 
 
