@@ -25,6 +25,7 @@ _UNUSABLE = (sqlite3.DatabaseError, sqlite3.OperationalError)  # damaged, locked
 async def connect(path: Path, pragmas: tuple[str, ...], *, options: str = "mode=rwc") -> AsyncIterator[Connection]:
     """`options`: of SQLite's URI, such as `mode=ro`."""
     name = f"{path.absolute().as_uri()}?{options}"
+    sqlite3.connect(name, uri=True).close()  # a failure here leaves no thread of aiosqlite behind
     async with aiosqlite.connect(name, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT) as connection:
         connection.row_factory = sqlite3.Row
         await connection.create_function("casefold", 1, _casefold, deterministic=True)
