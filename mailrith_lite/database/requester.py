@@ -37,8 +37,8 @@ class Requester:
                 scope.reschedule(0)
 
     @contextlib.asynccontextmanager
-    async def bounded(self, seconds: float) -> AsyncIterator[None]:
-        """Ends the block after so many seconds, or when the client leaves.
+    async def bounded(self, seconds: float | None) -> AsyncIterator[None]:
+        """Ends the block after so many seconds (None: never), or when the client leaves.
 
         Raises:
             QueryTooSlow, ClientLeft

@@ -12,20 +12,18 @@ from typing import TextIO
 import msgspec
 
 from mailrith_lite.cells import unguard
+from mailrith_lite.imports.lines import MAX_ROW, Lines, TooWide, Unreadable
 
 DELIMITERS = ",;\t|"
 MAX_CELL = 1 << 20  # characters
-MAX_ROW = 1 << 24
-MAX_CELLS = 300_000
-"""Of a row on one line: an empty cell takes memory, too."""
-MAX_DELIMITERS = 1 << 20
-"""Of a row on several lines, those in quotes included: as many as a single cell can contain."""
 MAX_COLUMNS = 250
 MAX_COLUMN_NAME = 200
 MAX_HEADER_BYTES = 12 << 10
 REPORT_COLUMNS = ("error_line", "error_column", "error_code", "error_message")
 """An error report has these after the columns of the file."""
 _CHECK_LINES = 50_000
+_LONG_RUN = 100
+"""Blank lines after which the next ones are skipped in blocks."""
 _NAMED_DELIMITER = re.compile(rf'"?sep=([{DELIMITERS}])"?(?:\r\n?|\n)', re.IGNORECASE)
 _HEADER_PREFIX = 1 << 17
 """Characters that the header row may take, with its quotes and the blank lines before it."""
@@ -108,38 +106,47 @@ def column_name(cell: str) -> str:
 
 
 def read_records(
-    file: TextIO, delimiter: str, check: Callable[[], None] = lambda: None
+    file: TextIO, delimiter: str, check: Callable[[], None] = lambda: None, *, read_ahead: bool = True
 ) -> Iterator[tuple[int, list[str]]]:
     """(the number of its first line, its cells) of every record that is not a blank line, the header first.
 
     Skips a first line that only names the delimiter (`sep=;`). Calls `check` from time to time during a long run of
-    blank lines; an exception from it ends the reading.
+    blank lines; an exception from it ends the reading. Without `read_ahead`, the position of the file is always
+    after the record.
 
     Raises:
         BrokenFile: the quotes, a NUL character or a size make the rest unreadable.
     """
-    lines = _Lines(file, delimiter)
+    lines = Lines(file, delimiter)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    blank = 0
     while True:
-        line = reader.line_num + 1
+        line = reader.line_num + lines.skipped + 1
         lines.start_row()
         try:
+            if blank == _LONG_RUN:
+                lines.skip_blank(check)
+                line, blank = reader.line_num + lines.skipped + 1, 0
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            raise BrokenFile(_explain(error, file, delimiter, line, reader.line_num)) from error
-        except _TooWide as error:
+            raise BrokenFile(_explain(error, file, delimiter, line, reader.line_num + lines.skipped)) from error
+        except TooWide as error:
             raise BrokenFile(f"line {line}: {error}") from None
-        except _Unreadable as error:
-            raise BrokenFile(f"line {reader.line_num + 1}: {error}") from error
+        except Unreadable as error:
+            raise BrokenFile(f"line {reader.line_num + lines.skipped + 1}: {error}") from error
         except UnicodeDecodeError as error:
-            raise BrokenFile(f"line {reader.line_num + 1}: the text is not valid UTF-8") from error
+            text = f"line {reader.line_num + lines.skipped + 1}: the text is not valid UTF-8"
+            raise BrokenFile(text) from error
         if line == 1 and _names_delimiter(cells, delimiter):
             continue
         if cells and not (len(cells) == 1 and cells[0].isspace()):
+            blank = 0
             yield line, cells
-        elif line % _CHECK_LINES == 0:
+            continue
+        blank += read_ahead
+        if line % _CHECK_LINES == 0:
             check()
 
 
@@ -153,57 +160,10 @@ def advance(records: Iterator[tuple[int, list[str]]], count: int) -> int:
     return sum(1 for _ in itertools.islice(records, count))
 
 
-class _Unreadable(Exception):
-    pass
-
-
-class _TooWide(Exception):
-    pass
-
-
-class _Lines:
-    """The lines of the file, with the checks that csv.reader does not do."""
-
-    def __init__(self, file: TextIO, delimiter: str) -> None:
-        self._read = file.readline
-        self._delimiter = delimiter
-        mark = re.escape(delimiter)
-        self._cell = re.compile(rf'(?:^|{mark})(?:"(?:[^"]|"")*+"?)?[^{mark}]*+')
-        self.start_row()
-
-    def start_row(self) -> None:
-        self.row_characters = self.row_delimiters = 0
-
-    def __iter__(self) -> "_Lines":
-        return self
-
-    def __next__(self) -> str:
-        line = self._read(MAX_ROW)
-        if not line:
-            raise StopIteration
-        if "\0" in line:
-            raise _Unreadable("there is a NUL character; remove it")
-        self.row_characters += len(line)
-        if self.row_characters >= MAX_ROW:
-            raise _Unreadable(f"the row is longer than {MAX_ROW:,} characters")
-        self._check_width(line)
-        return line
-
-    def _check_width(self, line: str) -> None:
-        count = line.count(self._delimiter)
-        if count >= MAX_CELLS and self.row_characters == len(line):  # the first line of the row
-            count = sum(1 for _ in itertools.islice(self._cell.finditer(line), MAX_CELLS + 1))
-            if count > MAX_CELLS:
-                raise _TooWide(f"the row has more than {MAX_CELLS:,} cells")
-        self.row_delimiters += count
-        if self.row_delimiters > MAX_DELIMITERS:
-            raise _TooWide(f"the row has more than {MAX_DELIMITERS:,} delimiters")
-
-
 def _read_first_record(prefix: str, delimiter: str) -> _Reading:
     text = io.StringIO(prefix, newline="")
     with contextlib.suppress(BrokenFile):  # the header cannot be read with this delimiter; another may be right
-        for _, cells in read_records(text, delimiter):
+        for _, cells in read_records(text, delimiter, read_ahead=False):
             if text.tell() == _HEADER_PREFIX:
                 break
             regular = _regular_record(delimiter).fullmatch(prefix[: text.tell()].strip()) is not None

@@ -3,13 +3,14 @@
 import csv
 import io
 import os
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailrith_lite.imports import records
+from mailrith_lite.imports import lines, records
 from mailrith_lite.imports.records import BrokenFile, Header
 
 EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "150"))
@@ -334,3 +335,37 @@ def test_a_header_with_other_delimiters_in_quotes_is_split_at_its_own(
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=delimiter, quoting=quoting).writerow(columns)
     assert header(path, text.getvalue()) == Header(delimiter=delimiter, names=columns)
+
+
+def read_line_by_line(path: Path) -> list[tuple[int, list[str]]]:
+    with records.open_source(path) as file:
+        return list(records.read_records(file, ",", read_ahead=False))
+
+
+ENDS = st.sampled_from(["\n", "\r\n", "\r"])
+RUNS = st.sampled_from([0, 1, 99, 100, 101, 163, 164, 165, 300])
+PARTS = st.one_of(
+    st.builds(lambda blanks, end, count: (blanks + end) * count, st.sampled_from(["", " "]), ENDS, RUNS),
+    st.builds(lambda text, end: text + end, st.sampled_from(["a,b", "  ", "\t", '"x\n\r\ny",2', "q"]), ENDS),
+)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(PARTS, max_size=8))
+def test_skipped_blank_lines_change_no_record_and_no_line_number(path: Path, parts: list[str]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "_BLOCK", 64)  # characters, so that short runs reach over several blocks
+        read = read_rows(path, "".join(parts))
+    assert read == read_line_by_line(path)
+
+
+def test_problem_after_skipped_blank_lines_has_its_line_number(path: Path) -> None:
+    assert problem(path, "Email\n" + "\n" * 200_000 + '"x\n').startswith("line 200002: a quote is opened here")
+    assert problem(path, "Email\n" + "\r\n" * 200_000 + "a\0\n").startswith("line 200002: there is a NUL")
+
+
+def test_blank_lines_are_skipped_in_blocks(path: Path) -> None:
+    """Line by line they would take ten seconds of CPU."""
+    began = time.thread_time()
+    assert len(read_rows(path, b"Email\n" + b"\n" * (32 << 20) + b"ada@example.com\n")) == 2
+    assert time.thread_time() - began < 3

@@ -22,6 +22,8 @@ _MAGIC_BYTES = 4
 _KIND_BYTES = 64
 _INPUT_BYTES = 1 << 14  # given to zlib at once: at the end of each gzip member it copies the rest
 _OUTPUT_BYTES = 1 << 20
+_FREE_BYTES = 1 << 24
+_MAX_RATIO = 200  # of unpacked bytes beyond the free ones to packed ones; real lists have at most 50
 _FREE_MEMBERS = 1_000
 _MEMBER_BYTES = 64  # of output that each further member must have, on average
 
@@ -140,6 +142,10 @@ class Arrival:
         self.written += len(text)
         if self.written > self._limit:
             raise too_large(self._limit, "unpacks to")
+        if self._gzip is not None and self.written > _FREE_BYTES + _MAX_RATIO * self.size:
+            raise errors.InvalidFile(
+                f"The gzip file unpacks to more than {_MAX_RATIO} times its size; send it uncompressed."
+            )
         if not self._is_utf16:
             self._check_utf8(text)
         self._file.write(text)

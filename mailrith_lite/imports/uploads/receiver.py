@@ -14,13 +14,14 @@ from mailrith_lite.imports import counting, records
 from mailrith_lite.imports.uploads import encodings
 from mailrith_lite.imports.uploads.arrival import Arrival
 from mailrith_lite.imports.uploads.upload_table import Contents
+from mailrith_lite.turns import Turns
 
 FILE_NAME = re.compile(r"[0-9a-f]{32}\.(?:part|utf8|csv)")
 """A file that is being received, one that is being converted, or one that is complete."""
 _MAX_FILE_NAME = 200
 _BLOCK = 1 << 20
 _READERS = 2
-"""Files that are read to their end at a time: each may take one CPU and 100 MB."""
+"""Small files, and large ones, that are read to their end at a time: each may take one CPU and 100 MB."""
 
 
 class _Stopped(Exception):
@@ -38,12 +39,16 @@ class Receiver:
     def __init__(self, limit: int) -> None:
         """`limit`: bytes of a file, also decompressed and in UTF-8."""
         self.limit = limit
-        self._reading = asyncio.Semaphore(_READERS)
+        self._small, self._large = Turns(_READERS, share=1), Turns(_READERS, share=1)
         # Not the default threads: they do the short work of every request.
-        self._converters = ThreadPoolExecutor(_READERS, "convert")
+        self._converters = ThreadPoolExecutor(2 * _READERS, "convert")
 
-    async def receive(self, pieces: AsyncIterator[bytes], path: Path, file_name: str) -> Contents:
+    async def receive(
+        self, pieces: AsyncIterator[bytes], path: Path, *, workspace_id: int, file_name: str
+    ) -> Contents:
         """Writes the file to `path`. On an error, files of the same stem are left behind.
+
+        The files of a workspace are read one after another, and a small file does not wait for large ones.
 
         Raises:
             PayloadTooLarge, UnsupportedMediaType, InvalidFile: the text says what must change.
@@ -54,7 +59,8 @@ class Receiver:
                 await asyncio.to_thread(arrival.write, block)
             await asyncio.to_thread(arrival.finish)
         try:
-            async with self._reading:
+            turns = self._small if arrival.written < counting.LARGE else self._large
+            async with turns.take(workspace_id):
                 text = await self._convert(part, arrival.encoding)
                 header = await asyncio.to_thread(records.read_header, text.path)
                 row_count = await counting.count_rows(text.path, header.delimiter)

@@ -5,12 +5,13 @@ upload has a complete file or none, and of two transfers for one upload the late
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from mailrith_lite import clock, disk, errors, ids
-from mailrith_lite.database import Connection, Database
+from mailrith_lite.database import Connection, Database, requester
 from mailrith_lite.imports.uploads import limits, receiver, upload_table, usable
 from mailrith_lite.imports.uploads.preview import Preview, read_preview
 from mailrith_lite.imports.uploads.receiver import Receiver
@@ -55,13 +56,17 @@ class UploadStore:
             Conflict: a job has taken an earlier file of this upload, or a newer transfer has begun.
             QueueFull: the workspace has too many transfers at this moment, or too many files.
             NotFound: the upload was deleted.
+            ClientLeft: nobody waits for the answer any more.
         """
         async with self._database.read() as connection:
             await limits.check_new_file(connection, upload, clock.now())
         path = self._directory / f"{secrets.token_hex(16)}.csv"
         try:
-            async with self._transfers.admit(upload):
-                contents = await self._receiver.receive(pieces, path, file_name)
+            client = requester.current()
+            async with self._transfers.admit(upload), client.bounded(None) if client else contextlib.nullcontext():
+                contents = await self._receiver.receive(
+                    pieces, path, workspace_id=upload.workspace_id, file_name=file_name
+                )
         except BaseException:
             await self._discard(path)
             raise
