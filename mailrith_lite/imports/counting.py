@@ -6,10 +6,12 @@ A thread that reads rows for seconds would make the API wait for the interpreter
 """
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -50,23 +52,24 @@ async def count_rows(path: Path, delimiter: str, check: Callable[[], None] = lam
 
 
 async def _count_in_process(path: Path, delimiter: str, check: Callable[[], None]) -> int:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", __name__, str(path), delimiter),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C must reach the service alone: it ends its jobs in order
-    )
-    reading = asyncio.ensure_future(process.communicate())
-    try:
-        while not reading.done():
-            check()
-            await asyncio.wait([reading], timeout=_CHECK_SECONDS)
-    finally:
-        if not reading.done():
-            process.kill()
-            await reading
+    with _open_pipe() as life:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", __name__, str(path), delimiter),
+            stdin=life,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C must reach the service alone: it ends its jobs in order
+        )
+        reading = asyncio.ensure_future(process.communicate())
+        try:
+            while not reading.done():
+                check()
+                await asyncio.wait([reading], timeout=_CHECK_SECONDS)
+        finally:
+            if not reading.done():
+                process.kill()
+                await reading
     output, _ = reading.result()
     if process.returncode != 0:
         raise RuntimeError(f"counting rows ended with {process.returncode}")
@@ -76,19 +79,37 @@ async def _count_in_process(path: Path, delimiter: str, check: Callable[[], None
     return count.rows
 
 
+@contextlib.contextmanager
+def _open_pipe() -> Iterator[int]:
+    """The reading end of a pipe. It reaches its end when this process dies, however it dies."""
+    reading_end, writing_end = os.pipe()
+    try:
+        yield reading_end
+    finally:
+        os.close(reading_end)
+        os.close(writing_end)
+
+
 def _main(path: str, delimiter: str) -> None:
     os.nice(_NICE)
-    parent = os.getppid()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         with records.open_source(Path(path)) as file:
             remaining = records.read_records(file, delimiter)
             total = count = records.advance(remaining, _RECORDS_AT_ONCE)
-            while count and os.getppid() == parent:  # if the service has died, nobody reads the result
+            while count:
                 total += (count := records.advance(remaining, _RECORDS_AT_ONCE))
         result = _Count(rows=total - 1)
     except records.BrokenFile as error:
         result = _Count(broken=str(error))
     sys.stdout.buffer.write(msgspec.json.encode(result))
+    sys.stdout.flush()
+
+
+def _end_with_parent() -> None:
+    """The service writes nothing to the pipe. Its end means that the service has died: nobody reads the result."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
 
 
 if __name__ == "__main__":

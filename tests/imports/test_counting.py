@@ -1,6 +1,9 @@
 """Counting rows: a small file in this process, a large file in a process of its own."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +55,24 @@ async def test_the_check_and_a_cancellation_end_the_counting(tmp_path: Path) -> 
     counting_task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await counting_task
+
+
+def test_counting_process_ends_at_once_with_its_service(tmp_path: Path) -> None:
+    """The file is a pipe that never ends, so that counting never ends by itself."""
+    source = tmp_path / "endless.csv"
+    os.mkfifo(source)
+    reading_end, writing_end = os.pipe()
+    command = [sys.executable, "-m", counting.__name__, str(source), ","]
+    with (
+        subprocess.Popen(command, stdin=reading_end, stdout=subprocess.DEVNULL) as process,
+        source.open("wb") as file,  # opens once the process reads
+    ):
+        file.write(b"Email\n")
+        file.flush()
+        assert process.poll() is None
+        os.close(writing_end)
+        assert process.wait(timeout=30) == 1
+    os.close(reading_end)
 
 
 def test_the_rows_of_a_large_upload_are_counted(server: Server) -> None:
