@@ -148,6 +148,7 @@ async def update_segment(call: Call, form: SegmentChange) -> Data[SegmentResourc
 
     Absent fields stay as they are.
     """
+    await _count_changed(call, form)
     async with call.database.write(durable=True, changes="nobody") as connection:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)
         workspace = await workspaces.select_own(connection, call.workspace_id)
@@ -163,6 +164,25 @@ async def update_segment(call: Call, form: SegmentChange) -> Data[SegmentResourc
         )
         references = await _references(call, connection, [changed.definition])
     return Data(await _resource(call, changed, references))
+
+
+async def _count_changed(call: Call, form: SegmentChange) -> None:
+    """Counts before anything is changed: a count that takes too long refuses the change, and the cache keeps it."""
+    async with call.database.read(consistent=True) as connection:
+        segment = await resources.find(call, connection, "segment", segment_table.select_segment)
+        definition = new_or_saved(form.definition, segment.definition)
+        references = await _references(call, connection, [definition])
+    query = await asyncio.to_thread(
+        segment_query.build_query,
+        call.workspace_id,
+        definition,
+        references,
+        own_id=segment.id,
+        saved=definition == segment.definition,
+    )
+    async with call.database.read() as connection:
+        await segment_query.check_possible(connection, query)
+    await call.services.segment_counts.count(query)
 
 
 @refuses(in_use.named_by_segment(ids.SEGMENT, "Readers", 1))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import segment_audience
-from segment_audience import Audience, condition, sequence, single, tag
+from segment_audience import Audience, condition, definition, sequence, single, tag
 
 from mailrith_lite import errors, ids
 from mailrith_lite.audience.segments.definition import FIELD_OPERATORS, OPERATORS
@@ -127,3 +127,11 @@ def test_unknown_custom_field_id_is_refused(audience: Audience, public_id: str |
 def test_custom_field_id_is_refused_for_other_fields(audience: Audience, field: str) -> None:
     sent = {**condition(field, OPERATORS[field][0], "x"), "customFieldId": segment_audience.field_id("Text")}
     assert refusal_of(audience, segment_audience.definition(sent)) == (f"{PATH}.customFieldId", None)
+
+
+def test_texts_of_all_conditions_together_have_a_limit(audience: Audience) -> None:
+    texts = condition("Text", "contains", [f"text {number}" for number in range(50)])
+    assert audience.matches(definition(*[texts] * 10)) == set()
+    refusal = refusal_of(audience, definition(*[texts] * 10, condition("Text", "does_not_contain", "one more")))
+    assert refusal == ("definition.groups[0].conditions[10].value", "too_complex")
+    assert len(audience.matches(definition(*[texts] * 11), saved=True)) == 0

@@ -20,16 +20,20 @@ from mailrith_lite.audience.segments import regions
 from mailrith_lite.audience.segments.definition import (
     FIELD_OPERATORS,
     OPERATORS,
+    TEXT_OPERATORS,
     Condition,
     Definition,
     Group,
     missing_value,
     negate_if_negative,
     require_text_values,
+    text_values,
 )
 from mailrith_lite.audience.segments.field_condition import FieldCondition
 
 MAX_CONDITIONS = 300
+MAX_TEXTS = 500
+"""Texts of `contains` and `does_not_contain`, which SQLite looks for in the value of every subscriber."""
 MAX_DEPTH = 20
 MAX_INLINE = 3
 """SQLite before 3.46 cannot parse much deeper expressions: a segment at this depth becomes a table of the query."""
@@ -66,6 +70,7 @@ class Compiler:
         # definition may be no deeper than a saved one.
         self._ancestors = [own_id]
         self._count = 0
+        self._texts = 0
 
     def compile(self, definition: Definition, path: str = "definition") -> str:
         """
@@ -109,7 +114,21 @@ class Compiler:
                 field=f"{path}.operator",
                 reason="operator_not_for_field",
             )
-        return self._dispatch(condition, field, path)
+        sql = self._dispatch(condition, field, path)
+        self._count_texts(condition, path)
+        return sql
+
+    def _count_texts(self, condition: Condition, path: str) -> None:
+        """A saved definition may have more: the limit is younger than some of them."""
+        if condition.operator in TEXT_OPERATORS:
+            self._texts += len(text_values(condition))
+        if self._texts > MAX_TEXTS and not self._saved:
+            raise errors.InvalidBody(
+                f"A definition takes at most {MAX_TEXTS} texts with contains and does_not_contain, including those"
+                " of the segments that it refers to.",
+                field=f"{path}.value",
+                reason="too_complex",
+            )
 
     def _dispatch(self, condition: Condition, field: CustomField | None, path: str) -> str:
         if field is not None:

@@ -51,7 +51,7 @@ MAX_VALUES: Final = 500
 
 _MATCH_OPERATORS: Final = ("is", "is_not", "has_any_of", "has_none_of")
 _EMPTY_OPERATORS: Final = ("is_empty", "is_not_empty")
-_TEXT_OPERATORS: Final = ("contains", "does_not_contain")
+TEXT_OPERATORS: Final = ("contains", "does_not_contain")
 _TIME_OPERATORS: Final = ("before", "after", "on", "in_last_days")
 
 OPERATORS: Final[dict[Field, tuple[str, ...]]] = {
@@ -68,11 +68,11 @@ OPERATORS: Final[dict[Field, tuple[str, ...]]] = {
 """All fields but custom_field: its operators depend on the type of the custom field (`FIELD_OPERATORS`)."""
 
 FIELD_OPERATORS: Final[dict[FieldType, tuple[str, ...]]] = {
-    "Text": (*_MATCH_OPERATORS, *_TEXT_OPERATORS, *_EMPTY_OPERATORS),
-    "Text Area": (*_MATCH_OPERATORS, *_TEXT_OPERATORS, *_EMPTY_OPERATORS),
-    "Select (Dropdown)": (*_MATCH_OPERATORS, *_TEXT_OPERATORS, *_EMPTY_OPERATORS),
-    "Single Select": (*_MATCH_OPERATORS, *_TEXT_OPERATORS, *_EMPTY_OPERATORS),
-    "Multi Select": (*_MATCH_OPERATORS, *_TEXT_OPERATORS, *_EMPTY_OPERATORS),
+    "Text": (*_MATCH_OPERATORS, *TEXT_OPERATORS, *_EMPTY_OPERATORS),
+    "Text Area": (*_MATCH_OPERATORS, *TEXT_OPERATORS, *_EMPTY_OPERATORS),
+    "Select (Dropdown)": (*_MATCH_OPERATORS, *TEXT_OPERATORS, *_EMPTY_OPERATORS),
+    "Single Select": (*_MATCH_OPERATORS, *TEXT_OPERATORS, *_EMPTY_OPERATORS),
+    "Multi Select": (*_MATCH_OPERATORS, *TEXT_OPERATORS, *_EMPTY_OPERATORS),
     "Number": (*_MATCH_OPERATORS, "greater_than", "less_than", *_EMPTY_OPERATORS),
     "Date": (*_MATCH_OPERATORS, *_TIME_OPERATORS, *_EMPTY_OPERATORS),
     "Checkbox": ("is", "is_not", *_EMPTY_OPERATORS),

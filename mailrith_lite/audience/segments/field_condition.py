@@ -64,18 +64,21 @@ class FieldCondition:
         return f"{self._saved} IN {self._bindings.bind_list(items)}"
 
     def _contains(self) -> str:
+        """A subquery folds the case of each value once, not once for each text. Its LIMIT keeps it a subquery."""
         parts = [text for text in require_text_values(self._condition, self._condition_path) if text.strip()]
         if not 1 <= len(parts) <= MAX_PARTS:
             raise errors.InvalidBody(
                 f"{self._condition.operator} takes a text, or a list of 1 to {MAX_PARTS} texts.", field=self._path
             )
-        return join_conditions("any", [self._contains_part(self._bindings.bind(part.casefold())) for part in parts])
-
-    def _contains_part(self, part: str) -> str:
+        contains_any = join_conditions(
+            "any", [f"instr(folded, {self._bindings.bind(part.casefold())})" for part in parts]
+        )
         if self._field.type == "Multi Select":
-            return f"""EXISTS (SELECT 1 FROM json_each({self._saved}) AS option
-                WHERE instr({_casefold("option.value")}, {part}))"""
-        return f"instr({_casefold(self._saved)}, {part})"
+            options = (
+                f"SELECT {_casefold('option.value')} AS folded FROM json_each({self._saved}) AS option LIMIT -1"
+            )
+            return f"EXISTS (SELECT 1 FROM ({options}) WHERE {contains_any})"
+        return f"(SELECT {contains_any} FROM (SELECT {_casefold(self._saved)} AS folded))"
 
     def _in_last_days(self) -> str:
         days = self._condition.value
