@@ -17,7 +17,7 @@ from mailrith_lite.http.header_values import file_name, media_type
 from mailrith_lite.http.multipart import check_length, receive_form
 from mailrith_lite.http.services import REQUESTER, SERVICES
 from mailrith_lite.http.signed_links import check_link
-from mailrith_lite.http.statuses import Handler, error_headers, status_of
+from mailrith_lite.http.statuses import Handler, error_headers, outcome, status_of
 from mailrith_lite.imports import records
 from mailrith_lite.imports.uploads import upload_table, usable
 from mailrith_lite.imports.uploads.upload_table import Upload
@@ -34,18 +34,18 @@ def add_routes(router: web.UrlDispatcher) -> None:
 
 
 def _with_error_pages(handler: Handler) -> Handler:
-    """Errors become pages for clients that ask for HTML."""
+    """Errors, also those of a full disk, become pages for clients that ask for HTML."""
 
     @functools.wraps(handler)
     async def handle(request: web.Request) -> web.StreamResponse:
-        try:
-            return await handler(request)
-        except errors.MailrithError as error:
-            if not _wants_page(request):
-                raise
-            response = await page_response("upload_refused.html", status=status_of(error), message=error.message)
-            response.headers.update(error_headers(error))
-            return response
+        result = await outcome(request, handler)
+        if not isinstance(result, errors.MailrithError):
+            return result
+        if not _wants_page(request):
+            raise result
+        response = await page_response("upload_refused.html", status=status_of(result), message=result.message)
+        response.headers.update(error_headers(result))
+        return response
 
     return handle
 
