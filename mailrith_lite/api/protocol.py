@@ -1,6 +1,8 @@
 """The HTTP server below the routes: responses of aiohttp itself get the error envelope too."""
 
 import asyncio
+import resource
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,7 +19,14 @@ from mailrith_lite.http.statuses import from_framework
 
 KEEP_ALIVE = 75.0  # seconds
 FIRST_REQUEST = 30.0  # seconds that a new connection has for the head of its first request
+_OTHER_DESCRIPTORS = 256
 LINGER = 2.0  # seconds for which the rest of a refused body is read and discarded
+
+
+def most_connections() -> int:
+    """Connections at a time. The rest of the file descriptors is for the database, for jobs and for uploads."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft - min(_OTHER_DESCRIPTORS, soft * 3 // 4)
 
 
 class ApiRunner(web.AppRunner):
@@ -58,6 +67,9 @@ class _ApiProtocol(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        if len(self._manager.connections) > most_connections():  # type: ignore[union-attr]
+            self.force_close()
+            return
         asyncio.get_running_loop().call_later(FIRST_REQUEST, self._close_if_unused)
 
     def _close_if_unused(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import queue
+import resource
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from conftest import KEY, Server
 
 from mailrith_lite import logs
+from mailrith_lite.api import protocol
 from mailrith_lite.database.connection import SHARE
 
 
@@ -104,3 +106,23 @@ def test_read_ends_when_its_client_hangs_up(server: Server, access_log: "queue.Q
 async def is_waiting(server: Server) -> bool:
     await asyncio.sleep(0)
     return bool(server.services.database._readers._waiting)
+
+
+def test_connections_leave_file_descriptors_for_the_database_and_for_jobs(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "most_connections", lambda: 5)
+    address = urlsplit(server.url)
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection((address.hostname, address.port), timeout=30))
+            for _ in range(6)
+        ]
+        assert clients[5].recv(1) == b""
+        clients[4].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert clients[4].recv(1) == b"H"
+
+
+def test_most_connections_is_below_the_limit_of_file_descriptors() -> None:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    assert 0 < protocol.most_connections() < soft
