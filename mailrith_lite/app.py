@@ -256,10 +256,11 @@ async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
 
 async def _update_indexes(services: Services) -> None:
     """Keeps the search index and the block counts current. Pauses after each step while a job runs."""
+    index = search_index.Upkeep(services.database)
     while not services.stopping:
         more = False
         try:
-            more = await search_index.catch_up(services.database) or await blocks.refresh(services.database)
+            more = await index.step() or await blocks.refresh(services.database)
         except Exception:
             logs.service.exception("the indexes could not be updated; trying again")
         await asyncio.sleep(0 if more and not services.runner.busy else _INDEX_SECONDS)

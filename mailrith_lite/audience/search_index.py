@@ -13,6 +13,8 @@ from mailrith_lite.audience.values import STATUSES, Status
 from mailrith_lite.database import Connection, Database
 
 BATCH = 2_000
+_MERGED_PAGES = 500  # of the index, in one step of a merge
+_MERGED_SHARE = 20  # a merge follows when one subscriber in so many has changed
 _SHORTEST = 3  # the length of a trigram
 _MATCHED_TRIGRAMS = 3
 _SAMPLE = 64  # the counts of trigrams take one subscriber in 64
@@ -75,17 +77,71 @@ async def _select_up_to_id(connection: Connection) -> int:
 
 async def catch_up(database: Database) -> bool:
     """Adds the next batch to the index, in a transaction of its own. Returns False when the index is up to date."""
+    return await _catch_up(database) is not None
+
+
+class Upkeep:
+    """Keeps the index current, a step at a time, and merges it after many changes.
+
+    A deleted text leaves the file only when the segments of the index are merged.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._replaced = 0  # subscribers since the last merge
+        self._merging = False
+
+    async def step(self) -> bool:
+        """A transaction of its own. Returns False when there is nothing to do."""
+        batch = await _catch_up(self._database)
+        if batch is not None:
+            self._replaced += batch.replaced
+            return True
+        if not self._merging and self._replaced * _MERGED_SHARE <= await self._select_size():
+            return False
+        async with self._database.write(housekeeping=True) as connection:
+            more = await _merge(connection, first=not self._merging)
+        self._merging, self._replaced = more, self._replaced if more else 0
+        return True
+
+    async def _select_size(self) -> int:
+        async with self._database.read() as connection:
+            return await _select_up_to_id(connection)
+
+
+async def optimize(connection: Connection) -> None:
+    """Merges the whole index at once. Takes seconds for a million subscribers."""
+    await connection.execute("INSERT INTO subscriber_search (subscriber_search) VALUES ('optimize')")
+
+
+class _Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """`replaced`: the subscribers whose earlier texts were taken out."""
+
+    replaced: int
+
+
+async def _catch_up(database: Database) -> _Batch | None:
+    """None when the index is up to date."""
     async with database.read() as connection:
         rows = await connection.execute_fetchall(
             """SELECT (SELECT max(id) FROM subscribers) > (SELECT up_to_id FROM search_state)
             OR EXISTS (SELECT 1 FROM search_backlog)"""
         )
         if not next(iter(rows))[0]:
-            return False
+            return None
     async with database.write(housekeeping=True) as connection:
-        if await _insert_new(connection) == 0:
-            await _replace_changed(connection)
-    return True
+        replaced = 0 if await _insert_new(connection) else await _replace_changed(connection)
+    return _Batch(replaced=replaced)
+
+
+async def _merge(connection: Connection, *, first: bool) -> bool:
+    """Does a part of a merge. Returns False at its end, which FTS5 shows by changing nothing."""
+    before = connection.total_changes
+    await connection.execute(
+        "INSERT INTO subscriber_search (subscriber_search, rank) VALUES ('merge', ?)",
+        (-_MERGED_PAGES if first else _MERGED_PAGES,),
+    )
+    return first or connection.total_changes - before >= 2
 
 
 async def _insert_new(connection: Connection) -> int:
@@ -130,8 +186,8 @@ async def _insert_trigram_counts(connection: Connection, up_to_id: int, last_id:
     )
 
 
-async def _replace_changed(connection: Connection) -> None:
-    """Replaces the index rows of changed subscribers, and deletes those of deleted ones."""
+async def _replace_changed(connection: Connection) -> int:
+    """Replaces the index rows of changed subscribers, and deletes those of deleted ones. Returns their number."""
     batch = "(SELECT * FROM search_backlog ORDER BY workspace_id, subscriber_id LIMIT ?)"
     await connection.execute(
         f"""INSERT INTO subscriber_search (subscriber_search, rowid, email, name)
@@ -144,8 +200,9 @@ async def _replace_changed(connection: Connection) -> None:
         WHERE id IN (SELECT subscriber_id FROM {batch}) ORDER BY row_id""",
         (BATCH,),
     )
-    await connection.execute(
+    cursor = await connection.execute(
         f"""DELETE FROM search_backlog
         WHERE (workspace_id, subscriber_id) IN (SELECT workspace_id, subscriber_id FROM {batch})""",
         (BATCH,),
     )
+    return cursor.rowcount

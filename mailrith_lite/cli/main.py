@@ -12,7 +12,7 @@ import click
 
 from mailrith_lite import __version__
 from mailrith_lite.cli import job_commands, keys, maintenance, openapi, sandbox, workspaces
-from mailrith_lite.errors import StartError
+from mailrith_lite.errors import ServiceError, StartError
 from mailrith_lite.settings import SETTINGS, BadSetting, load
 
 _HELP = {setting.name: setting.help for setting in SETTINGS}
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except click.ClickException as error:
         _fail(error.format_message(), error.exit_code)
-    except (StartError, BadSetting) as error:
+    except (StartError, BadSetting, ServiceError) as error:
         _fail(str(error), 1)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone: no message can reach it

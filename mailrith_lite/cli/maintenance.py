@@ -1,4 +1,4 @@
-"""Commands that look after the data directory: backup, migrate, doctor."""
+"""Commands that look after the data directory: backup, migrate, compact, doctor."""
 
 import asyncio
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from mailrith_lite import clock
-from mailrith_lite.cli.data_directory import data_dir_option, existing_directory
+from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, open_database
 from mailrith_lite.errors import StartError
 
 _LEAST_FREE = 1 << 30  # bytes: below that, doctor warns
@@ -60,6 +60,34 @@ def migrate(data_dir: str | None) -> None:
         click.echo(f"the database is of version {result.after} already")
     else:
         click.echo(f"migrated the database from version {result.before} to {result.after}; copy: {result.copy}")
+
+
+@click.command()
+@data_dir_option
+def compact(data_dir: str | None) -> None:
+    """Give the space of deleted subscribers and jobs back to the disk.
+
+    It needs as much free space as the database has, and works while the service runs: meanwhile, whatever writes
+    waits, and gets an error that asks it to try again if this takes longer than ten seconds.
+
+    \b
+    Example:
+      mailrith-lite compact --data-dir data
+    """
+    from mailrith_lite.app import DATABASE_FILE
+    from mailrith_lite.audience import search_index
+
+    file = existing_directory(data_dir) / DATABASE_FILE
+    before = file.stat().st_size
+
+    async def run() -> None:
+        async with open_database(data_dir) as database:
+            async with database.write(housekeeping=True) as connection:
+                await search_index.optimize(connection)
+            await database.compact()
+
+    asyncio.run(run())
+    click.echo(f"compacted {file} ({before:,} bytes before, {file.stat().st_size:,} bytes now)")
 
 
 @click.command()
@@ -123,4 +151,4 @@ def _space_problem(directory: Path) -> str | None:
     return f"only {free / (1 << 20):,.0f} MiB are free" if free < _LEAST_FREE else None
 
 
-COMMANDS = (backup, migrate, doctor)
+COMMANDS = (backup, migrate, compact, doctor)

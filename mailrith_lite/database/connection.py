@@ -230,6 +230,18 @@ class Database:
                 async with self._lock:
                     await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
+    async def compact(self) -> None:
+        """Writes the file anew, without the space of what was deleted. Writers wait, in other processes, too.
+
+        Raises:
+            StorageFull: there is no space for a second copy.
+            DatabaseBusy: another program holds a lock for too long.
+        """
+        with translated(self.path):
+            async with self._lock, connect(self.path, _UPKEEP_PRAGMAS) as connection:
+                await retry(connection, "VACUUM")
+                await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def contended(self, seconds: float) -> bool:
         """Whether a writer had to wait for the lock within the last `seconds`."""
         return time.monotonic() - self._contended_at < seconds

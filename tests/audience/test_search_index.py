@@ -340,3 +340,29 @@ async def test_index_query_has_the_rarest_trigrams(database: Database) -> None:
     assert not {"com", "omm", "mmo"} & {part.strip('"') for part in match.split(" AND ")}
     assert await search(database, "common zebra") == [100]
     assert len(await search(database, "common")) == 100
+
+
+async def index_size(database: Database) -> int:
+    """Bytes."""
+    async with database.read() as connection:
+        rows = await connection.execute_fetchall("SELECT sum(length(block)) FROM subscriber_search_data")
+    return int(next(iter(rows))[0])
+
+
+async def test_index_forgets_deleted_subscribers(database: Database) -> None:
+    upkeep = search_index.Upkeep(database)
+    async with database.write() as connection:
+        await population.insert_workspaces(connection)
+        await population.insert_people(connection, 1, range(1, 6_001))
+    while await upkeep.step():
+        pass
+    full = await index_size(database)
+    async with database.write() as connection:
+        await connection.execute("DELETE FROM subscribers WHERE id > 20")
+    while await upkeep.step():
+        pass
+    assert await index_size(database) < full / 20
+    assert not await upkeep.step()
+    async with database.read() as connection:
+        rows = await connection.execute_fetchall("SELECT email FROM subscribers ORDER BY id")
+    assert await search(database, str(next(iter(rows))["email"])) == [1]

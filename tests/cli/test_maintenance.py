@@ -1,4 +1,4 @@
-"""The commands `backup` and `doctor`."""
+"""The commands `backup`, `compact` and `doctor`."""
 
 import contextlib
 import sqlite3
@@ -75,6 +75,29 @@ def test_backup_of_a_damaged_database_leaves_no_file(stopped_data_dir: Path, cwd
     assert not list(cwd.iterdir())
 
 
+# --- compact ------------------------------------------------------------------------------------------------------
+
+
+def test_compact_gives_the_space_of_deleted_subscribers_back_while_the_service_runs(
+    server: Server, data_dir: Path, cwd: Path
+) -> None:
+    server.import_csv(csv_file(20_000))
+
+    async def delete() -> None:
+        async with server.services.database.write() as connection:
+            await connection.execute("DELETE FROM subscribers WHERE id > 100")
+
+    server.wait(delete())
+    result = run("compact", "--data-dir", data_dir, cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    database = data_dir / "mailrith.db"
+    assert result.stdout.startswith(f"compacted {database} (")
+    assert database.stat().st_size < 1 << 20
+    assert counts(database)["subscribers"] == 100
+    assert server.call("GET", "/v1/subscribers").status == 200
+    assert server.call("POST", "/v1/tags", {"name": "After"}).status == 201
+
+
 # --- doctor -------------------------------------------------------------------------------------------------------
 
 
@@ -148,6 +171,7 @@ def test_file_that_is_not_a_database_is_a_one_line_error(stopped_data_dir: Path)
         ("workspaces", "list"),
         ("workspaces", "update", "Default", "--city", "Berlin"),
         ("backup", "copy.db"),
+        ("compact",),
         ("doctor",),
     ],
     ids=" ".join,

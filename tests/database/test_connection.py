@@ -317,3 +317,17 @@ async def test_a_file_that_is_not_a_database_fails_with_one_line(tmp_path: Path,
         async with Database.open(path):
             pass
     assert "\n" not in str(error.value)
+
+
+async def test_large_wal_is_emptied_unless_a_snapshot_needs_it(database: Database) -> None:
+    wal = database.path.with_name("test.db-wal")
+    async with database.snapshot() as snapshot:
+        await snapshot.execute_fetchall("SELECT count(*) FROM workspaces")
+        await insert(database, *(f"{number}{'x' * 1_000}" for number in range(6_000)))
+        large = wal.stat().st_size
+        await database.shrink_wal()
+        assert wal.stat().st_size == large
+    await database.shrink_wal()
+    assert (wal.stat().st_size, large > 1 << 22) == (0, True)
+    await insert(database, "after")
+    assert len(await names(database)) == 6_001
