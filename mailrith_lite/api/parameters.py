@@ -52,7 +52,7 @@ class PageQuery(msgspec.Struct, frozen=True, kw_only=True):
         """
         before_id = None if self.starting_after is None else ids.decode(prefix, self.starting_after)
         if self.starting_after is not None and before_id is None:
-            raise _invalid(type(self), "starting_after")
+            raise invalid_value(type(self), "starting_after")
         return Page(limit=self.limit, before_id=before_id)
 
 
@@ -75,7 +75,7 @@ def parse(request: web.Request, form: type[T]) -> T:
         try:
             msgspec.convert({name: value}, form)
         except msgspec.ValidationError:
-            raise _invalid(form, name) from None
+            raise invalid_value(form, name) from None
     return msgspec.convert(values, form)
 
 
@@ -92,7 +92,7 @@ def description(form: type[msgspec.Struct], name: str) -> str:
     return str(text)
 
 
-def _invalid(form: type[msgspec.Struct], name: str) -> wire_errors.InvalidQuery:
+def invalid_value(form: type[msgspec.Struct], name: str) -> wire_errors.InvalidQuery:
     return wire_errors.InvalidQuery(f"{name} takes {description(form, name)}.", field=name)
 
 

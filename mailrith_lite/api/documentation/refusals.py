@@ -9,9 +9,9 @@ import msgspec
 
 from mailrith_lite import errors, ids
 from mailrith_lite.access import scopes
-from mailrith_lite.api import bodies, codec, idempotency
+from mailrith_lite.api import bodies, codec, idempotency, parameters
 from mailrith_lite.api.envelope import respond
-from mailrith_lite.api.parameters import Empty
+from mailrith_lite.api.parameters import Empty, PageQuery
 from mailrith_lite.api.route import Route
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.statuses import STATUSES
@@ -143,13 +143,13 @@ def example_id(route: Route, name: str) -> str:
 
 def _possible(route: Route) -> Iterator[errors.MailrithError]:
     """Those that its request, key and path imply, and those that its handler names."""
-    if route.signature.request is not None:
-        yield errors.InvalidBody("The body has the wrong form: expected `object`, got `array`.")
+    if (form := route.signature.request) is not None:
+        yield _not_an_object(form)
         yield codec.not_json()
         yield bodies.too_large(bodies.IN_MEMORY)
         yield bodies.not_json()
     if route.signature.query is not Empty:
-        yield wire_errors.InvalidQuery("limit takes a whole number from 1 to 100.", field="limit")
+        yield parameters.invalid_value(PageQuery, "limit")
         yield wire_errors.HeadersTooLarge()
     if route.idempotent:
         yield wire_errors.InvalidIdempotencyKey()
@@ -168,3 +168,11 @@ def _possible(route: Route) -> Iterator[errors.MailrithError]:
         yield errors.StorageFull()
         yield errors.DatabaseBusy()
     yield wire_errors.InternalError("req_3f0c2a9d41b7e85610ac77e2")
+
+
+def _not_an_object(form: type[msgspec.Struct]) -> errors.MailrithError:
+    try:
+        codec.decode(b"[]", form)
+    except errors.InvalidBody as error:
+        return error
+    raise AssertionError(f"{form.__name__} accepts a list")
