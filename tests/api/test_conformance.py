@@ -57,6 +57,9 @@ def check(document: Any, operation_id: str, answer: Answer) -> None:
     (media,) = response["content"]
     assert answer.headers["content-type"].partition(";")[0] == media
     assert faults(closed(document), closed(response["content"][media]["schema"]), answer.body) == []
+    if answer.status >= 400:
+        examples = [example["value"]["error"] for example in response["content"][media]["examples"].values()]
+        assert answer.body["error"]["code"] in [error["code"] for error in examples]
 
 
 def faults(document: Any, schema: Any, instance: Any) -> list[str]:
