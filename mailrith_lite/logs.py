@@ -6,8 +6,12 @@ quote a cell or an address.
 
 import json
 import logging
+import os
+import select
 import sys
+import threading
 from collections.abc import Iterator
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
 
@@ -17,12 +21,18 @@ access = logging.getLogger("mailrith_lite.access")
 service = logging.getLogger("mailrith_lite.service")
 
 
+_MAX_LINES = 10_000  # that wait for stderr; later ones are dropped
+_FLUSH_SECONDS = 1.0  # that the end of the process waits for the reader of stderr
+
+
 def configure(log_format: str, log_level: str) -> None:
     """All log lines go to stderr. Libraries log warnings only: at lower levels, some log SQL parameters."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    if sys.stderr is None:  # closed by the parent of this process
+        root.handlers[:] = [logging.NullHandler()]
+    else:
+        formatter = _JsonFormatter() if log_format == "json" else _TextFormatter()
+        root.handlers[:] = [_QueueHandler(sys.stderr.fileno(), formatter)]
     root.setLevel(logging.WARNING)
     logging.getLogger("mailrith_lite").setLevel(log_level.upper())
 
@@ -59,6 +69,71 @@ def _plain(value: object) -> str:
     """The value as a text, in quotes if it could look like several fields."""
     text = str(value)
     return json.dumps(text) if any(mark in text for mark in ' ="') else text
+
+
+class _QueueHandler(logging.Handler):
+    """Writes lines in a thread, so that a reader of stderr who is slow, or does not read, delays nobody.
+
+    When too many lines wait, later ones are dropped. After the next line that is written, a warning says how many.
+    """
+
+    def __init__(self, descriptor: int, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self._descriptor = descriptor
+        self._lines: SimpleQueue[str | threading.Event | None] = SimpleQueue()
+        self._dropped = 0  # by the threads that log, under this handler's lock
+        self._lost = 0  # by the thread that writes
+        self._reported = 0  # of both
+        threading.Thread(target=self._write_lines, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self._lines.qsize() >= _MAX_LINES:
+            self._dropped += 1
+            return
+        try:
+            self._lines.put(self.format(record))
+        except Exception:
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Waits until all lines are written, but not long: perhaps nobody reads them."""
+        written = threading.Event()
+        self._lines.put(written)
+        written.wait(_FLUSH_SECONDS)
+
+    def close(self) -> None:
+        self._lines.put(None)
+        super().close()
+
+    def _write_lines(self) -> None:
+        while (line := self._lines.get()) is not None:
+            if isinstance(line, threading.Event):
+                line.set()
+                continue
+            self._write(line)
+            if (dropped := self._dropped + self._lost - self._reported) > 0:
+                self._reported += dropped
+                self._write(self.format(_dropped_record(dropped)))
+
+    def _write(self, line: str) -> None:
+        rest = memoryview(f"{line}\n".encode(errors="replace"))
+        while rest:
+            try:
+                rest = rest[os.write(self._descriptor, rest) :]
+            except BlockingIOError:  # another process has made the shared stderr non-blocking
+                select.select([], [self._descriptor], [])
+            except OSError:  # the reader has gone, or the disk of a log file is full
+                self._lost += 1
+                return
+
+
+def _dropped_record(count: int) -> logging.LogRecord:
+    record = service.makeRecord(
+        service.name, logging.WARNING, __file__, 0, "log lines were dropped; read stderr faster", (), None
+    )
+    record.fields = {"count": count}
+    return record
 
 
 class _JsonFormatter(logging.Formatter):

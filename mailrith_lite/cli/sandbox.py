@@ -40,7 +40,8 @@ def sandbox(port: str | None, seed_file: Path | None, seed_ids: bool) -> None:
 
     seed = _read_seed(seed_file) if seed_file is not None else Seed()
     with tempfile.TemporaryDirectory(prefix="mailrith-") as folder:
-        loaded = settings.load(os.environ, port=port, host="127.0.0.1", data_dir=f"{folder}/data")
+        environment = {"MAILRITH_LITE_LOG_LEVEL": "warning", **os.environ}
+        loaded = settings.load(environment, port=port, host="127.0.0.1", data_dir=f"{folder}/data")
         logs.configure(loaded.log_format, loaded.log_level)
         asyncio.run(_serve(loaded, seed, stable=seed_ids))
 
