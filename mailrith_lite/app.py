@@ -14,6 +14,7 @@ from aiohttp.typedefs import Middleware
 from mailrith_lite import clock, disk, errors, logs
 from mailrith_lite.access import keys, workspaces
 from mailrith_lite.access.keys import KeyUse
+from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.api import idempotency
 from mailrith_lite.api.middleware import add_headers, boundary
 from mailrith_lite.api.protocol import ApiRunner
@@ -143,6 +144,7 @@ async def _build(
         links=Links(secret),
         upload_links=Links(secret, "upload"),
         key_use=KeyUse(),
+        wrong_keys=WrongKeys(settings.wrong_key_limit),
         segment_counts=SegmentCounts(database),
         secret=secret,
         imports_directory=imports_directory,

@@ -11,7 +11,8 @@ MailrithError
 ├── NotFound                also for everything of another workspace
 │   └── Expired             it existed
 ├── Conflict
-├── QueueFull               a later request can succeed
+├── TooManyRequests         a later request can succeed
+│   └── QueueFull, RateLimited
 └── ServiceError            the service itself fails
     └── StorageFull, StorageLost, DatabaseBusy, QueryTooSlow
 StartError                  a command cannot do its work; its text is the one line on stderr
@@ -138,14 +139,22 @@ class Conflict(MailrithError):
     code = "conflict"
 
 
-class QueueFull(MailrithError):
+class TooManyRequests(MailrithError):
     """`retry_after`: seconds."""
 
-    code = "queue_full"
+    code = "rate_limited"
 
     def __init__(self, message: str, *, retry_after: int = 1) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class QueueFull(TooManyRequests):
+    code = "queue_full"
+
+
+class RateLimited(TooManyRequests):
+    code = "rate_limited"
 
 
 class ServiceError(MailrithError):

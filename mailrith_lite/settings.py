@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ MEBIBYTE = 1 << 20
 MAX_DURATION = 36_500 * 86_400  # a hundred years: a later end may have no date, which has a year of four digits
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
+Network = IPv4Network | IPv6Network
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -42,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     export_formula_guard: bool = True
     require_consent_evidence: bool = False
     bootstrap_key: str | None = None
+    trusted_proxies: tuple[Network, ...] = ()
+    wrong_key_limit: int = 1_000
 
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,6 +135,13 @@ def _url(text: str) -> str:
     return text.strip().rstrip("/")
 
 
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(map(ip_network, text.replace(",", " ").split()))
+    except ValueError:
+        raise ValueError("addresses and networks with commas between them, such as 127.0.0.1,10.0.0.0/8") from None
+
+
 def _key(text: str) -> str:
     if not re.fullmatch(r"mrk_[A-Za-z0-9_-]{12,200}", text):
         raise ValueError("a key: mrk_ and 12 to 200 letters, digits, _ or -")
@@ -160,6 +171,12 @@ SETTINGS = (
         name="require_consent_evidence", parse=_switch, help="making somebody Active takes evidence of consent"
     ),
     Setting(name="bootstrap_key", parse=_key, help="API key that the first start makes, instead of a random one"),
+    Setting(
+        name="trusted_proxies",
+        parse=_networks,
+        help="proxies whose headers about the client are believed: addresses and networks with commas between",
+    ),
+    Setting(name="wrong_key_limit", parse=_count, help="wrong API keys that an address may send within a minute"),
 )
 
 

@@ -1,5 +1,6 @@
 """Settings from flags and the environment: valid values, invalid values, and priority."""
 
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,9 @@ VALID: list[tuple[str, str, Any]] = [
     ("require_consent_evidence", "no", False),
     ("require_consent_evidence", "On", True),
     ("bootstrap_key", "mrk_example_secret_key", "mrk_example_secret_key"),
+    ("trusted_proxies", "127.0.0.1, ::1", (ip_network("127.0.0.1"), ip_network("::1"))),
+    ("trusted_proxies", "10.0.0.0/8 2001:db8::/32", (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))),
+    ("wrong_key_limit", "5", 5),
 ]
 INVALID = [
     ("host", " "),
@@ -87,6 +91,11 @@ INVALID = [
     ("bootstrap_key", "mrk_short"),
     ("bootstrap_key", "mrk_with a blank in it"),
     ("bootstrap_key", "mrk_" + "x" * 201),
+    ("trusted_proxies", "proxy.example.com"),
+    ("trusted_proxies", "10.0.0.1/8"),
+    ("trusted_proxies", "127.0.0.1;::1"),
+    ("trusted_proxies", "*"),
+    ("wrong_key_limit", "0"),
 ]
 
 

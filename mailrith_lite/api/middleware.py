@@ -3,15 +3,16 @@
 import re
 import time
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from mailrith_lite import __version__, clock, errors, ids, logs
-from mailrith_lite.access import keys, scopes
+from mailrith_lite.access import keys, scopes, wrong_keys
 from mailrith_lite.api.call import Call, CallHandler
 from mailrith_lite.api.envelope import respond
 from mailrith_lite.database import Requester
 from mailrith_lite.http import wire_errors
-from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, REQUESTER, RESPONSE_STARTED, SERVICES
+from mailrith_lite.http.addresses import client_address
+from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, REQUESTER, RESPONSE_STARTED, SERVICES, Services
 from mailrith_lite.http.statuses import Handler, attempt, outcome
 
 REQUEST_ID_HEADER = "x-mailrith-request-id"
@@ -64,7 +65,7 @@ def authenticated(handler: CallHandler, operation_id: str, required: tuple[str, 
         if services.stopping:
             raise wire_errors.ShuttingDown
         now = clock.now()
-        principal = await keys.authenticate(services.database.lookup, request.headers, now)
+        principal = await _authenticate(services, request, now)
         request[PRINCIPAL] = principal
         request[REQUESTER].workspace_id = principal.workspace_id
         services.key_use.note(principal.key_id, now)
@@ -80,6 +81,22 @@ def authenticated(handler: CallHandler, operation_id: str, required: tuple[str, 
         )
 
     return handle
+
+
+async def _authenticate(services: Services, request: web.Request, now: int) -> keys.Principal:
+    """
+    Raises:
+        InvalidApiKey
+        RateLimited: the key is wrong, as were too many keys of this address before.
+    """
+    try:
+        return await keys.authenticate(services.database.lookup, request.headers, now)
+    except errors.InvalidApiKey:
+        if hdrs.AUTHORIZATION in request.headers:
+            retry_after = services.wrong_keys.note(client_address(services, request), now)
+            if retry_after is not None:
+                raise wrong_keys.too_many(retry_after) from None
+        raise
 
 
 def _log(request: web.Request, status: int, seconds: float) -> None:

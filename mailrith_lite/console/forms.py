@@ -8,6 +8,7 @@ from multidict import MultiDict
 from mailrith_lite import errors
 from mailrith_lite.console.session import Sessions
 from mailrith_lite.http import wire_errors
+from mailrith_lite.http.addresses import base_address
 from mailrith_lite.http.body_stream import pieces
 from mailrith_lite.http.header_values import media_type
 from mailrith_lite.http.services import SERVICES
@@ -40,7 +41,7 @@ async def receive(request: web.Request) -> Fields:
 
 
 def check_origin(request: web.Request) -> None:
-    """Compares the header Origin with the host of the request and with `public_url`.
+    """Compares the header Origin with the host of the request and with the address of the service.
 
     The scheme is not compared, because a proxy may end TLS before this service.
 
@@ -49,8 +50,7 @@ def check_origin(request: web.Request) -> None:
     """
     _, _, sender = request.headers.get("Origin", "").lower().partition("://")
     own = {request.headers.get("Host", "").lower()}
-    if public_url := request.config_dict[SERVICES].settings.public_url:
-        own.add(urlsplit(public_url).netloc.lower())
+    own.add(urlsplit(base_address(request.config_dict[SERVICES], request)).netloc.lower())
     if not sender or sender not in own:
         raise _foreign_form()
 

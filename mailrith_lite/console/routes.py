@@ -2,14 +2,14 @@
 
 from aiohttp import web
 
+from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.console import exports, imports, job_pages, jobs, live, new_import, sign_in, subscribers
 from mailrith_lite.console.error_pages import add_headers, error_pages
 from mailrith_lite.console.live import STREAMS, Streams
 from mailrith_lite.console.paths import PATH, job_path
 from mailrith_lite.console.session import Sessions
 from mailrith_lite.console.session_request import SESSIONS, form, page
-from mailrith_lite.console.sign_in import ATTEMPTS
-from mailrith_lite.console.sign_in_attempts import Attempts
+from mailrith_lite.console.sign_in import MAX_WRONG_KEYS, WRONG_KEYS
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS
 
 _READ = ("subscribers:read",)
@@ -19,7 +19,7 @@ def create_console(secret: bytes) -> web.Application:
     """A subapplication, so that its middleware and headers apply to the console only."""
     app = web.Application(middlewares=[error_pages])
     app[SESSIONS] = Sessions(secret)
-    app[ATTEMPTS] = Attempts()
+    app[WRONG_KEYS] = WrongKeys(MAX_WRONG_KEYS)
     app[STREAMS] = Streams()
     app.on_response_prepare.append(add_headers)
     _add_routes(app.router)

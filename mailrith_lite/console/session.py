@@ -14,7 +14,9 @@ from mailrith_lite.access.key_table import ApiKey
 from mailrith_lite.console import ended_sessions
 from mailrith_lite.database import Connection
 
-LENGTH = 12 * 3_600 * clock.SECOND
+MAX_IDLE = 12 * 3_600 * clock.SECOND
+MAX_LENGTH = 7 * clock.DAY
+_RENEWED_AFTER = 300 * clock.SECOND
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +28,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     key_id: int
     fingerprint: str
+    began_at: int
     expires_at: int
 
 
@@ -37,12 +40,12 @@ class Sessions:
         self._forms = Signer(secret, salt="mailrith_lite.console.form", digest_method=hashlib.sha256)
 
     def begin(self, key: ApiKey, now: int) -> Session:
-        """A session that expires after `LENGTH`, or with the key if that is earlier."""
         return Session(
             token=new_token(),
             key_id=key.id,
             fingerprint=keys.fingerprint(key),
-            expires_at=min(now + LENGTH, key.expires_at or now + LENGTH),
+            began_at=now,
+            expires_at=_end(key, now, now),
         )
 
     def to_cookie(self, session: Session) -> str:
@@ -66,6 +69,20 @@ class Sessions:
     def is_form_token(self, session_token: str, form_token: str) -> bool:
         """Compares in constant time."""
         return hmac.compare_digest(self.form_token(session_token).encode(), form_token.encode())
+
+
+def renew(session: Session, key: ApiKey, now: int) -> Session | None:
+    """The same session with a later end, because somebody uses it; None if it was renewed a short time ago."""
+    expires_at = _end(key, session.began_at, now)
+    if expires_at - session.expires_at < _RENEWED_AFTER:
+        return None
+    return msgspec.structs.replace(session, expires_at=expires_at)
+
+
+def _end(key: ApiKey, began_at: int, now: int) -> int:
+    """A session ends when nobody uses it for `MAX_IDLE`, at the latest after `MAX_LENGTH`, or with its key."""
+    end = min(now + MAX_IDLE, began_at + MAX_LENGTH)
+    return end if key.expires_at is None else min(end, key.expires_at)
 
 
 def new_token() -> str:

@@ -11,12 +11,12 @@ from mailrith_lite.access import keys, scopes
 from mailrith_lite.access.key_table import ApiKey
 from mailrith_lite.access.keys import Principal
 from mailrith_lite.console import forms
+from mailrith_lite.console.cookies import get_cookie, set_cookie
 from mailrith_lite.console.forms import TOKEN_FIELD, Fields
 from mailrith_lite.console.paths import PATH, SIGN_IN_PATH, redirect
-from mailrith_lite.console.session import Session, Sessions, find_key
+from mailrith_lite.console.session import Session, Sessions, find_key, renew
 from mailrith_lite.database import Database
 from mailrith_lite.http import wire_errors
-from mailrith_lite.http.header_values import cookie
 from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, REQUESTER, SERVICES, Services
 from mailrith_lite.http.statuses import Handler
 from mailrith_lite.jobs.kinds import KINDS, JobKind
@@ -70,7 +70,10 @@ def page(handler: PageHandler, *required: str) -> Handler:
         if call is None:
             return _redirect_to_sign_in(request)
         scopes.require(call.principal.scopes, required)
-        return await handler(call)
+        response = await handler(call)
+        if _is_page_load(request) and not response.prepared:
+            _renew(call, response)
+        return response
 
     return handle
 
@@ -97,7 +100,7 @@ async def load_session(request: web.Request) -> SessionRequest | None:
     if services.stopping:
         raise wire_errors.ShuttingDown
     now = clock.now()
-    session = request.app[SESSIONS].from_cookie(cookie(request.headers, SESSION_COOKIE), now)
+    session = request.app[SESSIONS].from_cookie(get_cookie(request, SESSION_COOKIE), now)
     if session is None:
         return None
     key = await find_key(services.database.lookup, session, now)
@@ -118,10 +121,27 @@ async def load_session(request: web.Request) -> SessionRequest | None:
     return call
 
 
+def set_session(request: web.Request, response: web.StreamResponse, session: Session, now: int) -> None:
+    seconds = (session.expires_at - now) // clock.SECOND
+    set_cookie(request, response, SESSION_COOKIE, request.app[SESSIONS].to_cookie(session), seconds=seconds)
+
+
+def _renew(call: SessionRequest, response: web.StreamResponse) -> None:
+    """A page that updates itself does not keep its session alive: only a page that somebody opens does."""
+    now = clock.now()
+    session = renew(call.session, call.key, now)
+    if session is not None:
+        set_session(call.request, response, session, now)
+
+
+def _is_page_load(request: web.Request) -> bool:
+    """False for a form, and for a part of a page."""
+    return request.method in ("GET", "HEAD") and request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+
+
 def _redirect_to_sign_in(request: web.Request) -> web.Response:
     """Redirects page loads to sign-in and back; forms and partial updates get 401."""
-    is_page_load = request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
-    if request.method not in ("GET", "HEAD") or not is_page_load:
+    if not _is_page_load(request):
         raise errors.InvalidApiKey
     path = request.rel_url.raw_path_qs
     sign_in = SIGN_IN_PATH if path == PATH else str(URL.build(path=SIGN_IN_PATH, query={"next": path}))

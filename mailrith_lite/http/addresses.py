@@ -4,7 +4,9 @@ import contextlib
 import re
 
 from aiohttp import web
+from yarl import URL
 
+from mailrith_lite.http.forwarding import sender
 from mailrith_lite.http.services import Services
 
 _HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII | re.IGNORECASE)
@@ -12,13 +14,21 @@ _HOST = re.compile(r"(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII
 
 def base_address(services: Services, request: web.Request) -> str:
     """The address of this service without a final slash: the setting, else the one that the client used."""
-    return services.settings.public_url or _origin(request)
+    return services.settings.public_url or _origin(services, request)
 
 
-def _origin(request: web.Request) -> str:
-    """From the header Host; from the socket if the header is absent or is not an address."""
-    if _HOST.fullmatch(request.headers.get("Host", "")):
-        with contextlib.suppress(ValueError):  # a port or an IP address out of range
-            return str(request.url.origin())
+def client_address(services: Services, request: web.Request) -> str:
+    """The IP address of the client, also of one that a trusted proxy stands for."""
+    return sender(request, services.settings.trusted_proxies).address
+
+
+def _origin(services: Services, request: web.Request) -> str:
+    """From a trusted proxy or the header Host; from the socket if there is none, or it is not an address."""
+    seen = sender(request, services.settings.trusted_proxies)
+    scheme = seen.scheme or request.scheme
+    for name in (seen.host, request.headers.get("Host")):
+        if name is not None and _HOST.fullmatch(name):
+            with contextlib.suppress(ValueError):  # a port or an IP address out of range
+                return str(URL(f"{scheme}://{name}").origin())
     host, port = request.transport.get_extra_info("sockname")[:2] if request.transport else ("localhost", 80)
-    return f"{request.scheme}://[{host}]:{port}" if ":" in host else f"{request.scheme}://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -6,6 +6,7 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite.access.keys import KeyUse, Principal
+from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
 from mailrith_lite.database import Database, Requester
 from mailrith_lite.imports.uploads.upload_store import UploadStore
@@ -23,6 +24,7 @@ class Services(msgspec.Struct, kw_only=True):
     links: Links
     upload_links: Links
     key_use: KeyUse
+    wrong_keys: WrongKeys
     segment_counts: SegmentCounts
     secret: bytes
     imports_directory: Path

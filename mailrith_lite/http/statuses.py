@@ -32,7 +32,9 @@ STATUSES: dict[type[errors.MailrithError], tuple[int, str]] = {
     errors.UnsupportedMediaType: (415, "invalid_request"),
     wire_errors.RangeNotSatisfiable: (416, "invalid_request"),
     wire_errors.ExpectationFailed: (417, "invalid_request"),
+    errors.TooManyRequests: (429, "invalid_request"),
     errors.QueueFull: (429, "invalid_request"),
+    errors.RateLimited: (429, "invalid_request"),
     wire_errors.HeadersTooLarge: (431, "invalid_request"),
     errors.ServiceError: (500, "api_error"),
     wire_errors.InternalError: (500, "api_error"),
@@ -58,7 +60,7 @@ def error_headers(error: errors.MailrithError) -> dict[str, str]:
         return {hdrs.ALLOW: error.allowed}
     if isinstance(error, wire_errors.RangeNotSatisfiable):
         return {hdrs.CONTENT_RANGE: error.content_range}
-    if isinstance(error, errors.QueueFull):
+    if isinstance(error, errors.TooManyRequests):
         return {hdrs.RETRY_AFTER: str(error.retry_after)}
     return {hdrs.RETRY_AFTER: "1"} if status_of(error) == 503 else {}
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from mailrith_lite import errors, ids
-from mailrith_lite.access import scopes
+from mailrith_lite.access import scopes, wrong_keys
 from mailrith_lite.api import bodies, codec, idempotency, parameters
 from mailrith_lite.api.envelope import respond
 from mailrith_lite.api.parameters import Empty, PageQuery
@@ -156,6 +156,7 @@ def _possible(route: Route) -> Iterator[errors.MailrithError]:
         yield idempotency.key_reused()
     if not route.public:
         yield errors.InvalidApiKey()
+        yield wrong_keys.too_many(60)
         yield wire_errors.ShuttingDown()
     if route.scopes:
         yield errors.InsufficientScope(route.scopes, route.scopes[-1:], scopes.ALL[:1])

@@ -1,0 +1,110 @@
+"""Who sent a request, and to which address. Headers about this count only when a trusted proxy has sent them."""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+import msgspec
+from aiohttp import hdrs, web
+from multidict import CIMultiDictProxy
+
+from mailrith_lite.settings import Network
+
+_FOR, _PROTO, _HOST = "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"
+_SCHEMES = ("http", "https")
+
+IpAddress = IPv4Address | IPv6Address
+
+
+class Sender(msgspec.Struct, frozen=True, kw_only=True):
+    """`address`: of the client. `scheme`, `host`: as the client used them; None if no trusted proxy says so."""
+
+    address: str
+    scheme: str | None = None
+    host: str | None = None
+
+
+def sender(request: web.Request, trusted: Sequence[Network]) -> Sender:
+    """A proxy sends either the headers `X-Forwarded-…` or the header `Forwarded` (RFC 7239); the former win."""
+    peer = _parse_address(request.remote or "")
+    if peer is None or not _is_trusted(peer, trusted):
+        return Sender(address=request.remote or "")
+    if any(name in request.headers for name in (_FOR, _PROTO, _HOST)):
+        nodes = _values(request.headers, _FOR)
+        return Sender(
+            address=str(_client(peer, nodes, trusted)),
+            scheme=_scheme(_last(request.headers, _PROTO)),
+            host=_last(request.headers, _HOST),
+        )
+    return _from_forwarded(peer, _values(request.headers, hdrs.FORWARDED), trusted)
+
+
+def _from_forwarded(peer: IpAddress, elements: Sequence[str], trusted: Sequence[Network]) -> Sender:
+    """Scheme and host come from the proxy that the client has reached."""
+    found = Sender(address=str(peer))
+    address = peer
+    for element in reversed(elements):
+        parts = dict(_parameter(part) for part in element.split(";"))
+        node = _parse_node(parts.get("for", ""))
+        found = Sender(
+            address=str(node or address), scheme=_scheme(parts.get("proto")), host=parts.get("host") or None
+        )
+        if node is None or not _is_trusted(node, trusted):
+            break
+        address = node
+    return found
+
+
+def _client(peer: IpAddress, nodes: Sequence[str], trusted: Sequence[Network]) -> IpAddress:
+    """The rightmost node that is not trusted: whatever stands left of it, the client can have written."""
+    address = peer
+    for text in reversed(nodes):
+        node = _parse_node(text)
+        if node is None:
+            break
+        address = node
+        if not _is_trusted(node, trusted):
+            break
+    return address
+
+
+def _is_trusted(address: IpAddress, trusted: Iterable[Network]) -> bool:
+    return any(address in network for network in trusted)
+
+
+def _values(headers: CIMultiDictProxy[str], name: str) -> list[str]:
+    """The items of a list, which can stand in several headers. No item that counts contains a comma."""
+    return [item for line in headers.getall(name, ()) for item in line.split(",")]
+
+
+def _last(headers: CIMultiDictProxy[str], name: str) -> str | None:
+    """What the nearest proxy has written."""
+    values = _values(headers, name)
+    return (values[-1].strip() or None) if values else None
+
+
+def _scheme(text: str | None) -> str | None:
+    return text.lower() if text is not None and text.lower() in _SCHEMES else None
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name.strip().lower(), value.strip().strip('"')
+
+
+def _parse_node(text: str) -> IpAddress | None:
+    """An address with or without a port: `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    return _parse_address(text)
+
+
+def _parse_address(text: str) -> IpAddress | None:
+    """An IPv4 address stays one when a socket for IPv6 has received it. None: this is not an address."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
