@@ -4,13 +4,13 @@ from importlib import import_module
 
 import click
 
-NAMES = ("speed", "latency", "fairness", "memory", "start", "lists", "uploads", "sandbox")
+NAMES = ("speed", "latency", "fairness", "memory", "start", "lists", "uploads", "sandbox", "hostile")
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...", type=click.Choice(NAMES))
 def measure(names: tuple[str, ...]) -> None:
-    """Run the benchmarks of these names: speed, latency, fairness, memory, start, lists, uploads, sandbox.
+    """Run the benchmarks of these names: speed, latency, fairness, memory, start, lists, uploads, sandbox, hostile.
 
     Without a name, run all of them.
     """

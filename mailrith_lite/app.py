@@ -16,7 +16,7 @@ from mailrith_lite.access import keys, workspaces
 from mailrith_lite.access.keys import KeyUse
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.api import idempotency
-from mailrith_lite.api.middleware import add_headers, boundary
+from mailrith_lite.api.middleware import add_headers, add_hsts, boundary
 from mailrith_lite.api.protocol import ApiRunner
 from mailrith_lite.api.routes import add_routes
 from mailrith_lite.audience import blocks, search_index
@@ -45,6 +45,8 @@ def create_app(services: Services, *, middlewares: Sequence[Middleware] = ()) ->
     app = web.Application(middlewares=[boundary, *middlewares])
     app[SERVICES] = services
     app.on_response_prepare.append(add_headers)
+    if (services.settings.public_url or "").startswith("https:"):
+        app.on_response_prepare.append(add_hsts)
     add_routes(app)
     app.add_subapp(CONSOLE_PATH, create_console(services.secret))
     return app

@@ -19,7 +19,6 @@ from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 PATH = DOWNLOAD_PATH
 _HEADERS = {
     "Cache-Control": "private, no-store",
-    "X-Content-Type-Options": "nosniff",
     "Content-Type": "text/csv; charset=utf-8",
 }
 

@@ -5,7 +5,7 @@ import time
 
 from aiohttp import hdrs, web
 
-from mailrith_lite import __version__, clock, errors, ids, logs
+from mailrith_lite import clock, errors, ids, logs
 from mailrith_lite.access import keys, scopes, wrong_keys
 from mailrith_lite.api.call import Call, CallHandler
 from mailrith_lite.api.envelope import respond
@@ -16,7 +16,14 @@ from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, REQUESTER, RESPON
 from mailrith_lite.http.statuses import Handler, attempt, outcome
 
 REQUEST_ID_HEADER = "x-mailrith-request-id"
-SERVER = f"mailrith-lite/{__version__}"
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Of every response that does not set them itself, as pages and files do."""
+_HSTS = "max-age=31536000"  # seconds: a year
 _CLIENT_HEADER = "x-mailrith-client"
 
 
@@ -54,7 +61,19 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """A handler of aiohttp's signal `on_response_prepare`, which also covers responses of aiohttp itself."""
     request[RESPONSE_STARTED] = True
     response.headers[REQUEST_ID_HEADER] = request.get(REQUEST_ID) or request_id_of(request)
-    response.headers["Server"] = SERVER
+    set_headers(response)
+
+
+async def add_hsts(_: web.Request, response: web.StreamResponse) -> None:
+    """As `add_headers`, for a service whose public address is https."""
+    response.headers["Strict-Transport-Security"] = _HSTS
+
+
+def set_headers(response: web.StreamResponse) -> None:
+    """Adds the headers of `HEADERS` that the response does not have, and replaces aiohttp's Server."""
+    response.headers["Server"] = "mailrith-lite"
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
 def authenticated(handler: CallHandler, operation_id: str, required: tuple[str, ...]) -> Handler:

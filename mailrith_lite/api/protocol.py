@@ -11,7 +11,7 @@ from aiohttp.http_exceptions import LineTooLong
 
 from mailrith_lite import errors, logs
 from mailrith_lite.api.envelope import respond
-from mailrith_lite.api.middleware import REQUEST_ID_HEADER, SERVER, request_id_of
+from mailrith_lite.api.middleware import REQUEST_ID_HEADER, request_id_of, set_headers
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.header_values import check_expectation
 from mailrith_lite.http.services import REQUESTER
@@ -122,5 +122,5 @@ class _ApiProtocol(web.RequestHandler):
 
 def _with_request_id(response: web.Response, request: web.BaseRequest) -> web.Response:
     response.headers[REQUEST_ID_HEADER] = request_id_of(request)
-    response.headers["Server"] = SERVER
+    set_headers(response)
     return response

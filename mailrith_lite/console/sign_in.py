@@ -39,7 +39,7 @@ async def show_sign_in(request: web.Request) -> web.StreamResponse:
 
 async def sign_in(request: web.Request) -> web.StreamResponse:
     forms.check_origin(request)
-    fields = await forms.receive(request)
+    fields = await forms.receive(request, forms.SHORT)
     sessions = request.app[SESSIONS]
     forms.check_token(sessions, _sign_in_token(get_cookie(request, _FORM_COOKIE)), fields.get(TOKEN_FIELD, ""))
     target, now = _target(fields.get("next", "")), clock.now()

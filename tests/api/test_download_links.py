@@ -55,6 +55,7 @@ def test_an_export_file_has_the_headers_of_a_private_file(server: Server, export
     assert reply.headers["content-type"] == "text/csv; charset=utf-8"
     assert reply.headers["content-disposition"] == f'attachment; filename="{export["file_name"]}"'
     assert reply.headers["cache-control"] == "private, no-store"
+    assert reply.headers["referrer-policy"] == "no-referrer"
     assert reply.headers["x-content-type-options"] == "nosniff"
     assert reply.headers["accept-ranges"] == "bytes"
     assert reply.headers["x-mailrith-request-id"]
@@ -67,6 +68,7 @@ def test_an_error_report_has_the_headers_of_a_private_file(server: Server, repor
     assert reply.headers["content-type"] == "text/csv; charset=utf-8"
     assert reply.headers["content-disposition"].startswith('attachment; filename="import_job_')
     assert reply.headers["cache-control"] == "private, no-store"
+    assert reply.headers["referrer-policy"] == "no-referrer"
     assert reply.headers["x-content-type-options"] == "nosniff"
     (row,) = csv.DictReader(io.StringIO(reply.body.decode(), newline=""))
     assert (row["Email"], row["error_line"], row["error_code"]) == ("bad address", "3", "invalid_email")

@@ -82,3 +82,13 @@ def test_get_of_a_form_address_is_405(service: Server, path: str) -> None:
     reply = visitor.get(path)
     assert (reply.status, reply.headers["allow"]) == (405, "POST")
     assert visitor.get("/console").status == 200
+
+
+def test_sign_in_takes_a_short_form_alone(service: Server) -> None:
+    """It needs no key, and a long form takes long to parse."""
+    assert Visitor(service).post("/console/sign-in", {"key": "x" * (1 << 14)}, token="x").status == 413
+
+
+def test_form_of_a_session_may_be_long(service: Server) -> None:
+    visitor = signed_in(service)
+    assert visitor.post("/console/sign-out", {"ignored": "%" * 100_000}).status == 303
