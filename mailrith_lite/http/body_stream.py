@@ -1,4 +1,4 @@
-"""Receives the body of a request piece by piece, and ends one that stops or is too slow."""
+"""Receives the body of a request piece by piece, and ends a transfer that stops or is too slow."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,15 +9,15 @@ from mailrith_lite.http import wire_errors
 from mailrith_lite.http.services import SERVICES
 
 SILENCE = 60.0
-"""Seconds that a client may pause, and seconds before its speed counts."""
+"""Seconds that a client may pause, and seconds before its speed is checked."""
 
 
 async def pieces(request: web.Request) -> AsyncIterator[bytes]:
     """The pieces as they arrive.
 
     Raises:
-        InvalidHttp: the transfer is broken, pauses for too long, or is slower than the setting `min_body_speed`.
-        ConnectionResetError: the client hung up.
+        InvalidHttp: the transfer ends too early, pauses for too long, or is slower than the setting `min_body_speed`.
+        ConnectionResetError: the client closed the connection.
     """
     speed = request.config_dict[SERVICES].settings.min_body_speed
     clock = asyncio.get_running_loop().time
@@ -33,7 +33,7 @@ async def pieces(request: web.Request) -> AsyncIterator[bytes]:
 
 
 async def _next_piece(request: web.Request, seconds: float) -> bytes:
-    """Replaces the exceptions of the stream, because it keeps them: their tracebacks would keep the whole body."""
+    """Replaces the exceptions of the stream: the stream keeps them, and their tracebacks would keep the whole body."""
     try:
         async with asyncio.timeout(seconds):
             return await request.content.readany()

@@ -32,7 +32,7 @@ class MediaType(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_json(self) -> bool:
-        """Whether it is JSON in UTF-8 (RFC 8259: there is no other JSON)."""
+        """Whether it is JSON in UTF-8, the only encoding of JSON (RFC 8259)."""
         charset = self.parameters.get("charset", "utf-8").lower().replace("-", "")
         return (self.name == "application/json" or self.name.endswith("+json")) and charset == "utf8"
 
@@ -73,14 +73,14 @@ def cookie(headers: MultiMapping[str], name: str) -> str:
 def check_expectation(headers: Mapping[str, str]) -> None:
     """
     Raises:
-        HTTPExpectationFailed: the header Expect is not ASCII, so aiohttp cannot quote it in a refusal.
+        HTTPExpectationFailed: the header Expect is not ASCII, so aiohttp cannot quote it in a response.
     """
     if not headers.get(hdrs.EXPECT, "").isascii():
         raise web.HTTPExpectationFailed
 
 
 def has_broken_date(headers: Mapping[str, str]) -> bool:
-    """Whether a conditional request has a date that cannot be one. aiohttp fails on such a date."""
+    """Whether a conditional request has an impossible date. aiohttp fails on such a date."""
     names = (hdrs.IF_MODIFIED_SINCE, hdrs.IF_UNMODIFIED_SINCE, hdrs.IF_RANGE)
     texts = [text for name in names if not (text := headers.get(name, "")).startswith(('"', "W/"))]
     return any(len(text) > _MAX_DATE or _LONG_NUMBER.search(text) for text in texts)
@@ -95,7 +95,7 @@ def _first(text: str) -> str:
 
 
 def _parameters(text: str) -> dict[str, str]:
-    """Of equal names the first counts."""
+    """If a name repeats, its first value counts."""
     parameters: dict[str, str] = {}
     for name, quoted, plain in _PARAMETER.findall(text):
         if name:

@@ -21,7 +21,7 @@ _PARTS = 32
 _BOUNDARY = 70  # characters (RFC 2046, 5.1.1); the search for a boundary takes time that grows with its length
 
 _Events = AsyncGenerator[MultipartSegment | bytes | None, None]
-"""A segment when a part begins, then its bytes, then None when it ends."""
+"""Per part: a segment when it begins, its bytes, and None when it ends."""
 
 
 class FormFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +47,8 @@ async def receive_form(request: web.Request, limit: int) -> FormFile:
 
     Raises:
         UnsupportedMediaType: the body is not a form with a file.
-        InvalidHttp: the form is broken, or does not arrive.
-        PayloadTooLarge: the file is over the limit, or what precedes it is larger than any form of ours.
+        InvalidHttp: the form is malformed, ends too early, or arrives too slowly.
+        PayloadTooLarge: the file is over the limit, or the fields before it are.
     """
     kind = media_type(request.headers)
     if kind.name != _FORM:
@@ -67,10 +67,10 @@ async def receive_form(request: web.Request, limit: int) -> FormFile:
 
 
 def check_length(request: web.Request, most: int, limit: int) -> None:
-    """Before a byte is received. `limit` is what the message names.
+    """Checks Content-Length before the body arrives. `limit`: bytes, for the message.
 
     Raises:
-        PayloadTooLarge: it will be more than `most`.
+        PayloadTooLarge: the body has more than `most` bytes.
     """
     if request.content_length is not None and request.content_length > most:
         raise too_large(limit)
@@ -90,16 +90,16 @@ async def _parse(request: web.Request, boundary: str, limit: int) -> _Events:
         header_charset="latin-1",  # accepts all bytes
     )
     received = 0
-    file_began = False
+    file_started = False
     async for block in _blocks(request):
         received += len(block)
         if received > limit + _OVERHEAD:
             raise too_large(limit)
         with _refusing():
             for event in parser.parse(block):
-                file_began = file_began or _is_file(event)
+                file_started = file_started or _is_file(event)
                 yield event
-        if received >= _OVERHEAD and not file_began:
+        if received >= _OVERHEAD and not file_started:
             raise _too_much()
     with _refusing():
         parser.close()  # type: ignore[no-untyped-call]
@@ -120,7 +120,7 @@ def _disposition(part: MultipartSegment) -> str:
 
 
 async def _content(events: _Events) -> AsyncIterator[bytes]:
-    """The content of the part that has begun."""
+    """The bytes of the current part."""
     async for event in events:
         if not isinstance(event, bytes | bytearray):
             return
@@ -130,7 +130,7 @@ async def _content(events: _Events) -> AsyncIterator[bytes]:
 async def _read_field(events: _Events) -> str:
     """
     Raises:
-        PayloadTooLarge
+        PayloadTooLarge: the field is over the limit.
     """
     content = bytearray()
     async for piece in _content(events):
@@ -142,7 +142,7 @@ async def _read_field(events: _Events) -> str:
 
 @contextlib.contextmanager
 def _refusing() -> Iterator[None]:
-    """Turns the errors of the parser, whose texts are for programmers, into refusals."""
+    """Turns the errors of the parser, whose texts are for programmers, into errors for users."""
     try:
         yield
     except ParserLimitReached:

@@ -1,4 +1,4 @@
-"""Signed links. Each names the API key that it was made for, and works as long as the key does."""
+"""Signed links. A link names the API key that it was made for, and works as long as that key."""
 
 from aiohttp import web
 
@@ -29,7 +29,7 @@ async def check_link(request: web.Request, of_purpose: Links) -> None:
     """Accepts a link that has expired.
 
     Raises:
-        InvalidSignature: the signature does not belong to the link, or there is no such key.
+        InvalidSignature: the signature is not that of the link, or the key does not exist.
         Forbidden: the key is no longer active.
     """
     query, database = request.query, request.app[SERVICES].database

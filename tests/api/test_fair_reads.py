@@ -1,4 +1,4 @@
-"""Slow reads of one workspace: their deadline, the end of their client, and everybody else meanwhile."""
+"""Slow reads of one workspace: they have a deadline, end with their client, and do not delay other workspaces."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ from mailrith_lite.database.connection import SHARE
 
 @contextlib.contextmanager
 def busy_workspace(server: Server, workspace_id: int = 1) -> Iterator[None]:
-    """The workspace has all the readers that it may have."""
+    """Uses all the readers that the workspace may have."""
 
     @contextlib.asynccontextmanager
     async def hold() -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""Forms that would cost much, or bring more than they say: each is refused early, and nobody waits for it."""
+"""Forms that would cost much memory or time: each is refused early, and other requests do not wait."""
 
 import contextlib
 import time
@@ -122,7 +122,7 @@ def test_form_in_single_bytes_is_received(service: Server) -> None:
         (b'form-data; name="file"; filename="C:\\lists\\a.csv"', "a.csv"),
     ],
 )
-def test_file_name_of_a_form_is_kept(service: Server, head: bytes, name: str) -> None:
+def test_file_name_of_a_form_is_stored(service: Server, head: bytes, name: str) -> None:
     upload = start(service)
     body = part(b"Content-Disposition: " + head + b"\r\n\r\n", CSV) + end()
     kind = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY.decode()}"}
@@ -130,7 +130,7 @@ def test_file_name_of_a_form_is_kept(service: Server, head: bytes, name: str) ->
     assert look(service, upload)["file_name"] == name
 
 
-def test_hostile_forms_hold_nobody_up(service: Server) -> None:
+def test_hostile_forms_take_no_time(service: Server) -> None:
     """CPU time of the whole process, so that a busy machine does not fail the test."""
     bodies = [
         part(FIELD, b"1") * 20_000 + end(),
