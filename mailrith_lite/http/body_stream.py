@@ -16,7 +16,7 @@ async def pieces(request: web.Request) -> AsyncIterator[bytes]:
     """The pieces as they arrive.
 
     Raises:
-        InvalidHttp: the transfer ends too early, pauses for too long, or is slower than the setting `min_body_speed`.
+        InvalidHttp: the transfer ends too early, pauses for too long, or is slower than `min_body_speed`.
         ConnectionResetError: the client closed the connection.
     """
     speed = request.config_dict[SERVICES].settings.min_body_speed
@@ -33,7 +33,7 @@ async def pieces(request: web.Request) -> AsyncIterator[bytes]:
 
 
 async def _next_piece(request: web.Request, seconds: float) -> bytes:
-    """Replaces the exceptions of the stream: the stream keeps them, and their tracebacks would keep the whole body."""
+    """Replaces exceptions of the stream: it keeps them, and their tracebacks would keep the whole body."""
     try:
         async with asyncio.timeout(seconds):
             return await request.content.readany()
