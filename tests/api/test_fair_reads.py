@@ -105,7 +105,7 @@ def test_read_ends_when_its_client_hangs_up(server: Server, access_log: "queue.Q
 
 async def is_waiting(server: Server) -> bool:
     await asyncio.sleep(0)
-    return bool(server.services.database._readers._waiting)
+    return bool(server.services.database._readers._turns._waiting)
 
 
 def test_connections_leave_file_descriptors_for_the_database_and_for_jobs(
