@@ -2,10 +2,12 @@
 
 MailrithError
 ├── Invalid                 the request must be changed
-│   ├── InvalidBody, InvalidJson
+│   ├── InvalidBody         a field breaks a rule
+│   ├── InvalidJson         the body is not JSON, or not an object
 │   ├── InvalidFile         an uploaded file cannot be read
 │   └── PayloadTooLarge, UnsupportedMediaType
-├── InvalidApiKey           the key is missing, unknown, expired or revoked; the error never says which
+├── InvalidApiKey           the key is missing, malformed or unknown
+│   └── RevokedApiKey, ExpiredApiKey
 ├── Forbidden
 │   └── InsufficientScope, InvalidSignature
 ├── NotFound                also for everything of another workspace
@@ -60,11 +62,11 @@ class Invalid(MailrithError):
 
 
 class InvalidBody(Invalid):
-    code = "invalid_body"
+    """A field breaks a rule. Without a code of its own, it gets the one of the field in the request's form."""
 
 
 class InvalidJson(Invalid):
-    code = "invalid_json"
+    code = "invalid_body"
 
 
 class InvalidFile(Invalid):
@@ -72,7 +74,7 @@ class InvalidFile(Invalid):
 
 
 class PayloadTooLarge(Invalid):
-    code = "payload_too_large"
+    code = "request_body_too_large"
 
 
 class UnsupportedMediaType(Invalid):
@@ -82,8 +84,22 @@ class UnsupportedMediaType(Invalid):
 class InvalidApiKey(MailrithError):
     code = "invalid_api_key"
 
+    def __init__(self, message: str = "Send a valid API key in the header `Authorization: Bearer mrk_…`.") -> None:
+        super().__init__(message)
+
+
+class RevokedApiKey(InvalidApiKey):
+    code = "revoked_api_key"
+
     def __init__(self) -> None:
-        super().__init__("Send a valid API key in the header `Authorization: Bearer mrk_…`.")
+        super().__init__("This API key was revoked or replaced; use another one.")
+
+
+class ExpiredApiKey(InvalidApiKey):
+    code = "expired_api_key"
+
+    def __init__(self) -> None:
+        super().__init__("This API key has expired; create a new one.")
 
 
 class Forbidden(MailrithError):

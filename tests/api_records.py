@@ -6,6 +6,8 @@ from typing import Any
 
 from conftest import Reply, Server
 
+from mailrith_lite.api import sequence_definition
+
 SUBSCRIBERS = "/v1/subscribers"
 LONG_AGO = "2001-09-09T01:46:40.000Z"
 _TABLES = ("subscribers", "tags", "custom_fields", "sequences", "segments")
@@ -28,6 +30,11 @@ def field(server: Server, label: str, kind: str = "Text", options: list[str] | N
 
 def sequence(server: Server, name: str = "Welcome", **body: Any) -> Any:
     return data_of(server.call("POST", "/v1/sequences", {"name": name, "definition": {"emails": []}, **body}))
+
+
+def email(**members: Any) -> Any:
+    """An email of a sequence's definition."""
+    return {**sequence_definition.EXAMPLE["emails"][0], **members}
 
 
 def subscriber(server: Server, email: str = "ada@example.com", **body: Any) -> Any:

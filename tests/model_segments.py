@@ -58,10 +58,10 @@ def depends_on(audience: Audience, definition: Any, segment_id: str) -> bool:
 
 
 def refers_to(audience: Audience, public_id: str) -> bool:
-    """Whether a saved segment directly refers to this tag, custom field or segment."""
+    """Whether a saved segment directly refers to this tag, sequence, custom field or segment."""
     return any(
         condition.get("customFieldId") == public_id
-        or (condition["field"] in ("tag", "segment") and public_id in as_list(condition.get("value")))
+        or (condition["field"] in ("tag", "segment", "sequence") and public_id in as_list(condition.get("value")))
         for definition in audience.segments.values()
         for condition in conditions(definition)
     )

@@ -53,7 +53,9 @@ def test_sync_directory_needs_an_existing_directory(tmp_path: Path) -> None:
 def test_all_files_in_the_data_directory_are_private(server: Server) -> None:
     server.wait(server.services.runner.stop())
     mapping = {"csv_column": "Email", "field": {"type": "email"}}
-    server.call("POST", "/v1/jobs/subscriber-imports", {"csv_text": "Email\n", "mappings": [mapping]})
+    server.call(
+        "POST", "/v1/jobs/subscriber-imports", {"csv_text": "Email\na@example.com\n", "mappings": [mapping]}
+    )
     directory = server.settings.data_dir
     paths = [directory, *directory.rglob("*")]
     assert {"imports", "exports", "mailrith.db", "secret", "lock"} <= {path.name for path in paths}

@@ -103,5 +103,5 @@ def test_the_code_of_not_found_names_the_resource(resource: str) -> None:
 
 
 def test_the_code_of_one_error_does_not_change_its_class() -> None:
-    errors.Conflict("Change it.", code="tag_name_taken")
+    errors.Conflict("Change it.", code="tag_name_conflict")
     assert errors.Conflict("Change it.").error_code == "conflict"

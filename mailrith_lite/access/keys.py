@@ -96,7 +96,8 @@ async def replace(connection: Connection, old: ApiKey, key: str, now: int) -> in
 async def authenticate(connection: Connection, headers: Mapping[str, str], now: int) -> Principal:
     """
     Raises:
-        InvalidApiKey: the header is missing or malformed, or the key is unknown, expired, rotated or revoked.
+        InvalidApiKey: the header is missing or malformed, or the key is unknown.
+        RevokedApiKey, ExpiredApiKey
     """
     scheme, _, presented = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
@@ -107,15 +108,20 @@ async def authenticate(connection: Connection, headers: Mapping[str, str], now: 
 async def select_active(connection: Connection, presented: str, now: int) -> ApiKey:
     """
     Raises:
-        InvalidApiKey: the text is not a key, or the key is unknown, expired, rotated or revoked.
+        InvalidApiKey: the text is not a key, or the key is unknown.
+        RevokedApiKey: the key was revoked or rotated.
+        ExpiredApiKey
     """
     if not presented.startswith(PREFIX) or not presented.isascii():
         raise errors.InvalidApiKey
     presented_hash = hash_key(presented)
     key = await key_table.select_key_by_hash(connection, presented_hash)
-    if key is None or not hmac.compare_digest(key.key_hash, presented_hash) or key.status(now) != "active":
+    if key is None or not hmac.compare_digest(key.key_hash, presented_hash):
         raise errors.InvalidApiKey
-    return key
+    status = key.status(now)
+    if status == "active":
+        return key
+    raise errors.ExpiredApiKey if status == "expired" else errors.RevokedApiKey
 
 
 def principal(key: ApiKey) -> Principal:

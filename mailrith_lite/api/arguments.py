@@ -10,32 +10,55 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite import errors
-from mailrith_lite.api import parameters
+from mailrith_lite.api import codes, parameters
 from mailrith_lite.api.bodies import receive
 from mailrith_lite.api.call import Call, CallHandler
 from mailrith_lite.api.parameters import Empty
 from mailrith_lite.api.resources import Change
-from mailrith_lite.api.route import Handler, signature
+from mailrith_lite.api.route import Handler, Signature, signature
+from mailrith_lite.http import wire_errors
 
 
 def with_arguments(handler: Handler) -> CallHandler:
-    """A handler that takes the call alone and passes the other arguments on."""
+    """A handler that takes the call alone and passes the other arguments on.
+
+    An error of an invalid argument gets the code that the argument's form names.
+    """
     declared = signature(handler)
 
     async def handle(call: Call) -> web.StreamResponse:
-        arguments: dict[str, Any] = {}
-        if declared.query is not Empty:
-            arguments["query"] = parameters.parse(call.request, declared.query)
-        if declared.body is not None:
-            async with receive(call, declared.request, kind=declared.body, optional=declared.optional_body) as body:
-                return await handler(call, body=body, **arguments)
-        if declared.request is not None:
-            async with receive(call, declared.request) as body:
-                arguments["form"] = body.decode()
-            _check_change(arguments["form"])
-        return await handler(call, **arguments)
+        try:
+            query = parameters.parse(call.request, declared.query)
+            return await _call(handler, declared, call, {} if declared.query is Empty else {"query": query})
+        except wire_errors.InvalidQuery as error:
+            codes.assign(error, declared.query)
+            raise
+        except errors.InvalidBody as error:
+            codes.assign(error, declared.request)
+            raise
 
     return handle
+
+
+def without_query(handler: Handler) -> Handler:
+    """A handler that needs no key, and takes no query parameters."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        parameters.parse(request, Empty)
+        return await handler(request)
+
+    return handle
+
+
+async def _call(handler: Handler, taken: Signature, call: Call, found: dict[str, Any]) -> web.StreamResponse:
+    if taken.body is not None:
+        async with receive(call, taken.request, kind=taken.body, optional=taken.optional_body) as body:
+            return await handler(call, body=body, **found)
+    if taken.request is not None:
+        async with receive(call, taken.request) as body:
+            found["form"] = body.decode()
+        _check_change(found["form"])
+    return await handler(call, **found)
 
 
 def _check_change(form: msgspec.Struct) -> None:
@@ -43,6 +66,10 @@ def _check_change(form: msgspec.Struct) -> None:
     Raises:
         InvalidBody: the form has no field.
     """
-    if isinstance(form, Change) and all(getattr(form, name) is msgspec.UNSET for name in form.__struct_fields__):
-        names = ", ".join(form.__struct_encode_fields__)
-        raise errors.InvalidBody(f"Send at least one of {names}.", reason="nothing_to_change")
+    if isinstance(form, Change) and all(getattr(form, name) is msgspec.UNSET for name in form.effective_fields()):
+        raise empty_update(type(form))
+
+
+def empty_update(form: type[Change]) -> errors.InvalidBody:
+    names = ", ".join(form.effective_fields())
+    return errors.InvalidBody(f"Send at least one of {names}.", code="empty_update")

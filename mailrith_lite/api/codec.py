@@ -8,6 +8,7 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite import errors
+from mailrith_lite.api import wording
 
 T = TypeVar("T")
 
@@ -18,7 +19,7 @@ _CHECKED_FOR_UTF8 = 1 << 20  # bytes; a longer body is an import, whose text is 
 def decode(body: bytes | memoryview, form: type[T]) -> T:
     """
     Raises:
-        InvalidJson: the body is not JSON in UTF-8.
+        InvalidJson: the body is not JSON in UTF-8, or not an object.
         InvalidBody: a value has the wrong type, or a field is missing or unknown; the error names the field.
     """
     try:
@@ -27,7 +28,7 @@ def decode(body: bytes | memoryview, form: type[T]) -> T:
         decoded: T = _decoder(cast(Any, form)).decode(body)
         return decoded
     except msgspec.ValidationError as error:
-        raise _invalid_body(str(error)) from None
+        raise _invalid_body(str(error), form) from None
     except RecursionError:
         raise errors.InvalidJson("The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeError):
@@ -55,14 +56,17 @@ def json_response(body: bytes, *, status: int = 200, headers: dict[str, str] | N
     return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 
 
-def _invalid_body(text: str) -> errors.InvalidBody:
-    """Takes the field out of msgspec's text: Expected `str`, got `int` - at `$.mappings[2].csv_column`."""
-    problem, separator, place = text.rpartition(
-        " - at `$"
-    )  # the last one: a quoted value can contain the same text
+def not_an_object() -> errors.InvalidJson:
+    return errors.InvalidJson("The body takes a JSON object.")
+
+
+def _invalid_body(text: str, form: Any) -> errors.Invalid:
+    """msgspec says `Expected `str`, got `int` - at `$.mappings[2].csv_column``: only the place is of use."""
+    problem, separator, place = text.rpartition(" - at `$")  # the last: a value that is quoted may hold the same
     if not separator:
         problem, place = text, ""
-    field = place.rstrip("`").lstrip(".")
+    path = place.rstrip("`")
+    field = path.lstrip(".")
     for start in ("Object missing required field `", "Object contains unknown field `"):
         if problem.startswith(start):
             name = problem.removeprefix(start).rstrip("`")
@@ -73,7 +77,6 @@ def _invalid_body(text: str) -> errors.InvalidBody:
                 field=field,
                 reason="missing" if missing else "unknown_field",
             )
-    subject = field or "The body"
-    return errors.InvalidBody(
-        f"{subject} has the wrong form: {problem[:1].lower()}{problem[1:]}.", field=field or None
-    )
+    if not field:
+        return not_an_object()
+    return errors.InvalidBody(f"{field} takes {wording.takes(form, path) or 'another form'}.", field=field)

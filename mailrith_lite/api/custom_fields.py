@@ -9,6 +9,7 @@ from mailrith_lite import clock, ids
 from mailrith_lite.api import codec, example, idempotency, in_use, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.codes import Codes
 from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.resources import Change, SearchQuery, new_or_saved
 from mailrith_lite.api.responses import Created, Data, NoContent, PageOf
@@ -19,6 +20,7 @@ from mailrith_lite.audience.values import CHOICE_TYPES, FieldType
 from mailrith_lite.database import Connection
 
 PATH = "/v1/custom-fields"
+_CODES = Codes(own="invalid_custom_field")
 
 Label = Annotated[str, texts.name(custom_fields.MAX_LABEL)]
 Option = Annotated[str, texts.name(custom_fields.MAX_OPTION)]
@@ -33,6 +35,8 @@ class FieldSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class CustomFieldRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    CODES: ClassVar[Codes] = _CODES
+
     label: Label
     type: FieldType
     settings: FieldSettings | None = None
@@ -44,7 +48,9 @@ class CustomFieldRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
     }
 
 
-class CustomFieldChange(Change, frozen=True, kw_only=True):
+class CustomFieldChange(Change, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    CODES: ClassVar[Codes] = _CODES
+
     label: Label | UnsetType = UNSET
     type: FieldType | UnsetType = UNSET
     settings: FieldSettings | UnsetType = UNSET
@@ -83,6 +89,7 @@ async def list_custom_fields(call: Call, query: SearchQuery) -> PageOf[CustomFie
     return PageOf(page, [_resource(field) for field in fields])
 
 
+@refuses(custom_fields.label_taken("Size", new=True))
 async def create_custom_field(call: Call, body: Body[CustomFieldRequest]) -> Created[CustomFieldResource]:
     """Create a custom field
 
@@ -98,7 +105,13 @@ async def get_custom_field(call: Call) -> Data[CustomFieldResource]:
     return Data(_resource(field))
 
 
-@refuses(*in_use.examples(ids.CUSTOM_FIELD), field_conversion.values_would_be_lost(1, 12))
+@refuses(
+    custom_fields.label_taken("Size", new=False),
+    *in_use.examples(ids.CUSTOM_FIELD),
+    in_use.type_locked(in_use.named_by_import(ids.CUSTOM_FIELD, 1)),
+    field_conversion.values_would_be_lost(1, 12, type_changes=True),
+    field_conversion.values_would_be_lost(1, 12, type_changes=False),
+)
 async def update_custom_field(call: Call, form: CustomFieldChange) -> Data[CustomFieldResource]:
     """Update a custom field
 
@@ -119,7 +132,8 @@ async def update_custom_field(call: Call, form: CustomFieldChange) -> Data[Custo
             options=options,
         )
         if field_conversion.narrows(field, target):
-            await in_use.check_custom_field(connection, call.workspace_id, field.id)
+            type_changes = target.type != field.type
+            await in_use.check_custom_field(connection, call.workspace_id, field.id, type_changes=type_changes)
         changed = await field_conversion.apply(connection, call.workspace_id, field, target, clock.now())
     return Data(_resource(changed))
 

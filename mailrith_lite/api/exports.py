@@ -9,6 +9,7 @@ from mailrith_lite import clock, errors
 from mailrith_lite.api import codec, example, idempotency, parameters
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.codes import Codes
 from mailrith_lite.api.downloads import download_url
 from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.parameters import PageQuery
@@ -35,6 +36,8 @@ Query = Annotated[
 
 
 class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
+    CODES: ClassVar[Codes] = Codes(fields={"status": "invalid_export_status"})
+
     query: Query | None = None
     status: Status | None = None
     cold_only: bool | None = None

@@ -8,5 +8,5 @@ from mailrith_lite import errors
 async def show_front(request: web.Request) -> web.StreamResponse:
     """For a client that does not ask for HTML there is nothing here, as at any path without a route."""
     if "text/html" not in request.headers.get(hdrs.ACCEPT, ""):
-        raise errors.NotFound("There is nothing at this path; check the address.", code="route_not_found")
+        raise errors.NotFound("There is nothing at this path; check the address.")
     return web.Response(status=303, headers={hdrs.LOCATION: "console"})

@@ -10,12 +10,13 @@ from mailrith_lite import clock, errors, ids
 from mailrith_lite.api import codec, example, idempotency, texts
 from mailrith_lite.api.bodies import IN_MEMORY, Body, LargeBody
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.codes import Codes
 from mailrith_lite.api.downloads import download_url
 from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.parameters import PageQuery
 from mailrith_lite.api.responses import RETRY_LATER, Accepted, Data, PageOf
 from mailrith_lite.api.route import refuses
-from mailrith_lite.audience import tags
+from mailrith_lite.audience import listed_ids, tags
 from mailrith_lite.database import Connection
 from mailrith_lite.imports import accept
 from mailrith_lite.imports.accept import ImportOrder, PreparedImport
@@ -38,11 +39,13 @@ Mappings = Annotated[
     list[Mapping], Meta(description="One of them maps the email", extra_json_schema={"minItems": 1})
 ]
 DryRun = Annotated[bool, Meta(description="Report what an import would do with every row, and change nothing")]
-Ids = Annotated[list[str], texts.listed(accept.MAX_LISTED, "Added to the subscriber of every applied row")]
+Ids = Annotated[list[str], texts.listed(listed_ids.MAX_LISTED, "Added to the subscriber of every applied row")]
 
 
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Has exactly one of `csv_text` and `upload_id`."""
+
+    CODES: ClassVar[Codes] = Codes(fields={"mappings": "invalid_mappings", "new_tag_name": "invalid_tag_name"})
 
     mappings: Mappings
     csv_text: CsvText = msgspec.field(  # raw, because it can be very large
@@ -185,7 +188,7 @@ def _parse(body: Body[ImportRequest]) -> ImportOrder:
     if has_text == (request.upload_id is not None):
         raise errors.InvalidBody("Send exactly one of csv_text and upload_id.", field="csv_text")
     if has_text and bytes(literal[:1]) != b'"':
-        raise errors.InvalidBody("csv_text has the wrong form: expected a string.", field="csv_text")
+        raise errors.InvalidBody("csv_text takes a text.", field="csv_text")
     return ImportOrder(
         csv_text=literal if has_text else None,
         upload_id=request.upload_id,

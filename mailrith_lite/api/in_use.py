@@ -1,4 +1,4 @@
-"""Refuses to delete a tag, custom field or segment that a saved segment or an unfinished import names."""
+"""Refuses to delete a tag, custom field, sequence or segment that a segment or an unfinished import names."""
 
 from mailrith_lite import errors, ids
 from mailrith_lite.audience.segments import segment_table
@@ -16,14 +16,29 @@ async def check_tag(connection: Connection, workspace_id: int, tag_id: int) -> N
         raise named_by_import(ids.TAG, tag_id)
 
 
-async def check_custom_field(connection: Connection, workspace_id: int, field_id: int) -> None:
+async def check_custom_field(
+    connection: Connection, workspace_id: int, field_id: int, *, type_changes: bool = False
+) -> None:
     """
     Raises:
-        Conflict: with the code `custom_field_in_use`.
+        Conflict: with the code `custom_field_in_use`, or `custom_field_type_locked` where the type is to change.
     """
-    await _check_segments(connection, workspace_id, ids.CUSTOM_FIELD, field_id)
-    if await imports.select_any_with_custom_field(connection, workspace_id, field_id):
-        raise named_by_import(ids.CUSTOM_FIELD, field_id)
+    try:
+        await _check_segments(connection, workspace_id, ids.CUSTOM_FIELD, field_id)
+        if await imports.select_any_with_custom_field(connection, workspace_id, field_id):
+            raise named_by_import(ids.CUSTOM_FIELD, field_id)
+    except errors.Conflict as conflict:
+        raise type_locked(conflict) if type_changes else conflict from None
+
+
+async def check_sequence(connection: Connection, workspace_id: int, sequence_id: int) -> None:
+    """
+    Raises:
+        Conflict: with the code `sequence_in_use`.
+    """
+    await _check_segments(connection, workspace_id, ids.SEQUENCE, sequence_id)
+    if await imports.select_any_with_sequence(connection, workspace_id, sequence_id):
+        raise named_by_import(ids.SEQUENCE, sequence_id)
 
 
 async def check_segment(connection: Connection, workspace_id: int, segment_id: int) -> None:
@@ -41,7 +56,7 @@ async def _check_segments(connection: Connection, workspace_id: int, resource: s
 
 
 def examples(resource: str) -> tuple[errors.Conflict, errors.Conflict]:
-    """The conflicts of a tag or custom field, for the documentation."""
+    """The conflicts of a tag, custom field or sequence, for the documentation."""
     return named_by_segment(resource, "Readers", 1), named_by_import(resource, 1)
 
 
@@ -63,3 +78,9 @@ def named_by_import(resource: str, number: int) -> errors.Conflict:
         reason="named_by_import",
         resource=(resource, ids.encode(resource, number)),
     )
+
+
+def type_locked(conflict: errors.Conflict) -> errors.Conflict:
+    """The same conflict, for a change of a custom field's type."""
+    conflict.error_code = "custom_field_type_locked"
+    return conflict

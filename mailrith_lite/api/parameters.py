@@ -1,13 +1,14 @@
 """Query parameters. A Struct has the names, types and descriptions, for parsing and for the documentation."""
 
 import functools
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, Final, TypeVar
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta, inspect
 
 from mailrith_lite import ids
+from mailrith_lite.api.codes import Codes
 from mailrith_lite.http import wire_errors
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -15,6 +16,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 DEFAULT_LIMIT = 25
 MAX_LIMIT = 100
 MAX_TEXT = 254
+_MAX_SHOWN = 100  # characters of an unknown parameter's name
+_MAX_DIGITS = 16
+_AMBIGUOUS: Final = object()
 
 Text = Annotated[
     str,
@@ -42,18 +46,28 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 class PageQuery(msgspec.Struct, frozen=True, kw_only=True):
     """The parameters of every list. A description completes the sentence "limit takes …"."""
 
-    limit: Annotated[int, Meta(ge=1, le=MAX_LIMIT, description="a whole number from 1 to 100")] = DEFAULT_LIMIT
+    CODES: ClassVar[Codes] = Codes(fields=dict.fromkeys(("starting_after", "cursor"), "invalid_cursor"))
+
+    limit: Annotated[
+        int, Meta(ge=1, description=f"a whole number from 1; more than {MAX_LIMIT} is read as {MAX_LIMIT}")
+    ] = DEFAULT_LIMIT
     starting_after: Annotated[str, Meta(description="the next_cursor of the page before")] | None = None
+    cursor: Annotated[str, Meta(description="the same as starting_after")] | None = None
 
     def page(self, prefix: str) -> Page:
         """
         Raises:
-            InvalidQuery: `starting_after` is not a cursor of this list.
+            InvalidQuery: `starting_after` or `cursor` is not a cursor of this list, or they differ.
         """
-        before_id = None if self.starting_after is None else ids.decode(prefix, self.starting_after)
-        if self.starting_after is not None and before_id is None:
-            raise invalid_value(type(self), "starting_after")
-        return Page(limit=self.limit, before_id=before_id)
+        before_id = None
+        for name, value in (("starting_after", self.starting_after), ("cursor", self.cursor)):
+            if value is None:
+                continue
+            number = ids.decode(prefix, value)
+            if number is None or before_id not in (None, number):
+                raise invalid_value(type(self), name)
+            before_id = number
+        return Page(limit=min(self.limit, MAX_LIMIT), before_id=before_id)
 
 
 class Empty(msgspec.Struct, frozen=True):
@@ -61,22 +75,37 @@ class Empty(msgspec.Struct, frozen=True):
 
 
 def parse(request: web.Request, form: type[T]) -> T:
-    """Decodes the query. A list is one parameter with commas, or a repeated parameter. Unknown ones are ignored.
+    """Decodes the query. A list is one parameter with commas, or a repeated parameter.
 
     Raises:
-        InvalidQuery: a value breaks the rule of its parameter, which the error names.
+        InvalidQuery: a parameter is unknown, has a value that it does not take, or has two different values.
     """
-    values = {
-        name: _value(kinds, request.query.getall(name))
-        for name, kinds in _kinds(form).items()
-        if name in request.query
-    }
+    kinds = _kinds(form)
+    names = dict.fromkeys(request.query)  # each once: a parameter can be repeated thousands of times
+    for name in names:
+        if name not in kinds:
+            raise unknown(name, form)
+    values = {name: _value(kinds[name], request.query.getall(name)) for name in names}
     for name, value in values.items():  # one by one, because the error of msgspec does not name the parameter
+        if value is _AMBIGUOUS:
+            raise invalid_value(form, name, " once")
         try:
             msgspec.convert({name: value}, form)
         except msgspec.ValidationError:
             raise invalid_value(form, name) from None
     return msgspec.convert(values, form)
+
+
+def unknown(name: str, form: type[msgspec.Struct]) -> wire_errors.InvalidQuery:
+    """`name`: as the client sent it."""
+    shown = name if len(name) <= _MAX_SHOWN and name.isprintable() else "This"
+    known = ", ".join(form.__struct_encode_fields__)
+    takes = f"use {known}" if known else "leave it out"
+    return wire_errors.InvalidQuery(
+        f"{shown} is not a query parameter of this operation; {takes}.",
+        field=name[:_MAX_SHOWN],
+        reason="unknown_parameter",
+    )
 
 
 def description(form: type[msgspec.Struct], name: str) -> str:
@@ -92,8 +121,8 @@ def description(form: type[msgspec.Struct], name: str) -> str:
     return str(text)
 
 
-def invalid_value(form: type[msgspec.Struct], name: str) -> wire_errors.InvalidQuery:
-    return wire_errors.InvalidQuery(f"{name} takes {description(form, name)}.", field=name)
+def invalid_value(form: type[msgspec.Struct], name: str, times: str = "") -> wire_errors.InvalidQuery:
+    return wire_errors.InvalidQuery(f"{name} takes {description(form, name)}{times}.", field=name)
 
 
 @functools.cache
@@ -113,12 +142,17 @@ def _flat(annotated: inspect.Type) -> list[inspect.Type]:
 
 
 def _value(kinds: tuple[type[inspect.Type], ...], texts: list[str]) -> Any:
-    """The decoded value. A text that cannot be decoded stays as it is, and the conversion refuses it."""
+    """The decoded value. A text that cannot be decoded stays as it is, and the conversion refuses it.
+
+    `_AMBIGUOUS` for several values where one is taken.
+    """
     if inspect.ListType in kinds:
         return [item.strip() for text in texts for item in text.split(",")]
+    if len(set(texts)) > 1:
+        return _AMBIGUOUS
     text = texts[0]
     if inspect.BoolType in kinds:
         return {"true": True, "false": False}.get(text, text)
-    if inspect.IntType in kinds and text.isascii() and text.isdigit() and len(text) < 16:
-        return int(text)
+    if inspect.IntType in kinds and text.isascii() and text.isdigit():
+        return int(text.lstrip("0")[:_MAX_DIGITS] or "0")
     return text

@@ -12,6 +12,9 @@ from mailrith_lite.database import Connection
 
 T = TypeVar("T")
 
+_NAMES = {ids.UPLOAD: "subscriber_import_upload"}
+"""The resources whose codes have another name than their ids."""
+
 
 class SearchQuery(PageQuery, frozen=True, kw_only=True):
     """A page of the items that contain `search`, in any case."""
@@ -19,10 +22,16 @@ class SearchQuery(PageQuery, frozen=True, kw_only=True):
     search: Text | None = None
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A form in which an absent field leaves the saved value as it is; one without any field is refused."""
 
     SCHEMA: ClassVar[dict[str, Any]] = {"minProperties": 1}
+    WITHOUT_EFFECT: ClassVar[frozenset[str]] = frozenset()
+    """Fields that change nothing."""
+
+    @classmethod
+    def effective_fields(cls) -> list[str]:
+        return [name for name in cls.__struct_fields__ if name not in cls.WITHOUT_EFFECT]
 
 
 async def find(
@@ -37,8 +46,12 @@ async def find(
     number = ids.decode(resource, public_id)
     row = None if number is None else await select(connection, call.workspace_id, number)
     if row is None:
-        raise errors.NotFound.of(resource, public_id)
+        raise not_found(resource, public_id)
     return row
+
+
+def not_found(resource: str, public_id: str) -> errors.NotFound:
+    return errors.NotFound.of(_NAMES.get(resource, resource), public_id)
 
 
 def new_or_saved(change: T | msgspec.UnsetType, saved: T) -> T:

@@ -20,7 +20,7 @@ from mailrith_lite.api import (
     uploads,
     workspace,
 )
-from mailrith_lite.api.arguments import with_arguments
+from mailrith_lite.api.arguments import with_arguments, without_query
 from mailrith_lite.api.documentation import openapi, reference
 from mailrith_lite.api.middleware import authenticated
 from mailrith_lite.api.not_served import NOT_SERVED
@@ -32,7 +32,7 @@ from mailrith_lite.pages.static import add_static
 
 _READ = ("subscribers:read",)
 _WRITE = ("subscribers:write",)
-_LIVE = ("subscribers:write", "live_actions:write")
+_LIVE = subscribers.LIVE_SCOPES
 _IMPORT, _IMPORT_LIVE = IMPORT.read_scopes, IMPORT.write_scopes
 _EXPORT, _EXPORT_LIVE = EXPORT.read_scopes, EXPORT.write_scopes
 _TAGS_READ, _TAGS_WRITE = ("tags:read",), ("tags:write",)
@@ -135,7 +135,7 @@ def add_routes(app: web.Application) -> None:
     add_static(app.router)
     reference.add_routes(app.router)
     for route in ROUTES:
-        handler = route.handler if route.public else _with_key(route)
+        handler = without_query(route.handler) if route.public else _with_key(route)
         _add(app.router, route.method, route.path, handler)
     for one in NOT_SERVED:
         _add(app.router, one.method, one.path, _refusal(one.operation_id))

@@ -14,6 +14,7 @@ from mailrith_lite.access import workspaces
 from mailrith_lite.api import codec, example, idempotency, in_use, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.codes import Codes
 from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.resources import Change, SearchQuery, new_or_saved
 from mailrith_lite.api.responses import Created, Data, NoContent, PageOf
@@ -26,6 +27,7 @@ from mailrith_lite.audience.segments.segment_table import Segment
 from mailrith_lite.database import Connection
 
 PATH = "/v1/segments"
+_CODES = Codes(own="invalid_segment", fields={"definition": "invalid_segment_definition"})
 
 Name = Annotated[str, texts.name(segment_rules.MAX_NAME)]
 Description = Annotated[str, texts.long(segment_rules.MAX_DESCRIPTION)]
@@ -48,6 +50,8 @@ _DEFINITION = {
 
 
 class SegmentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    CODES: ClassVar[Codes] = _CODES
+
     name: Name
     definition: Definition
     description: Description | None = None
@@ -55,7 +59,9 @@ class SegmentRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     EXAMPLE: ClassVar[dict[str, Any]] = {"name": _NAME, "definition": _DEFINITION}
 
 
-class SegmentChange(Change, frozen=True, kw_only=True):
+class SegmentChange(Change, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    CODES: ClassVar[Codes] = _CODES
+
     name: Name | UnsetType = UNSET
     definition: Definition | UnsetType = UNSET
     description: Description | UnsetType | None = UNSET
@@ -65,6 +71,8 @@ class SegmentChange(Change, frozen=True, kw_only=True):
 
 class PreviewRequest(msgspec.Struct, frozen=True, kw_only=True):
     """`current_segment_id`: the segment that gets this definition; a definition that names it is refused."""
+
+    CODES: ClassVar[Codes] = _CODES
 
     definition: Definition
     current_segment_id: str | None = None

@@ -3,47 +3,34 @@
 from typing import Annotated, Any, ClassVar
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
-from mailrith_lite import clock, errors, ids
-from mailrith_lite.api import codec, example, idempotency, resources, texts
+from mailrith_lite import clock, ids
+from mailrith_lite.api import codec, example, idempotency, in_use, resources, sequence_definition, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.codes import Codes
 from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.resources import Change, SearchQuery
 from mailrith_lite.api.responses import Created, Data, NoContent, PageOf
+from mailrith_lite.api.route import refuses
+from mailrith_lite.api.sequence_definition import RawDefinition
 from mailrith_lite.audience import sequences
 from mailrith_lite.audience.sequences import Sequence, SequenceSettings, SequenceStatus, SequenceSummary
 from mailrith_lite.database import Connection
 
 PATH = "/v1/sequences"
+_CODES = Codes(own="invalid_sequence")
 
 Name = Annotated[str, texts.name(sequences.MAX_NAME)]
 Line = Annotated[str, texts.line(sequences.MAX_TEXT)]
 
-Definition = Annotated[
-    msgspec.Raw,
-    Meta(
-        extra_json_schema={
-            "type": "object",
-            "required": ["emails"],
-            "properties": {"emails": {"type": "array", "items": {"type": "object"}}},
-            "description": "Stored as it is. This service sends no email.",
-        }
-    ),
-]
-
-
-_EMAILS = {"emails": [{"subject": "Welcome", "delay_days": 0}]}
-
-
-class _DefinitionForm(msgspec.Struct, frozen=True):
-    emails: list[dict[str, Any]]
-
 
 class SequenceRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    CODES: ClassVar[Codes] = _CODES
+
     name: Name
-    definition: Definition
+    definition: RawDefinition
     connection_id: Line | None = None
     reply_to_email: Line | None = None
     track_opens: bool = True
@@ -54,12 +41,18 @@ class SequenceRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     utm_term: Line | None = None
     utm_content: Line | None = None
 
-    EXAMPLE: ClassVar[dict[str, Any]] = {"name": "Welcome", "definition": _EMAILS, "utm_source": "newsletter"}
+    EXAMPLE: ClassVar[dict[str, Any]] = {
+        "name": "Welcome",
+        "definition": sequence_definition.EXAMPLE,
+        "utm_source": "newsletter",
+    }
 
 
-class SequenceChange(Change, frozen=True, kw_only=True):
+class SequenceChange(Change, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    CODES: ClassVar[Codes] = _CODES
+
     name: Name | UnsetType = UNSET
-    definition: Definition | UnsetType = UNSET
+    definition: RawDefinition | UnsetType = UNSET
     connection_id: Line | UnsetType | None = UNSET
     reply_to_email: Line | UnsetType | None = UNSET
     track_opens: bool | UnsetType = UNSET
@@ -74,6 +67,8 @@ class SequenceChange(Change, frozen=True, kw_only=True):
 
 
 class SequenceStatusRequest(msgspec.Struct, frozen=True, kw_only=True):
+    CODES: ClassVar[Codes] = Codes(fields={"status": "invalid_sequence_status"})
+
     status: SequenceStatus
 
     EXAMPLE: ClassVar[dict[str, Any]] = {"status": "running"}
@@ -128,7 +123,7 @@ class SequenceResource(msgspec.Struct, frozen=True, kw_only=True):
     utm_campaign: str | None
     utm_term: str | None
     utm_content: str | None
-    definition: Definition
+    definition: RawDefinition
     subscriber_count: int
     open_rate: int = 0
     click_rate: int = 0
@@ -149,7 +144,7 @@ class SequenceResource(msgspec.Struct, frozen=True, kw_only=True):
         track_clicks=True,
         utm_source="newsletter",
         **dict.fromkeys(("utm_medium", "utm_campaign", "utm_term", "utm_content")),
-        definition=_EMAILS,
+        definition=sequence_definition.EXAMPLE,
         subscriber_count=120,
         **dict.fromkeys(("open_rate", "click_rate", "unsubscribed_count", "bounced_count", "complained_count"), 0),
     )
@@ -183,19 +178,20 @@ async def get_sequence(call: Call) -> Data[SequenceResource]:
     return Data(_resource(sequence))
 
 
+@refuses(sequences.must_be_paused(1))
 async def update_sequence(call: Call, form: SequenceChange) -> Data[SequenceResource]:
     """Update a sequence
 
-    Absent fields stay as they are.
+    Absent fields stay as they are. A running sequence is paused first.
     """
     changes = {name: value for name, value in msgspec.structs.asdict(form).items() if value is not UNSET}
     if "definition" in changes:
-        changes |= _definition(changes["definition"])
+        changes |= msgspec.structs.asdict(sequence_definition.check(changes["definition"]))
     async with call.database.write(durable=True, changes="nobody") as connection:
         sequence = await resources.find(call, connection, "sequence", sequences.select_sequence)
-        settings = sequences.check(msgspec.structs.replace(sequence.settings, **changes))
-        changed = await sequences.update_sequence(
-            connection, call.workspace_id, sequence, settings=settings, status=sequence.status, now=clock.now()
+        settings = msgspec.structs.replace(sequence.settings, **changes)
+        changed = await sequences.change_settings(
+            connection, call.workspace_id, sequence, settings=settings, now=clock.now()
         )
     return Data(_resource(changed))
 
@@ -215,39 +211,28 @@ async def update_sequence_status(call: Call, form: SequenceStatusRequest) -> Dat
     return Data(_resource(changed))
 
 
+@refuses(*in_use.examples(ids.SEQUENCE))
 async def delete_sequence(call: Call) -> NoContent:
     """Delete a sequence
 
-    Its memberships are deleted with it. An unfinished import that names it continues without it.
+    Its memberships are deleted with it. A sequence that a saved segment or an unfinished import names stays.
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         sequence = await resources.find(call, connection, "sequence", sequences.select_sequence)
+        await in_use.check_sequence(connection, call.workspace_id, sequence.id)
         await sequences.delete_sequence(connection, call.workspace_id, sequence.id)
     return NoContent()
 
 
 def _parse(body: Body[SequenceRequest]) -> SequenceSettings:
     request = body.decode()
-    values = msgspec.structs.asdict(request) | _definition(request.definition)
-    return sequences.check(SequenceSettings(**values))
-
-
-def _definition(raw: msgspec.Raw) -> dict[str, Any]:
-    """
-    Raises:
-        InvalidBody: the definition is not an object with a list of emails.
-    """
-    try:
-        definition = msgspec.json.decode(raw, type=_DefinitionForm)
-    except (msgspec.ValidationError, RecursionError):
-        raise errors.InvalidBody(
-            "definition takes an object with the list emails, which holds objects.", field="definition"
-        ) from None
-    return {"definition": bytes(raw), "email_count": len(definition.emails)}
+    checked = sequence_definition.check(request.definition)
+    values = msgspec.structs.asdict(request) | msgspec.structs.asdict(checked)
+    return SequenceSettings(**values)
 
 
 async def _create(call: Call, settings: SequenceSettings, connection: Connection, now: int) -> Answer:
-    resource = _resource(await sequences.insert_sequence(connection, call.workspace_id, settings, now))
+    resource = _resource(await sequences.create_sequence(connection, call.workspace_id, settings, now))
     return Answer(status=201, body=codec.data(resource), location=resource.self_)
 
 

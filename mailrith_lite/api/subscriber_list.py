@@ -1,11 +1,12 @@
 """GET /v1/subscribers: the list of subscribers, and its filter."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
 from mailrith_lite import clock, ids
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.codes import Codes
 from mailrith_lite.api.parameters import PageQuery, Text
 from mailrith_lite.api.responses import PageOf
 from mailrith_lite.api.subscribers import SubscriberResource, subscriber_resource
@@ -20,11 +21,27 @@ MAX_LISTED = 100
 
 Ids = Annotated[
     list[str],
-    Meta(max_length=MAX_LISTED, description="at most 100 ids, with commas between them or in repeated parameters"),
+    Meta(
+        description=f"at most {MAX_LISTED} ids, with commas between them or in repeated parameters",
+        extra_json_schema={"maxItems": MAX_LISTED},
+    ),
 ]
 
 
 class SubscriberQuery(PageQuery, frozen=True, kw_only=True):
+    CODES: ClassVar[Codes] = Codes(
+        fields={
+            **PageQuery.CODES.fields,
+            "status": "invalid_subscriber_status",
+            "tag_operator": "invalid_tag_operator",
+            "sequence_operator": "invalid_sequence_operator",
+            "tag_id": "too_many_tag_filters",
+            "tag_ids": "too_many_tag_filters",
+            "sequence_id": "too_many_sequence_filters",
+            "sequence_ids": "too_many_sequence_filters",
+        }
+    )
+
     search: Text | None = None
     email: Text | None = None
     status: Status | None = None

@@ -6,15 +6,18 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from mailrith_lite import clock, ids
-from mailrith_lite.access import workspaces
+from mailrith_lite import clock, errors, ids
+from mailrith_lite.access import scopes, workspaces
 from mailrith_lite.api import codec, example, idempotency, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.codes import Codes
 from mailrith_lite.api.idempotency import Answer
+from mailrith_lite.api.resources import Change
 from mailrith_lite.api.responses import CreatedOrUpdated, Data, NoContent
 from mailrith_lite.api.route import refuses
-from mailrith_lite.audience import subscribers, tags, upsert, values
+from mailrith_lite.audience import added_memberships, listed_ids, subscribers, tags, upsert, values
+from mailrith_lite.audience.added_memberships import AddedMemberships
 from mailrith_lite.audience.consent import ConsentEvidence
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
@@ -22,6 +25,7 @@ from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection
 
 PATH = "/v1/subscribers"
+LIVE_SCOPES = ("subscribers:write", "live_actions:write")
 
 Email = Annotated[str, texts.of_format("email", "The whole address")]
 Name = Annotated[str, texts.without_nul(values.MAX_NAME)]
@@ -33,30 +37,60 @@ CustomFields = Annotated[
 ]
 NewTags = Annotated[
     list[Annotated[str, texts.name(tags.MAX_NAME)]],
-    texts.listed(upsert.MAX_NEW_TAGS, "Names of tags to add; a tag that does not exist is created"),
+    texts.listed(added_memberships.MAX_NEW_TAGS, "Names of tags to add; a tag that does not exist is created"),
 ]
 
 
-class SubscriberChange(msgspec.Struct, frozen=True, kw_only=True):
-    """`custom_fields`: id or label of a custom field -> value; a blank value leaves the saved one."""
+TagIds = Annotated[list[str], texts.listed(listed_ids.MAX_LISTED, "Tags to add; none is taken away")]
+SequenceIds = Annotated[list[str], texts.listed(listed_ids.MAX_LISTED, "Sequences to join; none is left")]
+FormId = Annotated[
+    msgspec.Raw, Meta(description="There are no forms here: leave it out", extra_json_schema={"type": "null"})
+]
+
+
+class SubscriberChange(Change, frozen=True, kw_only=True):
+    """`custom_fields`: id or label of a custom field -> value; a blank value leaves the saved one.
+
+    `new_tags`: names; new names create tags. `form_id`: an older client sends it; any form is refused.
+    """
+
+    CODES: ClassVar[Codes] = Codes(
+        fields={"email": "invalid_subscriber_email", "status": "invalid_subscriber_status"}
+    )
 
     email: Email | UnsetType = UNSET
     name: Name | UnsetType = UNSET
     country: Country | UnsetType | None = UNSET
     subscribed_on: Day | UnsetType = UNSET
     custom_fields: CustomFields | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+    consent_evidence: ConsentEvidence | UnsetType | None = UNSET
+    new_tags: NewTags | UnsetType = UNSET
+    existing_tag_ids: TagIds | UnsetType = UNSET
+    sequence_ids: SequenceIds | UnsetType = UNSET
+    form_id: FormId | UnsetType = UNSET
 
+    WITHOUT_EFFECT: ClassVar[frozenset[str]] = frozenset(["form_id"])
+    SCHEMA: ClassVar[dict[str, Any]] = {
+        "anyOf": [
+            {"required": [name]}
+            for name in (
+                *("email", "name", "country", "subscribed_on", "custom_fields"),
+                *("status", "consent_evidence", "new_tags", "existing_tag_ids", "sequence_ids"),
+            )
+        ]
+    }
     EXAMPLE: ClassVar[dict[str, Any]] = {"name": "Ada King", "country": None, "subscribed_on": "2025-04-11"}
 
 
 class SubscriberRequest(SubscriberChange, frozen=True, kw_only=True):
-    """`create_only`: an email that exists is a conflict. `new_tags`: names; new names create tags."""
+    """`create_only`: an email that exists is a conflict."""
+
+    CODES: ClassVar[Codes] = Codes(fields={"status": "invalid_subscriber_status"})
+    SCHEMA: ClassVar[dict[str, Any]] = {}
 
     email: Email
-    status: Status | UnsetType = UNSET
     create_only: bool = False
-    consent_evidence: ConsentEvidence | None = None
-    new_tags: NewTags = []
 
     EXAMPLE: ClassVar[dict[str, Any]] = {
         "email": "ada@example.com",
@@ -69,6 +103,8 @@ class SubscriberRequest(SubscriberChange, frozen=True, kw_only=True):
 
 
 class StatusRequest(msgspec.Struct, frozen=True, kw_only=True):
+    CODES: ClassVar[Codes] = Codes(fields={"status": "invalid_subscriber_status"})
+
     status: Status
     consent_evidence: ConsentEvidence | None = None
 
@@ -134,11 +170,16 @@ async def upsert_subscriber(call: Call, body: Body[SubscriberRequest]) -> Create
 async def update_subscriber(call: Call, form: SubscriberChange) -> Data[SubscriberResource]:
     """Update a subscriber
 
-    Absent fields stay as they are.
+    Absent fields stay as they are. A status, tags and sequences also need the scope `live_actions:write`; tags
+    and sequences are only added.
     """
+    if form.status is not UNSET or _added(form).any:
+        scopes.require(call.principal.scopes, LIVE_SCOPES)
+    profile, evidence, added = _profile(form), _evidence(form), _added(form)
 
     async def change(connection: Connection, saved: Subscriber, terms: UpsertContext) -> Subscriber:
-        return await upsert.change(connection, terms, saved, _profile(form), None)
+        subscriber = await upsert.change(connection, terms, saved, profile, evidence)
+        return await added_memberships.add(connection, terms.workspace_id, subscriber, added, terms.now)
 
     return Data(subscriber_resource(await change_subscriber(call, change)))
 
@@ -188,15 +229,15 @@ async def _terms(call: Call, connection: Connection, now: int) -> UpsertContext:
 
 async def _upsert(call: Call, request: SubscriberRequest, connection: Connection, now: int) -> Answer:
     terms = await _terms(call, connection, now)
+    profile, evidence = _profile(request), _evidence(request)
     saved = await upsert.select_by_email(connection, call.workspace_id, request.email)
-    profile, evidence = _profile(request), request.consent_evidence
     if saved is None:
         subscriber = await upsert.create(connection, terms, profile, evidence)
     elif request.create_only:
         raise upsert.already_exists(saved.id)
     else:
         subscriber = await upsert.change(connection, terms, saved, profile, evidence)
-    subscriber = await upsert.add_new_tags(connection, call.workspace_id, subscriber, request.new_tags, now)
+    subscriber = await added_memberships.add(connection, call.workspace_id, subscriber, _added(request), now)
     resource = subscriber_resource(subscriber)
     body = codec.data(resource)
     if saved is not None:
@@ -205,13 +246,31 @@ async def _upsert(call: Call, request: SubscriberRequest, connection: Connection
 
 
 def _profile(request: SubscriberChange) -> SubscriberInput:
+    """
+    Raises:
+        InvalidBody: the request names a form.
+    """
+    if request.form_id is not UNSET and bytes(request.form_id) != b"null":
+        raise errors.InvalidBody("There are no forms here; leave form_id out.", field="form_id")
     return SubscriberInput(
         email=request.email,
         name=request.name,
-        status=request.status if isinstance(request, SubscriberRequest) else UNSET,
+        status=request.status,
         country=request.country,
         subscribed_on=request.subscribed_on,
         custom_fields={} if isinstance(request.custom_fields, UnsetType) else request.custom_fields,
+    )
+
+
+def _evidence(request: SubscriberChange) -> ConsentEvidence | None:
+    return None if request.consent_evidence is UNSET else request.consent_evidence
+
+
+def _added(request: SubscriberChange) -> AddedMemberships:
+    return AddedMemberships(
+        new_tags=request.new_tags or (),
+        existing_tag_ids=request.existing_tag_ids or (),
+        sequence_ids=request.sequence_ids or (),
     )
 
 

@@ -9,6 +9,7 @@ from mailrith_lite import clock, ids
 from mailrith_lite.api import codec, example, idempotency, in_use, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
+from mailrith_lite.api.codes import Codes
 from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.resources import Change, SearchQuery, new_or_saved
 from mailrith_lite.api.responses import Created, Data, NoContent, PageOf
@@ -18,19 +19,24 @@ from mailrith_lite.audience.tags import Tag
 from mailrith_lite.database import Connection
 
 PATH = "/v1/tags"
+_CODES = Codes(fields={"name": "invalid_tag_name"})
 
 Name = Annotated[str, texts.name(tags.MAX_NAME)]
 Description = Annotated[str, texts.long(tags.MAX_DESCRIPTION)]
 
 
 class TagRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    CODES: ClassVar[Codes] = _CODES
+
     name: Name
     description: Description | None = None
 
     EXAMPLE: ClassVar[dict[str, Any]] = {"name": "Spring", "description": "Came with the spring campaign"}
 
 
-class TagChange(Change, frozen=True, kw_only=True):
+class TagChange(Change, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    CODES: ClassVar[Codes] = _CODES
+
     name: Name | UnsetType = UNSET
     description: Description | UnsetType | None = UNSET
 

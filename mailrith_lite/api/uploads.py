@@ -73,9 +73,9 @@ async def get_upload(call: Call) -> Data[ImportUpload]:
     if upload.expired(clock.now()):
         raise errors.NotFound(
             "This upload has expired; start a new one.",
-            code="upload_not_found",
+            code="subscriber_import_upload_not_found",
             reason="upload_expired",
-            resource=(ids.UPLOAD, upload.public_id),
+            resource=("subscriber_import_upload", upload.public_id),
         )
     return Data(upload_resource(upload))
 

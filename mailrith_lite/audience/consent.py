@@ -16,15 +16,23 @@ _NOT_BLANK = r"[^\s\x1c-\x1f\x85]"  # \s of JSON Schema lacks \x1c-\x1f and \x85
 _FIELD = "consent_evidence"
 
 
+def _takes(most: int) -> dict[str, str]:
+    """What a refusal says of a member whose pattern says nothing to a user."""
+    return {"takes": f"a text of 1 to {most} characters that is not blank"}
+
+
+Digest = Annotated[str, Meta(max_length=64, pattern="^[a-f0-9]{64}$", extra={"takes": "64 lower-case hex digits"})]
+
+
 class ConsentEvidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """References only: the consent text, IP address and user agent stay with whoever collected them."""
 
-    lawful_basis: Annotated[str, Meta(max_length=64, pattern=_NOT_BLANK)]
+    lawful_basis: Annotated[str, Meta(max_length=64, pattern=_NOT_BLANK, extra=_takes(64))]
     collected_at: Annotated[datetime, Meta(tz=True)]
-    evidence_reference: Annotated[str, Meta(max_length=512, pattern=_NOT_BLANK)]
+    evidence_reference: Annotated[str, Meta(max_length=512, pattern=_NOT_BLANK, extra=_takes(512))]
     consent_text_version: Annotated[str, Meta(max_length=128)] | None = None
     source_url: Annotated[str, Meta(max_length=2048, extra_json_schema={"format": "uri"})] | None = None
-    technical_evidence_hash: Annotated[str, Meta(max_length=64, pattern="^[a-f0-9]{64}$")] | None = None
+    technical_evidence_hash: Digest | None = None
 
 
 def check(evidence: ConsentEvidence, now: int) -> None:

@@ -13,6 +13,7 @@ from mailrith_lite.database import MAX_ID, Connection, Row
 MAX_LABEL = 100
 MAX_OPTIONS = 500
 MAX_OPTION = 200
+_BUILT_IN_LABELS = {"subscriber name", "subscriber email"}
 
 _COLUMNS = "id, label, type, options, created_at, updated_at"
 _options_decoder = msgspec.json.Decoder(list[str])
@@ -44,8 +45,8 @@ async def create_custom_field(
 ) -> CustomField:
     """
     Raises:
-        InvalidBody: label or options break a rule, or another field has the label, in any case: labels are the
-            column names of exports.
+        InvalidBody: label or options break a rule, or another field, or a built-in one, has the label, in any
+            case: labels are the column names of exports.
     """
     label = clean_label(label)
     options = clean_options(field_type, options)
@@ -129,18 +130,29 @@ async def select_all_custom_fields(connection: Connection, workspace_id: int) ->
 async def check_label_is_free(connection: Connection, workspace_id: int, label: str, own_id: int | None) -> None:
     """
     Raises:
-        InvalidBody: another field has this label, in any case.
+        InvalidBody: a new field cannot have this label: another one or a built-in one has it, in any case.
+        Conflict: the same of the field `own_id`.
     """
+    if label.casefold() in _BUILT_IN_LABELS:
+        raise label_taken(label, new=own_id is None, built_in=True)
     rows = await connection.execute_fetchall(
         "SELECT id FROM custom_fields WHERE workspace_id = ? AND label_key = ? AND id IS NOT ?",
         (workspace_id, label.casefold(), own_id),
     )
     if list(rows):
-        raise errors.InvalidBody(
-            "A custom field with this label exists already; choose another label.",
-            field="label",
-            reason="label_taken",
-        )
+        raise label_taken(label, new=own_id is None)
+
+
+def label_taken(label: str, *, new: bool, built_in: bool = False) -> errors.InvalidBody | errors.Conflict:
+    """The contract answers a new field with 400, and a change with 409."""
+    kind = errors.InvalidBody if new else errors.Conflict
+    what = f"{label} is a built-in field" if built_in else "A custom field with this label exists already"
+    return kind(
+        f"{what}; choose another label.",
+        code="custom_field_label_conflict",
+        field="label",
+        reason="built_in_label" if built_in else "label_taken",
+    )
 
 
 def clean_label(label: str) -> str:

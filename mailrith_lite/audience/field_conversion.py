@@ -54,7 +54,8 @@ async def prepare(
     """The field after the change. Nothing is written.
 
     Raises:
-        InvalidBody: label or options break a rule, or another field has the label.
+        InvalidBody: label or options break a rule.
+        Conflict: another field, or a built-in one, has the label.
     """
     target = msgspec.structs.replace(
         field,
@@ -110,7 +111,7 @@ async def _convert_values(
             await _update_values(connection, workspace_id, field.id, conversion.rows, now)
         after_id = batch.last_id
     if lost:
-        raise values_would_be_lost(field.id, lost)
+        raise values_would_be_lost(field.id, lost, type_changes=target.type != field.type)
 
 
 def _convert(field: CustomField, target: CustomField, rows: str) -> _Conversion:
@@ -150,11 +151,12 @@ def _convert_value(
     return _encoder.encode(new) if values.field_text(new) == text else None
 
 
-def values_would_be_lost(field_id: int, lost: int) -> errors.Conflict:
+def values_would_be_lost(field_id: int, lost: int, *, type_changes: bool) -> errors.Conflict:
+    """`type_changes`: else only options go."""
     return errors.Conflict(
         f"{lost:,} {'subscriber has' if lost == 1 else 'subscribers have'} a value that would be lost; "
         "change these values first, or create another custom field.",
-        code="custom_field_in_use",
+        code="custom_field_type_locked" if type_changes else "custom_field_in_use",
         reason="values_would_be_lost",
         resource=("custom_field", ids.encode(ids.CUSTOM_FIELD, field_id)),
     )

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from mailrith_lite import errors
+from mailrith_lite import errors, ids
 from mailrith_lite.audience.input_checks import check_label
 from mailrith_lite.audience.values import has_control
 from mailrith_lite.database import MAX_ID, Connection, Row
@@ -95,6 +95,56 @@ def check(settings: SequenceSettings) -> SequenceSettings:
     return msgspec.structs.replace(settings, name=name)
 
 
+async def create_sequence(
+    connection: Connection, workspace_id: int, settings: SequenceSettings, now: int
+) -> Sequence:
+    """
+    Raises:
+        InvalidBody: a member breaks a limit, or another sequence has the name, in any case.
+    """
+    settings = check(settings)
+    await _check_name_is_free(connection, workspace_id, settings.name, None)
+    return await insert_sequence(connection, workspace_id, settings, now)
+
+
+async def change_settings(
+    connection: Connection, workspace_id: int, sequence: Sequence, *, settings: SequenceSettings, now: int
+) -> Sequence:
+    """
+    Raises:
+        InvalidBody: a member breaks a limit, or another sequence has the name, in any case.
+        Conflict: the sequence is running.
+    """
+    settings = check(settings)
+    if sequence.status == "running":
+        raise must_be_paused(sequence.id)
+    if settings.name != sequence.settings.name:
+        await _check_name_is_free(connection, workspace_id, settings.name, sequence.id)
+    return await update_sequence(
+        connection, workspace_id, sequence, settings=settings, status=sequence.status, now=now
+    )
+
+
+def must_be_paused(sequence_id: int) -> errors.Conflict:
+    return errors.Conflict(
+        "This sequence is running; set its status to paused before you change it.",
+        code="sequence_must_be_paused",
+        resource=(ids.SEQUENCE, ids.encode(ids.SEQUENCE, sequence_id)),
+    )
+
+
+async def _check_name_is_free(connection: Connection, workspace_id: int, name: str, own_id: int | None) -> None:
+    """Older databases may have several sequences of one name: these stay."""
+    rows = await connection.execute_fetchall(
+        "SELECT id FROM sequences WHERE workspace_id = ? AND casefold(name) = ? AND id IS NOT ? LIMIT 1",
+        (workspace_id, name.casefold(), own_id),
+    )
+    if list(rows):
+        raise errors.InvalidBody(
+            "A sequence of this name exists already; choose another name.", field="name", reason="name_taken"
+        )
+
+
 async def insert_sequence(
     connection: Connection, workspace_id: int, settings: SequenceSettings, now: int
 ) -> Sequence:
@@ -159,9 +209,10 @@ async def select_sequence(connection: Connection, workspace_id: int, sequence_id
 
 
 async def select_sequence_id(connection: Connection, workspace_id: int, name: str) -> int | None:
-    """The oldest sequence with this name: several can have the same."""
+    """The oldest sequence with this name, in any case: an older database may have several."""
     rows = await connection.execute_fetchall(
-        "SELECT min(id) FROM sequences WHERE workspace_id = ? AND name = ?", (workspace_id, name)
+        "SELECT min(id) FROM sequences WHERE workspace_id = ? AND casefold(name) = ?",
+        (workspace_id, name.casefold()),
     )
     sequence_id: int | None = next(iter(rows))[0]
     return sequence_id

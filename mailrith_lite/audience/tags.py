@@ -80,7 +80,7 @@ async def _check_name_is_free(connection: Connection, workspace_id: int, name: s
 
 def name_taken() -> errors.Conflict:
     return errors.Conflict(
-        "A tag of this name exists already; choose another name.", code="tag_name_taken", field="name"
+        "A tag of this name exists already; choose another name.", code="tag_name_conflict", field="name"
     )
 
 

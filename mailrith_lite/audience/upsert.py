@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.audience import consent, input_checks, memberships, subscribers, tags, values
+from mailrith_lite.audience import consent, input_checks, subscribers, values
 from mailrith_lite.audience.consent import ConsentEvidence
 from mailrith_lite.audience.custom_fields import CustomField, select_all_custom_fields
 from mailrith_lite.audience.subscribers import Subscriber
@@ -19,7 +19,6 @@ from mailrith_lite.database import Connection
 S = TypeVar("S")
 T = TypeVar("T")
 
-MAX_NEW_TAGS = 100
 _NEW_STATUS: Status = "Unconfirmed"
 
 
@@ -122,30 +121,10 @@ async def touch(connection: Connection, workspace_id: int, subscriber_id: int, n
     return touched
 
 
-async def add_new_tags(
-    connection: Connection, workspace_id: int, subscriber: Subscriber, names: Sequence[str], now: int
-) -> Subscriber:
-    """Gives the subscriber the tags with these names, in any case. Creates a tag that does not exist.
-
-    Raises:
-        InvalidBody: too many names, or a name that a tag cannot have.
-    """
-    if len(names) > MAX_NEW_TAGS:
-        raise errors.InvalidBody(f"new_tags takes at most {MAX_NEW_TAGS} names.", field="new_tags")
-    altered = False
-    for position, name in enumerate(names):
-        cleaned = tags.clean_name(name, f"new_tags[{position}]")
-        tag_id = await tags.select_tag_id(connection, workspace_id, cleaned)
-        if tag_id is None:
-            tag_id = await tags.insert_tag(connection, workspace_id, cleaned, None, now)
-        altered |= await memberships.insert_tag(connection, subscriber.id, tag_id)
-    return await touch(connection, workspace_id, subscriber.id, now) if altered else subscriber
-
-
 def already_exists(subscriber_id: int) -> errors.Conflict:
     return errors.Conflict(
         "A subscriber with this email exists already; update that one.",
-        code="subscriber_already_exists",
+        code="subscriber_conflict",
         field="email",
         resource=("subscriber", ids.encode(ids.SUBSCRIBER, subscriber_id)),
     )

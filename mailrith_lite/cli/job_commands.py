@@ -80,7 +80,7 @@ def import_file(
         try:
             job = await submit(client, source, mappings)
         except Refused as refusal:
-            if refusal.code != "payload_too_large" or source.uploaded:
+            if refusal.code != "request_body_too_large" or source.uploaded:
                 raise
             job = await submit(client, await send_file.upload(client, file), mappings)
         await follow_import(client, job, file.name)

@@ -41,7 +41,7 @@ async def _create_tag(client: ApiClient, name: str) -> str:
     try:
         return (await client.post("/v1/tags", Tag, {"name": name}, key=new_idempotency_key())).id
     except Refused as refusal:
-        if refusal.code == "tag_name_taken":  # another client created it after we read the list
+        if refusal.code == "tag_name_conflict":  # another client created it after we read the list
             async for tag in client.list_items("/v1/tags", Tag):
                 if _key(tag.name) == _key(name):
                     return tag.id

@@ -119,7 +119,9 @@ async def _preview(call: SessionRequest, upload: Upload) -> Preview:
 
 
 def _upload_not_found() -> errors.NotFound:
-    return errors.NotFound("There is no file here, or no longer; start a new import.", code="upload_not_found")
+    return errors.NotFound(
+        "There is no file here, or no longer; start a new import.", code="subscriber_import_upload_not_found"
+    )
 
 
 async def _delete_upload(call: SessionRequest, upload: Upload) -> None:

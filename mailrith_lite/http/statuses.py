@@ -20,6 +20,8 @@ STATUSES: dict[type[errors.MailrithError], tuple[int, str]] = {
     wire_errors.InvalidQuery: (400, "invalid_request"),
     wire_errors.InvalidIdempotencyKey: (400, "invalid_request"),
     errors.InvalidApiKey: (401, "authentication_error"),
+    errors.RevokedApiKey: (401, "authentication_error"),
+    errors.ExpiredApiKey: (401, "authentication_error"),
     errors.Forbidden: (403, "permission_error"),
     errors.InsufficientScope: (403, "permission_error"),
     errors.InvalidSignature: (403, "permission_error"),
@@ -100,7 +102,7 @@ def from_framework(error: web.HTTPException, request: web.Request | web.BaseRequ
     if isinstance(error, web.HTTPMethodNotAllowed):
         return wire_errors.MethodNotAllowed(request.method, list(error.allowed_methods))
     if isinstance(error, web.HTTPNotFound):
-        return errors.NotFound("There is nothing at this path; check the address.", code="route_not_found")
+        return errors.NotFound("There is nothing at this path; check the address.")
     if isinstance(error, web.HTTPRequestEntityTooLarge):
         return errors.PayloadTooLarge("The body is too large.")
     if isinstance(error, web.HTTPExpectationFailed):

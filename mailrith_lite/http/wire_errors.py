@@ -37,11 +37,11 @@ class ExpectationFailed(Invalid):
 
 
 class InvalidQuery(Invalid):
-    code = "invalid_query"
+    """A query parameter is unknown or has a value that it does not take."""
 
 
 class InvalidIdempotencyKey(Invalid):
-    code = "invalid_idempotency_key"
+    code = "idempotency_key_invalid"
 
     def __init__(self) -> None:
         super().__init__("Idempotency-Key takes 1 to 255 printable ASCII characters.")

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from mailrith_lite import clock, disk, errors, ids
-from mailrith_lite.audience import custom_fields, sequences, tags
+from mailrith_lite.audience import custom_fields, listed_ids, sequences, tags
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports import dry_run_table, import_table, mapping, records, spool
 from mailrith_lite.imports.import_table import ImportPlan
@@ -24,7 +24,6 @@ from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import IMPORT
 from mailrith_lite.jobs.queue import Job
 
-MAX_LISTED = 100
 _BLOCK = 1 << 20
 
 
@@ -107,8 +106,10 @@ async def prepared(
     try:
         plan = await asyncio.to_thread(_plan, order, directory, write)
     except errors.InvalidBody:
-        if upload is not None:  # if a job has just taken the upload, that is the reason
-            await _select_usable(database, workspace_id, order)
+        if upload is not None:  # if a job has just taken the upload, or it has a newer file, that is the reason
+            newest = await _select_usable(database, workspace_id, order)
+            if newest.source != upload.source:
+                raise usable.replaced() from None
         raise
     source = directory / plan.source
     prepared = PreparedImport(workspace_id, plan, upload, dry_run=order.dry_run)
@@ -148,8 +149,8 @@ def _plan(order: ImportOrder, directory: Path, write: Callable[[Path], Header]) 
     new_tag_name = order.new_tag_name and tags.clean_name(order.new_tag_name, "new_tag_name")
     if order.new_tag_name == "":
         raise errors.InvalidBody("new_tag_name takes 1 to 100 characters.", field="new_tag_name")
-    tag_ids = _decode_ids(ids.TAG, order.existing_tag_ids, "existing_tag_ids")
-    sequence_ids = _decode_ids(ids.SEQUENCE, order.sequence_ids, "sequence_ids")
+    tag_ids = listed_ids.decode(ids.TAG, order.existing_tag_ids, "existing_tag_ids")
+    sequence_ids = listed_ids.decode(ids.SEQUENCE, order.sequence_ids, "sequence_ids")
     source = directory / f"{secrets.token_hex(16)}.csv"
     try:
         header = write(source)
@@ -170,17 +171,26 @@ def _plan(order: ImportOrder, directory: Path, write: Callable[[Path], Header]) 
 def _write_text(literal: memoryview, source: Path) -> Header:
     try:
         spool.write_source(literal, source)
-        return records.read_header(source)
+        header = records.read_header(source)
     except records.BrokenFile as error:
-        raise errors.InvalidBody(f"csv_text cannot be read: {error}.", field="csv_text") from None
+        raise _invalid_text(f"csv_text cannot be read: {error}.") from None
+    if not records.has_data_row(source, header.delimiter):
+        raise _invalid_text("csv_text has no row after its header; add the rows to import.", "no_data_row")
+    return header
+
+
+def _invalid_text(message: str, reason: str | None = None) -> errors.InvalidBody:
+    return errors.InvalidBody(message, code="invalid_csv_text", field="csv_text", reason=reason)
 
 
 def _link_upload(upload: Upload, file: Path, source: Path) -> Header:
     """The upload keeps its file: the source is a second name of it, or a copy where hard links are not possible."""
+    if upload.row_count == 0:
+        raise usable.without_rows()
     try:
         source.hardlink_to(file)
     except FileNotFoundError:
-        raise usable.replaced() from None
+        raise usable.missing() from None
     except OSError:
         _copy(file, source)
     disk.sync_directory(source.parent)
@@ -193,50 +203,19 @@ def _copy(file: Path, source: Path) -> None:
             shutil.copyfileobj(original, copy, _BLOCK)
             disk.sync_file(copy)
     except FileNotFoundError:
-        raise usable.replaced() from None
+        raise usable.missing() from None
 
 
 async def _check_known(connection: Connection, workspace_id: int, plan: ImportPlan) -> None:
     fields = await custom_fields.select_all_custom_fields(connection, workspace_id)
     _check_custom_fields(plan.columns, {field.id for field in fields})
     known_tags = await tags.select_known_tag_ids(connection, workspace_id, plan.tag_ids)
-    _check_listed(plan.tag_ids, known_tags, "existing_tag_ids", "tag")
+    listed_ids.check(plan.tag_ids, known_tags, "existing_tag_ids", "tag")
     known_sequences = await sequences.select_known_sequence_ids(connection, workspace_id, plan.sequence_ids)
-    _check_listed(plan.sequence_ids, known_sequences, "sequence_ids", "sequence")
+    listed_ids.check(plan.sequence_ids, known_sequences, "sequence_ids", "sequence")
 
 
 def _check_custom_fields(columns: Sequence[Column], known: set[int]) -> None:
     for position, column in enumerate(columns):
         if column.custom_field_id is not None and column.custom_field_id not in known:
             raise mapping.unknown_custom_field(f"mappings[{position}]")
-
-
-def _check_listed(numbers: Sequence[int], known: set[int], field: str, resource: str) -> None:
-    for position, number in enumerate(numbers):
-        if number not in known:
-            raise _unknown(field, position, resource)
-
-
-def _decode_ids(prefix: str, public_ids: Sequence[str], field: str) -> list[int]:
-    """The integers, in the same order.
-
-    Raises:
-        InvalidBody: there are more than `MAX_LISTED`, or one is malformed.
-    """
-    if len(public_ids) > MAX_LISTED:
-        raise errors.InvalidBody(f"{field} takes at most {MAX_LISTED} ids.", field=field)
-    numbers = []
-    for position, public_id in enumerate(public_ids):
-        number = ids.decode(prefix, public_id)
-        if number is None:
-            raise _unknown(field, position, prefix)
-        numbers.append(number)
-    return numbers
-
-
-def _unknown(field: str, position: int, resource: str) -> errors.InvalidBody:
-    return errors.InvalidBody(
-        f"There is no {resource} with this id in the workspace.",
-        field=f"{field}[{position}]",
-        reason=f"{resource}_not_found",
-    )

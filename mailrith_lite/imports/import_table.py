@@ -92,6 +92,12 @@ async def select_any_with_custom_field(connection: Connection, workspace_id: int
     return await _select_any(connection, workspace_id, condition, field_id)
 
 
+async def select_any_with_sequence(connection: Connection, workspace_id: int, sequence_id: int) -> bool:
+    """Whether an unfinished import adds subscribers to the sequence."""
+    condition = "EXISTS (SELECT 1 FROM json_each(imports.sequence_ids) WHERE value = :number)"
+    return await _select_any(connection, workspace_id, condition, sequence_id)
+
+
 async def _select_any(connection: Connection, workspace_id: int, condition: str, number: int) -> bool:
     rows = await connection.execute_fetchall(
         f"""SELECT 1 FROM jobs JOIN imports ON imports.job_id = jobs.id

@@ -1,12 +1,14 @@
 """Mappings: each names a column of the file and the field of a subscriber that it fills."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from mailrith_lite import errors, ids
 from mailrith_lite.imports.fields import FIELDS, MappedType
-from mailrith_lite.imports.records import column_name
+from mailrith_lite.imports.records import MAX_COLUMN_NAME, column_name
+
+_SHOWN_COLUMNS = 50
 
 
 class MappedField(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,11 +69,7 @@ def _resolve_one(positions: dict[str, list[int]], mapping: Mapping, path: str) -
     name = column_name(mapping.csv_column)
     indexes = positions.get(name, [])
     if not indexes:
-        raise errors.InvalidBody(
-            "csv_column is not a column of the file; use a name from its header row.",
-            field=f"{path}.csv_column",
-            reason="column_not_found",
-        )
+        raise _unknown_column(mapping.csv_column, positions, path)
     if len(indexes) > 1:
         raise errors.InvalidBody(
             "The file has several columns of this name; rename all but one.",
@@ -83,6 +81,18 @@ def _resolve_one(positions: dict[str, list[int]], mapping: Mapping, path: str) -
         name=name,
         type=mapping.field.type,
         custom_field_id=_custom_field_id(mapping.field, path),
+    )
+
+
+def _unknown_column(name: str, names: Iterable[str], path: str) -> errors.InvalidBody:
+    """`names`: the columns of the file."""
+    known = [f'"{one}"' for one in names if one]
+    listed = ", ".join(known[:_SHOWN_COLUMNS])
+    more = f" and {len(known) - _SHOWN_COLUMNS} more" if len(known) > _SHOWN_COLUMNS else ""
+    return errors.InvalidBody(
+        f'"{name[:MAX_COLUMN_NAME]}" is not a column of the file; its columns are {listed}{more}.',
+        field=f"{path}.csv_column",
+        reason="column_not_found",
     )
 
 

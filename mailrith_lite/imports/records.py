@@ -150,6 +150,15 @@ def read_records(
             check()
 
 
+def has_data_row(path: Path, delimiter: str) -> bool:
+    """Whether a row follows the header, also one that cannot be read: the import reports it."""
+    try:
+        with open_source(path) as file:
+            return advance(read_records(file, delimiter), 2) == 2
+    except BrokenFile:
+        return True
+
+
 def _names_delimiter(cells: list[str], delimiter: str) -> bool:
     """Whether the record is `sep=;`, which Excel reads and writes as the first line."""
     return [cell.lower() for cell in cells[:3]] in (["sep=", ""], [f"sep={delimiter}"])

@@ -12,6 +12,7 @@ class JobKind(msgspec.Struct, frozen=True, kw_only=True):
     """What the rest of the service must know of a kind of job.
 
     `name`: the text in the column `jobs.kind`, in the log and in messages.
+    `resource`: a job in the codes and details of errors.
     `id_prefix`: begins the public id of each job.
     `path`: where the API lists the jobs; `/` and a public id after it is the address of one job.
     `one_at_a_time`: of the jobs of such kinds, a workspace runs one at a time, in the order of their ids.
@@ -19,6 +20,7 @@ class JobKind(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    resource: str
     id_prefix: str
     path: str
     one_at_a_time: bool
@@ -36,6 +38,7 @@ class JobKind(msgspec.Struct, frozen=True, kw_only=True):
 
 IMPORT = JobKind(
     name="import",
+    resource="subscriber_import_job",
     id_prefix="import_job",
     path="/v1/jobs/subscriber-imports",
     one_at_a_time=True,
@@ -44,6 +47,7 @@ IMPORT = JobKind(
 )
 EXPORT = JobKind(
     name="export",
+    resource="subscriber_export_job",
     id_prefix="export_job",
     path="/v1/jobs/subscriber-exports",
     one_at_a_time=False,

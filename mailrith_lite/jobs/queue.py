@@ -118,7 +118,7 @@ async def find_job(connection: Connection, workspace_id: int, kind: JobKind, pub
     job_id = kind.decode(public_id)
     job = None if job_id is None else await select_job(connection, workspace_id, kind, job_id)
     if job is None:
-        raise errors.NotFound.of("job", public_id)
+        raise errors.NotFound.of(kind.resource, public_id)
     return job
 
 

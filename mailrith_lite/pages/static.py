@@ -27,7 +27,7 @@ async def _send(request: web.Request) -> web.StreamResponse:
     name = request.match_info["name"]
     content = await asyncio.to_thread(_read, name)
     if content is None:
-        raise errors.NotFound("There is nothing at this path; check the address.", code="route_not_found")
+        raise errors.NotFound("There is nothing at this path; check the address.")
     current = request.query.get("v") == _version(name)
     return web.Response(
         body=content,

@@ -57,7 +57,7 @@ def _local(handler: Handler) -> Handler:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         if not _is_local(request):
-            raise errors.NotFound("There is nothing at this path; check the address.", code="route_not_found")
+            raise errors.NotFound("There is nothing at this path; check the address.")
         return await handler(request)
 
     return handle

@@ -21,13 +21,13 @@ from mailrith_lite.testing.recorder import MAX_BODY, When
 
 _TYPES = dict(STATUSES.values())
 _CODES = {
-    400: "invalid_body",
+    400: "invalid_request",
     401: "invalid_api_key",
     403: "insufficient_scope",
     404: "not_found",
     409: "conflict",
     410: "download_expired",
-    413: "payload_too_large",
+    413: "request_body_too_large",
     429: "rate_limited",
     500: "internal_error",
     503: "shutting_down",

@@ -99,6 +99,8 @@ SPECIAL_CASES: dict[str, list[Case]] = {
         Case(ids.SEQUENCE, "tag_ids=ID&sequence_ids=ID&search=ID", 200),
     ],
     "upsertSubscriber": [
+        Case(ids.TAG, {"existing_tag_ids": ["ID"]}, 400),
+        Case(ids.SEQUENCE, {"sequence_ids": ["ID"]}, 400),
         Case(ids.CUSTOM_FIELD, {"custom_fields": {"ID": "x"}}, 400),
         Case("name", {"custom_fields": {"ID": "x"}}, 400),
         Case("email", {"email": "ID", "name": "Ours"}, 201),
@@ -106,6 +108,8 @@ SPECIAL_CASES: dict[str, list[Case]] = {
         Case("name", {"name": "ID", "new_tags": ["ID"]}, 201),
     ],
     "updateSubscriber": [
+        Case(ids.TAG, {"existing_tag_ids": ["ID"]}, 400),
+        Case(ids.SEQUENCE, {"sequence_ids": ["ID"]}, 400),
         Case(ids.CUSTOM_FIELD, {"custom_fields": {"ID": "x"}}, 400),
         Case("name", {"custom_fields": {"ID": ""}}, 400),
         Case("email", {"email": "ID"}, 200),

@@ -83,6 +83,6 @@ def test_a_body_around_the_memory_limit_is_complete(server: Server, size: int) -
 )
 def test_only_csv_text_can_exceed_the_memory_limit(server: Server, path: str, body: dict[str, Any]) -> None:
     reply = server.call("POST", path, body)
-    assert (reply.status, reply.error["code"]) == (413, "payload_too_large")
+    assert (reply.status, reply.error["code"]) == (413, "request_body_too_large")
     assert "1,048,576" in reply.error["message"]
     assert not sources(server)

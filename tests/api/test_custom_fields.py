@@ -117,14 +117,13 @@ def test_a_field_without_options_needs_no_settings(service: Server, kind: str, s
 )
 def test_an_invalid_field_is_refused(service: Server, body: Any, field: str, reason: str | None) -> None:
     before = service.rows("SELECT count(*) FROM custom_fields")
-    assert details(service.call("POST", PATH, body)) == (400, "invalid_body", field, reason)
+    assert details(service.call("POST", PATH, body)) == (400, "invalid_custom_field", field, reason)
     assert service.rows("SELECT count(*) FROM custom_fields") == before
 
 
 @pytest.mark.parametrize(
     ("body", "field", "reason"),
     [
-        ({}, None, "nothing_to_change"),
         ({"label": " "}, "label", None),
         ({"label": None}, "label", None),
         ({"type": "URL"}, "type", None),
@@ -139,8 +138,12 @@ def test_an_invalid_change_of_a_field_is_refused_and_changes_nothing(
     server: Server, body: Any, field: str | None, reason: str | None
 ) -> None:
     one = data_of(server.call("POST", PATH, {"label": "Size", "type": "Text"}))
-    assert details(put(server, one, body)) == (400, "invalid_body", field, reason)
+    assert details(put(server, one, body)) == (400, "invalid_custom_field", field, reason)
     assert read(server, one) == one
+
+
+def test_a_put_of_nothing_is_refused(server: Server) -> None:
+    assert details(put(server, field(server, "Size"), {})) == (400, "empty_update", None, None)
 
 
 def test_a_field_at_the_limits_is_accepted(server: Server) -> None:
@@ -148,15 +151,24 @@ def test_a_field_at_the_limits_is_accepted(server: Server) -> None:
     assert field(server, "x" * 100, "Multi Select", options)["settings"]["options"] == options
 
 
+@pytest.mark.parametrize("label", ["Subscriber Name", "subscriber  EMAIL"])
+def test_the_label_of_a_built_in_field_is_refused(server: Server, label: str) -> None:
+    other = field(server, "Other")
+    reply = server.call("POST", PATH, {"label": label, "type": "Text"})
+    assert details(reply) == (400, "custom_field_label_conflict", "label", "built_in_label")
+    reply = put(server, other, {"label": label})
+    assert details(reply) == (409, "custom_field_label_conflict", "label", "built_in_label")
+    assert read(server, other) == other
+
+
 @pytest.mark.parametrize("label", ["shoe size", " SHOE  SIZE", "Shoe\tsize"])
 def test_a_label_that_differs_only_in_case_or_space_is_taken(server: Server, label: str) -> None:
     field(server, "Shoe size")
     other = field(server, "Other")
-    for reply in (
-        server.call("POST", PATH, {"label": label, "type": "Text"}),
-        put(server, other, {"label": label}),
-    ):
-        assert details(reply) == (400, "invalid_body", "label", "label_taken")
+    reply = server.call("POST", PATH, {"label": label, "type": "Text"})
+    assert details(reply) == (400, "custom_field_label_conflict", "label", "label_taken")
+    reply = put(server, other, {"label": label})
+    assert details(reply) == (409, "custom_field_label_conflict", "label", "label_taken")
     assert read(server, other) == other
 
 
@@ -222,7 +234,7 @@ def test_deleting_a_field_deletes_its_values_and_no_others(server: Server) -> No
     assert again["id"] != deleted
     assert server.rows("SELECT custom_fields FROM subscribers WHERE email LIKE 'bob%'") == [("{}",)]
     refused = server.call("PATCH", ada["self"], {"custom_fields": {deleted: "x"}})
-    assert details(refused) == (400, "invalid_body", f"custom_fields.{deleted}", "custom_field_not_found")
+    assert details(refused) == (400, "invalid_request", f"custom_fields.{deleted}", "custom_field_not_found")
 
 
 @pytest.mark.parametrize("public_id", ["custom_field_x", "size", "foreign", "deleted"])

@@ -14,7 +14,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
 LIMIT = 1 << 20
 FILE = b'Content-Disposition: form-data; name="file"; filename="list.csv"\r\n\r\n'
 FIELD = b'Content-Disposition: form-data; name="x"\r\n\r\n'
-TOO_LARGE = (413, "invalid_request", "payload_too_large")
+TOO_LARGE = (413, "invalid_request", "request_body_too_large")
 BROKEN = (400, "invalid_request", "invalid_http")
 
 

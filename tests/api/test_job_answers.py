@@ -168,7 +168,7 @@ def test_a_running_import_stops_between_two_chunks(server: Server) -> None:
 
 
 def test_a_list_has_summaries_without_the_fields_of_the_job(server: Server) -> None:
-    server.import_csv("Email\n", [EMAIL])
+    server.import_csv("Email\na@example.com\n", [EMAIL])
     server.export_csv()
     (imported,) = server.call("GET", IMPORTS).json["data"]
     (exported,) = server.call("GET", EXPORTS).json["data"]

@@ -64,7 +64,7 @@ def test_a_body_that_is_not_an_object_is_refused(service: Server, path: str, bod
 @pytest.mark.parametrize("path", GOOD)
 def test_a_body_that_is_not_json_is_refused(service: Server, path: str, broken: Callable[[bytes], bytes]) -> None:
     reply = service.call("POST", path, broken(GOOD[path]), headers=JSON)
-    assert envelope(reply) == (400, "invalid_request", "invalid_json")
+    assert envelope(reply) == (400, "invalid_request", "invalid_body")
     assert unused(service)
 
 
@@ -90,7 +90,7 @@ def test_a_body_of_100_000_levels_is_refused(service: Server, path: str, deep: b
 )
 def test_a_csv_text_that_is_not_valid_unicode_is_refused(service: Server, csv_text: bytes) -> None:
     body = b'{"mappings": [{"csv_column": "Email", "field": {"type": "email"}}], "csv_text": %s}' % csv_text
-    assert envelope(service.call("POST", IMPORTS, body, headers=JSON)) == (400, "invalid_request", "invalid_json")
+    assert envelope(service.call("POST", IMPORTS, body, headers=JSON)) == (400, "invalid_request", "invalid_body")
     assert unused(service)
 
 

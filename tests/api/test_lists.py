@@ -1,11 +1,13 @@
 """Lists: pages, their order, and filters of subscribers."""
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
+from api_records import execute
 from conftest import MAPPINGS, Server
 from wire import EMAIL, EXPORTS, IMPORTS, envelope, running_service
 
@@ -115,7 +117,7 @@ def test_a_list_continues_after_its_last_row_was_deleted(server: Server) -> None
 
 def test_a_list_of_jobs_has_one_kind_newest_first(server: Server) -> None:
     made = [server.sdk().jobs.create_export()["data"]["id"] for _ in range(3)]
-    server.import_csv("Email\n", [EMAIL])
+    server.import_csv("Email\na@example.com\n", [EMAIL])
     first = page(server, EXPORTS, limit=2)
     second = page(server, EXPORTS, limit=2, starting_after=first["pagination"]["next_cursor"])
     assert [job["id"] for job in first["data"] + second["data"]] == made[::-1]
@@ -123,23 +125,48 @@ def test_a_list_of_jobs_has_one_kind_newest_first(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "limit", ["0", "101", "-1", "", " 5", "5 ", "+5", "1e1", "5.0", "0x5", "٥", "999999999999", "x"]
+    "limit", ["0", "00", "-1", "", " 5", "5 ", "+5", "1e1", "5.0", "0x5", "٥", "x", "1&limit=2"]
 )
 @pytest.mark.parametrize("path", LISTS)
-def test_limit_takes_a_number_from_1_to_100(service: Server, path: str, limit: str) -> None:
-    reply = service.call("GET", f"{path}?limit={quote(limit)}")
-    assert envelope(reply) == (400, "invalid_request", "invalid_query")
+def test_a_limit_is_one_whole_number_from_1(service: Server, path: str, limit: str) -> None:
+    reply = service.call("GET", f"{path}?limit={quote(limit, safe='&=')}")
+    assert envelope(reply) == (400, "invalid_request", "invalid_request")
     assert reply.error["details"] == {"field": "limit"}
+
+
+@pytest.mark.parametrize("limit", ["101", "999999999999", "9" * 5_000, "0" * 30 + "101"])
+def test_a_limit_of_more_than_100_is_read_as_100(server: Server, limit: str) -> None:
+    execute(
+        server,
+        """INSERT INTO tags (workspace_id, name, name_key, created_at, updated_at)
+        SELECT 1, 'tag ' || value, 'tag ' || value, 0, 0 FROM json_each(?)""",
+        json.dumps(list(range(101))),
+    )
+    assert len(page(server, "/v1/tags", limit=limit)["data"]) == 100
 
 
 @pytest.mark.parametrize(
     "cursor", ["", "x", "1", "workspace_9wdvsq5zmmz0n", "tag_", "_", "tag_zzzzzzzzzzzzz", "%00"]
 )
 @pytest.mark.parametrize("path", LISTS)
-def test_starting_after_takes_only_a_cursor_of_the_list(service: Server, path: str, cursor: str) -> None:
-    reply = service.call("GET", f"{path}?starting_after={cursor}")
-    assert envelope(reply) == (400, "invalid_request", "invalid_query")
-    assert reply.error["details"] == {"field": "starting_after"}
+def test_a_cursor_is_one_that_a_page_gave(service: Server, path: str, cursor: str) -> None:
+    for name in ("starting_after", "cursor"):
+        reply = service.call("GET", f"{path}?{name}={cursor}")
+        assert envelope(reply) == (400, "invalid_request", "invalid_cursor")
+        assert reply.error["details"] == {"field": name}
+
+
+def test_starting_after_takes_only_a_cursor_of_the_list(service: Server) -> None:
+    first = page(service, "/v1/tags", limit=2)
+    cursor = first["pagination"]["next_cursor"]
+    second = page(service, "/v1/tags", limit=2, starting_after=cursor)
+    assert second["data"]
+    assert page(service, "/v1/tags", limit=2, cursor=cursor) == second
+    both = service.call("GET", f"/v1/tags?limit=2&starting_after={cursor}&cursor={cursor}")
+    assert both.json == second
+    other = second["pagination"]["next_cursor"]
+    reply = service.call("GET", f"/v1/tags?starting_after={cursor}&cursor={other}")
+    assert envelope(reply) == (400, "invalid_request", "invalid_cursor")
 
 
 @pytest.mark.parametrize(
@@ -234,10 +261,22 @@ def test_a_filtered_list_has_pages(service: Server) -> None:
     assert second["pagination"]["has_more"] is False
 
 
+FILTER_CODES = {
+    "status": "invalid_subscriber_status",
+    "tag_operator": "invalid_tag_operator",
+    "sequence_operator": "invalid_sequence_operator",
+    **dict.fromkeys(("tag_id", "tag_ids"), "too_many_tag_filters"),
+    **dict.fromkeys(("sequence_id", "sequence_ids"), "too_many_sequence_filters"),
+}
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [
         ("status=active", "status"),
+        ("status=Active&status=Bounced", "status"),
+        ("status=Active,Bounced", "status"),
+        ("search=a&search=b", "search"),
         ("status=", "status"),
         ("status=Active%20", "status"),
         ("cold_only=1", "cold_only"),
@@ -248,12 +287,12 @@ def test_a_filtered_list_has_pages(service: Server) -> None:
         (f"search={'x' * 255}", "search"),
         ("email=", "email"),
         (f"email={'x' * 255}", "email"),
-        (f"tag_id={'x,' * 100}x", "tag_id"),
+        (f"tag_id={'x,' * 100}x", "tag_ids"),
         ("&".join(["tag_ids=x"] * 101), "tag_ids"),
         (f"tag_id=x&tag_ids={'x,' * 99}x", "tag_ids"),
         ("tag_operator=is_active_in_any_of", "tag_operator"),
         ("tag_operator=", "tag_operator"),
-        (f"sequence_id={'x,' * 100}x", "sequence_id"),
+        (f"sequence_id={'x,' * 100}x", "sequence_ids"),
         (f"sequence_ids={'x,' * 100}x", "sequence_ids"),
         (f"sequence_ids=x&sequence_id={'x,' * 99}x", "sequence_ids"),
         ("sequence_operator=x", "sequence_operator"),
@@ -261,7 +300,7 @@ def test_a_filtered_list_has_pages(service: Server) -> None:
 )
 def test_an_invalid_filter_is_refused(service: Server, query: str, field: str) -> None:
     reply = service.call("GET", f"/v1/subscribers?{query}")
-    assert envelope(reply) == (400, "invalid_request", "invalid_query")
+    assert envelope(reply) == (400, "invalid_request", FILTER_CODES.get(field, "invalid_request"))
     assert reply.error["details"] == {"field": field}
 
 
@@ -283,8 +322,13 @@ def test_an_operator_without_ids_filters_nothing(service: Server, operator: str)
     )
 
 
-def test_an_unknown_parameter_is_ignored(service: Server) -> None:
-    assert page(service, "/v1/tags", colour="red", limit=1)["data"]
+@pytest.mark.parametrize("query", ["stauts=Active", "tag_ids[]=x", "Limit=1", "=", "%00=1", f"{'x' * 3_000}=1"])
+def test_an_unknown_parameter_is_refused_with_the_known_ones(service: Server, query: str) -> None:
+    reply = service.call("GET", f"/v1/subscribers?limit=1&{query}")
+    assert envelope(reply) == (400, "invalid_request", "invalid_request")
+    assert reply.error["details"]["reason"] == "unknown_parameter"
+    assert "limit, starting_after, cursor, search, email, status" in reply.error["message"]
+    assert len(reply.body) < 1_000
 
 
 DAYS = {

@@ -50,7 +50,7 @@ def test_the_error_names_the_segment_that_a_change_would_break(server: Server) -
     assert MAX_CONDITIONS - 3 * 99 - 1 == 2
     three = {"match": "all", "groups": [{"id": "g", "match": "all", "conditions": [ACTIVE] * 3}]}
     reply = server.call("PUT", inner["self"], {"definition": three})
-    assert details(reply) == (400, "invalid_body", "definition", "too_complex")
+    assert details(reply) == (400, "invalid_segment_definition", "definition", "too_complex")
     assert reply.error["details"]["resource"] == {"type": "segment", "id": outer["id"]}
     assert '"Outer"' in reply.error["message"]
     assert read(server, inner) == inner
@@ -63,8 +63,13 @@ def test_the_error_names_a_distant_segment_that_a_change_would_break(server: Ser
         chain.append(segment(server, f"Chain {number}", definition("segment", "is", chain[-1]["id"])))
     other = segment(server, "Other", definition("tag", "is", tag(server, "Spring")["id"]))
     reply = server.call("PUT", chain[0]["self"], {"definition": definition("segment", "is", other["id"])})
-    assert details(reply) == (400, "invalid_body", "definition", "too_complex")
+    assert details(reply) == (400, "invalid_segment_definition", "definition", "too_complex")
     assert reply.error["details"]["resource"]["id"] == chain[-1]["id"]
     reply = server.call("PUT", chain[0]["self"], {"definition": definition("segment", "is", chain[5]["id"])})
-    assert details(reply) == (400, "invalid_body", "definition.groups[0].conditions[0].value", "circular_reference")
+    assert details(reply) == (
+        400,
+        "invalid_segment",
+        "definition.groups[0].conditions[0].value",
+        "circular_reference",
+    )
     assert [read(server, one) for one in chain] == chain

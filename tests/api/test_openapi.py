@@ -16,6 +16,7 @@ from mailrith_lite import errors
 from mailrith_lite.api.documentation.openapi import document
 from mailrith_lite.api.routes import ROUTES, SECTIONS, Route
 from mailrith_lite.http.statuses import STATUSES
+from mailrith_lite.jobs.kinds import IMPORT
 
 DOCUMENT = document(SECTIONS, ["/"])
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -103,10 +104,14 @@ def test_an_operation_has_its_summary_section_and_scopes(route: Route) -> None:
 def test_an_operation_has_the_successes_and_errors_of_its_route(route: Route) -> None:
     operation = BY_ID[route.operation_id]
     assert {status for status in answers(operation) if status < 300} == set(route.statuses)
-    assert codes(operation, 401) == (set() if route.public else {"invalid_api_key"})
+    assert codes(operation, 401) == (
+        set() if route.public else {"invalid_api_key", "revoked_api_key", "expired_api_key"}
+    )
     assert codes(operation, 403) == ({"insufficient_scope"} if route.scopes else set())
     named = {name.removesuffix("_id") for name in re.findall(r"\{(\w+)\}", route.path)}
-    assert codes(operation, 404) == {f"{name}_not_found" for name in named}
+    job = "subscriber_import_job" if IMPORT.path in route.path else "subscriber_export_job"
+    renamed = {"job": job, "upload": "subscriber_import_upload"}
+    assert codes(operation, 404) == {f"{renamed.get(name, name)}_not_found" for name in named}
     reused = {"idempotency_key_reused"} if route.idempotent else set()
     conflicts = {error.error_code for error in route.refusals if isinstance(error, errors.Conflict)}
     assert codes(operation, 409) == conflicts | reused

@@ -78,7 +78,7 @@ def test_the_version_is_that_of_the_vendored_files() -> None:
     ],
 )
 def test_other_paths_are_not_found(service: Server, path: str) -> None:
-    assert envelope(service.call("GET", path, key=None)) == (404, "not_found", "route_not_found")
+    assert envelope(service.call("GET", path, key=None)) == (404, "not_found", "not_found")
 
 
 def test_files_take_only_get_and_head(service: Server) -> None:

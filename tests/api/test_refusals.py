@@ -23,31 +23,31 @@ def call(method: str, path: str, body: Any = None, **more: Any) -> Callable[[Ser
 
 
 REFUSALS = {
-    "body": (call("POST", "/v1/tags", {}), 400, "invalid_request", "invalid_body"),
-    "no JSON": (call("POST", "/v1/tags", b"{"), 400, "invalid_request", "invalid_json"),
-    "no body": (call("POST", "/v1/tags"), 400, "invalid_request", "invalid_json"),
-    "query": (call("GET", "/v1/tags?limit=0"), 400, "invalid_request", "invalid_query"),
+    "body": (call("POST", "/v1/tags", {}), 400, "invalid_request", "invalid_tag_name"),
+    "no JSON": (call("POST", "/v1/tags", b"{"), 400, "invalid_request", "invalid_body"),
+    "no body": (call("POST", "/v1/tags"), 400, "invalid_request", "invalid_body"),
+    "query": (call("GET", "/v1/tags?limit=0"), 400, "invalid_request", "invalid_request"),
     "idempotency key": (
         call("POST", "/v1/tags", {"name": "a"}, headers={"Idempotency-Key": ""}),
         400,
         "invalid_request",
-        "invalid_idempotency_key",
+        "idempotency_key_invalid",
     ),
     "key": (call("GET", "/v1/tags", key=None), 401, "authentication_error", "invalid_api_key"),
     "link": (call("GET", "/downloads/a/b", key=None), 403, "permission_error", "invalid_signature"),
-    "import": (call("GET", f"{IMPORTS}/x"), 404, "not_found", "job_not_found"),
-    "export": (call("GET", f"{EXPORTS}/x"), 404, "not_found", "job_not_found"),
-    "import to cancel": (call("POST", f"{IMPORTS}/x/cancel"), 404, "not_found", "job_not_found"),
-    "export to cancel": (call("POST", f"{EXPORTS}/x/cancel"), 404, "not_found", "job_not_found"),
+    "import": (call("GET", f"{IMPORTS}/x"), 404, "not_found", "subscriber_import_job_not_found"),
+    "export": (call("GET", f"{EXPORTS}/x"), 404, "not_found", "subscriber_export_job_not_found"),
+    "import to cancel": (call("POST", f"{IMPORTS}/x/cancel"), 404, "not_found", "subscriber_import_job_not_found"),
+    "export to cancel": (call("POST", f"{EXPORTS}/x/cancel"), 404, "not_found", "subscriber_export_job_not_found"),
     "subscriber": (call("GET", "/v1/subscribers/x"), 404, "not_found", "subscriber_not_found"),
     "tag": (call("GET", "/v1/tags/x"), 404, "not_found", "tag_not_found"),
     "custom field": (call("GET", "/v1/custom-fields/x"), 404, "not_found", "custom_field_not_found"),
     "sequence": (call("GET", "/v1/sequences/x"), 404, "not_found", "sequence_not_found"),
     "segment": (call("GET", "/v1/segments/x"), 404, "not_found", "segment_not_found"),
-    "path": (call("GET", "/v1/nothing"), 404, "not_found", "route_not_found"),
-    "path without a key": (call("GET", "/", key=None), 404, "not_found", "route_not_found"),
+    "path": (call("GET", "/v1/nothing"), 404, "not_found", "not_found"),
+    "path without a key": (call("GET", "/", key=None), 404, "not_found", "not_found"),
     "method": (call("DELETE", "/v1/tags"), 405, "invalid_request", "method_not_allowed"),
-    "size": (call("POST", "/v1/tags", b" " * (LIMIT + 1)), 413, "invalid_request", "payload_too_large"),
+    "size": (call("POST", "/v1/tags", b" " * (LIMIT + 1)), 413, "invalid_request", "request_body_too_large"),
     "compression": (
         call("POST", "/v1/tags", {"name": "a"}, headers={"Content-Encoding": "gzip"}),
         415,
@@ -69,12 +69,12 @@ def test_an_error_has_its_status_type_and_code(
 def test_a_taken_tag_name_is_a_conflict(server: Server) -> None:
     assert server.call("POST", "/v1/tags", {"name": "Straße"}).status == 201
     reply = server.call("POST", "/v1/tags", {"name": " STRASSE "})
-    assert envelope(reply) == (409, "conflict", "tag_name_taken")
+    assert envelope(reply) == (409, "conflict", "tag_name_conflict")
     assert reply.error["details"] == {"field": "name"}
 
 
 def test_a_final_job_is_a_conflict_to_cancel(server: Server) -> None:
-    job = server.import_csv("Email\n", [EMAIL])
+    job = server.import_csv("Email\na@example.com\n", [EMAIL])
     reply = server.call("POST", f"{IMPORTS}/{job['id']}/cancel")
     assert envelope(reply) == (409, "conflict", "job_already_final")
     assert reply.error["details"] == {"resource": {"type": "job", "id": job["id"]}}
@@ -197,14 +197,14 @@ def test_every_request_without_an_id_gets_a_new_one(service: Server) -> None:
 
 def test_a_body_over_the_limit_is_refused_before_it_arrives(service: Server) -> None:
     reply = exchange(service, post(IMPORTS, f"Content-Length: {LIMIT + 1}".encode()))
-    assert envelope(reply) == (413, "invalid_request", "payload_too_large")
+    assert envelope(reply) == (413, "invalid_request", "request_body_too_large")
     assert f"{LIMIT:,}" in reply.error["message"]
 
 
 def test_a_body_without_a_length_is_refused_at_the_limit(service: Server) -> None:
     chunk = b"%x\r\n%s\r\n" % (LIMIT, b" " * LIMIT)
     reply = exchange(service, post(IMPORTS, b"Transfer-Encoding: chunked", body=chunk + b"1\r\n \r\n"))
-    assert envelope(reply) == (413, "invalid_request", "payload_too_large")
+    assert envelope(reply) == (413, "invalid_request", "request_body_too_large")
     assert not sources(service)
 
 
@@ -212,12 +212,12 @@ def test_a_body_over_the_limit_leaves_no_file(serve: Callable[..., Server]) -> N
     server = serve(max_body_bytes=3 << 20)
     chunk = b"%x\r\n%s\r\n" % (2 << 20, b" " * (2 << 20))
     reply = exchange(server, post(IMPORTS, b"Transfer-Encoding: chunked", body=chunk * 2))
-    assert envelope(reply)[2] == "payload_too_large"
+    assert envelope(reply)[2] == "request_body_too_large"
     assert not sources(server)
 
 
 def test_a_body_of_exactly_the_limit_is_accepted(service: Server) -> None:
-    body = b'{"csv_text": "Email\\n", "mappings": [{"csv_column": "Email", "field": {"type": "email"}}]}'
+    body = b'{"csv_text": "Email\\na\\n", "mappings": [{"csv_column": "Email", "field": {"type": "email"}}]}'
     headers = {"Content-Type": "application/json"}
     assert service.call("POST", IMPORTS, body.ljust(LIMIT), headers=headers).status == 202
 
@@ -269,6 +269,6 @@ def test_the_key_is_checked_before_the_body(service: Server) -> None:
 
 
 def test_a_refused_import_leaves_no_file(service: Server) -> None:
-    body = {"csv_text": "Email\n", "mappings": MAPPINGS}
-    assert envelope(service.call("POST", IMPORTS, body))[2] == "invalid_body"
+    body = {"csv_text": "Email\na\n", "mappings": MAPPINGS}
+    assert envelope(service.call("POST", IMPORTS, body))[2] == "invalid_mappings"
     assert not sources(service)

@@ -73,7 +73,7 @@ def test_every_path_of_the_manifest_is_known(service: Server, operation_id: str)
     operation = MANIFEST[operation_id]
     path = address(operation["path"])
     assert service.call("TRACE", path).status == 405
-    assert b"route_not_found" not in service.call(operation["method"], path).body
+    assert b"not_found" not in service.call(operation["method"], path).body
 
 
 def test_every_scope_of_the_manifest_can_be_held() -> None:
@@ -84,4 +84,4 @@ def test_every_scope_of_the_manifest_can_be_held() -> None:
 def test_the_root_leads_only_browsers_to_the_console(service: Server) -> None:
     reply = service.call("GET", "/", key=None, headers={"Accept": "text/html,*/*"})
     assert (reply.status, reply.headers["location"]) == (303, "console")
-    assert envelope(service.call("GET", "/", key=None)) == (404, "not_found", "route_not_found")
+    assert envelope(service.call("GET", "/", key=None)) == (404, "not_found", "not_found")

@@ -75,7 +75,7 @@ def test_the_sdk_creates_and_lists_custom_fields(server: Server) -> None:
 def test_the_sdk_raises_an_invalid_body_with_type_and_code(server: Server) -> None:
     with pytest.raises(MailrithApiError) as error:
         server.sdk().jobs.create_import(body={"csv_text": CSV, "mappings": []})
-    assert refusal(error) == (400, "invalid_request", "invalid_body")
+    assert refusal(error) == (400, "invalid_request", "invalid_mappings")
     assert error.value.response_body["error"]["details"] == {"field": "mappings"}
 
 
@@ -102,8 +102,8 @@ def test_a_missing_scope_has_the_way_to_recover(server: Server) -> None:
 @pytest.mark.parametrize(
     ("namespace", "method", "path", "code"),
     [
-        ("jobs", "get_import", {"job_id": "import_job_x"}, "job_not_found"),
-        ("jobs", "get_export", {"job_id": "export_job_x"}, "job_not_found"),
+        ("jobs", "get_import", {"job_id": "import_job_x"}, "subscriber_import_job_not_found"),
+        ("jobs", "get_export", {"job_id": "export_job_x"}, "subscriber_export_job_not_found"),
         ("subscribers", "get", {"subscriber_id": "subscriber_x"}, "subscriber_not_found"),
     ],
 )

@@ -153,10 +153,12 @@ def test_a_definition_is_returned_as_it_was_sent(server: Server) -> None:
 def test_an_invalid_segment_is_refused_at_creation_and_change(
     service: Server, body: Any, path: str, reason: str | None
 ) -> None:
-    assert details(service.call("POST", PATH, body)) == (400, "invalid_body", path, reason)
+    code = "invalid_segment_definition" if path.startswith("definition") else "invalid_segment"
+    created = "invalid_segment" if (path, reason) == ("definition", "missing") else code
+    assert details(service.call("POST", PATH, body)) == (400, created, path, reason)
     if reason != "missing" or "." in path:
         one = segment(service, f"before {path} {reason} {len(str(body))}", EVERYBODY)
-        assert details(service.call("PUT", one["self"], body)) == (400, "invalid_body", path, reason)
+        assert details(service.call("PUT", one["self"], body)) == (400, code, path, reason)
         assert read(service, one) == one
         assert service.call("DELETE", one["self"]).status == 204
 
@@ -178,7 +180,7 @@ def test_a_segment_name_that_differs_only_in_case_is_taken(server: Server, name:
         server.call("POST", PATH, {"name": name, "definition": ACTIVE}),
         server.call("PUT", other["self"], {"name": name}),
     ):
-        assert envelope(reply) == (409, "conflict", "segment_name_taken")
+        assert envelope(reply) == (409, "conflict", "segment_name_conflict")
         assert reply.error["details"]["field"] == "name"
     assert names(server) == ["Other", "Spring"]
 
@@ -223,7 +225,12 @@ def test_a_put_of_the_same_values_keeps_updated_at(server: Server) -> None:
     backdate(server)
     same = {"name": " Spring ", "description": None, "definition": EVERYBODY}
     assert data_of(server.call("PUT", one["self"], same))["updated_at"] == LONG_AGO
-    assert details(server.call("PUT", one["self"], {})) == (400, "invalid_body", None, "nothing_to_change")
+    assert details(server.call("PUT", one["self"], {})) == (
+        400,
+        "empty_update",
+        None,
+        None,
+    )
 
 
 def test_deleting_a_segment_keeps_its_subscribers(server: Server) -> None:
@@ -255,7 +262,7 @@ def test_a_circle_of_segments_is_refused_in_previews_and_changes(server: Server,
         chain.append(segment(server, f"Next {number}", naming(chain[-1])))
     circle = naming(chain[-1])
     body = {"definition": circle, "current_segment_id": chain[0]["id"]}
-    expected = (400, "invalid_body", f"{FIRST}.value", "circular_reference")
+    expected = (400, "invalid_segment", f"{FIRST}.value", "circular_reference")
     assert details(server.call("POST", PREVIEW, body)) == expected
     assert details(server.call("PUT", chain[0]["self"], {"definition": circle})) == expected
     assert preview(server, circle) == {"total_subscriber_count": 0, "confirmed_subscriber_count": 0}
@@ -265,7 +272,7 @@ def test_a_circle_of_segments_is_refused_in_previews_and_changes(server: Server,
 @pytest.mark.parametrize("current", ["", "nonsense", ids.encode(ids.SEGMENT, 99), ids.encode(ids.TAG, 1)])
 def test_a_preview_of_an_unknown_segment_is_refused(service: Server, current: str) -> None:
     reply = service.call("POST", PREVIEW, {"definition": EVERYBODY, "current_segment_id": current})
-    assert details(reply) == (400, "invalid_body", "current_segment_id", "segment_not_found")
+    assert details(reply) == (400, "invalid_segment", "current_segment_id", "segment_not_found")
 
 
 def test_a_preview_saves_nothing_and_ignores_unknown_fields(service: Server) -> None:

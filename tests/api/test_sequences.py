@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from api_records import LONG_AGO, backdate, data_of, details, read, sequence, subscriber
+from api_records import LONG_AGO, backdate, data_of, details, email, read, sequence, subscriber
 from conftest import KEY, Reply, Server
 from wire import envelope, running_service
 
@@ -50,7 +50,7 @@ def test_a_new_sequence_is_paused_and_tracks_and_has_no_subscribers(server: Serv
 
 
 def test_a_list_has_summaries_with_the_number_of_emails(server: Server) -> None:
-    one = sequence(server, definition={"emails": [{"id": "a"}, {"id": "b"}]})
+    one = sequence(server, definition={"emails": [email(id="a"), email(id="b")]})
     (summary,) = server.call("GET", PATH).json["data"]
     assert summary == {
         "id": one["id"],
@@ -68,17 +68,24 @@ def test_a_list_has_summaries_with_the_number_of_emails(server: Server) -> None:
     }
 
 
+def _email(delay: bytes, subject: bytes, document: bytes) -> bytes:
+    return b"""{"id":"e", "subject":%s,"previewText":"","bodyDocument":%s,"status":"draft","delayValue":%s,
+        "delayUnit":"days","sendOnWeekdays":[]}""" % (subject, document, delay)
+
+
 @pytest.mark.parametrize(
     "definition",
     [
         b'{"emails":[]}',
-        b'{ "emails" : [ { "id":"e", "delayValue": 1.50, "subject":"Gr\\u00fc\\u00dfe" } ] }',
-        b'{"zeta":1,"emails":[{"b":1,"a":{"deep":[null,true,12345678901234567890.123]}}],"alpha":{}}',
-        '{"emails":[{"subject":"🎉"}],"defaultTemplateId":null}'.encode(),
+        b'{ "emails" : [ %s ] }' % _email(b"1.50", b'"Gr\\u00fc\\u00dfe"', b"null"),
+        b'{"emails":[%s]}' % _email(b"0", b'"a"', b'{"deep":[null,true,12345678901234567890.123]}'),
+        b'{"emails":[%s],"defaultTemplateId":null}' % _email(b"7", '"🎉"'.encode(), b"{}"),
+        b'{"restartSequenceForCompletedSubscribers":true,"emails":[],"sendOnWeekdays":[1,2]}',
     ],
 )
 def test_a_definition_is_returned_as_it_was_sent(service: Server, definition: bytes) -> None:
-    reply = service.call("POST", PATH, b'{"name":"S","definition":' + definition + b"}")
+    name = json.dumps(definition.hex()[-200:]).encode()
+    reply = service.call("POST", PATH, b'{"name":' + name + b',"definition":' + definition + b"}")
     assert reply.status == 201
     assert b'"definition":' + definition + b"," in reply.body
     again = service.call("GET", reply.json["data"]["self"])
@@ -97,9 +104,14 @@ def test_a_definition_is_returned_as_it_was_sent(service: Server, definition: by
         ({"name": "a\nb", "definition": EMPTY}, "name", None),
         ({"name": "x", "definition": None}, "definition", None),
         ({"name": "x", "definition": []}, "definition", None),
-        ({"name": "x", "definition": {}}, "definition", None),
-        ({"name": "x", "definition": {"emails": {}}}, "definition", None),
-        ({"name": "x", "definition": {"emails": [1]}}, "definition", None),
+        ({"name": "x", "definition": {}}, "definition.emails", "missing"),
+        ({"name": "x", "definition": {"emails": {}}}, "definition.emails", None),
+        ({"name": "x", "definition": {"emails": [1]}}, "definition.emails[0]", None),
+        ({"name": "x", "definition": {"emails": [email(subject=5)]}}, "definition.emails[0].subject", None),
+        ({"name": "x", "definition": {"emails": [email(delayValue="1")]}}, "definition.emails[0].delayValue", None),
+        ({"name": "x", "definition": {"emails": [email(delay=1)]}}, "definition.emails[0].delay", "unknown_field"),
+        ({"name": "x", "definition": {"emails": [{"id": "a"}]}}, "definition.emails[0].subject", "missing"),
+        ({"name": "x", "definition": {**EMPTY, "steps": []}}, "definition.steps", "unknown_field"),
         ({"name": "x", "definition": EMPTY, "status": "running"}, "status", "unknown_field"),
         ({"name": "x", "definition": EMPTY, "from_name": "Ada"}, "from_name", "unknown_field"),
         ({"name": "x", "definition": EMPTY, "track_opens": None}, "track_opens", None),
@@ -113,16 +125,17 @@ def test_an_invalid_sequence_is_refused_at_creation_and_change(
     service: Server, body: Any, field: str, reason: str | None
 ) -> None:
     before = service.rows("SELECT count(*) FROM sequences")
-    assert details(service.call("POST", PATH, body)) == (400, "invalid_body", field, reason)
+    assert details(service.call("POST", PATH, body)) == (400, "invalid_sequence", field, reason)
     assert service.rows("SELECT count(*) FROM sequences") == before
-    if reason != "missing":
+    if reason != "missing" or "." in field:
         one = sequence(service, "before")
-        assert details(put(service, one, body)) == (400, "invalid_body", field, reason)
+        assert details(put(service, one, body)) == (400, "invalid_sequence", field, reason)
         assert read(service, one) == one
+        assert service.call("DELETE", one["self"]).status == 204
 
 
 def test_an_empty_put_is_refused(server: Server) -> None:
-    assert details(put(server, sequence(server), {})) == (400, "invalid_body", None, "nothing_to_change")
+    assert details(put(server, sequence(server), {})) == (400, "empty_update", None, None)
 
 
 def test_a_sequence_at_the_limits_is_accepted(server: Server) -> None:
@@ -132,15 +145,34 @@ def test_a_sequence_at_the_limits_is_accepted(server: Server) -> None:
     assert read(server, one) == one
 
 
-def test_two_sequences_may_have_the_same_name(server: Server) -> None:
-    assert sequence(server, "Welcome")["id"] != sequence(server, "Welcome")["id"]
+@pytest.mark.parametrize("name", ["Straße", " STRASSE "])
+def test_two_sequences_cannot_have_the_same_name(server: Server, name: str) -> None:
+    sequence(server, "Straße")
+    other = sequence(server, "Other")
+    for reply in (
+        server.call("POST", PATH, {"name": name, "definition": EMPTY}),
+        put(server, other, {"name": name}),
+    ):
+        assert details(reply) == (400, "invalid_sequence", "name", "name_taken")
+    assert read(server, other) == other
+
+
+def test_a_running_sequence_is_paused_before_it_is_changed(server: Server) -> None:
+    one = sequence(server)
+    server.call("PUT", f"{one['self']}/status", {"status": "running"})
+    reply = put(server, one, {"name": "Other"})
+    assert envelope(reply) == (409, "conflict", "sequence_must_be_paused")
+    assert reply.error["details"] == {"resource": {"type": "sequence", "id": one["id"]}}
+    assert read(server, one)["name"] == "Welcome"
+    server.call("PUT", f"{one['self']}/status", {"status": "paused"})
+    assert data_of(put(server, one, {"name": "Other"}))["name"] == "Other"
 
 
 @pytest.mark.parametrize(
     "change",
     [
         {"name": "Goodbye"},
-        {"definition": {"emails": [{"id": "e"}]}},
+        {"definition": {"emails": [email()]}},
         {"track_opens": False},
         {"track_clicks": False},
         {"utm_source": "other", "utm_medium": None},
@@ -158,8 +190,8 @@ def test_a_put_changes_only_the_fields_that_it_has(server: Server, change: Any) 
 
 
 def test_a_new_definition_changes_the_number_of_emails(server: Server) -> None:
-    one = sequence(server, definition={"emails": [{}, {}]})
-    put(server, one, {"definition": {"emails": [{}, {}, {}]}})
+    one = sequence(server, definition={"emails": [email()] * 2})
+    put(server, one, {"definition": {"emails": [email()] * 3}})
     assert server.call("GET", PATH).json["data"][0]["email_count"] == 3
     put(server, one, {"name": "Other"})
     assert server.call("GET", PATH).json["data"][0]["email_count"] == 3
@@ -181,7 +213,6 @@ def test_a_sequence_can_be_activated_and_paused(server: Server) -> None:
         assert changed["status"] == status
         assert (changed["updated_at"] > LONG_AGO) == (before["status"] != status)
         assert read(server, one) == changed
-    assert data_of(put(server, one, {"name": "Other"}))["status"] == "running"
 
 
 @pytest.mark.parametrize(
@@ -190,7 +221,7 @@ def test_a_sequence_can_be_activated_and_paused(server: Server) -> None:
 def test_an_unknown_status_is_refused(server: Server, body: Any, reason: str | None) -> None:
     one = sequence(server)
     reply = server.call("PUT", f"{one['self']}/status", body)
-    assert details(reply) == (400, "invalid_body", "status", reason)
+    assert details(reply) == (400, "invalid_sequence_status", "status", reason)
     assert read(server, one) == one
 
 

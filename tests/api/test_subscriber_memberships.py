@@ -8,6 +8,7 @@ from api_records import LONG_AGO, backdate, data_of, details, execute, read, seq
 from conftest import MAPPINGS, Reply, Server
 from wire import envelope
 
+from mailrith_lite.api import example
 from mailrith_lite.audience import blocks
 
 KINDS = pytest.mark.parametrize(("kind", "make"), [("tags", tag), ("sequences", sequence)], ids=["tag", "sequence"])
@@ -169,8 +170,100 @@ def test_a_hundred_new_tags_are_accepted(server: Server) -> None:
 def test_a_refused_request_creates_no_tag(server: Server) -> None:
     body = {"email": "ada@example.com", "new_tags": ["Spring", "x" * 101]}
     reply = server.call("POST", "/v1/subscribers", body)
-    assert details(reply) == (400, "invalid_body", "new_tags[1]", None)
+    assert details(reply) == (400, "invalid_request", "new_tags[1]", None)
     assert server.rows("SELECT name FROM tags UNION ALL SELECT email FROM subscribers") == []
+
+
+def _send(server: Server, one: Any, method: str, body: Any, key: str | None = None) -> Reply:
+    """A change of the subscriber by PATCH, or by POST of their email."""
+    more = {} if key is None else {"key": key}
+    if method == "PATCH":
+        return server.call("PATCH", one["self"], body, **more)
+    return server.call("POST", "/v1/subscribers", {"email": one["email"], **body}, **more)
+
+
+METHODS = pytest.mark.parametrize("method", ["PATCH", "POST"])
+
+
+@METHODS
+def test_a_change_of_a_subscriber_carries_out_status_tags_and_sequences(server: Server, method: str) -> None:
+    spring, welcome = tag(server, "Spring"), sequence(server)
+    one = subscriber(server, new_tags=["Kept"], sequence_ids=[sequence(server, "Kept")["id"]])
+    body = {
+        "name": "Ada",
+        "status": "Active",
+        "consent_evidence": example.EVIDENCE,
+        "new_tags": ["Autumn"],
+        "existing_tag_ids": [spring["id"], spring["id"]],
+        "sequence_ids": [welcome["id"]],
+        "form_id": None,
+    }
+    changed = data_of(_send(server, one, method, body))
+    assert (changed["name"], changed["status"]) == ("Ada", "Active")
+    assert {item["name"] for item in changed["tags"]} == {"Kept", "Autumn", "Spring"}
+    assert set(changed["sequence_ids"]) == {*one["sequence_ids"], welcome["id"]}
+    assert read(server, one) == changed
+    assert (size(server, spring), size(server, welcome)) == (1, 1)
+    assert server.rows("SELECT count(*) FROM consent_evidence") == [(1,)]
+    assert miscounts(server) == []
+
+
+@METHODS
+@pytest.mark.parametrize(
+    ("body", "field", "reason"),
+    [
+        ({"existing_tag_ids": ["tag_x"]}, "existing_tag_ids[0]", "tag_not_found"),
+        ({"sequence_ids": ["sequence_x"]}, "sequence_ids[0]", "sequence_not_found"),
+        ({"existing_tag_ids": ["tag_x"] * 101}, "existing_tag_ids", None),
+        ({"new_tags": ["x" * 101]}, "new_tags[0]", None),
+        ({"form_id": "form_1"}, "form_id", None),
+        ({"form_id": 5}, "form_id", None),
+        ({"consent_evidence": {}}, "consent_evidence.lawful_basis", "missing"),
+    ],
+)
+def test_a_refused_change_of_a_subscriber_changes_nothing(
+    server: Server, method: str, body: Any, field: str, reason: str | None
+) -> None:
+    one = subscriber(server)
+    complete = {"name": "Ada", "status": "Active", "new_tags": ["Spring"], **body}
+    assert details(_send(server, one, method, complete)) == (400, "invalid_request", field, reason)
+    assert read(server, one) == one
+    assert server.rows("SELECT * FROM tags") == []
+
+
+@METHODS
+def test_a_foreign_tag_or_sequence_is_not_added(server: Server, method: str) -> None:
+    one, key = subscriber(server), server.new_key(workspace="Other")
+    theirs = data_of(server.call("POST", "/v1/tags", {"name": "Theirs"}, key=key))
+    reply = _send(server, one, method, {"existing_tag_ids": [theirs["id"]]})
+    assert details(reply) == (400, "invalid_request", "existing_tag_ids[0]", "tag_not_found")
+
+
+def test_a_patch_needs_the_live_scope_for_a_status_tags_and_sequences_alone(server: Server) -> None:
+    spring, welcome, one = tag(server, "Spring"), sequence(server), subscriber(server)
+    key = server.new_key(scopes=("subscribers:write",))
+    for body in (
+        {"status": "Active"},
+        {"new_tags": ["Spring"]},
+        {"existing_tag_ids": [spring["id"]]},
+        {"sequence_ids": [welcome["id"]]},
+    ):
+        reply = _send(server, one, "PATCH", body, key=key)
+        assert envelope(reply) == (403, "permission_error", "insufficient_scope")
+        assert reply.error["missing_scopes"] == ["live_actions:write"]
+    assert read(server, one) == one
+    assert data_of(_send(server, one, "PATCH", {"name": "Ada", "new_tags": []}, key=key))["name"] == "Ada"
+
+
+@METHODS
+def test_a_status_needs_the_evidence_that_the_setting_demands(serve: Callable[..., Server], method: str) -> None:
+    server = serve(require_consent_evidence=True)
+    one = subscriber(server)
+    reply = _send(server, one, method, {"status": "Active", "new_tags": ["Spring"]})
+    assert details(reply) == (400, "invalid_request", "consent_evidence", "consent_evidence_required")
+    assert server.rows("SELECT * FROM tags") == []
+    body = {"status": "Active", "consent_evidence": example.EVIDENCE}
+    assert data_of(_send(server, one, method, body))["status"] == "Active"
 
 
 def test_counts_are_right_after_every_kind_of_change(server: Server) -> None:

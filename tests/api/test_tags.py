@@ -65,10 +65,11 @@ def test_the_response_to_a_new_tag_has_all_its_properties(server: Server) -> Non
 def test_an_invalid_tag_is_refused_at_creation_and_change(
     service: Server, body: Any, field: str | None, reason: str | None
 ) -> None:
-    assert details(service.call("POST", PATH, body)) == (400, "invalid_body", field, reason)
+    code = {"name": "invalid_tag_name", None: "invalid_body"}.get(field, "invalid_request")
+    assert details(service.call("POST", PATH, body)) == (400, code, field, reason)
     one = data_of(service.call("POST", PATH, {"name": f"before {field} {reason} {len(str(body))}"}))
     if body:
-        assert details(put(service, one, body)) == (400, "invalid_body", field, reason)
+        assert details(put(service, one, body)) == (400, code, field, reason)
     assert read(service, one) == one
     assert service.call("DELETE", one["self"]).status == 204
 
@@ -94,7 +95,7 @@ def test_a_tag_name_that_differs_only_in_case_is_taken(server: Server, name: str
     tag(server, "Spring")
     other = tag(server, "Other")
     for reply in (server.call("POST", PATH, {"name": name}), put(server, other, {"name": name})):
-        assert envelope(reply) == (409, "conflict", "tag_name_taken")
+        assert envelope(reply) == (409, "conflict", "tag_name_conflict")
         assert reply.error["details"]["field"] == "name"
     assert names(server) == ["Other", "Spring"]
 
@@ -154,7 +155,7 @@ def test_a_change_to_the_same_values_keeps_updated_at(server: Server) -> None:
 
 def test_an_empty_put_is_refused(server: Server) -> None:
     one = tag(server, "Spring")
-    assert details(put(server, one, {})) == (400, "invalid_body", None, "nothing_to_change")
+    assert details(put(server, one, {})) == (400, "empty_update", None, None)
 
 
 @pytest.mark.parametrize(

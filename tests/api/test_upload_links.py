@@ -84,7 +84,7 @@ def test_a_deleted_upload_is_not_found(server: Server) -> None:
     path = urlsplit(start(server)["upload_url"]).path.replace("upload_9wdvsq5zmmz0n", "upload_3rvqkebz99y1a")
     expires = int(time.time()) + 60
     reply = server.call("PUT", signed(server, server.services.upload_links, path, expires), CSV, key=None)
-    assert envelope(reply) == (404, "not_found", "upload_not_found")
+    assert envelope(reply) == (404, "not_found", "subscriber_import_upload_not_found")
 
 
 def test_an_upload_link_takes_only_its_methods(server: Server) -> None:

@@ -22,7 +22,7 @@ FULL = {
     "technical_evidence_hash": "0123456789abcdef" * 4,
 }
 OTHER_STATUSES = ["Unconfirmed", "Unsubscribed", "Complained", "Bounced", "Blocked"]
-REQUIRED = (400, "invalid_body", "consent_evidence", "consent_evidence_required")
+REQUIRED = (400, "invalid_request", "consent_evidence", "consent_evidence_required")
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_invalid_evidence_is_refused_also_where_it_is_not_required(server: Serve
         upsert(server, "new@example.com", consent_evidence=evidence),
         put_status(server, person, "Active", consent_evidence=evidence),
     ):
-        assert details(reply)[:3] == (400, "invalid_body", f"consent_evidence{field}")
+        assert details(reply)[:3] == (400, "invalid_request", f"consent_evidence{field}")
     assert read(server, person) == person
     assert saved_evidence(server) == []
 
@@ -195,7 +195,7 @@ def test_invalid_evidence_is_refused_also_where_it_is_not_required(server: Serve
 def test_missing_member_of_evidence_is_refused_with_its_path(server: Server, missing: str) -> None:
     evidence = {name: value for name, value in EVIDENCE.items() if name != missing}
     reply = upsert(server, consent_evidence=evidence)
-    assert details(reply) == (400, "invalid_body", f"consent_evidence.{missing}", "missing")
+    assert details(reply) == (400, "invalid_request", f"consent_evidence.{missing}", "missing")
 
 
 def test_collection_in_the_future_is_refused(server: Server) -> None:

@@ -176,7 +176,8 @@ def test_change_that_would_lose_a_value_is_refused(
     subscriber_with(service, "ada@example.com", custom_field, sent)
     before = saved_rows(service)
     reply = change(service, custom_field, new_kind, new_options)
-    assert details(reply) == (409, "custom_field_in_use", None, "values_would_be_lost")
+    code = "custom_field_in_use" if new_kind == kind else "custom_field_type_locked"
+    assert details(reply) == (409, code, None, "values_would_be_lost")
     assert reply.error["details"]["resource"] == {"type": "custom_field", "id": custom_field["id"]}
     assert reply.error["message"].startswith("1 subscriber has a value that would be lost")
     assert read(service, custom_field) == custom_field
@@ -316,7 +317,7 @@ def test_refused_label_converts_no_value(server: Server) -> None:
     custom_field = field(server, "Size")
     person = subscriber_with(server, "ada@example.com", custom_field, '"12"')
     reply = server.call("PUT", custom_field["self"], {"type": "Number", "label": "TAKEN"})
-    assert details(reply) == (400, "invalid_body", "label", "label_taken")
+    assert details(reply) == (409, "custom_field_label_conflict", "label", "label_taken")
     assert (read(server, custom_field), value_of(server, person, custom_field)) == (custom_field, "12")
 
 
@@ -325,7 +326,7 @@ def test_value_of_the_old_type_is_refused_after_the_change(server: Server) -> No
     person = subscriber_with(server, "ada@example.com", custom_field, '"12"')
     assert change(server, custom_field, "Number", []).status == 200
     reply = server.call("PATCH", person["self"], {"custom_fields": {custom_field["id"]: "large"}})
-    assert details(reply) == (400, "invalid_body", f"custom_fields.{custom_field['id']}", "invalid_custom_field")
+    assert details(reply) == (400, "invalid_request", f"custom_fields.{custom_field['id']}", "invalid_custom_field")
     job = server.import_csv(
         "Email,Size\nada@example.com,large\n",
         [

@@ -97,7 +97,7 @@ def test_day_after_today_in_the_workspace_time_zone_is_refused(
     set_time_zone(server, time_zone)
     with time_machine.travel(NOON, tick=False):
         for call in requests(server, tomorrow):
-            assert details(call()) == (400, "invalid_body", "subscribed_on", "out_of_range")
+            assert details(call()) == (400, "invalid_request", "subscribed_on", "out_of_range")
         for call in requests(server, today):
             assert call().status in (200, 201)
 
@@ -105,7 +105,7 @@ def test_day_after_today_in_the_workspace_time_zone_is_refused(
 @pytest.mark.parametrize("day", ["1970-01-01", "1969-12-31", "0001-01-01", "9999-12-31"])
 def test_day_out_of_range_is_refused(server: Server, day: str) -> None:
     for call in requests(server, day):
-        assert details(call()) == (400, "invalid_body", "subscribed_on", "out_of_range")
+        assert details(call()) == (400, "invalid_request", "subscribed_on", "out_of_range")
 
 
 @pytest.mark.parametrize(
@@ -115,11 +115,11 @@ def test_day_out_of_range_is_refused(server: Server, day: str) -> None:
 def test_invalid_day_is_refused(server: Server, day: str) -> None:
     existing = subscriber(server, "there@example.com")
     for call in requests(server, day):
-        assert details(call()) == (400, "invalid_body", "subscribed_on", "invalid_date")
+        assert details(call()) == (400, "invalid_request", "subscribed_on", "invalid_date")
     assert read(server, existing) == existing
 
 
 @pytest.mark.parametrize("day", [None, 20_260_411, ["2026-04-11"], True])
 def test_day_of_another_json_type_is_refused(server: Server, day: Any) -> None:
     for call in requests(server, day):
-        assert details(call())[:3] == (400, "invalid_body", "subscribed_on")
+        assert details(call())[:3] == (400, "invalid_request", "subscribed_on")

@@ -172,7 +172,7 @@ def test_api_and_import_refuse_with_the_same_code(
     mapping, member = target(service, kind, options)
     email = f"refused.{next(_numbers)}@example.com"
     path = f"custom_fields.{mapping['custom_field_id']}" if "custom_field_id" in mapping else kind
-    assert details(post(service, email, member % sent)) == (400, "invalid_body", path, code)
+    assert details(post(service, email, member % sent)) == (400, "invalid_request", path, code)
     job = import_cell(service, email, mapping, cell)
     (row,) = csv.DictReader(io.StringIO(service.report(job)))
     assert (row["error_code"], row["error_column"]) == (code, "Value")
@@ -190,7 +190,7 @@ def test_custom_field_refuses_other_json_types(service: Server, kind: str, optio
         member = f'"custom_fields": {{"{custom_field["id"]}": {sent}}}'
         reply = post(service, "forms@example.com", member, method, url)
         path = f"custom_fields.{custom_field['id']}"
-        assert details(reply) == (400, "invalid_body", path, "invalid_custom_field")
+        assert details(reply) == (400, "invalid_request", path, "invalid_custom_field")
     assert read(service, ada) == ada
 
 
@@ -245,7 +245,7 @@ def test_unknown_custom_field_is_refused(server: Server, name: str) -> None:
     theirs = server.call("POST", "/v1/custom-fields", {"label": "Theirs", "type": "Text"}, key=key).json["data"]
     sent = name.format(foreign=theirs["id"])
     reply = server.call("POST", SUBSCRIBERS, {"email": "ada@example.com", "custom_fields": {sent: "x"}})
-    assert details(reply) == (400, "invalid_body", f"custom_fields.{sent}", "custom_field_not_found")
+    assert details(reply) == (400, "invalid_request", f"custom_fields.{sent}", "custom_field_not_found")
 
 
 def test_custom_field_given_twice_is_refused(server: Server) -> None:
@@ -253,7 +253,7 @@ def test_custom_field_given_twice_is_refused(server: Server) -> None:
     reply = server.call(
         "POST", SUBSCRIBERS, {"email": "ada@example.com", "custom_fields": {field_id: "1", "SIZE": "2"}}
     )
-    assert details(reply)[:3] == (400, "invalid_body", "custom_fields.SIZE")
+    assert details(reply)[:3] == (400, "invalid_request", "custom_fields.SIZE")
 
 
 def test_refused_value_saves_nothing_of_the_request(server: Server) -> None:

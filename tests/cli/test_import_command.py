@@ -263,7 +263,7 @@ def test_file_over_the_limit_of_a_request_is_sent_as_an_upload(
 def test_file_over_the_limit_of_an_upload_is_refused(serve: Callable[..., Server], cwd: Path, write: Write) -> None:
     server = serve(max_body_bytes=100_000, max_upload_bytes=100_000)
     result = run("import", write(csv_file(4_000)), env=client_environment(server), cwd=cwd)
-    assert_fails(result, "(payload_too_large")
+    assert_fails(result, "(request_body_too_large")
     assert import_jobs(server) == []
 
 
@@ -278,10 +278,15 @@ def test_file_over_the_limit_of_an_upload_is_refused(serve: Callable[..., Server
         (b"email\n", ("--map", "email"), "--map takes COLUMN=FIELD, not email"),
         (b"email\n", ("--map", "mail=email"), "the file has no column mail; it has email"),
         (b"email\n", ("--map", "email=emial"), "there is no field emial; there are email, name, country, status"),
-        (b"email,n\n", ("--map", "n=name"), "Map one column to the field type email (invalid_body, mappings, "),
-        (b"a,b\n", ("--map", "a=email", "--map", "b=email"), "A field can be mapped once only"),
-        (b"email\n", ("--sequence", "sequence_x"), "There is no sequence with this id"),
-        (b"email\n", ("--tag", " "), "new_tag_name takes 1 to 100 characters"),
+        (
+            b"email,n\na,b\n",
+            ("--map", "n=name"),
+            "Map one column to the field type email (invalid_mappings, mappings, ",
+        ),
+        (b"a,b\nc,d\n", ("--map", "a=email", "--map", "b=email"), "A field can be mapped once only"),
+        (b"email\na\n", ("--sequence", "sequence_x"), "There is no sequence with this id"),
+        (b"email\na\n", ("--tag", " "), "new_tag_name takes 1 to 100 characters"),
+        (b"email\n", (), "has no row after its header; add the rows to import (invalid_csv_text, csv_text, "),
         (b"email\n", ("--idempotency-key", ""), "--idempotency-key takes 1 to 255 printable ASCII characters"),
         (b"email\n", ("--idempotency-key", "schlüssel"), "--idempotency-key takes 1 to 255 printable ASCII"),
     ],

@@ -107,7 +107,7 @@ def test_pages_have_no_inline_code_and_no_other_host(service: Server, hostile: l
 
 def test_security_headers_are_for_the_console_only(service: Server) -> None:
     assert "x-frame-options" not in service.call("GET", "/healthz", key=None).headers
-    assert service.call("GET", "/consoles", key=None).error["code"] == "route_not_found"
+    assert service.call("GET", "/consoles", key=None).error["code"] == "not_found"
 
 
 def test_static_files_are_cached_by_version(service: Server) -> None:

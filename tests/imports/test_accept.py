@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import KEY, MAPPINGS, Server
-from uploading import put, ready
+from uploading import put, ready, start
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.imports import accept
@@ -73,7 +73,7 @@ def left_over(server: Server) -> list[str]:
         ({"csv_text": 7}, "csv_text", None),
         ({"csv_text": ["Email"]}, "csv_text", None),
         ({"upload_id": "upload_1"}, "csv_text", None),
-        ({"csv_text": None, "upload_id": "upload_1"}, "upload_id", "upload_not_found"),
+        ({"csv_text": None, "upload_id": "upload_1"}, "upload_id", None),
     ],
 )
 def test_a_refused_request_names_the_field(
@@ -81,11 +81,23 @@ def test_a_refused_request_names_the_field(
 ) -> None:
     reply = server.call("POST", PATH, {"csv_text": CSV, "mappings": [EMAIL], **body})
     assert reply.status == 400
-    assert reply.error["code"] == "invalid_body"
+    assert reply.error["code"] == _code(body, field)
     assert reply.error["details"]["field"] == field
     assert reply.error["details"].get("reason") == reason
     assert left_over(server) == []
     assert server.rows("SELECT count(*) FROM jobs") == [(0,)]
+
+
+def _code(body: dict[str, Any], field: str) -> str:
+    """Of a refused request: a content of csv_text is another error than a value of another type."""
+    if field == "csv_text" and isinstance(body.get("csv_text"), str):
+        return "invalid_csv_text"
+    codes = {
+        "mappings": "invalid_mappings",
+        "new_tag_name": "invalid_tag_name",
+        "upload_id": "subscriber_import_upload_not_found",
+    }
+    return codes.get(field.partition("[")[0], "invalid_request")
 
 
 @pytest.mark.parametrize("text", [b"\\ud800", b"\xff", b"\x80" * 200_000, b"\\ud83d" * 40_000])
@@ -95,7 +107,7 @@ def test_csv_text_that_is_not_text_is_refused_and_leaves_no_file(server: Server,
     )
     reply = server.call("POST", PATH, body, headers={"Content-Type": "application/json"})
     assert reply.status == 400
-    assert reply.error["code"] == "invalid_json"
+    assert reply.error["code"] == "invalid_body"
     assert left_over(server) == []
 
 
@@ -118,12 +130,24 @@ def test_an_id_of_another_workspace_is_unknown(server: Server, kind: str) -> Non
     assert server.call("POST", PATH, body, key=other).status == 202
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
 @pytest.mark.parametrize("csv_text", ["Email,Name", "Email,Name\n", "\ufeffEmail;Name\r\n\r\n \r\n"])
-def test_an_import_without_rows_completes(server: Server, csv_text: str) -> None:
-    job = server.import_csv(csv_text)
-    assert (job["status"], job["imported_count"], job["error_message"]) == ("Completed", 0, None)
-    assert set(job["progress"].values()) == {0}
-    assert job["error_report_url"] is None
+def test_an_import_without_rows_is_refused(server: Server, csv_text: str, dry_run: bool) -> None:
+    body = {"mappings": MAPPINGS, "dry_run": dry_run}
+    reply = server.call("POST", PATH, {"csv_text": csv_text, **body})
+    assert (reply.status, reply.error["code"]) == (400, "invalid_csv_text")
+    assert reply.error["details"] == {"field": "csv_text", "reason": "no_data_row"}
+    upload = start(server)
+    assert put(server, upload, csv_text.encode()).status == 200
+    reply = server.call("POST", PATH, {"upload_id": upload["id"], **body})
+    assert (reply.status, reply.error["code"]) == (400, "invalid_csv_text")
+    assert reply.error["details"] == {"field": "upload_id", "reason": "no_data_row"}
+    assert left_over(server) == []
+
+
+def test_a_first_row_that_cannot_be_read_fails_the_job(server: Server) -> None:
+    job = server.import_csv('Email\n"a@example.com\n', [EMAIL])
+    assert job["status"] == "Failed"
 
 
 def test_a_file_may_have_250_columns(server: Server) -> None:
@@ -222,7 +246,8 @@ def test_an_order_for_a_file_that_was_replaced_is_refused(server: Server) -> Non
     assert put(server, upload, b"Email\n").status == 200
     with pytest.raises(errors.InvalidBody) as refusal:
         server.wait(insert(server, order_of(upload, upload_source=source)))
-    assert refusal.value.details == {"field": "upload_id", "reason": "upload_not_ready"}
+    assert refusal.value.error_code == "subscriber_import_upload_not_ready"
+    assert refusal.value.details == {"field": "upload_id"}
     assert left_over(server) == []
 
 

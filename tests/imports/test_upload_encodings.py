@@ -107,6 +107,6 @@ def test_the_limit_applies_to_the_file_in_utf8(serve: Callable[..., Server]) -> 
     legacy = ("Email,Name\n" + "zoe@example.com,Zoë Müller äöü ÄÖÜ\n" * 2_800).encode("cp1252")
     assert len(legacy) < 100_000
     reply = put(server, start(server), legacy)
-    assert (reply.status, reply.error["code"]) == (413, "payload_too_large")
+    assert (reply.status, reply.error["code"]) == (413, "request_body_too_large")
     assert "as UTF-8 more than 100,000 bytes" in reply.error["message"]
     assert files(server) == []

@@ -20,22 +20,22 @@ def test_an_unused_upload_expires_with_its_file(server: Server) -> None:
     with time_machine.travel(time.time() + HOUR + 1, tick=True):
         server.wait(server.services.uploads.remove_expired())
         assert files(server) == []
-        assert reason(submit(server, upload)) == (400, "invalid_body", "upload_expired")
-        assert reason(submit(server, empty)) == (400, "invalid_body", "upload_expired")
+        assert reason(submit(server, upload)) == (400, "subscriber_import_upload_not_found", "upload_expired")
+        assert reason(submit(server, empty)) == (400, "subscriber_import_upload_not_found", "upload_expired")
         for each in (upload, empty):
             reply = server.call("GET", each["self"])
-            assert reason(reply) == (404, "upload_not_found", "upload_expired")
+            assert reason(reply) == (404, "subscriber_import_upload_not_found", "upload_expired")
             assert put(server, each).status == 410
     with time_machine.travel(time.time() + 30 * HOUR, tick=True):
         server.wait(server.services.uploads.remove_expired())
         assert server.rows("SELECT count(*) FROM uploads") == [(0,)]
-        assert reason(submit(server, upload)) == (400, "invalid_body", "upload_not_found")
+        assert reason(submit(server, upload)) == (400, "subscriber_import_upload_not_found", None)
 
 
 def test_an_expired_upload_is_refused_before_its_file_is_deleted(server: Server) -> None:
     upload = ready(server)
     with time_machine.travel(time.time() + HOUR + 1, tick=True):
-        assert reason(submit(server, upload)) == (400, "invalid_body", "upload_expired")
+        assert reason(submit(server, upload)) == (400, "subscriber_import_upload_not_found", "upload_expired")
         assert server.call("GET", upload["self"]).status == 404
 
 

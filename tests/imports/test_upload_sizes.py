@@ -71,7 +71,7 @@ def test_a_file_over_the_limit_is_refused_and_not_stored(serve: Callable[..., Se
     fitting = b"Email,Name\n" + b"x" * 989
     assert put(server, upload, fitting).status == 200
     for reply in (put(server, upload, fitting + b"x"), put(server, upload, b"x" * 5_000_000)):
-        assert (reply.status, reply.error["code"]) == (413, "payload_too_large")
+        assert (reply.status, reply.error["code"]) == (413, "request_body_too_large")
         assert "1,000 bytes" in reply.error["message"]
     assert [path.read_bytes() for path in files(server)] == [fitting]
 
@@ -82,7 +82,7 @@ def test_a_file_of_unknown_length_is_refused_at_the_limit(serve: Callable[..., S
     with contextlib.closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)) as connection:
         connection.request("PUT", address(server, start(server)), iter([b"ada@example.com\n" * 1_000] * 20))
         answer = connection.getresponse()
-        assert (answer.status, json.loads(answer.read())["error"]["code"]) == (413, "payload_too_large")
+        assert (answer.status, json.loads(answer.read())["error"]["code"]) == (413, "request_body_too_large")
     assert files(server) == []
 
 
@@ -91,7 +91,7 @@ def test_a_gzip_bomb_is_refused_while_it_is_decompressed(serve: Callable[..., Se
     bomb = gzip.compress(b"Email\n" + b"a@example.com\n" * 10_000_000, mtime=0)
     assert len(bomb) < 1_000_000
     reply = put(server, start(server), bomb)
-    assert (reply.status, reply.error["code"]) == (413, "payload_too_large")
+    assert (reply.status, reply.error["code"]) == (413, "request_body_too_large")
     assert "unpacks to more than 1,000,000 bytes" in reply.error["message"]
     assert files(server) == []
 

@@ -123,14 +123,14 @@ def test_an_upload_alone_imports_nothing(server: Server) -> None:
 
 
 def test_an_import_of_an_upload_without_a_file_is_refused(server: Server) -> None:
-    assert reason(submit(server, start(server))) == (400, "invalid_body", "upload_not_ready")
+    assert reason(submit(server, start(server))) == (400, "subscriber_import_upload_not_ready", None)
     assert files(server, "imports") == []
 
 
 @pytest.mark.parametrize("upload_id", ["upload_1", "", "upload_9wdvsq5zmmz0n", "import_job_9wdvsq5zmmz0n"])
 def test_an_import_of_an_unknown_upload_is_refused(server: Server, upload_id: str) -> None:
     reply = submit(server, {"id": upload_id})
-    assert reason(reply) == (400, "invalid_body", "upload_not_found")
+    assert reason(reply) == (400, "subscriber_import_upload_not_found", None)
     assert reply.error["details"]["field"] == "upload_id"
 
 
@@ -140,7 +140,7 @@ def test_an_upload_of_another_workspace_is_unknown(server: Server) -> None:
     assert server.call("GET", upload["self"], key=other).status == 404
     body = {"upload_id": upload["id"], "mappings": MAPPINGS}
     reply = server.call("POST", "/v1/jobs/subscriber-imports", body, key=other)
-    assert reason(reply) == (400, "invalid_body", "upload_not_found")
+    assert reason(reply) == (400, "subscriber_import_upload_not_found", None)
     assert submit(server, upload).status == 202
 
 
@@ -217,7 +217,7 @@ def test_a_used_upload_accepts_no_other_file(server: Server) -> None:
 def test_an_upload_whose_file_is_missing_creates_no_job(server: Server) -> None:
     upload = ready(server)
     files(server)[0].unlink()
-    assert reason(submit(server, upload)) == (400, "invalid_body", "upload_not_ready")
+    assert reason(submit(server, upload)) == (400, "subscriber_import_upload_not_ready", None)
     assert server.rows("SELECT count(*) FROM jobs") == [(0,)]
 
 

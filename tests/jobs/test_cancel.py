@@ -104,5 +104,5 @@ async def test_a_job_is_not_found_by_another_workspace_or_as_another_kind(
     async with running(database, recorder) as runner:
         with pytest.raises(errors.NotFound) as not_found:
             await runner.cancel(workspace, kind, kind.encode(job))
-        assert not_found.value.error_code == "job_not_found"
+        assert not_found.value.error_code == f"{kind.resource}_not_found"
         assert (await select_row(database, job))["completed_at"] is None

@@ -82,4 +82,4 @@ def test_the_api_lists_shows_and_cancels_the_jobs_of_every_kind(server: Server) 
         assert server.call("GET", kind.path).status == 200
         for method, path in (("GET", f"{kind.path}/x"), ("POST", f"{kind.path}/x/cancel")):
             reply = server.call(method, path)
-            assert (reply.status, reply.json["error"]["code"]) == (404, "job_not_found")
+            assert (reply.status, reply.json["error"]["code"]) == (404, f"{kind.resource}_not_found")

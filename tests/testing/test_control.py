@@ -137,7 +137,7 @@ def test_controls_hold_step_script_and_drain_jobs(sandbox: Sandbox) -> None:
     sandbox.post("/sandbox/jobs/drain")
     assert sandbox.client.jobs.get_export(path={"job_id": job["id"]})["data"]["status"] == "Completed"
     status, code, _ = sandbox.refusal("/sandbox/jobs/step", None)
-    assert (status, code) == (400, "invalid_body")
+    assert (status, code) == (400, "invalid_request")
 
 
 def test_faults_apply_to_the_next_requests(sandbox: Sandbox) -> None:
@@ -206,7 +206,7 @@ def test_wait_for_returns_answered_requests_or_times_out(sandbox: Sandbox) -> No
     status, code, message = sandbox.refusal(
         "/sandbox/requests/wait-for", {"operation_id": "createTag", "timeout": 0}
     )
-    assert (status, code) == (400, "invalid_body")
+    assert (status, code) == (400, "invalid_request")
     assert "0 of 1 requests to createTag" in message
 
 
@@ -231,7 +231,7 @@ def test_wait_for_returns_answered_requests_or_times_out(sandbox: Sandbox) -> No
 )
 def test_invalid_form_gets_the_error_envelope(sandbox: Sandbox, path: str, body: Any, message: str) -> None:
     status, code, text = sandbox.refusal(path, body)
-    assert (status, code) == (400, "invalid_body")
+    assert (status, code) == (400, "invalid_request")
     assert text.startswith(message)
 
 
@@ -250,7 +250,7 @@ def test_invalid_form_gets_the_error_envelope(sandbox: Sandbox, path: str, body:
 def test_controls_answer_404_to_requests_from_elsewhere(sandbox: Sandbox, headers: dict[str, str]) -> None:
     for control in CONTROLS:
         status, answer = sandbox.call(control.method, control.path, None, **headers)
-        assert (status, answer["error"]["code"]) == (404, "route_not_found")
+        assert (status, answer["error"]["code"]) == (404, "not_found")
 
 
 def test_pages_of_this_machine_may_call_controls(sandbox: Sandbox) -> None:

@@ -154,10 +154,10 @@ def test_failure_can_have_any_json_body(mailrith: Mailrith, client: MailrithClie
 @pytest.mark.parametrize(
     ("status", "code", "expected"),
     [
-        (400, None, (400, "invalid_request", "invalid_body")),
+        (400, None, (400, "invalid_request", "invalid_request")),
         (401, None, (401, "authentication_error", "invalid_api_key")),
         (404, "tag_not_found", (404, "not_found", "tag_not_found")),
-        (409, "tag_name_taken", (409, "conflict", "tag_name_taken")),
+        (409, "tag_name_conflict", (409, "conflict", "tag_name_conflict")),
         (418, None, (418, "invalid_request", "invalid_request")),
         (429, None, (429, "invalid_request", "rate_limited")),
         (500, None, (500, "api_error", "internal_error")),

@@ -1,7 +1,7 @@
 """The errors of each operation, for the OpenAPI document. The functions that raise them make the examples."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from typing import Any
 
@@ -9,13 +9,15 @@ import msgspec
 
 from mailrith_lite import errors, ids
 from mailrith_lite.access import scopes, wrong_keys
-from mailrith_lite.api import bodies, codec, idempotency, parameters
+from mailrith_lite.api import bodies, codec, codes, idempotency, parameters, resources, wording
+from mailrith_lite.api.arguments import empty_update
 from mailrith_lite.api.envelope import respond
-from mailrith_lite.api.parameters import Empty, PageQuery
+from mailrith_lite.api.parameters import Empty
+from mailrith_lite.api.resources import Change
 from mailrith_lite.api.route import Route
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.statuses import STATUSES
-from mailrith_lite.jobs.kinds import KINDS
+from mailrith_lite.jobs.kinds import KINDS, kind_of
 
 JSON = "application/json"
 REQUEST_ID = {"x-mailrith-request-id": {"$ref": "#/components/headers/RequestId"}}
@@ -141,15 +143,46 @@ def example_id(route: Route, name: str) -> str:
     return ids.encode(resource, 1)
 
 
+def _not_found(route: Route, name: str) -> errors.NotFound:
+    public_id = example_id(route, name)
+    kind = kind_of(public_id)
+    return resources.not_found(kind.resource if kind else name.removesuffix("_id"), public_id)
+
+
+def _invalid_members(form: type[msgspec.Struct]) -> Iterator[errors.MailrithError]:
+    """For each code that a member of the form can have, the error of one such member."""
+    for name in _one_of_each_code(form):
+        error = errors.InvalidBody(f"{name} takes {wording.takes(form, f'.{name}')}.", field=name)
+        codes.assign(error, form)
+        yield error
+
+
+def _invalid_parameters(form: type[msgspec.Struct]) -> Iterator[errors.MailrithError]:
+    yield parameters.unknown("stauts", form)
+    for name in _one_of_each_code(form):
+        error = parameters.invalid_value(form, name)
+        codes.assign(error, form)
+        yield error
+
+
+def _one_of_each_code(form: type[msgspec.Struct]) -> Iterable[str]:
+    """Members of the form, all of whose codes differ."""
+    known: codes.Codes = getattr(form, "CODES", codes.Codes())
+    return {known.code(name): name for name in reversed(form.__struct_encode_fields__)}.values()
+
+
 def _possible(route: Route) -> Iterator[errors.MailrithError]:
     """Those that its request, key and path imply, and those that its handler names."""
     if (form := route.signature.request) is not None:
-        yield _not_an_object(form)
+        yield codec.not_an_object()
         yield codec.not_json()
+        yield from _invalid_members(form)
+        if issubclass(form, Change):
+            yield empty_update(form)
         yield bodies.too_large(bodies.IN_MEMORY)
         yield bodies.not_json()
+    yield from _invalid_parameters(route.signature.query)
     if route.signature.query is not Empty:
-        yield parameters.invalid_value(PageQuery, "limit")
         yield wire_errors.HeadersTooLarge()
     if route.idempotent:
         yield wire_errors.InvalidIdempotencyKey()
@@ -157,11 +190,13 @@ def _possible(route: Route) -> Iterator[errors.MailrithError]:
     if not route.public:
         yield errors.InvalidApiKey()
         yield wrong_keys.too_many(60)
+        yield errors.RevokedApiKey()
+        yield errors.ExpiredApiKey()
         yield wire_errors.ShuttingDown()
     if route.scopes:
         yield errors.InsufficientScope(route.scopes, route.scopes[-1:], scopes.ALL[:1])
     for name in route.path_names:
-        yield errors.NotFound.of(name.removesuffix("_id"), example_id(route, name))
+        yield _not_found(route, name)
     yield from route.refusals
     if not route.public:
         yield errors.QueryTooSlow()
@@ -169,11 +204,3 @@ def _possible(route: Route) -> Iterator[errors.MailrithError]:
         yield errors.StorageFull()
         yield errors.DatabaseBusy()
     yield wire_errors.InternalError("req_3f0c2a9d41b7e85610ac77e2")
-
-
-def _not_an_object(form: type[msgspec.Struct]) -> errors.MailrithError:
-    try:
-        codec.decode(b"[]", form)
-    except errors.InvalidBody as error:
-        return error
-    raise AssertionError(f"{form.__name__} accepts a list")

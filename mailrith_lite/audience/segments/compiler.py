@@ -200,6 +200,7 @@ class Compiler:
             if segment_id in self._ancestors:
                 raise errors.InvalidBody(
                     "A segment cannot refer to itself, directly or through other segments.",
+                    code="invalid_segment",
                     field=f"{path}.value",
                     reason="circular_reference",
                 )

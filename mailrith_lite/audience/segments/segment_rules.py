@@ -103,6 +103,7 @@ def _invalid_dependent(dependent: Segment, refusal: errors.InvalidBody) -> error
     """The refusal as it concerns the changed definition: the path inside the dependent's definition is left out."""
     return errors.InvalidBody(
         f'The segment "{dependent.name}" refers to this one and would become invalid: {refusal.message}',
+        code=refusal.error_code,
         field="definition",
         reason=refusal.details.get("reason"),
         resource=(ids.SEGMENT, ids.encode(ids.SEGMENT, dependent.id)),
@@ -126,5 +127,5 @@ async def _check_name_is_free(connection: Connection, workspace_id: int, name: s
 
 def name_taken() -> errors.Conflict:
     return errors.Conflict(
-        "A segment of this name exists already; choose another name.", code="segment_name_taken", field="name"
+        "A segment of this name exists already; choose another name.", code="segment_name_conflict", field="name"
     )

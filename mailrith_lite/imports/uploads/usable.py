@@ -20,12 +20,12 @@ def check_usable(upload: Upload | None, now: int) -> Upload:
         Conflict: a job has taken the file.
     """
     if upload is None:
-        raise _unusable("There is no upload with this id in the workspace.", "upload_not_found")
+        raise _unusable("There is no upload with this id in the workspace.", "not_found")
     check_unused(upload)
     if upload.expired(now):
-        raise _unusable("This upload has expired; start a new one.", "upload_expired")
+        raise _unusable("This upload has expired; start a new one.", "not_found", reason="upload_expired")
     if upload.source is None:
-        raise _unusable("This upload has no file yet; try again when its status is Ready.", "upload_not_ready")
+        raise _unusable("This upload has no file yet; try again when its status is Ready.", "not_ready")
     return upload
 
 
@@ -38,8 +38,27 @@ def already_used(public_id: str) -> errors.Conflict:
 
 
 def replaced() -> errors.InvalidBody:
-    return _unusable("This upload has just received a newer file; send the request again.", "upload_not_ready")
+    return _unusable("This upload has just received a newer file; send the request again.", "not_ready")
 
 
-def _unusable(message: str, reason: str) -> errors.InvalidBody:
-    return errors.InvalidBody(message, field="upload_id", reason=reason)
+def missing() -> errors.InvalidBody:
+    """The upload has a file, and the file is not on the disk."""
+    return _unusable("The file of this upload is not there any more; start a new upload.", "missing")
+
+
+def without_rows() -> errors.InvalidBody:
+    return errors.InvalidBody(
+        "The file of this upload has no row after its header; upload a file with the rows to import.",
+        code="invalid_csv_text",
+        field="upload_id",
+        reason="no_data_row",
+    )
+
+
+def _unusable(message: str, code: str, *, reason: str | None = None) -> errors.InvalidBody:
+    return errors.InvalidBody(
+        message,
+        code=f"subscriber_import_upload_{code}",
+        field="upload_id",
+        reason=reason,
+    )
