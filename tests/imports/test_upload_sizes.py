@@ -5,6 +5,7 @@ import gzip
 import http.client
 import json
 import random
+import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -132,3 +133,12 @@ def test_a_preview_has_as_many_cells_as_there_are_columns(tmp_path: Path) -> Non
         tracemalloc.stop()
     assert first.rows == [["", ""]] * preview.MAX_ROWS
     assert peak < 6_000_000
+
+
+def test_preview_does_not_read_on_through_many_blank_lines(tmp_path: Path) -> None:
+    path = tmp_path / "file.csv"
+    for blank in (b"\n" * 40_000_000, b"\t\n" * 2_000_000):
+        path.write_bytes(b"Email\nada@example.com\n" + blank + b"bob@example.com\n")
+        began = time.thread_time()
+        assert preview.read_preview(path, ",").rows == [["ada@example.com"]]
+        assert time.thread_time() - began < 1.5  # the whole file takes four seconds

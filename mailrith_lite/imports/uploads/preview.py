@@ -1,5 +1,6 @@
 """The first rows of a file, as a page shows them."""
 
+import contextlib
 import itertools
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from mailrith_lite.imports import records
 MAX_ROWS = 5
 MAX_CELL = 100
 """Characters; longer cells are cut."""
+_MAX_CHECKS = 4
+"""Blocks of 64 Ki characters, or 50,000 lines, without a row."""
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,13 +22,26 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[list[str]]
 
 
+class _FarAway(Exception):
+    """The next row comes after many blank lines."""
+
+
 def read_preview(path: Path, delimiter: str) -> Preview:
-    """Blocking: run it in a thread."""
+    """Blocking: run it in a thread. It has fewer rows if many blank lines come before the next one."""
+    checks = itertools.count(1)
+
+    def check() -> None:
+        if next(checks) > _MAX_CHECKS:
+            raise _FarAway
+
     with records.open_source(path) as file:
-        first = itertools.islice(records.read_records(file, delimiter), 1 + MAX_ROWS)
-        _, header = next(first)
+        read = records.read_records(file, delimiter, check)
+        _, header = next(read)
         names = records.without_report_columns([records.column_name(cell) for cell in header])
-        return Preview(names=names, rows=[_row(cells, len(names)) for _, cells in first])
+        rows: list[list[str]] = []
+        with contextlib.suppress(_FarAway):
+            rows.extend(_row(cells, len(names)) for _, cells in itertools.islice(read, MAX_ROWS))
+        return Preview(names=names, rows=rows)
 
 
 def _row(cells: list[str], width: int) -> list[str]:
