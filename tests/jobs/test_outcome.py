@@ -9,8 +9,7 @@ import pytest
 
 from jobs.recorder import Recorder, add_jobs, cancel, run_all, running, select_row, select_statuses
 from mailrith_lite import errors
-from mailrith_lite.database import Connection, Database
-from mailrith_lite.database import connection as connection_module
+from mailrith_lite.database import Connection, Database, opening
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs import runner as runner_module
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
@@ -102,7 +101,7 @@ async def test_job_waits_for_the_lock_of_another_program(
     database: Database, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_module, "_RETRY", 0)
-    monkeypatch.setattr(connection_module, "_BUSY_TIMEOUT", 0.05)
+    monkeypatch.setattr(opening, "_BUSY_TIMEOUT", 0.05)
     (job,) = await add_jobs(database, EXPORT)
     other = sqlite3.connect(database.path, isolation_level=None)
     refused: list[Exception] = []
@@ -147,7 +146,7 @@ async def test_stop_does_not_wait_for_the_lock_of_another_program(
 ) -> None:
     monkeypatch.setattr(runner_module, "GRACE", 0.1)
     monkeypatch.setattr(runner_module, "_LAST_WRITE", 0.1)
-    monkeypatch.setattr(connection_module, "_BUSY_TIMEOUT", 3_600)
+    monkeypatch.setattr(opening, "_BUSY_TIMEOUT", 3_600)
     (job,) = await add_jobs(database, EXPORT)
     async with running(database, recorder) as runner:
         await recorder.wait_for_starts(1)
