@@ -65,10 +65,11 @@ def signature(handler: Handler) -> Signature:
     )
 
 
-def _form(annotation: typing.Any) -> tuple[type[msgspec.Struct] | None, bool]:
+def _form(annotation: object) -> tuple[type[msgspec.Struct] | None, bool]:
     """The Struct, and whether the annotation is `Struct | None`: then the body may be absent."""
     if isinstance(annotation, types.UnionType):
-        return annotation.__args__[0], True
+        return _form(annotation.__args__[0])[0], True
+    assert annotation is None or isinstance(annotation, type)
     return annotation, False
 
 
