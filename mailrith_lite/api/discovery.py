@@ -1,9 +1,11 @@
 """/v1 and /v1/capabilities: what the API is, and what a key may do."""
 
+import re
 from typing import Literal
 
 import msgspec
 from aiohttp import web
+from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, ids
 from mailrith_lite.access import key_table, scopes
@@ -11,7 +13,7 @@ from mailrith_lite.access.key_table import KeyStatus
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.not_served import NOT_SERVED
 from mailrith_lite.api.responses import Bare, Data
-from mailrith_lite.api.route import SECTIONS, Section
+from mailrith_lite.api.route import SECTIONS, Addition, Section
 from mailrith_lite.http.addresses import base_address
 from mailrith_lite.http.services import SERVICES
 
@@ -19,10 +21,14 @@ PATH = "/v1"
 CAPABILITIES_PATH = "/v1/capabilities"
 OPENAPI_PATH = "/v1/openapi.json"
 REFERENCE_PATH = "/docs"
+MCP_PATH = "/mcp"
+AUTHORIZATION_SERVER_PATH = "/.well-known/oauth-authorization-server"
 
 _VERSION = "v1"
 _DEVELOPERS = "https://mailrith.com/developers"  # describes the contract, which this service follows
-_MAILRITH = "https://api.mailrith.com"  # has the MCP server and OAuth, which this service does not have
+_TOOLSETS_HEADER = "mailrith-mcp-toolsets"
+_OPERATIONS_HEADER = "mailrith-mcp-operation-ids"
+_READ_ONLY_HEADER = "mailrith-mcp-read-only"
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,11 +92,16 @@ class Sdks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Mcp(msgspec.Struct, frozen=True, kw_only=True):
+    """The last three: what an MCP server has sent in its headers. A client of the API itself does not send them."""
+
     package_name: str
     docs_url: str
     server_url: str
     recommended_transport: Literal["streamable_http"] = "streamable_http"
     supported_transports: list[Literal["streamable_http", "stdio"]]
+    active_toolsets: list[str] | UnsetType = UNSET
+    active_operation_ids: list[str] | UnsetType = UNSET
+    read_only: bool | UnsetType = UNSET
 
 
 class Conventions(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +131,7 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
     subscriptions_url: str
     supported_events: list[str] = []
     supported_event_patterns: list[str] = []
+    required_scopes_by_event_pattern: dict[str, list[str]] = {}
     signing: Signing = Signing()
 
 
@@ -188,6 +200,9 @@ async def get_capabilities(call: Call) -> Data[Capabilities]:
             docs_url=addresses.mcp_docs_url,
             server_url=addresses.mcp_url,
             supported_transports=["streamable_http", "stdio"],
+            active_toolsets=_listed(call.request, _TOOLSETS_HEADER),
+            active_operation_ids=_listed(call.request, _OPERATIONS_HEADER),
+            read_only=_switched(call.request, _READ_ONLY_HEADER),
         ),
         conventions=Conventions(),
         limitations=_limitations(),
@@ -197,7 +212,20 @@ async def get_capabilities(call: Call) -> Data[Capabilities]:
     return Data(capabilities)
 
 
+def _listed(request: web.Request, header: str) -> list[str] | UnsetType:
+    """The items of a list with commas, without those that cannot be a name."""
+    if header not in request.headers:
+        return UNSET
+    items = (item.strip() for item in request.headers[header].split(","))
+    return [item for item in items if re.fullmatch(r"[A-Za-z0-9_.:-]{1,100}", item)]
+
+
+def _switched(request: web.Request, header: str) -> bool | UnsetType:
+    return request.headers[header].strip().lower() == "true" if header in request.headers else UNSET
+
+
 def _addresses(base: str) -> Addresses:
+    """A client may send its key to any of this service's addresses, so none that takes a key has another origin."""
     return Addresses(
         documentation_url=_DEVELOPERS,
         reference_url=base + REFERENCE_PATH,
@@ -206,12 +234,12 @@ def _addresses(base: str) -> Addresses:
         typescript_sdk_url=f"{_DEVELOPERS}/sdks",
         python_sdk_url=f"{_DEVELOPERS}/sdks",
         mcp_docs_url=f"{_DEVELOPERS}/mcp",
-        mcp_url=f"{_MAILRITH}/mcp",
+        mcp_url=base + MCP_PATH,
         llms_url="https://mailrith.com/llms.txt",
         llms_full_url="https://mailrith.com/llms-full.txt",
         openapi_url=base + OPENAPI_PATH,
         webhook_subscriptions_url=f"{base}/v1/webhook-subscriptions",
-        oauth_authorization_server_url=f"{_MAILRITH}/.well-known/oauth-authorization-server",
+        oauth_authorization_server_url=base + AUTHORIZATION_SERVER_PATH,
     )
 
 
@@ -239,15 +267,15 @@ def _limitations() -> list[Limitation]:
         ),
         Limitation(
             code="mcp_not_served",
-            message="`mcp_url` and `oauth_authorization_server_url` are Mailrith's own. Here the MCP server of the"
-            " package runs over stdio, with this service's address and an API key.",
+            message="`mcp_url` answers 501, and the document at `oauth_authorization_server_url` has no grants. Run"
+            " the MCP server of the package over stdio, with this service's address and an API key.",
             affected_operation_ids=[],
         ),
     ]
 
 
 def _resources(sections: tuple[Section, ...], key_scopes: tuple[str, ...]) -> list[Resource]:
-    """With the operations that a key with these scopes may call."""
+    """With the operations of the contract that a key with these scopes may call."""
     resources = [
         Resource(
             key=section.key,
@@ -262,7 +290,7 @@ def _resources(sections: tuple[Section, ...], key_scopes: tuple[str, ...]) -> li
                     required_scopes=list(route.scopes),
                 )
                 for route in section.routes
-                if set(route.scopes) <= set(key_scopes)
+                if set(route.scopes) <= set(key_scopes) and not isinstance(route, Addition)
             ],
         )
         for section in sections

@@ -118,6 +118,10 @@ class Route(msgspec.Struct, frozen=True):
         return " ".join(rest.split())
 
 
+class Addition(Route, frozen=True):
+    """An operation that the contract does not have. Capabilities do not list it; the OpenAPI document does."""
+
+
 class Section(msgspec.Struct, frozen=True):
     """The operations on one resource. `key`: as capabilities name it; None for what is about the API itself."""
 

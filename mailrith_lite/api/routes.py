@@ -18,6 +18,7 @@ from mailrith_lite.api import (
     tags,
     upload_page,
     uploads,
+    well_known,
     workspace,
 )
 from mailrith_lite.api.arguments import with_arguments, without_query
@@ -25,7 +26,7 @@ from mailrith_lite.api.documentation import openapi, reference
 from mailrith_lite.api.middleware import authenticated
 from mailrith_lite.api.not_served import NOT_SERVED
 from mailrith_lite.api.route import SECTIONS as SECTIONS_KEY
-from mailrith_lite.api.route import Handler, Route, Section
+from mailrith_lite.api.route import Addition, Handler, Route, Section
 from mailrith_lite.http import wire_errors
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 from mailrith_lite.pages.static import add_static
@@ -106,11 +107,11 @@ _JOBS = (
     Route("GET", imports.PATH, "listSubscriberImportJobs", _IMPORT, imports.list_imports),
     Route("POST", imports.PATH, "createSubscriberImportJob", _IMPORT_LIVE, imports.create_import),
     Route("GET", _IMPORT_JOB, "getSubscriberImportJob", _IMPORT, imports.get_import),
-    Route("POST", f"{_IMPORT_JOB}/cancel", "cancelSubscriberImportJob", _IMPORT_LIVE, imports.cancel_import),
+    Addition("POST", f"{_IMPORT_JOB}/cancel", "cancelSubscriberImportJob", _IMPORT_LIVE, imports.cancel_import),
     Route("GET", exports.PATH, "listSubscriberExportJobs", _EXPORT, exports.list_exports),
     Route("POST", exports.PATH, "createSubscriberExportJob", _EXPORT_LIVE, exports.create_export),
     Route("GET", _EXPORT_JOB, "getSubscriberExportJob", _EXPORT, exports.get_export),
-    Route("POST", f"{_EXPORT_JOB}/cancel", "cancelSubscriberExportJob", _EXPORT_LIVE, exports.cancel_export),
+    Addition("POST", f"{_EXPORT_JOB}/cancel", "cancelSubscriberExportJob", _EXPORT_LIVE, exports.cancel_export),
 )
 
 SECTIONS = (
@@ -132,6 +133,7 @@ def add_routes(app: web.Application) -> None:
     app.router.add_get(health.PATH, health.healthz)
     app.router.add_get(downloads.PATH, downloads.download)
     upload_page.add_routes(app.router)
+    well_known.add_routes(app.router)
     add_static(app.router)
     reference.add_routes(app.router)
     for route in ROUTES:

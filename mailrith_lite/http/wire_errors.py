@@ -9,6 +9,7 @@ ServiceError
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from mailrith_lite.errors import Invalid, ServiceError
 
@@ -67,8 +68,15 @@ class RangeNotSatisfiable(Invalid):
 class OperationNotSupported(ServiceError):
     code = "operation_not_supported"
 
-    def __init__(self, operation_id: str) -> None:
-        super().__init__(f"mailrith_lite does not serve the operation {operation_id}.")
+    def __init__(self, operation_id: str, *, instead: str = "") -> None:
+        """`instead`: what to do."""
+        end = f"; {instead}." if instead else "."
+        super().__init__(f"mailrith_lite does not serve the operation {operation_id}{end}")
+
+    def extra(self) -> dict[str, Any]:
+        """Without it, Mailrith's MCP server tells its agent to send the request again."""
+        guidance = "Do not send this request again. GET /v1/capabilities lists the operations that are served."
+        return {"retry": {"safe": False, "guidance": guidance}}
 
 
 class ShuttingDown(ServiceError):

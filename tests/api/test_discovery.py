@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from api_calls import ABOUT_THE_API, MANIFEST, OPERATIONS
+from api_calls import ABOUT_THE_API, MANIFEST, OPERATIONS, OURS
 from api_records import LONG_AGO, execute
 from conftest import KEY, Server
 from mailrith_sdk import MailrithClient
@@ -61,15 +61,39 @@ def test_addresses_of_this_service_lead_to_a_response(server: Server, name: str)
     assert status == (501 if name == "webhook_subscriptions_url" else 200)
 
 
-def test_what_is_not_served_here_has_the_address_of_mailrith(server: Server) -> None:
-    """Every address leads somewhere; the limitations explain those of Mailrith."""
+def test_no_address_that_takes_a_key_has_another_origin(server: Server) -> None:
+    """Mailrith's own pages are for readers: everything else is this service."""
     data = capabilities(server)
     meta = server.call("GET", "/v1").json
-    for name in ("mcp_url", "oauth_authorization_server_url"):
-        assert meta[name].startswith("https://api.mailrith.com/")
-        assert any(name in limitation["message"] for limitation in data["limitations"])
-    assert data["mcp"]["server_url"] == meta["mcp_url"]
+    foreign = {name for name in ADDRESSES if not meta[name].startswith(f"{server.url}/")}
+    assert all(meta[name].startswith("https://mailrith.com/") for name in foreign)
+    assert foreign.isdisjoint({"mcp_url", "oauth_authorization_server_url", "openapi_url", "reference_url"})
+    assert any("mcp_url" in limitation["message"] for limitation in data["limitations"])
+    assert data["mcp"]["server_url"] == meta["mcp_url"] == f"{server.url}/mcp"
     assert data["mcp"]["recommended_transport"] in data["mcp"]["supported_transports"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "fields"),
+    [
+        ({}, {}),
+        (
+            {"mailrith-mcp-toolsets": "reporting, subscriber_sync"},
+            {"active_toolsets": ["reporting", "subscriber_sync"]},
+        ),
+        ({"mailrith-mcp-operation-ids": "listTags,getTag"}, {"active_operation_ids": ["listTags", "getTag"]}),
+        ({"mailrith-mcp-toolsets": ""}, {"active_toolsets": []}),
+        ({"mailrith-mcp-toolsets": "a b,<c>,d"}, {"active_toolsets": ["d"]}),
+        ({"mailrith-mcp-read-only": "true"}, {"read_only": True}),
+        ({"mailrith-mcp-read-only": "false"}, {"read_only": False}),
+    ],
+)
+def test_capabilities_repeat_what_an_mcp_server_sends_about_itself(
+    server: Server, headers: dict[str, str], fields: dict[str, Any]
+) -> None:
+    mcp = server.call("GET", "/v1/capabilities", headers=headers).json["data"]["mcp"]
+    optional = {"active_toolsets", "active_operation_ids", "read_only"}
+    assert {name: value for name, value in mcp.items() if name in optional} == fields
 
 
 def test_addresses_of_this_service_begin_with_the_public_url(serve: Any) -> None:
@@ -123,6 +147,7 @@ def test_the_capabilities_describe_the_sdks_and_the_signing_of_webhooks(server: 
         "@mailrith/mcp-server",
         "streamable_http",
     )
+    assert data["events"]["required_scopes_by_event_pattern"] == {}
     assert data["events"]["signing"] == {
         "algorithm": "hmac-sha256",
         "id_header": "webhook-id",
@@ -146,8 +171,8 @@ def test_the_capabilities_describe_the_key_without_its_secret(server: Server) ->
 def test_a_key_with_every_scope_sees_every_operation_as_the_manifest_describes_it(server: Server) -> None:
     listed = [operation for resource in capabilities(server)["resources"] for operation in resource["operations"]]
     by_id = {operation["operation_id"]: operation for operation in listed}
-    assert set(by_id) == set(OPERATIONS) - ABOUT_THE_API
-    for name in set(by_id) & set(MANIFEST):
+    assert set(by_id) == set(OPERATIONS) - ABOUT_THE_API - set(OURS)
+    for name in by_id:
         expected = {field: MANIFEST[name][field] for field in ("method", "path", "operation_id")}
         assert {field: by_id[name][field] for field in expected} == expected
         assert set(by_id[name]["required_scopes"]) == set(MANIFEST[name]["required_scopes"])
@@ -158,10 +183,8 @@ def test_the_resources_have_their_own_operations_in_the_order_of_the_contract(se
     data = capabilities(server)["resources"]
     namespaces = [resource["namespace"] for resource in MailrithClient().operations]
     keys = [resource["key"] for resource in data]
-    assert keys == [section.key for section in SECTIONS if section.key is not None]
+    assert keys == [section.key for section in SECTIONS if section.key in namespaces]
     for resource in data:
-        ours = {operation["operation_id"] for operation in resource["operations"]}.isdisjoint(MANIFEST)
-        assert ours or resource["key"] in namespaces
         assert resource["name"]
         assert resource["description"]
         paths = {operation["path"] for operation in resource["operations"]}

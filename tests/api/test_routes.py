@@ -10,6 +10,7 @@ from wire import envelope, running_service
 
 from mailrith_lite.access import scopes
 from mailrith_lite.api.not_served import NOT_SERVED
+from mailrith_lite.api.route import Addition
 from mailrith_lite.api.routes import ROUTES, Route
 
 
@@ -45,6 +46,11 @@ def test_a_route_agrees_with_the_manifest(operation_id: str) -> None:
     assert (has_body and not route.signature.optional_body) is operation["request_body_required"]
 
 
+def test_operations_that_the_contract_does_not_have_are_additions() -> None:
+    additions = {route.operation_id for route in ROUTES if isinstance(route, Addition)}
+    assert additions == set(OPERATIONS) - set(MANIFEST)
+
+
 def test_each_operation_of_the_manifest_is_served_or_refused_by_name() -> None:
     refused = {(one.operation_id, one.method, one.path) for one in NOT_SERVED}
     expected = {(name, operation["method"], operation["path"]) for name, operation in MANIFEST.items()}
@@ -57,6 +63,8 @@ def test_an_operation_that_is_not_served_answers_501_and_its_name(service: Serve
     reply = service.call(operation["method"], address(operation["path"]))
     assert envelope(reply) == (501, "api_error", "operation_not_supported")
     assert operation_id in reply.error["message"]
+    assert reply.error["retry"]["safe"] is False
+    assert reply.error["retry"]["guidance"]
 
 
 @pytest.mark.parametrize("operation_id", sorted(set(MANIFEST) - set(OPERATIONS)))

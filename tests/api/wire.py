@@ -98,6 +98,7 @@ def envelope(reply: Reply) -> tuple[int, str, str]:
         "code",
         "message",
         "details",
+        "retry",
         "required_scopes",
         "missing_scopes",
         "replacement_scopes",
