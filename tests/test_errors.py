@@ -31,6 +31,8 @@ WITH_ARGUMENTS = {
     wire_errors.RangeNotSatisfiable: lambda: wire_errors.RangeNotSatisfiable("bytes */5"),
 }
 WITHOUT_ARGUMENTS = [
+    errors.RevokedApiKey,
+    errors.ExpiredApiKey,
     wire_errors.HeadersTooLarge,
     errors.InvalidApiKey,
     wire_errors.InvalidIdempotencyKey,

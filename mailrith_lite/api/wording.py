@@ -57,6 +57,8 @@ def _words(kind: inspect.Type) -> str:
             return "a list" + _limits(kind.min_length, kind.max_length, "item")
         case inspect.BoolType():
             return "true or false"
+        case inspect.IntType(ge=int(least), le=int(most)):
+            return f"a number from {least:,} to {most:,}"
         case inspect.IntType() | inspect.FloatType() | inspect.DecimalType():
             return "a number"
         case inspect.DateTimeType():

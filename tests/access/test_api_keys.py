@@ -90,14 +90,19 @@ def test_the_case_of_the_scheme_makes_no_difference(service: Server, header: str
     assert service.call("GET", "/v1/tags", key=None, headers={"Authorization": header.format(KEY)}).status == 200
 
 
-def test_expired_revoked_and_rotated_keys_get_the_response_of_an_unknown_key(service: Server) -> None:
+def test_expired_revoked_and_rotated_keys_are_refused_with_the_reason(service: Server) -> None:
     expired, revoked, rotated = service.new_key(expires_at=5), service.new_key(), service.new_key()
     revoke(service, revoked)
     rotate(service, rotated)
-    unknown = service.call("GET", "/v1/tags", key=keys.new_key())
-    for key in (expired, revoked, rotated):
+    for key, code in (
+        (expired, "expired_api_key"),
+        (revoked, "revoked_api_key"),
+        (rotated, "revoked_api_key"),
+        (keys.new_key(), "invalid_api_key"),
+    ):
         reply = service.call("GET", "/v1/tags", key=key)
-        assert (reply.status, reply.body) == (UNAUTHORIZED, unknown.body)
+        assert (reply.status, reply.error["code"]) == (UNAUTHORIZED, code)
+        assert reply.headers["www-authenticate"] == "Bearer"
 
 
 def test_a_key_works_until_it_expires(service: Server) -> None:

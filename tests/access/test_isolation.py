@@ -25,7 +25,7 @@ NONEXISTENT = {kind: ids.encode(kind, UNUSED) for kind in CREATORS} | {
     "email": "initech@example.com",
 }
 PLAIN = {  # fields that name no resource
-    *("limit", "status", "cold_only", "tag_operator", "sequence_operator", "country", "subscribed_on"),
+    *("limit", "status", "form_id", "cold_only", "tag_operator", "sequence_operator", "country", "subscribed_on"),
     *("create_only", "consent_evidence", "description", "type", "settings", "csv_text", "connection_id"),
     *("reply_to_email", "track_opens", "track_clicks", "dry_run"),
     *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
@@ -76,7 +76,7 @@ def common_cases(route: Route) -> list[Case]:
     cases = [Case("name", "search=ID", 200)] if "search" in query else []
     if "starting_after" in query:
         kind = next(kind for kind, creator in CREATORS.items() if creator.path == route.path)
-        cases.append(Case(kind, "starting_after=ID", 200))
+        cases += [Case(kind, f"{name}=ID", 200) for name in ("starting_after", "cursor")]
     return cases + [Case("name", {name: "ID"}, route.statuses[0]) for name in ("name", "label") if name in body]
 
 
@@ -108,6 +108,7 @@ SPECIAL_CASES: dict[str, list[Case]] = {
         Case("name", {"name": "ID", "new_tags": ["ID"]}, 201),
     ],
     "updateSubscriber": [
+        Case("name", {"new_tags": ["ID"]}, 200),
         Case(ids.TAG, {"existing_tag_ids": ["ID"]}, 400),
         Case(ids.SEQUENCE, {"sequence_ids": ["ID"]}, 400),
         Case(ids.CUSTOM_FIELD, {"custom_fields": {"ID": "x"}}, 400),

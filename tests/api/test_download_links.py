@@ -228,7 +228,8 @@ def test_a_link_to_an_unknown_job_is_not_found(server: Server, export: Any) -> N
     for job in ("export_job_9wdvsq5zmmz0n", "import_job_dn9kd5hyxyx1z", "x"):
         path = f"/downloads/{workspace}/{job}"
         reply = server.fetch(signed(server, server.services.links, path, expires))
-        assert refused(reply, 404, "not_found", "not_found" if job == "x" else f"subscriber_{job[:10]}_not_found")
+        code = f"subscriber_{'export' if job.startswith('export') else 'import'}_job_not_found"
+        assert refused(reply, 404, "not_found", code)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,8 @@ def test_a_route_agrees_with_the_manifest(operation_id: str) -> None:
     assert (route.method, route.path) == (operation["method"], operation["path"])
     assert sorted(route.scopes) == sorted(operation["required_scopes"])
     assert route.public is not operation["auth_required"]
-    assert sorted(route.signature.query.__struct_encode_fields__) == sorted(operation["query_params"])
+    parameters = set(route.signature.query.__struct_encode_fields__) - {"cursor"}  # the command line's own name
+    assert parameters == set(operation["query_params"])
     assert route.idempotent is ("Idempotency-Key" in operation["header_params"])
     has_body = route.signature.request is not None
     assert has_body is operation["has_request_body"]
@@ -81,7 +82,8 @@ def test_every_path_of_the_manifest_is_known(service: Server, operation_id: str)
     operation = MANIFEST[operation_id]
     path = address(operation["path"])
     assert service.call("TRACE", path).status == 405
-    assert b"not_found" not in service.call(operation["method"], path).body
+    reply = service.call(operation["method"], path)
+    assert reply.status != 404 or reply.error["code"] != "not_found"
 
 
 def test_every_scope_of_the_manifest_can_be_held() -> None:

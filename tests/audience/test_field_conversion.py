@@ -206,7 +206,7 @@ def test_refusal_counts_the_subscribers_who_would_lose_a_value(
     import_lines(server, size, other, lines)
     before = saved_rows(server)
     reply = change(server, size, "Number", [])
-    assert details(reply)[:2] == (409, "custom_field_in_use")
+    assert details(reply)[:2] == (409, "custom_field_type_locked")
     assert reply.error["message"].startswith("1,234 subscribers have a value that would be lost")
     assert saved_rows(server) == before
     assert read(server, size) == size

@@ -217,7 +217,7 @@ def test_a_used_upload_accepts_no_other_file(server: Server) -> None:
 def test_an_upload_whose_file_is_missing_creates_no_job(server: Server) -> None:
     upload = ready(server)
     files(server)[0].unlink()
-    assert reason(submit(server, upload)) == (400, "subscriber_import_upload_not_ready", None)
+    assert reason(submit(server, upload)) == (400, "subscriber_import_upload_missing", None)
     assert server.rows("SELECT count(*) FROM jobs") == [(0,)]
 
 
