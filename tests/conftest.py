@@ -70,7 +70,7 @@ class Reply:
 
 @dataclass
 class Server:
-    """The service in a thread of its own, so that blocking clients can talk to it."""
+    """The service in a thread of its own, so that a blocking client can use it."""
 
     settings: Settings
     url: str = ""
@@ -112,7 +112,7 @@ class Server:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     def drain(self) -> None:
-        """Until no job is queued or running."""
+        """Waits until no job is queued or running."""
         self.wait(self.services.runner.drain())
 
     def call(
@@ -124,7 +124,7 @@ class Server:
         key: str | None = KEY,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """One request, on a connection of its own. A body that is not bytes is sent as JSON."""
+        """Sends one request on a new connection. A body that is not bytes is sent as JSON."""
         sent = dict(headers or {})
         if key is not None:
             sent.setdefault("Authorization", f"Bearer {key}")
@@ -168,17 +168,17 @@ class Server:
         return str(self.wait(make()))
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """What a query finds in the service's database."""
+        """The rows of a query on the service's database."""
 
         async def select() -> list[tuple[Any, ...]]:
             async with self.services.database.read() as connection:
                 return [tuple(row) for row in await connection.execute_fetchall(sql, parameters)]
 
-        found: list[tuple[Any, ...]] = self.wait(select())
-        return found
+        rows: list[tuple[Any, ...]] = self.wait(select())
+        return rows
 
     def import_csv(self, csv_text: str, mappings: Any = None, *, key: str = KEY, **body: Any) -> Any:
-        """Submits an import, waits for its end, and gives the job."""
+        """Submits an import, waits for its end, and returns the job."""
         client = self.sdk(key)
         job = client.jobs.create_import(body={"csv_text": csv_text, "mappings": mappings or MAPPINGS, **body})[
             "data"
@@ -187,7 +187,7 @@ class Server:
         return client.jobs.get_import(path={"job_id": job["id"]})["data"]
 
     def export_csv(self, *, key: str = KEY, **body: Any) -> tuple[Any, str]:
-        """Submits an export, waits for its end, and gives the job and the file's text."""
+        """Submits an export, waits for its end, and returns the job and the text of the file."""
         client = self.sdk(key)
         job = client.jobs.create_export(body=body)["data"]
         self.drain()
@@ -195,7 +195,7 @@ class Server:
         return job, self.fetch(job["download_url"]).body.decode()
 
     def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
-        """A signed link, without a key."""
+        """Requests a signed link without a key."""
         return self.call("GET", url.removeprefix(self.url), key=None, headers=headers)
 
     def report(self, job: Any) -> str:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from pytest_session import run_session
 
 CLIENT = """
 from mailrith_sdk import MailrithApiError, MailrithClient
@@ -33,16 +34,9 @@ def test_alone(mailrith, number):
 )
 
 
-def session(pytester: pytest.Pytester, text: str, *options: str) -> pytest.RunResult:
-    """Runs pytest on this text. Every warning is an error."""
-    pytester.makepyfile(text)
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n")
-    return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
-
-
-@pytest.mark.parametrize("options", [(), ("-n", "2"), ("-n", "2", "--dist", "loadfile")])
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "xdist"])
 def test_hundred_tests_share_nothing(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
-    result = session(pytester, HUNDRED_TESTS, *options)
+    result = run_session(pytester, HUNDRED_TESTS, *options)
     result.assert_outcomes(passed=100)
     assert result.ret == 0
 
@@ -59,7 +53,7 @@ def test_session_has_one_server_and_each_test_its_key(pytester: pytest.Pytester)
     def test_two(mailrith): note(mailrith)
     def test_three(): assert (len(urls), len(keys)) == (1, 2)
     """
-    session(pytester, text).assert_outcomes(passed=3)
+    run_session(pytester, text).assert_outcomes(passed=3)
 
 
 @pytest.mark.parametrize("mode", ["strict", "auto"])
@@ -75,7 +69,7 @@ def test_fixture_works_in_both_modes_of_pytest_asyncio(pytester: pytest.Pytester
             async with session.get(f"{mailrith.url}/v1/tags") as answer:
                 assert answer.status == 200
     """
-    session(pytester, text, "-o", f"asyncio_mode={mode}").assert_outcomes(passed=1)
+    run_session(pytester, text, "-o", f"asyncio_mode={mode}").assert_outcomes(passed=1)
 
 
 def test_fixture_works_with_pytest_aiohttp(pytester: pytest.Pytester) -> None:
@@ -92,7 +86,7 @@ def test_fixture_works_with_pytest_aiohttp(pytester: pytest.Pytester) -> None:
         answer = await client.get("/")
         assert (await answer.json())["url"] == mailrith.url
     """
-    session(pytester, text, "-o", "asyncio_mode=auto").assert_outcomes(passed=1)
+    run_session(pytester, text, "-o", "asyncio_mode=auto").assert_outcomes(passed=1)
 
 
 def test_fixture_mailrith_options_sets_the_options_of_the_server(pytester: pytest.Pytester) -> None:
@@ -120,7 +114,7 @@ def test_stable(mailrith, number):
     assert seen[0]["data"][0]["created_at"] == "2026-04-11T12:00:00.000Z"
 """
     )
-    session(pytester, text).assert_outcomes(passed=3)
+    run_session(pytester, text).assert_outcomes(passed=3)
 
 
 TWO_CLIENTS = (
@@ -143,7 +137,7 @@ def test_fine(mailrith):
 
 @pytest.mark.parametrize("options", [(), ("-n", "2")])
 def test_report_option_lists_findings_in_the_summary(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
-    result = session(pytester, TWO_CLIENTS, "--mailrith-report", *options)
+    result = run_session(pytester, TWO_CLIENTS, "--mailrith-report", *options)
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(
         [
@@ -155,11 +149,11 @@ def test_report_option_lists_findings_in_the_summary(pytester: pytest.Pytester, 
 
 
 def test_summary_has_no_findings_without_the_option(pytester: pytest.Pytester) -> None:
-    session(pytester, TWO_CLIENTS).stdout.no_fnmatch_line("*well and badly*")
+    run_session(pytester, TWO_CLIENTS).stdout.no_fnmatch_line("*well and badly*")
 
 
 def test_summary_says_when_there_is_nothing_to_report(pytester: pytest.Pytester) -> None:
-    result = session(pytester, "def test_nothing(): pass", "--mailrith-report")
+    result = run_session(pytester, "def test_nothing(): pass", "--mailrith-report")
     result.stdout.fnmatch_lines(["*what the clients of mailrith did well and badly*", "nothing to report"])
 
 
@@ -179,7 +173,7 @@ def test_two(mailrith):
     mailrith.reset()
 """
     )
-    result = session(pytester, text, "--mailrith-report")
+    result = run_session(pytester, text, "--mailrith-report")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["bad  *::test_two: sent a request again before Retry-After was over"])
 
@@ -203,7 +197,7 @@ def test_last(mailrith_server):
     assert not gate._paused and not gate._scripts
 """
     )
-    session(pytester, text).assert_outcomes(passed=4)
+    run_session(pytester, text).assert_outcomes(passed=4)
 
 
 def test_fixture_of_a_wider_scope_can_use_the_server(pytester: pytest.Pytester) -> None:
@@ -223,11 +217,11 @@ def test_one(filled): assert len(client_of(filled).subscribers.list()["data"]) =
 def test_two(filled, mailrith): assert client_of(mailrith).subscribers.list()["data"] == []
 """
     )
-    session(pytester, text).assert_outcomes(passed=2)
+    run_session(pytester, text).assert_outcomes(passed=2)
 
 
 def test_pytest_lists_the_fixtures_with_their_docs(pytester: pytest.Pytester) -> None:
-    result = session(pytester, "", "--fixtures", "-p", "mailrith_lite.testing.plugin")
+    result = run_session(pytester, "", "--fixtures", "-p", "mailrith_lite.testing.plugin")
     result.stdout.fnmatch_lines(["mailrith_options*", "mailrith -- *", "*An empty workspace of a real server*"])
 
 

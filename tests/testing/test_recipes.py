@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from cli.command_line import start_process
+from pytest_session import run_session
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "testing.md"
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -52,9 +53,7 @@ def test_every_recipe_has_a_language_that_these_tests_run() -> None:
 
 @recipes_in("python")
 def test_recipes_in_python_pass(pytester: pytest.Pytester, text: str) -> None:
-    pytester.makepyfile(text)
-    pytester.makeini("[pytest]\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n")
-    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+    run_session(pytester, text).assert_outcomes(passed=1)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
