@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cli.command_line import start_process
-from pytest_session import run_session
+from pytest_session import run_files
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "testing.md"
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -20,12 +20,17 @@ needs_node = pytest.mark.skipif(
 )
 
 
+def line_of(recipe: re.Match[str]) -> int:
+    """The line of the page that a recipe begins on."""
+    return recipe.string.count("\n", 0, recipe.start()) + 1
+
+
 def recipes_in(language: str) -> pytest.MarkDecorator:
     """A test's parameter `text`: each recipe in the language, but those in NOT_RUN."""
     return pytest.mark.parametrize(
         "text",
         [
-            pytest.param(recipe["text"], id=f"line {recipe.string.count(chr(10), 0, recipe.start()) + 1}")
+            pytest.param(recipe["text"], id=f"line {line_of(recipe)}")
             for recipe in RECIPES
             if recipe["language"] == language and not recipe["text"].startswith(NOT_RUN)
         ],
@@ -51,9 +56,16 @@ def test_every_recipe_has_a_language_that_these_tests_run() -> None:
     assert {recipe["language"] for recipe in RECIPES} == {"python", "sh", "js", "ts"}
 
 
-@recipes_in("python")
-def test_recipes_in_python_pass(pytester: pytest.Pytester, text: str) -> None:
-    run_session(pytester, text).assert_outcomes(passed=1)
+def test_recipes_in_python_pass(pytester: pytest.Pytester) -> None:
+    """In one session, but for the recipe with options of the server, which has a session of its own."""
+    texts = {f"test_line_{line_of(recipe)}": recipe["text"] for recipe in RECIPES if recipe["language"] == "python"}
+    texts = {name: text for name, text in texts.items() if not text.startswith(NOT_RUN)}
+    alone = {name: text for name, text in texts.items() if "def mailrith_options" in text}
+    together = {name: text for name, text in texts.items() if name not in alone}
+    assert alone and together
+    run_files(pytester, together).assert_outcomes(passed=len(together))
+    for name, text in alone.items():
+        run_files(pytester, {name: text}, f"{name}.py").assert_outcomes(passed=1)
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
