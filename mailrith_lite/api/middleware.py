@@ -11,7 +11,7 @@ from mailrith_lite.api.call import Call, CallHandler
 from mailrith_lite.api.envelope import respond
 from mailrith_lite.database import Requester
 from mailrith_lite.http import wire_errors
-from mailrith_lite.http.addresses import client_address
+from mailrith_lite.http.addresses import client_address, relative_address
 from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, REQUESTER, RESPONSE_STARTED, SERVICES, Services
 from mailrith_lite.http.statuses import Handler, attempt, outcome
 
@@ -61,6 +61,8 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     """A handler of aiohttp's signal `on_response_prepare`, which also covers responses of aiohttp itself."""
     request[RESPONSE_STARTED] = True
     response.headers[REQUEST_ID_HEADER] = request.get(REQUEST_ID) or request_id_of(request)
+    if response.headers.get(hdrs.LOCATION, "").startswith("/"):
+        response.headers[hdrs.LOCATION] = relative_address(request, response.headers[hdrs.LOCATION])
     set_headers(response)
 
 

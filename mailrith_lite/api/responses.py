@@ -67,7 +67,8 @@ class NoContent(web.Response):
 
 
 class Created(Success[T]):
-    """Something new under `data`, with its path in the header Location. `always`: headers of every such answer."""
+    """Something new under `data`, with its path in the header Location, which becomes relative to the
+    request when it is sent. `always`: headers of every such answer."""
 
     statuses: ClassVar[tuple[int, ...]] = (201,)
     always: ClassVar[Mapping[str, str]] = {}

@@ -1,6 +1,7 @@
 """Addresses of this service, for responses."""
 
 import contextlib
+import posixpath
 import re
 
 from aiohttp import web
@@ -20,6 +21,11 @@ def base_address(services: Services, request: web.Request) -> str:
 def client_address(services: Services, request: web.Request) -> str:
     """The IP address of the client, also of one that a trusted proxy stands for."""
     return sender(request, services.settings.trusted_proxies).address
+
+
+def relative_address(request: web.BaseRequest, path: str) -> str:
+    """The address of a path of this service, relative to the request: it stays below the path of a proxy."""
+    return posixpath.relpath(path, posixpath.dirname(request.rel_url.raw_path))
 
 
 def _origin(services: Services, request: web.Request) -> str:

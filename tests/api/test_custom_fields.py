@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from api_records import LONG_AGO, backdate, data_of, details, field, read, subscriber
@@ -31,7 +32,7 @@ def test_the_response_to_a_new_field_has_all_its_properties(service: Server, kin
     reply = service.call("POST", PATH, body)
     created = reply.json["data"]
     assert reply.status == 201
-    assert reply.headers["location"] == created["self"] == f"{PATH}/{created['id']}"
+    assert urljoin(PATH, reply.headers["location"]) == created["self"] == f"{PATH}/{created['id']}"
     assert created == {
         "id": created["id"],
         "self": created["self"],

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from conftest import Reply, Server
@@ -72,7 +73,7 @@ def test_a_new_job_has_location_and_retry_after(server: Server, path: str, body:
     reply = server.call("POST", path, body)
     job = reply.json["data"]
     assert reply.status == 202
-    assert reply.headers["location"] == job["self"] == f"{path}/{job['id']}"
+    assert urljoin(path, reply.headers["location"]) == job["self"] == f"{path}/{job['id']}"
     assert reply.headers["retry-after"] == "1"
     assert job["status"] == "Queued"
     assert set(job) == (IMPORT_KEYS if path == IMPORTS else EXPORT_KEYS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from api_records import (
@@ -74,7 +75,7 @@ def test_the_response_to_a_new_segment_has_all_its_properties(server: Server) ->
     reply = server.call("POST", PATH, body)
     created = reply.json["data"]
     assert reply.status == 201
-    assert reply.headers["location"] == created["self"] == f"{PATH}/{created['id']}"
+    assert urljoin(PATH, reply.headers["location"]) == created["self"] == f"{PATH}/{created['id']}"
     assert set(created) == SUMMARY | {"definition"}
     assert (created["name"], created["description"], counts(created)) == ("Spring", " kept ", (2, 1))
     assert created["created_at"] == created["updated_at"]

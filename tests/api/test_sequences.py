@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from api_records import LONG_AGO, backdate, data_of, details, email, read, sequence, subscriber
@@ -29,7 +30,7 @@ def test_a_new_sequence_is_paused_and_tracks_and_has_no_subscribers(server: Serv
     reply = server.call("POST", PATH, {"name": " Welcome ", "definition": EMPTY})
     created = reply.json["data"]
     assert reply.status == 201
-    assert reply.headers["location"] == created["self"] == f"{PATH}/{created['id']}"
+    assert urljoin(PATH, reply.headers["location"]) == created["self"] == f"{PATH}/{created['id']}"
     assert created == {
         "id": created["id"],
         "self": created["self"],

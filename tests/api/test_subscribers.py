@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from api_records import LONG_AGO, SUBSCRIBERS, backdate, data_of, details, field, read, sequence, subscriber, tag
@@ -30,7 +31,7 @@ def test_a_new_subscriber_is_unconfirmed_and_has_only_the_sent_values(server: Se
     reply = upsert(server)
     created = reply.json["data"]
     assert reply.status == 201
-    assert reply.headers["location"] == created["self"] == f"{SUBSCRIBERS}/{created['id']}"
+    assert urljoin(SUBSCRIBERS, reply.headers["location"]) == created["self"] == f"{SUBSCRIBERS}/{created['id']}"
     assert created["subscribed_at"] == created["created_at"] == created["updated_at"]
     assert {name: created[name] for name in ("email", "name", "status", "country", "last_opened_at")} == {
         "email": "ada@example.com",

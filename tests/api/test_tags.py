@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from api_records import LONG_AGO, backdate, data_of, details, read, subscriber, tag
@@ -29,7 +30,7 @@ def test_the_response_to_a_new_tag_has_all_its_properties(server: Server) -> Non
     reply = server.call("POST", PATH, {"name": " Spring fair ", "description": " kept as it is "})
     created = reply.json["data"]
     assert reply.status == 201
-    assert reply.headers["location"] == created["self"] == f"{PATH}/{created['id']}"
+    assert urljoin(PATH, reply.headers["location"]) == created["self"] == f"{PATH}/{created['id']}"
     assert created == {
         "id": created["id"],
         "self": created["self"],

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from conftest import MAPPINGS, Server
@@ -101,7 +102,7 @@ async def start_many(server: Server, count: int) -> None:
 
 def test_the_location_header_names_the_started_upload(server: Server) -> None:
     reply = server.call("POST", UPLOADS)
-    assert reply.headers["location"] == reply.json["data"]["self"]
+    assert urljoin(UPLOADS, reply.headers["location"]) == reply.json["data"]["self"]
 
 
 def test_an_uploaded_file_is_private_and_moves_to_its_job(server: Server) -> None:

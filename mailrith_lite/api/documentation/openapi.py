@@ -34,7 +34,7 @@ _HEADERS: dict[str, Any] = {
         "schema": {"type": "string"},
     },
     "Location": {
-        "description": "The path of the new resource.",
+        "description": "The address of the new resource, relative to that of the request.",
         "schema": {"type": "string", "format": "uri-reference"},
     },
     "RetryAfter": {
