@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 
 from mailrith_lite import clock, ids
+from mailrith_lite.unicode_forms import fold
 
 TagOperator = Literal["has_any_of", "has_none_of"]
 SequenceOperator = Literal[
@@ -91,7 +92,7 @@ def sequences(bindings: Bindings, operator: SequenceOperator, sequence_ids: Sequ
 def search(bindings: Bindings, text: str) -> str:
     """The text is the id or the status, or a part of the email or the name. Only the id is case-sensitive."""
     trimmed = text.strip()
-    part = bindings.bind(trimmed.casefold())
+    part = bindings.bind(fold(trimmed))
     return f"""(subscribers.id = {bindings.bind(ids.decode(ids.SUBSCRIBER, trimmed))}
         OR lower(subscribers.status) = {bindings.bind(trimmed.lower())}
         OR instr(subscribers.email, {part})

@@ -9,6 +9,7 @@ from mailrith_lite import errors, ids
 from mailrith_lite.audience.input_checks import check_label
 from mailrith_lite.audience.values import CHOICE_TYPES, FieldType
 from mailrith_lite.database import MAX_ID, Connection, Row
+from mailrith_lite.unicode_forms import compose, fold
 
 MAX_LABEL = 100
 MAX_OPTIONS = 500
@@ -54,7 +55,7 @@ async def create_custom_field(
     row = await connection.execute_insert(
         """INSERT INTO custom_fields (workspace_id, label, label_key, type, options, created_at, updated_at)
         VALUES (?, ?, ?, ?, ?, ?, ?)""",
-        (workspace_id, label, label.casefold(), field_type, msgspec.json.encode(options).decode(), now, now),
+        (workspace_id, label, fold(label), field_type, msgspec.json.encode(options).decode(), now, now),
     )
     assert row is not None
     return CustomField(id=row[0], label=label, type=field_type, options=options, created_at=now, updated_at=now)
@@ -71,7 +72,7 @@ async def select_custom_fields(
         {
             "workspace_id": workspace_id,
             "before_id": before_id or MAX_ID,
-            "search": search and search.strip().casefold(),
+            "search": search and fold(search.strip()),
             "limit": limit,
         },
     )
@@ -91,7 +92,7 @@ async def update_custom_field(connection: Connection, workspace_id: int, field: 
         WHERE workspace_id = ? AND id = ?""",
         (
             field.label,
-            field.label.casefold(),
+            fold(field.label),
             field.type,
             msgspec.json.encode(field.options).decode(),
             field.updated_at,
@@ -133,11 +134,11 @@ async def check_label_is_free(connection: Connection, workspace_id: int, label: 
         InvalidBody: a new field cannot have this label: another one or a built-in one has it, in any case.
         Conflict: the same of the field `own_id`.
     """
-    if label.casefold() in _BUILT_IN_LABELS:
+    if fold(label) in _BUILT_IN_LABELS:
         raise label_taken(label, new=own_id is None, built_in=True)
     rows = await connection.execute_fetchall(
         "SELECT id FROM custom_fields WHERE workspace_id = ? AND label_key = ? AND id IS NOT ?",
-        (workspace_id, label.casefold(), own_id),
+        (workspace_id, fold(label), own_id),
     )
     if list(rows):
         raise label_taken(label, new=own_id is None)
@@ -156,18 +157,18 @@ def label_taken(label: str, *, new: bool, built_in: bool = False) -> errors.Inva
 
 
 def clean_label(label: str) -> str:
-    """The label with single spaces.
+    """The label in the normal form NFC, with single spaces.
 
     Raises:
         InvalidBody: the label breaks a rule.
     """
-    trimmed = " ".join(label.split())
+    trimmed = compose(" ".join(label.split()))
     check_label(trimmed, "label", MAX_LABEL)
     return trimmed
 
 
 def clean_options(field_type: FieldType, options: list[str]) -> list[str]:
-    """The trimmed options.
+    """The trimmed options, in the normal form NFC.
 
     Raises:
         InvalidBody: the type takes no options, or the options break a rule.
@@ -179,7 +180,7 @@ def clean_options(field_type: FieldType, options: list[str]) -> list[str]:
         return []
     if not 1 <= len(options) <= MAX_OPTIONS:
         raise errors.InvalidBody(f"{field_type} takes 1 to {MAX_OPTIONS} options.", field=field)
-    cleaned = [option.strip() for option in options]
+    cleaned = [compose(option.strip()) for option in options]
     for index, option in enumerate(cleaned):
         check_label(option, f"{field}[{index}]", MAX_OPTION)
     if len(set(cleaned)) < len(cleaned):

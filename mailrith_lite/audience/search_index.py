@@ -11,6 +11,7 @@ import msgspec
 from mailrith_lite import ids
 from mailrith_lite.audience.values import STATUSES, Status
 from mailrith_lite.database import Connection, Database
+from mailrith_lite.unicode_forms import fold
 
 BATCH = 2_000
 _MERGED_PAGES = 500  # of the index, in one step of a merge
@@ -42,7 +43,7 @@ class SearchPlan(msgspec.Struct, frozen=True, kw_only=True):
 async def plan_search(connection: Connection, workspace_id: int, text: str) -> SearchPlan:
     trimmed = text.strip()
     return SearchPlan(
-        match=await _select_match(connection, workspace_id, trimmed.casefold()),
+        match=await _select_match(connection, workspace_id, fold(trimmed)),
         first_row=workspace_id << _ID_BITS,
         end_row=(workspace_id + 1) << _ID_BITS,
         up_to_id=await _select_up_to_id(connection),

@@ -9,6 +9,7 @@ from mailrith_lite import errors, ids
 from mailrith_lite.audience.input_checks import check_label
 from mailrith_lite.audience.values import has_control
 from mailrith_lite.database import MAX_ID, Connection, Row
+from mailrith_lite.unicode_forms import compose, fold
 
 SequenceStatus = Literal["running", "paused"]
 
@@ -79,12 +80,12 @@ def _from_row(row: Row) -> Sequence:
 
 
 def check(settings: SequenceSettings) -> SequenceSettings:
-    """Returns the settings with a trimmed name.
+    """Returns the settings with a trimmed name in the normal form NFC.
 
     Raises:
         InvalidBody: with the field that breaks a limit.
     """
-    name = settings.name.strip()
+    name = compose(settings.name.strip())
     check_label(name, "name", MAX_NAME)
     for field in _TEXTS:
         text = getattr(settings, field)
@@ -136,8 +137,8 @@ def must_be_paused(sequence_id: int) -> errors.Conflict:
 async def _check_name_is_free(connection: Connection, workspace_id: int, name: str, own_id: int | None) -> None:
     """Older databases may have several sequences of one name: these stay."""
     rows = await connection.execute_fetchall(
-        "SELECT id FROM sequences WHERE workspace_id = ? AND casefold(name) = ? AND id IS NOT ? LIMIT 1",
-        (workspace_id, name.casefold(), own_id),
+        "SELECT id FROM sequences WHERE workspace_id = ? AND fold(name) = ? AND id IS NOT ? LIMIT 1",
+        (workspace_id, fold(name), own_id),
     )
     if list(rows):
         raise errors.InvalidBody(
@@ -188,13 +189,13 @@ async def select_sequences(
     rows = await connection.execute_fetchall(
         f"""SELECT {_SUMMARY} FROM sequences
         WHERE workspace_id = :workspace_id AND id < :before_id AND (:search IS NULL
-            OR instr(casefold(name), :search) OR instr(status, :search)
-            OR instr(casefold(reply_to_email), :search))
+            OR instr(fold(name), :search) OR instr(status, :search)
+            OR instr(fold(reply_to_email), :search))
         ORDER BY id DESC LIMIT :limit""",
         {
             "workspace_id": workspace_id,
             "before_id": before_id or MAX_ID,
-            "search": search and search.strip().casefold(),
+            "search": search and fold(search.strip()),
             "limit": limit,
         },
     )
@@ -211,8 +212,8 @@ async def select_sequence(connection: Connection, workspace_id: int, sequence_id
 async def select_sequence_id(connection: Connection, workspace_id: int, name: str) -> int | None:
     """The oldest sequence with this name, in any case: an older database may have several."""
     rows = await connection.execute_fetchall(
-        "SELECT min(id) FROM sequences WHERE workspace_id = ? AND casefold(name) = ?",
-        (workspace_id, name.casefold()),
+        "SELECT min(id) FROM sequences WHERE workspace_id = ? AND fold(name) = ?",
+        (workspace_id, fold(name)),
     )
     sequence_id: int | None = next(iter(rows))[0]
     return sequence_id

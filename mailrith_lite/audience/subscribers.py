@@ -10,6 +10,7 @@ from mailrith_lite.audience.conditions import Bindings
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection, Row
+from mailrith_lite.unicode_forms import fold
 
 _BATCH_ROWS = 2_000
 _BATCH_CHARACTERS = 1 << 20  # of custom fields: the rest of a subscriber is small
@@ -120,7 +121,7 @@ async def delete_subscriber(connection: Connection, workspace_id: int, subscribe
 
 def name_key(name: str) -> str | None:
     """The name as a search compares it, or None where SQLite's lower() gives the same."""
-    return None if name.isascii() else name.casefold()
+    return None if name.isascii() else fold(name)
 
 
 def _parameters(workspace_id: int, subscriber: Subscriber) -> dict[str, Any]:

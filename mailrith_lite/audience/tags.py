@@ -7,6 +7,7 @@ import msgspec
 from mailrith_lite import errors
 from mailrith_lite.audience.input_checks import check_description, check_label
 from mailrith_lite.database import MAX_ID, Connection, Row
+from mailrith_lite.unicode_forms import compose, fold
 
 MAX_NAME = 100
 MAX_DESCRIPTION = 1_000
@@ -32,7 +33,7 @@ def clean_name(name: str, field: str) -> str:
     Raises:
         InvalidBody: the trimmed name does not have 1 to 100 characters, or has a control character.
     """
-    trimmed = name.strip()
+    trimmed = compose(name.strip())
     check_label(trimmed, field, MAX_NAME)
     return trimmed
 
@@ -68,7 +69,7 @@ async def change_tag(
     await connection.execute(
         """UPDATE tags SET name = ?, name_key = ?, description = ?, updated_at = ?
         WHERE workspace_id = ? AND id = ?""",
-        (name, name.casefold(), description, now, workspace_id, tag.id),
+        (name, fold(name), description, now, workspace_id, tag.id),
     )
     return msgspec.structs.replace(tag, name=name, description=description, updated_at=now)
 
@@ -90,12 +91,12 @@ async def select_tags(
     """Newest first, with integer ids below `before_id`. `search`: part of the name or description, any case."""
     rows = await connection.execute_fetchall(
         f"""SELECT {_COLUMNS} FROM tags WHERE workspace_id = :workspace_id AND id < :before_id
-            AND (:search IS NULL OR instr(name_key, :search) OR instr(casefold(description), :search))
+            AND (:search IS NULL OR instr(name_key, :search) OR instr(fold(description), :search))
         ORDER BY id DESC LIMIT :limit""",
         {
             "workspace_id": workspace_id,
             "before_id": before_id or MAX_ID,
-            "search": search and search.strip().casefold(),
+            "search": search and fold(search.strip()),
             "limit": limit,
         },
     )
@@ -122,7 +123,7 @@ async def delete_tag(connection: Connection, workspace_id: int, tag_id: int) -> 
 async def select_tag_id(connection: Connection, workspace_id: int, name: str) -> int | None:
     """The name is compared in any case."""
     rows = await connection.execute_fetchall(
-        "SELECT id FROM tags WHERE workspace_id = ? AND name_key = ?", (workspace_id, name.casefold())
+        "SELECT id FROM tags WHERE workspace_id = ? AND name_key = ?", (workspace_id, fold(name))
     )
     return next((int(row["id"]) for row in rows), None)
 
@@ -142,7 +143,7 @@ async def insert_tag(
     row = await connection.execute_insert(
         """INSERT INTO tags (workspace_id, name, name_key, description, created_at, updated_at)
         VALUES (?, ?, ?, ?, ?, ?)""",
-        (workspace_id, name, name.casefold(), description, now, now),
+        (workspace_id, name, fold(name), description, now, now),
     )
     assert row is not None
     return int(row[0])

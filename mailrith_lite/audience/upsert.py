@@ -15,6 +15,7 @@ from mailrith_lite.audience.custom_fields import CustomField, select_all_custom_
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.values import Status
 from mailrith_lite.database import Connection
+from mailrith_lite.unicode_forms import fold
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -155,13 +156,13 @@ async def _apply_input(
 
 def _field_values(sent: Mapping[str, Any], fields: Sequence[CustomField]) -> dict[str, Any]:
     """The field's integer id, as text, -> its value. Blank values are left out."""
-    by_name = {field.label.casefold(): field for field in fields}
+    by_name = {fold(field.label): field for field in fields}
     by_name |= {ids.encode(ids.CUSTOM_FIELD, field.id): field for field in fields}  # an id wins over a label
     by_id: dict[str, Any] = {}
     seen: set[int] = set()
     for name, value in sent.items():
         path = f"custom_fields.{name}"
-        field = by_name.get(name) or by_name.get(" ".join(name.split()).casefold())
+        field = by_name.get(name) or by_name.get(fold(" ".join(name.split())))
         if field is None:
             raise errors.InvalidBody(
                 "There is no custom field with this id or label in the workspace.",

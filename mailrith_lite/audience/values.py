@@ -7,7 +7,7 @@ import contextlib
 import functools
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, Literal, get_args
@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, get_args
 import idna
 
 from mailrith_lite.cells import join_list, split_list
+from mailrith_lite.unicode_forms import compose, fold
 
 Status = Literal["Active", "Unconfirmed", "Unsubscribed", "Complained", "Bounced", "Blocked"]
 FieldType = Literal[
@@ -81,7 +82,8 @@ def email(text: str) -> str:
 
 
 def name(text: str) -> str:
-    trimmed = text.strip()
+    """Trimmed, in the normal form NFC."""
+    trimmed = compose(text.strip())
     if len(trimmed) > MAX_NAME:
         raise Refused("value_too_long", f"A name has at most {MAX_NAME} characters.")
     return trimmed
@@ -97,7 +99,7 @@ def status(text: str) -> Status:
 
 def country(text: str) -> str:
     """The ISO 3166-1 alpha-2 code. The text is an ISO 3166-1 code or an English name, in any case."""
-    code = _countries().get(text.strip().casefold())
+    code = _countries().get(fold(text.strip()))
     if code is None:
         raise Refused("invalid_country", "A country is an ISO 3166-1 code or an English country name.")
     return code
@@ -122,9 +124,9 @@ def field_reader(field_type: FieldType, options: Sequence[str]) -> Callable[[str
         case "Checkbox":
             return _checkbox
         case "Multi Select":
-            return functools.partial(_multiple_choice_cell, frozenset(options))
+            return functools.partial(_multiple_choice_cell, option_by_text(options))
         case "Select (Dropdown)" | "Single Select":
-            return functools.partial(_single_choice, frozenset(options))
+            return functools.partial(_single_choice, option_by_text(options))
 
 
 def field_value(field_type: FieldType, options: Sequence[str], sent: Any) -> FieldValue | None:
@@ -144,10 +146,15 @@ def field_value(field_type: FieldType, options: Sequence[str], sent: Any) -> Fie
         if field_type == "Number":
             return _number(str(sent))
     elif isinstance(sent, list) and field_type == "Multi Select" and all(isinstance(item, str) for item in sent):
-        return _multiple_choice(frozenset(options), sent)
+        return _multiple_choice(option_by_text(options), sent)
     raise Refused(
         "invalid_custom_field", f"A value of the type {field_type} is {_JSON_FORMS.get(field_type, 'a text')}."
     )
+
+
+def option_by_text(options: Sequence[str]) -> dict[str, str]:
+    """The normal form NFC of each option -> the option. Options of an older database can have another form."""
+    return {compose(option): option for option in options}
 
 
 def field_text(value: Any) -> str:
@@ -174,7 +181,7 @@ def _countries() -> dict[str, str]:
 
     fields = ("name", "official_name", "common_name", "alpha_3", "alpha_2")
     return {
-        getattr(entry, field).casefold(): entry.alpha_2
+        fold(getattr(entry, field)): entry.alpha_2
         for field in fields  # codes last: a code wins over an equal name
         for entry in pycountry.countries
         if hasattr(entry, field)
@@ -228,14 +235,14 @@ def _checkbox(text: str) -> bool:
     return value
 
 
-def _single_choice(options: frozenset[str], text: str) -> str:
-    chosen = text.strip()
-    if chosen not in options:
+def _single_choice(options: Mapping[str, str], text: str) -> str:
+    option = options.get(compose(text.strip()))
+    if option is None:
         raise Refused("invalid_custom_field", "The value is not one of the field's options.")
-    return chosen
+    return option
 
 
-def _multiple_choice_cell(options: frozenset[str], text: str) -> list[str]:
+def _multiple_choice_cell(options: Mapping[str, str], text: str) -> list[str]:
     """The options in the order of the text, each once."""
     try:
         chosen = split_list(text)
@@ -244,8 +251,8 @@ def _multiple_choice_cell(options: frozenset[str], text: str) -> list[str]:
     return _multiple_choice(options, chosen)
 
 
-def _multiple_choice(options: frozenset[str], chosen: list[str]) -> list[str]:
-    distinct = list(dict.fromkeys(item.strip() for item in chosen))
-    if not options.issuperset(distinct):
+def _multiple_choice(options: Mapping[str, str], chosen: list[str]) -> list[str]:
+    texts = [compose(item.strip()) for item in chosen]
+    if not options.keys() >= set(texts):
         raise Refused("invalid_custom_field", "A value is not one of the field's options.")
-    return distinct
+    return list(dict.fromkeys(options[text] for text in texts))

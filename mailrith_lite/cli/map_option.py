@@ -16,6 +16,7 @@ from mailrith_lite.imports.fields import FIELDS, STANDARD_FIELDS, find_standard_
 from mailrith_lite.imports.mapping import MappedField
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
 from mailrith_lite.imports.uploads.analysis import guess
+from mailrith_lite.unicode_forms import fold
 
 _BEGINNING = 1 << 18  # characters; the header ends before
 
@@ -110,7 +111,7 @@ def _find_field(text: str, custom_fields: Mapping[str, str]) -> MappedField:
     if ids.decode(ids.CUSTOM_FIELD, text) is not None:
         return MappedField.custom(text)
     for label, public_id in custom_fields.items():
-        if label.casefold() == " ".join(text.split()).casefold():
+        if fold(label) == fold(" ".join(text.split())):
             return MappedField.custom(public_id)
     known = ", ".join([*(field.label.lower() for field in STANDARD_FIELDS), *custom_fields])
     raise StartError(f"there is no field {text}; there are {known}. POST /v1/custom-fields makes another")

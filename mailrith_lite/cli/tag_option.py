@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from mailrith_lite.cli.http_client import ApiClient, Refused, new_idempotency_key
+from mailrith_lite.unicode_forms import fold
 
 
 class Tag(msgspec.Struct, frozen=True):
@@ -49,4 +50,4 @@ async def _create_tag(client: ApiClient, name: str) -> str:
 
 
 def _key(name: str) -> str:
-    return name.strip().casefold()
+    return fold(name.strip())

@@ -22,6 +22,7 @@ from mailrith_lite.imports.rows import RowErrorCode
 from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.jobs.kinds import IMPORT
 from mailrith_lite.jobs.queue import Job
+from mailrith_lite.unicode_forms import fold
 
 MAX_REPORT_ROWS = 100
 _WARNING: RowErrorCode = "status_kept"  # the rest of the row was applied
@@ -118,7 +119,7 @@ def _field(column: Column, labels: dict[int, str]) -> str:
 def _new_tag(plan: ImportPlan, tags: Sequence[str]) -> list[str]:
     """The name of the new tag, unless the tag exists by now and is one of the import's tags."""
     name = plan.new_tag_name
-    return [] if name is None or name.casefold() in map(str.casefold, tags) else [name]
+    return [] if name is None or fold(name) in map(fold, tags) else [name]
 
 
 async def _report_rows(connection: Connection, call: SessionRequest, job: Job) -> list[ReportRow]:

@@ -8,6 +8,7 @@ from mailrith_lite import ids
 from mailrith_lite.audience import custom_fields, sequences, tags
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
+from mailrith_lite.unicode_forms import fold
 
 MAX_OPTIONS = 500  # the newest ones
 
@@ -71,4 +72,4 @@ async def sequence_names(connection: Connection, call: SessionRequest, sequence_
 
 
 def _sorted(options: Iterable[Option]) -> list[Option]:
-    return sorted(options, key=lambda option: option.name.casefold())
+    return sorted(options, key=lambda option: fold(option.name))

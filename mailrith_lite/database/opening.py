@@ -14,6 +14,7 @@ from aiosqlite import Connection
 from mailrith_lite import errors
 from mailrith_lite.database.failures import is_locked
 from mailrith_lite.database.settle import abandon, finish
+from mailrith_lite.unicode_forms import fold
 
 OLDEST_SQLITE = (3, 38)
 _BUSY_TIMEOUT = 10.0  # seconds that a connection waits for another process, such as a command
@@ -28,7 +29,7 @@ async def connect(path: Path, pragmas: tuple[str, ...], *, options: str = "mode=
     sqlite3.connect(name, uri=True).close()  # a failure here leaves no thread of aiosqlite behind
     async with aiosqlite.connect(name, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT) as connection:
         connection.row_factory = sqlite3.Row
-        await connection.create_function("casefold", 1, _casefold, deterministic=True)
+        await connection.create_function("fold", 1, _fold, deterministic=True)
         for pragma in pragmas:
             await retry(connection, pragma)  # for a new file that another process turns into a WAL database
         try:
@@ -90,6 +91,6 @@ def refusing_unusable(path: Path) -> Iterator[None]:
         raise errors.StartError(f"cannot use the database {path}: {error}") from error
 
 
-def _casefold(text: str | None) -> str | None:
+def _fold(text: str | None) -> str | None:
     """SQLite's own lower() changes ASCII letters only. Slow: for small tables."""
-    return None if text is None else text.casefold()
+    return None if text is None else fold(text)

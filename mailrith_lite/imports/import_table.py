@@ -81,7 +81,7 @@ async def select_any_with_tag(connection: Connection, workspace_id: int, tag_id:
         connection,
         workspace_id,
         """EXISTS (SELECT 1 FROM json_each(imports.tag_ids) WHERE value = :number)
-        OR casefold(imports.new_tag_name) = (SELECT name_key FROM tags WHERE id = :number)""",
+        OR fold(imports.new_tag_name) = (SELECT name_key FROM tags WHERE id = :number)""",
         tag_id,
     )
 

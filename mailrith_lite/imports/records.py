@@ -13,6 +13,7 @@ import msgspec
 
 from mailrith_lite.cells import unguard
 from mailrith_lite.imports.lines import MAX_ROW, Lines, TooWide, Unreadable
+from mailrith_lite.unicode_forms import compose
 
 DELIMITERS = ",;\t|"
 MAX_CELL = 1 << 20  # characters
@@ -36,7 +37,7 @@ class BrokenFile(Exception):
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """`names`: trimmed and without a formula guard, as mappings name the columns."""
+    """`names`: trimmed, in the normal form NFC and without a formula guard, as mappings name the columns."""
 
     delimiter: str
     names: list[str]
@@ -101,8 +102,8 @@ def without_report_columns(names: list[str]) -> list[str]:
 
 
 def column_name(cell: str) -> str:
-    """The name by which a mapping refers to a header cell."""
-    return unguard(cell.strip()).strip()
+    """The name by which a mapping refers to a header cell, in the normal form NFC."""
+    return compose(unguard(cell.strip()).strip())
 
 
 def read_records(

@@ -9,6 +9,8 @@ import first_version
 import pytest
 
 from mailrith_lite import errors
+from mailrith_lite.audience import listing, search_index
+from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.database import Database, upgrade
 from mailrith_lite.database.migrate import KEPT_COPIES, migrations
 
@@ -114,3 +116,24 @@ async def test_the_database_of_another_program_is_refused_and_not_changed(
         async with Database.open(path):
             pass
     assert sqlite3.connect(path).execute("SELECT * FROM sqlite_schema").fetchall() == before
+
+
+async def test_upgrade_makes_names_equal_that_differ_only_in_the_unicode_form(old: Path, tmp_path: Path) -> None:
+    nfc, nfd = "café", "cafe\u0301"
+    with sqlite3.connect(old) as connection:
+        connection.executemany(
+            "INSERT INTO tags VALUES (?, 1, ?, ?, NULL, 1, 1)",
+            [(10, nfd, nfd), (11, "ole\u0301", "ole\u0301"), (12, nfc, nfc)],
+        )
+        connection.execute("UPDATE subscribers SET name = ?, name_key = ? WHERE id = 256", (nfd, nfd))
+    await upgrade(old, tmp_path / "copies")
+    with sqlite3.connect(old) as connection:
+        keys = connection.execute("SELECT id, name_key FROM tags WHERE id >= 10 ORDER BY id").fetchall()
+        assert keys == [(10, nfd), (11, "olé"), (12, nfc)]  # the name of the tag 10 is that of 12 already
+    async with Database.open(old) as database:
+        while await search_index.catch_up(database):
+            pass
+        by_name = SubscriberFilter(search=nfc)
+        async with database.read() as connection:
+            people = await listing.select_subscribers(connection, 1, by_name, before_id=None, limit=9, now=1)
+        assert [one.id for one in people] == [256]

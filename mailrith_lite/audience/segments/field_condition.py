@@ -16,6 +16,7 @@ from mailrith_lite.audience.segments.definition import (
     negate_if_negative,
     require_text_values,
 )
+from mailrith_lite.unicode_forms import compose, fold
 
 MAX_PARTS = 50
 MAX_DAYS = 36_500
@@ -59,8 +60,8 @@ class FieldCondition:
             return f"""EXISTS (SELECT 1 FROM json_each({self._saved}) AS option
                 WHERE option.value IN {self._bindings.bind_list(items)})"""
         if self._field.type in ("Text", "Text Area"):
-            folded = self._bindings.bind_list(str(text).casefold() for text in items)
-            return f"{_casefold(self._saved)} IN {folded}"
+            folded = self._bindings.bind_list(fold(str(text)) for text in items)
+            return f"{_fold(self._saved)} IN {folded}"
         return f"{self._saved} IN {self._bindings.bind_list(items)}"
 
     def _contains(self) -> str:
@@ -71,14 +72,12 @@ class FieldCondition:
                 f"{self._condition.operator} takes a text, or a list of 1 to {MAX_PARTS} texts.", field=self._path
             )
         contains_any = join_conditions(
-            "any", [f"instr(folded, {self._bindings.bind(part.casefold())})" for part in parts]
+            "any", [f"instr(folded, {self._bindings.bind(fold(part))})" for part in parts]
         )
         if self._field.type == "Multi Select":
-            options = (
-                f"SELECT {_casefold('option.value')} AS folded FROM json_each({self._saved}) AS option LIMIT -1"
-            )
+            options = f"SELECT {_fold('option.value')} AS folded FROM json_each({self._saved}) AS option LIMIT -1"
             return f"EXISTS (SELECT 1 FROM ({options}) WHERE {contains_any})"
-        return f"(SELECT {contains_any} FROM (SELECT {_casefold(self._saved)} AS folded))"
+        return f"(SELECT {contains_any} FROM (SELECT {_fold(self._saved)} AS folded))"
 
     def _in_last_days(self) -> str:
         days = self._condition.value
@@ -99,10 +98,12 @@ class FieldCondition:
         if not 1 <= len(items) <= limit:
             count = "one value" if limit == 1 else f"1 to {limit} values"
             raise errors.InvalidBody(f"{self._condition.operator} takes {count}.", field=self._path)
+        options = values.option_by_text(self._field.options)
         saved: list[Any] = []
         for item in items:
-            if item in self._field.options and isinstance(sent, list):
-                saved.append(item)  # not parsed: an option can contain a comma, which separates options in a text
+            option = options.get(compose(item)) if isinstance(item, str) and isinstance(sent, list) else None
+            if option is not None:
+                saved.append(option)  # not parsed: an option can contain a comma, which separates options in a text
                 continue
             value = read_value(self._read, item, self._path)
             if value is None:
@@ -116,9 +117,9 @@ class FieldCondition:
         return values.field_value(self._field.type, self._field.options, item)
 
 
-def _casefold(text: str) -> str:
-    """The casefold of an SQL text. SQLite's own lower() is faster than our function, and correct for ASCII only."""
-    return f"iif(length({text}) = length(CAST({text} AS BLOB)), lower({text}), casefold({text}))"
+def _fold(text: str) -> str:
+    """The folded SQL text. SQLite's own lower() is faster than our function, and correct for ASCII only."""
+    return f"iif(length({text}) = length(CAST({text} AS BLOB)), lower({text}), fold({text}))"
 
 
 def _bindable(value: Any) -> Any:

@@ -6,6 +6,8 @@ https://unstats.un.org/unsd/methodology/m49/. M49 does not list Taiwan; here it 
 import functools
 from typing import Final
 
+from mailrith_lite.unicode_forms import fold
+
 _PARTS: Final = {
     "Northern Africa": "DZ EG EH LY MA SD TN",
     "Eastern Africa": "BI DJ ER ET IO KE KM MG MU MW MZ RE RW SC SO SS TF TZ UG YT ZM ZW",
@@ -50,11 +52,11 @@ NAMES: Final = (*_WHOLES, *_PARTS)
 
 def countries(name: str) -> frozenset[str] | None:
     """The alpha-2 codes of the region with this name, in any case; None for an unknown name."""
-    return _regions().get(name.strip().casefold())
+    return _regions().get(fold(name.strip()))
 
 
 @functools.cache
 def _regions() -> dict[str, frozenset[str]]:
     parts = {name: frozenset(codes.split()) for name, codes in _PARTS.items()}
     wholes = {name: frozenset().union(*(parts[part] for part in names)) for name, names in _WHOLES.items()}
-    return {name.casefold(): codes for name, codes in (parts | wholes).items()}
+    return {fold(name): codes for name, codes in (parts | wholes).items()}

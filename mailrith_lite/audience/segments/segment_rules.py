@@ -9,6 +9,7 @@ from mailrith_lite.audience.segments.definition import Definition
 from mailrith_lite.audience.segments.segment_query import build_query, check_possible, select_references
 from mailrith_lite.audience.segments.segment_table import Segment
 from mailrith_lite.database import Connection
+from mailrith_lite.unicode_forms import compose
 
 MAX_NAME = 200
 MAX_DESCRIPTION = 1_000
@@ -33,7 +34,7 @@ async def create_segment(
         InvalidBody: with the field that breaks a rule.
         Conflict: a segment with this name, in any case, exists.
     """
-    name = name.strip()
+    name = compose(name.strip())
     check_label(name, "name", MAX_NAME)
     check_description(description, MAX_DESCRIPTION)
     await _check_name_is_free(connection, workspace_id, name, None)
@@ -62,7 +63,7 @@ async def change_segment(
         InvalidBody: with the field that breaks a rule, or with the segment that would become invalid.
         Conflict: another segment has this name, in any case.
     """
-    name = name.strip()
+    name = compose(name.strip())
     check_label(name, "name", MAX_NAME)
     check_description(description, MAX_DESCRIPTION)
     changed = msgspec.structs.replace(segment, name=name, description=description, definition=definition)

@@ -8,6 +8,7 @@ import msgspec
 from mailrith_lite import ids
 from mailrith_lite.audience.segments.definition import Definition, referenced_ids
 from mailrith_lite.database import MAX_ID, Connection, Row
+from mailrith_lite.unicode_forms import fold
 
 _COLUMNS = "id, name, description, definition, created_at, updated_at"
 _decoder = msgspec.json.Decoder(Definition)
@@ -34,12 +35,12 @@ async def select_segments(
     """Newest first, with integer ids below `before_id`. `search`: part of the name or description, any case."""
     rows = await connection.execute_fetchall(
         f"""SELECT {_COLUMNS} FROM segments WHERE workspace_id = :workspace_id AND id < :before_id
-            AND (:search IS NULL OR instr(name_key, :search) OR instr(casefold(description), :search))
+            AND (:search IS NULL OR instr(name_key, :search) OR instr(fold(description), :search))
         ORDER BY id DESC LIMIT :limit""",
         {
             "workspace_id": workspace_id,
             "before_id": before_id or MAX_ID,
-            "search": search and search.strip().casefold(),
+            "search": search and fold(search.strip()),
             "limit": limit,
         },
     )
@@ -74,7 +75,7 @@ async def select_count(connection: Connection, workspace_id: int) -> int:
 async def select_id_by_name(connection: Connection, workspace_id: int, name: str) -> int | None:
     """The name is compared in any case."""
     rows = await connection.execute_fetchall(
-        "SELECT id FROM segments WHERE workspace_id = ? AND name_key = ?", (workspace_id, name.casefold())
+        "SELECT id FROM segments WHERE workspace_id = ? AND name_key = ?", (workspace_id, fold(name))
     )
     return next((int(row["id"]) for row in rows), None)
 
@@ -126,7 +127,7 @@ async def insert_segment(
     row = await connection.execute_insert(
         """INSERT INTO segments (workspace_id, name, name_key, description, definition, created_at, updated_at)
         VALUES (?, ?, ?, ?, ?, ?, ?)""",
-        (workspace_id, name, name.casefold(), description, _json(definition), now, now),
+        (workspace_id, name, fold(name), description, _json(definition), now, now),
     )
     assert row is not None
     return Segment(
@@ -140,7 +141,7 @@ async def update_segment(connection: Connection, workspace_id: int, segment: Seg
         WHERE workspace_id = ? AND id = ?""",
         (
             segment.name,
-            segment.name.casefold(),
+            fold(segment.name),
             segment.description,
             _json(segment.definition),
             segment.updated_at,

@@ -8,6 +8,7 @@ from mailrith_lite.audience import values
 from mailrith_lite.imports.fields import FIELDS, STANDARD_FIELDS, Reader
 from mailrith_lite.imports.mapping import MappedField
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
+from mailrith_lite.unicode_forms import fold
 
 
 def guess(
@@ -86,4 +87,4 @@ def _is_valid(read: Reader, cell: str) -> bool:
 
 def _key(name: str) -> str:
     """`E-Mail_Address` and `e mail address` have the same key."""
-    return " ".join(re.split(r"[\s_./-]+", name.casefold())).strip()
+    return " ".join(re.split(r"[\s_./-]+", fold(name))).strip()

@@ -1,0 +1,22 @@
+"""The forms in which texts are saved and compared: macOS writes é as two characters, other systems as one."""
+
+import re
+import unicodedata
+
+_MANY_MARKS = re.compile(r"(?<![^\w\x00-\x7f])[^\w\x00-\x7f]{31}")
+"""More combining marks in a row than any language has: the limit of Unicode's Stream-Safe Text Format is 30."""
+
+
+def compose(text: str) -> str:
+    """The text in the normal form NFC, in which equal letters are equal characters.
+
+    A text with more than 30 combining marks in a row is returned unchanged: their sorting takes quadratic time.
+    """
+    if text.isascii() or _MANY_MARKS.search(text):
+        return text
+    return unicodedata.normalize("NFC", text)
+
+
+def fold(text: str) -> str:
+    """The text as it is compared: two texts that differ only in upper and lower case or in the form are equal."""
+    return compose(compose(text).casefold())  # a folded letter can be a letter and a mark
