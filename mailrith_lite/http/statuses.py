@@ -92,7 +92,8 @@ async def outcome(request: web.Request, handler: Handler) -> web.StreamResponse 
         logs.service.exception("request failed", extra={"fields": {"request_id": request[REQUEST_ID]}})
         if request.get(RESPONSE_STARTED):
             raise ConnectionResetError("the response had started and cannot be finished") from None
-        if request.config_dict[SERVICES].database.is_lost:
+        services = request.config_dict.get(SERVICES)
+        if services is not None and services.database.is_lost:
             return errors.StorageLost()
         return errors.StorageFull() if disk.is_full(error) else wire_errors.InternalError(request[REQUEST_ID])
 
