@@ -66,18 +66,25 @@ def _read_seed(file: Path) -> "Seed":
 async def _serve(settings: "Settings", seed: "Seed", *, stable: bool) -> None:
     from mailrith_lite.errors import MailrithError
     from mailrith_lite.testing.control_routes import add_routes
+    from mailrith_lite.testing.local_requests import refuse_foreign_hosts
     from mailrith_lite.testing.sandbox import EXAMPLE_KEY, open_sandbox
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with open_sandbox(settings, stable=stable, add_routes=add_routes) as (address, box):
+    async with open_sandbox(
+        settings,
+        stable=stable,
+        add_routes=add_routes,
+        middlewares=[refuse_foreign_hosts],
+        further_hosts=("::1",),  # some clients look for localhost there only
+    ) as box:
         access = await box.new_workspace("Default", EXAMPLE_KEY)
         try:
             await box.seed(access.workspace_id, seed)
         except (MailrithError, ValueError) as error:
             raise StartError(f"the seed breaks a rule: {error}") from error
-        click.echo(f"mailrith-lite {__version__} sandbox {address} (key: {EXAMPLE_KEY}; nothing is kept)")
+        click.echo(f"mailrith-lite {__version__} sandbox {box.listener.url} (key: {EXAMPLE_KEY}; nothing is kept)")
         sys.stdout.flush()
         await stop.wait()
 

@@ -1,10 +1,13 @@
 """What a client did well and badly, as its requests show."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from email.utils import parsedate_to_datetime
 from itertools import chain, pairwise
 
 import msgspec
 
+from mailrith_lite import clock
 from mailrith_lite.testing import operations
 from mailrith_lite.testing.key_report import report_keys
 from mailrith_lite.testing.recorder import RecordedRequest
@@ -66,6 +69,7 @@ def _judge(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
     yield from _waits(requests)
     yield from _pages(requests)
     yield from _expired_links(requests)
+    yield from _unknown_parameters(requests)
 
 
 def _finding(
@@ -132,13 +136,13 @@ def _waits(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
     early_others: list[RecordedRequest] = []
     in_time: list[RecordedRequest] = []
     for place, first in enumerate(requests):
-        retry_after = first.answer_headers.get("retry-after", "")
-        if first.status is None or first.ended_at is None or not retry_after.isdigit() or int(retry_after) == 0:
+        seconds = _retry_after(first)
+        if first.status is None or first.ended_at is None or seconds <= 0:
             continue
         second = next((request for request in requests[place + 1 :] if _is_follow_up(first, request)), None)
         if second is None:
             continue
-        if second.at - first.ended_at >= int(retry_after) - _TOLERANCE:
+        if second.at - first.ended_at >= seconds - _TOLERANCE:
             in_time.append(second)
         elif second.operation_id in operations.POLLS:
             early_polls.append(second)
@@ -147,6 +151,19 @@ def _waits(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
     yield from _finding("polled_too_fast", "looked at a job again before Retry-After was over", early_polls)
     yield from _finding("ignored_retry_after", "sent a request again before Retry-After was over", early_others)
     yield from _finding("waited_retry_after", "waited as long as Retry-After says", in_time, good=True)
+
+
+def _retry_after(request: RecordedRequest) -> float:
+    """Seconds after the answer, from a number of seconds or a date; 0 without a valid header."""
+    text = request.answer_headers.get("retry-after", "")
+    if re.fullmatch(r"[0-9]{1,10}", text):
+        return int(text)
+    try:
+        moment = parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return 0
+    answered = request.moment / clock.SECOND + ((request.ended_at or request.at) - request.at)
+    return moment - answered
 
 
 def _is_follow_up(first: RecordedRequest, second: RecordedRequest) -> bool:
@@ -192,3 +209,14 @@ def _filter(request: RecordedRequest) -> dict[str, list[str]]:
 def _expired_links(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
     expired = [one for one in requests if one.operation_id == operations.DOWNLOAD and one.status == 410]
     yield from _finding("used_expired_link", "followed a download link after it had expired", expired)
+
+
+def _unknown_parameters(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
+    by_name: dict[str, list[RecordedRequest]] = {}
+    for request in requests:
+        known = operations.query_names(request.operation_id)
+        unknown = [] if known is None else [name for name in request.query if name not in known]
+        for name in unknown:
+            by_name.setdefault(f"{name} to {request.operation_id}", []).append(request)
+    for name, senders in by_name.items():
+        yield from _finding("unknown_parameter", f"sent the unknown query parameter {name}", senders)

@@ -14,6 +14,7 @@ from mailrith_lite.testing.client_report import Finding, report_client
 from mailrith_lite.testing.control_forms import (
     Access,
     Advance,
+    AnswerNext,
     CompleteAfter,
     DelayNext,
     DropNext,
@@ -22,13 +23,14 @@ from mailrith_lite.testing.control_forms import (
     NewKey,
     NewWorkspace,
     Nothing,
+    RefuseConnections,
     Sent,
     Step,
     ThrottleNext,
     Time,
     WaitFor,
 )
-from mailrith_lite.testing.faults import Delay, Drop, Failure
+from mailrith_lite.testing.faults import Answer, Delay, Drop, Failure
 from mailrith_lite.testing.key_report import KeyReport, report_keys
 from mailrith_lite.testing.sandbox import Sandbox
 from mailrith_lite.testing.seed import Seed, Seeded
@@ -125,6 +127,24 @@ async def fail_next(sandbox: Sandbox, workspace_id: int, form: FailNext) -> None
     )
 
 
+async def answer_next(sandbox: Sandbox, workspace_id: int, form: AnswerNext) -> None:
+    """The next requests get exactly this answer, and no work is done."""
+    fault = Answer(
+        operation_id=form.operation_id,
+        times=form.times,
+        status=form.status,
+        body=form.body,
+        headers=form.headers,
+        half=form.half,
+    )
+    sandbox.instruments.add_fault(workspace_id, fault)
+
+
+async def refuse_connections(sandbox: Sandbox, workspace_id: int, form: RefuseConnections) -> None:
+    """The whole sandbox, with its controls, refuses connections after this answer, for some seconds."""
+    await sandbox.listener.refuse(form.seconds)
+
+
 async def delay_next(sandbox: Sandbox, workspace_id: int, form: DelayNext) -> None:
     """The next requests wait this long before any work is done."""
     fault = Delay(operation_id=form.operation_id, times=form.times, seconds=form.seconds)
@@ -201,6 +221,8 @@ CONTROLS = (
     Control("POST", "/sandbox/jobs/drain", "drainJobs", drain_jobs),
     Control("POST", "/sandbox/jobs/complete-after", "completeJobsAfter", complete_jobs_after),
     Control("POST", "/sandbox/fail-next", "failNext", fail_next),
+    Control("POST", "/sandbox/answer-next", "answerNext", answer_next),
+    Control("POST", "/sandbox/refuse-connections", "refuseConnections", refuse_connections),
     Control("POST", "/sandbox/delay-next", "delayNext", delay_next),
     Control("POST", "/sandbox/drop-next", "dropNext", drop_next),
     Control("POST", "/sandbox/throttle-next", "throttleNext", throttle_next),

@@ -65,6 +65,21 @@ class FailNext(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     body: Any = None
 
 
+class AnswerNext(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Without a Content-Type, `body` is HTML. `half`: the connection breaks after half of the body."""
+
+    operation_id: Operation | None = None
+    status: Annotated[int, Meta(ge=200, le=599)] = 200
+    body: str
+    headers: dict[str, str | int] = {}
+    half: bool = False
+    times: Times = 1
+
+
+class RefuseConnections(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    seconds: Annotated[float, Meta(gt=0, le=600)] = 1.0
+
+
 class DelayNext(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     operation_id: Operation | None = None
     seconds: float

@@ -1,9 +1,7 @@
 """The routes under /sandbox: what the handle does, for every other language. For programs of this machine only."""
 
 import functools
-import ipaddress
 from types import NoneType
-from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -12,6 +10,7 @@ from mailrith_lite.api import codec
 from mailrith_lite.http.statuses import Handler
 from mailrith_lite.testing.control import CONTROLS, Control
 from mailrith_lite.testing.control_document import get_document
+from mailrith_lite.testing.local_requests import is_local
 from mailrith_lite.testing.sandbox import Sandbox
 
 
@@ -56,34 +55,11 @@ def _local(handler: Handler) -> Handler:
     """Answers 404 to other machines, and to the pages of other sites in a browser of this machine."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        if not _is_local(request):
+        if not is_local(request):
             raise errors.NotFound("There is nothing at this path; check the address.")
         return await handler(request)
 
     return handle
-
-
-def _is_local(request: web.Request) -> bool:
-    """A request through a proxy is not local: the proxy may be on this machine and its client anywhere."""
-    if any(name.startswith(("X-Forwarded-", "Forwarded", "Via")) for name in map(str.title, request.headers)):
-        return False
-    addresses = [f"//{request.headers.get('Host', '')}"]
-    if "Origin" in request.headers:
-        addresses.append(request.headers["Origin"])
-    try:
-        hosts = [urlsplit(address).hostname or "" for address in addresses]
-    except ValueError:
-        return False
-    return all(map(_is_loopback, [request.remote or "", *hosts]))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _sentence(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import msgspec
 from aiohttp import web
+from multidict import CIMultiDict
 
 from mailrith_lite import errors
 from mailrith_lite.api import codec
@@ -55,6 +56,12 @@ class Fault(msgspec.Struct, kw_only=True):
             raise ValueError("times is 1 or more")
 
 
+def _check_headers(headers: Mapping[str, str | int]) -> None:
+    for name, value in headers.items():
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[ -~]*", str(value)):
+            raise ValueError(f"{name!r}: {str(value)!r} is not a valid HTTP header")
+
+
 class Failure(Fault):
     """An error response. `code`: None is the usual one of the status. `body`: JSON instead of the envelope."""
 
@@ -67,9 +74,22 @@ class Failure(Fault):
         super().__post_init__()
         if not 400 <= self.status <= 599:
             raise ValueError("an error has a status from 400 to 599")
-        for name, value in self.headers.items():
-            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[ -~]*", str(value)):
-                raise ValueError(f"{name!r}: {str(value)!r} is not a valid HTTP header")
+        _check_headers(self.headers)
+
+
+class Answer(Fault):
+    """Any response. `half`: the connection breaks after half of the body."""
+
+    status: int
+    body: str | bytes
+    headers: Mapping[str, str | int] = {}
+    half: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 200 <= self.status <= 599:
+            raise ValueError("an answer has a status from 200 to 599")
+        _check_headers(self.headers)
 
 
 class Delay(Fault):
@@ -120,17 +140,20 @@ class Faults:
         self._pending.append(fault)
 
     def wrap(self, operation_id: str | None, handler: Handler) -> Handler:
-        """The handler with the next pending delay, and with the next pending failure or drop."""
+        """The handler with the next pending delay, and with the next pending failure, answer or drop."""
         return functools.partial(self._handle, operation_id, handler)
 
     async def _handle(self, operation_id: str | None, handler: Handler, request: web.Request) -> web.StreamResponse:
         delay = self._take(operation_id, (Delay,))
         if isinstance(delay, Delay):
             await _wait(request, delay.seconds)
-        fault = self._take(operation_id, (Failure, Drop))
+        fault = self._take(operation_id, (Failure, Answer, Drop))
         if isinstance(fault, Failure):
             await record_body(request)
             return _error_response(operation_id, fault)
+        if isinstance(fault, Answer):
+            await record_body(request)
+            return await _send_half(request, fault) if fault.half else _response(fault)
         if isinstance(fault, Drop):
             works = fault.when == "after" and operation_id != operations.DOWNLOAD
             await _drop(request, fault.when, handler if works else None)
@@ -184,6 +207,26 @@ async def record_body(request: web.Request) -> None:
             while len(body) < MAX_BODY and not request.content.at_eof():
                 body += await request.content.readany()
     request[BODY_WATCH](memoryview(body))
+
+
+def _response(fault: Answer) -> web.Response:
+    body = fault.body.encode() if isinstance(fault.body, str) else fault.body
+    headers = CIMultiDict({"Content-Type": "text/html; charset=utf-8"})
+    headers.update({name: str(value) for name, value in fault.headers.items()})
+    return web.Response(status=fault.status, headers=headers, body=body)
+
+
+async def _send_half(request: web.Request, fault: Answer) -> web.StreamResponse:
+    """Content-Length announces the whole body."""
+    whole = _response(fault)
+    body = whole.body if isinstance(whole.body, bytes) else b""
+    response = web.StreamResponse(status=fault.status, headers=whole.headers)
+    response.content_length = len(body)
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2])
+    if request.transport is not None:
+        request.transport.close()  # after what was written
+    return response
 
 
 def _error_response(operation_id: str | None, fault: Failure) -> web.Response:

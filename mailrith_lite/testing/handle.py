@@ -7,7 +7,7 @@ from mailrith_lite import clock, ids, settings
 from mailrith_lite.access import scopes as all_scopes
 from mailrith_lite.testing import faults, seed
 from mailrith_lite.testing.client_report import Report, report_client
-from mailrith_lite.testing.faults import Delay, Drop, Failure, Fault
+from mailrith_lite.testing.faults import Answer, Delay, Drop, Failure, Fault
 from mailrith_lite.testing.job_gate import JobGate
 from mailrith_lite.testing.key_report import KeyReport, report_keys
 from mailrith_lite.testing.recorder import Requests, When
@@ -98,6 +98,39 @@ class Mailrith:
                 body=body,
             )
         )
+
+    def answer_next(
+        self,
+        operation_id: str | None = None,
+        *,
+        status: int = 200,
+        body: str | bytes,
+        headers: Mapping[str, str | int] | None = None,
+        half: bool = False,
+        times: int = 1,
+    ) -> None:
+        """The next requests get exactly this answer, and no work is done. Without a Content-Type it is HTML.
+
+        `half`: the connection breaks after half of the body.
+        """
+        self._add(
+            Answer(
+                operation_id=operation_id,
+                times=times,
+                status=status,
+                body=body,
+                headers=headers or {},
+                half=half,
+            )
+        )
+
+    def refuse_connections(self, *, seconds: float = 600) -> None:
+        """The whole server refuses connections, at most until `accept_connections`, `reset` or `close`."""
+        self._server.wait(self._server.sandbox.listener.refuse(seconds))
+
+    def accept_connections(self) -> None:
+        """Ends `refuse_connections`."""
+        self._server.wait(self._server.sandbox.listener.accept())
 
     def delay_next(self, operation_id: str | None = None, *, seconds: float, times: int = 1) -> None:
         """The next requests wait this long before any work is done."""

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
+from email.utils import formatdate
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from mailrith_lite import errors, ids
+from mailrith_lite import clock, errors, ids
 from mailrith_lite.access import key_table, keys, scopes
 from mailrith_lite.api.call import BODY_WATCH
 from mailrith_lite.api.middleware import REQUEST_ID_HEADER, response_of
@@ -52,6 +53,10 @@ class Instruments:
             return await self._handle(request, handler)
 
         return apply
+
+    async def add_date(self, request: web.Request, response: web.StreamResponse) -> None:
+        """Called by the framework just before an answer goes out. The header Date follows the clock."""
+        response.headers["Date"] = formatdate(self.clock.now() // clock.SECOND, usegmt=True)
 
     async def workspace_of(self, request: web.Request) -> int | None:
         """The workspace of a signed link's address or of the API key; None without a known key."""

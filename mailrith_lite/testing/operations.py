@@ -35,6 +35,18 @@ def scopes(operation_id: str | None) -> tuple[str, ...]:
     return next((route.scopes for route in ROUTES if route.operation_id == operation_id), ())
 
 
+def query_names(operation_id: str | None) -> frozenset[str] | None:
+    """The query parameters that the operation takes; None for an operation that is not served."""
+    return next(
+        (
+            frozenset(route.signature.query.__struct_encode_fields__)
+            for route in ROUTES
+            if route.operation_id == operation_id
+        ),
+        None,
+    )
+
+
 def of(request: web.Request) -> str | None:
     """None for a request to no operation of the contract."""
     resource = request.match_info.route.resource

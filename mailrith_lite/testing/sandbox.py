@@ -2,21 +2,23 @@
 
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from mailrith_lite import clock, disk, ids
 from mailrith_lite.access import key_table, keys, scopes, workspaces
-from mailrith_lite.app import create_app, listening, open_services
+from mailrith_lite.app import create_app, open_services
 from mailrith_lite.http.services import Services
 from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.jobs import queue
 from mailrith_lite.settings import MAX_DURATION, SETTINGS, Settings, load
 from mailrith_lite.testing import seed
 from mailrith_lite.testing.instruments import Instruments
+from mailrith_lite.testing.listener import Listener
 from mailrith_lite.testing.recorder import Requests
 
 EXAMPLE_KEY = "mrk_example_secret_key"
@@ -36,9 +38,10 @@ class WorkspaceKey(msgspec.Struct, frozen=True, kw_only=True):
 class Sandbox:
     """For the server's loop only. `default_workspace_id`: the first workspace, for controls without a key."""
 
-    def __init__(self, services: Services, instruments: Instruments, *, stable: bool) -> None:
+    def __init__(self, services: Services, instruments: Instruments, listener: Listener, *, stable: bool) -> None:
         self.services = services
         self.instruments = instruments
+        self.listener = listener
         self.default_workspace_id = 0
         self._requests: dict[int, Requests] = {}
         self._numbers = itertools.count(1)
@@ -118,10 +121,14 @@ class Sandbox:
         return new.id
 
     async def end_work(self, workspace_id: int) -> None:
-        """Ends requests in flight and jobs of the workspace, and forgets its faults and holds."""
+        """Ends requests in flight and jobs of the workspace, and forgets its faults and holds.
+
+        Ends a refusal of connections, too.
+        """
         await self.instruments.abort_requests(workspace_id)
         await self.instruments.gate.clear(workspace_id)
         self.instruments.clear_faults(workspace_id)
+        await self.listener.accept()
 
     def requests(self, workspace_ids: set[int]) -> Requests:
         """The requests to these workspaces from now on."""
@@ -149,10 +156,13 @@ async def open_sandbox(
     *,
     stable: bool = False,
     add_routes: Callable[[web.UrlDispatcher, Sandbox], None] | None = None,
-) -> AsyncIterator[tuple[str, Sandbox]]:
-    """The address of a running sandbox, and the sandbox.
+    middlewares: Sequence[Middleware] = (),
+    further_hosts: tuple[str, ...] = (),
+) -> AsyncIterator[Sandbox]:
+    """A running sandbox.
 
     `stable`: ids, keys and times are the same in every run. `add_routes` adds routes to those of the API.
+    `further_hosts`: where the sandbox also listens, if this machine has them.
 
     Raises:
         StartError: the sandbox cannot use the directory, or listen on the address.
@@ -164,12 +174,15 @@ async def open_sandbox(
         _make_stable(settings.data_dir)
     async with open_services(settings, gate=instruments.gate, sync_to_disk=False) as services:
         instruments.gate.attach(services.database, services.runner)
-        sandbox = Sandbox(services, instruments, stable=stable)
-        app = create_app(services, middlewares=[instruments.middleware()])
+        app = create_app(services, middlewares=[*middlewares, instruments.middleware()])
+        app.on_response_prepare.append(instruments.add_date)
+        listener = Listener(app, (settings.host, *further_hosts), settings.port, grace=_GRACE)
+        sandbox = Sandbox(services, instruments, listener, stable=stable)
         if add_routes is not None:
             add_routes(app.router, sandbox)
-        async with listening(app, services.settings, grace=_GRACE) as address:
-            yield address, sandbox
+        async with listener.listening():
+            yield sandbox
+            services.stopping = True
 
 
 def load_settings(directory: Path, **values: object) -> Settings:

@@ -89,7 +89,8 @@ class ServerThread:
     def _run(self) -> None:
         async def serve() -> None:
             self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-            async with open_sandbox(self._settings, stable=self._seed_ids) as (self.url, self.sandbox):
+            async with open_sandbox(self._settings, stable=self._seed_ids) as self.sandbox:
+                self.url = self.sandbox.listener.url
                 self._started.set()
                 await self._stop.wait()
 

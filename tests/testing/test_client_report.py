@@ -1,6 +1,8 @@
 """`report()` lists what a client did well and badly."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from mailrith_sdk import MailrithApiError, MailrithClient
@@ -137,3 +139,36 @@ def test_whole_report_includes_resets_and_other_workspaces(mailrith: Mailrith) -
 
 def test_report_without_requests_is_empty(mailrith: Mailrith) -> None:
     assert str(mailrith.report()) == "nothing to report"
+
+
+@pytest.mark.parametrize(("seconds", "good"), [(60, False), (120, True)])
+def test_retry_after_can_be_a_date(mailrith: Mailrith, client: MailrithClient, seconds: int, good: bool) -> None:
+    moment = datetime.fromisoformat(mailrith.clock.now()) + timedelta(seconds=90)
+    date = format_datetime(moment.replace(microsecond=0), usegmt=True)
+    mailrith.fail_next("listTags", status=503, headers={"Retry-After": date})
+    with pytest.raises(MailrithApiError):
+        client.tags.list()
+    mailrith.clock.advance(seconds=seconds)
+    client.tags.list()
+    assert codes(mailrith, good=good) == {"waited_retry_after" if good else "ignored_retry_after"}
+    assert codes(mailrith, good=not good) == set()
+
+
+@pytest.mark.parametrize("header", ["", "soon", "-1", "Sat, 99 Foo 2026", "1e3", "Mon, 01 Jan 0001 00:00:00 +9999"])
+def test_invalid_retry_after_is_no_finding(mailrith: Mailrith, client: MailrithClient, header: str) -> None:
+    mailrith.fail_next("listTags", status=503, headers={"Retry-After": header})
+    with pytest.raises(MailrithApiError):
+        client.tags.list()
+    client.tags.list()
+    assert mailrith.report().findings == []
+
+
+def test_unknown_query_parameters_are_reported(mailrith: Mailrith, client: MailrithClient) -> None:
+    for query in ("stauts=Active", "tag_ids%5B%5D=x", "status=Active&limit=5"):
+        client.transport(
+            "GET", f"{mailrith.url}/v1/subscribers?{query}", {"Authorization": f"Bearer {mailrith.api_key}"}, None
+        )
+    assert [(one.code, one.message) for one in mailrith.report().bad] == [
+        ("unknown_parameter", "sent the unknown query parameter stauts to listSubscribers"),
+        ("unknown_parameter", "sent the unknown query parameter tag_ids[] to listSubscribers"),
+    ]

@@ -1,5 +1,7 @@
 """Links, uploads, keys and idempotency records expire when a test moves the clock."""
 
+from email.utils import parsedate_to_datetime
+
 import pytest
 from mailrith_sdk import MailrithApiError, MailrithClient
 
@@ -56,6 +58,16 @@ def test_created_at_follows_the_clock(mailrith: Mailrith, client: MailrithClient
     late = client.tags.create(body={"name": "Late"})["data"]
     assert early["created_at"] < now <= late["created_at"]
     assert mailrith.requests[-1].moment - mailrith.requests[0].moment >= 2 * 86_400_000
+
+
+def test_header_date_follows_the_clock(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.clock.advance(days=400)
+    client.tags.list()
+    (sent,) = mailrith.requests
+    status, headers, _ = client.transport("GET", f"{mailrith.url}/healthz", {}, None)
+    ahead = parsedate_to_datetime(dict(headers)["Date"]).timestamp() - sent.moment / 1_000
+    assert status == 200
+    assert abs(ahead) < 60
 
 
 def test_reset_takes_back_every_advance(mailrith: Mailrith, client: MailrithClient) -> None:

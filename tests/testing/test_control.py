@@ -22,6 +22,15 @@ from mailrith_lite.testing.control import CONTROLS
 KEY = "mrk_example_secret_key"
 
 
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as bound:
+            bound.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
 class Sandbox:
     def __init__(self, url: str) -> None:
         self.url = url
@@ -184,7 +193,9 @@ def test_requests_are_listed_without_the_api_key(sandbox: Sandbox) -> None:
 def test_request_with_a_header_that_is_not_utf_8_is_listed(sandbox: Sandbox) -> None:
     host, _, port = sandbox.url.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(b"GET /v1/tags HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\r\nX-Any: \xff\r\n\r\n")
+        connection.sendall(
+            b"GET /v1/tags HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer \xff\r\nX-Any: \xff\r\n\r\n"
+        )
         assert connection.recv(12) == b"HTTP/1.1 401"
     _, listed = sandbox.call("GET", "/sandbox/requests")
     assert listed["data"][-1]["headers"]["x-any"] == "\ufffd"
@@ -251,6 +262,40 @@ def test_controls_answer_404_to_requests_from_elsewhere(sandbox: Sandbox, header
     for control in CONTROLS:
         status, answer = sandbox.call(control.method, control.path, None, **headers)
         assert (status, answer["error"]["code"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("path", ["/v1/tags", "/healthz", "/console/"])
+def test_sandbox_refuses_the_host_of_another_machine(sandbox: Sandbox, path: str) -> None:
+    """A page of another site can give its own name the address of this machine."""
+    status, answer = sandbox.call("GET", path, None, Host="evil.example:8787", Authorization=f"Bearer {KEY}")
+    assert (status, answer["error"]["code"]) == (400, "invalid_http")
+    assert "localhost" in answer["error"]["message"]
+    for host in ("localhost:8787", "127.0.0.1", "[::1]:8787"):
+        assert sandbox.call("GET", "/v1/tags", None, Host=host, Authorization=f"Bearer {KEY}")[0] == 200
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
+def test_sandbox_listens_on_both_addresses_of_localhost(sandbox: Sandbox) -> None:
+    port = urlsplit(sandbox.url).port
+    for host in ("127.0.0.1", "[::1]"):
+        assert sandbox.client.transport("GET", f"http://{host}:{port}/healthz", {}, None)[0] == 200
+
+
+def test_controls_answer_anything_and_refuse_connections(sandbox: Sandbox) -> None:
+    sandbox.post("/sandbox/answer-next", {"operation_id": "listTags", "body": "<html>", "status": 502})
+    with pytest.raises(MailrithApiError) as refusal:
+        sandbox.client.tags.list()
+    assert refusal.value.status == 502
+    sandbox.post("/sandbox/refuse-connections", {"seconds": 0.2})
+    refused = 0
+    while True:
+        try:
+            sandbox.client.tags.list()
+        except OSError:
+            refused += 1
+        else:
+            break
+    assert refused > 0
 
 
 def test_pages_of_this_machine_may_call_controls(sandbox: Sandbox) -> None:

@@ -1,8 +1,9 @@
 """Faults apply to the next requests, and retries with a key are safe."""
 
+import contextlib
 import http.client
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -222,6 +223,71 @@ def test_failure_applies_to_a_download(mailrith: Mailrith, client: MailrithClien
     assert client.transport("GET", link, {}, None)[0] == 200
 
 
+@contextlib.contextmanager
+def raw_answer(mailrith: Mailrith) -> Iterator[http.client.HTTPResponse]:
+    """The answer to listTags."""
+    parts = urlsplit(mailrith.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    connection.request("GET", "/v1/tags", headers={"Authorization": f"Bearer {mailrith.api_key}"})
+    with contextlib.closing(connection):
+        yield connection.getresponse()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "content_type"),
+    [
+        (200, "<h1>Sign in to this network</h1>", None, "text/html; charset=utf-8"),
+        (502, "<h1>Bad gateway</h1>", None, "text/html; charset=utf-8"),
+        (200, "", None, "text/html; charset=utf-8"),
+        (200, b'{"data": [', {"content-type": "application/json"}, "application/json"),
+    ],
+    ids=["sign-in page", "page of a proxy", "empty", "broken JSON"],
+)
+def test_answer_can_be_anything(
+    mailrith: Mailrith, status: int, body: Any, headers: dict[str, Any] | None, content_type: str
+) -> None:
+    mailrith.answer_next("listTags", status=status, body=body, headers=headers)
+    with raw_answer(mailrith) as answer:
+        assert (answer.status, answer.headers["Content-Type"]) == (status, content_type)
+        assert answer.read() == (body.encode() if isinstance(body, str) else body)
+    assert mailrith.requests[0].status == status
+
+
+def test_half_an_answer_breaks_off(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.answer_next("listTags", body='{"data": []}', headers={"Content-Type": "application/json"}, half=True)
+    with raw_answer(mailrith) as answer, pytest.raises(http.client.IncompleteRead) as incomplete:
+        answer.read()
+    assert (incomplete.value.partial, answer.headers["Content-Length"]) == (b'{"data', "12")
+    assert client.tags.list()["data"] == []
+
+
+def test_refused_connections_are_accepted_again(mailrith: Mailrith, client: MailrithClient) -> None:
+    parts = urlsplit(mailrith.url)
+    open_connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+    open_connection.request("GET", "/healthz")
+    open_connection.getresponse().read()
+    for end in (mailrith.accept_connections, mailrith.reset):
+        mailrith.refuse_connections()
+        with pytest.raises(OSError, match="refused"):
+            client.tags.list()
+        end()
+        assert client.tags.list()["data"] == []
+    assert open_connection.sock.recv(1) == b""  # the server has closed it
+    open_connection.close()
+
+
+def test_refusal_of_connections_ends_by_itself(mailrith: Mailrith, client: MailrithClient) -> None:
+    mailrith.refuse_connections(seconds=0.2)
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            assert client.tags.list()["data"] == []
+        except OSError:
+            assert time.monotonic() < deadline
+        else:
+            break
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -235,6 +301,9 @@ def test_failure_applies_to_a_download(mailrith: Mailrith, client: MailrithClien
         (lambda mailrith: mailrith.fail_next(headers={"X": "a\nb"}), "not a valid HTTP header"),
         (lambda mailrith: mailrith.fail_next(headers={"a b": "c"}), "not a valid HTTP header"),
         (lambda mailrith: mailrith.drop_next("download", when="after"), 'drop it "before"'),
+        (lambda mailrith: mailrith.answer_next(status=101, body=""), "from 200 to 599"),
+        (lambda mailrith: mailrith.answer_next(body="", headers={"a b": "c"}), "not a valid HTTP header"),
+        (lambda mailrith: mailrith.refuse_connections(seconds=0), "more than 0"),
     ],
 )
 def test_invalid_fault_is_refused_at_once(
