@@ -144,7 +144,7 @@ def test_key_has_its_scopes_and_expires(mailrith: Mailrith) -> None:
     mailrith.clock.advance(hours=2)
     with pytest.raises(MailrithApiError) as refusal:
         client.tags.list()
-    assert refusal.value.code == "invalid_api_key"
+    assert refusal.value.code == "expired_api_key"
     assert client_of(mailrith).tags.list()["data"] == []
 
 
@@ -193,7 +193,7 @@ def test_reset_ends_uploads_whether_a_job_has_taken_them_or_not(mailrith: Mailri
     dry_run = client.jobs.create_import(body={"upload_id": ready["id"], "mappings": mappings, "dry_run": True})
     assert dry_run["data"]["status"] == "Queued"
     uploads = mailrith._server.sandbox.services.settings.data_dir / "uploads"
-    assert len(list(uploads.iterdir())) == 1
+    assert list(uploads.iterdir()) != []
     mailrith.reset()
     for link in (pending, ready, taken):
         assert client.transport("PUT", link["upload_url"], {}, "Email\nada@example.com\n")[0] == 404
