@@ -9,10 +9,11 @@ from mailrith_lite import errors, ids
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.parameters import PageQuery, Text
 from mailrith_lite.database import Connection
+from mailrith_lite.imports.uploads import usable
 
 T = TypeVar("T")
 
-_NAMES = {ids.UPLOAD: "subscriber_import_upload"}
+_NAMES = {ids.UPLOAD: usable.RESOURCE}
 """The resources whose codes have another name than their ids."""
 
 

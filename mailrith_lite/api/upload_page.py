@@ -132,7 +132,7 @@ async def _open(request: web.Request) -> Upload:
     if upload is None and expired:
         raise links.expired()
     if upload is None:
-        raise errors.NotFound.of(ids.UPLOAD, public_id)
+        raise errors.NotFound.of(usable.RESOURCE, public_id)
     if expired and (upload.status == "Pending" or upload.expired(now)):
         raise links.expired()
     if not reading:

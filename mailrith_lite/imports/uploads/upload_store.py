@@ -10,7 +10,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
-from mailrith_lite import clock, disk, errors, ids
+from mailrith_lite import clock, disk, errors
 from mailrith_lite.database import Connection, Database, requester
 from mailrith_lite.imports.uploads import limits, receiver, upload_table, usable
 from mailrith_lite.imports.uploads.preview import Preview, read_preview
@@ -84,7 +84,7 @@ class UploadStore:
             now = clock.now()
             before = await upload_table.select_upload(connection, upload.workspace_id, upload.id)
             if before is None:
-                raise errors.NotFound.of(ids.UPLOAD, upload.public_id)
+                raise errors.NotFound.of(usable.RESOURCE, upload.public_id)
             usable.check_unused(before)
             await limits.check_new_file(connection, before, now)
             expires_at = now + self._ttl

@@ -3,6 +3,9 @@
 from mailrith_lite import errors, ids
 from mailrith_lite.imports.uploads.upload_table import Upload
 
+RESOURCE = "subscriber_import_upload"
+"""An upload in the codes and details of errors."""
+
 
 def check_unused(upload: Upload) -> None:
     """
