@@ -4,14 +4,16 @@ An unexpected exception is logged with its type and its places in the code, neve
 quote a cell or an address.
 """
 
+import copy
 import json
 import logging
 import os
 import select
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import Any
 
@@ -23,6 +25,8 @@ service = logging.getLogger("mailrith_lite.service")
 
 _MAX_LINES = 10_000  # that wait for stderr; later ones are dropped
 _FLUSH_SECONDS = 1.0  # that the end of the process waits for the reader of stderr
+_REPEAT_SECONDS = 60.0  # in which equal warnings and errors are counted
+_MAX_COUNTED = 1_000  # warnings and errors that are counted at a time; others are written
 
 
 def configure(log_format: str, log_level: str) -> None:
@@ -75,6 +79,7 @@ class _QueueHandler(logging.Handler):
     """Writes lines in a thread, so that a reader of stderr who is slow, or does not read, delays nobody.
 
     When too many lines wait, later ones are dropped. After the next line that is written, a warning says how many.
+    Of equal warnings and errors the first is written, and after a minute a line with the number of the others.
     """
 
     def __init__(self, descriptor: int, formatter: logging.Formatter) -> None:
@@ -85,9 +90,12 @@ class _QueueHandler(logging.Handler):
         self._dropped = 0  # by the threads that log, under this handler's lock
         self._lost = 0  # by the thread that writes
         self._reported = 0  # of both
+        self._repeats = _Repeats()
         threading.Thread(target=self._write_lines, name="log", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno >= logging.WARNING and not self._repeats.is_first(record):
+            return
         if self._lines.qsize() >= _MAX_LINES:
             self._dropped += 1
             return
@@ -107,11 +115,20 @@ class _QueueHandler(logging.Handler):
         super().close()
 
     def _write_lines(self) -> None:
-        while (line := self._lines.get()) is not None:
+        while True:
+            try:
+                line = self._lines.get(timeout=_REPEAT_SECONDS)
+            except Empty:
+                line = ""
+            for record in self._repeats.due(everything=line is None or isinstance(line, threading.Event)):
+                self._write(self.format(record))
+            if line is None:
+                return
             if isinstance(line, threading.Event):
                 line.set()
                 continue
-            self._write(line)
+            if line:
+                self._write(line)
             if (dropped := self._dropped + self._lost - self._reported) > 0:
                 self._reported += dropped
                 self._write(self.format(_dropped_record(dropped)))
@@ -126,6 +143,54 @@ class _QueueHandler(logging.Handler):
             except OSError:  # the reader has gone, or the disk of a log file is full
                 self._lost += 1
                 return
+
+
+class _Repeat:
+    """`record`: the first one, without its exception. `count`: the equal ones after it."""
+
+    def __init__(self, record: logging.LogRecord) -> None:
+        self.record = copy.copy(record)
+        self.record.exc_info = None  # its traceback would keep the data of a request in memory
+        self.ends = time.monotonic() + _REPEAT_SECONDS
+        self.count = 0
+
+
+class _Repeats:
+    """Counts equal records, for all threads. Lines about different requests or jobs differ in their fields."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._repeats: dict[str, _Repeat] = {}  # the oldest first
+
+    def is_first(self, record: logging.LogRecord) -> bool:
+        """Counts the record if an equal one was the first less than a minute ago."""
+        places = failure_places(record.exc_info[1]) if record.exc_info and record.exc_info[1] else []
+        key = "\n".join([record.name, record.levelname, record.getMessage(), repr(_fields(record)), *places])
+        with self._lock:
+            repeat = self._repeats.get(key)
+            if repeat is not None:
+                repeat.count += 1
+            elif len(self._repeats) < _MAX_COUNTED:
+                self._repeats[key] = _Repeat(record)
+        return repeat is None
+
+    def due(self, *, everything: bool = False) -> list[logging.LogRecord]:
+        """Ends the counts that are a minute old, or all of them, and returns a record for each repeated one."""
+        with self._lock:
+            ended = []
+            for key, repeat in self._repeats.items():
+                if repeat.ends > time.monotonic() and not everything:
+                    break
+                ended.append(key)
+            repeats = [self._repeats.pop(key) for key in ended]
+        return [_repeated_record(repeat) for repeat in repeats if repeat.count]
+
+
+def _repeated_record(repeat: _Repeat) -> logging.LogRecord:
+    record = repeat.record
+    record.created = time.time()
+    record.fields = _fields(record) | {"repeats": repeat.count}
+    return record
 
 
 def _dropped_record(count: int) -> logging.LogRecord:

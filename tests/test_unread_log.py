@@ -103,3 +103,50 @@ def test_sandbox_logs_warnings_only(tmp_path: Path) -> None:
         connection.close()
         process.terminate()
         assert process.communicate(timeout=30)[1] == ""
+
+
+def test_equal_errors_are_written_once_and_then_counted(
+    root: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_REPEAT_SECONDS", 0.5)
+    with stderr_is_a_pipe(monkeypatch) as stderr:
+        logs.configure("text", "info")
+        for _ in range(1_000):
+            try:
+                raise OSError(24, "Too many open files")
+            except OSError:
+                logging.getLogger("asyncio").exception("out of descriptors")
+        lines, counted = [], 0
+        while len(lines) + counted < 1_000:
+            line = stderr.readline()
+            if "repeats=" in line:
+                counted += int(line.split("repeats=")[1])
+            elif "out of descriptors" in line:
+                lines.append(line)
+    assert len(lines) + counted == 1_000
+    assert len(lines) < 20  # one each half second
+
+
+def test_different_errors_and_equal_information_are_all_written(
+    root: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stderr_is_a_pipe(monkeypatch) as stderr:
+        logs.configure("text", "info")
+        for number in range(3):
+            logs.service.error("request failed", extra={"fields": {"request_id": f"req_{number}"}})
+            logs.service.info("stopping")
+        lines = [stderr.readline().split(maxsplit=2)[2] for _ in range(6)]
+    assert sum("request failed" in line for line in lines) == sum("stopping" in line for line in lines) == 3
+    assert len(set(lines)) == 4
+
+
+def test_the_end_of_the_process_writes_the_number_of_equal_errors(
+    root: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stderr_is_a_pipe(monkeypatch) as stderr:
+        logs.configure("text", "info")
+        for _ in range(5):
+            logs.service.warning("job waits")
+        root.handlers[0].flush()
+        assert stderr.readline().endswith("job waits\n")
+        assert stderr.readline().endswith("job waits repeats=4\n")
