@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -15,22 +16,57 @@ import pytest
 
 SOURCE = Path(__file__).parents[1]
 KEY = "mrk_example_secret_key"
-IGNORED = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info", "build", "dist", "tests")
+PROJECT = (
+    ".ci",
+    ".editorconfig",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "MANIFEST.in",
+    "Makefile",
+    "README.md",
+    "benchmarks",
+    "data/README.md",
+    "data/exported-elsewhere.csv",
+    "data/messy.csv",
+    "data/subscribers.csv",
+    "docs",
+    "mailrith_lite",
+    "pyproject.toml",
+    "setup.cfg",
+    "tests",
+)
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("wheel")
-    shutil.copytree(SOURCE, directory / "source", ignore=IGNORED)
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project without what its use adds to the directory."""
+    copy = tmp_path_factory.mktemp("source")
+    for name in PROJECT:
+        (copy / name).parent.mkdir(exist_ok=True)
+        if (SOURCE / name).is_dir():
+            shutil.copytree(SOURCE / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(SOURCE / name, copy / name)
+    return copy
+
+
+def build(source: Path, kind: str, directory: Path) -> Path:
+    """`kind`: `wheel` or `sdist`."""
     offline = ("--no-isolation", "--skip-dependency-check")
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", *offline, "--outdir", str(directory)],
-        cwd=directory / "source",
+        [sys.executable, "-m", "build", f"--{kind}", *offline, "--outdir", str(directory)],
+        cwd=source,
         check=True,
         capture_output=True,
     )
-    (built,) = directory.glob("*.whl")
+    (built,) = directory.glob("*.whl" if kind == "wheel" else "*.tar.gz")
     return built
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(source, "wheel", tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
@@ -80,10 +116,42 @@ def test_the_wheel_has_the_package_its_data_and_nothing_else(wheel: Path) -> Non
     assert "mailrith_lite/api/documentation/viewer/swagger-ui/swagger-ui-bundle.js" in names
 
 
+def test_the_wheel_names_its_licenses_and_has_their_texts(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        lines = archive.read(metadata).decode().partition("\n\n")[0].splitlines()
+        assert "License-Expression: MIT AND Apache-2.0" in lines
+        texts = [line.removeprefix("License-File: ") for line in lines if line.startswith("License-File: ")]
+        viewer = "mailrith_lite/api/documentation/viewer/swagger-ui"
+        assert {"LICENSE", f"{viewer}/LICENSE", f"{viewer}/NOTICE"} <= set(texts)
+        folder = metadata.removesuffix("METADATA")
+        for text in texts:
+            assert archive.read(f"{folder}licenses/{text}") == (SOURCE / text).read_bytes()
+
+
+def test_the_source_distribution_has_the_whole_project_and_its_tests(source: Path, tmp_path: Path) -> None:
+    expected = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
+    expected = {path for path in expected if not {"build", "mailrith_lite.egg-info"} & set(path.parts)}
+    with tarfile.open(build(source, "sdist", tmp_path)) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (unpacked,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    assert expected <= {path.relative_to(unpacked) for path in unpacked.rglob("*") if path.is_file()}
+    collected = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"],
+        cwd=unpacked,
+        env={"PYTHONPATH": str(unpacked), "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert collected.returncode == 0, collected.stdout[-2_000:]
+    assert "tests/test_wheel.py::test_the_installed_wheel_serves" in collected.stdout
+
+
 def test_the_installed_wheel_serves_from_any_directory(python: Path, tmp_path: Path) -> None:
     location = subprocess.run(
         [python, "-c", "import mailrith_lite; print(mailrith_lite.__file__)"],
         cwd=tmp_path,
+        env={},
         check=True,
         capture_output=True,
         text=True,

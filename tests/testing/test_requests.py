@@ -1,6 +1,8 @@
 """The requests of a client are recorded with their answers."""
 
 import threading
+import typing
+from collections.abc import Iterator
 from typing import Any
 
 import aiohttp
@@ -9,6 +11,7 @@ import pytest
 from mailrith_sdk import MailrithApiError, MailrithClient
 
 from mailrith_lite.testing import Mailrith
+from mailrith_lite.testing.recorder import RecordedRequest, Requests
 
 IMPORT = {"csv_text": "Email\nada@example.com\n", "mappings": [{"csv_column": "Email", "field": {"type": "email"}}]}
 
@@ -107,3 +110,12 @@ async def test_request_of_a_client_that_hangs_up_has_no_status(mailrith: Mailrit
         with pytest.raises(TimeoutError):
             await session.get(f"{mailrith.url}/v1/tags")
     assert mailrith.requests[0].status is None
+
+
+def test_a_type_checker_knows_what_an_index_and_a_slice_of_the_requests_give() -> None:
+    results = {
+        hints["index"]: hints["return"]
+        for hints in map(typing.get_type_hints, typing.get_overloads(Requests.__getitem__))
+    }
+    assert results == {int: RecordedRequest, slice: list[RecordedRequest]}
+    assert typing.get_type_hints(Requests.__iter__)["return"] == Iterator[RecordedRequest]
