@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 )
 @click.option("--seed-ids", is_flag=True, help="use the same ids, keys and times in every run; stop the clock")
 def sandbox(port: str | None, seed_file: Path | None, seed_ids: bool) -> None:
-    """Serve an empty workspace until SIGINT or SIGTERM, and keep nothing.
+    """Serve a new workspace until SIGINT or SIGTERM, and keep nothing.
 
-    The API key is mrk_example_secret_key. Control routes change data, time and errors: they are described at
-    http://localhost:8787/sandbox/openapi.json.
+    It has the custom field Company, so that Mailrith's quickstart works. The API key is mrk_example_secret_key.
+    Control routes change data, time and errors: they are described at http://localhost:8787/sandbox/openapi.json.
 
     \b
     Example:
@@ -68,6 +68,7 @@ async def _serve(settings: "Settings", seed: "Seed", *, stable: bool) -> None:
     from mailrith_lite.testing.control_routes import add_routes
     from mailrith_lite.testing.local_requests import refuse_foreign_hosts
     from mailrith_lite.testing.sandbox import EXAMPLE_KEY, open_sandbox
+    from mailrith_lite.testing.seed import with_quickstart_field
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,7 +82,7 @@ async def _serve(settings: "Settings", seed: "Seed", *, stable: bool) -> None:
     ) as box:
         access = await box.new_workspace("Default", EXAMPLE_KEY)
         try:
-            await box.seed(access.workspace_id, seed)
+            await box.seed(access.workspace_id, with_quickstart_field(seed))
         except (MailrithError, ValueError) as error:
             raise StartError(f"the seed breaks a rule: {error}") from error
         click.echo(f"mailrith-lite {__version__} sandbox {box.listener.url} (key: {EXAMPLE_KEY}; nothing is kept)")

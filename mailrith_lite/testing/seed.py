@@ -16,6 +16,7 @@ from mailrith_lite.audience.values import FieldType, Status
 from mailrith_lite.database import Connection
 
 MAX_SAMPLE = 1_000_000
+_QUICKSTART_FIELD = "Company"
 _CHUNK = 10_000
 _FIRST = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Radia", "Tim", "Margaret", "Ken", "Frances")
 _LAST = ("Lovelace", "Hopper", "Turing", "Dijkstra", "Liskov", "Knuth", "Perlman", "Lee", "Hamilton", "Allen")
@@ -73,6 +74,14 @@ def parse(values: Mapping[str, Any]) -> Seed:
     return msgspec.convert(values, Seed)
 
 
+def with_quickstart_field(seed: Seed) -> Seed:
+    """The seed with the field Company, unless it has one: Mailrith's quickstart sets its value."""
+    labels = (field if isinstance(field, str) else field.label for field in seed.custom_fields)
+    if any(label.strip().casefold() == _QUICKSTART_FIELD.casefold() for label in labels):
+        return seed
+    return msgspec.structs.replace(seed, custom_fields=[*seed.custom_fields, _QUICKSTART_FIELD])
+
+
 async def insert_seed(connection: Connection, workspace_id: int, seed: Seed) -> Seeded:
     """
     Raises:
@@ -93,10 +102,7 @@ async def insert_seed(connection: Connection, workspace_id: int, seed: Seed) -> 
         seeded.sequences[name] = ids.encode(ids.SEQUENCE, await _sequence_id(connection, workspace_id, name, now))
     for label_or_field in seed.custom_fields:
         field = SeedField(label=label_or_field) if isinstance(label_or_field, str) else label_or_field
-        row = await custom_fields.create_custom_field(
-            connection, workspace_id, label=field.label, field_type=field.type, options=field.options, now=now
-        )
-        seeded.custom_fields[field.label] = ids.encode(ids.CUSTOM_FIELD, row.id)
+        seeded.custom_fields[field.label] = await _custom_field_id(connection, workspace_id, field, now)
     if isinstance(seed.subscribers, int):
         await _insert_samples(connection, workspace_id, seed.subscribers, now)
     else:
@@ -141,6 +147,21 @@ async def _tag_id(connection: Connection, workspace_id: int, name: str, now: int
     clean_name = tags.clean_name(name, "tags")
     tag_id = await tags.select_tag_id(connection, workspace_id, clean_name)
     return tag_id or await tags.insert_tag(connection, workspace_id, clean_name, None, now)
+
+
+async def _custom_field_id(connection: Connection, workspace_id: int, field: SeedField, now: int) -> str:
+    """The public id of this field, a new one if there is none.
+
+    Raises:
+        MailrithError: a field of another definition has the label.
+    """
+    for known in await custom_fields.select_all_custom_fields(connection, workspace_id):
+        if (known.label, known.type, known.options) == (field.label, field.type, field.options):
+            return ids.encode(ids.CUSTOM_FIELD, known.id)
+    created = await custom_fields.create_custom_field(
+        connection, workspace_id, label=field.label, field_type=field.type, options=field.options, now=now
+    )
+    return ids.encode(ids.CUSTOM_FIELD, created.id)
 
 
 async def _sequence_id(connection: Connection, workspace_id: int, name: str, now: int) -> int:

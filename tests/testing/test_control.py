@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -87,6 +88,41 @@ def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox
 def sandbox(shared_sandbox: Sandbox) -> Sandbox:
     shared_sandbox.post("/sandbox/reset")
     return shared_sandbox
+
+
+QUICKSTART = """
+curl -X POST URL/v1/subscribers \\
+  -H "Authorization: Bearer mrk_example_secret_key" \\
+  -H "Content-Type: application/json" \\
+  -d '{
+    "email": "ada@example.com",
+    "name": "Ada Lovelace",
+    "status": "Active",
+    "new_tags": ["Website Signup"],
+    "custom_fields": {
+      "company": "Analytical Engines"
+    }
+  }'
+"""
+
+
+def test_quickstart_of_the_hosted_service_works_as_it_stands(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path) as sandbox:
+        command = ["sh", "-c", QUICKSTART.replace("URL", sandbox.url)]
+        answer = subprocess.run(command, capture_output=True, check=True, timeout=30)
+        ada = json.loads(answer.stdout)["data"]
+        fields = {one["label"]: one["id"] for one in sandbox.client.custom_fields.list()["data"]}
+    assert (ada["status"], [tag["name"] for tag in ada["tags"]]) == ("Active", ["Website Signup"])
+    assert ada["custom_fields"] == {fields["Company"]: "Analytical Engines"}
+
+
+@pytest.mark.parametrize("field", ["company", {"label": "COMPANY", "type": "Text Area"}])
+def test_seed_may_have_a_field_company_of_its_own(tmp_path: Path, field: object) -> None:
+    seed = tmp_path / "seed.json"
+    seed.write_text(json.dumps({"custom_fields": [field]}))
+    with sandbox_process(tmp_path, "--seed", str(seed)) as sandbox:
+        labels = [one["label"] for one in sandbox.client.custom_fields.list()["data"]]
+        assert labels == [field if isinstance(field, str) else "COMPANY"]
 
 
 def test_document_is_valid_and_has_every_control(sandbox: Sandbox) -> None:

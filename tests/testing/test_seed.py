@@ -101,6 +101,7 @@ def test_seed_can_make_cold_subscribers(mailrith: Mailrith, client: MailrithClie
         ({"tags": [" "]}, "1 to 100 characters"),
         ({"custom_fields": [{"label": "Size", "type": "Single Select"}]}, "1 to 500 options"),
         ({"custom_fields": ["Size", "size"]}, "exists already"),
+        ({"custom_fields": ["Size", {"label": "Size", "type": "Number"}]}, "exists already"),
     ],
 )
 def test_invalid_seed_names_the_field_and_makes_nothing(
