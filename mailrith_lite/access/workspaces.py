@@ -41,7 +41,7 @@ async def select_workspaces(connection: Connection) -> list[Workspace]:
 
 
 async def select_workspace(connection: Connection, name_or_id: str) -> Workspace | None:
-    """Finds a workspace by its public id, or else by its name, whose ASCII letters match in any case."""
+    """Finds a workspace by its public id, or else by its name, with ASCII letters compared ignoring case."""
     workspace_id = ids.decode(ids.WORKSPACE, name_or_id)
     rows = await connection.execute_fetchall(
         f"SELECT {_COLUMNS} FROM workspaces WHERE id = ? OR name = ? ORDER BY id = ? DESC",

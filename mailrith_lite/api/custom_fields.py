@@ -79,7 +79,7 @@ class CustomFieldResource(msgspec.Struct, frozen=True, kw_only=True):
 async def list_custom_fields(call: Call, query: SearchQuery) -> PageOf[CustomFieldResource]:
     """List custom fields
 
-    Newest first. `search`: part of a label or type, in any case.
+    Newest first. `search`: part of a label or type, ignoring case.
     """
     page = query.page(ids.CUSTOM_FIELD)
     async with call.database.read() as connection:

@@ -18,7 +18,7 @@ _NAMES = {ids.UPLOAD: usable.RESOURCE}
 
 
 class SearchQuery(PageQuery, frozen=True, kw_only=True):
-    """A page of the items that contain `search`, in any case."""
+    """A page of the items that contain `search`, ignoring case."""
 
     search: Text | None = None
 

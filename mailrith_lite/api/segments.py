@@ -116,7 +116,7 @@ class _Counted(msgspec.Struct, frozen=True, kw_only=True):
 async def list_segments(call: Call, query: SearchQuery) -> PageOf[SegmentSummary]:
     """List segments
 
-    Newest first. `search`: part of a name or description, in any case.
+    Newest first. `search`: part of a name or description, ignoring case.
     """
     page = query.page(ids.SEGMENT)
     async with call.database.read(consistent=True) as connection:

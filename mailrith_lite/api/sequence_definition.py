@@ -25,7 +25,7 @@ EXAMPLE: dict[str, Any] = {
 
 
 class SequenceEmail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The contract names the members. Those of type Any are only kept: no email is ever sent."""
+    """An email of a sequence, as the API contract has it. It is stored and returned, and never sent."""
 
     id: str
     subject: str

@@ -153,7 +153,7 @@ class SequenceResource(msgspec.Struct, frozen=True, kw_only=True):
 async def list_sequences(call: Call, query: SearchQuery) -> PageOf[SequenceSummaryResource]:
     """List sequences
 
-    Newest first. `search`: part of a name, status or reply address, in any case.
+    Newest first. `search`: part of a name, status or reply address, ignoring case.
     """
     page = query.page(ids.SEQUENCE)
     async with call.database.read() as connection:

@@ -61,7 +61,7 @@ class TagResource(msgspec.Struct, frozen=True, kw_only=True):
 async def list_tags(call: Call, query: SearchQuery) -> PageOf[TagResource]:
     """List tags
 
-    Newest first. `search`: part of a name or description, in any case.
+    Newest first. `search`: part of a name or description, ignoring case.
     """
     page = query.page(ids.TAG)
     async with call.database.read() as connection:

@@ -13,7 +13,7 @@ MAX_NEW_TAGS = 100
 
 
 class AddedMemberships(msgspec.Struct, frozen=True, kw_only=True):
-    """`new_tags`: names, in any case. `existing_tag_ids`, `sequence_ids`: public ids."""
+    """`new_tags`: names, ignoring case. `existing_tag_ids`, `sequence_ids`: public ids."""
 
     new_tags: Sequence[str] = ()
     existing_tag_ids: Sequence[str] = ()

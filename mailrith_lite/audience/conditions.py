@@ -68,7 +68,7 @@ def membership_statuses(operator: SequenceOperator) -> tuple[str, ...]:
 
 
 def is_negative(operator: str) -> bool:
-    """Whether the operator matches those for whom its positive counterpart does not hold."""
+    """Whether the operator is a negation, such as `is_not`, which matches the subscribers that `is` does not."""
     return operator in _NEGATIVE_OPERATORS
 
 

@@ -131,7 +131,7 @@ async def select_all_custom_fields(connection: Connection, workspace_id: int) ->
 async def check_label_is_free(connection: Connection, workspace_id: int, label: str, own_id: int | None) -> None:
     """
     Raises:
-        InvalidBody: a new field cannot have this label: another one or a built-in one has it, in any case.
+        InvalidBody: a new field cannot have this label: another one or a built-in one has it, ignoring case.
         Conflict: the same of the field `own_id`.
     """
     if fold(label) in _BUILT_IN_LABELS:

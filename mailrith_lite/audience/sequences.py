@@ -101,7 +101,7 @@ async def create_sequence(
 ) -> Sequence:
     """
     Raises:
-        InvalidBody: a member breaks a limit, or another sequence has the name, in any case.
+        InvalidBody: a member breaks a limit, or another sequence has the name, ignoring case.
     """
     settings = check(settings)
     await _check_name_is_free(connection, workspace_id, settings.name, None)
@@ -113,7 +113,7 @@ async def change_settings(
 ) -> Sequence:
     """
     Raises:
-        InvalidBody: a member breaks a limit, or another sequence has the name, in any case.
+        InvalidBody: a member breaks a limit, or another sequence has the name, ignoring case.
         Conflict: the sequence is running.
     """
     settings = check(settings)
@@ -210,7 +210,7 @@ async def select_sequence(connection: Connection, workspace_id: int, sequence_id
 
 
 async def select_sequence_id(connection: Connection, workspace_id: int, name: str) -> int | None:
-    """The oldest sequence with this name, in any case: an older database may have several."""
+    """The oldest sequence with this name, ignoring case: an older database may have several."""
     rows = await connection.execute_fetchall(
         "SELECT min(id) FROM sequences WHERE workspace_id = ? AND fold(name) = ?",
         (workspace_id, fold(name)),

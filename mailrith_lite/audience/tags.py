@@ -44,7 +44,7 @@ async def create_tag(
     """
     Raises:
         InvalidBody: the name or the description breaks its limit.
-        Conflict: a tag with this name, in any case, exists.
+        Conflict: a tag with this name, ignoring case, exists.
     """
     name = clean_name(name, "name")
     check_description(description, MAX_DESCRIPTION)
@@ -59,7 +59,7 @@ async def change_tag(
     """
     Raises:
         InvalidBody: the name or the description breaks its limit.
-        Conflict: another tag has this name, in any case.
+        Conflict: another tag has this name, ignoring case.
     """
     name = clean_name(name, "name")
     check_description(description, MAX_DESCRIPTION)
@@ -121,7 +121,7 @@ async def delete_tag(connection: Connection, workspace_id: int, tag_id: int) -> 
 
 
 async def select_tag_id(connection: Connection, workspace_id: int, name: str) -> int | None:
-    """The name is compared in any case."""
+    """The name is compared ignoring case."""
     rows = await connection.execute_fetchall(
         "SELECT id FROM tags WHERE workspace_id = ? AND name_key = ?", (workspace_id, fold(name))
     )

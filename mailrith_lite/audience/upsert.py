@@ -26,7 +26,7 @@ _NEW_STATUS: Status = "Unconfirmed"
 class SubscriberInput(msgspec.Struct, frozen=True, kw_only=True):
     """The members of a subscriber as a request sends them, unchecked. UNSET keeps the saved value.
 
-    `custom_fields`: the field's public id, or its label in any case -> its value. A blank value changes nothing.
+    `custom_fields`: the field's public id, or its label ignoring case -> its value. A blank value changes nothing.
     """
 
     email: str | UnsetType = UNSET

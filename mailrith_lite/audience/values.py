@@ -90,7 +90,7 @@ def name(text: str) -> str:
 
 
 def status(text: str) -> Status:
-    """In any case."""
+    """Ignores case."""
     known = _STATUS_BY_KEY.get(text.strip().lower())
     if known is None:
         raise Refused("invalid_status", f"A status is one of {', '.join(STATUSES)}.")
@@ -98,7 +98,7 @@ def status(text: str) -> Status:
 
 
 def country(text: str) -> str:
-    """The ISO 3166-1 alpha-2 code. The text is an ISO 3166-1 code or an English name, in any case."""
+    """The ISO 3166-1 alpha-2 code. The text is an ISO 3166-1 code or an English name, ignoring case."""
     code = _countries().get(fold(text.strip()))
     if code is None:
         raise Refused("invalid_country", "A country is an ISO 3166-1 code or an English country name.")

@@ -1,4 +1,4 @@
-"""For whom a task reads. The reads of a request have a deadline, and end when its client leaves."""
+"""The request for which a task reads. Its reads stop at a deadline, or when the client closes the connection."""
 
 import asyncio
 import contextlib

@@ -104,6 +104,6 @@ STANDARD_FIELDS = tuple(field for field in FIELDS.values() if not field.takes_cu
 
 
 def find_standard_field(text: str) -> MappableField | None:
-    """The field with this type or label, in any case."""
+    """The field with this type or label, ignoring case."""
     key = text.casefold()
     return next((field for field in STANDARD_FIELDS if key in (field.type, field.label.casefold())), None)

@@ -99,7 +99,7 @@ class Sandbox:
     async def reset(self, workspace_id: int) -> int:
         """Moves the keys to a new, empty workspace of the same name, and returns its integer id.
 
-        Ends requests in flight and jobs, forgets faults and holds, resets the clock.
+        Ends the requests in flight and the jobs, removes faults and job holds, and resets the clock.
         """
         await self.end_work(workspace_id)
         self.instruments.clock.reset()
@@ -121,7 +121,7 @@ class Sandbox:
         return new.id
 
     async def end_work(self, workspace_id: int) -> None:
-        """Ends requests in flight and jobs of the workspace, and forgets its faults and holds.
+        """Ends requests in flight and jobs of the workspace, and removes its faults and job holds.
 
         Ends a refusal of connections, too.
         """

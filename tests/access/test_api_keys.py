@@ -182,7 +182,7 @@ async def test_save_never_writes_an_earlier_time(database: Database) -> None:
         ({"revoked_at": 5, "rotated_at": 5, "expires_at": 5}, "revoked"),
     ],
 )
-def test_the_status_of_a_key(values: dict[str, Any], status: str) -> None:
+def test_key_status_follows_from_its_expiry_rotation_and_revocation(values: dict[str, Any], status: str) -> None:
     unset: dict[str, Any] = {"expires_at": None, "rotated_at": None, "revoked_at": None, "last_used_at": None}
     key = ApiKey(
         id=1,

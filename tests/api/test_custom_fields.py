@@ -213,7 +213,7 @@ def test_a_change_to_the_same_values_keeps_updated_at(server: Server, body: Any)
         ("nothing", []),
     ],
 )
-def test_search_matches_parts_of_labels_and_types_in_any_case(
+def test_search_matches_parts_of_labels_and_types_ignoring_case(
     server: Server, search: str, expected: list[str]
 ) -> None:
     field(server, "Straße", "Text Area")

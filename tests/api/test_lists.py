@@ -203,7 +203,7 @@ def test_starting_after_takes_only_a_cursor_of_the_list(service: Server) -> None
         ("*" * 254, set()),
     ],
 )
-def test_search_matches_parts_of_name_and_email_in_any_case(
+def test_search_matches_parts_of_name_and_email_ignoring_case(
     service: Server, search: str, expected: set[str]
 ) -> None:
     assert matching(service, search=search, limit=100) == expected
@@ -233,7 +233,7 @@ def test_search_matches_a_whole_id_or_status(service: Server) -> None:
     assert matching(service, search="activ") == set()
 
 
-def test_the_email_filter_matches_the_whole_address_in_any_case(service: Server) -> None:
+def test_the_email_filter_matches_the_whole_address_ignoring_case(service: Server) -> None:
     assert matching(service, email=" ADA@Example.COM ") == {"ada"}
     assert matching(service, email="ada@example") == set()
     assert matching(service, email="star*@example.com") == {"star*"}

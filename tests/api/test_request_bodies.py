@@ -207,7 +207,7 @@ def test_an_invalid_body_is_refused_with_the_field(
     assert unused(service)
 
 
-def test_a_label_that_exists_is_refused_in_any_case(server: Server) -> None:
+def test_a_label_that_exists_is_refused_ignoring_case(server: Server) -> None:
     assert server.call("POST", "/v1/custom-fields", custom("Shoe  size")).status == 201
     reply = server.call("POST", "/v1/custom-fields", custom(" SHOE SIZE "))
     assert envelope(reply)[0] == 400

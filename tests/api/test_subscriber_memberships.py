@@ -147,7 +147,7 @@ def test_tags_and_sequences_of_another_workspace_are_not_found(
     assert server.rows("SELECT * FROM subscriber_tags UNION ALL SELECT 1, 2 FROM subscriber_sequences") == []
 
 
-def test_new_tags_are_created_once_and_reused_in_any_case(server: Server) -> None:
+def test_new_tags_are_created_once_and_reused_ignoring_case(server: Server) -> None:
     spring = tag(server, "Spring", description="Fair")
     one = subscriber(server, new_tags=["SPRING", " Autumn ", "autumn", "Straße", "STRASSE"])
     assert {tag["name"] for tag in one["tags"]} == {"Spring", "Autumn", "Straße"}

@@ -173,7 +173,7 @@ def test_an_empty_put_is_refused(server: Server) -> None:
         ("nothing", []),
     ],
 )
-def test_search_matches_parts_of_names_and_descriptions_in_any_case(
+def test_search_matches_parts_of_names_and_descriptions_ignoring_case(
     server: Server, search: str, expected: list[str]
 ) -> None:
     for name, description in (("100%", None), ("Straße", "Ärger"), ("Sale", "The FAIR"), ("Spring", "A fair")):

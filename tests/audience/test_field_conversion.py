@@ -161,9 +161,8 @@ def test_value_with_the_same_text_in_the_new_type_is_converted(
     result, expected = value_of(service, person, custom_field), json.loads(converted, parse_float=Decimal)
     assert (result, type(result)) == (expected, type(expected))
     path = f'$."{service.rows("SELECT max(id) FROM custom_fields")[0][0]}"'
-    assert service.rows("SELECT custom_fields -> ? FROM subscribers", path) == [
-        (converted,)
-    ]  # every digit, custom_field subscriber
+    # The stored JSON text has every digit, and there is one subscriber only.
+    assert service.rows("SELECT custom_fields -> ? FROM subscribers", path) == [(converted,)]
     before = read(service, person)
     assert subscriber_with(service, "ada@example.com", custom_field, converted) == before
 

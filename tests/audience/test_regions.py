@@ -76,7 +76,7 @@ def test_country_is_in_its_m49_regions(code: str, names: list[str] | None) -> No
 
 
 @pytest.mark.parametrize("name", regions.NAMES)
-def test_region_name_matches_in_any_case(name: str) -> None:
+def test_region_name_matches_ignoring_case(name: str) -> None:
     assert countries(f" {name.upper()}\n") == countries(name.lower()) == countries(name)
     assert countries(name)
 

@@ -113,7 +113,7 @@ def new_field(server: Server, kind: str, options: list[str]) -> Any:
 
 
 def target(server: Server, kind: str, options: list[str]) -> tuple[Any, str]:
-    """(the mapping of an import, the member of a request, with %s for the value)"""
+    """One field in two forms: as a mapping of an import, and as a JSON member with %s for its value."""
     if kind in ("name", "country", "subscriber-status"):
         return {"type": kind}, f'"{kind.removeprefix("subscriber-")}": %s'
     public_id = new_field(server, kind, options)["id"]
@@ -212,7 +212,7 @@ def test_blank_value_keeps_the_saved_one(
 
 
 @pytest.mark.parametrize("name", ["Shoe size", "shoe SIZE", "  Shoe size ", "{id}"])
-def test_custom_field_is_given_by_id_or_by_label_in_any_case(server: Server, name: str) -> None:
+def test_custom_field_is_given_by_id_or_by_label_ignoring_case(server: Server, name: str) -> None:
     field_id = field(server, "Shoe size")["id"]
     key = name.format(id=field_id)
     ada = subscriber(server, custom_fields={key: "9"})

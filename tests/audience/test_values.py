@@ -149,7 +149,7 @@ def test_name_of_more_than_200_characters_is_too_long() -> None:
 
 @pytest.mark.parametrize("status", values.STATUSES)
 @pytest.mark.parametrize("form", [str, str.lower, str.upper, str.swapcase, "  {}\t".format])
-def test_status_is_valid_in_any_case(status: str, form: Any) -> None:
+def test_status_is_valid_ignoring_case(status: str, form: Any) -> None:
     assert values.status(form(status)) == status
 
 
@@ -184,7 +184,7 @@ def test_unknown_status_is_refused(text: str) -> None:
         ("NO", "NO"),
     ],
 )
-def test_country_is_a_code_or_a_name_in_any_case(text: str, code: str) -> None:
+def test_country_is_a_code_or_a_name_ignoring_case(text: str, code: str) -> None:
     assert values.country(text) == code
 
 

@@ -109,7 +109,7 @@ def test_map_option_names_a_column_and_a_field(
         (["New", " new"], {"New"}),
     ],
 )
-def test_tags_are_created_once_and_matched_in_any_case(
+def test_tags_are_created_once_and_matched_ignoring_case(
     server: Server, cwd: Path, write: Write, names: list[str], expected: set[str]
 ) -> None:
     server.call("POST", "/v1/tags", {"name": "Known"})

@@ -42,7 +42,7 @@ def test_key_without_a_workspace_option_is_refused_when_there_are_several(server
     )
 
 
-def test_workspace_names_are_unique_in_any_case(server: Server, data_dir: Path) -> None:
+def test_workspace_names_are_unique_ignoring_case(server: Server, data_dir: Path) -> None:
     server.new_key(workspace="Second shop")
     taken = "there is a workspace Second shop already"
     assert_fails(workspaces(data_dir, "create", "Second shop"), taken)

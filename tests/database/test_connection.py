@@ -62,7 +62,7 @@ async def test_a_write_rolls_back_on_any_exception(database: Database, exception
 
 async def test_a_write_rolls_back_completely_when_its_last_statement_fails(database: Database) -> None:
     with pytest.raises(sqlite3.IntegrityError):
-        await insert(database, "a", "b", "A")  # names are unique in any case
+        await insert(database, "a", "b", "A")  # names are unique ignoring case
     assert await names(database) == []
 
 

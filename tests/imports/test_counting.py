@@ -65,7 +65,7 @@ def test_counting_process_ends_at_once_with_its_service(tmp_path: Path) -> None:
     command = [sys.executable, "-m", counting.__name__, str(source), ","]
     with (
         subprocess.Popen(command, stdin=reading_end, stdout=subprocess.DEVNULL) as process,
-        source.open("wb") as file,  # opens once the process reads
+        source.open("wb") as file,  # waits until the process has opened it for reading
     ):
         file.write(b"Email\n")
         file.flush()

@@ -155,7 +155,7 @@ async def test_a_dry_run_sees_the_subscribers_of_its_workspace_only(database: Da
     assert [(one.created, one.unchanged) for one in outcomes] == [(1, 0), (0, 1)]
 
 
-async def test_a_chunk_is_too_large_also_by_subscribers_that_the_dry_run_has_planned(
+async def test_subscribers_planned_by_a_dry_run_count_toward_the_limit_of_a_chunk(
     database: Database, tmp_path: Path
 ) -> None:
     await insert_workspace_with_members(database)

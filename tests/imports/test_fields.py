@@ -26,7 +26,7 @@ def test_no_two_fields_share_a_column_name() -> None:
 
 
 @pytest.mark.parametrize("text", ["subscriber-status", "status", "Status", "STATUS"])
-def test_a_field_is_found_by_its_type_or_label_in_any_case(text: str) -> None:
+def test_a_field_is_found_by_its_type_or_label_ignoring_case(text: str) -> None:
     field = find_standard_field(text)
     assert field is not None
     assert field.type == "subscriber-status"

@@ -95,7 +95,7 @@ def test_a_refused_row_gets_no_tags(server: Server) -> None:
 
 
 @pytest.mark.parametrize("name", ["Website Signup", "website SIGNUP", "  WEBSITE SIGNUP\t"])
-def test_a_new_tag_name_reuses_a_tag_of_that_name_in_any_case(server: Server, name: str) -> None:
+def test_a_new_tag_name_reuses_a_tag_of_that_name_ignoring_case(server: Server, name: str) -> None:
     new_tag(server, "Website Signup")
     server.import_csv(ROWS, new_tag_name=name)
     assert tags(server) == {"Website Signup": 2}

@@ -252,7 +252,7 @@ def test_an_import_removes_one_apostrophe_from_a_guarded_cell(server: Server) ->
     }
 
 
-def test_an_import_keeps_every_apostrophe_if_the_guard_is_off(serve: Callable[..., Server]) -> None:
+def test_an_import_keeps_every_apostrophe_if_the_formula_guard_is_off(serve: Callable[..., Server]) -> None:
     server = serve(export_formula_guard=False)
     server.import_csv("Email,Name\na@x.com,'=1\n")
     assert subscribers(server)["a@x.com"]["name"] == "'=1"

@@ -86,7 +86,9 @@ async def test_the_workspace_with_fewer_running_jobs_starts_the_next_one(
         await runner.drain()
 
 
-async def test_wake_starts_a_job_that_was_queued_later(database: Database, recorder: Recorder) -> None:
+async def test_wake_starts_a_job_that_was_queued_while_the_runner_was_idle(
+    database: Database, recorder: Recorder
+) -> None:
     async with running(database, recorder) as runner:
         await runner.drain()
         (job,) = await add_jobs(database, EXPORT)

@@ -51,7 +51,7 @@ NAMES: Final = (*_WHOLES, *_PARTS)
 
 
 def countries(name: str) -> frozenset[str] | None:
-    """The alpha-2 codes of the region with this name, in any case; None for an unknown name."""
+    """The alpha-2 codes of the region with this name, ignoring case; None for an unknown name."""
     return _regions().get(fold(name.strip()))
 
 

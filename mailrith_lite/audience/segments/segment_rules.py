@@ -32,7 +32,7 @@ async def create_segment(
     """
     Raises:
         InvalidBody: with the field that breaks a rule.
-        Conflict: a segment with this name, in any case, exists.
+        Conflict: a segment with this name, ignoring case, exists.
     """
     name = compose(name.strip())
     check_label(name, "name", MAX_NAME)
@@ -61,7 +61,7 @@ async def change_segment(
     """
     Raises:
         InvalidBody: with the field that breaks a rule, or with the segment that would become invalid.
-        Conflict: another segment has this name, in any case.
+        Conflict: another segment has this name, ignoring case.
     """
     name = compose(name.strip())
     check_label(name, "name", MAX_NAME)

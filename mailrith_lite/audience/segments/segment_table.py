@@ -73,7 +73,7 @@ async def select_count(connection: Connection, workspace_id: int) -> int:
 
 
 async def select_id_by_name(connection: Connection, workspace_id: int, name: str) -> int | None:
-    """The name is compared in any case."""
+    """The name is compared ignoring case."""
     rows = await connection.execute_fetchall(
         "SELECT id FROM segments WHERE workspace_id = ? AND name_key = ?", (workspace_id, fold(name))
     )
