@@ -1,6 +1,7 @@
 """A model of an audience in plain Python, written from the documentation. It uses no rule of the product."""
 
 import csv
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,6 +18,12 @@ COUNTRIES = {
     "NO": ("no", "NO", "NORWAY"),
     "CI": ("ci", "CI", "Côte d'Ivoire", "CÔTE D'IVOIRE"),
 }
+
+
+def fold(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
 CODES = {name.casefold(): code for code, names in COUNTRIES.items() for name in names}
 CHECKBOX = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 MEMBERSHIP_STATUSES = {
@@ -99,12 +106,12 @@ class Person:
 
     def matches_search(self, text: str) -> bool:
         trimmed = text.strip()
-        folded = trimmed.casefold()
+        folded = fold(trimmed)
         return (
             trimmed == self.id
             or trimmed.lower() == self.status.lower()
             or folded in self.email
-            or folded in self.name.casefold()
+            or folded in fold(self.name)
         )
 
     def matches_sequences(self, sequence_ids: list[str], operator: str) -> bool:
@@ -139,7 +146,7 @@ class Audience:
         values = {key: self.fields[key].read(value) for key, value in sent.get("custom_fields", {}).items()}
         before = (person.email, person.name, person.status, person.country, person.subscribed_at, person.fields)
         person.email = sent.get("email", person.email).strip().lower()
-        person.name = sent.get("name", person.name).strip()
+        person.name = unicodedata.normalize("NFC", sent.get("name", person.name).strip())
         person.status = sent.get("status", person.status)
         if "country" in sent:
             person.country = CODES[sent["country"].casefold()] if sent["country"] else None
@@ -154,7 +161,7 @@ class Audience:
         return after != before
 
     def tag_id_by_name(self, name: str) -> str | None:
-        return next((key for key, other in self.tags.items() if other.casefold() == name.casefold()), None)
+        return next((key for key, other in self.tags.items() if fold(other) == fold(name)), None)
 
     def select(self, parameters: dict[str, Any], now: int) -> list[Person]:
         """The people of a list with these parameters, newest first."""

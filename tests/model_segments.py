@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from model_audience import CODES, MEMBERSHIP_STATUSES, Audience, Person
+from model_audience import CODES, MEMBERSHIP_STATUSES, Audience, Person, fold
 
 REGIONS = {
     "World": {"DE", "US", "GB", "NO", "CI"},
@@ -118,8 +118,8 @@ def _field_matches(audience: Audience, condition: Any, person: Person, today: da
     if saved is None or operator in ("is_empty", "is_not_empty"):
         return saved is not None
     if operator in ("contains", "does_not_contain"):
-        parts = [part.casefold() for part in as_list(value) if part.strip()]
-        return any(part in text.casefold() for part in parts for text in as_list(saved))
+        parts = [fold(part) for part in as_list(value) if part.strip()]
+        return any(part in fold(text) for part in parts for text in as_list(saved))
     if operator == "in_last_days":
         age = (today - date.fromisoformat(saved)).days
         return 0 <= age <= int(value)
@@ -129,5 +129,5 @@ def _field_matches(audience: Audience, condition: Any, person: Person, today: da
     if operator in ("after", "greater_than"):
         return bool(saved > values[0])
     if field.type in ("Text", "Text Area"):
-        return saved.casefold() in [text.casefold() for text in values]
+        return fold(saved) in [fold(text) for text in values]
     return any(option in values for option in as_list(saved))

@@ -5,6 +5,7 @@ import io
 import itertools
 import json
 import os
+import unicodedata
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -20,7 +21,7 @@ from mailrith_lite.audience.values import STATUSES
 from mailrith_lite.cells import guard
 
 EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "25"))
-OPTIONS = ["Red", "a, b", 'say "hi"', '"', "=1", "'=1", "'x", "-", "+1", "ü👩", "|;", "true", "A\u0300"]
+OPTIONS = ["Red", "a, b", 'say "hi"', '"', "=1", "'=1", "'x", "-", "+1", "ü👩", "|;", "true", "\u00c0"]
 FIELDS = {
     "=Text": "Text",
     "Email": "Text Area",
@@ -167,7 +168,7 @@ def check_subscribers(audience: dict[str, dict[str, str]], subscribers: dict[str
     assert set(subscribers) == {values.email(email) for email in audience}
     for email, cells in audience.items():
         name, status, _, fields = subscribers[values.email(email)]
-        assert (name, status) == (cells["Name"].strip(), cells["Status"])
+        assert (name, status) == (unicodedata.normalize("NFC", cells["Name"].strip()), cells["Status"])
         assert fields.get("=Text", "") == cells["=Text"].strip()
         assert fields.get("Email", "") == (cells["Email (2)"] if cells["Email (2)"].strip() else "")
         if cells["Number"]:

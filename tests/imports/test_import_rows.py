@@ -268,7 +268,7 @@ def test_a_large_body_is_imported_completely(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["select'; DROP TABLE jobs; --", "NULL", "\u202eevil", "{}", "0", "\x7f\x1b[31m", "a\u0300"]
+    "text", ["select'; DROP TABLE jobs; --", "NULL", "\u202eevil", "{}", "0", "\x7f\x1b[31m", "x\u0300"]
 )
 def test_a_name_may_be_any_text(server: Server, text: str) -> None:
     server.import_csv(table(["Email", "Name"], ["a@x.com", text]))
