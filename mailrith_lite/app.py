@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import secrets
+from asyncio import sleep
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
@@ -108,6 +109,7 @@ async def open_services(
                 await services.runner.stop()
                 await asyncio.wait(background)
                 await _save_last_key_use(services)
+                await services.uploads.close()
 
 
 async def _save_last_key_use(services: Services) -> None:
@@ -255,7 +257,7 @@ async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
                 await step()
             except Exception:
                 logs.service.exception("housekeeping failed; trying again")
-        await asyncio.sleep(_HOUSEKEEPING_SECONDS)
+        await sleep(_HOUSEKEEPING_SECONDS)
 
 
 async def _update_indexes(services: Services) -> None:
@@ -267,7 +269,7 @@ async def _update_indexes(services: Services) -> None:
             more = await index.step() or await blocks.refresh(services.database)
         except Exception:
             logs.service.exception("the indexes could not be updated; trying again")
-        await asyncio.sleep(0 if more and not services.runner.busy else _INDEX_SECONDS)
+        await sleep(0 if more and not services.runner.busy else _INDEX_SECONDS)
 
 
 def _secret(directory: Path) -> bytes:

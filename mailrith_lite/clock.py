@@ -1,9 +1,9 @@
 """The only module that reads the wall clock. A time is an integer: milliseconds since 1970-01-01 UTC."""
 
-import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, tzinfo
+from time import time_ns
 from zoneinfo import ZoneInfo
 
 SECOND = 1_000
@@ -11,7 +11,7 @@ DAY = 86_400 * SECOND
 
 
 def wall() -> int:
-    return time.time_ns() // 1_000_000
+    return time_ns() // 1_000_000
 
 
 _source: ContextVar[Callable[[], int]] = ContextVar("clock", default=wall)

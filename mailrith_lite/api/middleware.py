@@ -1,7 +1,7 @@
 """Middleware: request id, error envelope, log line. Before a handler with a key: the key and its scopes."""
 
 import re
-import time
+from time import monotonic
 
 from aiohttp import hdrs, web
 
@@ -38,7 +38,7 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
     """Gives each request an id and a log line, and each error its envelope."""
     request[REQUEST_ID] = request_id_of(request)
     requester = request[REQUESTER] = Requester()
-    began = time.monotonic()
+    began = monotonic()
     status = 499  # for the log: the client closed the connection
     try:
         with requester.requesting():
@@ -48,7 +48,7 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
         status = response.status
         return response
     finally:
-        _log(request, status, time.monotonic() - began)
+        _log(request, status, monotonic() - began)
 
 
 async def response_of(request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,9 +36,10 @@ def sandbox(port: str | None, seed_file: Path | None, seed_ids: bool) -> None:
     """
     from mailrith_lite import logs, settings
     from mailrith_lite.testing.seed import Seed
+    from mailrith_lite.testing.temporary_directory import temporary_directory
 
     seed = _read_seed(seed_file) if seed_file is not None else Seed()
-    with tempfile.TemporaryDirectory(prefix="mailrith-") as folder:
+    with temporary_directory() as folder:
         environment = {"MAILRITH_LITE_LOG_LEVEL": "warning", **os.environ}
         loaded = settings.load(environment, port=port, host="127.0.0.1", data_dir=f"{folder}/data")
         logs.configure(loaded.log_format, loaded.log_level)

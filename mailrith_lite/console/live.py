@@ -1,7 +1,7 @@
 """Live parts of a page: server-sent events send a part again whenever its HTML changes."""
 
-import asyncio
 import contextlib
+from asyncio import sleep
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -80,7 +80,7 @@ async def _follow(call: SessionRequest, render_part: RenderPart, part: Part) -> 
     async with sse_response(call.request) as response:
         await response.send(part.text, event="part")
         while not part.final and not call.services.stopping and await _session_is_valid(call):
-            await asyncio.sleep(_INTERVAL)
+            await sleep(_INTERVAL)
             if not _is_connected(call.request, response):
                 return response
             previous, part = part, await render_part(call)

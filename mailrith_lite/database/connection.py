@@ -3,10 +3,10 @@
 import asyncio
 import contextlib
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from time import monotonic
 from typing import Any, Literal
 
 from aiosqlite import Connection
@@ -126,7 +126,7 @@ class Database:
             raise errors.StorageLost
         durable = durable and self._sync_to_disk
         if self._lock.locked() and not housekeeping:
-            self._contended_at = time.monotonic()
+            self._contended_at = monotonic()
         async with self._lock:
             with translated(self.path):
                 try:
@@ -244,7 +244,7 @@ class Database:
 
     def contended(self, seconds: float) -> bool:
         """Whether a writer had to wait for the lock within the last `seconds`."""
-        return time.monotonic() - self._contended_at < seconds
+        return monotonic() - self._contended_at < seconds
 
 
 async def can_compile(connection: Connection, sql: str, parameters: Mapping[str, Any]) -> bool:

@@ -1,12 +1,13 @@
 """How a connection to a database file is opened, and what an error of SQLite means before the service runs."""
 
-import asyncio
 import contextlib
 import os
 import sqlite3
-import time
+from asyncio import sleep
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import aiosqlite
 from aiosqlite import Connection
@@ -18,6 +19,7 @@ from mailrith_lite.unicode_forms import fold
 
 OLDEST_SQLITE = (3, 38)
 _BUSY_TIMEOUT = 10.0  # seconds that a connection waits for another process, such as a command
+_THREAD_NAME = "mailrith database"
 _BUSY_PAUSE = 0.01  # seconds
 _UNUSABLE = (sqlite3.DatabaseError, sqlite3.OperationalError)  # damaged, locked, unreadable
 
@@ -27,7 +29,10 @@ async def connect(path: Path, pragmas: tuple[str, ...], *, options: str = "mode=
     """`options`: of SQLite's URI, such as `mode=ro`."""
     name = f"{path.absolute().as_uri()}?{options}"
     sqlite3.connect(name, uri=True).close()  # a failure here leaves no thread of aiosqlite behind
-    async with aiosqlite.connect(name, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT) as connection:
+    opening = aiosqlite.connect(name, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT)
+    thread: Any = getattr(opening, "_thread", opening)  # in old versions the connection is the thread itself
+    thread.name = _THREAD_NAME
+    async with opening as connection:
         connection.row_factory = sqlite3.Row
         await connection.create_function("fold", 1, _fold, deterministic=True)
         for pragma in pragmas:
@@ -61,15 +66,15 @@ async def retry(connection: Connection, statement: str) -> None:
     Raises:
         sqlite3.OperationalError: the other process has held the lock for too long.
     """
-    ends = time.monotonic() + _BUSY_TIMEOUT
+    ends = monotonic() + _BUSY_TIMEOUT
     while True:
         try:
             await connection.execute_fetchall(statement)  # a cursor with rows left would keep the statement active
             return
         except sqlite3.OperationalError as error:
-            if not is_locked(error) or time.monotonic() > ends:
+            if not is_locked(error) or monotonic() > ends:
                 raise
-        await asyncio.sleep(_BUSY_PAUSE)
+        await sleep(_BUSY_PAUSE)
 
 
 @contextlib.contextmanager

@@ -3,9 +3,9 @@
 import contextlib
 import functools
 import re
-import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
+from time import monotonic
 
 from mailrith_lite import clock, disk, errors
 from mailrith_lite.audience import bulk, dry_run, tags
@@ -241,9 +241,9 @@ class _Pace:
 
     @contextlib.contextmanager
     def measure(self, rows: int) -> Iterator[None]:
-        start = time.monotonic()
+        start = monotonic()
         yield
-        speed = rows / max(time.monotonic() - start, 1e-6)
+        speed = rows / max(monotonic() - start, 1e-6)
         self._rows_per_second += 0.3 * (speed - self._rows_per_second)
         self._limit = min(MAX_CHUNK_ROWS, 2 * self._limit)
 

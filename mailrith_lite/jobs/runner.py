@@ -5,9 +5,10 @@ committed.
 """
 
 import asyncio
-import time
+from asyncio import sleep
 from collections import Counter
 from collections.abc import Mapping
+from time import monotonic
 from typing import Protocol
 
 from mailrith_lite import clock, disk, ids, logs
@@ -207,7 +208,7 @@ class Runner:
                 if not failing:  # one message until it works again
                     logs.service.exception("the job queue cannot be used; trying again until it can")
                 failing = True
-                await asyncio.sleep(_RETRY)
+                await sleep(_RETRY)
             else:
                 failing = False
 
@@ -262,7 +263,7 @@ class Runner:
         task.add_done_callback(self._tasks.discard)
 
     async def _run_job(self, run: Run) -> None:
-        job, started = run.job, time.monotonic()
+        job, started = run.job, monotonic()
         rows = job.progress.rows_processed
         fields = _fields(job) | ({"rows": rows} if rows else {})
         logs.service.info("job resumed" if rows else "job started", extra={"fields": fields})
@@ -276,7 +277,7 @@ class Runner:
             self.wake()
             if self._gate is not None:
                 self._gate.stopped(job)
-        duration = round((time.monotonic() - started) * 1_000)
+        duration = round((monotonic() - started) * 1_000)
         logs.service.info(f"job {outcome}", extra={"fields": _fields(job) | {"ms": duration}})
 
     async def _put_back(self, job: Job) -> str:
@@ -295,7 +296,7 @@ class Runner:
         If the service stops first, the row still says Processing, and the next start returns the job to the queue.
         """
         while not self._stopping:
-            await asyncio.sleep(_RETRY)
+            await sleep(_RETRY)
             if not disk.has_room(self._database.path.parent):
                 continue
             try:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import functools
 import re
+from asyncio import sleep
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -180,7 +181,7 @@ async def _wait(request: web.Request, seconds: float) -> None:
     while (left := deadline - loop.time()) > 0:
         if request.transport is None or request.transport.is_closing():
             raise ConnectionResetError("the client hung up")
-        await asyncio.sleep(min(left, _CHECK_SECONDS))
+        await sleep(min(left, _CHECK_SECONDS))
 
 
 async def _drop(request: web.Request, when: When, handler: Handler | None) -> NoReturn:

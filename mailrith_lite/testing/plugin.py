@@ -1,88 +1,16 @@
-"""The pytest fixture `mailrith`: a real server for the session, an empty workspace for each test."""
+"""The pytest fixture `mailrith`: a real server for the session, an empty workspace for each test.
 
-from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any
+pytest loads this module in every session. In one of pytest before 7 it does nothing.
+"""
 
 import pytest
 
-if TYPE_CHECKING:
-    from mailrith_lite.testing.handle import Mailrith
-    from mailrith_lite.testing.server import Server
-
-_HANDLE = pytest.StashKey["Mailrith"]()
-_PROPERTY = "mailrith_report"
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.getgroup("mailrith").addoption(
-        "--mailrith-report",
-        action="store_true",
-        help="list in the summary what each test's client did well and badly: retries, polls, pages, links",
+if getattr(pytest, "version_tuple", (0,)) >= (7,):
+    from mailrith_lite.testing.fixtures import (  # noqa: F401
+        mailrith,
+        mailrith_options,
+        mailrith_server,
+        pytest_addoption,
+        pytest_runtest_makereport,
+        pytest_terminal_summary,
     )
-
-
-@pytest.fixture(scope="session")
-def mailrith_options() -> dict[str, Any]:
-    """What `mailrith_lite.testing.serve` takes; define a fixture of this name in your conftest.py to change it."""
-    return {}
-
-
-@pytest.fixture(scope="session")
-def mailrith_server(mailrith_options: dict[str, Any]) -> "Iterator[Server]":
-    """The session's server; `mailrith_server.new_workspace()` is for fixtures of a wider scope than a test."""
-    from mailrith_lite.testing.server import Server
-
-    with Server.running(**mailrith_options) as server:
-        yield server
-
-
-@pytest.fixture
-def mailrith(request: pytest.FixtureRequest, mailrith_options: dict[str, Any]) -> "Iterator[Mailrith]":
-    """An empty workspace of a real server, with a key of its own; with `seed_ids`, the server is the test's own."""
-    if mailrith_options.get("seed_ids"):
-        from mailrith_lite.testing.server import serve
-
-        with serve(**mailrith_options) as handle:
-            request.node.stash[_HANDLE] = handle
-            yield handle
-        return
-    handle = request.getfixturevalue("mailrith_server").new_workspace()
-    request.node.stash[_HANDLE] = handle
-    yield handle
-    handle.close()
-    handle.clock.reset()
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Adds the findings to the test's report, which pytest-xdist sends from the worker to the main process."""
-    report = yield
-    handle = item.stash.get(_HANDLE, None)
-    if (
-        item.config.getoption("--mailrith-report")
-        and handle is not None
-        and call.when == "call"
-        and type(report) is pytest.TestReport
-    ):
-        for finding in handle.whole_report().findings:
-            line = f"{'good' if finding.good else 'bad '} {item.nodeid}: {finding.message}"
-            report.user_properties.append((_PROPERTY, line))
-    return report
-
-
-def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter", config: pytest.Config) -> None:
-    if not config.getoption("--mailrith-report"):
-        return
-    lines = [
-        line
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        if type(report) is pytest.TestReport and report.when == "call"
-        for name, line in report.user_properties
-        if name == _PROPERTY
-    ]
-    terminalreporter.section("what the clients of mailrith did well and badly")
-    for line in lines or ["nothing to report"]:
-        terminalreporter.line(str(line))

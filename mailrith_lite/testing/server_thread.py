@@ -2,21 +2,23 @@
 
 import asyncio
 import contextlib
-import tempfile
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
 from typing import Any, Self, TypeVar, TypeVarTuple
 
 from mailrith_lite import clock
 from mailrith_lite.errors import MailrithError
 from mailrith_lite.settings import Settings
 from mailrith_lite.testing.movable_clock import monotonic
+from mailrith_lite.testing.quiet_logs import THREAD_NAME, quiet_logs
 from mailrith_lite.testing.sandbox import Sandbox, load_settings, open_sandbox
+from mailrith_lite.testing.temporary_directory import temporary_directory
+from mailrith_lite.threads import start_pool
 
 T = TypeVar("T")
 Arguments = TypeVarTuple("Arguments")
 _PATIENCE = 60.0  # seconds
+_POOL_THREADS = 8
 
 
 class ServerThread:
@@ -30,7 +32,7 @@ class ServerThread:
         self._seed_ids = seed_ids
         self._started = threading.Event()
         self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="mailrith", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
 
     @classmethod
     @contextlib.contextmanager
@@ -40,8 +42,8 @@ class ServerThread:
         Raises:
             StartError: the server cannot listen on the address.
         """
-        with tempfile.TemporaryDirectory(prefix="mailrith-") as folder:
-            server = cls(load_settings(Path(folder) / "data", **settings), seed_ids=seed_ids)
+        with quiet_logs(), temporary_directory() as folder:
+            server = cls(load_settings(folder / "data", **settings), seed_ids=seed_ids)
             server._thread.start()
             try:
                 server._started.wait()
@@ -89,6 +91,7 @@ class ServerThread:
     def _run(self) -> None:
         async def serve() -> None:
             self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+            self._loop.set_default_executor(start_pool(_POOL_THREADS, THREAD_NAME))
             async with open_sandbox(self._settings, stable=self._seed_ids) as self.sandbox:
                 self.url = self.sandbox.listener.url
                 self._started.set()

@@ -233,7 +233,8 @@ def test_session_without_the_fixture_imports_only_the_plugin(
 
     def test_alone():
         ours = {name for name in sys.modules if name.startswith("mailrith_lite")}
-        assert ours == {"mailrith_lite", "mailrith_lite.testing", "mailrith_lite.testing.plugin"}
+        rooms = {"testing", "testing.plugin", "testing.fixtures"}
+        assert ours == {"mailrith_lite", *(f"mailrith_lite.{room}" for room in rooms)}
         assert not {"aiohttp", "aiosqlite", "asyncio", "msgspec"} & set(sys.modules)
     """
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")

@@ -2,14 +2,13 @@
 
 import asyncio
 import re
-import threading
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import msgspec
 
-from mailrith_lite import disk, errors
+from mailrith_lite import disk, errors, threads
 from mailrith_lite.imports import counting, records
 from mailrith_lite.imports.uploads import encodings
 from mailrith_lite.imports.uploads.arrival import Arrival
@@ -41,7 +40,11 @@ class Receiver:
         self.limit = limit
         self._small, self._large = Turns(_READERS, share=1), Turns(_READERS, share=1)
         # Not the default threads: they do the short work of every request.
-        self._converters = ThreadPoolExecutor(2 * _READERS, "convert")
+        self._converters = threads.start_pool(2 * _READERS, "mailrith convert")
+
+    async def close(self) -> None:
+        """Ends the threads. Call it after the last request."""
+        await asyncio.to_thread(self._converters.shutdown)
 
     async def receive(
         self, pieces: AsyncIterator[bytes], path: Path, *, workspace_id: int, file_name: str
@@ -90,7 +93,7 @@ class Receiver:
 
     async def _run_in_thread(self, function: Callable[[Callable[[], None]], str]) -> str:
         """Calls `function` with a check that raises once this call is cancelled. Ends after the thread does."""
-        stopped = threading.Event()
+        stopped = Event()
 
         def check() -> None:
             if stopped.is_set():

@@ -31,6 +31,10 @@ class UploadStore:
         self._transfers = Transfers()
         self._receiver = Receiver(limit)
 
+    async def close(self) -> None:
+        """Call it after the last request."""
+        await self._receiver.close()
+
     @property
     def limit(self) -> int:
         return self._receiver.limit
