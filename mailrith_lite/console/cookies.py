@@ -2,6 +2,9 @@
 
 When the service's address is https, a browser accepts them over TLS only, and from this host only: the prefix
 `__Host-` means that no page of a neighboring domain has set them.
+
+Their path is `/`: the service may stand below a path of a proxy that it does not know, and without a path a browser
+would keep one cookie for each folder.
 """
 
 from aiohttp import web
@@ -24,7 +27,7 @@ def set_cookie(request: web.Request, response: web.StreamResponse, name: str, va
         _full_name(name, secure=secure),
         value,
         max_age=seconds,
-        path=_path(secure=secure),
+        path="/",
         httponly=True,
         samesite="Strict",
         secure=secure,
@@ -33,7 +36,7 @@ def set_cookie(request: web.Request, response: web.StreamResponse, name: str, va
 
 def delete_cookie(request: web.Request, response: web.StreamResponse, name: str) -> None:
     secure = _is_secure(request)
-    response.del_cookie(_full_name(name, secure=secure), path=_path(secure=secure), secure=secure)
+    response.del_cookie(_full_name(name, secure=secure), path="/", secure=secure)
 
 
 def _is_secure(request: web.Request) -> bool:
@@ -42,8 +45,3 @@ def _is_secure(request: web.Request) -> bool:
 
 def _full_name(name: str, *, secure: bool) -> str:
     return _HOST_PREFIX + name if secure else name
-
-
-def _path(*, secure: bool) -> str:
-    """Without a path, a browser uses the folder of the page, also below a path of a proxy. The prefix needs `/`."""
-    return "/" if secure else ""

@@ -87,9 +87,16 @@ async def upgrade(path: Path, copies: Path) -> Upgrade:
             version = await _check_known(connection, known, path)
             if version in (0, max(known)):
                 return Upgrade(before=version, after=version, copy=None)
-            target = disk.private_directory(copies) / f"{_COPY_NAME}{max(known)}-{clock.now()}.db"
+            for part in disk.private_directory(copies).glob(f"{_COPY_NAME}*.part"):
+                part.unlink()  # of a process that was killed
+            target = copies / f"{_COPY_NAME}{max(known)}-{clock.now()}.db"
             await copy_database(path, target)
-            await migrate(connection, known)
+            try:
+                await migrate(connection, known)
+            except BaseException:
+                if await read_version(connection) == version:  # nothing changed: a restart would add one copy more
+                    target.unlink()
+                raise
     for old in sorted(copies.glob(f"{_COPY_NAME}*.db"), key=lambda copy: copy.stat().st_mtime)[:-KEPT_COPIES]:
         old.unlink()
     return Upgrade(before=version, after=max(known), copy=target)

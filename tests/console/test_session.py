@@ -53,7 +53,7 @@ def test_sign_in_with_a_key_opens_the_console(service: Server) -> None:
 def test_cookie_is_hidden_from_scripts_and_does_not_contain_the_key(service: Server) -> None:
     cookie = signed_in(service).cookies[SESSION]
     assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
-    assert not cookie["path"]  # so a browser uses the folder of the sign-in page, also below a path of a proxy
+    assert cookie["path"] == "/"  # also when a proxy serves the console below a path
     assert (cookie["max-age"], cookie["secure"]) == (str(MAX_IDLE // clock.SECOND), "")
     payload = cookie.value.rpartition(".")[0]
     content = cookie.value.encode() + base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
@@ -184,6 +184,17 @@ def test_page_that_somebody_opens_keeps_the_session_alive(service: Server) -> No
             assert visitor.get("/console").status == 200
     with time_machine.travel(began + 46 * 3_600, tick=True):
         assert visitor.get("/console").status == 303
+
+
+def test_a_page_in_a_folder_renews_the_cookie_of_the_sign_in(service: Server) -> None:
+    """With another path, a browser would keep both cookies, and send the ended one first after a sign-out."""
+    visitor, began = signed_in(service), time.time()
+    first = visitor.cookies[SESSION]
+    with time_machine.travel(began + 3_600, tick=True):
+        assert visitor.get("/console/exports/new").status == 200
+    renewed = visitor.cookies[SESSION]
+    assert renewed.value != first.value
+    assert renewed["path"] == first["path"] == "/"
 
 
 @pytest.mark.parametrize("path", ["/console/part", "/console/nothing"])

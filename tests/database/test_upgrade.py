@@ -95,6 +95,18 @@ async def test_upgrade_without_room_for_the_copy_changes_nothing(old: Path, tmp_
     assert version(old) == 1
 
 
+async def test_a_migration_that_fails_at_every_start_leaves_no_copies(old: Path, tmp_path: Path) -> None:
+    with sqlite3.connect(old) as connection:
+        connection.execute("INSERT INTO subscriber_tags VALUES (99, 99)")  # rows that do not exist
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    (copies / "before-version-2-1.db.part").touch()  # of a copy that was killed
+    for _ in range(2):
+        with pytest.raises(errors.StartError, match="refers to a row of"):
+            await upgrade(old, copies)
+    assert (version(old), list(copies.iterdir())) == (1, [])
+
+
 @pytest.mark.parametrize(
     ("create", "message"),
     [

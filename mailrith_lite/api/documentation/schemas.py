@@ -103,8 +103,10 @@ def _with_format(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _require_all(schema: dict[str, Any]) -> None:
-    """A response has every field, so all are required and none has a default."""
-    schema["required"] = list(schema["properties"])
+    """A response has every field but those whose default is UNSET, and no field has a default."""
+    without_default = set(schema.get("required", ()))
+    properties = schema["properties"].items()
+    schema["required"] = [name for name, field in properties if name in without_default or "default" in field]
     for field in schema["properties"].values():
         field.pop("default", None)
 
