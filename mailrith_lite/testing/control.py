@@ -133,7 +133,7 @@ async def answer_next(sandbox: Sandbox, workspace_id: int, form: AnswerNext) -> 
         operation_id=form.operation_id,
         times=form.times,
         status=form.status,
-        body=form.body,
+        body=form.body.encode(),
         headers=form.headers,
         half=form.half,
     )
@@ -195,7 +195,7 @@ async def wait_for_requests(sandbox: Sandbox, workspace_id: int, form: WaitFor) 
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(form.timeout):
             while len(requests.answered(form.operation_id)) < form.count:
-                await sandbox.instruments.recorder.wait_for_end()
+                await sandbox.instruments.recorder.wait_for_change()
     answered = requests.wait_for(form.operation_id, count=form.count, timeout=0)
     return [Sent.of(request) for request in answered]
 

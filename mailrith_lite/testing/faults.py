@@ -39,7 +39,7 @@ _BODY_SECONDS = 1.0  # that the rest of a body may take
 _CHECK_SECONDS = 0.02  # between two checks whether the client of a delayed request is still connected
 
 
-class Fault(msgspec.Struct, kw_only=True):
+class Fault(msgspec.Struct, kw_only=True, tag=True):
     """`operation_id`: None is any operation. `times`: how many more requests get this fault.
 
     Every fault comes before the work, but for a drop `after` it.
@@ -82,7 +82,7 @@ class Answer(Fault):
     """Any response. `half`: the connection breaks after half of the body."""
 
     status: int
-    body: str | bytes
+    body: bytes
     headers: Mapping[str, str | int] = {}
     half: bool = False
 
@@ -211,20 +211,18 @@ async def record_body(request: web.Request) -> None:
 
 
 def _response(fault: Answer) -> web.Response:
-    body = fault.body.encode() if isinstance(fault.body, str) else fault.body
     headers = CIMultiDict({"Content-Type": "text/html; charset=utf-8"})
     headers.update({name: str(value) for name, value in fault.headers.items()})
-    return web.Response(status=fault.status, headers=headers, body=body)
+    return web.Response(status=fault.status, headers=headers, body=fault.body)
 
 
 async def _send_half(request: web.Request, fault: Answer) -> web.StreamResponse:
     """Content-Length announces the whole body."""
     whole = _response(fault)
-    body = whole.body if isinstance(whole.body, bytes) else b""
     response = web.StreamResponse(status=fault.status, headers=whole.headers)
-    response.content_length = len(body)
+    response.content_length = len(fault.body)
     await response.prepare(request)
-    await response.write(body[: len(body) // 2])
+    await response.write(fault.body[: len(fault.body) // 2])
     if request.transport is not None:
         request.transport.close()  # after what was written
     return response

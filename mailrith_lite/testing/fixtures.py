@@ -7,7 +7,7 @@ import pytest
 
 if TYPE_CHECKING:
     from mailrith_lite.testing.handle import Mailrith
-    from mailrith_lite.testing.server import Server
+    from mailrith_lite.testing.server import SeparateServer, Server
 
 _HANDLE = pytest.StashKey["Mailrith"]()
 _PROPERTY = "mailrith_report"
@@ -19,6 +19,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="list in the summary what each test's client did well and badly: retries, polls, pages, links",
     )
+    parser.addini(
+        "mailrith_process",
+        type="bool",
+        default=False,
+        help="run the server of the fixture mailrith in a process of its own",
+    )
+
+
+@pytest.fixture(scope="session")
+def mailrith_process(pytestconfig: pytest.Config) -> bool:
+    """Whether the server has a process of its own: the ini option. Define a fixture of this name to change it."""
+    return bool(pytestconfig.getini("mailrith_process"))
 
 
 @pytest.fixture(scope="session")
@@ -28,21 +40,26 @@ def mailrith_options() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def mailrith_server(mailrith_options: dict[str, Any]) -> "Iterator[Server]":
+def mailrith_server(
+    mailrith_options: dict[str, Any], mailrith_process: bool
+) -> "Iterator[Server | SeparateServer]":
     """The session's server; `mailrith_server.new_workspace()` is for fixtures of a wider scope than a test."""
-    from mailrith_lite.testing.server import Server
+    from mailrith_lite.testing.server import SeparateServer, Server
 
-    with Server.running(**mailrith_options) as server:
+    kind: type[Server | SeparateServer] = SeparateServer if mailrith_process else Server
+    with kind.running(**mailrith_options) as server:
         yield server
 
 
 @pytest.fixture
-def mailrith(request: pytest.FixtureRequest, mailrith_options: dict[str, Any]) -> "Iterator[Mailrith]":
+def mailrith(
+    request: pytest.FixtureRequest, mailrith_options: dict[str, Any], mailrith_process: bool
+) -> "Iterator[Mailrith]":
     """An empty workspace of a real server, with a key of its own; with `seed_ids`, the server is the test's own."""
     if mailrith_options.get("seed_ids"):
         from mailrith_lite.testing.server import serve
 
-        with serve(**mailrith_options) as handle:
+        with serve(process=mailrith_process, **mailrith_options) as handle:
             request.node.stash[_HANDLE] = handle
             yield handle
         return

@@ -7,11 +7,11 @@ from mailrith_lite import clock, ids, settings
 from mailrith_lite.access import scopes as all_scopes
 from mailrith_lite.testing import faults, seed
 from mailrith_lite.testing.client_report import Report, report_client
-from mailrith_lite.testing.faults import Answer, Delay, Drop, Failure, Fault
-from mailrith_lite.testing.job_gate import JobGate
+from mailrith_lite.testing.controlled_server import ControlledServer
+from mailrith_lite.testing.faults import Answer, Delay, Drop, Failure
 from mailrith_lite.testing.key_report import KeyReport, report_keys
 from mailrith_lite.testing.recorder import Requests, When
-from mailrith_lite.testing.server_thread import ServerThread
+from mailrith_lite.testing.sandbox import Sandbox
 
 
 class Mailrith:
@@ -21,7 +21,7 @@ class Mailrith:
     in the contract as name, such as `createSubscriberImportJob`; None, where it is allowed, is any operation.
     """
 
-    def __init__(self, server: ServerThread, workspace_id: int, api_key: str) -> None:
+    def __init__(self, server: ControlledServer, workspace_id: int, api_key: str) -> None:
         self._server = server
         self._workspace_id = workspace_id
         self.url = server.url
@@ -30,9 +30,9 @@ class Mailrith:
         self.clock = Clock(server)
         self._children: list[Mailrith] = []
         self._current = {workspace_id}
-        self.requests: Requests = server.sandbox.requests(self._current)
+        self.requests: Requests = Requests(server.request_log, self._current)
         self._past_and_current = {workspace_id}  # `reset` makes a new workspace
-        self._recorder = server.sandbox.instruments.recorder
+        self._recorder = server.request_log
         self._begin = self._recorder.count
 
     @property
@@ -42,7 +42,7 @@ class Mailrith:
     def create_key(self, *, scopes: Sequence[str] = all_scopes.ALL, expires_in: float | str | None = None) -> str:
         """Another key to this workspace. `expires_in`: seconds, or a text such as "90d"."""
         seconds = settings.duration(expires_in) if isinstance(expires_in, str) else expires_in
-        return self._server.wait(self._server.sandbox.new_key(self._workspace_id, tuple(scopes), seconds))
+        return self._server.ask(Sandbox.new_key, self._workspace_id, tuple(scopes), seconds)
 
     def workspace(self, name: str | None = None) -> "Mailrith":
         """Another workspace on the same server, with a key of its own."""
@@ -75,7 +75,7 @@ class Mailrith:
                 raise ValueError(f"{name} takes a list")
             lists[name] = list(value)
         form = seed.parse({"subscribers": subscribers, **lists})
-        return self._server.wait(self._server.sandbox.seed(self._workspace_id, form))
+        return self._server.ask(Sandbox.seed, self._workspace_id, form)
 
     def fail_next(
         self,
@@ -118,7 +118,7 @@ class Mailrith:
                 operation_id=operation_id,
                 times=times,
                 status=status,
-                body=body,
+                body=body.encode() if isinstance(body, str) else body,
                 headers=headers or {},
                 half=half,
             )
@@ -126,11 +126,11 @@ class Mailrith:
 
     def refuse_connections(self, *, seconds: float = 600) -> None:
         """The whole server refuses connections, at most until `accept_connections`, `reset` or `close`."""
-        self._server.wait(self._server.sandbox.listener.refuse(seconds))
+        self._server.ask(Sandbox.refuse_connections, seconds)
 
     def accept_connections(self) -> None:
         """Ends `refuse_connections`."""
-        self._server.wait(self._server.sandbox.listener.accept())
+        self._server.ask(Sandbox.accept_connections)
 
     def delay_next(self, operation_id: str | None = None, *, seconds: float, times: int = 1) -> None:
         """The next requests wait this long before any work is done."""
@@ -159,7 +159,7 @@ class Mailrith:
     def reset(self) -> None:
         """Empties the workspace; its keys stay. Ends jobs, forgets faults and requests, resets the clock."""
         self._current.clear()
-        self._workspace_id = self._server.wait(self._server.sandbox.reset(self._workspace_id))
+        self._workspace_id = self._server.ask(Sandbox.reset, self._workspace_id)
         self._current.add(self._workspace_id)
         self._past_and_current.add(self._workspace_id)
         self.requests.clear()
@@ -168,47 +168,47 @@ class Mailrith:
         """Ends requests, jobs and faults of this workspace and its children, and forgets their requests."""
         for child in self._children:
             child.close()
-        self._server.wait(self._server.sandbox.end_work(self._workspace_id))
+        self._server.ask(Sandbox.end_work, self._workspace_id)
         self._recorder.forget(self._past_and_current)
 
-    def _add(self, fault: Fault) -> None:
-        self._server.call(self._server.sandbox.instruments.add_fault, self._workspace_id, fault)
+    def _add(self, fault: Failure | Answer | Delay | Drop) -> None:
+        self._server.ask(Sandbox.add_fault, self._workspace_id, fault)
 
     def _all_workspace_ids(self) -> set[int]:
         return self._past_and_current.union(*(child._all_workspace_ids() for child in self._children))
 
 
-def new_workspace(server: ServerThread, name: str | None = None, key: str | None = None) -> Mailrith:
+def new_workspace(server: ControlledServer, name: str | None = None, key: str | None = None) -> Mailrith:
     """
     Raises:
         ValueError: another workspace has this name.
     """
-    access = server.wait(server.sandbox.new_workspace(name, key))
+    access = server.ask(Sandbox.new_workspace, name, key)
     return Mailrith(server, access.workspace_id, access.api_key)
 
 
 class Jobs:
     """Decides when the jobs of a workspace move."""
 
-    def __init__(self, server: ServerThread, handle: Mailrith) -> None:
+    def __init__(self, server: ControlledServer, handle: Mailrith) -> None:
         self._server = server
         self._handle = handle
 
     def hold(self, *, chunk_rows: int | None = None) -> None:
         """Jobs stay where they are: Queued, or between two chunks. `chunk_rows`: the most rows of a chunk."""
-        self._server.call(self._gate.hold, self._workspace_id, chunk_rows)
+        self._server.ask(Sandbox.hold_jobs, self._workspace_id, chunk_rows)
 
     def release(self) -> None:
         """Jobs move on by themselves again."""
-        self._server.call(self._gate.release, self._workspace_id)
+        self._server.ask(Sandbox.release_jobs, self._workspace_id)
 
     def step(self) -> str:
         """The oldest unfinished job takes one step: it starts, does a chunk, or ends. Returns its new status."""
-        return self._server.wait(self._gate.advance(self._workspace_id)).status
+        return self._server.ask(Sandbox.step_job, self._workspace_id)
 
     def complete_after(self, *, polls: int) -> None:
         """A job is Queued at the first look, Processing at the next ones, and final at look number `polls`."""
-        self._server.call(self._gate.complete_after, self._workspace_id, polls)
+        self._server.ask(Sandbox.complete_jobs_after, self._workspace_id, polls)
 
     def drain(self) -> None:
         """Waits until every job is final.
@@ -216,11 +216,7 @@ class Jobs:
         Raises:
             ValueError: a job is held.
         """
-        self._server.wait(self._gate.drain(self._workspace_id))
-
-    @property
-    def _gate(self) -> JobGate:
-        return self._server.sandbox.instruments.gate
+        self._server.ask(Sandbox.drain_jobs, self._workspace_id)
 
     @property
     def _workspace_id(self) -> int:
@@ -230,17 +226,17 @@ class Jobs:
 class Clock:
     """The time of the whole server: links, uploads, keys and idempotency records expire by it."""
 
-    def __init__(self, server: ServerThread) -> None:
-        self._clock = server.sandbox.instruments.clock
+    def __init__(self, server: ControlledServer) -> None:
+        self._server = server
 
     def now(self) -> str:
         """RFC 3339, as in the API."""
-        return clock.rfc3339(self._clock.now())
+        return clock.rfc3339(self._server.ask(Sandbox.now))
 
     def advance(self, *, days: float = 0, hours: float = 0, minutes: float = 0, seconds: float = 0) -> str:
         """Moves the time forward and returns it."""
-        return clock.rfc3339(self._clock.advance(days=days, hours=hours, minutes=minutes, seconds=seconds))
+        return clock.rfc3339(self._server.ask(Sandbox.advance_clock, days, hours, minutes, seconds))
 
     def reset(self) -> None:
         """Takes back every advance."""
-        self._clock.reset()
+        self._server.ask(Sandbox.reset_clock)

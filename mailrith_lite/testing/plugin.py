@@ -9,6 +9,7 @@ if getattr(pytest, "version_tuple", (0,)) >= (7,):
     from mailrith_lite.testing.fixtures import (  # noqa: F401
         mailrith,
         mailrith_options,
+        mailrith_process,
         mailrith_server,
         pytest_addoption,
         pytest_runtest_makereport,

@@ -5,7 +5,7 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, overload
+from typing import Any, Literal, Protocol, overload
 
 import msgspec
 
@@ -101,6 +101,19 @@ def _decode(text: bytes) -> Any:
         raise ValueError(f"this is not JSON: {error}") from None
 
 
+class RequestLog(Protocol):
+    """What Recorder lets every thread but the server's do."""
+
+    @property
+    def count(self) -> int: ...
+
+    def select(self, workspace_ids: set[int], after: int) -> list[RecordedRequest]: ...
+
+    def forget(self, workspace_ids: set[int]) -> None: ...
+
+    def wait_until(self, condition: Callable[[], bool], timeout: float) -> bool: ...
+
+
 class Recorder:
     """Written by the server's thread, read by all. Drops the oldest of more than 10,000 requests or 64 MiB."""
 
@@ -108,8 +121,9 @@ class Recorder:
         self._requests: deque[RecordedRequest] = deque()
         self._bytes = 0
         self._changed = threading.Condition()
-        self._next_end = asyncio.Event()
+        self._next_change = asyncio.Event()
         self._count = 0
+        self.changes = 0  # how often a request has begun or ended
 
     def begin(self, request: RecordedRequest) -> None:
         """Numbers the request and adds it."""
@@ -118,6 +132,7 @@ class Recorder:
             request.number = self._count
             self._requests.append(request)
             self._changed.notify_all()
+        self._wake()
 
     def end(self, request: RecordedRequest, ended_at: float) -> None:
         """Wakes those who wait: the request has its answer, or gets none."""
@@ -127,12 +142,16 @@ class Recorder:
             while len(self._requests) > _MAX_REQUESTS or (self._bytes > _MAX_BYTES and len(self._requests) > 1):
                 self._bytes -= self._requests.popleft().size
             self._changed.notify_all()
-        self._next_end.set()
-        self._next_end = asyncio.Event()
+        self._wake()
 
-    async def wait_for_end(self) -> None:
-        """Waits until the next request ends. For the server's loop only."""
-        await self._next_end.wait()
+    def _wake(self) -> None:
+        self.changes += 1
+        self._next_change.set()
+        self._next_change = asyncio.Event()
+
+    async def wait_for_change(self) -> None:
+        """Waits until the next request begins or ends. For the server's loop only."""
+        await self._next_change.wait()
 
     def wait_until(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Checks the condition whenever a request begins or ends. Returns False after `timeout` seconds.
@@ -173,7 +192,7 @@ class Recorder:
 class Requests(Sequence[RecordedRequest]):
     """The requests to some workspaces since it was made or cleared, in their order: a sequence that grows."""
 
-    def __init__(self, recorder: Recorder, workspace_ids: set[int]) -> None:
+    def __init__(self, recorder: RequestLog, workspace_ids: set[int]) -> None:
         self._recorder = recorder
         self._workspace_ids = workspace_ids
         self._after = recorder.count

@@ -1,5 +1,6 @@
 """A service under the control of a test, through the handle of the fixture or through the control routes."""
 
+import asyncio
 import contextlib
 import itertools
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,9 +18,10 @@ from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.jobs import queue
 from mailrith_lite.settings import MAX_DURATION, SETTINGS, Settings, load
 from mailrith_lite.testing import seed
+from mailrith_lite.testing.faults import Answer, Delay, Drop, Failure
 from mailrith_lite.testing.instruments import Instruments
 from mailrith_lite.testing.listener import Listener
-from mailrith_lite.testing.recorder import Requests
+from mailrith_lite.testing.recorder import RecordedRequest, Requests
 
 EXAMPLE_KEY = "mrk_example_secret_key"
 _SECRET = b"the same links in every run of a sandbox with stable ids"
@@ -129,6 +131,58 @@ class Sandbox:
         await self.instruments.gate.clear(workspace_id)
         self.instruments.clear_faults(workspace_id)
         await self.listener.accept()
+
+    async def add_fault(self, workspace_id: int, fault: Failure | Answer | Delay | Drop) -> None:
+        self.instruments.add_fault(workspace_id, fault)
+
+    async def hold_jobs(self, workspace_id: int, chunk_rows: int | None) -> None:
+        self.instruments.gate.hold(workspace_id, chunk_rows)
+
+    async def release_jobs(self, workspace_id: int) -> None:
+        self.instruments.gate.release(workspace_id)
+
+    async def step_job(self, workspace_id: int) -> str:
+        """The status of the job after its step."""
+        return (await self.instruments.gate.advance(workspace_id)).status
+
+    async def complete_jobs_after(self, workspace_id: int, polls: int) -> None:
+        self.instruments.gate.complete_after(workspace_id, polls)
+
+    async def drain_jobs(self, workspace_id: int) -> None:
+        await self.instruments.gate.drain(workspace_id)
+
+    async def refuse_connections(self, seconds: float) -> None:
+        await self.listener.refuse(seconds)
+
+    async def accept_connections(self) -> None:
+        await self.listener.accept()
+
+    async def now(self) -> int:
+        return self.instruments.clock.now()
+
+    async def advance_clock(self, days: float, hours: float, minutes: float, seconds: float) -> int:
+        return self.instruments.clock.advance(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+    async def reset_clock(self) -> None:
+        self.instruments.clock.reset()
+
+    async def count_requests(self) -> int:
+        return self.instruments.recorder.count
+
+    async def select_requests(self, workspace_ids: set[int], after: int) -> list[RecordedRequest]:
+        return self.instruments.recorder.select(workspace_ids, after)
+
+    async def forget_requests(self, workspace_ids: set[int]) -> None:
+        self.instruments.recorder.forget(workspace_ids)
+
+    async def wait_for_requests(self, changes: int, seconds: float) -> int:
+        """Waits until the recorder has had more than `changes` changes, at most `seconds`. Returns their number."""
+        recorder = self.instruments.recorder
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while recorder.changes <= changes:
+                    await recorder.wait_for_change()
+        return recorder.changes
 
     def requests(self, workspace_ids: set[int]) -> Requests:
         """The requests to these workspaces from now on."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from mailrith_lite.testing.handle import Mailrith, new_workspace
 from mailrith_lite.testing.sandbox import EXAMPLE_KEY
+from mailrith_lite.testing.server_process import ServerProcess
 from mailrith_lite.testing.server_thread import ServerThread
 
 
@@ -16,16 +17,26 @@ class Server(ServerThread):
         return new_workspace(self, name, key)
 
 
+class SeparateServer(ServerProcess):
+    """The fixture `mailrith_server` with the option `mailrith_process`."""
+
+    def new_workspace(self, name: str | None = None, key: str | None = None) -> Mailrith:
+        """As that of `Server`."""
+        return new_workspace(self, name, key)
+
+
 @contextlib.contextmanager
-def serve(*, seed_ids: bool = False, **settings: object) -> Iterator[Mailrith]:
+def serve(*, seed_ids: bool = False, process: bool = False, **settings: object) -> Iterator[Mailrith]:
     """A server as long as the context lasts, with one workspace, whose key is `mrk_example_secret_key`.
 
     `seed_ids`: ids, keys and times are the same in every run, and the clock stands still until it is advanced.
+    `process`: the server runs in a process of its own, not in a thread.
     `settings`: those of the service, such as `max_queued_jobs`. Without `port` the server takes a free one.
 
     Raises:
         StartError: the server cannot listen on the address.
         BadSetting, TypeError: a setting has a wrong value, or does not exist.
     """
-    with Server.running(seed_ids=seed_ids, **settings) as server:
+    kind: type[Server | SeparateServer] = SeparateServer if process else Server
+    with kind.running(seed_ids=seed_ids, **settings) as server:
         yield server.new_workspace("Default", EXAMPLE_KEY)

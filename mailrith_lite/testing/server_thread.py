@@ -3,26 +3,27 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Self, TypeVar, TypeVarTuple
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Concatenate, ParamSpec, Self, TypeVar
 
 from mailrith_lite import clock
 from mailrith_lite.errors import MailrithError
 from mailrith_lite.settings import Settings
+from mailrith_lite.testing.controlled_server import PATIENCE
 from mailrith_lite.testing.movable_clock import monotonic
 from mailrith_lite.testing.quiet_logs import THREAD_NAME, quiet_logs
+from mailrith_lite.testing.recorder import RequestLog
 from mailrith_lite.testing.sandbox import Sandbox, load_settings, open_sandbox
 from mailrith_lite.testing.temporary_directory import temporary_directory
 from mailrith_lite.threads import start_pool
 
 T = TypeVar("T")
-Arguments = TypeVarTuple("Arguments")
-_PATIENCE = 60.0  # seconds
+P = ParamSpec("P")
 _POOL_THREADS = 8
 
 
 class ServerThread:
-    """`url`: the server's address. Every other thread may call `wait` and `call`."""
+    """`url`: the server's address. Every other thread may call `ask`."""
 
     sandbox: Sandbox
 
@@ -54,39 +55,28 @@ class ServerThread:
             if server._failure is not None:
                 raise server._failure
 
-    def call(self, function: Callable[[*Arguments], T], *arguments: *Arguments) -> T:
-        """Calls a function on the server's loop. Raises as `wait` does."""
+    @property
+    def request_log(self) -> RequestLog:
+        return self.sandbox.instruments.recorder
 
-        async def run() -> T:
-            return function(*arguments)
-
-        return self.wait(run())
-
-    def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Runs a coroutine on the server's loop, with the server's clock.
-
-        Raises:
-            ValueError: a value breaks a rule of the API; the text says which one does.
-            TimeoutError: the coroutine does not end within a minute.
-            RuntimeError: the server has stopped.
-        """
+    def ask(self, method: Callable[Concatenate[Sandbox, P], Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> T:
+        """As ControlledServer says."""
 
         async def run() -> T:
             clock.use(self.sandbox.instruments.clock.now)
-            return await work
+            return await method(self.sandbox, *args, **kwargs)
 
         if not self._thread.is_alive():
-            work.close()
             raise RuntimeError("this server has stopped")
         future = asyncio.run_coroutine_threadsafe(run(), self._loop)
         try:
-            return future.result(_PATIENCE)
+            return future.result(PATIENCE)
         except MailrithError as error:
             field = error.details.get("field")
             raise ValueError(error.message + (f" ({field})" if field else "")) from None
         except TimeoutError as error:
             future.cancel()
-            raise TimeoutError(str(error) or f"this has not ended within {_PATIENCE:.0f} s") from None
+            raise TimeoutError(str(error) or f"this has not ended within {PATIENCE:.0f} s") from None
 
     def _run(self) -> None:
         async def serve() -> None:

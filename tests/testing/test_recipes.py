@@ -53,7 +53,7 @@ def run(command: list[str], folder: Path) -> str:
 
 
 def test_every_recipe_has_a_language_that_these_tests_run() -> None:
-    assert {recipe["language"] for recipe in RECIPES} == {"python", "sh", "js", "ts"}
+    assert {recipe["language"] for recipe in RECIPES} - {"ini"} == {"python", "sh", "js", "ts"}
 
 
 def test_recipes_in_python_pass(pytester: pytest.Pytester) -> None:

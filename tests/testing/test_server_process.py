@@ -1,0 +1,157 @@
+"""With `mailrith_process` the server does not feel what a test does to its own process."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mailrith_sdk import MailrithClient
+from pytest_session import run_session
+from test_unnoticed_server import CLIENT, leftovers, wait_until_removed
+
+from mailrith_lite.errors import StartError
+from mailrith_lite.settings import BadSetting
+from mailrith_lite.testing import serve
+
+PROCESS = ("-o", "mailrith_process=true")
+REPLACING_TESTS = {
+    "a fake file system": """
+    from pyfakefs.fake_filesystem_unittest import Patcher
+
+    def test_fake_files(mailrith):
+        with Patcher() as patcher:
+            patcher.fs.create_file("/data.csv", contents="Email")
+            use(mailrith)
+            assert open("/data.csv").read() == "Email"
+    """,
+    "gevent": """
+    from gevent import monkey
+
+    monkey.patch_all(ssl=False)  # a plugin of pytest has imported ssl already
+
+    def test_greenlets(mailrith):
+        use(mailrith)
+    """,
+    "a fake clock": """
+    import freezegun
+
+    def test_frozen(mailrith):
+        before = mailrith.clock.now()
+        with freezegun.freeze_time("2020-01-01"):
+            use(mailrith)
+            assert mailrith.clock.now() > before
+    """,
+    "fakes of the standard library": """
+    import asyncio
+    import threading
+    import time
+    from unittest.mock import MagicMock
+
+    def test_fakes(mailrith, monkeypatch):
+        for module, name in (
+            (asyncio, "sleep"), (asyncio, "to_thread"), (threading, "Thread"), (time, "time"), (time, "sleep")
+        ):
+            monkeypatch.setattr(module, name, MagicMock(side_effect=AssertionError))
+        use(mailrith)
+    """,
+}
+
+
+@pytest.mark.parametrize("name", REPLACING_TESTS)
+def test_test_can_replace_anything_in_its_process(pytester: pytest.Pytester, name: str) -> None:
+    text = REPLACING_TESTS[name].replace("\n    ", "\n")
+    if name == "gevent":  # patches before it imports
+        first, _, rest = text.partition("def ")
+        text = f"{first}{CLIENT}\ndef {rest}"
+    else:
+        text = CLIENT + text
+    run_session(pytester, text, *PROCESS).assert_outcomes(passed=1)
+
+
+def test_controls_need_no_socket(pytester: pytest.Pytester) -> None:
+    text = """
+    def test_no_socket(mailrith):
+        mailrith.seed(subscribers=["ada@example.com"])
+        mailrith.jobs.drain()
+        assert len(mailrith.requests) == 0
+    """
+    run_session(pytester, text, *PROCESS, "--disable-socket").assert_outcomes(passed=1)
+
+
+def test_fixture_chooses_the_process_too(pytester: pytest.Pytester) -> None:
+    text = """
+    import os
+    import pytest
+    import threading
+
+    @pytest.fixture(scope="session")
+    def mailrith_process():
+        return True
+
+    @pytest.fixture(scope="session")
+    def mailrith_options():
+        return {"seed_ids": True, "export_ttl": "1h"}
+
+    def test_stable(mailrith):
+        assert mailrith.clock.now() == "2026-04-11T12:00:00.000Z"
+        assert not any(thread.name == "mailrith database" for thread in threading.enumerate())
+    """
+    run_session(pytester, text).assert_outcomes(passed=1)
+
+
+def test_xdist_workers_have_a_process_each(pytester: pytest.Pytester) -> None:
+    tests = "\n".join(f"def test_{number}(mailrith): use(mailrith)" for number in range(6))
+    run_session(pytester, CLIENT + tests, *PROCESS, "-n", "2").assert_outcomes(passed=6)
+
+
+def test_process_ends_with_a_killed_session(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    pytester.makepyfile(
+        """
+        import os
+        import signal
+
+        def test_killed(mailrith):
+            assert list(__import__("pathlib").Path(os.environ["TMPDIR"]).glob("mailrith-*/data/mailrith.db"))
+            os.killpg(0, signal.SIGKILL)
+        """
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *PROCESS]
+    ended = subprocess.run(command, start_new_session=True, capture_output=True, timeout=60)
+    assert ended.returncode == -signal.SIGKILL
+    wait_until_removed(tmp_path)
+
+
+def test_errors_are_those_of_a_server_in_the_same_process(tmp_path: Path) -> None:
+    with serve(process=True) as mailrith:
+        port = int(mailrith.url.rpartition(":")[2])
+        with pytest.raises(StartError, match=str(port)), serve(process=True, port=port):
+            pytest.fail("two servers listen on one port")
+        with pytest.raises(ValueError, match="not an email address"):
+            mailrith.seed(subscribers=["nobody"])
+        with pytest.raises(ValueError, match="is it createTag"):
+            mailrith.fail_next("createTags")
+        with pytest.raises(TimeoutError, match="0 of 1 requests to createTag"):
+            mailrith.requests.wait_for("createTag", timeout=0.05)
+    with pytest.raises(RuntimeError, match="this server has stopped"):
+        mailrith.jobs.hold()
+    with pytest.raises(BadSetting), serve(process=True, export_ttl="soon"):
+        pytest.fail("the setting was accepted")
+    with pytest.raises(TypeError, match="max_queue"), serve(process=True, max_queue=1):
+        pytest.fail("the setting was accepted")
+
+
+def test_killed_server_is_an_error_for_its_callers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with serve(process=True) as mailrith:
+        client = MailrithClient(base_url=mailrith.url, api_key=mailrith.api_key)
+        assert client.tags.list()["data"] == []
+        assert leftovers(tmp_path)
+        os.kill(mailrith._server._process.pid, signal.SIGKILL)
+        with pytest.raises(RuntimeError, match="this server has stopped"):
+            mailrith.jobs.drain()
+    wait_until_removed(tmp_path)
