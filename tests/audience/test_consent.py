@@ -12,12 +12,12 @@ from conftest import Reply, Server
 
 EVIDENCE = {
     "lawful_basis": "consent",
-    "collected_at": "2026-04-11T00:00:00Z",
+    "collected_at": "2025-04-11T00:00:00Z",
     "evidence_reference": "form-1",
 }
 FULL = {
     **EVIDENCE,
-    "consent_text_version": "2026-04",
+    "consent_text_version": "2025-04",
     "source_url": "https://example.com/signup?x=1#form",
     "technical_evidence_hash": "0123456789abcdef" * 4,
 }
@@ -128,7 +128,7 @@ def test_refused_request_saves_no_evidence(server: Server) -> None:
         {"consent_text_version": "x" * 128},
         {"source_url": "https://example.com/" + "x" * 2_028},
         {"source_url": "urn:isbn:9780141036144"},
-        {"collected_at": "2026-04-11T02:00:00+02:00"},
+        {"collected_at": "2025-04-11T02:00:00+02:00"},
         {"collected_at": "1999-12-31T23:59:59.999-11:30"},
         {"collected_at": "0001-01-01T00:00:00+14:00"},
     ],
@@ -161,10 +161,10 @@ INVALID: list[Any] = [
     ({"source_url": "/form"}, ".source_url"),
     ({"source_url": "https://example.com/a form"}, ".source_url"),
     ({"source_url": "https://example.com/" + "x" * 2_029}, ".source_url"),
-    ({"collected_at": "2026-04-11T00:00:00"}, ".collected_at"),
-    ({"collected_at": "2026-04-11"}, ".collected_at"),
+    ({"collected_at": "2025-04-11T00:00:00"}, ".collected_at"),
+    ({"collected_at": "2025-04-11"}, ".collected_at"),
     ({"collected_at": "yesterday"}, ".collected_at"),
-    ({"collected_at": "2026-02-30T00:00:00Z"}, ".collected_at"),
+    ({"collected_at": "2025-02-30T00:00:00Z"}, ".collected_at"),
     ({"collected_at": "2999-01-01T00:00:00Z"}, ".collected_at"),
     ({"collected_at": "9999-12-31T23:59:59-14:00"}, ".collected_at"),
     ({"technical_evidence_hash": ""}, ".technical_evidence_hash"),
