@@ -46,9 +46,12 @@ SLOW_FILES = (
     "cli/test_serve.py",
     "test_guides.py",
     "test_logs.py",
+    "test_unread_log.py",
     "test_wheel.py",
     "testing/test_plugin.py",
     "testing/test_recipes.py",
+    "testing/test_server_process.py",
+    "testing/test_unnoticed_server.py",
 )
 """What `make test-fast` leaves out."""
 
