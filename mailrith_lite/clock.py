@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 
 SECOND = 1_000
 DAY = 86_400 * SECOND
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def wall() -> int:
@@ -30,6 +32,26 @@ def rfc3339(milliseconds: int) -> str:
     """RFC 3339 in UTC with milliseconds: `2026-04-11T12:00:00.000Z`."""
     moment = datetime.fromtimestamp(milliseconds // 1_000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1_000:03d}Z"
+
+
+def http_date(milliseconds: int) -> str:
+    """The form of the header Date (RFC 9110, IMF-fixdate), in English whatever the locale."""
+    moment = datetime.fromtimestamp(milliseconds // 1_000, UTC)
+    day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
+    return f"{day}, {moment:%d} {month} {moment:%Y %H:%M:%S} GMT"
+
+
+def parse_http_date(text: str) -> int:
+    """Milliseconds since 1970 of the form that `http_date` writes.
+
+    Raises:
+        ValueError
+    """
+    _, day, month, year, time_of_day, zone = text.split(" ")
+    if zone != "GMT":
+        raise ValueError("not in GMT")
+    moment = datetime.fromisoformat(f"{year}-{_MONTHS.index(month) + 1:02d}-{day}T{time_of_day}+00:00")
+    return int(moment.timestamp()) * 1_000
 
 
 def optional_rfc3339(milliseconds: int | None) -> str | None:

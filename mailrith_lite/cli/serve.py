@@ -61,7 +61,7 @@ def _fast_loop() -> asyncio.Runner:
 async def _serve(settings: Settings) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP, and so does the service then
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with open_service(settings) as (address, _):
         click.echo(f"mailrith-lite {__version__} serving {address} (data directory: {settings.data_dir})")

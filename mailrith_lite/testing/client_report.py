@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from email.utils import parsedate_to_datetime
 from itertools import chain, pairwise
 
 import msgspec
@@ -159,8 +158,8 @@ def _retry_after(request: RecordedRequest) -> float:
     if re.fullmatch(r"[0-9]{1,10}", text):
         return int(text)
     try:
-        moment = parsedate_to_datetime(text).timestamp()
-    except (ValueError, OverflowError):
+        moment = clock.parse_http_date(text) / clock.SECOND
+    except ValueError:
         return 0
     answered = request.moment / clock.SECOND + ((request.ended_at or request.at) - request.at)
     return moment - answered

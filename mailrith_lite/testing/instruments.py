@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import functools
 from collections.abc import Callable, Iterator
-from email.utils import formatdate
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -56,7 +55,7 @@ class Instruments:
 
     async def add_date(self, request: web.Request, response: web.StreamResponse) -> None:
         """Called by the framework just before an answer goes out. The header Date follows the clock."""
-        response.headers["Date"] = formatdate(self.clock.now() // clock.SECOND, usegmt=True)
+        response.headers["Date"] = clock.http_date(self.clock.now())
 
     async def workspace_of(self, request: web.Request) -> int | None:
         """The workspace of a signed link's address or of the API key; None without a known key."""

@@ -142,7 +142,7 @@ def test_a_segment_with_a_deleted_sequence_can_be_shown_and_renamed(server: Serv
     one = sequence(server)
     saved = segment(server, "Never", definition("sequence", "has_never_been_in_any_of", [one["id"]]))
     subscriber(server)
-    assert server.call("DELETE", one["self"]).status == 204
+    execute(server, "DELETE FROM sequences WHERE name = ?", one["name"])  # as an older version did
     assert counts(read(server, saved)) == (1, 0)
     assert counts(data_of(server.call("PUT", saved["self"], {"name": "Renamed"}))) == (1, 0)
     refusal = details(server.call("POST", f"{PATH}/preview", {"definition": saved["definition"]}))
