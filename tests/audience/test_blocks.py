@@ -9,7 +9,18 @@ import population
 import pytest
 from population import BLOCK, NOW
 
-from mailrith_lite.audience import blocks, bulk, custom_fields, memberships, sequences, subscribers, tags, upsert
+from mailrith_lite.audience import (
+    added_memberships,
+    blocks,
+    bulk,
+    custom_fields,
+    memberships,
+    sequences,
+    subscribers,
+    tags,
+    upsert,
+)
+from mailrith_lite.audience.added_memberships import AddedMemberships
 from mailrith_lite.audience.bulk_plan import Change
 from mailrith_lite.audience.conditions import COLD_AFTER_OPEN, COLD_WITHOUT_OPEN
 from mailrith_lite.audience.filters import SubscriberFilter
@@ -100,7 +111,8 @@ ACTIONS: dict[str, Action] = {
 async def _add_new_tags(connection: Connection) -> None:
     saved = await subscribers.select_subscriber(connection, 1, 257)
     assert saved is not None
-    await upsert.add_new_tags(connection, 1, saved, ["Third", "THIRD", "first", "second"], NOW)
+    new = AddedMemberships(new_tags=["Third", "THIRD", "first", "second"])
+    await added_memberships.add(connection, 1, saved, new, NOW)
 
 
 async def _remove_and_add(connection: Connection) -> None:
