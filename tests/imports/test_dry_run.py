@@ -32,7 +32,7 @@ CELLS = st.tuples(
     st.sampled_from(["", *STATUSES, "Gone"]),
     st.sampled_from(["", "1", "1.0", "2", "many"]),
 )
-FILES = st.lists(CELLS, max_size=30)
+FILES = st.lists(CELLS, min_size=1, max_size=30)
 
 
 def contents(server: Server) -> dict[str, list[Any]]:

@@ -59,9 +59,7 @@ def test_a_broken_file_imports_nothing_and_names_the_line(server: Server, rows: 
     assert server.rows("SELECT count(*) FROM import_row_errors") == [(0,)]
 
 
-@pytest.mark.parametrize(
-    "csv_text", ["Email,Name\na@x.com,A\n", "Email,Name\n", 'Email,Name\n"', "Email,Name\nno,\n"]
-)
+@pytest.mark.parametrize("csv_text", ["Email,Name\na@x.com,A\n", 'Email,Name\n"', "Email,Name\nno,\n"])
 def test_a_final_job_leaves_no_source_file(server: Server, csv_text: str) -> None:
     job = server.import_csv(csv_text)
     assert job["status"] in ("Completed", "Failed")
@@ -202,7 +200,7 @@ def test_updating_many_subscribers_costs_about_as_much_as_creating_them(server: 
 
 def test_a_file_of_blank_lines_can_be_canceled_at_once(server: Server) -> None:
     client = server.sdk()
-    blank = {"csv_text": "Email\n" + "\n" * 20_000_000, "mappings": MAPPINGS[:1]}
+    blank = {"csv_text": "Email\nbob@example.com\n" + "\n" * 20_000_000, "mappings": MAPPINGS[:1]}
     endless = client.jobs.create_import(body=blank)["data"]
     server.call("POST", f"{endless['self']}/cancel")
     server.import_csv("Email\nada@example.com\n", MAPPINGS[:1])
