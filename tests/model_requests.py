@@ -138,7 +138,7 @@ def imports(draw: st.DrawFn, audience: Audience, today: date) -> Import:
         invalid = st.just("twelve" if audience.fields[key].type == "Number" else " ")
         cells[key] = st.one_of(valid, valid, valid, invalid)
     row = st.fixed_dictionaries({column: cells[column] for column in columns})
-    rows = draw(st.lists(row, min_size=draw(st.integers(0, 10)), max_size=12))
+    rows = draw(st.lists(row, min_size=draw(st.integers(1, 10)), max_size=12))
     first, count = draw(st.integers(0, 300)), draw(st.sampled_from([0, 0, 0, 1, 40, 300]))
     bulk = [{**dict.fromkeys(columns, ""), "Email": f"bulk{first + number}@example.com"} for number in range(count)]
     return Import(

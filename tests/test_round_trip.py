@@ -64,7 +64,7 @@ emails = st.builds(
     st.text(alphabet="abz019.!#$%&'*+/=?^_`{|}~-", min_size=1, max_size=12),
     st.sampled_from(["x.com", "bücher.example", "localhost"]),
 )
-audiences = st.dictionaries(emails, people, max_size=6)
+audiences = st.dictionaries(emails, people, min_size=1, max_size=6)
 DIFFICULT = {
     "Name": "'=1\r\n\"x",
     "Status": "Bounced",
