@@ -103,12 +103,12 @@ async def test_job_waits_for_the_lock_of_another_program(
     monkeypatch.setattr(runner_module, "_RETRY", 0)
     monkeypatch.setattr(opening, "_BUSY_TIMEOUT", 0.05)
     (job,) = await add_jobs(database, EXPORT)
-    other = sqlite3.connect(database.path, isolation_level=None)
+    other = sqlite3.connect(database.path, isolation_level=None, check_same_thread=False)
     refused: list[Exception] = []
 
     async def write(run: Run) -> None:
         if not refused:
-            other.execute("BEGIN IMMEDIATE")
+            await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")  # in a thread: the runner may be writing
         try:
             await recorder.checkpoint(run.job, 0)
         except errors.DatabaseBusy as error:
