@@ -24,18 +24,38 @@ class Sender(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def sender(request: web.Request, trusted: Sequence[Network]) -> Sender:
-    """A proxy sends either the headers `X-Forwarded-…` or the header `Forwarded` (RFC 7239); the former win."""
+    """A proxy sends either the headers `X-Forwarded-…` or the header `Forwarded` (RFC 7239).
+
+    If both are present, the client may have written one of them, and nothing says which. What they contradict each
+    other about is not believed: the address is then the proxy's own.
+    """
     peer = _parse_address(request.remote or "")
     if peer is None or not _is_trusted(peer, trusted):
         return Sender(address=request.remote or "")
+    results = []
     if any(name in request.headers for name in (_FOR, _PROTO, _HOST)):
-        nodes = _values(request.headers, _FOR)
-        return Sender(
-            address=str(_client(peer, nodes, trusted)),
-            scheme=_scheme(_last(request.headers, _PROTO)),
-            host=_last(request.headers, _HOST),
-        )
-    return _from_forwarded(peer, _values(request.headers, hdrs.FORWARDED), trusted)
+        results.append(_from_x_forwarded(peer, request.headers, trusted))
+    if hdrs.FORWARDED in request.headers:
+        results.append(_from_forwarded(peer, _values(request.headers, hdrs.FORWARDED), trusted))
+    return Sender(
+        address=_only({result.address for result in results}) or str(peer),
+        scheme=_only({result.scheme for result in results}),
+        host=_only({result.host for result in results}),
+    )
+
+
+def _only(values: set[str | None]) -> str | None:
+    """The value that is not None; None if there are several."""
+    stated = values - {None}
+    return stated.pop() if len(stated) == 1 else None
+
+
+def _from_x_forwarded(peer: IpAddress, headers: CIMultiDictProxy[str], trusted: Sequence[Network]) -> Sender:
+    return Sender(
+        address=str(_client(peer, _values(headers, _FOR), trusted)),
+        scheme=_scheme(_last(headers, _PROTO)),
+        host=_last(headers, _HOST),
+    )
 
 
 def _from_forwarded(peer: IpAddress, elements: Sequence[str], trusted: Sequence[Network]) -> Sender:

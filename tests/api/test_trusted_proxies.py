@@ -59,9 +59,42 @@ def test_header_forwarded_names_client_scheme_and_host(forwarded: str, expected:
     assert seen("127.0.0.1", ("Forwarded", forwarded)) == expected
 
 
-def test_headers_x_forwarded_win_over_the_header_forwarded() -> None:
-    both = seen("127.0.0.1", ("Forwarded", "for=203.0.113.9;proto=http"), ("X-Forwarded-Proto", "https"))
-    assert both == Sender(address="127.0.0.1", scheme="https")
+@pytest.mark.parametrize(
+    ("forwarded", "forwarded_for"),
+    [
+        ("for=192.0.2.1", "203.0.113.9"),
+        ("for=203.0.113.9", "192.0.2.1"),
+        ("for=203.0.113.9, for=192.0.2.1", "203.0.113.9"),
+        ("for=192.0.2.1", "nonsense"),
+        ("", "192.0.2.1"),
+    ],
+)
+def test_address_is_the_proxy_s_own_if_both_kinds_of_headers_contradict_each_other(
+    forwarded: str, forwarded_for: str
+) -> None:
+    headers = ("Forwarded", forwarded), ("X-Forwarded-For", forwarded_for)
+    assert seen("127.0.0.1", *headers).address == "127.0.0.1"
+
+
+def test_address_in_which_both_kinds_of_headers_agree_is_the_client_s() -> None:
+    headers = ("Forwarded", "for=203.0.113.9, for=192.0.2.1"), ("X-Forwarded-For", "192.0.2.1")
+    assert seen("127.0.0.1", *headers).address == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "scheme", "host"),
+    [
+        ("for=192.0.2.1", "https", "a.example"),
+        ("for=192.0.2.1;proto=https;host=a.example", "https", "a.example"),
+        ("for=192.0.2.1;proto=http;host=b.example", None, None),
+    ],
+)
+def test_scheme_and_host_are_unknown_if_both_kinds_of_headers_contradict_each_other(
+    forwarded: str, scheme: str | None, host: str | None
+) -> None:
+    x_headers = ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "a.example")
+    both = seen("127.0.0.1", ("Forwarded", forwarded), *x_headers)
+    assert (both.scheme, both.host) == (scheme, host)
 
 
 @pytest.mark.parametrize("value", ["javascript", "https://x", "", "ftp"])
