@@ -131,9 +131,13 @@ async def cancel_export(call: Call) -> Data[ExportJob]:
 
     The hosted service does not have this operation.
     """
-    job = await call.services.runner.cancel(call.workspace_id, EXPORT, call.request.match_info["job_id"])
-    async with call.database.read() as connection:
+    public_id = call.request.match_info["job_id"]
+    async with (
+        call.database.read() as connection
+    ):  # first: a read can be refused, and then nothing must have changed
+        job = await queue.find_job(connection, call.workspace_id, EXPORT, public_id)
         export = await export_table.select_export(connection, call.workspace_id, job.id)
+    job = await call.services.runner.cancel(call.workspace_id, EXPORT, public_id)
     return _job_response(call, job, export)
 
 

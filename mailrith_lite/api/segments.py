@@ -147,7 +147,8 @@ async def get_segment(call: Call) -> Data[SegmentResource]:
     async with call.database.read(consistent=True) as connection:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)
         references = await _references(call, connection, [segment.definition])
-    return Data(await _resource(call, segment, references))
+    (query,) = await asyncio.to_thread(_queries, call.workspace_id, [segment], references)
+    return Data(_resource(segment, await call.services.segment_counts.count(query)))
 
 
 @refuses(segment_rules.name_taken())
@@ -156,26 +157,28 @@ async def update_segment(call: Call, form: SegmentChange) -> Data[SegmentResourc
 
     Absent fields stay as they are.
     """
-    await _count_changed(call, form)
-    async with call.database.write(durable=True, changes="nobody") as connection:
-        segment = await resources.find(call, connection, "segment", segment_table.select_segment)
-        workspace = await workspaces.select_own(connection, call.workspace_id)
-        changed = await segment_rules.change_segment(
-            connection,
-            call.workspace_id,
-            segment,
-            name=new_or_saved(form.name, segment.name),
-            description=new_or_saved(form.description, segment.description),
-            definition=new_or_saved(form.definition, segment.definition),
-            time_zone=workspace.time_zone,
-            now=clock.now(),
-        )
-        references = await _references(call, connection, [changed.definition])
-    return Data(await _resource(call, changed, references))
+    while True:
+        definition, counts = await _count_changed(call, form)
+        async with call.database.write(durable=True, changes="nobody") as connection:
+            segment = await resources.find(call, connection, "segment", segment_table.select_segment)
+            if new_or_saved(form.definition, segment.definition) != definition:
+                continue  # another request has changed it since the count
+            workspace = await workspaces.select_own(connection, call.workspace_id)
+            changed = await segment_rules.change_segment(
+                connection,
+                call.workspace_id,
+                segment,
+                name=new_or_saved(form.name, segment.name),
+                description=new_or_saved(form.description, segment.description),
+                definition=definition,
+                time_zone=workspace.time_zone,
+                now=clock.now(),
+            )
+        return Data(_resource(changed, counts))
 
 
-async def _count_changed(call: Call, form: SegmentChange) -> None:
-    """Counts before anything is changed: a count that takes too long refuses the change, and the cache keeps it."""
+async def _count_changed(call: Call, form: SegmentChange) -> tuple[Definition, Counts]:
+    """The changed definition, counted before the transaction: a count that takes too long refuses the change."""
     async with call.database.read(consistent=True) as connection:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)
         definition = new_or_saved(form.definition, segment.definition)
@@ -190,7 +193,7 @@ async def _count_changed(call: Call, form: SegmentChange) -> None:
     )
     async with call.database.read() as connection:
         await segment_query.check_possible(connection, query)
-    await call.services.segment_counts.count(query)
+    return definition, await call.services.segment_counts.count(query)
 
 
 @refuses(in_use.named_by_segment(ids.SEGMENT, "Readers", 1))
@@ -233,7 +236,7 @@ async def _create(call: Call, counted: _Counted, connection: Connection, now: in
         time_zone=workspace.time_zone,
         now=now,
     )
-    resource = SegmentResource(definition=segment.definition, **_common(segment, counted.counts))
+    resource = _resource(segment, counted.counts)
     return Answer(status=201, body=codec.data(resource), location=resource.self_)
 
 
@@ -275,10 +278,7 @@ def _queries(workspace_id: int, segments: Sequence[Segment], references: Referen
     ]
 
 
-async def _resource(call: Call, segment: Segment, references: References) -> SegmentResource:
-    """`references`: selected together with the segment."""
-    (query,) = await asyncio.to_thread(_queries, call.workspace_id, [segment], references)
-    counts = await call.services.segment_counts.count(query)
+def _resource(segment: Segment, counts: Counts) -> SegmentResource:
     return SegmentResource(definition=segment.definition, **_common(segment, counts))
 
 

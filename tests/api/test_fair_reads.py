@@ -7,15 +7,45 @@ import queue
 import resource
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from api_records import data_of, definition, segment
 from conftest import KEY, Server
+from wire import EXPORTS
 
 from mailrith_lite import logs
 from mailrith_lite.api import protocol
 from mailrith_lite.database.connection import SHARE
+
+
+@contextlib.contextmanager
+def entered(server: Server, make_context: Callable[[], AbstractAsyncContextManager[Any]]) -> Iterator[None]:
+    """Enters an asynchronous context on the server's loop, and leaves it at the end."""
+
+    async def run(inside: asyncio.Future[None], left: asyncio.Event) -> None:
+        async with make_context():
+            inside.set_result(None)
+            await left.wait()
+
+    async def start() -> tuple[asyncio.Task[None], asyncio.Event]:
+        inside, left = asyncio.get_running_loop().create_future(), asyncio.Event()
+        task = asyncio.create_task(run(inside, left))
+        await inside
+        return task, left
+
+    async def stop(task: asyncio.Task[None], left: asyncio.Event) -> None:
+        left.set()
+        await task
+
+    started = server.wait(start())
+    try:
+        yield
+    finally:
+        server.wait(stop(*started))
 
 
 @contextlib.contextmanager
@@ -30,26 +60,8 @@ def busy_workspace(server: Server, workspace_id: int = 1) -> Iterator[None]:
                 await stack.enter_async_context(readers.take(workspace_id, consistent=False))
             yield
 
-    async def run(entered: asyncio.Future[None], left: asyncio.Event) -> None:
-        async with hold():
-            entered.set_result(None)
-            await left.wait()
-
-    async def start() -> tuple[asyncio.Task[None], asyncio.Event]:
-        entered, left = asyncio.get_running_loop().create_future(), asyncio.Event()
-        task = asyncio.create_task(run(entered, left))
-        await entered
-        return task, left
-
-    async def stop(task: asyncio.Task[None], left: asyncio.Event) -> None:
-        left.set()
-        await task
-
-    started = server.wait(start())
-    try:
+    with entered(server, hold):
         yield
-    finally:
-        server.wait(stop(*started))
 
 
 class _Lines(logging.Handler):
@@ -106,6 +118,38 @@ def test_read_ends_when_its_client_hangs_up(server: Server, access_log: "queue.Q
 async def is_waiting(server: Server) -> bool:
     await asyncio.sleep(0)
     return bool(server.services.database._readers._turns._waiting)
+
+
+CHANGES: dict[str, Callable[[Server], tuple[str, str, Any]]] = {
+    "segment": lambda s: ("PUT", segment(s, "Everybody", definition("form", "is_empty"))["self"], {"name": "New"}),
+    "canceled export": lambda s: ("POST", f"{held_export(s)['self']}/cancel", None),
+}
+
+
+def held_export(server: Server) -> Any:
+    server.services.runner._concurrency = 0
+    return data_of(server.call("POST", EXPORTS, {}))
+
+
+@pytest.mark.parametrize("prepare", CHANGES.values(), ids=CHANGES)
+def test_committed_change_is_answered_while_no_reader_is_free(
+    serve: Callable[..., Server], prepare: Callable[[Server], tuple[str, str, Any]]
+) -> None:
+    server = serve(query_timeout=1)
+    method, path, body = prepare(server)
+    database = server.services.database
+
+    async def change_is_waiting() -> bool:
+        await asyncio.sleep(0)
+        return bool(database._lock._waiters)
+
+    with ThreadPoolExecutor(1) as threads, contextlib.ExitStack() as busy:
+        with entered(server, database.write):  # also a change of everybody, after which saved counts are not valid
+            reply = threads.submit(server.call, method, path, body)
+            while not server.wait(change_is_waiting()):
+                pass
+            busy.enter_context(busy_workspace(server))
+        assert reply.result(30).status == 200
 
 
 def test_connections_leave_file_descriptors_for_the_database_and_for_jobs(
