@@ -30,7 +30,8 @@ from mailrith_lite.http.services import SERVICES, Services
 from mailrith_lite.imports.import_pipeline import ImportPipeline
 from mailrith_lite.imports.uploads.upload_store import UploadStore
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
-from mailrith_lite.jobs.runner import Gate, Runner
+from mailrith_lite.jobs.run import Gate
+from mailrith_lite.jobs.runner import Runner
 from mailrith_lite.links import Links
 from mailrith_lite.settings import Settings
 

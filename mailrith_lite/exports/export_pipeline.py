@@ -14,7 +14,7 @@ from mailrith_lite.exports.writer import Writer
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job, Progress
-from mailrith_lite.jobs.runner import JobFailed, Run
+from mailrith_lite.jobs.run import JobFailed, Run
 
 TOO_LARGE = "The export needs more space than the service's disk has. Free some space, or export fewer subscribers."
 _SHORT_ID = slice(-13, -5)

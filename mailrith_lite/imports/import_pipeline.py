@@ -18,7 +18,7 @@ from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.rows import Row, RowReader
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, Progress
-from mailrith_lite.jobs.runner import JobFailed, Run
+from mailrith_lite.jobs.run import JobFailed, Run
 
 _MIN_CHUNK_ROWS = 200
 _CHUNK_SECONDS = 0.025

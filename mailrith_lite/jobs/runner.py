@@ -5,9 +5,10 @@ committed.
 """
 
 import asyncio
+import contextlib
 from asyncio import sleep
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Protocol
 
@@ -17,81 +18,11 @@ from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import JobKind
 from mailrith_lite.jobs.obstacles import is_temporary
 from mailrith_lite.jobs.queue import Candidate, Job, JobStatus, NotProcessing
+from mailrith_lite.jobs.run import Gate, Interrupted, JobFailed, Run
 
 GRACE = 5.0  # seconds for running chunks to finish when the service stops
 _LAST_WRITE = 1.0  # seconds for a write when the service stops; a lock of another program can last longer
 _RETRY = 1.0  # seconds before the next try, after the database has failed
-
-
-class JobFailed(Exception):
-    """The job cannot be done; the text is the error message that the client reads."""
-
-
-class Interrupted(Exception):
-    """The service is stopping: the job returns to the queue and continues from its checkpoint."""
-
-
-class Gate(Protocol):
-    """Decides when each job may take its next step, for tests and the sandbox. Without a gate no job waits."""
-
-    def admits(self, workspace_id: int, job_id: int) -> bool:
-        """Whether the job may leave the queue. `Runner.wake` makes the runner ask again."""
-
-    def chunk_rows(self, workspace_id: int) -> int | None:
-        """The most rows that a chunk may have; None: the pipeline decides."""
-
-    async def step(self, job: Job) -> None:
-        """Returns when the job may take its next step."""
-
-    def stopped(self, job: Job) -> None:
-        """Called when the job does not run any more: it is final, or back in the queue."""
-
-
-class Run:
-    """One attempt to run a job; the argument of its pipeline."""
-
-    def __init__(self, job: Job, gate: Gate | None = None) -> None:
-        self.job = job
-        self._gate = gate
-        self._canceled = False
-        self._stopping = False
-        self._ending = asyncio.Event()
-
-    def cancel(self) -> None:
-        self._canceled = True
-        self._ending.set()
-
-    def stop(self) -> None:
-        self._stopping = True
-        self._ending.set()
-
-    @property
-    def chunk_rows(self) -> int | None:
-        """The most rows that a chunk may have; None: the pipeline decides."""
-        return self._gate.chunk_rows(self.job.workspace_id) if self._gate is not None else None
-
-    async def step(self) -> None:
-        """Call it before each chunk and before the end: waits for the gate, then checks as `check` does."""
-        if self._gate is not None:
-            waiting = [asyncio.ensure_future(wait) for wait in (self._gate.step(self.job), self._ending.wait())]
-            try:
-                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waiting:
-                    wait.cancel()
-        self.check()
-
-    def check(self) -> None:
-        """Call it inside work that takes long.
-
-        Raises:
-            NotProcessing: the job was canceled.
-            Interrupted: the service is stopping.
-        """
-        if self._canceled:
-            raise NotProcessing
-        if self._stopping:
-            raise Interrupted
 
 
 class Pipeline(Protocol):
@@ -230,26 +161,43 @@ class Runner:
         The workspace with the fewest running jobs comes first, then the one whose last turn is longest ago; within
         a workspace, the oldest job. A workspace runs one job at a time of the kinds that are `one_at_a_time`.
         """
-        async with self._database.write(changes="nobody") as connection:
-            running = [run.job for run in self._runs.values()]
-            load = Counter(job.workspace_id for job in running)
-            occupied = {job.workspace_id for job in running if job.kind.one_at_a_time}
-            candidates = [
-                candidate
-                for candidate in await queue.select_candidates(connection)
-                if not (candidate.kind.one_at_a_time and candidate.workspace_id in occupied)
-                and self._admits(candidate)
-            ]
-            if not candidates:
-                return None
+        job = None
+        try:
+            async with self._database.write(changes="nobody") as connection:
+                candidate = self._choose(await queue.select_candidates(connection))
+                if candidate is not None:
+                    job = await queue.update_claimed(connection, candidate.job_id, clock.now())
+        except asyncio.CancelledError:
+            if job is not None:  # the claim may be committed
+                await self._unclaim(job)
+            raise
+        return job
 
-            def rank(candidate: Candidate) -> tuple[int, int, int]:
-                workspace_id = candidate.workspace_id
-                return load[workspace_id], self._turns.get(workspace_id, 0), candidate.job_id
+    def _choose(self, queued: Sequence[Candidate]) -> Candidate | None:
+        running = [run.job for run in self._runs.values()]
+        load = Counter(job.workspace_id for job in running)
+        occupied = {job.workspace_id for job in running if job.kind.one_at_a_time}
+        candidates = [
+            candidate
+            for candidate in queued
+            if not (candidate.kind.one_at_a_time and candidate.workspace_id in occupied) and self._admits(candidate)
+        ]
+        if not candidates:
+            return None
 
-            chosen = min(candidates, key=rank)
-            self._turns[chosen.workspace_id] = max(self._turns.values(), default=0) + 1
-            return await queue.update_claimed(connection, chosen.job_id, clock.now())
+        def rank(candidate: Candidate) -> tuple[int, int, int]:
+            workspace_id = candidate.workspace_id
+            return load[workspace_id], self._turns.get(workspace_id, 0), candidate.job_id
+
+        chosen = min(candidates, key=rank)
+        self._turns[chosen.workspace_id] = max(self._turns.values(), default=0) + 1
+        return chosen
+
+    async def _unclaim(self, job: Job) -> None:
+        """Returns a job that no run has to the queue, or the next start would count this stop as a death."""
+        with contextlib.suppress(NotProcessing, TimeoutError):  # TimeoutError: another program holds a lock
+            async with asyncio.timeout(_LAST_WRITE), self._database.write(changes="nobody") as connection:
+                await queue.update_queued(connection, job.id, clock.now())
 
     def _admits(self, candidate: Candidate) -> bool:
         return self._gate is None or self._gate.admits(candidate.workspace_id, candidate.job_id)

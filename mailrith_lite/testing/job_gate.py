@@ -40,7 +40,7 @@ class _PausedJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobGate:
-    """The gate of a runner (`jobs.runner.Gate`), and the methods that control it. For the server's loop only."""
+    """The gate of a runner (`jobs.run.Gate`), and the methods that control it. For the server's loop only."""
 
     def __init__(self) -> None:
         self._scripts: dict[int, _Script] = {}

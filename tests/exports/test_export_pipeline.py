@@ -22,7 +22,7 @@ from mailrith_lite.exports.export_table import Selection
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job, NotProcessing
-from mailrith_lite.jobs.runner import Interrupted, Run
+from mailrith_lite.jobs.run import Interrupted, Run
 
 COUNT = 5_500
 MANY = """WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ?)

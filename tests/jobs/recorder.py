@@ -9,7 +9,8 @@ from mailrith_lite.database import Connection, Database
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import BY_NAME, EXPORT, IMPORT, JobKind
 from mailrith_lite.jobs.queue import Job, Progress
-from mailrith_lite.jobs.runner import Run, Runner
+from mailrith_lite.jobs.run import Run
+from mailrith_lite.jobs.runner import Runner
 
 Body = Callable[[Run], Awaitable[None]]
 

@@ -9,7 +9,7 @@ from mailrith_lite import errors
 from mailrith_lite.database import Database
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT, JobKind
 from mailrith_lite.jobs.queue import CANCELED
-from mailrith_lite.jobs.runner import Run
+from mailrith_lite.jobs.run import Run
 
 
 async def test_a_canceled_queued_job_never_runs(database: Database, recorder: Recorder) -> None:

@@ -14,7 +14,7 @@ from mailrith_lite.jobs import queue
 from mailrith_lite.jobs import runner as runner_module
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 from mailrith_lite.jobs.queue import Job, Progress
-from mailrith_lite.jobs.runner import JobFailed, Run
+from mailrith_lite.jobs.run import JobFailed, Run
 
 
 class UnexpectedError(Exception):

@@ -1,6 +1,7 @@
 """No job is lost when the service stops or its process dies."""
 
 import asyncio
+import threading
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,8 @@ from mailrith_lite.jobs import queue
 from mailrith_lite.jobs import runner as runner_module
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 from mailrith_lite.jobs.queue import DIED, Progress
-from mailrith_lite.jobs.runner import Interrupted, Run, Runner
+from mailrith_lite.jobs.run import Interrupted, Run
+from mailrith_lite.jobs.runner import Runner
 
 
 async def test_a_start_continues_jobs_of_a_dead_process_at_their_checkpoint(
@@ -188,6 +190,34 @@ async def test_a_job_that_is_claimed_during_the_stop_is_interrupted(
     assert set(ends) <= {Interrupted}
     row = await select_row(database, job)
     assert (row["status"], row["deaths"]) == ("Queued", 0)
+
+
+async def test_job_whose_claim_is_committed_during_the_stop_returns_to_the_queue(
+    database: Database, recorder: Recorder
+) -> None:
+    (job,) = await add_jobs(database, EXPORT)
+    loop, committing, goes_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+    claimed = threading.Event()
+
+    def pause_commit_of_claim(statement: str) -> None:  # called in the thread of the writer
+        if "started_at = coalesce" in statement:
+            claimed.set()
+        elif statement == "COMMIT" and claimed.is_set():
+            loop.call_soon_threadsafe(committing.set)
+            goes_on.wait(30)
+
+    async with database.write() as connection:
+        await connection.set_trace_callback(pause_commit_of_claim)
+    runner = Runner(database, {EXPORT: recorder}, concurrency=1)
+    await runner.start()
+    await committing.wait()
+    stop = asyncio.create_task(runner.stop())
+    while not (runner._loop and runner._loop.cancelling()):  # noqa: ASYNC110 (no event says this)
+        await asyncio.sleep(0)
+    goes_on.set()
+    await stop
+    assert recorder.started == []
+    assert await select_statuses(database, job) == ["Queued"]
 
 
 async def test_a_job_survives_a_restart_of_the_database(tmp_path: Path) -> None:
