@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.api.responses import Data
-from mailrith_lite.api.uploads import LINK_PATH, upload_resource
+from mailrith_lite.api.uploads import LINK_PATH, ImportUpload, select_resource
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.body_stream import pieces
 from mailrith_lite.http.header_values import file_name, media_type
@@ -77,7 +77,7 @@ async def put_file(request: web.Request) -> web.StreamResponse:
     check_length(request, services.uploads.limit, services.uploads.limit)
     name = file_name(request.headers.get(hdrs.CONTENT_DISPOSITION, "")) or request.query.get("file_name", "")
     stored = await services.uploads.store(upload, _until_link_ends(request, pieces(request)), name)
-    return Data(upload_resource(stored))
+    return Data(await _resource(request, stored))
 
 
 async def post_form(request: web.Request) -> web.StreamResponse:
@@ -87,8 +87,13 @@ async def post_form(request: web.Request) -> web.StreamResponse:
     form = await receive_form(request, services.uploads.limit)
     stored = await services.uploads.store(upload, _until_link_ends(request, form.pieces), form.name)
     if not _wants_page(request):
-        return Data(upload_resource(stored))
+        return Data(await _resource(request, stored))
     return web.Response(status=303, headers={hdrs.LOCATION: f"?{request.rel_url.raw_query_string}"})
+
+
+async def _resource(request: web.Request, upload: Upload) -> ImportUpload:
+    async with request.app[SERVICES].database.read() as connection:
+        return await select_resource(connection, upload)
 
 
 async def _job(request: web.Request, upload: Upload) -> Job | None:

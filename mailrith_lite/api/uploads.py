@@ -10,10 +10,12 @@ from mailrith_lite.api.call import Call
 from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.responses import Created, Data
 from mailrith_lite.api.route import refuses
+from mailrith_lite.database import Connection
 from mailrith_lite.http.addresses import base_address
 from mailrith_lite.http.signed_links import sign_path
 from mailrith_lite.imports import records
 from mailrith_lite.imports.uploads import limits, upload_table
+from mailrith_lite.imports.uploads.analysis import Analysis, select_analysis
 from mailrith_lite.imports.uploads.upload_table import Upload, UploadStatus
 from mailrith_lite.jobs.kinds import IMPORT
 
@@ -22,7 +24,8 @@ LINK_PATH = "/uploads/{workspace_id}/{upload_id}"
 
 
 class ImportUpload(msgspec.Struct, frozen=True, kw_only=True):
-    """`upload_url`: only in the response that starts the upload."""
+    """`upload_url`: only in the response that starts the upload. `analysis`: what the file proposes, after it has
+    arrived; the mappings of an import can be its `proposal`s."""
 
     id: str
     self_: str = msgspec.field(name="self")
@@ -33,6 +36,7 @@ class ImportUpload(msgspec.Struct, frozen=True, kw_only=True):
     encoding: str | None
     headers: list[str]
     row_count: int | None
+    analysis: Analysis | None
     import_job_id: str | None
     expires_at: str
     uploaded_at: str | None
@@ -43,7 +47,7 @@ class ImportUpload(msgspec.Struct, frozen=True, kw_only=True):
         "self": f"{PATH}/{ids.encode(ids.UPLOAD, 1)}",
         "status": "Pending",
         "upload_url": example.signed("uploads", ids.encode(ids.UPLOAD, 1)),
-        **dict.fromkeys(("file_name", "size_bytes", "encoding", "row_count", "import_job_id")),
+        **dict.fromkeys(("file_name", "size_bytes", "encoding", "row_count", "analysis", "import_job_id")),
         "headers": [],
         "expires_at": "2025-04-11T13:00:00.000Z",
         **dict.fromkeys(("uploaded_at", "queued_at")),
@@ -59,7 +63,7 @@ async def start_upload(call: Call) -> Created[ImportUpload]:
     """
     async with call.database.write(durable=True, changes="nobody") as connection:
         upload = await call.services.uploads.start(connection, call.workspace_id, clock.now())
-    resource = upload_resource(upload, upload_url=upload_url(call, upload))
+    resource = _resource(upload, None, upload_url=upload_url(call, upload))
     return Created(Answer(status=201, body=codec.data(resource), location=resource.self_))
 
 
@@ -70,6 +74,7 @@ async def get_upload(call: Call) -> Data[ImportUpload]:
     """
     async with call.database.read() as connection:
         upload = await resources.find(call, connection, ids.UPLOAD, upload_table.select_upload)
+        resource = await select_resource(connection, upload)
     if upload.expired(clock.now()):
         raise errors.NotFound(
             "This upload has expired; start a new one.",
@@ -77,7 +82,7 @@ async def get_upload(call: Call) -> Data[ImportUpload]:
             reason="upload_expired",
             resource=("subscriber_import_upload", upload.public_id),
         )
-    return Data(upload_resource(upload))
+    return Data(resource)
 
 
 def upload_url(call: Call, upload: Upload) -> str:
@@ -87,7 +92,12 @@ def upload_url(call: Call, upload: Upload) -> str:
     return base_address(call.services, call.request) + signed
 
 
-def upload_resource(upload: Upload, *, upload_url: str | None = None) -> ImportUpload:
+async def select_resource(connection: Connection, upload: Upload) -> ImportUpload:
+    """With its analysis, which proposes the custom fields that the workspace has now."""
+    return _resource(upload, await select_analysis(connection, upload))
+
+
+def _resource(upload: Upload, analysis: Analysis | None, *, upload_url: str | None = None) -> ImportUpload:
     job = upload.import_job_id
     return ImportUpload(
         id=upload.public_id,
@@ -99,6 +109,7 @@ def upload_resource(upload: Upload, *, upload_url: str | None = None) -> ImportU
         encoding=upload.encoding,
         headers=records.without_report_columns(upload.header),
         row_count=upload.row_count,
+        analysis=analysis,
         import_job_id=None if job is None else IMPORT.encode(job),
         expires_at=clock.rfc3339(upload.expires_at),
         uploaded_at=clock.optional_rfc3339(upload.uploaded_at),

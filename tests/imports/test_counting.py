@@ -10,10 +10,10 @@ import pytest
 from conftest import Server
 from uploading import files, look, put, ready, start
 
-from mailrith_lite.imports import counting, records
+from mailrith_lite.imports import counting, own_process, records
 
 ROW = b"somebody.with.a.name@example.com,Somebody,\xc3\x84\n"
-MANY = counting.LARGE // len(ROW) + 1
+MANY = own_process.LARGE // len(ROW) + 1
 
 
 class Enough(Exception):

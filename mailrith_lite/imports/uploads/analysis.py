@@ -1,14 +1,140 @@
-"""Propose a field for each column of a file: by the column's name, and by what its cells look like."""
+"""What an upload proposes: a field for each column, by the column's name and by what its cells look like."""
 
+import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
-from mailrith_lite.audience import values
+import msgspec
+
+from mailrith_lite import ids
+from mailrith_lite.audience import custom_fields, values
+from mailrith_lite.audience.custom_fields import CustomField
+from mailrith_lite.database import Connection
 from mailrith_lite.imports.fields import FIELDS, STANDARD_FIELDS, Reader
 from mailrith_lite.imports.mapping import MappedField
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
+from mailrith_lite.imports.uploads.survey import FileFacts
+from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.unicode_forms import fold
+
+QuestionCode = Literal[
+    "consent_column",
+    "file_name_status",
+    "date_order",
+    "number_format",
+    "no_header",
+    "two_email_columns",
+    "mixed_encoding",
+    "several_files",
+]
+
+
+class ImportPiece(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Members of an import request. A mapping replaces the proposal of its column, or is added to the proposals.
+
+    `leave_out`: the column whose proposal goes.
+    """
+
+    mappings: list[ColumnMapping] = []
+    status: values.Status | None = None
+    encoding: str | None = None
+    file: str | None = None
+    header: bool | None = None
+    leave_out: str | None = None
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """`label`: for people. `value`: names the answer on the command line. `request`: what it means."""
+
+    label: str
+    value: str
+    request: ImportPiece
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person must decide before an import. `column`: None for a question about the whole file."""
+
+    code: QuestionCode
+    column: str | None = None
+    text: str
+    answers: list[Answer]
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Cells that the proposed field refuses. `sample`: the first one, cut."""
+
+    column: str
+    code: str
+    count: int
+    sample: str
+
+
+class AnalyzedColumn(msgspec.Struct, frozen=True, kw_only=True):
+    """`samples`: the first different cells, cut. `filled`: the number of cells that are not blank. `proposal`: the
+    mapping to use; null leaves the column out. `reason`: why, in a sentence."""
+
+    name: str
+    samples: list[str]
+    filled: int
+    proposal: ColumnMapping | None
+    reason: str
+
+
+class Analysis(msgspec.Struct, frozen=True, kw_only=True):
+    """`source`: the tool that wrote the file, if its header tells. `header_line`: null without a header."""
+
+    source: str | None
+    header_line: int | None
+    delimiter: str
+    encoding: str
+    columns: list[AnalyzedColumn]
+    questions: list[Question]
+    problems: list[Problem]
+
+    @property
+    def proposals(self) -> list[ColumnMapping]:
+        """In the order of the columns: the mappings of an import that follows the analysis."""
+        return [column.proposal for column in self.columns if column.proposal is not None]
+
+
+async def select_analysis(connection: Connection, upload: Upload) -> Analysis | None:
+    """With the custom fields that the workspace has now. None for an upload without a file."""
+    if upload.facts is None:
+        return None
+    fields = await custom_fields.select_all_custom_fields(connection, upload.workspace_id)
+    return await asyncio.to_thread(analyze, upload.facts, fields, encoding=upload.encoding or "UTF-8")
+
+
+def analyze(facts: FileFacts, fields: Sequence[CustomField], *, encoding: str) -> Analysis:
+    """`fields`: the custom fields of the workspace. Quick: the file has been read before."""
+    labels = {field.label: ids.encode(ids.CUSTOM_FIELD, field.id) for field in fields}
+    names = [column.name for column in facts.columns]
+    cells = {column.name: column.samples for column in facts.columns}
+    proposals = {mapping.csv_column: mapping for mapping in guess(names, labels, cells)}
+    return Analysis(
+        source=None,
+        header_line=facts.header_line,
+        delimiter=facts.delimiter,
+        encoding=encoding,
+        columns=[
+            AnalyzedColumn(
+                name=column.name,
+                samples=column.samples,
+                filled=column.filled,
+                proposal=proposals.get(column.name),
+                reason=_reason(proposals.get(column.name)),
+            )
+            for column in facts.columns
+        ],
+        questions=[],
+        problems=[],
+    )
+
+
+def _reason(mapping: ColumnMapping | None) -> str:
+    return "Nothing in its name or cells suggests a field." if mapping is None else "Its name or its cells say so."
 
 
 def guess(

@@ -9,8 +9,8 @@ from threading import Event
 import msgspec
 
 from mailrith_lite import disk, errors, threads
-from mailrith_lite.imports import counting, records
-from mailrith_lite.imports.uploads import encodings
+from mailrith_lite.imports import own_process, records
+from mailrith_lite.imports.uploads import encodings, survey
 from mailrith_lite.imports.uploads.arrival import Arrival
 from mailrith_lite.imports.uploads.upload_table import Contents
 from mailrith_lite.turns import Turns
@@ -62,11 +62,11 @@ class Receiver:
                 await asyncio.to_thread(arrival.write, block)
             await asyncio.to_thread(arrival.finish)
         try:
-            turns = self._small if arrival.written < counting.LARGE else self._large
+            turns = self._small if arrival.written < own_process.LARGE else self._large
             async with turns.take(workspace_id):
                 text = await self._convert(part, arrival.encoding)
                 header = await asyncio.to_thread(records.read_header, text.path)
-                row_count = await counting.count_rows(text.path, header.delimiter)
+                facts = await survey.survey_file(text.path)
         except records.BrokenFile as error:
             raise errors.InvalidFile(f"The file cannot be read: {error}.") from None
         await asyncio.to_thread(_rename, text.path, path)
@@ -77,7 +77,8 @@ class Receiver:
             encoding=encodings.public_name(text.encoding),
             delimiter=header.delimiter,
             header=header.names,
-            row_count=row_count,
+            row_count=facts.row_count,
+            facts=facts,
         )
 
     async def _convert(self, part: Path, encoding: str | None) -> _Text:

@@ -7,10 +7,12 @@ import msgspec
 
 from mailrith_lite import ids
 from mailrith_lite.database import Connection, Row
+from mailrith_lite.imports.uploads.survey import FileFacts
 
 UploadStatus = Literal["Pending", "Ready", "Queued"]
 
 _names_decoder = msgspec.json.Decoder(list[str])
+_facts_decoder = msgspec.json.Decoder(FileFacts)
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,10 +25,12 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     delimiter: str
     header: list[str]
     row_count: int
+    facts: FileFacts
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
-    """`source`: the file's name in the uploads directory, while a job can take it."""
+    """`source`: the file's name in the uploads directory, while a job can take it. `facts`: None before there is a
+    file, and for a file that an older version received."""
 
     id: int
     workspace_id: int
@@ -37,6 +41,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     delimiter: str | None
     header: list[str]
     row_count: int | None
+    facts: FileFacts | None
     import_job_id: int | None
     created_at: int
     expires_at: int
@@ -70,8 +75,12 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 def _from_row(row: Row) -> Upload:
     values: dict[str, Any] = dict(row)
-    header = values.pop("header")
-    return Upload(header=[] if header is None else _names_decoder.decode(header), **values)
+    header, facts = values.pop("header"), values.pop("facts")
+    return Upload(
+        header=[] if header is None else _names_decoder.decode(header),
+        facts=None if facts is None else _facts_decoder.decode(facts),
+        **values,
+    )
 
 
 async def insert_upload(connection: Connection, workspace_id: int, *, expires_at: int, now: int) -> Upload:
@@ -117,11 +126,12 @@ async def update_ready(
     rows = await connection.execute_fetchall(
         """UPDATE uploads SET source = :source, file_name = :file_name, size_bytes = :size_bytes,
             encoding = :encoding, delimiter = :delimiter, header = :names, row_count = :row_count,
-            uploaded_at = :now, expires_at = max(expires_at, :expires_at)
+            facts = :facts_json, uploaded_at = :now, expires_at = max(expires_at, :expires_at)
         WHERE workspace_id = :workspace_id AND id = :id RETURNING *""",
         {
             **msgspec.structs.asdict(contents),
             "names": msgspec.json.encode(contents.header).decode(),
+            "facts_json": msgspec.json.encode(contents.facts).decode(),
             "workspace_id": upload.workspace_id,
             "id": upload.id,
             "expires_at": expires_at,

@@ -1,0 +1,79 @@
+"""Runs a module that reads a large file in a process of its own.
+
+A thread that reads rows for seconds would make the API wait for the interpreter lock. The process has a low
+priority, and it ends with the service and with the task that waits for it.
+"""
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+LARGE = 1 << 24
+"""Bytes. For a file of this size the time to start a process does not matter."""
+_CHECK_SECONDS = 0.2
+_NICE = 5
+
+
+async def run_module(module: str, *arguments: str, check: Callable[[], None] = lambda: None) -> bytes:
+    """Runs `python -m MODULE ARGUMENT…` and returns what it prints. The module calls `start` first.
+
+    Calls `check` from time to time; an exception from it ends the process.
+
+    Raises:
+        RuntimeError: the process ended with an error.
+    """
+    with _open_pipe() as life:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", module, *arguments),
+            stdin=life,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C must reach the service alone: it ends its jobs in order
+        )
+        reading = asyncio.ensure_future(process.communicate())
+        try:
+            while not reading.done():
+                check()
+                await asyncio.wait([reading], timeout=_CHECK_SECONDS)
+        finally:
+            if not reading.done():
+                process.kill()
+                await reading
+    output, _ = reading.result()
+    if process.returncode != 0:
+        raise RuntimeError(f"{module} ended with {process.returncode}")
+    return output
+
+
+def start() -> None:
+    """Call it first in the process."""
+    os.nice(_NICE)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def finish(result: bytes) -> None:
+    """Call it last in the process."""
+    sys.stdout.buffer.write(result)
+    sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _open_pipe() -> Iterator[int]:
+    """The reading end of a pipe. It reaches its end when this process dies, however it dies."""
+    reading_end, writing_end = os.pipe()
+    try:
+        yield reading_end
+    finally:
+        os.close(reading_end)
+        os.close(writing_end)
+
+
+def _end_with_parent() -> None:
+    """The service writes nothing to the pipe. Its end means that the service has died: nobody reads the result."""
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)

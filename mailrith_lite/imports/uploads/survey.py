@@ -1,0 +1,150 @@
+"""Reads a whole file and notes what its columns contain. A large file gets a process of its own.
+
+    python -m mailrith_lite.imports.uploads.survey FILE
+
+The facts do not depend on a workspace: proposals are made from them later, whenever the upload is read.
+"""
+
+import asyncio
+import itertools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from mailrith_lite.imports import own_process, records
+
+_RECORDS_AT_ONCE = 10_000
+_SAMPLES = 3
+_MAX_SAMPLE = 100
+
+
+class ColumnFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """`filled`: the number of cells that are not blank. `samples`: the first different ones, cut."""
+
+    name: str
+    filled: int = 0
+    samples: list[str] = []
+
+
+class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """`header_line`: the number of the header's first line; None if the file has no header."""
+
+    delimiter: str
+    header_line: int | None
+    columns: list[ColumnFacts]
+    row_count: int
+
+
+class _Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process prints. `broken`: why the file cannot be read."""
+
+    facts: FileFacts | None = None
+    broken: str | None = None
+
+
+class _ColumnSurvey:
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._filled = 0
+        self._samples: dict[str, None] = {}
+
+    def add(self, cells: tuple[str, ...]) -> None:
+        filled = [cell for cell in cells if cell and not cell.isspace()]
+        self._filled += len(filled)
+        if len(self._samples) < _SAMPLES:
+            for cell in filled:
+                self._samples[_cut(cell.strip())] = None
+                if len(self._samples) == _SAMPLES:
+                    break
+
+    def facts(self) -> ColumnFacts:
+        return ColumnFacts(name=self._name, filled=self._filled, samples=list(self._samples))
+
+
+class FileSurvey:
+    """Reads blocks of rows. Blocking: call `read` in a thread or in a process of its own."""
+
+    def __init__(self, file: Path) -> None:
+        """
+        Raises:
+            BrokenFile: the header cannot be read.
+        """
+        self._header = records.read_header(file)
+        names = records.without_report_columns(self._header.names)
+        self._columns = [_ColumnSurvey(name) for name in names]
+        self._source = records.open_source(file)
+        self._rows = 0
+
+    def __enter__(self) -> "FileSurvey":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._source.close()
+
+    def start(self, check: Callable[[], None] = lambda: None) -> None:
+        self._records = records.read_records(self._source, self._header.delimiter, check)
+        self._header_line, _ = next(self._records)
+
+    def read(self) -> bool:
+        """Reads the next rows. False after the last one.
+
+        Raises:
+            BrokenFile: the file cannot be read; the text names the line.
+        """
+        rows = [cells for _, cells in itertools.islice(self._records, _RECORDS_AT_ONCE)]
+        self._rows += len(rows)
+        for column, cells in zip(self._columns, itertools.zip_longest(*rows, fillvalue=""), strict=False):
+            column.add(cells)
+        return len(rows) == _RECORDS_AT_ONCE
+
+    def facts(self) -> FileFacts:
+        return FileFacts(
+            delimiter=self._header.delimiter,
+            header_line=self._header_line,
+            columns=[column.facts() for column in self._columns],
+            row_count=self._rows,
+        )
+
+
+async def survey_file(file: Path) -> FileFacts:
+    """
+    Raises:
+        BrokenFile: the file cannot be read; the text names the line.
+    """
+    if file.stat().st_size >= own_process.LARGE:
+        return await _survey_in_process(file)
+    with await asyncio.to_thread(FileSurvey, file) as survey:
+        await asyncio.to_thread(survey.start)
+        while await asyncio.to_thread(survey.read):
+            pass
+        return survey.facts()
+
+
+async def _survey_in_process(file: Path) -> FileFacts:
+    result = msgspec.json.decode(await own_process.run_module(__name__, str(file)), type=_Result)
+    if result.facts is None:
+        raise records.BrokenFile(result.broken)
+    return result.facts
+
+
+def _cut(cell: str) -> str:
+    return cell if len(cell) <= _MAX_SAMPLE else cell[: _MAX_SAMPLE - 1] + "…"
+
+
+def _main(file: str) -> None:
+    own_process.start()
+    try:
+        with FileSurvey(Path(file)) as survey:
+            survey.start()
+            while survey.read():
+                pass
+            result = _Result(facts=survey.facts())
+    except records.BrokenFile as error:
+        result = _Result(broken=str(error))
+    own_process.finish(msgspec.json.encode(result))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
