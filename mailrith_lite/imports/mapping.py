@@ -11,7 +11,7 @@ from mailrith_lite.imports.records import MAX_COLUMN_NAME, column_name
 _SHOWN_COLUMNS = 50
 
 
-class MappedField(msgspec.Struct, frozen=True, kw_only=True):
+class MappedField(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: MappedType
     custom_field_id: str | None = None
 
@@ -20,7 +20,7 @@ class MappedField(msgspec.Struct, frozen=True, kw_only=True):
         return cls(type="custom-field", custom_field_id=public_id)
 
 
-class Mapping(msgspec.Struct, frozen=True, kw_only=True):
+class Mapping(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One entry of a request's `mappings`."""
 
     csv_column: str

@@ -7,7 +7,8 @@ import msgspec
 
 _PREFIX = "#/components/schemas/"
 _FORMATS = {"_at": "date-time", "_url": "uri"}  # end of a field's name -> format
-_WITHOUT_DEFAULTS = {"Condition"}  # a Struct that omits default values in responses too
+_WITHOUT_DEFAULTS = {"Condition", "Mapping", "MappedField", "ImportPiece"}
+"""Structs that omit default values in responses too."""
 
 
 class Schemas:
