@@ -177,7 +177,8 @@ def data_directory(path: Path) -> Iterator[Path]:
         except OSError:
             raise errors.StartError(f"another process serves the data directory {path}") from None
         disk.make_private(directory / "lock", 0o600)
-        yield directory
+        with disk.reserve(directory):
+            yield directory
 
 
 async def upgrade_database(directory: Path) -> Upgrade:

@@ -1,14 +1,17 @@
 """Files that only their owner can read, and writes that survive a power cut."""
 
 import asyncio
+import contextlib
 import errno
 import os
+import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 _SMALL_WRITE = 1 << 17  # bytes
+_RESERVE = 1 << 16  # bytes
 
 
 def is_full(error: BaseException) -> bool:
@@ -25,6 +28,41 @@ def has_room(directory: Path) -> bool:
     """Whether the disk of the directory has more free space than a small write needs."""
     usage = os.statvfs(directory)
     return usage.f_bavail * usage.f_frsize >= _SMALL_WRITE
+
+
+@contextlib.contextmanager
+def reserve(directory: Path) -> Iterator[None]:
+    """Keeps the file `reserve`, which the next start deletes if the disk is full by then.
+
+    A start needs 36 KiB: in WAL mode SQLite makes an index of the WAL to read, and deletes it at the end.
+    """
+    path = directory / "reserve"
+    if has_room(directory):
+        _fill(path)
+    else:
+        path.unlink(missing_ok=True)
+    try:
+        yield
+    finally:
+        _fill(path)
+
+
+def _fill(path: Path) -> None:
+    if path.exists() and path.stat().st_size == _RESERVE:
+        return
+    with contextlib.suppress(OSError), create_private(path) as file:  # on a full disk, as much as there is room for
+        file.write(os.urandom(_RESERVE))  # a file system that compresses would keep no space for zeros
+
+
+async def sweep(directory: Path, name: re.Pattern[str], kept: Container[str]) -> None:
+    """Deletes the files with such a name that are not in `kept`, in a thread, because there can be many."""
+    await asyncio.to_thread(_sweep, directory, name, kept)
+
+
+def _sweep(directory: Path, name: re.Pattern[str], kept: Container[str]) -> None:
+    for path in files_in(directory):
+        if name.fullmatch(path.name) and path.name not in kept:
+            path.unlink()
 
 
 async def remove(*paths: Path) -> None:

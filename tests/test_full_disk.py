@@ -109,6 +109,16 @@ def test_export_that_is_larger_than_the_disk_fails_and_says_so(
     assert not list((small_disk / "data" / "exports").iterdir())
 
 
+def test_starts_without_a_free_byte_serve_reads(small_disk: Path) -> None:
+    settings = Settings(port=0, data_dir=small_disk / "data", bootstrap_key=KEY)
+    with Server(settings).serving() as server:
+        server.import_csv(csv_file(10))
+    with full(small_disk):
+        for _ in range(3):
+            with Server(settings).serving() as server:
+                assert len(server.call("GET", "/v1/subscribers").json["data"]) == 10
+
+
 def test_start_on_a_full_disk_serves_reads_and_continues_a_job_once_there_is_room(small_disk: Path) -> None:
     settings = Settings(port=0, data_dir=small_disk / "data", bootstrap_key=KEY)
     with Server(settings).serving() as server:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ from mailrith_lite.jobs.run import JobFailed, Run
 
 TOO_LARGE = "The export needs more space than the service's disk has. Free some space, or export fewer subscribers."
 _SHORT_ID = slice(-13, -5)
+_FILE_NAME = re.compile(rf"{EXPORT.id_prefix}_.*")
 
 
 class ExportPipeline:
@@ -60,9 +62,7 @@ class ExportPipeline:
         async with self._database.read() as connection:
             job_ids = await export_table.select_ids_with_file(connection)
         names = {file_path(self._directory, EXPORT.encode(job_id)).name for job_id in job_ids}
-        for path in disk.files_in(self._directory):
-            if path.name.startswith(f"{EXPORT.id_prefix}_") and path.name not in names:
-                path.unlink()
+        await disk.sweep(self._directory, _FILE_NAME, names)
 
     async def remove_expired(self) -> None:
         """Deletes the files whose link has expired, before it writes: on a full disk this makes room."""

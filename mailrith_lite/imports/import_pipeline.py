@@ -76,9 +76,7 @@ class ImportPipeline:
         """Deletes the files that no unfinished job names. Call it before the first request."""
         async with self._database.read() as connection:
             sources = await import_table.select_open_sources(connection)
-        for path in disk.files_in(self._directory):
-            if _FILE_NAME.fullmatch(path.name) and path.name not in sources:
-                path.unlink()
+        await disk.sweep(self._directory, _FILE_NAME, sources)
 
     async def _begin(self, job: Job, plan: ImportPlan, progress: Progress) -> tuple[ImportPlan, Progress]:
         """After the first pass: saves the total, and creates the new tag."""

@@ -117,9 +117,7 @@ class UploadStore:
         """Deletes the files that no upload names. Call it before the first request."""
         async with self._database.read() as connection:
             sources = await upload_table.select_sources(connection)
-        for path in disk.files_in(self._directory):
-            if receiver.FILE_NAME.fullmatch(path.name) and path.name not in sources:
-                path.unlink()
+        await disk.sweep(self._directory, receiver.FILE_NAME, sources)
 
     async def remove_expired(self) -> None:
         """Deletes the files of expired uploads, and a day later the uploads.
