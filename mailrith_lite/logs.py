@@ -156,7 +156,11 @@ class _Repeat:
 
 
 class _Repeats:
-    """Counts equal records, for all threads. Lines about different requests or jobs differ in their fields."""
+    """Counts equal records, for all threads.
+
+    Exceptions with the same message and places are equal, of whichever requests or jobs. Without an exception,
+    records with other fields differ.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -164,8 +168,9 @@ class _Repeats:
 
     def is_first(self, record: logging.LogRecord) -> bool:
         """Counts the record if an equal one was the first less than a minute ago."""
-        places = failure_places(record.exc_info[1]) if record.exc_info and record.exc_info[1] else []
-        key = "\n".join([record.name, record.levelname, record.getMessage(), repr(_fields(record)), *places])
+        failure = record.exc_info[1] if record.exc_info else None
+        cause = failure_places(failure) if failure else [repr(_fields(record))]
+        key = "\n".join([record.name, record.levelname, record.getMessage(), *cause])
         with self._lock:
             repeat = self._repeats.get(key)
             if repeat is not None:
