@@ -2,7 +2,7 @@
 
 MailrithError
 ├── Invalid                 the request must be changed
-│   ├── InvalidBody         a field breaks a rule
+│   ├── InvalidRequest         a field breaks a rule
 │   ├── InvalidJson         the body is not JSON, or not an object
 │   ├── InvalidFile         an uploaded file cannot be read
 │   └── PayloadTooLarge, UnsupportedMediaType
@@ -61,7 +61,7 @@ class Invalid(MailrithError):
     code = "invalid_request"
 
 
-class InvalidBody(Invalid):
+class InvalidRequest(Invalid):
     """A field breaks a rule. Without a code of its own, it gets the one of the field in the request's form."""
 
 

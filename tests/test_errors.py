@@ -89,7 +89,7 @@ def test_429_and_503_have_retry_after(error: type[MailrithError]) -> None:
 
 
 def test_details_have_field_reason_and_resource() -> None:
-    error = errors.InvalidBody("Change it.", field="mappings[0]", reason="deleted", resource=("tag", "tag_1"))
+    error = errors.InvalidRequest("Change it.", field="mappings[0]", reason="deleted", resource=("tag", "tag_1"))
     assert error.details == {
         "field": "mappings[0]",
         "reason": "deleted",

@@ -33,7 +33,7 @@ def with_arguments(handler: Handler) -> CallHandler:
         except wire_errors.InvalidQuery as error:
             codes.assign(error, declared.query)
             raise
-        except errors.InvalidBody as error:
+        except errors.InvalidRequest as error:
             codes.assign(error, declared.request)
             raise
 
@@ -64,12 +64,12 @@ async def _call(handler: Handler, taken: Signature, call: Call, found: dict[str,
 def _check_change(form: msgspec.Struct) -> None:
     """
     Raises:
-        InvalidBody: the form has no field.
+        InvalidRequest: the form has no field.
     """
     if isinstance(form, Change) and all(getattr(form, name) is msgspec.UNSET for name in form.effective_fields()):
         raise empty_update(type(form))
 
 
-def empty_update(form: type[Change]) -> errors.InvalidBody:
+def empty_update(form: type[Change]) -> errors.InvalidRequest:
     names = ", ".join(form.effective_fields())
-    return errors.InvalidBody(f"Send at least one of {names}.", code="empty_update")
+    return errors.InvalidRequest(f"Send at least one of {names}.", code="empty_update")

@@ -20,7 +20,7 @@ def decode(body: bytes | memoryview, form: type[T]) -> T:
     """
     Raises:
         InvalidJson: the body is not JSON in UTF-8, or not an object.
-        InvalidBody: a value has the wrong type, or a field is missing or unknown; the error names the field.
+        InvalidRequest: a value has the wrong type, or a field is missing or unknown; the error names the field.
     """
     try:
         if len(body) <= _CHECKED_FOR_UTF8:
@@ -28,7 +28,7 @@ def decode(body: bytes | memoryview, form: type[T]) -> T:
         decoded: T = _decoder(cast(Any, form)).decode(body)
         return decoded
     except msgspec.ValidationError as error:
-        raise _invalid_body(str(error), form) from None
+        raise _invalid_request(str(error), form) from None
     except RecursionError:
         raise errors.InvalidJson("The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeError):
@@ -60,7 +60,7 @@ def not_an_object() -> errors.InvalidJson:
     return errors.InvalidJson("The body takes a JSON object.")
 
 
-def _invalid_body(text: str, form: Any) -> errors.Invalid:
+def _invalid_request(text: str, form: Any) -> errors.Invalid:
     """msgspec says `Expected `str`, got `int` - at `$.mappings[2].csv_column``: only the place is of use."""
     problem, separator, place = text.rpartition(" - at `$")  # the last: a value that is quoted may hold the same
     if not separator:
@@ -72,11 +72,11 @@ def _invalid_body(text: str, form: Any) -> errors.Invalid:
             name = problem.removeprefix(start).rstrip("`")
             field = f"{field}.{name}" if field else name
             missing = "missing" in start
-            return errors.InvalidBody(
+            return errors.InvalidRequest(
                 f"{field} is required." if missing else f"{field} is not a field of this request; leave it out.",
                 field=field,
                 reason="missing" if missing else "unknown_field",
             )
     if not field:
         return not_an_object()
-    return errors.InvalidBody(f"{field} takes {wording.takes(form, path) or 'another form'}.", field=field)
+    return errors.InvalidRequest(f"{field} takes {wording.takes(form, path) or 'another form'}.", field=field)

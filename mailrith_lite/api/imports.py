@@ -186,9 +186,9 @@ def _parse(body: Body[ImportRequest]) -> ImportOrder:
     literal = memoryview(request.csv_text)
     has_text = bytes(literal[:5]) != b"null"
     if has_text == (request.upload_id is not None):
-        raise errors.InvalidBody("Send exactly one of csv_text and upload_id.", field="csv_text")
+        raise errors.InvalidRequest("Send exactly one of csv_text and upload_id.", field="csv_text")
     if has_text and bytes(literal[:1]) != b'"':
-        raise errors.InvalidBody("csv_text takes a text.", field="csv_text")
+        raise errors.InvalidRequest("csv_text takes a text.", field="csv_text")
     return ImportOrder(
         csv_text=literal if has_text else None,
         upload_id=request.upload_id,

@@ -245,7 +245,7 @@ async def _preview(call: Call, definition: Definition, current_id: str | None) -
         references = await _references(call, connection, [definition])
         own_id = None if current_id is None else ids.decode(ids.SEGMENT, current_id)
         if current_id is not None and not await _is_segment(call, connection, own_id):
-            raise errors.InvalidBody(
+            raise errors.InvalidRequest(
                 "There is no segment with this id in the workspace.",
                 field="current_segment_id",
                 reason="segment_not_found",

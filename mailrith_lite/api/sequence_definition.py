@@ -77,16 +77,18 @@ RawDefinition = Annotated[msgspec.Raw, Meta(extra_json_schema=_schema())]
 def check(sent: msgspec.Raw) -> CheckedDefinition:
     """
     Raises:
-        InvalidBody: it does not have the form of the contract; the error names the member.
+        InvalidRequest: it does not have the form of the contract; the error names the member.
     """
     try:
         definition = codec.decode(memoryview(sent), SequenceDefinition)
-    except errors.InvalidBody as error:
-        raise errors.InvalidBody(
+    except errors.InvalidRequest as error:
+        raise errors.InvalidRequest(
             f"definition.{error.message}",
             field=f"definition.{error.details['field']}",
             reason=error.details.get("reason"),
         ) from None
     except errors.InvalidJson:
-        raise errors.InvalidBody("definition takes an object with the list emails.", field="definition") from None
+        raise errors.InvalidRequest(
+            "definition takes an object with the list emails.", field="definition"
+        ) from None
     return CheckedDefinition(definition=bytes(sent), email_count=len(definition.emails))

@@ -248,10 +248,10 @@ async def _upsert(call: Call, request: SubscriberRequest, connection: Connection
 def _profile(request: SubscriberChange) -> SubscriberInput:
     """
     Raises:
-        InvalidBody: the request names a form.
+        InvalidRequest: the request names a form.
     """
     if request.form_id is not UNSET and bytes(request.form_id) != b"null":
-        raise errors.InvalidBody("There are no forms here; leave form_id out.", field="form_id")
+        raise errors.InvalidRequest("There are no forms here; leave form_id out.", field="form_id")
     return SubscriberInput(
         email=request.email,
         name=request.name,

@@ -30,7 +30,7 @@ async def add(
     """Creates a new tag that does not exist. Returns the subscriber as it is now.
 
     Raises:
-        InvalidBody: too many items, a name that a tag cannot have, or an id that the workspace does not have.
+        InvalidRequest: too many items, a name that a tag cannot have, or an id that the workspace does not have.
     """
     tag_ids = await _known_tags(connection, workspace_id, added.existing_tag_ids)
     tag_ids += await _new_tags(connection, workspace_id, added.new_tags, now)
@@ -59,7 +59,7 @@ async def _known_sequences(connection: Connection, workspace_id: int, public_ids
 
 async def _new_tags(connection: Connection, workspace_id: int, names: Sequence[str], now: int) -> list[int]:
     if len(names) > MAX_NEW_TAGS:
-        raise errors.InvalidBody(f"new_tags takes at most {MAX_NEW_TAGS} names.", field="new_tags")
+        raise errors.InvalidRequest(f"new_tags takes at most {MAX_NEW_TAGS} names.", field="new_tags")
     tag_ids = []
     for position, name in enumerate(names):
         cleaned = tags.clean_name(name, f"new_tags[{position}]")

@@ -38,14 +38,14 @@ class ConsentEvidence(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 def check(evidence: ConsentEvidence, now: int) -> None:
     """
     Raises:
-        InvalidBody: `collected_at` is in the future by more than CLOCK_SKEW, or `source_url` is no absolute URI.
+        InvalidRequest: `collected_at` is in the future by more than CLOCK_SKEW, or `source_url` is no absolute URI.
     """
     if evidence.collected_at.timestamp() * 1_000 > now + CLOCK_SKEW:
-        raise errors.InvalidBody(
+        raise errors.InvalidRequest(
             "collected_at must not be later than now.", field=f"{_FIELD}.collected_at", reason="in_the_future"
         )
     if evidence.source_url is not None and not _URI.fullmatch(evidence.source_url):
-        raise errors.InvalidBody(
+        raise errors.InvalidRequest(
             "source_url takes an absolute URI such as https://example.com/form.", field=f"{_FIELD}.source_url"
         )
 
@@ -53,10 +53,10 @@ def check(evidence: ConsentEvidence, now: int) -> None:
 def require(evidence: ConsentEvidence | None) -> None:
     """
     Raises:
-        InvalidBody: there is no evidence.
+        InvalidRequest: there is no evidence.
     """
     if evidence is None:
-        raise errors.InvalidBody(
+        raise errors.InvalidRequest(
             "A subscriber becomes Active only with consent_evidence; send it.",
             field=_FIELD,
             reason="consent_evidence_required",

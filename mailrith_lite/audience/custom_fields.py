@@ -46,7 +46,7 @@ async def create_custom_field(
 ) -> CustomField:
     """
     Raises:
-        InvalidBody: label or options break a rule, or another field, or a built-in one, has the label, in any
+        InvalidRequest: label or options break a rule, or another field, or a built-in one, has the label, in any
             case: labels are the column names of exports.
     """
     label = clean_label(label)
@@ -131,7 +131,7 @@ async def select_all_custom_fields(connection: Connection, workspace_id: int) ->
 async def check_label_is_free(connection: Connection, workspace_id: int, label: str, own_id: int | None) -> None:
     """
     Raises:
-        InvalidBody: a new field cannot have this label: another one or a built-in one has it, ignoring case.
+        InvalidRequest: a new field cannot have this label: another one or a built-in one has it, ignoring case.
         Conflict: the same of the field `own_id`.
     """
     if fold(label) in _BUILT_IN_LABELS:
@@ -144,9 +144,9 @@ async def check_label_is_free(connection: Connection, workspace_id: int, label: 
         raise label_taken(label, new=own_id is None)
 
 
-def label_taken(label: str, *, new: bool, built_in: bool = False) -> errors.InvalidBody | errors.Conflict:
+def label_taken(label: str, *, new: bool, built_in: bool = False) -> errors.InvalidRequest | errors.Conflict:
     """The contract answers a new field with 400, and a change with 409."""
-    kind = errors.InvalidBody if new else errors.Conflict
+    kind = errors.InvalidRequest if new else errors.Conflict
     what = f"{label} is a built-in field" if built_in else "A custom field with this label exists already"
     return kind(
         f"{what}; choose another label.",
@@ -160,7 +160,7 @@ def clean_label(label: str) -> str:
     """The label in the normal form NFC, with single spaces.
 
     Raises:
-        InvalidBody: the label breaks a rule.
+        InvalidRequest: the label breaks a rule.
     """
     trimmed = compose(" ".join(label.split()))
     check_label(trimmed, "label", MAX_LABEL)
@@ -171,18 +171,18 @@ def clean_options(field_type: FieldType, options: list[str]) -> list[str]:
     """The trimmed options, in the normal form NFC.
 
     Raises:
-        InvalidBody: the type takes no options, or the options break a rule.
+        InvalidRequest: the type takes no options, or the options break a rule.
     """
     field = "settings.options"
     if field_type not in CHOICE_TYPES:
         if options:
-            raise errors.InvalidBody(f"{field_type} takes no options; leave {field} out.", field=field)
+            raise errors.InvalidRequest(f"{field_type} takes no options; leave {field} out.", field=field)
         return []
     if not 1 <= len(options) <= MAX_OPTIONS:
-        raise errors.InvalidBody(f"{field_type} takes 1 to {MAX_OPTIONS} options.", field=field)
+        raise errors.InvalidRequest(f"{field_type} takes 1 to {MAX_OPTIONS} options.", field=field)
     cleaned = [compose(option.strip()) for option in options]
     for index, option in enumerate(cleaned):
         check_label(option, f"{field}[{index}]", MAX_OPTION)
     if len(set(cleaned)) < len(cleaned):
-        raise errors.InvalidBody("Give each option once.", field=field)
+        raise errors.InvalidRequest("Give each option once.", field=field)
     return cleaned

@@ -54,7 +54,7 @@ async def prepare(
     """The field after the change. Nothing is written.
 
     Raises:
-        InvalidBody: label or options break a rule.
+        InvalidRequest: label or options break a rule.
         Conflict: another field, or a built-in one, has the label.
     """
     target = msgspec.structs.replace(

@@ -11,10 +11,10 @@ def decode(prefix: str, public_ids: Sequence[str], field: str) -> list[int]:
     """The integers, in the same order.
 
     Raises:
-        InvalidBody: there are more than `MAX_LISTED`, or one is malformed.
+        InvalidRequest: there are more than `MAX_LISTED`, or one is malformed.
     """
     if len(public_ids) > MAX_LISTED:
-        raise errors.InvalidBody(f"{field} takes at most {MAX_LISTED} ids.", field=field)
+        raise errors.InvalidRequest(f"{field} takes at most {MAX_LISTED} ids.", field=field)
     numbers = []
     for position, public_id in enumerate(public_ids):
         number = ids.decode(prefix, public_id)
@@ -27,15 +27,15 @@ def decode(prefix: str, public_ids: Sequence[str], field: str) -> list[int]:
 def check(numbers: Sequence[int], known: set[int], field: str, resource: str) -> None:
     """
     Raises:
-        InvalidBody: one of the numbers is not in `known`.
+        InvalidRequest: one of the numbers is not in `known`.
     """
     for position, number in enumerate(numbers):
         if number not in known:
             raise _unknown(field, position, resource)
 
 
-def _unknown(field: str, position: int, resource: str) -> errors.InvalidBody:
-    return errors.InvalidBody(
+def _unknown(field: str, position: int, resource: str) -> errors.InvalidRequest:
+    return errors.InvalidRequest(
         f"There is no {resource} with this id in the workspace.",
         field=f"{field}[{position}]",
         reason=f"{resource}_not_found",

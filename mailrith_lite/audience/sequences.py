@@ -83,14 +83,14 @@ def check(settings: SequenceSettings) -> SequenceSettings:
     """Returns the settings with a trimmed name in the normal form NFC.
 
     Raises:
-        InvalidBody: with the field that breaks a limit.
+        InvalidRequest: with the field that breaks a limit.
     """
     name = compose(settings.name.strip())
     check_label(name, "name", MAX_NAME)
     for field in _TEXTS:
         text = getattr(settings, field)
         if text is not None and (len(text) > MAX_TEXT or has_control(text)):
-            raise errors.InvalidBody(
+            raise errors.InvalidRequest(
                 f"{field} takes at most {MAX_TEXT} characters, none a control character.", field=field
             )
     return msgspec.structs.replace(settings, name=name)
@@ -101,7 +101,7 @@ async def create_sequence(
 ) -> Sequence:
     """
     Raises:
-        InvalidBody: a member breaks a limit, or another sequence has the name, ignoring case.
+        InvalidRequest: a member breaks a limit, or another sequence has the name, ignoring case.
     """
     settings = check(settings)
     await _check_name_is_free(connection, workspace_id, settings.name, None)
@@ -113,7 +113,7 @@ async def change_settings(
 ) -> Sequence:
     """
     Raises:
-        InvalidBody: a member breaks a limit, or another sequence has the name, ignoring case.
+        InvalidRequest: a member breaks a limit, or another sequence has the name, ignoring case.
         Conflict: the sequence is running.
     """
     settings = check(settings)
@@ -141,7 +141,7 @@ async def _check_name_is_free(connection: Connection, workspace_id: int, name: s
         (workspace_id, fold(name), own_id),
     )
     if list(rows):
-        raise errors.InvalidBody(
+        raise errors.InvalidRequest(
             "A sequence of this name exists already; choose another name.", field="name", reason="name_taken"
         )
 

@@ -31,7 +31,7 @@ def _from_row(row: Row) -> Tag:
 def clean_name(name: str, field: str) -> str:
     """
     Raises:
-        InvalidBody: the trimmed name does not have 1 to 100 characters, or has a control character.
+        InvalidRequest: the trimmed name does not have 1 to 100 characters, or has a control character.
     """
     trimmed = compose(name.strip())
     check_label(trimmed, field, MAX_NAME)
@@ -43,7 +43,7 @@ async def create_tag(
 ) -> Tag:
     """
     Raises:
-        InvalidBody: the name or the description breaks its limit.
+        InvalidRequest: the name or the description breaks its limit.
         Conflict: a tag with this name, ignoring case, exists.
     """
     name = clean_name(name, "name")
@@ -58,7 +58,7 @@ async def change_tag(
 ) -> Tag:
     """
     Raises:
-        InvalidBody: the name or the description breaks its limit.
+        InvalidRequest: the name or the description breaks its limit.
         Conflict: another tag has this name, ignoring case.
     """
     name = clean_name(name, "name")

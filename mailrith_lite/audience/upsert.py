@@ -49,7 +49,7 @@ class UpsertContext(msgspec.Struct, frozen=True, kw_only=True):
 async def select_by_email(connection: Connection, workspace_id: int, email: str) -> Subscriber | None:
     """
     Raises:
-        InvalidBody: the email is not an email address.
+        InvalidRequest: the email is not an email address.
     """
     address = _read("email", values.email, email)
     subscriber_id = await subscribers.select_subscriber_id(connection, workspace_id, address)
@@ -63,7 +63,7 @@ async def create(
 ) -> Subscriber:
     """
     Raises:
-        InvalidBody: with the field that breaks a rule.
+        InvalidRequest: with the field that breaks a rule.
     """
     blank = Subscriber(
         id=0,
@@ -96,7 +96,7 @@ async def change(
 ) -> Subscriber:
     """
     Raises:
-        InvalidBody: with the field that breaks a rule.
+        InvalidRequest: with the field that breaks a rule.
         Conflict: another subscriber has the new email.
     """
     changed = await _apply_input(connection, context, saved, sent)
@@ -164,13 +164,13 @@ def _field_values(sent: Mapping[str, Any], fields: Sequence[CustomField]) -> dic
         path = f"custom_fields.{name}"
         field = by_name.get(name) or by_name.get(fold(" ".join(name.split())))
         if field is None:
-            raise errors.InvalidBody(
+            raise errors.InvalidRequest(
                 "There is no custom field with this id or label in the workspace.",
                 field=path,
                 reason="custom_field_not_found",
             )
         if field.id in seen:
-            raise errors.InvalidBody("A custom field can be given only once.", field=path)
+            raise errors.InvalidRequest("A custom field can be given only once.", field=path)
         seen.add(field.id)
         read = functools.partial(values.field_value, field.type, field.options)
         saved = _read(path, read, value)
@@ -193,9 +193,9 @@ def _midnight(subscribed_on: str, context: UpsertContext) -> int:
     try:
         day = date.fromisoformat(values.day(subscribed_on))
     except values.Refused as refusal:  # its code is that of a custom field
-        raise errors.InvalidBody(refusal.message, field="subscribed_on", reason="invalid_date") from None
+        raise errors.InvalidRequest(refusal.message, field="subscribed_on", reason="invalid_date") from None
     if not date(1970, 1, 2) <= day <= clock.day(context.now, context.time_zone):
-        raise errors.InvalidBody(
+        raise errors.InvalidRequest(
             "subscribed_on takes a day from 1970-01-02 up to today.", field="subscribed_on", reason="out_of_range"
         )
     return clock.midnight(day, context.time_zone)
@@ -204,9 +204,9 @@ def _midnight(subscribed_on: str, context: UpsertContext) -> int:
 def _read(field: str, read: Callable[[S], T], sent: S) -> T:
     """
     Raises:
-        InvalidBody: the value breaks a rule; the reason is the code that an import's report would have.
+        InvalidRequest: the value breaks a rule; the reason is the code that an import's report would have.
     """
     value = input_checks.read_value(read, sent, field)
     if isinstance(value, str) and "\0" in value:  # no import could read it back from an export
-        raise errors.InvalidBody("A text cannot contain a NUL character.", field=field, reason="nul_character")
+        raise errors.InvalidRequest("A text cannot contain a NUL character.", field=field, reason="nul_character")
     return value

@@ -39,7 +39,7 @@ def find_problem(names: Sequence[str], form: MappingForm, custom_fields: Sequenc
     return None
 
 
-def from_error(error: errors.InvalidBody, form: MappingForm) -> Problem:
+def from_error(error: errors.InvalidRequest, form: MappingForm) -> Problem:
     """A refusal of the import: something was deleted meanwhile, or the form was not made by the page."""
     text = _DELETED.get(error.details.get("reason", ""), error.message)
     field = error.details.get("field", "")

@@ -67,7 +67,7 @@ async def start_import(call: SessionRequest, fields: Fields) -> web.StreamRespon
         if problem := mapping_problem.find_problem(preview.names, form, custom_fields):
             return await _render_mapping(call, upload, preview, form, problem, status=400)
         job = await _queue_import(call, upload, preview, form, dry_run=mapping_form.wants_dry_run(fields))
-    except errors.InvalidBody as error:
+    except errors.InvalidRequest as error:
         if error.details.get("field") == "upload_id":  # the file is wrong, not the form
             return await _render_replaced(call)
         problem = mapping_problem.from_error(error, form)

@@ -59,7 +59,7 @@ class PreparedImport:
         """Queues the job in the caller's transaction. The job takes the file of the upload; a dry run leaves it.
 
         Raises:
-            InvalidBody: the workspace has no such tag, sequence or custom field, or the upload has a newer file.
+            InvalidRequest: the workspace has no such tag, sequence or custom field, or the upload has a newer file.
             Conflict: another job has taken the upload.
             QueueFull: too many jobs wait.
         """
@@ -98,14 +98,14 @@ async def prepared(
     At the end an upload's file is deleted if the import has taken it, and the source if nothing was inserted.
 
     Raises:
-        InvalidBody, InvalidJson: the error names the field that must change.
+        InvalidRequest, InvalidJson: the error names the field that must change.
         Conflict: another job has taken the upload.
     """
     upload = None if order.upload_id is None else await _select_usable(database, workspace_id, order)
     write = _source_writer(order, upload, uploads)
     try:
         plan = await asyncio.to_thread(_plan, order, directory, write)
-    except errors.InvalidBody:
+    except errors.InvalidRequest:
         if upload is not None:  # if a job has just taken the upload, or it has a newer file, that is the reason
             newest = await _select_usable(database, workspace_id, order)
             if newest.source != upload.source:
@@ -148,7 +148,7 @@ def _plan(order: ImportOrder, directory: Path, write: Callable[[Path], Header]) 
     """Checks the order and writes the source file; leaves none on an error. Blocking: run it in a thread."""
     new_tag_name = order.new_tag_name and tags.clean_name(order.new_tag_name, "new_tag_name")
     if order.new_tag_name == "":
-        raise errors.InvalidBody("new_tag_name takes 1 to 100 characters.", field="new_tag_name")
+        raise errors.InvalidRequest("new_tag_name takes 1 to 100 characters.", field="new_tag_name")
     tag_ids = listed_ids.decode(ids.TAG, order.existing_tag_ids, "existing_tag_ids")
     sequence_ids = listed_ids.decode(ids.SEQUENCE, order.sequence_ids, "sequence_ids")
     source = directory / f"{secrets.token_hex(16)}.csv"
@@ -179,8 +179,8 @@ def _write_text(literal: memoryview, source: Path) -> Header:
     return header
 
 
-def _invalid_text(message: str, reason: str | None = None) -> errors.InvalidBody:
-    return errors.InvalidBody(message, code="invalid_csv_text", field="csv_text", reason=reason)
+def _invalid_text(message: str, reason: str | None = None) -> errors.InvalidRequest:
+    return errors.InvalidRequest(message, code="invalid_csv_text", field="csv_text", reason=reason)
 
 
 def _link_upload(upload: Upload, file: Path, source: Path) -> Header:

@@ -40,10 +40,12 @@ def resolve(names: Sequence[str], mappings: Sequence[Mapping]) -> list[Column]:
     """The mapped columns of a file with these column names, in the order of the mappings.
 
     Raises:
-        InvalidBody: the error names the mapping that must change.
+        InvalidRequest: the error names the mapping that must change.
     """
     if not mappings:
-        raise errors.InvalidBody("mappings takes at least one entry, one of them for the email.", field="mappings")
+        raise errors.InvalidRequest(
+            "mappings takes at least one entry, one of them for the email.", field="mappings"
+        )
     positions: dict[str, list[int]] = {}
     for index, name in enumerate(names):
         positions.setdefault(name, []).append(index)
@@ -71,7 +73,7 @@ def _resolve_one(positions: dict[str, list[int]], mapping: Mapping, path: str) -
     if not indexes:
         raise _unknown_column(mapping.csv_column, positions, path)
     if len(indexes) > 1:
-        raise errors.InvalidBody(
+        raise errors.InvalidRequest(
             "The file has several columns of this name; rename all but one.",
             field=f"{path}.csv_column",
             reason="column_ambiguous",
@@ -84,26 +86,26 @@ def _resolve_one(positions: dict[str, list[int]], mapping: Mapping, path: str) -
     )
 
 
-def _unknown_column(name: str, names: Iterable[str], path: str) -> errors.InvalidBody:
+def _unknown_column(name: str, names: Iterable[str], path: str) -> errors.InvalidRequest:
     """`names`: the columns of the file."""
     known = [f'"{one}"' for one in names if one]
     listed = ", ".join(known[:_SHOWN_COLUMNS])
     more = f" and {len(known) - _SHOWN_COLUMNS} more" if len(known) > _SHOWN_COLUMNS else ""
-    return errors.InvalidBody(
+    return errors.InvalidRequest(
         f'"{name[:MAX_COLUMN_NAME]}" is not a column of the file; its columns are {listed}{more}.',
         field=f"{path}.csv_column",
         reason="column_not_found",
     )
 
 
-def _mapped_twice(what: str, path: str) -> errors.InvalidBody:
-    return errors.InvalidBody(f"A {what} can be mapped once only.", field=path, reason=f"{what}_mapped_twice")
+def _mapped_twice(what: str, path: str) -> errors.InvalidRequest:
+    return errors.InvalidRequest(f"A {what} can be mapped once only.", field=path, reason=f"{what}_mapped_twice")
 
 
 def _check_required(mapped: set[MappedType]) -> None:
     for field in FIELDS.values():
         if field.required and field.type not in mapped:
-            raise errors.InvalidBody(
+            raise errors.InvalidRequest(
                 f"Map one column to the field type {field.type}.",
                 field="mappings",
                 reason=f"{field.type}_not_mapped",
@@ -113,12 +115,12 @@ def _check_required(mapped: set[MappedType]) -> None:
 def _custom_field_id(field: MappedField, path: str) -> int | None:
     if not FIELDS[field.type].takes_custom_field:
         if field.custom_field_id is not None:
-            raise errors.InvalidBody(
+            raise errors.InvalidRequest(
                 "custom_field_id goes with the field type custom-field only.", field=f"{path}.field.custom_field_id"
             )
         return None
     if field.custom_field_id is None:
-        raise errors.InvalidBody(
+        raise errors.InvalidRequest(
             "The field type custom-field takes a custom_field_id.", field=f"{path}.field.custom_field_id"
         )
     number = ids.decode(ids.CUSTOM_FIELD, field.custom_field_id)
@@ -127,8 +129,8 @@ def _custom_field_id(field: MappedField, path: str) -> int | None:
     return number
 
 
-def unknown_custom_field(path: str) -> errors.InvalidBody:
-    return errors.InvalidBody(
+def unknown_custom_field(path: str) -> errors.InvalidRequest:
+    return errors.InvalidRequest(
         "There is no custom field with this id in the workspace.",
         field=f"{path}.field.custom_field_id",
         reason="custom_field_not_found",

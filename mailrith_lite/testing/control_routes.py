@@ -34,7 +34,7 @@ async def _handle(sandbox: Sandbox, control: Control, request: web.Request) -> w
     try:
         answer = await control.act(sandbox, workspace_id, form)
     except (ValueError, TimeoutError) as error:
-        raise errors.InvalidBody(_sentence(str(error))) from None
+        raise errors.InvalidRequest(_sentence(str(error))) from None
     return web.Response(status=204) if control.answer is NoneType else codec.json_response(codec.data(answer))
 
 

@@ -173,7 +173,7 @@ async def _sequence_id(connection: Connection, workspace_id: int, name: str, now
 
 async def _insert_samples(connection: Connection, workspace_id: int, count: int, now: int) -> None:
     if not 0 <= count <= MAX_SAMPLE:
-        raise errors.InvalidBody(
+        raise errors.InvalidRequest(
             f"subscribers takes a list, or a number up to {MAX_SAMPLE:,}.", field="subscribers"
         )
     begin = await subscribers.select_count(connection, workspace_id)

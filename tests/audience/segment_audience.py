@@ -245,7 +245,7 @@ Shape = Callable[[Any], Any]
 
 def refusal_of(audience: Audience, definition: Any, **options: Any) -> tuple[str | None, str | None]:
     """(field, reason) of the error."""
-    with pytest.raises(errors.InvalidBody) as refusal:
+    with pytest.raises(errors.InvalidRequest) as refusal:
         audience.matches(definition, **options)
     return refusal.value.details.get("field"), refusal.value.details.get("reason")
 

@@ -187,7 +187,7 @@ def test_deepest_accepted_definition_is_valid_after_it_is_saved(audience: Audien
         deepest = single("segment", "is", segment(depth))
         try:
             audience.matches(deepest, **saved)
-        except errors.InvalidBody:
+        except errors.InvalidRequest:
             assert depth > MAX_DEPTH - 2
             continue
         assert audience.matches(deepest, own_id=depth + 1, saved=True, **saved) == EVERYBODY

@@ -244,7 +244,7 @@ def test_an_order_for_a_file_that_was_replaced_is_refused(server: Server) -> Non
     upload = ready(server)
     ((source,),) = server.rows("SELECT source FROM uploads")
     assert put(server, upload, b"Email\n").status == 200
-    with pytest.raises(errors.InvalidBody) as refusal:
+    with pytest.raises(errors.InvalidRequest) as refusal:
         server.wait(insert(server, order_of(upload, upload_source=source)))
     assert refusal.value.error_code == "subscriber_import_upload_not_ready"
     assert refusal.value.details == {"field": "upload_id"}

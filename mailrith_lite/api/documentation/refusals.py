@@ -152,7 +152,7 @@ def _not_found(route: Route, name: str) -> errors.NotFound:
 def _invalid_members(form: type[msgspec.Struct]) -> Iterator[errors.MailrithError]:
     """For each code that a member of the form can have, the error of one such member."""
     for name in _one_of_each_code(form):
-        error = errors.InvalidBody(f"{name} takes {wording.takes(form, f'.{name}')}.", field=name)
+        error = errors.InvalidRequest(f"{name} takes {wording.takes(form, f'.{name}')}.", field=name)
         codes.assign(error, form)
         yield error
 

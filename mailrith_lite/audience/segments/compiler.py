@@ -75,7 +75,7 @@ class Compiler:
     def compile(self, definition: Definition, path: str = "definition") -> str:
         """
         Raises:
-            InvalidBody: with the path of the invalid condition.
+            InvalidRequest: with the path of the invalid condition.
         """
         groups = [
             self._group(group, self._path_of(path, f"groups[{number}]"))
@@ -99,7 +99,7 @@ class Compiler:
     def _condition(self, condition: Condition, path: str) -> str:
         self._count += 1
         if self._count > MAX_CONDITIONS or len(self._ancestors) > MAX_DEPTH + 1:
-            raise errors.InvalidBody(
+            raise errors.InvalidRequest(
                 f"A definition takes at most {MAX_CONDITIONS} conditions, including those of the segments that it"
                 f" refers to, and at most {MAX_DEPTH} levels of segments.",
                 field=path,
@@ -109,7 +109,7 @@ class Compiler:
         operators = OPERATORS[condition.field] if field is None else FIELD_OPERATORS[field.type]
         if condition.operator not in operators:
             subject = condition.field if field is None else f"A custom field of the type {field.type}"
-            raise errors.InvalidBody(
+            raise errors.InvalidRequest(
                 f"{subject} takes the operators {', '.join(operators)}.",
                 field=f"{path}.operator",
                 reason="operator_not_for_field",
@@ -123,7 +123,7 @@ class Compiler:
         if condition.operator in TEXT_OPERATORS:
             self._texts += len(text_values(condition))
         if self._texts > MAX_TEXTS and not self._saved:
-            raise errors.InvalidBody(
+            raise errors.InvalidRequest(
                 f"A definition takes at most {MAX_TEXTS} texts with contains and does_not_contain, including those"
                 " of the segments that it refers to.",
                 field=f"{path}.value",
@@ -152,14 +152,14 @@ class Compiler:
     def _custom_field(self, condition: Condition, path: str) -> CustomField | None:
         if condition.field != "custom_field":
             if condition.customFieldId is not None:
-                raise errors.InvalidBody(
+                raise errors.InvalidRequest(
                     "customFieldId goes with the field custom_field only.", field=f"{path}.customFieldId"
                 )
             return None
         field_id = ids.decode(ids.CUSTOM_FIELD, condition.customFieldId or "")
         field = self._references.fields.get(field_id or 0)
         if field is None:
-            raise errors.InvalidBody(
+            raise errors.InvalidRequest(
                 "customFieldId takes the id of a custom field of the workspace.",
                 field=f"{path}.customFieldId",
                 reason="custom_field_not_found",
@@ -198,7 +198,7 @@ class Compiler:
         self._saved = self._nested = True
         for segment_id in segment_ids:
             if segment_id in self._ancestors:
-                raise errors.InvalidBody(
+                raise errors.InvalidRequest(
                     "A segment cannot refer to itself, directly or through other segments.",
                     code="invalid_segment",
                     field=f"{path}.value",
@@ -225,7 +225,7 @@ class Compiler:
         """The integer ids in the condition's value, each once. Ids that do not exist are left out.
 
         Raises:
-            InvalidBody: an id does not exist, and the definition is new.
+            InvalidRequest: an id does not exist, and the definition is new.
         """
         existing_ids = []
         for text in require_text_values(condition, path):
@@ -233,7 +233,7 @@ class Compiler:
             if integer_id is not None and integer_id in existing:
                 existing_ids.append(integer_id)
             elif not self._saved:
-                raise errors.InvalidBody(
+                raise errors.InvalidRequest(
                     f"There is no {prefix} with this id in the workspace.",
                     field=f"{path}.value",
                     reason=f"{prefix}_not_found",
@@ -249,7 +249,7 @@ def table_name(segment_id: int) -> str:
 def _countries_of_region(name: str, path: str) -> Set[str]:
     region = regions.countries(name)
     if region is None:
-        raise errors.InvalidBody(
+        raise errors.InvalidRequest(
             f"A region is one of {', '.join(regions.NAMES)}.", field=f"{path}.value", reason="region_not_found"
         )
     return region

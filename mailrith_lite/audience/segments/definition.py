@@ -110,11 +110,11 @@ def text_values(condition: Condition) -> list[str]:
 def require_text_values(condition: Condition, path: str) -> list[str]:
     """
     Raises:
-        InvalidBody: the value is neither a text nor a list of 1 to 500 texts.
+        InvalidRequest: the value is neither a text nor a list of 1 to 500 texts.
     """
     texts = text_values(condition)
     if not 1 <= len(texts) <= MAX_VALUES:
-        raise errors.InvalidBody(
+        raise errors.InvalidRequest(
             f"{condition.field} with {condition.operator} takes a text, or a list of 1 to {MAX_VALUES} texts.",
             field=f"{path}.value",
         )
@@ -133,8 +133,8 @@ def referenced_ids(definition: Definition, resource: str) -> set[str]:
     return public_ids
 
 
-def missing_value(path: str) -> errors.InvalidBody:
-    return errors.InvalidBody("This operator takes a value.", field=path)
+def missing_value(path: str) -> errors.InvalidRequest:
+    return errors.InvalidRequest("This operator takes a value.", field=path)
 
 
 def negate_if_negative(condition: Condition, sql: str) -> str:

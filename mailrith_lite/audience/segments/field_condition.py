@@ -40,7 +40,7 @@ class FieldCondition:
     def compile(self) -> str:
         """
         Raises:
-            InvalidBody: the operator does not take this value.
+            InvalidRequest: the operator does not take this value.
         """
         operator = self._condition.operator
         if operator in ("is_empty", "is_not_empty"):
@@ -68,7 +68,7 @@ class FieldCondition:
         """A subquery folds the case of each value once, not once for each text. Its LIMIT keeps it a subquery."""
         parts = [text for text in require_text_values(self._condition, self._condition_path) if text.strip()]
         if not 1 <= len(parts) <= MAX_PARTS:
-            raise errors.InvalidBody(
+            raise errors.InvalidRequest(
                 f"{self._condition.operator} takes a text, or a list of 1 to {MAX_PARTS} texts.", field=self._path
             )
         contains_any = join_conditions(
@@ -84,7 +84,7 @@ class FieldCondition:
         if isinstance(days, str) and days.strip().isascii() and days.strip().isdigit():
             days = float(days)
         if isinstance(days, bool) or not isinstance(days, int | float) or not 1 <= days <= MAX_DAYS or days % 1:
-            raise errors.InvalidBody(
+            raise errors.InvalidRequest(
                 f"in_last_days takes a whole number of days from 1 to {MAX_DAYS:,}.", field=self._path
             )
         first = max(self._today.toordinal() - int(days), 1)
@@ -97,7 +97,7 @@ class FieldCondition:
         items: list[Any] = list(sent) if isinstance(sent, list) else [sent]
         if not 1 <= len(items) <= limit:
             count = "one value" if limit == 1 else f"1 to {limit} values"
-            raise errors.InvalidBody(f"{self._condition.operator} takes {count}.", field=self._path)
+            raise errors.InvalidRequest(f"{self._condition.operator} takes {count}.", field=self._path)
         options = values.option_by_text(self._field.options)
         saved: list[Any] = []
         for item in items:

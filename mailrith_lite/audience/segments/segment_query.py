@@ -51,7 +51,7 @@ def build_query(
     `own_id`: the integer id of the segment, if it is saved. `saved`: the definition was valid when it was saved.
 
     Raises:
-        InvalidBody: with the path of the invalid condition.
+        InvalidRequest: with the path of the invalid condition.
     """
     bindings = Bindings()
     in_workspace = conditions.in_workspace(bindings, workspace_id)
@@ -74,10 +74,10 @@ def build_query(
 async def check_possible(connection: Connection, query: Query) -> None:
     """
     Raises:
-        InvalidBody: the query exceeds a limit of SQLite.
+        InvalidRequest: the query exceeds a limit of SQLite.
     """
     if not await can_compile(connection, query.select(_COUNTS), query.values):
-        raise errors.InvalidBody(
+        raise errors.InvalidRequest(
             "The definition is too complex; remove some of its conditions.",
             field="definition",
             reason="too_complex",

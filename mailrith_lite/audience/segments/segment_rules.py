@@ -31,7 +31,7 @@ async def create_segment(
 ) -> Segment:
     """
     Raises:
-        InvalidBody: with the field that breaks a rule.
+        InvalidRequest: with the field that breaks a rule.
         Conflict: a segment with this name, ignoring case, exists.
     """
     name = compose(name.strip())
@@ -60,7 +60,7 @@ async def change_segment(
 ) -> Segment:
     """
     Raises:
-        InvalidBody: with the field that breaks a rule, or with the segment that would become invalid.
+        InvalidRequest: with the field that breaks a rule, or with the segment that would become invalid.
         Conflict: another segment has this name, ignoring case.
     """
     name = compose(name.strip())
@@ -96,13 +96,13 @@ async def _check_dependents(
             try:
                 query = build_query(workspace_id, dependent.definition, references, own_id=dependent.id, saved=True)
                 await check_possible(connection, query)
-            except errors.InvalidBody as refusal:
+            except errors.InvalidRequest as refusal:
                 raise _invalid_dependent(dependent, refusal) from None
 
 
-def _invalid_dependent(dependent: Segment, refusal: errors.InvalidBody) -> errors.InvalidBody:
+def _invalid_dependent(dependent: Segment, refusal: errors.InvalidRequest) -> errors.InvalidRequest:
     """The refusal as it concerns the changed definition: the path inside the dependent's definition is left out."""
-    return errors.InvalidBody(
+    return errors.InvalidRequest(
         f'The segment "{dependent.name}" refers to this one and would become invalid: {refusal.message}',
         code=refusal.error_code,
         field="definition",
@@ -113,12 +113,12 @@ def _invalid_dependent(dependent: Segment, refusal: errors.InvalidBody) -> error
 
 async def _check_number_of_segments(connection: Connection, workspace_id: int) -> None:
     if await segment_table.select_count(connection, workspace_id) >= MAX_SEGMENTS:
-        raise errors.InvalidBody(f"A workspace has at most {MAX_SEGMENTS:,} segments; delete one first.")
+        raise errors.InvalidRequest(f"A workspace has at most {MAX_SEGMENTS:,} segments; delete one first.")
 
 
 def _check_length(definition: Definition) -> None:
     if len(msgspec.json.encode(definition)) > MAX_DEFINITION:
-        raise errors.InvalidBody(f"definition takes at most {MAX_DEFINITION:,} bytes.", field="definition")
+        raise errors.InvalidRequest(f"definition takes at most {MAX_DEFINITION:,} bytes.", field="definition")
 
 
 async def _check_name_is_free(connection: Connection, workspace_id: int, name: str, own_id: int | None) -> None:

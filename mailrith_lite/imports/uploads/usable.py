@@ -19,7 +19,7 @@ def check_unused(upload: Upload) -> None:
 def check_usable(upload: Upload | None, now: int) -> Upload:
     """
     Raises:
-        InvalidBody: the upload does not exist, has expired, or has no file yet.
+        InvalidRequest: the upload does not exist, has expired, or has no file yet.
         Conflict: a job has taken the file.
     """
     if upload is None:
@@ -40,17 +40,17 @@ def already_used(public_id: str) -> errors.Conflict:
     )
 
 
-def replaced() -> errors.InvalidBody:
+def replaced() -> errors.InvalidRequest:
     return _unusable("This upload has just received a newer file; send the request again.", "not_ready")
 
 
-def missing() -> errors.InvalidBody:
+def missing() -> errors.InvalidRequest:
     """The upload has a file, and the file is not on the disk."""
     return _unusable("The file of this upload is not there any more; start a new upload.", "missing")
 
 
-def without_rows() -> errors.InvalidBody:
-    return errors.InvalidBody(
+def without_rows() -> errors.InvalidRequest:
+    return errors.InvalidRequest(
         "The file of this upload has no row after its header; upload a file with the rows to import.",
         code="invalid_csv_text",
         field="upload_id",
@@ -58,8 +58,8 @@ def without_rows() -> errors.InvalidBody:
     )
 
 
-def _unusable(message: str, code: str, *, reason: str | None = None) -> errors.InvalidBody:
-    return errors.InvalidBody(
+def _unusable(message: str, code: str, *, reason: str | None = None) -> errors.InvalidRequest:
+    return errors.InvalidRequest(
         message,
         code=f"subscriber_import_upload_{code}",
         field="upload_id",
