@@ -141,6 +141,7 @@ async def update(server: Server, sql: str) -> None:
 
 
 def test_first_start_on_a_full_disk_is_a_one_line_error(small_disk: Path, serve: Callable[..., Server]) -> None:
+    (small_disk / "data").mkdir()  # so that the service makes the tables
     with full(small_disk, free=1 << 16), pytest.raises(errors.StartError, match="full") as refused:
         serve(data_dir=small_disk / "data")
     assert "\n" not in str(refused.value)

@@ -9,6 +9,7 @@ from typing import Any
 
 import population
 import pytest
+from conftest import write_empty_database
 
 from mailrith_lite.audience.segments.segment_counts import AT_ONCE, CACHE_SIZE, SegmentCounts
 from mailrith_lite.audience.segments.segment_query import Counts, Query
@@ -30,7 +31,7 @@ FIRST, SECOND, FOURTH = everybody(1), everybody(2), everybody(4, 2)
 
 @pytest.fixture
 async def audience(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database.open(tmp_path / "test.db") as database:
+    async with Database.open(write_empty_database(tmp_path / "test.db")) as database:
         async with database.write() as connection:
             await population.insert_workspaces(connection, 2)
             await population.insert_people(connection, 1, range(1, 4))

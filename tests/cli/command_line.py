@@ -1,6 +1,6 @@
 """Runs commands: in this process, or in one of its own where a test is about signals, pipes or the start.
 
-Either way a command sees only the environment that its test gives it.
+Either way a command sees only the environment that its test gives it, and runs the same modules as the test.
 """
 
 import contextlib
@@ -31,7 +31,8 @@ def csv_file(rows: int) -> str:
 
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **changes}
+    modules = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
+    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **modules, **changes}
 
 
 def client_environment(server: Server | str, key: str = KEY) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from conftest import write_empty_database
 
 from mailrith_lite import errors
 from mailrith_lite.database import ClientLeft, Database, Requester
@@ -16,7 +17,7 @@ ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELEC
 
 @pytest.fixture
 async def impatient(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database.open(tmp_path / "test.db", query_timeout=0.2) as database:
+    async with Database.open(write_empty_database(tmp_path / "test.db"), query_timeout=0.2) as database:
         yield database
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MAPPINGS, Server
+from conftest import MAPPINGS, Server, write_empty_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uploading import CSV, IMPORTS, files, finished, look, put, ready, submit
@@ -116,7 +116,7 @@ async def test_every_chunk_of_a_dry_run_follows_the_chunks_before_it(
     members: list[int],
 ) -> None:
     directory = tmp_path_factory.mktemp("dry")
-    async with Database.open(directory / "test.db") as database:
+    async with Database.open(write_empty_database(directory / "test.db")) as database:
         await insert_workspace_with_members(database)
         for chunk in saved:
             await apply(database, chunk, saved_members)
