@@ -2,9 +2,14 @@
 
 import re
 import unicodedata
+from typing import Final
 
 _MANY_MARKS = re.compile(r"(?<![^\w\x00-\x7f])[^\w\x00-\x7f]{31}")
 """More combining marks in a row than any language has: the limit of Unicode's Stream-Safe Text Format is 30."""
+
+_NOT_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
+_WITHOUT_STROKE: Final = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
+"""Letters that Unicode does not divide into a plain letter and an accent."""
 
 
 def compose(text: str) -> str:
@@ -20,3 +25,15 @@ def compose(text: str) -> str:
 def fold(text: str) -> str:
     """The text as it is compared: two texts that differ only in upper and lower case or in the form are equal."""
     return compose(compose(text).casefold())  # a folded letter can be a letter and a mark
+
+
+def letters_and_digits(text: str) -> str:
+    """The text without blanks, punctuation, accents and upper case: `Opted-out` and `opted out` are equal.
+
+    A text with more than 30 combining marks in a row becomes an empty one.
+    """
+    if not text.isascii():
+        if _MANY_MARKS.search(text):
+            return ""
+        text = unicodedata.normalize("NFKD", text.casefold()).translate(_WITHOUT_STROKE)
+    return _NOT_LETTER_OR_DIGIT.sub("", text).casefold()

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from mailrith_lite.audience import values
-from mailrith_lite.audience.values import STATUSES
+from mailrith_lite.audience.vocabulary import STATUSES
 from mailrith_lite.cells import guard
 
 EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "25"))

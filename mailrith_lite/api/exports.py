@@ -15,7 +15,7 @@ from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.parameters import PageQuery
 from mailrith_lite.api.responses import RETRY_LATER, Accepted, Data, PageOf
 from mailrith_lite.api.route import refuses
-from mailrith_lite.audience.values import Status
+from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table, submit
 from mailrith_lite.exports.export_table import Export, Selection

@@ -13,7 +13,7 @@ from mailrith_lite.api.subscribers import SubscriberResource, subscriber_resourc
 from mailrith_lite.audience import listing, sequences, tags
 from mailrith_lite.audience.conditions import SequenceOperator, TagOperator
 from mailrith_lite.audience.filters import SubscriberFilter
-from mailrith_lite.audience.values import Status
+from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Connection
 from mailrith_lite.http import wire_errors
 

@@ -21,7 +21,7 @@ from mailrith_lite.audience.added_memberships import AddedMemberships
 from mailrith_lite.audience.consent import ConsentEvidence
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
-from mailrith_lite.audience.values import Status
+from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Connection
 
 PATH = "/v1/subscribers"

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from mailrith_lite.audience.subscribers import name_key
-from mailrith_lite.audience.values import SUPPRESSED, Status
+from mailrith_lite.audience.vocabulary import SUPPRESSED, Status
 
 _NEW_STATUS: Status = "Active"
 

@@ -6,7 +6,6 @@ export, has to be a value of the new type with the same text. If one subscriber 
 
 import asyncio
 import functools
-from collections.abc import Callable
 from decimal import Decimal
 
 import msgspec
@@ -14,7 +13,7 @@ import msgspec
 from mailrith_lite import errors, ids
 from mailrith_lite.audience import custom_fields, values
 from mailrith_lite.audience.custom_fields import CustomField
-from mailrith_lite.audience.values import CHOICE_TYPES, FieldType, FieldValue
+from mailrith_lite.audience.values import CHOICE_TYPES, CellReader, FieldType
 from mailrith_lite.database import Connection
 
 BATCH_ROWS = 5_000
@@ -131,9 +130,7 @@ def _convert(field: CustomField, target: CustomField, rows: str) -> _Conversion:
     return _Conversion(rows=_encoder.encode(changed).decode() if changed else "", lost=lost)
 
 
-def _convert_value(
-    field: CustomField, target: CustomField, read: Callable[[str], FieldValue], saved: bytes
-) -> bytes | None:
+def _convert_value(field: CustomField, target: CustomField, read: CellReader, saved: bytes) -> bytes | None:
     """Takes and returns JSON; None when the target has no equal value."""
     value = _value_decoder.decode(saved)
     if {field.type, target.type} <= CHOICE_TYPES:
@@ -148,7 +145,7 @@ def _convert_value(
         new = read(text)
     except values.Refused:
         return None
-    return _encoder.encode(new) if values.field_text(new) == text else None
+    return _encoder.encode(new) if new is not None and values.field_text(new) == text else None
 
 
 def values_would_be_lost(field_id: int, lost: int, *, type_changes: bool) -> errors.Conflict:

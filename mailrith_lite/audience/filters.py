@@ -4,7 +4,7 @@ import msgspec
 
 from mailrith_lite.audience import conditions, values
 from mailrith_lite.audience.conditions import Bindings, SequenceOperator, TagOperator
-from mailrith_lite.audience.values import Status
+from mailrith_lite.audience.vocabulary import Status
 
 
 class SubscriberFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from collections import Counter
 import msgspec
 
 from mailrith_lite import ids
-from mailrith_lite.audience.values import STATUSES, Status
+from mailrith_lite.audience.vocabulary import STATUSES, Status
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.unicode_forms import fold
 

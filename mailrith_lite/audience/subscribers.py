@@ -8,7 +8,7 @@ import msgspec
 from mailrith_lite.audience import blocks
 from mailrith_lite.audience.conditions import Bindings
 from mailrith_lite.audience.filters import SubscriberFilter
-from mailrith_lite.audience.values import Status
+from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Connection, Row
 from mailrith_lite.unicode_forms import fold
 

@@ -13,7 +13,7 @@ from mailrith_lite.audience import consent, input_checks, subscribers, values
 from mailrith_lite.audience.consent import ConsentEvidence
 from mailrith_lite.audience.custom_fields import CustomField, select_all_custom_fields
 from mailrith_lite.audience.subscribers import Subscriber
-from mailrith_lite.audience.values import Status
+from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Connection
 from mailrith_lite.unicode_forms import fold
 

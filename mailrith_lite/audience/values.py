@@ -10,18 +10,21 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 import idna
 
+from mailrith_lite.audience import vocabulary
+from mailrith_lite.audience.vocabulary import STATUSES, Status
 from mailrith_lite.cells import join_list, split_list
 from mailrith_lite.unicode_forms import compose, fold
 
-Status = Literal["Active", "Unconfirmed", "Unsubscribed", "Complained", "Bounced", "Blocked"]
 FieldType = Literal[
     "Text", "Number", "Date", "Select (Dropdown)", "Single Select", "Multi Select", "Text Area", "Checkbox"
 ]
 FieldValue = str | int | Decimal | bool | list[str]
+CellReader = Callable[[str], FieldValue | None]
+"""Reads a cell; None for a blank one, such as N/A in a typed cell."""
 RefusalCode = Literal[
     "missing_email",
     "invalid_email",
@@ -32,15 +35,13 @@ RefusalCode = Literal[
     "too_many_columns",
 ]
 
-STATUSES: Final[tuple[Status, ...]] = get_args(Status)
-SUPPRESSED: Final = frozenset(["Unsubscribed", "Complained", "Bounced", "Blocked"])
-"""An import never makes a subscriber with one of these Active or Unconfirmed."""
 CHOICE_TYPES: Final = frozenset(["Select (Dropdown)", "Single Select", "Multi Select"])
 
 MAX_EMAIL: Final = 254
 MAX_NAME: Final = 200
 MAX_TEXT: Final = 10_000
 MAX_NUMBER: Final = 100
+MAX_QUOTED: Final = 60
 
 # https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address, lower case
 _EMAIL = re.compile(
@@ -50,8 +51,7 @@ _EMAIL = re.compile(
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_CHECKBOX = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_STATUS_BY_KEY: Final[dict[str, Status]] = {status.lower(): status for status in STATUSES}
+_STATUS_BY_NAME: Final[dict[str, Status]] = {status.lower(): status for status in STATUSES}
 
 _JSON_FORMS = {"Number": "a number", "Checkbox": "true or false", "Multi Select": "a list of options"}
 
@@ -63,6 +63,15 @@ class Refused(ValueError):
         super().__init__(message)
         self.code: RefusalCode = code
         self.message = message
+
+
+def quoted(text: str) -> str:
+    """The beginning of the value for a message, in quotation marks and on one line."""
+    trimmed = text.strip()
+    start = " ".join(_CONTROL.sub(" ", trimmed[: 2 * MAX_QUOTED]).split())
+    if len(start) > MAX_QUOTED or len(trimmed) > 2 * MAX_QUOTED:
+        start = start[: MAX_QUOTED - 1] + "…"
+    return f'"{start}"'
 
 
 def email(text: str) -> str:
@@ -77,7 +86,7 @@ def email(text: str) -> str:
         raise Refused("value_too_long", f"An email has at most {MAX_EMAIL} characters.")
     lowered = address.lower()
     if not address.isascii() or not _EMAIL.fullmatch(lowered):  # lower() makes a k of the Kelvin sign
-        raise Refused("invalid_email", "This is not an email address.")
+        raise Refused("invalid_email", f"{quoted(text)} is not an email address.")
     return lowered
 
 
@@ -90,10 +99,20 @@ def name(text: str) -> str:
 
 
 def status(text: str) -> Status:
-    """Ignores case."""
-    known = _STATUS_BY_KEY.get(text.strip().lower())
+    """One of the six statuses, ignoring case."""
+    known = _STATUS_BY_NAME.get(text.strip().lower())
     if known is None:
-        raise Refused("invalid_status", f"A status is one of {', '.join(STATUSES)}.")
+        raise Refused(
+            "invalid_status", f"{quoted(text)} is not a status. A status is one of {', '.join(STATUSES)}."
+        )
+    return known
+
+
+def status_cell(text: str) -> Status | None:
+    """A status in the words of any tool; None for a blank cell."""
+    known = vocabulary.status_of(text)
+    if known is None and not vocabulary.is_blank(text):
+        raise Refused("invalid_status", f"{quoted(text)} is not a known status. Known are {_known_statuses()}.")
     return known
 
 
@@ -101,8 +120,14 @@ def country(text: str) -> str:
     """The ISO 3166-1 alpha-2 code. The text is an ISO 3166-1 code or an English name, ignoring case."""
     code = _countries().get(fold(text.strip()))
     if code is None:
-        raise Refused("invalid_country", "A country is an ISO 3166-1 code or an English country name.")
+        message = f"{quoted(text)} is not a country. Use its name or its ISO 3166-1 code."
+        raise Refused("invalid_country", message)
     return code
+
+
+def country_cell(text: str) -> str | None:
+    """As `country`; None for a blank cell."""
+    return None if vocabulary.is_blank(text) else country(text)
 
 
 def has_control(text: str) -> bool:
@@ -110,8 +135,8 @@ def has_control(text: str) -> bool:
     return _CONTROL.search(text) is not None
 
 
-def field_reader(field_type: FieldType, options: Sequence[str]) -> Callable[[str], FieldValue]:
-    """A function that turns a non-blank cell into a value of the custom field, or raises Refused."""
+def field_reader(field_type: FieldType, options: Sequence[str]) -> CellReader:
+    """A function that turns a cell into a value of the custom field, or raises Refused."""
     match field_type:
         case "Text":
             return _text
@@ -176,6 +201,15 @@ def _ascii_domain(domain: str) -> str:
 
 
 @functools.cache
+def _known_statuses() -> str:
+    """Each status with the two most usual of its other words."""
+    others = {
+        status: [word for word in vocabulary.words_of(status) if word != status.lower()] for status in STATUSES
+    }
+    return "; ".join(f"{status} ({', '.join(others[status][:3])}, …)" for status in STATUSES)
+
+
+@functools.cache
 def _countries() -> dict[str, str]:
     import pycountry  # takes 0.1 s: only for those who use countries
 
@@ -228,10 +262,10 @@ def day(text: str) -> str:
     raise Refused("invalid_custom_field", "A date is written YYYY-MM-DD.")
 
 
-def _checkbox(text: str) -> bool:
-    value = _CHECKBOX.get(text.strip().lower())
-    if value is None:
-        raise Refused("invalid_custom_field", "A checkbox is true, false, yes, no, 1 or 0.")
+def _checkbox(text: str) -> bool | None:
+    value = vocabulary.yes_or_no(text)
+    if value is None and not vocabulary.is_blank(text):
+        raise Refused("invalid_custom_field", f"{quoted(text)} is neither yes nor no.")
     return value
 
 

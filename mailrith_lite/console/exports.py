@@ -4,7 +4,7 @@ from aiohttp import web
 
 from mailrith_lite import clock, errors
 from mailrith_lite.audience import listing
-from mailrith_lite.audience.values import STATUSES
+from mailrith_lite.audience.vocabulary import STATUSES
 from mailrith_lite.console import filter_form, phrases, templating
 from mailrith_lite.console.filter_form import FilterForm
 from mailrith_lite.console.forms import Fields

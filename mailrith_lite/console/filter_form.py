@@ -7,7 +7,7 @@ import msgspec
 
 from mailrith_lite import ids
 from mailrith_lite.audience.filters import SubscriberFilter
-from mailrith_lite.audience.values import STATUSES, Status
+from mailrith_lite.audience.vocabulary import STATUSES, Status
 from mailrith_lite.http import wire_errors
 
 MAX_SEARCH = 254

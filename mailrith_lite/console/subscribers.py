@@ -6,7 +6,8 @@ from aiohttp import web
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.audience import listing, subscribers
 from mailrith_lite.audience.subscribers import Subscriber
-from mailrith_lite.audience.values import STATUSES, field_text
+from mailrith_lite.audience.values import field_text
+from mailrith_lite.audience.vocabulary import STATUSES
 from mailrith_lite.console import filter_form, names, templating
 from mailrith_lite.console.names import Option
 from mailrith_lite.console.session_request import SessionRequest

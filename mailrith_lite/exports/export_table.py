@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from mailrith_lite.audience.filters import SubscriberFilter
-from mailrith_lite.audience.values import Status
+from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Connection, Row
 
 _COLUMNS = "exports.query, exports.status, exports.cold_only, file_name, expires_at"

@@ -4,16 +4,15 @@ A new field is an entry here, its member and SQL in `audience.bulk`, a migration
 a line in docs/imports.md.
 """
 
-from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
 from mailrith_lite.audience import values
 from mailrith_lite.audience.custom_fields import CustomField
+from mailrith_lite.audience.values import CellReader
 
 MappedType = Literal["email", "name", "country", "subscriber-status", "custom-field"]
-Reader = Callable[[str], values.FieldValue]
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +32,7 @@ class MappableField(msgspec.Struct, frozen=True, kw_only=True):
     type: MappedType
     label: str
     member: str
-    read: Reader | None = None
+    read: CellReader | None = None
     names: tuple[str, ...] = ()
     required: bool = False
     evidence: Evidence | None = None
@@ -42,7 +41,7 @@ class MappableField(msgspec.Struct, frozen=True, kw_only=True):
     def takes_custom_field(self) -> bool:
         return self.read is None
 
-    def reader(self, custom_field: CustomField | None) -> Reader:
+    def reader(self, custom_field: CustomField | None) -> CellReader:
         """`custom_field`: the one that a mapping names."""
         if self.read is not None:
             return self.read
@@ -83,7 +82,7 @@ FIELDS: dict[MappedType, MappableField] = {
             type="country",
             label="Country",
             member="country",
-            read=values.country,
+            read=values.country_cell,
             names=("country code", "country name", "country iso", "country or region", "cc"),
             evidence=Evidence(cells=3, share=1.0),  # one "Georgia" or "Jordan" may be a person
         ),
@@ -91,7 +90,7 @@ FIELDS: dict[MappedType, MappableField] = {
             type="subscriber-status",
             label="Status",
             member="status",
-            read=values.status,
+            read=values.status_cell,
             names=("subscriber status", "subscription status", "email status", "subscription state"),
             evidence=Evidence(cells=2, share=1.0),
         ),

@@ -8,8 +8,9 @@ import msgspec
 from mailrith_lite.audience import values
 from mailrith_lite.audience.bulk_plan import Change
 from mailrith_lite.audience.custom_fields import CustomField
+from mailrith_lite.audience.values import CellReader
 from mailrith_lite.cells import unguard
-from mailrith_lite.imports.fields import FIELDS, Reader
+from mailrith_lite.imports.fields import FIELDS
 from mailrith_lite.imports.mapping import Column
 
 RowErrorCode = values.RefusalCode | Literal["status_kept"]
@@ -43,7 +44,7 @@ class _Step(msgspec.Struct, frozen=True, kw_only=True):
     member: str
     custom_field: str
     required: bool
-    read: Reader
+    read: CellReader
 
 
 class RowReader:
@@ -73,10 +74,13 @@ class RowReader:
                     cell = unguard(cell)
                 if (not cell or cell.isspace()) and not step.required:
                     continue
+                value = step.read(cell)
+                if value is None:
+                    continue
                 if step.custom_field:
-                    custom_fields[step.custom_field] = step.read(cell)
+                    custom_fields[step.custom_field] = value
                 else:
-                    members[step.member] = step.read(cell)
+                    members[step.member] = value
         except values.Refused as refusal:
             return _refused(line, cells, step.column, refusal.code, refusal.message)
         return Row(

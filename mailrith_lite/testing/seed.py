@@ -12,7 +12,8 @@ from mailrith_lite.audience import bulk, custom_fields, memberships, sequences, 
 from mailrith_lite.audience.bulk_plan import Change
 from mailrith_lite.audience.sequences import SequenceSettings
 from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
-from mailrith_lite.audience.values import FieldType, Status
+from mailrith_lite.audience.values import FieldType
+from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Connection
 
 MAX_SAMPLE = 1_000_000

@@ -13,7 +13,7 @@ from population import BLOCK, NOW
 from mailrith_lite.audience import conditions, listing
 from mailrith_lite.audience.conditions import COLD_AFTER_OPEN, COLD_WITHOUT_OPEN
 from mailrith_lite.audience.filters import SubscriberFilter
-from mailrith_lite.audience.values import Status
+from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Database
 
 FULL, HALF, UNUSED, UNKNOWN = 1, 2, 3, 999  # tags, and sequences with the same ids

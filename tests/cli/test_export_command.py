@@ -80,7 +80,7 @@ def test_export_without_output_takes_the_name_of_the_job_and_replaces_nothing(fi
     [
         (("-o", "."), ". is a directory; name a file"),
         (("-o", "nowhere/out.csv"), "there is no directory nowhere"),
-        (("--status", "Asleep"), "--status: A status is one of Active, "),
+        (("--status", "Asleep"), '--status: "Asleep" is not a status. A status is one of Active, '),
         (("--query", "x" * 300), "query takes at most"),
     ],
 )

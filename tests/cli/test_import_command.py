@@ -166,7 +166,7 @@ def test_refused_rows_are_printed_and_the_command_succeeds(server: Server, cwd: 
     summary, *rows, report = result.stdout.splitlines()
     assert summary.endswith("3 rows: 1 created, 0 updated, 0 unchanged, 2 refused, 0 warnings")
     assert rows == [
-        "2\temail\tinvalid_email\tThis is not an email address.",
+        '2\temail\tinvalid_email\t"x" is not an email address.',
         "3\temail\tmissing_email\tThe email is missing.",
     ]
     assert server.fetch(report.rpartition(" ")[2]).body.startswith(b"email,name,error_line")

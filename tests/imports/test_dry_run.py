@@ -18,7 +18,7 @@ from mailrith_lite.access import workspaces
 from mailrith_lite.audience import bulk, tags
 from mailrith_lite.audience.bulk_plan import Change, Outcome
 from mailrith_lite.audience.dry_run import open_dry_run
-from mailrith_lite.audience.values import STATUSES
+from mailrith_lite.audience.vocabulary import STATUSES
 from mailrith_lite.database import Database
 from mailrith_lite.settings import Settings
 

@@ -4,7 +4,7 @@ import pytest
 from conftest import Server
 from row_results import FULL, errors, subscribers
 
-from mailrith_lite.audience.values import STATUSES, SUPPRESSED
+from mailrith_lite.audience.vocabulary import STATUSES, SUPPRESSED
 
 
 def test_a_new_subscriber_is_active_unless_the_row_has_a_status(server: Server) -> None:
@@ -16,6 +16,15 @@ def test_a_new_subscriber_is_active_unless_the_row_has_a_status(server: Server) 
         "c@x.com": "Blocked",
         "d@x.com": "Active",
     }
+
+
+def test_a_person_who_opted_out_in_the_words_of_another_tool_is_not_active(server: Server) -> None:
+    job = server.import_csv(
+        "Email,Status\na@x.com,unsubscribed\nb@x.com,Subscribed\nc@x.com,lost\n", [FULL[0], FULL[2]]
+    )
+    saved = {email: subscriber["status"] for email, subscriber in subscribers(server).items()}
+    assert saved == {"a@x.com": "Unsubscribed", "b@x.com": "Active"}
+    assert errors(server, job) == [(4, "Status", "invalid_status")]
 
 
 @pytest.mark.parametrize("status", STATUSES)

@@ -155,7 +155,7 @@ def test_seed_can_be_larger_than_a_mebibyte(sandbox: Sandbox) -> None:
     assert len(json.dumps(people)) > 1 << 20
     assert sandbox.post("/sandbox/seed", {"subscribers": people[:1], "tags": [], "custom_fields": []})
     status, answer = sandbox.call("POST", "/sandbox/seed", {"subscribers": [*people[1:], "nobody"]})
-    assert (status, answer["error"]["message"]) == (400, "This is not an email address.")
+    assert (status, answer["error"]["message"]) == (400, '"nobody" is not an email address.')
 
 
 def test_key_of_the_request_chooses_the_workspace(sandbox: Sandbox) -> None:
@@ -267,7 +267,7 @@ def test_wait_for_returns_answered_requests_or_times_out(sandbox: Sandbox) -> No
         ),
         ("/sandbox/fail-next", {"stat": 500}, "stat is not a field of this request; leave it out."),
         ("/sandbox/fail-next", {"status": 200}, "status takes a number from 400 to 599."),
-        ("/sandbox/seed", {"subscribers": ["nobody"]}, "This is not an email address."),
+        ("/sandbox/seed", {"subscribers": ["nobody"]}, '"nobody" is not an email address.'),
         ("/sandbox/keys", {"scopes": ["all"]}, "There is no scope all"),
         ("/sandbox/keys", {"expires_in": 1e300}, "A key lives for more than 0"),
         ("/sandbox/workspaces", {"name": "Default"}, "There is a workspace Default already."),
@@ -361,7 +361,7 @@ def test_sandbox_starts_with_the_seed_file(tmp_path: Path) -> None:
         (None, "cannot read seed.json"),
         ("{", "seed.json is not a seed"),
         ('{"subscriber": 1}', "unknown field `subscriber`"),
-        ('{"subscribers": ["nobody"]}', "the seed breaks a rule: This is not an email address."),
+        ('{"subscribers": ["nobody"]}', 'the seed breaks a rule: "nobody" is not an email address.'),
     ],
 )
 def test_invalid_seed_file_stops_the_start(tmp_path: Path, text: str | None, message: str) -> None:

@@ -85,7 +85,7 @@ def test_seed_can_make_cold_subscribers(mailrith: Mailrith, client: MailrithClie
 @pytest.mark.parametrize(
     ("seed", "message"),
     [
-        ({"subscribers": ["nobody"]}, "This is not an email address. (email)"),
+        ({"subscribers": ["nobody"]}, '"nobody" is not an email address. (email)'),
         ({"subscribers": ["a@example.com", "A@example.com"]}, "exists already"),
         ({"subscribers": [{"email": "a@example.com", "country": "Atlantis"}]}, "(country)"),
         ({"subscribers": [{"email": "a@example.com", "custom_fields": {"Nothing": 1}}]}, "(custom_fields.Nothing)"),

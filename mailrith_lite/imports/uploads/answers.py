@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from mailrith_lite.audience import values
+from mailrith_lite.audience import vocabulary
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
 from mailrith_lite.imports.uploads.analysis import Analysis, Answer, Question
 
@@ -16,7 +16,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """Members of an import request, `mappings` in the order of the columns. A member that is None is absent."""
 
     mappings: list[ColumnMapping]
-    status: values.Status | None = None
+    status: vocabulary.Status | None = None
     encoding: str | None = None
     file: str | None = None
     header: bool | None = None
