@@ -10,8 +10,13 @@ from mailrith_lite.jobs.kinds import EXPORT, JobKind
 from mailrith_lite.jobs.queue import Job, Progress
 
 _MIN_ELAPSED = clock.SECOND  # a speed is not meaningful before
+_MIN_ELAPSED_LEFT = 3 * clock.SECOND  # nor is an estimate of the time left
+_STEPS = tuple(seconds * clock.SECOND for seconds in (5, 10, 20, 30, 45, 60))
+"""Times left that are shown, so that the estimate does not change with each chunk. Above: whole minutes."""
 
-Outcome = Literal["Queued", "Processing", "Completed", "Failed", "Canceled"]
+Outcome = Literal[
+    "Queued", "Processing", "Completed", "Completed with refusals", "Nothing imported", "Failed", "Canceled"
+]
 
 
 class RowOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,9 +32,15 @@ class RowOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
-    """`speed`: rows per second. `elapsed`, `left`: milliseconds. None: not known yet."""
+    """`speed`: rows per second. `elapsed`, `left`: milliseconds. None: not known yet.
+
+    `name`: what a person calls the job: the file of an import, or who is in an export. `label`: Import, Dry run or
+    Export.
+    """
 
     id: str
+    name: str
+    label: str
     kind: JobKind
     path: str
     outcome: Outcome
@@ -52,12 +63,23 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
         return self.kind != EXPORT
 
     @property
+    def completed(self) -> bool:
+        """Whether the job has ended as it should, whatever it says of the rows."""
+        return self.final and self.outcome not in ("Failed", "Canceled")
+
+    @property
+    def nothing_applied(self) -> bool:
+        """Whether an import that has ended has refused every row."""
+        return self.outcome == "Nothing imported"
+
+    @property
     def report_rows(self) -> int:
-        """The number of rows in the report."""
+        """The number of lines in the report."""
         return self.progress.rejected_count + self.progress.warning_count
 
 
-def view_job(job: Job, now: int) -> JobView:
+def view_job(job: Job, now: int, *, name: str = "") -> JobView:
+    """`name`: the job's id stands for an empty one."""
     progress = job.progress
     done, total = progress.rows_processed, progress.rows_total
     elapsed = None if job.started_at is None else max((job.completed_at or now) - job.started_at, 1)
@@ -65,22 +87,48 @@ def view_job(job: Job, now: int) -> JobView:
     running = job.status == "Processing"
     return JobView(
         id=job.public_id,
+        name=name or job.public_id,
+        label="Dry run" if job.dry_run else job.kind.name.capitalize(),
         kind=job.kind,
         path=job_path(job.kind, job.public_id),
-        outcome="Canceled" if job.canceled else job.status,
+        outcome=_outcome(job),
         final=job.final,
         dry_run=job.dry_run,
         error_message=None if job.canceled else job.error_message,
         progress=progress,
         percent=None if total is None else 100 * done // total if total else 100,
         row_outcomes=_row_outcomes(progress),
-        speed=speed,
+        speed=None if speed is None else _two_digits(speed),
         elapsed=elapsed,
-        left=int((total - done) / speed * clock.SECOND) if running and speed and total is not None else None,
+        left=_time_left(elapsed, done, total) if running else None,
         created_at=job.created_at,
         started_at=job.started_at,
         completed_at=job.completed_at,
     )
+
+
+def _outcome(job: Job) -> Outcome:
+    """An import that refuses every row is no success, although its job is Completed."""
+    if job.canceled:
+        return "Canceled"
+    refused = job.progress.rejected_count
+    if job.status != "Completed" or not refused:
+        return job.status
+    return "Nothing imported" if refused == job.progress.rows_processed else "Completed with refusals"
+
+
+def _time_left(elapsed: int | None, done: int, total: int | None) -> int | None:
+    """The next greater one of the times that are shown."""
+    if elapsed is None or elapsed < _MIN_ELAPSED_LEFT or not done or total is None:
+        return None
+    left = elapsed * (total - done) // done
+    minutes = -(-left // _STEPS[-1])
+    return next((step for step in _STEPS if left <= step), minutes * _STEPS[-1])
+
+
+def _two_digits(speed: float) -> float:
+    """31,847 is 32,000: a speed that changes with each chunk cannot be read."""
+    return float(f"{speed:.2g}")
 
 
 def _row_outcomes(progress: Progress) -> list[RowOutcome]:

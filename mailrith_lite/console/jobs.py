@@ -20,23 +20,16 @@ from mailrith_lite.jobs.queue import Job
 PAGE_SIZE = 25
 
 
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the list. `description`: the selection of an export, or the file of an import."""
-
-    job: JobView
-    description: str
-
-
 class JobList(msgspec.Struct, frozen=True, kw_only=True):
     """A page of the list. `first`: it starts with the newest job. `more`: older jobs follow."""
 
-    entries: list[Entry]
+    entries: list[JobView]
     first: bool
     more: bool
 
     @property
     def running(self) -> bool:
-        return any(not entry.job.final for entry in self.entries)
+        return any(not job.final for job in self.entries)
 
 
 async def show_jobs(call: SessionRequest) -> web.StreamResponse:
@@ -67,10 +60,10 @@ async def _load(call: SessionRequest) -> JobList:
     before_id = _job_number(call.request.query.get("before", ""))
     async with call.database.read() as connection:
         jobs = await _select_jobs(connection, call, before_id)
-        descriptions = await _describe(connection, call, jobs)
+        names = await _select_names(connection, call, jobs)
     now = clock.now()
     return JobList(
-        entries=[Entry(job=view_job(job, now), description=descriptions[job.id]) for job in jobs[:PAGE_SIZE]],
+        entries=[view_job(job, now, name=names.get(job.id, "")) for job in jobs[:PAGE_SIZE]],
         first=before_id is None,
         more=len(jobs) > PAGE_SIZE,
     )
@@ -88,12 +81,11 @@ async def _select_jobs(connection: Connection, call: SessionRequest, before_id: 
     return sorted(jobs, key=lambda job: job.id, reverse=True)[:limit]
 
 
-async def _describe(connection: Connection, call: SessionRequest, jobs: Sequence[Job]) -> dict[int, str]:
-    """By the job's integer id. An import of a text has no file; its public id describes it."""
+async def _select_names(connection: Connection, call: SessionRequest, jobs: Sequence[Job]) -> dict[int, str]:
+    """The files of imports and the selections of exports, by the job's integer id. An import of a text has none."""
     job_ids = [job.id for job in jobs]
     exports = await export_table.select_exports(connection, call.workspace_id, job_ids)
     return {
-        **{job.id: job.public_id for job in jobs},
         **await imports.select_file_names(connection, call.workspace_id, job_ids),
         **{job_id: phrases.selection(export.selection) for job_id, export in exports.items()},
     }

@@ -71,7 +71,7 @@ def test_messy_file_is_mapped_tried_imported_and_exported(browser: Browser, shop
         page.get_by_label("New tag").fill("From a <b>fair</b>")
         page.get_by_role("button", name="Try it out first").click()
 
-        expect(page.get_by_role("heading", name="Dry run Completed")).to_be_visible()
+        expect(page.get_by_role("heading", name="Dry run Completed with refusals")).to_be_visible()
         assert find_violations(page) == []
         expected = {"created": "6", "updated": "2", "unchanged": "1", "refused": "9"}
         assert counts(page) == {f"Would be {name}": count for name, count in expected.items()}
@@ -81,7 +81,7 @@ def test_messy_file_is_mapped_tried_imported_and_exported(browser: Browser, shop
         expect(page.get_by_label("New tag")).to_have_value("From a <b>fair</b>")
         page.get_by_role("button", name="Import 18 rows").click()
 
-        expect(page.get_by_role("heading", name="Import Completed")).to_be_visible()
+        expect(page.get_by_role("heading", name="Import Completed with refusals")).to_be_visible()
         expect(
             page.get_by_role("img", name="100 % done, 6 created, 2 updated, 1 unchanged, 9 refused")
         ).to_be_visible()
@@ -122,10 +122,10 @@ def test_bar_and_speed_follow_every_chunk_to_the_end(browser: Browser, shop: Ser
         expect(page.locator("[data-speed] polyline")).to_have_attribute("points", re.compile(r"\d"))
         assert find_violations(page) == []
         write_progress(shop, job, created=960, rejected=40, total=1_000, final=True)
-        expect(page.get_by_role("heading", name="Import Completed")).to_be_visible()
+        expect(page.get_by_role("heading", name="Import Completed with refusals")).to_be_visible()
         expect(page.get_by_role("img", name="100 % done, 960 created, 40 refused")).to_be_visible()
         expect(page.get_by_role("link", name="Download the report")).to_be_visible()
-        expect(page.locator("#announcement")).to_have_text("Import, Completed")
+        expect(page.locator("#announcement")).to_have_text("Import, Completed with refusals")
 
 
 def test_page_follows_every_status_of_a_job(browser: Browser, shop: Server) -> None:

@@ -24,7 +24,7 @@ def test_file_is_mapped_then_tried_then_imported(serve: Callable[..., Server]) -
     dry = submit(visitor, path, {**selected(page), "new_tag": "From a fair", "run": "dry"})
     server.drain()
     page = visitor.get(dry.headers["location"])
-    assert heading(page) == "Dry run Completed"
+    assert heading(page) == "Dry run Completed with refusals"
     assert "Would be created 2" in text(page)
     assert server.rows("SELECT (SELECT count(*) FROM subscribers) + (SELECT count(*) FROM tags)") == [(0,)]
     import_fields = hidden_fields(page)
@@ -35,7 +35,7 @@ def test_file_is_mapped_then_tried_then_imported(serve: Callable[..., Server]) -
     reply = visitor.post(path, import_fields)
     server.drain()
     page = visitor.get(reply.headers["location"])
-    assert heading(page) == "Import Completed"
+    assert heading(page) == "Import Completed with refusals"
     assert "list.csv" in text(page)
     assert "Created 2" in text(page)
     assert "From a fair" in text(page)
@@ -59,7 +59,7 @@ def test_dry_run_opened_from_the_list_can_be_imported(serve: Callable[..., Serve
     reply = submit(visitor, path, {}, page)
     assert reply.status == 303
     server.drain()
-    assert heading(visitor.get(reply.headers["location"])) == "Import Completed"
+    assert heading(visitor.get(reply.headers["location"])) == "Import Completed with refusals"
     later = visitor.get(dry)
     assert "list.csv" in text(later)
     assert "Import for real" not in text(later)

@@ -2,10 +2,38 @@
 "use strict";
 
 const POLL_INTERVAL = 2000; // milliseconds
+const CONNECTED_FOR = 6000; // milliseconds that "Connected again." stays
 
 function announce(text) {
   document.getElementById("announcement").textContent = text;
 }
+
+// --- The connection: a line on top of the page while the service does not answer.
+
+const connection = {
+  line: document.getElementById("connection"),
+
+  lost() {
+    clearTimeout(this.timer);
+    this.show("The connection to the service is lost. This page tries again.", true);
+  },
+
+  works() {
+    if (this.line.hidden || !this.line.classList.contains("lost")) return;
+    this.show("Connected again.", false);
+    this.timer = setTimeout(() => (this.line.hidden = true), CONNECTED_FOR);
+  },
+
+  show(text, lost) {
+    if (!this.line.hidden && this.line.textContent === text) return;
+    this.line.textContent = text;
+    this.line.classList.toggle("lost", lost);
+    this.line.hidden = false;
+  },
+};
+
+window.addEventListener("offline", () => connection.lost());
+window.addEventListener("online", () => connection.works());
 
 // --- Live parts: the service streams them as they change; a page that gets no stream polls.
 
@@ -37,6 +65,7 @@ class Live {
 
   stream() {
     this.source = new EventSource(this.element.dataset.live + "/live" + this.query);
+    this.source.addEventListener("open", () => connection.works());
     this.source.addEventListener("part", (event) => this.show(event.data));
     this.source.addEventListener("end", (event) => {
       if (event.data === "final") this.end().catch(() => this.pollLater());
@@ -53,13 +82,14 @@ class Live {
   async poll() {
     try {
       const response = await fetch(this.element.dataset.live + "/part" + this.query, { redirect: "error" });
+      connection.works();
       if (response.status === 401) return location.reload();
       if (response.ok) {
         this.show(await response.text());
         if (response.headers.has("X-Final")) return await this.end();
       }
     } catch {
-      announce("The service does not answer; trying again.");
+      connection.lost();
     }
     this.pollLater();
   }
@@ -80,7 +110,7 @@ class Live {
 
   showOutcome(outcome) {
     const badge = document.querySelector("h1 .badge");
-    badge.className = `badge ${outcome.toLowerCase()}`;
+    badge.className = `badge ${outcome.toLowerCase().replaceAll(" ", "-")}`;
     badge.textContent = outcome;
     announce(outcome);
   }

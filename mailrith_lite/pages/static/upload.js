@@ -22,14 +22,22 @@ if (form) {
     input.focus();
   };
 
-  const errorMessage = (request) => {
+  // A page that this service has not made comes from a proxy in front of it.
+  const errorMessage = (request, file) => {
     try {
       return JSON.parse(request.responseText).error.message;
     } catch {
       const page = new DOMParser().parseFromString(request.responseText, "text/html");
       const element = page.querySelector("[data-problem]:not([hidden]), main .lead");
-      return element ? element.textContent : "The file could not be uploaded; try again.";
+      if (element) return element.textContent;
+      if (request.status === 413) return tooLargeForProxy(file);
+      return "The file could not be uploaded; try again.";
     }
+  };
+
+  const tooLargeForProxy = (file) => {
+    const megabytes = Math.max(1, Math.ceil(file.size / 1e6)).toLocaleString("en");
+    return `The proxy in front of the service takes no file of ${megabytes} MB. Its operator can raise the limit; in nginx it is client_max_body_size.`;
   };
 
   // Opens the request and returns the body to send.
@@ -70,7 +78,7 @@ if (form) {
     });
     request.addEventListener("load", () => {
       if (request.status !== 200) {
-        showProblem(errorMessage(request));
+        showProblem(errorMessage(request, file));
       } else if (form.dataset.upload === "form") {
         window.location.assign(request.responseURL);
       } else {
