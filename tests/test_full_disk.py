@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 from conftest import KEY, MAPPINGS, Reply, Server
+from uploading import put, start
 
 from mailrith_lite import errors
 from mailrith_lite.exports.export_pipeline import TOO_LARGE
 from mailrith_lite.settings import Settings
 
 SIZE = 24 << 20  # bytes
+PAGE = 1 << 12  # bytes
+FIRST_INDEX_BLOCK = 4_062  # pages that the first block of the wal-index has room for
 FOR_THE_INDEX = 9 << 12  # bytes: the least with which SQLite opens a database in WAL mode
 JOBS = "/v1/jobs/subscriber-imports"
 
@@ -82,6 +85,46 @@ def test_reads_go_on_and_writes_are_refused_until_there_is_room(
         assert len(server.call("GET", "/v1/subscribers").json["data"]) == 10
         assert server.call("GET", "/healthz", key=None).status == 200
     assert server.call("POST", "/v1/tags", {"name": "Room"}).status == 201
+
+
+def test_write_for_which_the_wal_index_cannot_grow_is_refused(
+    small_disk: Path, serve: Callable[..., Server]
+) -> None:
+    server = serve(data_dir=small_disk / "data")
+    before = wal_frames(server)
+    assert server.call("POST", "/v1/tags", {"name": "First"}).status == 201
+    needed = wal_frames(server) - before
+    server.wait(fill_wal_index(server))
+    with full(small_disk, free=(needed + 1) * PAGE):  # room for the WAL, but not for the 32 KiB of the index
+        reply = server.call("POST", "/v1/tags", {"name": "Second"})
+        assert (reply.status, reply.error["code"]) == (503, "storage_full")
+        assert len(server.call("GET", "/v1/tags").json["data"]) == 1
+    assert server.call("POST", "/v1/tags", {"name": "Second"}).status == 201
+
+
+def wal_frames(server: Server) -> int:
+    wal = server.services.database.path.with_name("mailrith.db-wal")
+    return (wal.stat().st_size - 32) // (PAGE + 24)
+
+
+async def fill_wal_index(server: Server) -> None:
+    """Writes until the next page needs another block of the index."""
+    while (missing := FIRST_INDEX_BLOCK - wal_frames(server)) > 0:
+        for _ in range(missing):
+            async with server.services.database.write(housekeeping=True) as connection:
+                await connection.execute("UPDATE workspaces SET updated_at = updated_at + 1")
+    assert wal_frames(server) == FIRST_INDEX_BLOCK
+
+
+def test_upload_page_says_that_the_disk_is_full(small_disk: Path, serve: Callable[..., Server]) -> None:
+    server = serve(data_dir=small_disk / "data")
+    upload, file = start(server), csv_file(5_000).encode()
+    with full(small_disk):
+        reply = put(server, upload, file, headers={"Accept": "text/html"})
+    assert (reply.status, reply.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert reply.headers["retry-after"] == "1"
+    assert b"disk is full" in reply.body
+    assert put(server, upload, file).status == 200
 
 
 def test_import_waits_for_room_and_imports_every_row_once(small_disk: Path, serve: Callable[..., Server]) -> None:

@@ -1,5 +1,7 @@
 """Status, type, code, headers and envelope of every error in the contract's table."""
 
+import contextlib
+import sqlite3
 import string
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,6 +9,8 @@ from typing import Any
 import pytest
 from conftest import KEY, MAPPINGS, Reply, Server
 from wire import EMAIL, EXPORTS, IMPORTS, envelope, exchange, post, running_service, sources
+
+from mailrith_lite.database import opening
 
 CSV = {"csv_text": "Email\nada@example.com\n", "mappings": [EMAIL]}
 LIMIT = 10_000
@@ -113,6 +117,21 @@ def test_a_full_queue_does_not_affect_another_workspace(serve: Callable[..., Ser
     other = server.new_key(workspace="Other")
     assert [server.call("POST", EXPORTS).status for _ in range(2)] == [202, 429]
     assert [server.call("POST", EXPORTS, key=other).status for _ in range(2)] == [202, 429]
+
+
+def test_write_is_refused_while_another_program_holds_a_lock(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_BUSY_TIMEOUT", 0.1)
+    with contextlib.closing(sqlite3.connect(server.services.database.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for path, body in ((IMPORTS, CSV), (EXPORTS, None), ("/v1/tags", {"name": "Spring"})):
+            reply = server.call("POST", path, body)
+            assert envelope(reply) == (503, "api_error", "database_busy")
+            assert reply.headers["retry-after"] == "1"
+        assert server.call("GET", "/v1/tags").status == 200
+        assert sources(server) == []
+    assert server.call("POST", "/v1/tags", {"name": "Spring"}).status == 201
 
 
 def test_a_stopping_service_answers_503_with_retry_after(server: Server) -> None:

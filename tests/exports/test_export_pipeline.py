@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+import os
 import sqlite3
 import tracemalloc
 from collections.abc import Callable
@@ -120,6 +121,24 @@ async def test_an_incomplete_file_has_a_temporary_name(directory: Path, pipeline
     assert len(listings) >= 2
     assert all(listing == [f"{job.public_id}.csv.part"] for listing in listings)
     assert names(directory) == [f"{job.public_id}.csv"]
+
+
+async def test_file_and_directory_are_on_the_disk_before_the_export_is_complete(
+    directory: Path, pipeline: ExportPipeline, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    final = directory / f"{job.public_id}.csv"
+    synced: list[tuple[int, int, bool]] = []
+    sync = os.fsync
+
+    def record(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        synced.append((status.st_ino, status.st_size, final.exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    await pipeline.run(Run(job))
+    assert synced[0] == (final.stat().st_ino, final.stat().st_size, False)
+    assert [(inode, renamed) for inode, _, renamed in synced[1:]] == [(directory.stat().st_ino, True)]
 
 
 async def test_the_file_has_mode_0600_from_the_start(directory: Path, pipeline: ExportPipeline, job: Job) -> None:
