@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install check test test-fast lint types format run demo bench screenshots clean
+.PHONY: help install check test test-fast lint types format run demo bench screenshots countries clean
 unexport PYTHONDONTWRITEBYTECODE  # without compiled files, every process of the tests compiles the package again
 
 help: ## list the targets
@@ -52,6 +52,9 @@ bench: install ## measure speed and memory as ratios to plain scripts
 
 screenshots: install ## take new pictures of the console for docs/images
 	PYTHONPATH=tests $(BIN)/python -m console.screenshots
+
+countries: install ## write the names of countries again, after an update of pycountry or babel
+	PYTHONPATH=. $(BIN)/python tools/countries.py
 
 clean: ## remove what make creates (never the content of data/)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

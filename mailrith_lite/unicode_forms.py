@@ -7,7 +7,8 @@ from typing import Final
 _MANY_MARKS = re.compile(r"(?<![^\w\x00-\x7f])[^\w\x00-\x7f]{31}")
 """More combining marks in a row than any language has: the limit of Unicode's Stream-Safe Text Format is 30."""
 
-_NOT_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
+_NOT_ASCII_LETTER_OR_DIGIT = re.compile(r"[\W_]+", re.ASCII)
+_ACCENT = re.compile(r"[\u0300-\u036f]+")
 _WITHOUT_STROKE: Final = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})
 """Letters that Unicode does not divide into a plain letter and an accent."""
 
@@ -30,10 +31,13 @@ def fold(text: str) -> str:
 def letters_and_digits(text: str) -> str:
     """The text without blanks, punctuation, accents and upper case: `Opted-out` and `opted out` are equal.
 
+    The marks of scripts such as Devanagari stay, because they are vowels.
     A text with more than 30 combining marks in a row becomes an empty one.
     """
-    if not text.isascii():
-        if _MANY_MARKS.search(text):
-            return ""
-        text = unicodedata.normalize("NFKD", text.casefold()).translate(_WITHOUT_STROKE)
-    return _NOT_LETTER_OR_DIGIT.sub("", text).casefold()
+    if text.isascii():
+        return _NOT_ASCII_LETTER_OR_DIGIT.sub("", text).lower()
+    if _MANY_MARKS.search(text):
+        return ""
+    plain = _ACCENT.sub("", unicodedata.normalize("NFKD", text.casefold())).translate(_WITHOUT_STROKE).casefold()
+    letters = (letter for letter in plain if letter.isalnum() or unicodedata.category(letter)[0] == "M")
+    return unicodedata.normalize("NFC", "".join(letters))

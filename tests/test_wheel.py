@@ -35,6 +35,7 @@ PROJECT = (
     "pyproject.toml",
     "setup.cfg",
     "tests",
+    "tools",
 )
 
 

@@ -14,10 +14,10 @@ from typing import Any, Final, Literal
 
 import idna
 
-from mailrith_lite.audience import vocabulary
+from mailrith_lite.audience import countries, vocabulary
 from mailrith_lite.audience.vocabulary import STATUSES, Status
 from mailrith_lite.cells import join_list, split_list
-from mailrith_lite.unicode_forms import compose, fold
+from mailrith_lite.unicode_forms import compose
 
 FieldType = Literal[
     "Text", "Number", "Date", "Select (Dropdown)", "Single Select", "Multi Select", "Text Area", "Checkbox"
@@ -117,8 +117,8 @@ def status_cell(text: str) -> Status | None:
 
 
 def country(text: str) -> str:
-    """The ISO 3166-1 alpha-2 code. The text is an ISO 3166-1 code or an English name, ignoring case."""
-    code = _countries().get(fold(text.strip()))
+    """The ISO 3166-1 alpha-2 code. The text is an ISO 3166-1 code or a name in any language, ignoring case."""
+    code = countries.find(text.strip())
     if code is None:
         message = f"{quoted(text)} is not a country. Use its name or its ISO 3166-1 code."
         raise Refused("invalid_country", message)
@@ -207,19 +207,6 @@ def _known_statuses() -> str:
         status: [word for word in vocabulary.words_of(status) if word != status.lower()] for status in STATUSES
     }
     return "; ".join(f"{status} ({', '.join(others[status][:3])}, …)" for status in STATUSES)
-
-
-@functools.cache
-def _countries() -> dict[str, str]:
-    import pycountry  # takes 0.1 s: only for those who use countries
-
-    fields = ("name", "official_name", "common_name", "alpha_3", "alpha_2")
-    return {
-        fold(getattr(entry, field)): entry.alpha_2
-        for field in fields  # codes last: a code wins over an equal name
-        for entry in pycountry.countries
-        if hasattr(entry, field)
-    }
 
 
 def _text(text: str) -> str:

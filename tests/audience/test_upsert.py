@@ -66,7 +66,7 @@ SAME = [
 REFUSED = [
     ("name", [], "x" * 201, f'"{"x" * 201}"', "value_too_long"),
     ("country", [], "Atlantis", '"Atlantis"', "invalid_country"),
-    ("country", [], "UK", '"UK"', "invalid_country"),
+    ("country", [], "Atlantis", '"Atlantis"', "invalid_country"),
     ("Text", [], "x" * 10_001, f'"{"x" * 10_001}"', "value_too_long"),
     ("Text Area", [], "x" * 10_001, f'"{"x" * 10_001}"', "value_too_long"),
     ("Number", [], "twelve", '"twelve"', "invalid_custom_field"),
