@@ -26,7 +26,7 @@ _FORMULA = re.compile(
     )""",
     re.VERBOSE,
 )
-_NEEDS_QUOTES = re.compile(r'[,"\r\n]')
+_NEEDS_QUOTES = re.compile(r'[,;|"\r\n]')
 _DELIMITER_LIKE = re.compile(r'[,;\t|"\r\n]')
 
 
@@ -44,7 +44,7 @@ def unguard(cell: str) -> str:
 
 
 def join_list(items: Iterable[str]) -> str:
-    """Joins the items with `, `. An item with a comma, a quote or a line break is in quotes."""
+    """Joins the items with `, `. An item with `,` `;` `|`, a quote or a line break is in quotes."""
     return ", ".join(map(_quoted, items))
 
 

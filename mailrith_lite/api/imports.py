@@ -17,10 +17,13 @@ from mailrith_lite.api.parameters import PageQuery
 from mailrith_lite.api.responses import RETRY_LATER, Accepted, Data, PageOf
 from mailrith_lite.api.route import refuses
 from mailrith_lite.audience import listed_ids, tags
+from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Connection
-from mailrith_lite.imports import accept
+from mailrith_lite.imports import accept, import_table, mapping
 from mailrith_lite.imports.accept import ImportOrder, PreparedImport
+from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import Mapping
+from mailrith_lite.imports.options import Delimiter, ImportOptions, InvalidCells
 from mailrith_lite.imports.uploads import usable
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import IMPORT
@@ -39,6 +42,22 @@ Mappings = Annotated[
     list[Mapping], Meta(description="One of them maps the email", extra_json_schema={"minItems": 1})
 ]
 DryRun = Annotated[bool, Meta(description="Report what an import would do with every row, and change nothing")]
+RowStatus = Annotated[
+    Status | None,
+    Meta(
+        description="The status of every row without a mapped status. A suppressed subscriber never becomes Active"
+    ),
+]
+Cells = Annotated[
+    InvalidCells,
+    Meta(description="Whether a cell that cannot be read refuses its row, or is left out with a warning"),
+]
+HasHeader = Annotated[
+    bool | None, Meta(description="false: the first line is a row, and the columns are Column 1, Column 2, …")
+]
+AnyDelimiter = Annotated[Delimiter | None, Meta(description="Otherwise the file decides")]
+Encoding = Annotated[str, Meta(max_length=100, description="Of an upload; otherwise the file decides")]
+ArchivedFile = Annotated[str, Meta(max_length=1_000, description="The file of an upload that is an archive")]
 Ids = Annotated[list[str], texts.listed(listed_ids.MAX_LISTED, "Added to the subscriber of every applied row")]
 
 
@@ -56,6 +75,12 @@ class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
     existing_tag_ids: Ids | None = None
     sequence_ids: Ids | None = None
     dry_run: DryRun = False
+    status: RowStatus = None
+    invalid_cells: Cells = "refuse_row"
+    header: HasHeader = None
+    delimiter: AnyDelimiter = None
+    encoding: Encoding | None = None
+    file: ArchivedFile | None = None
 
     SCHEMA: ClassVar[dict[str, Any]] = {
         "oneOf": [
@@ -111,12 +136,18 @@ class ImportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImportJob(ImportJobSummary, frozen=True, kw_only=True):
+    """`mappings`: once the file has been read, also the `format` of each column of dates or numbers."""
+
     error_message: str | None
     error_report_url: str | None
+    mappings: list[Mapping]
+    options: ImportOptions
 
     EXAMPLE: ClassVar[dict[str, Any]] = {
         **ImportJobSummary.EXAMPLE,
         "error_message": None,
+        "mappings": ImportRequest.EXAMPLE["mappings"],
+        "options": {"invalid_cells": "leave_out"},
         "error_report_url": example.signed("downloads", IMPORT.encode(1)),
     }
     QUEUED_EXAMPLE: ClassVar[dict[str, Any]] = {
@@ -151,7 +182,8 @@ async def get_import(call: Call) -> Data[ImportJob]:
     """Get a subscriber import job"""
     async with call.database.read() as connection:
         job = await queue.find_job(connection, call.workspace_id, IMPORT, call.request.match_info["job_id"])
-    return _job_response(call, job)
+        plan = await import_table.select_import(connection, call.workspace_id, job.id)
+    return _job_response(call, job, plan)
 
 
 async def list_imports(call: Call, query: PageQuery) -> PageOf[ImportJobSummary]:
@@ -174,7 +206,9 @@ async def cancel_import(call: Call) -> Data[ImportJob]:
     Rows that were applied before stay, and are counted. The hosted service does not have this operation.
     """
     job = await call.services.runner.cancel(call.workspace_id, IMPORT, call.request.match_info["job_id"])
-    return _job_response(call, job)
+    async with call.database.read() as connection:
+        plan = await import_table.select_import(connection, call.workspace_id, job.id)
+    return _job_response(call, job, plan)
 
 
 def _parse(body: Body[ImportRequest]) -> ImportOrder:
@@ -197,30 +231,33 @@ def _parse(body: Body[ImportRequest]) -> ImportOrder:
         existing_tag_ids=request.existing_tag_ids or [],
         sequence_ids=request.sequence_ids or [],
         dry_run=request.dry_run,
+        options=ImportOptions(**{name: getattr(request, name) for name in ImportOptions.__struct_fields__}),
     )
 
 
 async def _insert(call: Call, prepared: PreparedImport, connection: Connection, now: int) -> Answer:
     limit = call.services.settings.max_queued_jobs
     job = await prepared.insert(connection, call.request_id, max_queued=limit, now=now)
-    resource = _resource(call, job)
+    resource = _resource(call, job, prepared.plan)
     return Answer(status=202, body=codec.data(resource), location=resource.self_)
 
 
-def _job_response(call: Call, job: Job) -> Data[ImportJob]:
-    return Data(_resource(call, job), headers=None if job.final else RETRY_LATER)
+def _job_response(call: Call, job: Job, plan: ImportPlan) -> Data[ImportJob]:
+    return Data(_resource(call, job, plan), headers=None if job.final else RETRY_LATER)
 
 
 def _summary(job: Job) -> ImportJobSummary:
     return ImportJobSummary(**_common(job))
 
 
-def _resource(call: Call, job: Job) -> ImportJob:
+def _resource(call: Call, job: Job, plan: ImportPlan) -> ImportJob:
     reported = job.progress.rejected_count + job.progress.warning_count
     expires_at = clock.now() + call.services.settings.export_ttl * clock.SECOND
     return ImportJob(
         error_message=job.error_message,
         error_report_url=download_url(call, job.public_id, expires_at) if reported else None,
+        mappings=mapping.as_mappings(plan.columns),
+        options=plan.options,
         **_common(job),
     )
 

@@ -7,10 +7,10 @@ index is the main cost of an import into a large table.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mailrith_lite.audience import blocks
-from mailrith_lite.audience.bulk_plan import Change, Plan, as_json, plan_changes, sorted_emails
+from mailrith_lite.audience.bulk_plan import NO_LISTS, Change, Plan, RowLists, as_json, plan_changes, sorted_emails
 from mailrith_lite.audience.sequences import select_known_sequence_ids
 from mailrith_lite.database import Connection
 
@@ -22,8 +22,33 @@ STATE = """json_array(subscribers.id, subscribers.email, name, status, country, 
         SELECT 1 FROM subscriber_tags WHERE subscriber_id = subscribers.id AND tag_id = tag.value))
     AND NOT EXISTS (SELECT 1 FROM json_each(:sequences) AS sequence WHERE NOT EXISTS (
         SELECT 1 FROM subscriber_sequences AS member WHERE subscriber_id = subscribers.id
-        AND sequence_id = sequence.value AND member.status <> 'removed')))"""
-"""A subscriber's state, as `bulk_plan` reads it. `:tags` and `:sequences` are JSON lists of integers."""
+        AND sequence_id = sequence.value AND member.status <> 'removed')),
+    subscribed_at, last_opened_at, json('[]'), json('[]'))"""
+"""A saved subscriber's state, as `bulk_plan` reads it."""
+
+
+def known_subscriber(state: str = STATE, subscriber_id: str = "subscribers.id") -> str:
+    """An existing subscriber, as `bulk_plan` reads it: the state, then which tags and sequences of the rows it has.
+
+    `state`, `subscriber_id`: in SQL. The parameters are JSON lists of integers: `:tags` and `:sequences` of the
+    job, `:row_tags` and `:row_sequences`.
+    """
+    return f"""json_array({state},
+        (SELECT json_group_array(tag_id) FROM subscriber_tags
+            WHERE subscriber_id = {subscriber_id} AND tag_id IN (SELECT value FROM json_each(:row_tags))),
+        (SELECT json_group_array(sequence_id) FROM subscriber_sequences
+            WHERE subscriber_id = {subscriber_id} AND status <> 'removed'
+                AND sequence_id IN (SELECT value FROM json_each(:row_sequences))))"""
+
+
+def list_parameters(tags: str, sequences: str, lists: RowLists) -> dict[str, str]:
+    """The parameters of `known_subscriber`."""
+    return {
+        "tags": tags,
+        "sequences": sequences,
+        "row_tags": as_json(sorted(set(lists.tags.values()))),
+        "row_sequences": as_json(sorted(set(lists.sequences.values()))),
+    }
 
 
 class ChunkTooLarge(Exception):
@@ -37,10 +62,11 @@ async def plan(
     *,
     tag_ids: Sequence[int],
     sequence_ids: Sequence[int],
+    lists: RowLists = NO_LISTS,
 ) -> Plan:
     """Plans the changes against the saved subscribers.
 
-    Each subscriber of the chunk gets the tags, and the sequences that still exist.
+    Each subscriber of the chunk gets the tags, and the sequences that still exist. `lists`: of all the changes.
 
     Raises:
         ChunkTooLarge: plan fewer changes at once.
@@ -51,9 +77,10 @@ async def plan(
     count, characters = await _select_size(connection, workspace_id, emails)
     if characters > MAX_CHARACTERS and len(changes) > 1:
         raise ChunkTooLarge
-    states = await _select_states(connection, workspace_id, emails, tags, sequences) if count else "[]"
+    parameters = list_parameters(tags, sequences, lists)
+    known = await _select_known(connection, workspace_id, emails, parameters) if count else "[]"
     next_id = await select_next_id(connection)
-    return await asyncio.to_thread(plan_changes, states, changes, next_id, tags, sequences)
+    return await asyncio.to_thread(plan_changes, known, changes, next_id, tags, sequences, lists)
 
 
 async def apply(connection: Connection, workspace_id: int, plan: Plan, now: int) -> None:
@@ -67,6 +94,11 @@ async def apply(connection: Connection, workspace_id: int, plan: Plan, now: int)
         await blocks.update_tag_counts(connection, plan.members, plan.tag_ids, new_from=plan.first_id)
         await _insert_tags(connection, plan.members, plan.tag_ids)
         await _insert_sequences(connection, plan.members, plan.sequence_ids)
+    if plan.row_tags:
+        await blocks.update_row_tag_counts(connection, plan.row_tags)
+        await _insert_row_tags(connection, plan.row_tags)
+    if plan.row_sequences:
+        await _insert_row_sequences(connection, plan.row_sequences)
 
 
 async def _select_size(connection: Connection, workspace_id: int, emails: str) -> tuple[int, int]:
@@ -81,13 +113,15 @@ async def _select_size(connection: Connection, workspace_id: int, emails: str) -
     return row["count"], row["characters"]
 
 
-async def _select_states(connection: Connection, workspace_id: int, emails: str, tags: str, sequences: str) -> str:
-    """A JSON list of the states of the workspace's subscribers with these emails."""
+async def _select_known(
+    connection: Connection, workspace_id: int, emails: str, parameters: Mapping[str, str]
+) -> str:
+    """A JSON list of the workspace's subscribers with these emails."""
     rows = await connection.execute_fetchall(
-        f"""SELECT json_group_array({STATE})
+        f"""SELECT json_group_array({known_subscriber()})
         FROM json_each(:emails) AS row
         CROSS JOIN subscribers ON subscribers.workspace_id = :workspace_id AND subscribers.email = row.value""",
-        {"workspace_id": workspace_id, "emails": emails, "tags": tags, "sequences": sequences},
+        {"workspace_id": workspace_id, "emails": emails, **parameters},
     )
     return str(next(iter(rows))[0])
 
@@ -101,10 +135,11 @@ async def select_next_id(connection: Connection) -> int:
 async def _insert_subscribers(connection: Connection, workspace_id: int, states: str, now: int) -> None:
     await connection.execute(
         """INSERT INTO subscribers (id, workspace_id, email, name, status, country, custom_fields,
-            name_key, subscribed_at, created_at, updated_at)
+            name_key, subscribed_at, last_opened_at, created_at, updated_at)
         SELECT json_extract(value, '$[0]'), :workspace_id, json_extract(value, '$[1]'),
             json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]'),
-            json_extract(value, '$[5]'), json_extract(value, '$[6]'), :now, :now, :now
+            json_extract(value, '$[5]'), json_extract(value, '$[6]'), coalesce(json_extract(value, '$[8]'), :now),
+            json_extract(value, '$[9]'), :now, :now
         FROM json_each(:states)""",
         {"workspace_id": workspace_id, "states": states, "now": now},
     )
@@ -116,7 +151,8 @@ async def _update_subscribers(connection: Connection, workspace_id: int, states:
         """UPDATE subscribers SET name = json_extract(row.value, '$[2]'),
             status = json_extract(row.value, '$[3]'), country = json_extract(row.value, '$[4]'),
             custom_fields = json_extract(row.value, '$[5]'), name_key = json_extract(row.value, '$[6]'),
-            updated_at = :now
+            subscribed_at = coalesce(json_extract(row.value, '$[8]'), subscribed_at),
+            last_opened_at = json_extract(row.value, '$[9]'), updated_at = :now
         FROM json_each(:states) AS row
         WHERE subscribers.id = json_extract(row.value, '$[0]') AND +workspace_id = :workspace_id""",
         {"workspace_id": workspace_id, "states": states, "now": now},
@@ -140,4 +176,26 @@ async def _insert_sequences(connection: Connection, subscriber_ids: str, sequenc
         FROM json_each(?) AS subscriber CROSS JOIN json_each(?) AS sequence
         WHERE true ON CONFLICT DO UPDATE SET status = 'active' WHERE status = 'removed'""",
         (subscriber_ids, sequence_ids),
+    )
+
+
+async def _insert_row_tags(connection: Connection, members: str) -> None:
+    """`members`: `Plan.row_tags`."""
+    await connection.execute(
+        """INSERT INTO subscriber_tags (subscriber_id, tag_id)
+        SELECT subscriber.value, json_extract(tag.value, '$[0]')
+        FROM json_each(?) AS tag CROSS JOIN json_each(tag.value, '$[1]') AS subscriber
+        WHERE true ON CONFLICT DO NOTHING""",
+        (members,),
+    )
+
+
+async def _insert_row_sequences(connection: Connection, members: str) -> None:
+    """`members`: `Plan.row_sequences`."""
+    await connection.execute(
+        """INSERT INTO subscriber_sequences (subscriber_id, sequence_id)
+        SELECT subscriber.value, json_extract(sequence.value, '$[0]')
+        FROM json_each(?) AS sequence CROSS JOIN json_each(sequence.value, '$[1]') AS subscriber
+        WHERE true ON CONFLICT DO UPDATE SET status = 'active' WHERE status = 'removed'""",
+        (members,),
     )

@@ -31,6 +31,7 @@ RefusalCode = Literal[
     "invalid_status",
     "invalid_country",
     "invalid_custom_field",
+    "invalid_date",
     "value_too_long",
     "too_many_columns",
 ]

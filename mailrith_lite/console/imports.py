@@ -18,14 +18,12 @@ from mailrith_lite.imports import dry_run_table, import_table, records, report
 from mailrith_lite.imports.fields import FIELDS
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import Column
-from mailrith_lite.imports.rows import RowErrorCode
 from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.jobs.kinds import IMPORT
 from mailrith_lite.jobs.queue import Job
 from mailrith_lite.unicode_forms import fold
 
 MAX_REPORT_ROWS = 100
-_WARNING: RowErrorCode = "status_kept"  # the rest of the row was applied
 _REPORT_LINK = 60 * clock.SECOND  # short, because the page makes a new link for each download
 
 
@@ -126,7 +124,7 @@ async def _report_rows(connection: Connection, call: SessionRequest, job: Job) -
     """The first rows of the report, when the job is final and the report complete."""
     if not job.final:
         return []
-    rows = await report.select_row_errors(connection, call.workspace_id, job.id, after_line=0)
+    rows = await report.select_row_errors(connection, call.workspace_id, job.id)
     return [
         ReportRow(
             line=row["line"],
@@ -134,7 +132,7 @@ async def _report_rows(connection: Connection, call: SessionRequest, job: Job) -
             code=row["code"],
             message=row["message"],
             cells=phrases.row(msgspec.json.decode(row["cells"], type=list[str])),
-            warning=row["code"] == _WARNING,
+            warning=bool(row["warning"]),
         )
         for row in rows[:MAX_REPORT_ROWS]
     ]

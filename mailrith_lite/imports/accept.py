@@ -12,10 +12,12 @@ import msgspec
 
 from mailrith_lite import clock, disk, errors, ids
 from mailrith_lite.audience import custom_fields, listed_ids, sequences, tags
+from mailrith_lite.audience.values import FieldType
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.imports import dry_run_table, import_table, mapping, records, spool
+from mailrith_lite.imports import dry_run_table, import_table, mapping, new_fields, records, spool
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import Column, Mapping
+from mailrith_lite.imports.options import ImportOptions
 from mailrith_lite.imports.records import Header
 from mailrith_lite.imports.uploads import upload_table, usable
 from mailrith_lite.imports.uploads.upload_store import UploadStore
@@ -42,6 +44,7 @@ class ImportOrder(msgspec.Struct, frozen=True, kw_only=True):
     existing_tag_ids: list[str] = []
     sequence_ids: list[str] = []
     dry_run: bool = False
+    options: ImportOptions = ImportOptions()
 
 
 class PreparedImport:
@@ -162,6 +165,7 @@ def _plan(order: ImportOrder, directory: Path, write: Callable[[Path], Header]) 
             tag_ids=tag_ids,
             sequence_ids=sequence_ids,
             new_tag_name=new_tag_name,
+            options=order.options,
         )
     except BaseException:
         source.unlink(missing_ok=True)
@@ -208,14 +212,19 @@ def _copy(file: Path, source: Path) -> None:
 
 async def _check_known(connection: Connection, workspace_id: int, plan: ImportPlan) -> None:
     fields = await custom_fields.select_all_custom_fields(connection, workspace_id)
-    _check_custom_fields(plan.columns, {field.id for field in fields})
+    _check_custom_fields(plan.columns, {field.id: field.type for field in fields})
+    await new_fields.check(connection, workspace_id, plan.columns)
     known_tags = await tags.select_known_tag_ids(connection, workspace_id, plan.tag_ids)
     listed_ids.check(plan.tag_ids, known_tags, "existing_tag_ids", "tag")
     known_sequences = await sequences.select_known_sequence_ids(connection, workspace_id, plan.sequence_ids)
     listed_ids.check(plan.sequence_ids, known_sequences, "sequence_ids", "sequence")
 
 
-def _check_custom_fields(columns: Sequence[Column], known: set[int]) -> None:
+def _check_custom_fields(columns: Sequence[Column], types: dict[int, FieldType]) -> None:
+    """`types`: of the workspace's custom fields, by their integer ids."""
     for position, column in enumerate(columns):
-        if column.custom_field_id is not None and column.custom_field_id not in known:
-            raise mapping.unknown_custom_field(f"mappings[{position}]")
+        path = f"mappings[{position}]"
+        if column.custom_field_id is not None:
+            if column.custom_field_id not in types:
+                raise mapping.unknown_custom_field(path)
+            mapping.check_format(column.format, types[column.custom_field_id], f"{path}.format")

@@ -4,15 +4,32 @@ A new field is an entry here, its member and SQL in `audience.bulk`, a migration
 a line in docs/imports.md.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
-from mailrith_lite.audience import values
+from mailrith_lite.audience import list_cells, sequences, tags, values
 from mailrith_lite.audience.custom_fields import CustomField
-from mailrith_lite.audience.values import CellReader
 
-MappedType = Literal["email", "name", "country", "subscriber-status", "custom-field"]
+MappedType = Literal[
+    "email",
+    "name",
+    "first-name",
+    "last-name",
+    "country",
+    "subscriber-status",
+    "tags",
+    "sequences",
+    "subscribed-at",
+    "last-opened-at",
+    "custom-field",
+    "new-custom-field",
+]
+Reader = Callable[[str], values.FieldValue | tuple[str, ...] | None]
+"""Reads a filled cell, or raises Refused. None: the cell has a word that means blank."""
+MomentReader = Callable[[str], int | None]
+"""Reads a date, or a date and a time, as milliseconds since 1970."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,25 +41,31 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
 
 class MappableField(msgspec.Struct, frozen=True, kw_only=True):
     """`type`: in a mapping. `label`: for people, and as a column name. `names`: other column names for the field,
-    the best first. `member`: of `bulk.Change`. `read`: reads a filled cell or raises `values.Refused`; None for the
-    entry that takes a custom field, whose own type decides. `required`: must be mapped, and a blank cell is read
-    and refused. `evidence`: None if the cells of a column do not show the field.
+    the best first. `member`: of `bulk.Change`. `read`: reads a filled cell or raises `values.Refused`; None where
+    the file decides (`moment`) or the type of a custom field. `required`: must be mapped, and a blank cell is read
+    and refused. `decides`: a cell that cannot be read always refuses its row. `several`: several columns can be it.
+    `moment`: a date and a time. `evidence`: None if the cells of a column do not show the field.
     """
 
     type: MappedType
     label: str
     member: str
-    read: CellReader | None = None
+    read: Reader | None = None
     names: tuple[str, ...] = ()
     required: bool = False
+    decides: bool = False
+    several: bool = False
+    moment: bool = False
     evidence: Evidence | None = None
 
     @property
     def takes_custom_field(self) -> bool:
-        return self.read is None
+        return self.member == "custom_fields"
 
-    def reader(self, custom_field: CustomField | None) -> CellReader:
+    def reader(self, custom_field: CustomField | None, read_moment: MomentReader) -> Reader:
         """`custom_field`: the one that a mapping names."""
+        if self.moment:
+            return read_moment
         if self.read is not None:
             return self.read
         assert custom_field is not None
@@ -59,6 +82,7 @@ FIELDS: dict[MappedType, MappableField] = {
             read=values.email,
             names=("email address", "e mail", "e mail address", "mail", "mail address", "subscriber email"),
             required=True,
+            decides=True,
             evidence=Evidence(cells=1, share=0.5),  # nothing else has an @ and a domain
         ),
         MappableField(
@@ -72,11 +96,21 @@ FIELDS: dict[MappedType, MappableField] = {
                 "subscriber name",
                 "contact name",
                 "display name",
-                "first name",
-                "firstname",
-                "given name",
-                "fname",
             ),
+        ),
+        MappableField(
+            type="first-name",
+            label="First name",
+            member="name",
+            read=values.name,
+            names=("firstname", "given name", "forename", "fname"),
+        ),
+        MappableField(
+            type="last-name",
+            label="Last name",
+            member="name",
+            read=values.name,
+            names=("lastname", "surname", "family name", "lname"),
         ),
         MappableField(
             type="country",
@@ -92,9 +126,21 @@ FIELDS: dict[MappedType, MappableField] = {
             member="status",
             read=values.status_cell,
             names=("subscriber status", "subscription status", "email status", "subscription state"),
+            decides=True,
+            several=True,
             evidence=Evidence(cells=2, share=1.0),
         ),
+        MappableField(type="tags", label="Tags", member="tags", read=list_cells.names_reader(tags.MAX_NAME)),
+        MappableField(
+            type="sequences",
+            label="Sequences",
+            member="sequences",
+            read=list_cells.names_reader(sequences.MAX_NAME),
+        ),
+        MappableField(type="subscribed-at", label="Subscribed at", member="subscribed_at", moment=True),
+        MappableField(type="last-opened-at", label="Last opened at", member="last_opened_at", moment=True),
         MappableField(type="custom-field", label="Custom field", member="custom_fields"),
+        MappableField(type="new-custom-field", label="New custom field", member="custom_fields"),
     )
 }
 

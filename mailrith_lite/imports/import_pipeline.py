@@ -7,15 +7,19 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from time import monotonic
 
+import msgspec
+
 from mailrith_lite import clock, disk, errors
-from mailrith_lite.audience import bulk, dry_run, tags
+from mailrith_lite.access.workspaces import select_own
+from mailrith_lite.audience import bulk, dry_run, row_lists, tags
 from mailrith_lite.audience.bulk_plan import Change, Outcome
-from mailrith_lite.audience.custom_fields import select_all_custom_fields
+from mailrith_lite.audience.custom_fields import CustomField, select_all_custom_fields
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.imports import counting, import_table, records, report
+from mailrith_lite.imports import counting, import_table, new_fields, records, report
 from mailrith_lite.imports.batches import MAX_CHUNK_ROWS, Batches, open_batches
 from mailrith_lite.imports.import_table import ImportPlan
-from mailrith_lite.imports.rows import Row, RowReader
+from mailrith_lite.imports.moments import moment_reader
+from mailrith_lite.imports.rows import Row, RowError, RowReader
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, Progress
 from mailrith_lite.jobs.run import JobFailed, Run
@@ -79,14 +83,20 @@ class ImportPipeline:
         await disk.sweep(self._directory, _FILE_NAME, sources)
 
     async def _begin(self, job: Job, plan: ImportPlan, progress: Progress) -> tuple[ImportPlan, Progress]:
-        """After the first pass: saves the total, and creates the new tag."""
+        """After the first pass: saves the total, and creates the new tag and the new custom fields."""
         async with self._database.write(changes="nobody") as connection:
             now = clock.now()
+            tag_ids = plan.tag_ids
             if plan.new_tag_name is not None:
                 tag_id = await tags.select_tag_id(connection, job.workspace_id, plan.new_tag_name)
                 if tag_id is None:
                     tag_id = await tags.insert_tag(connection, job.workspace_id, plan.new_tag_name, None, now)
-                await import_table.update_tag_ids(connection, job.id, list(dict.fromkeys([*plan.tag_ids, tag_id])))
+                tag_ids = list(dict.fromkeys([*tag_ids, tag_id]))
+            try:
+                columns = await new_fields.insert_fields(connection, job.workspace_id, plan.columns, now)
+            except errors.InvalidRequest as error:
+                raise JobFailed(f"{error} Nothing was imported.") from None
+            await import_table.update_begun(connection, job.id, columns=columns, tag_ids=tag_ids)
             await queue.update_checkpoint(connection, job.id, progress, now)
             return await import_table.select_import(connection, job.workspace_id, job.id), progress
 
@@ -108,8 +118,10 @@ class ImportPipeline:
             tag_ids = plan.tag_ids
             if plan.new_tag_name is not None:
                 tag_id = await tags.select_tag_id(trial.connection, job.workspace_id, plan.new_tag_name)
-                tag_ids = [*tag_ids, dry_run.NEW_TAG_ID if tag_id is None else tag_id]
-            reader = await self._reader(trial.connection, job, plan)
+                tag_ids = [*tag_ids, trial.add_new_tag(plan.new_tag_name) if tag_id is None else tag_id]
+            columns, planned = await new_fields.plan_fields(trial.connection, job.workspace_id, plan.columns)
+            plan = msgspec.structs.replace(plan, columns=columns)
+            reader = await self._reader(trial.connection, job, plan, planned)
             plan_chunk = functools.partial(
                 trial.plan, job.workspace_id, tag_ids=tag_ids, sequence_ids=plan.sequence_ids
             )
@@ -125,13 +137,19 @@ class ImportPipeline:
         async with self._database.write(changes="nobody") as connection:
             await queue.update_checkpoint(connection, job.id, progress, clock.now(), resumable=False)
 
-    async def _reader(self, connection: Connection, job: Job, plan: ImportPlan) -> RowReader:
+    async def _reader(
+        self, connection: Connection, job: Job, plan: ImportPlan, planned: Sequence[CustomField] = ()
+    ) -> RowReader:
+        """`planned`: the custom fields that the import would create."""
         fields = await select_all_custom_fields(connection, job.workspace_id)
+        workspace = await select_own(connection, job.workspace_id)
         return RowReader(
             plan.columns,
-            {field.id: field for field in fields},
+            {field.id: field for field in (*fields, *planned)},
             width=len(plan.header),
             formula_guard=self._formula_guard,
+            read_moment=moment_reader(workspace.time_zone, clock.now()),
+            options=plan.options,
         )
 
     async def _write_chunks(
@@ -166,8 +184,14 @@ class ImportPipeline:
         """Writes subscribers, memberships, row errors, counters and checkpoint in one transaction."""
         async with self._database.write(changes=job.workspace_id) as connection:
             now = clock.now()
+            changes = _changes(chunk)
             chunk_plan = await bulk.plan(
-                connection, job.workspace_id, _changes(chunk), tag_ids=plan.tag_ids, sequence_ids=plan.sequence_ids
+                connection,
+                job.workspace_id,
+                changes,
+                tag_ids=plan.tag_ids,
+                sequence_ids=plan.sequence_ids,
+                lists=await row_lists.resolve(connection, job.workspace_id, changes, now),
             )
             batches.read_ahead()  # only now: planning and parsing in two threads would slow each other down
             await bulk.apply(connection, job.workspace_id, chunk_plan, now)
@@ -203,11 +227,8 @@ async def _record(
     now: int,
 ) -> Progress:
     """Writes the row errors and the counters of a chunk."""
-    row_errors = [row.error for row in chunk if row.error is not None]
-    rejected = len(row_errors)
-    if outcome.status_kept:
-        kept = set(outcome.status_kept)
-        row_errors += [reader.status_kept(row) for row in chunk if row.line in kept]
+    row_errors = list(_report(reader, chunk, outcome))
+    rejected = sum(not error.warning for error in row_errors)
     if row_errors:
         await report.insert_row_errors(connection, job.id, row_errors)
     progress = Progress(
@@ -217,10 +238,23 @@ async def _record(
         updated_count=progress.updated_count + outcome.updated,
         unchanged_count=progress.unchanged_count + outcome.unchanged,
         rejected_count=progress.rejected_count + rejected,
-        warning_count=progress.warning_count + len(outcome.status_kept),
+        warning_count=progress.warning_count + len(row_errors) - rejected,
     )
     await queue.update_checkpoint(connection, job.id, progress, now, resumable=not job.dry_run)
     return progress
+
+
+def _report(reader: RowReader, chunk: Sequence[Row], outcome: Outcome) -> Iterator[RowError]:
+    """In the order of the file."""
+    kept = set(outcome.status_kept)
+    for row in chunk:
+        if row.error is not None:
+            yield row.error
+        yield from row.left_out
+        if row.line in kept:
+            yield reader.status_kept(row)
+        if row.line in outcome.unknown_sequences:
+            yield reader.unknown_sequence(row, outcome.unknown_sequences[row.line])
 
 
 class _Pace:

@@ -4,10 +4,12 @@ import msgspec
 
 from mailrith_lite.database import Connection
 from mailrith_lite.imports.mapping import Column
+from mailrith_lite.imports.options import ImportOptions
 
 _names_decoder = msgspec.json.Decoder(list[str])
 _columns_decoder = msgspec.json.Decoder(list[Column])
 _ids_decoder = msgspec.json.Decoder(list[int])
+_options_decoder = msgspec.json.Decoder(ImportOptions)
 
 
 class ImportPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,13 +22,14 @@ class ImportPlan(msgspec.Struct, frozen=True, kw_only=True):
     tag_ids: list[int]
     sequence_ids: list[int]
     new_tag_name: str | None
+    options: ImportOptions = ImportOptions()
 
 
 async def insert_import(connection: Connection, job_id: int, plan: ImportPlan) -> None:
     await connection.execute(
         """INSERT INTO imports
-        (job_id, source, delimiter, header, columns, tag_ids, sequence_ids, new_tag_name)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        (job_id, source, delimiter, header, columns, tag_ids, sequence_ids, new_tag_name, options)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             job_id,
             plan.source,
@@ -36,13 +39,14 @@ async def insert_import(connection: Connection, job_id: int, plan: ImportPlan) -
             _json(plan.tag_ids),
             _json(plan.sequence_ids),
             plan.new_tag_name,
+            _json(plan.options),
         ),
     )
 
 
 async def select_import(connection: Connection, workspace_id: int, job_id: int) -> ImportPlan:
     rows = await connection.execute_fetchall(
-        """SELECT source, delimiter, header, columns, tag_ids, sequence_ids, new_tag_name
+        """SELECT source, delimiter, header, columns, tag_ids, sequence_ids, new_tag_name, options
         FROM imports JOIN jobs ON jobs.id = imports.job_id WHERE job_id = ? AND workspace_id = ?""",
         (job_id, workspace_id),
     )
@@ -55,6 +59,7 @@ async def select_import(connection: Connection, workspace_id: int, job_id: int) 
         tag_ids=_ids_decoder.decode(row["tag_ids"]),
         sequence_ids=_ids_decoder.decode(row["sequence_ids"]),
         new_tag_name=row["new_tag_name"],
+        options=_options_decoder.decode(row["options"]),
     )
 
 
@@ -67,8 +72,11 @@ async def select_open_sources(connection: Connection) -> set[str]:
     return {row["source"] for row in rows}
 
 
-async def update_tag_ids(connection: Connection, job_id: int, tag_ids: list[int]) -> None:
-    await connection.execute("UPDATE imports SET tag_ids = ? WHERE job_id = ?", (_json(tag_ids), job_id))
+async def update_begun(connection: Connection, job_id: int, *, columns: list[Column], tag_ids: list[int]) -> None:
+    """After the first pass, which has decided about new tags, new custom fields and formats."""
+    await connection.execute(
+        "UPDATE imports SET columns = ?, tag_ids = ? WHERE job_id = ?", (_json(columns), _json(tag_ids), job_id)
+    )
 
 
 def _json(value: object) -> str:

@@ -20,11 +20,13 @@ _cells_decoder = msgspec.json.Decoder(list[str])
 
 
 async def insert_row_errors(connection: Connection, job_id: int, row_errors: Sequence[RowError]) -> None:
+    """In the order of the file, with all those of a row."""
     rows = await asyncio.to_thread(_as_json, row_errors)
     await connection.execute(
-        """INSERT INTO import_row_errors (job_id, line, column_name, code, message, cells)
+        """INSERT INTO import_row_errors (job_id, line, position, column_name, code, message, warning, cells)
         SELECT ?, json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-            json_extract(value, '$[3]'), json_extract(value, '$[4]')
+            json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'),
+            json_extract(value, '$[6]')
         FROM json_each(?)""",
         (job_id, rows),
     )
@@ -33,32 +35,37 @@ async def insert_row_errors(connection: Connection, job_id: int, row_errors: Seq
 async def delete_row_errors(connection: Connection, job_id: int) -> bool:
     """Deletes at most as many as take a few milliseconds. False if there were none."""
     cursor = await connection.execute(
-        """DELETE FROM import_row_errors WHERE job_id = :job_id AND line IN (
-            SELECT line FROM import_row_errors WHERE job_id = :job_id ORDER BY line LIMIT :limit)""",
+        """DELETE FROM import_row_errors WHERE job_id = :job_id AND (line, position) IN (
+            SELECT line, position FROM import_row_errors
+            WHERE job_id = :job_id ORDER BY line, position LIMIT :limit)""",
         {"job_id": job_id, "limit": _DELETE_ROWS},
     )
     return cursor.rowcount > 0
 
 
 async def select_row_errors(
-    connection: Connection, workspace_id: int, job_id: int, *, after_line: int
+    connection: Connection, workspace_id: int, job_id: int, *, after_line: int = 0, after_position: int = 0
 ) -> list[Row]:
     """The next rows in the order of the file: one batch, or one row that is larger than a batch."""
     rows = await connection.execute_fetchall(
         """WITH sizes AS (
-            SELECT line, sum(size) OVER (ORDER BY line) - size AS before
-            FROM (SELECT line, length(cells) AS size FROM import_row_errors
-                WHERE job_id = :job_id AND line > :after_line ORDER BY line LIMIT :limit)
+            SELECT line, position, sum(size) OVER (ORDER BY line, position) - size AS before
+            FROM (SELECT line, position, length(cells) AS size FROM import_row_errors
+                WHERE job_id = :job_id AND (line, position) > (:after_line, :after_position)
+                ORDER BY line, position LIMIT :limit)
         )
-        SELECT line, column_name, code, message, cells FROM import_row_errors
+        SELECT line, position, column_name, code, message, warning, cells FROM import_row_errors
         JOIN jobs ON jobs.id = job_id
-        WHERE job_id = :job_id AND workspace_id = :workspace_id AND line > :after_line
-            AND line <= (SELECT max(line) FROM sizes WHERE before < :characters)
-        ORDER BY line""",
+        WHERE job_id = :job_id AND workspace_id = :workspace_id
+            AND (line, position) > (:after_line, :after_position)
+            AND (line, position) <= (SELECT line, position FROM sizes WHERE before < :characters
+                ORDER BY line DESC, position DESC LIMIT 1)
+        ORDER BY line, position""",
         {
             "job_id": job_id,
             "workspace_id": workspace_id,
             "after_line": after_line,
+            "after_position": after_position,
             "limit": _BATCH_ROWS,
             "characters": _BATCH_CHARACTERS,
         },
@@ -73,22 +80,28 @@ async def stream_report(
     async with database.read() as connection:
         plan = await select_import(connection, workspace_id, job_id)
     yield header_line([*(_name(name, formula_guard) for name in plan.header), *REPORT_COLUMNS])
-    line = 0
+    line = position = 0
     while True:
         # A transaction for each batch: a slow reader must not keep the WAL from its checkpoint, and new rows only
         # come after those that are read already.
         async with database.read() as connection:
-            rows = await select_row_errors(connection, workspace_id, job_id, after_line=line)
+            rows = await select_row_errors(
+                connection, workspace_id, job_id, after_line=line, after_position=position
+            )
         if not rows:
             return
         yield await asyncio.to_thread(_format, rows, len(plan.header), formula_guard)
-        line = rows[-1]["line"]
+        line, position = rows[-1]["line"], rows[-1]["position"]
 
 
 def _as_json(row_errors: Sequence[RowError]) -> str:
-    return msgspec.json.encode(
-        [(error.line, error.column, error.code, error.message, error.cells) for error in row_errors]
-    ).decode()
+    lines = []
+    line = position = 0
+    for error in row_errors:
+        position = position + 1 if error.line == line else 0
+        line = error.line
+        lines.append((line, position, error.column, error.code, error.message, int(error.warning), error.cells))
+    return msgspec.json.encode(lines).decode()
 
 
 def _format(rows: Sequence[Row], width: int, formula_guard: bool) -> bytes:

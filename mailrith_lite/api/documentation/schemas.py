@@ -7,7 +7,7 @@ import msgspec
 
 _PREFIX = "#/components/schemas/"
 _FORMATS = {"_at": "date-time", "_url": "uri"}  # end of a field's name -> format
-_WITHOUT_DEFAULTS = {"Condition", "Mapping", "MappedField", "ImportPiece"}
+_WITHOUT_DEFAULTS = {"Condition", "Mapping", "MappedField", "ImportOptions", "ImportPiece"}
 """Structs that omit default values in responses too."""
 
 

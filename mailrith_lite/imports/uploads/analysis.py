@@ -11,10 +11,9 @@ import msgspec
 from mailrith_lite import ids
 from mailrith_lite.audience import custom_fields, values
 from mailrith_lite.audience.custom_fields import CustomField
-from mailrith_lite.audience.values import CellReader
 from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Connection
-from mailrith_lite.imports.fields import FIELDS, STANDARD_FIELDS
+from mailrith_lite.imports.fields import FIELDS, STANDARD_FIELDS, Reader
 from mailrith_lite.imports.mapping import MappedField
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
 from mailrith_lite.imports.uploads.survey import FileFacts
@@ -201,11 +200,11 @@ def _filled(cells: Sequence[str]) -> list[str]:
     return [cell for cell in cells if cell.strip()]
 
 
-def _valid_share(read: CellReader, cells: Sequence[str]) -> float:
+def _valid_share(read: Reader, cells: Sequence[str]) -> float:
     return sum(_is_valid(read, cell) for cell in cells) / len(cells)
 
 
-def _is_valid(read: CellReader, cell: str) -> bool:
+def _is_valid(read: Reader, cell: str) -> bool:
     try:
         read(cell.strip())
     except values.Refused:

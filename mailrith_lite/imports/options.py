@@ -1,0 +1,26 @@
+"""The options of an import request, beside its mappings, tags and sequences."""
+
+from typing import Literal
+
+import msgspec
+
+from mailrith_lite.audience.vocabulary import Status
+
+InvalidCells = Literal["refuse_row", "leave_out"]
+CellFormat = Literal["iso", "year-first", "day-first", "month-first", "excel", "unix", "point", "comma"]
+Delimiter = Literal[",", ";", "\t", "|"]
+
+
+class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`status`: of each row without a mapped status. `invalid_cells`: what a cell costs that cannot be read.
+
+    `header`: False when the first line is a row. `delimiter`, `encoding`: None when the file decides. `file`: the
+    name of a file in an archive.
+    """
+
+    status: Status | None = None
+    invalid_cells: InvalidCells = "refuse_row"
+    header: bool | None = None
+    delimiter: Delimiter | None = None
+    encoding: str | None = None
+    file: str | None = None
