@@ -46,7 +46,8 @@ QUERIES = {
         FROM subscribers ORDER BY id""",
     "subscriber_tags": "SELECT subscriber_id, tag_id FROM subscriber_tags ORDER BY 1, 2",
     "tags": "SELECT id, workspace_id, name FROM tags ORDER BY id",
-    "row_errors": "SELECT job_id, line, position, column_name, code, message, cells FROM import_row_errors ORDER BY 1, 2, 3",
+    "row_errors": """SELECT job_id, line, position, column_name, code, message, cells FROM import_row_errors
+        ORDER BY 1, 2, 3""",
     "jobs": """SELECT id, kind, status, error_message, rows_total, rows_processed, created_count, updated_count,
         unchanged_count, rejected_count, warning_count FROM jobs ORDER BY id""",
     "sequences": "SELECT name, seq FROM sqlite_sequence ORDER BY name",
