@@ -94,6 +94,8 @@ class Database:
         with refusing_unusable(path):
             async with contextlib.AsyncExitStack() as stack:
                 pragmas = _WRITER_PRAGMAS if sync_to_disk else (*_WRITER_PRAGMAS, "PRAGMA synchronous = OFF")
+                if path.is_file():  # before SQLite gives its mode to the files of the WAL
+                    disk.make_private(path, 0o600)
                 writer = await stack.enter_async_context(connect(path, pragmas))
                 disk.make_private(path, 0o600)
                 await create_or_check(writer, path)

@@ -3,7 +3,8 @@
 Only `upgrade` changes the version of a database that has tables; everything else refuses another version.
 """
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -40,16 +41,11 @@ async def create_or_check(connection: aiosqlite.Connection, path: Path) -> None:
         StartError: the database is of another version, or another program's.
     """
     known = migrations()
-    await connection.execute("BEGIN EXCLUSIVE")  # two processes may start on the same new directory
-    try:
+    async with _transaction(connection):  # two processes may start on the same new directory
         version = await _check_known(connection, known, path)
         if version == 0:
             for number, sql in known.items():
                 await _run(connection, number, sql)
-        await connection.execute("COMMIT")
-    except BaseException:
-        await connection.rollback()  # on a full disk, SQLite may have rolled back already
-        raise
     _refuse_older(version, max(known), path)
 
 
@@ -114,16 +110,22 @@ async def migrate(connection: aiosqlite.Connection, known: Mapping[int, str]) ->
     await connection.execute("PRAGMA foreign_keys = OFF")  # has no effect within a transaction
     try:
         for number, sql in known.items():
-            await connection.execute("BEGIN EXCLUSIVE")
-            try:
+            async with _transaction(connection):
                 if await read_version(connection) < number:
                     await _run(connection, number, sql)
-                await connection.execute("COMMIT")
-            except BaseException:
-                await connection.rollback()  # on a full disk, SQLite may have rolled back already
-                raise
     finally:
         await connection.execute("PRAGMA foreign_keys = ON")
+
+
+@contextlib.asynccontextmanager
+async def _transaction(connection: aiosqlite.Connection) -> AsyncIterator[None]:
+    await connection.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+        await connection.execute("COMMIT")
+    except BaseException:
+        await connection.rollback()  # on a full disk, SQLite may have rolled back already
+        raise
 
 
 async def read_version(connection: aiosqlite.Connection) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, get_type_hints
 
 import msgspec
+from msgspec.structs import asdict
 
 from mailrith_lite import clock, ids
 from mailrith_lite.testing import faults
@@ -114,30 +115,12 @@ async def complete_jobs_after(sandbox: Sandbox, workspace_id: int, form: Complet
 
 async def fail_next(sandbox: Sandbox, workspace_id: int, form: FailNext) -> None:
     """The next requests get this error, and no work is done."""
-    sandbox.instruments.add_fault(
-        workspace_id,
-        Failure(
-            operation_id=form.operation_id,
-            times=form.times,
-            status=form.status,
-            code=form.code,
-            headers=form.headers,
-            body=form.body,
-        ),
-    )
+    sandbox.instruments.add_fault(workspace_id, Failure(**asdict(form)))
 
 
 async def answer_next(sandbox: Sandbox, workspace_id: int, form: AnswerNext) -> None:
     """The next requests get exactly this answer, and no work is done."""
-    fault = Answer(
-        operation_id=form.operation_id,
-        times=form.times,
-        status=form.status,
-        body=form.body.encode(),
-        headers=form.headers,
-        half=form.half,
-    )
-    sandbox.instruments.add_fault(workspace_id, fault)
+    sandbox.instruments.add_fault(workspace_id, Answer(**asdict(form) | {"body": form.body.encode()}))
 
 
 async def refuse_connections(sandbox: Sandbox, workspace_id: int, form: RefuseConnections) -> None:
@@ -147,20 +130,17 @@ async def refuse_connections(sandbox: Sandbox, workspace_id: int, form: RefuseCo
 
 async def delay_next(sandbox: Sandbox, workspace_id: int, form: DelayNext) -> None:
     """The next requests wait this long before any work is done."""
-    fault = Delay(operation_id=form.operation_id, times=form.times, seconds=form.seconds)
-    sandbox.instruments.add_fault(workspace_id, fault)
+    sandbox.instruments.add_fault(workspace_id, Delay(**asdict(form)))
 
 
 async def drop_next(sandbox: Sandbox, workspace_id: int, form: DropNext) -> None:
     """The next requests get no answer: the connection breaks before the work, or after it is done and saved."""
-    fault = Drop(operation_id=form.operation_id, times=form.times, when=form.when)
-    sandbox.instruments.add_fault(workspace_id, fault)
+    sandbox.instruments.add_fault(workspace_id, Drop(**asdict(form)))
 
 
 async def throttle_next(sandbox: Sandbox, workspace_id: int, form: ThrottleNext) -> None:
     """The next requests get 429 with Retry-After, in seconds."""
-    fault = faults.throttle(form.operation_id, form.retry_after, form.times)
-    sandbox.instruments.add_fault(workspace_id, fault)
+    sandbox.instruments.add_fault(workspace_id, faults.throttle(**asdict(form)))
 
 
 async def get_clock(sandbox: Sandbox, workspace_id: int, form: Nothing) -> Time:
@@ -170,7 +150,7 @@ async def get_clock(sandbox: Sandbox, workspace_id: int, form: Nothing) -> Time:
 
 async def advance_clock(sandbox: Sandbox, workspace_id: int, form: Advance) -> Time:
     """Move the clock of the whole service forward: links, keys and idempotency records expire by it."""
-    return Time(now=clock.rfc3339(sandbox.instruments.clock.advance(**msgspec.structs.asdict(form))))
+    return Time(now=clock.rfc3339(sandbox.instruments.clock.advance(**asdict(form))))
 
 
 async def reset_clock(sandbox: Sandbox, workspace_id: int, form: Nothing) -> Time:

@@ -22,18 +22,11 @@ from mailrith_lite.testing import operations
 from mailrith_lite.testing.recorder import MAX_BODY, When
 
 _TYPES = dict(STATUSES.values())
-_CODES = {
-    400: "invalid_request",
-    401: "invalid_api_key",
+_CODES = {status: error.code for error, (status, _) in reversed(STATUSES.items())} | {
     403: "insufficient_scope",
-    404: "not_found",
-    409: "conflict",
-    410: "download_expired",
-    413: "request_body_too_large",
-    429: "rate_limited",
-    500: "internal_error",
     503: "shutting_down",
 }
+"""The usual code of each status: that of the first error in the table, but for these."""
 _MAX_DELAY = 600.0  # seconds
 _BODY_SECONDS = 1.0  # that the rest of a body may take
 _CHECK_SECONDS = 0.02  # between two checks whether the client of a delayed request is still connected
