@@ -15,11 +15,13 @@ from urllib.parse import urlsplit
 import pytest
 from api_records import data_of, definition, segment
 from conftest import KEY, Server
-from wire import EXPORTS
+from wire import EMAIL, EXPORTS, IMPORTS
 
 from mailrith_lite import logs
 from mailrith_lite.api import protocol
 from mailrith_lite.database.connection import SHARE
+
+CSV = {"csv_text": "Email\na@example.com\n", "mappings": [EMAIL]}
 
 
 @contextlib.contextmanager
@@ -96,9 +98,8 @@ def test_read_past_its_deadline_is_refused_and_others_are_answered(serve: Callab
 
 
 def test_job_runs_while_its_workspace_waits_for_readers(server: Server) -> None:
-    body = {"csv_text": "Email\na@example.com\n", "mappings": [{"csv_column": "Email", "field": {"type": "email"}}]}
     with busy_workspace(server):
-        assert server.call("POST", "/v1/jobs/subscriber-imports", body).status == 202
+        assert server.call("POST", IMPORTS, CSV).status == 202
         server.drain()
     assert server.rows("SELECT status FROM jobs") == [("Completed",)]
 
@@ -122,13 +123,14 @@ async def is_waiting(server: Server) -> bool:
 
 CHANGES: dict[str, Callable[[Server], tuple[str, str, Any]]] = {
     "segment": lambda s: ("PUT", segment(s, "Everybody", definition("form", "is_empty"))["self"], {"name": "New"}),
-    "canceled export": lambda s: ("POST", f"{held_export(s)['self']}/cancel", None),
+    "canceled export": lambda s: ("POST", f"{queued(s, EXPORTS, {})['self']}/cancel", None),
+    "canceled import": lambda s: ("POST", f"{queued(s, IMPORTS, CSV)['self']}/cancel", None),
 }
 
 
-def held_export(server: Server) -> Any:
+def queued(server: Server, path: str, body: Any) -> Any:
     server.services.runner._concurrency = 0
-    return data_of(server.call("POST", EXPORTS, {}))
+    return data_of(server.call("POST", path, body))
 
 
 @pytest.mark.parametrize("prepare", CHANGES.values(), ids=CHANGES)
