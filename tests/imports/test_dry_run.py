@@ -15,7 +15,7 @@ from uploading import CSV, IMPORTS, files, finished, look, put, ready, submit
 
 from mailrith_lite import clock
 from mailrith_lite.access import workspaces
-from mailrith_lite.audience import bulk, tags
+from mailrith_lite.audience import blocks, bulk, row_lists, tags
 from mailrith_lite.audience.bulk_plan import Change, Outcome
 from mailrith_lite.audience.dry_run import open_dry_run
 from mailrith_lite.audience.vocabulary import STATUSES
@@ -31,7 +31,11 @@ CELLS = st.tuples(
     st.sampled_from(["", "DE", "Germany", "Atlantis"]),
     st.sampled_from(["", *STATUSES, "Gone"]),
     st.sampled_from(["", "1", "1.0", "2", "many"]),
+    st.sampled_from(["", "Old", "a, b", "B;new", "x" * 101]),
+    st.sampled_from(["", "Welcome", "welcome|Gone"]),
+    st.sampled_from(["", "2024-01-05", "2024-01-06 10:00", "someday"]),
 )
+HEADER = ("Email", "Name", "Country", "Status", "Size", "Tags", "Sequences", "Since")
 FILES = st.lists(CELLS, min_size=1, max_size=30)
 
 
@@ -41,7 +45,7 @@ def contents(server: Server) -> dict[str, list[Any]]:
 
 def text_of(rows: Sequence[Sequence[str]]) -> str:
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([("Email", "Name", "Country", "Status", "Size"), *rows])
+    csv.writer(text).writerows([HEADER, *rows])
     return text.getvalue()
 
 
@@ -59,12 +63,13 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 numbers = itertools.count()
+CELL_RULES = st.sampled_from(["refuse_row", "leave_out"])
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-@given(saved=FILES, rows=FILES, tagged=st.booleans(), tag=st.sampled_from([None, "Old", "New"]))
+@given(saved=FILES, rows=FILES, tagged=st.booleans(), tag=st.sampled_from([None, "Old", "New"]), cells=CELL_RULES)
 def test_a_dry_run_has_the_outcome_of_the_import(
-    standing: Server, saved: list[Any], rows: list[Any], tagged: bool, tag: str | None
+    standing: Server, saved: list[Any], rows: list[Any], tagged: bool, tag: str | None, cells: str
 ) -> None:
     key = standing.new_key(workspace=f"Workspace {next(numbers)}")
     field = standing.call("POST", "/v1/custom-fields", {"label": "Size", "type": "Number"}, key=key).json["data"]
@@ -75,11 +80,14 @@ def test_a_dry_run_has_the_outcome_of_the_import(
         {"csv_column": "Country", "field": {"type": "country"}},
         STATUS,
         {"csv_column": "Size", "field": {"type": "custom-field", "custom_field_id": field["id"]}},
+        {"csv_column": "Tags", "field": {"type": "tags"}},
+        {"csv_column": "Sequences", "field": {"type": "sequences"}},
+        {"csv_column": "Since", "field": {"type": "subscribed-at"}},
     ]
     standing.import_csv(
         text_of(saved), mappings, key=key, new_tag_name="Old", sequence_ids=[sequence_id] if tagged else []
     )
-    options = {"new_tag_name": tag, "sequence_ids": [sequence_id]}
+    options = {"new_tag_name": tag, "sequence_ids": [sequence_id], "invalid_cells": cells}
     before = contents(standing)
     dry = standing.import_csv(text_of(rows), mappings, key=key, dry_run=True, **options)
     assert contents(standing) == before
@@ -96,7 +104,11 @@ CHANGES = st.builds(
     name=st.none() | st.sampled_from(["Ada", "Bob"]),
     status=st.none() | st.sampled_from(STATUSES),
     country=st.none() | st.sampled_from(["DE", "FR"]),
+    subscribed_at=st.none() | st.sampled_from([1_000, 2_000]),
+    last_opened_at=st.none() | st.sampled_from([1_000, 2_000]),
     custom_fields=st.dictionaries(st.just("1"), st.sampled_from(["a", "b"])),
+    tags=st.sampled_from([(), ("one",), ("New", "TWO"), ("new",), ("other", "New")]),
+    sequences=st.sampled_from([(), ("one",), ("TWO", "Gone"), ("Gone", "Lost")]),
 )
 CHUNKS = st.lists(st.lists(CHANGES, max_size=8), max_size=6)
 
@@ -139,8 +151,10 @@ async def insert_workspace_with_members(database: Database) -> None:
 
 async def apply(database: Database, chunk: Sequence[Change], members: Sequence[int]) -> Outcome:
     async with database.write() as connection:
-        plan = await bulk.plan(connection, 1, chunk, tag_ids=members, sequence_ids=members)
+        lists = await row_lists.resolve(connection, 1, chunk, 1)
+        plan = await bulk.plan(connection, 1, chunk, tag_ids=members, sequence_ids=members, lists=lists)
         await bulk.apply(connection, 1, plan, clock.now())
+        assert await blocks.select_miscounts(connection) == []
     return plan.outcome
 
 
