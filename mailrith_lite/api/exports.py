@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from mailrith_lite import clock, errors
-from mailrith_lite.api import codec, example, idempotency, parameters
+from mailrith_lite.api import codec, example, idempotency, parameters, resources
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.codes import Codes
@@ -180,13 +180,7 @@ def _resource(call: Call, job: Job, export: Export) -> ExportJob:
 
 def _common(job: Job, export: Export) -> dict[str, Any]:
     return {
-        "id": job.public_id,
-        "self_": f"{PATH}/{job.public_id}",
-        "status": job.status,
+        **resources.job_members(job),
         "exported_count": job.progress.rows_processed if job.status == "Completed" else None,
         "expires_at": clock.optional_rfc3339(export.expires_at),
-        "started_at": clock.optional_rfc3339(job.started_at),
-        "completed_at": clock.optional_rfc3339(job.completed_at),
-        "created_at": clock.rfc3339(job.created_at),
-        "updated_at": clock.rfc3339(job.updated_at),
     }

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from mailrith_lite import clock, ids
-from mailrith_lite.api import codec, example, idempotency
+from mailrith_lite.api import codec, example, idempotency, resources
 from mailrith_lite.api.bodies import LargeBody
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.downloads import download_url
@@ -122,7 +122,7 @@ async def list_imports(call: Call, query: PageQuery) -> PageOf[ImportJobSummary]
         jobs = await queue.select_jobs(
             connection, call.workspace_id, IMPORT, before_id=page.before_id, limit=page.fetched
         )
-    return PageOf(page, [_summary(job) for job in jobs])
+    return PageOf(page, [ImportJobSummary(**_common(job)) for job in jobs])
 
 
 @refuses(queue.already_final("Completed", IMPORT.encode(1)))
@@ -150,10 +150,6 @@ def _job_response(call: Call, job: Job, plan: ImportPlan) -> Data[ImportJob]:
     return Data(_resource(call, job, plan), headers=None if job.final else RETRY_LATER)
 
 
-def _summary(job: Job) -> ImportJobSummary:
-    return ImportJobSummary(**_common(job))
-
-
 def _resource(call: Call, job: Job, plan: ImportPlan) -> ImportJob:
     reported = job.progress.rejected_count + job.progress.warning_count
     expires_at = clock.now() + call.services.settings.export_ttl * clock.SECOND
@@ -167,17 +163,10 @@ def _resource(call: Call, job: Job, plan: ImportPlan) -> ImportJob:
 
 
 def _common(job: Job) -> dict[str, Any]:
-    progress = job.progress
-    applied = 0 if job.dry_run else progress.rows_processed - progress.rejected_count
+    applied = 0 if job.dry_run else job.progress.rows_processed - job.progress.rejected_count
     return {
-        "id": job.public_id,
-        "self_": f"{PATH}/{job.public_id}",
-        "status": job.status,
+        **resources.job_members(job),
         "imported_count": None if job.started_at is None else applied,
-        "started_at": clock.optional_rfc3339(job.started_at),
-        "completed_at": clock.optional_rfc3339(job.completed_at),
-        "created_at": clock.rfc3339(job.created_at),
-        "updated_at": clock.rfc3339(job.updated_at),
         "dry_run": job.dry_run,
-        "progress": progress,
+        "progress": job.progress,
     }

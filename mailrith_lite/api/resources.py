@@ -5,11 +5,12 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from mailrith_lite import errors, ids
+from mailrith_lite import clock, errors, ids
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.parameters import PageQuery, Text
 from mailrith_lite.database import Connection
 from mailrith_lite.imports.uploads import usable
+from mailrith_lite.jobs.queue import Job
 
 T = TypeVar("T")
 
@@ -53,6 +54,19 @@ async def find(
 
 def not_found(resource: str, public_id: str) -> errors.NotFound:
     return errors.NotFound.of(_NAMES.get(resource, resource), public_id)
+
+
+def job_members(job: Job) -> dict[str, Any]:
+    """The members that the resources of all kinds of job have."""
+    return {
+        "id": job.public_id,
+        "self_": f"{job.kind.path}/{job.public_id}",
+        "status": job.status,
+        "started_at": clock.optional_rfc3339(job.started_at),
+        "completed_at": clock.optional_rfc3339(job.completed_at),
+        "created_at": clock.rfc3339(job.created_at),
+        "updated_at": clock.rfc3339(job.updated_at),
+    }
 
 
 def new_or_saved(change: T | msgspec.UnsetType, saved: T) -> T:

@@ -76,11 +76,6 @@ async def _select_up_to_id(connection: Connection) -> int:
     return int(next(iter(rows))[0])
 
 
-async def catch_up(database: Database) -> bool:
-    """Adds the next batch to the index, in a transaction of its own. Returns False when the index is up to date."""
-    return await _catch_up(database) is not None
-
-
 class Upkeep:
     """Keeps the index current, a step at a time, and merges it after many changes.
 
@@ -94,7 +89,7 @@ class Upkeep:
 
     async def step(self) -> bool:
         """A transaction of its own. Returns False when there is nothing to do."""
-        batch = await _catch_up(self._database)
+        batch = await catch_up(self._database)
         if batch is not None:
             self._replaced += batch.replaced
             return True
@@ -115,14 +110,14 @@ async def optimize(connection: Connection) -> None:
     await connection.execute("INSERT INTO subscriber_search (subscriber_search) VALUES ('optimize')")
 
 
-class _Batch(msgspec.Struct, frozen=True, kw_only=True):
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """`replaced`: the subscribers whose earlier texts were taken out."""
 
     replaced: int
 
 
-async def _catch_up(database: Database) -> _Batch | None:
-    """None when the index is up to date."""
+async def catch_up(database: Database) -> Batch | None:
+    """Adds the next batch to the index, in a transaction of its own. Returns None when the index is up to date."""
     async with database.read() as connection:
         rows = await connection.execute_fetchall(
             """SELECT (SELECT max(id) FROM subscribers) > (SELECT up_to_id FROM search_state)
@@ -132,7 +127,7 @@ async def _catch_up(database: Database) -> _Batch | None:
             return None
     async with database.write(housekeeping=True) as connection:
         replaced = 0 if await _insert_new(connection) else await _replace_changed(connection)
-    return _Batch(replaced=replaced)
+    return Batch(replaced=replaced)
 
 
 async def _merge(connection: Connection, *, first: bool) -> bool:
