@@ -6,15 +6,16 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite import clock, ids
-from mailrith_lite.console import mapping_form, names, phrases, templating
-from mailrith_lite.console.forms import Fields
+from mailrith_lite.audience import custom_fields
+from mailrith_lite.console import corrections, names, report_view, templating
+from mailrith_lite.console.columns import FILE_FIELD
 from mailrith_lite.console.job_pages import find_job
 from mailrith_lite.console.job_view import view_job
 from mailrith_lite.console.paths import redirect
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.http.signed_links import download_path
-from mailrith_lite.imports import dry_run_table, import_table, records, report
+from mailrith_lite.imports import dry_run_table, import_table, records
 from mailrith_lite.imports.fields import FIELDS
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import Column
@@ -23,7 +24,6 @@ from mailrith_lite.jobs.kinds import IMPORT
 from mailrith_lite.jobs.queue import Job
 from mailrith_lite.unicode_forms import fold
 
-MAX_REPORT_ROWS = 100
 _REPORT_LINK = 60 * clock.SECOND  # short, because the page makes a new link for each download
 
 
@@ -35,30 +35,21 @@ class MappedColumn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestedImport(msgspec.Struct, frozen=True, kw_only=True):
-    """What was requested, in names. `left_out`: the columns that are not mapped."""
+    """What was requested, in names. `left_out`: the columns that are not mapped. `status`: of every row without one
+    of its own."""
 
     columns: list[MappedColumn]
+    status: str | None
     left_out: list[str]
     tags: list[str]
     sequences: list[str]
 
 
-class ReportRow(msgspec.Struct, frozen=True, kw_only=True):
-    """`cells`: the row of the file as one text. `warning`: the row was applied all the same."""
-
-    line: int
-    column_name: str
-    code: str
-    message: str
-    cells: str
-    warning: bool
-
-
-class ImportForm(msgspec.Struct, frozen=True, kw_only=True):
-    """The form that starts the import of a dry run. `upload_id`: public. `fields`: hidden inputs."""
+class TriedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The upload of a dry run that can be imported. `upload_id`: public. `source`: the file that was tried."""
 
     upload_id: str
-    fields: Fields
+    source: str
 
 
 async def show_import(call: SessionRequest) -> web.StreamResponse:
@@ -67,15 +58,18 @@ async def show_import(call: SessionRequest) -> web.StreamResponse:
         plan = await import_table.select_import(connection, call.workspace_id, job.id)
         requested = await _requested(connection, call, plan)
         file_names = await select_file_names(connection, call.workspace_id, [job.id])
-        form = await _import_form(connection, call, job, plan)
-        rows = await _report_rows(connection, call, job)
+        tried = await _tried_file(connection, call, job)
+        fields = await custom_fields.select_all_custom_fields(connection, call.workspace_id)
+        report = await report_view.select_report(connection, call.workspace_id, job, plan, fields)
     return await templating.render_page(
         call.request,
         "import.html",
-        job=view_job(job, clock.now()),
-        file_name=file_names.get(job.id),
-        form=form,
-        rows=rows,
+        job=view_job(job, clock.now(), name=file_names.get(job.id, "")),
+        tried=tried,
+        file_field=FILE_FIELD,
+        report=report,
+        max_corrected=corrections.MAX_ROWS,
+        left_out=plan.options.invalid_cells == "leave_out",
         requested=requested,
     )
 
@@ -102,6 +96,7 @@ async def _requested(connection: Connection, call: SessionRequest, plan: ImportP
     mapped = {column.name for column in plan.columns}
     return RequestedImport(
         columns=[MappedColumn(name=column.name, field=_field(column, labels)) for column in plan.columns],
+        status=plan.options.status,
         left_out=[name for name in records.without_report_columns(plan.header) if name not in mapped],
         tags=[*tags, *_new_tag(plan, tags)],
         sequences=await names.sequence_names(connection, call, plan.sequence_ids),
@@ -109,6 +104,8 @@ async def _requested(connection: Connection, call: SessionRequest, plan: ImportP
 
 
 def _field(column: Column, labels: dict[int, str]) -> str:
+    if column.new_field is not None:
+        return f"{column.new_field.label} (new custom field, {column.new_field.type})"
     if column.custom_field_id is None:
         return FIELDS[column.type].label
     return labels.get(column.custom_field_id) or ids.encode(ids.CUSTOM_FIELD, column.custom_field_id)
@@ -120,27 +117,7 @@ def _new_tag(plan: ImportPlan, tags: Sequence[str]) -> list[str]:
     return [] if name is None or fold(name) in map(fold, tags) else [name]
 
 
-async def _report_rows(connection: Connection, call: SessionRequest, job: Job) -> list[ReportRow]:
-    """The first rows of the report, when the job is final and the report complete."""
-    if not job.final:
-        return []
-    rows = await report.select_row_errors(connection, call.workspace_id, job.id)
-    return [
-        ReportRow(
-            line=row["line"],
-            column_name=row["column_name"],
-            code=row["code"],
-            message=row["message"],
-            cells=phrases.row(msgspec.json.decode(row["cells"], type=list[str])),
-            warning=bool(row["warning"]),
-        )
-        for row in rows[:MAX_REPORT_ROWS]
-    ]
-
-
-async def _import_form(
-    connection: Connection, call: SessionRequest, job: Job, plan: ImportPlan
-) -> ImportForm | None:
+async def _tried_file(connection: Connection, call: SessionRequest, job: Job) -> TriedFile | None:
     """None unless the job is a dry run and its upload still has the same file."""
     files = await dry_run_table.select_dry_run_files(connection, call.workspace_id, [job.id])
     if job.id not in files:
@@ -148,6 +125,4 @@ async def _import_form(
     upload = await upload_table.select_upload(connection, call.workspace_id, files[job.id].upload_id)
     if upload is None or upload.source != files[job.id].source or upload.expired(clock.now()):
         return None
-    fields = mapping_form.file_field(upload)
-    fields.extend(mapping_form.from_plan(records.without_report_columns(upload.header), plan).fields())
-    return ImportForm(upload_id=upload.public_id, fields=fields)
+    return TriedFile(upload_id=upload.public_id, source=upload.source)

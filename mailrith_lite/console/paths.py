@@ -30,6 +30,6 @@ def containing_page(request: web.Request) -> str:
     path = request.rel_url.raw_path
     if path == f"{PATH}/exports":
         return f"{path}/new"
-    for ending in ("/cancel", "/part", "/live", "/sign-out"):
+    for ending in ("/cancel", "/part", "/live", "/sign-out", "/choices"):
         path = path.removesuffix(ending)
     return path

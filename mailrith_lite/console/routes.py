@@ -3,7 +3,18 @@
 from aiohttp import web
 
 from mailrith_lite.access.wrong_keys import WrongKeys
-from mailrith_lite.console import exports, imports, job_pages, jobs, live, new_import, sign_in, subscribers
+from mailrith_lite.console import (
+    columns,
+    corrections,
+    exports,
+    imports,
+    job_pages,
+    jobs,
+    live,
+    new_import,
+    sign_in,
+    subscribers,
+)
 from mailrith_lite.console.error_pages import add_headers, error_pages
 from mailrith_lite.console.live import STREAMS, Streams
 from mailrith_lite.console.paths import PATH, job_path
@@ -37,9 +48,12 @@ def _add_routes(router: web.UrlDispatcher) -> None:
 
     router.add_get("/imports/new", page(new_import.show_new_import, *IMPORT.write_scopes))
     router.add_post("/imports/new", page(new_import.receive_file, *IMPORT.write_scopes))
-    router.add_get("/uploads/{upload_id}", page(new_import.show_upload, *IMPORT.write_scopes))
-    router.add_post("/uploads/{upload_id}", form(new_import.start_import, *IMPORT.write_scopes))
+    router.add_get("/uploads/{upload_id}", page(columns.show_upload, *IMPORT.write_scopes))
+    router.add_post("/uploads/{upload_id}", form(columns.start_import, *IMPORT.write_scopes))
+    router.add_post("/uploads/{upload_id}/choices", form(columns.save_choices, *IMPORT.write_scopes))
     router.add_get("/imports/{job_id}", page(imports.show_import, *IMPORT.read_scopes))
+    router.add_get("/imports/{job_id}/correct", page(corrections.show_corrections, *IMPORT.write_scopes))
+    router.add_post("/imports/{job_id}/correct", form(corrections.import_corrected, *IMPORT.write_scopes))
     router.add_get("/imports/{job_id}/report", page(imports.send_report, *IMPORT.read_scopes))
 
     router.add_get("/exports/new", page(exports.show_new_export, *EXPORT.read_scopes))

@@ -16,6 +16,10 @@ from mailrith_lite.imports.rows import RowError
 _BATCH_ROWS = 1_000
 _BATCH_CHARACTERS = 1 << 20
 _DELETE_ROWS = 5_000
+_CORRECTED_CHARACTERS = 1 << 18
+"""Of the rows that fit into a form."""
+COUNTED = 50_000
+"""Lines whose reasons a page counts."""
 _cells_decoder = msgspec.json.Decoder(list[str])
 
 
@@ -69,6 +73,54 @@ async def select_row_errors(
             "limit": _BATCH_ROWS,
             "characters": _BATCH_CHARACTERS,
         },
+    )
+    return list(rows)
+
+
+async def select_reasons(
+    connection: Connection, workspace_id: int, job_id: int, *, samples: int, reasons: int
+) -> list[Row]:
+    """The first `samples` lines of each reason, with the `count` of its lines: refusals before warnings, then the
+    most frequent reason first. A reason is a code in a column. Counts the first `COUNTED` lines only."""
+    rows = await connection.execute_fetchall(
+        """WITH first AS (
+            SELECT line, position, column_name, code, warning FROM import_row_errors JOIN jobs ON jobs.id = job_id
+            WHERE job_id = :job_id AND workspace_id = :workspace_id ORDER BY line, position LIMIT :counted
+        ), grouped AS (
+            SELECT warning, code, column_name, count(*) AS count FROM first
+            GROUP BY warning, code, column_name ORDER BY warning, count DESC, code, column_name LIMIT :reasons
+        ), numbered AS (
+            SELECT line, position, count,
+                row_number() OVER (PARTITION BY warning, code, column_name ORDER BY line, position) AS number
+            FROM first JOIN grouped USING (warning, code, column_name)
+        )
+        SELECT line, column_name, code, message, warning, cells, count
+        FROM numbered JOIN import_row_errors USING (line, position)
+        WHERE job_id = :job_id AND number <= :samples
+        ORDER BY warning, count DESC, code, column_name, line, position""",
+        {
+            "job_id": job_id,
+            "workspace_id": workspace_id,
+            "counted": COUNTED,
+            "reasons": reasons,
+            "samples": samples,
+        },
+    )
+    return list(rows)
+
+
+async def select_refused(connection: Connection, workspace_id: int, job_id: int, *, limit: int) -> list[Row]:
+    """The first refused rows in the order of the file; fewer if they are long."""
+    rows = await connection.execute_fetchall(
+        """WITH sizes AS (
+            SELECT line, position, sum(length(cells)) OVER (ORDER BY line, position) AS size
+            FROM (SELECT line, position, cells FROM import_row_errors JOIN jobs ON jobs.id = job_id
+                WHERE job_id = :job_id AND workspace_id = :workspace_id AND NOT warning
+                ORDER BY line, position LIMIT :limit)
+        )
+        SELECT line, column_name, code, message, cells FROM import_row_errors JOIN sizes USING (line, position)
+        WHERE job_id = :job_id AND size <= :characters ORDER BY line, position""",
+        {"job_id": job_id, "workspace_id": workspace_id, "limit": limit, "characters": _CORRECTED_CHARACTERS},
     )
     return list(rows)
 

@@ -1,6 +1,7 @@
 """The forms of the import pages, as a browser sends them."""
 
 import re
+from html import unescape
 
 from conftest import Reply
 
@@ -39,9 +40,9 @@ def mapping_path(visitor: Visitor, file: bytes = CSV, name: str = "list.csv") ->
 
 
 def selected(page: Reply) -> dict[str, str]:
-    """The selected option of each select that has one, by the select's name."""
-    selects = re.findall(r'<select name="(\S+)"[^>]*>(.*?)</select>', page.body.decode(), re.DOTALL)
-    options = {name: re.findall(r'<option value="([^"]*)" selected', inside) for name, inside in selects}
+    """What each column becomes, by the name of its select; without the columns that are left out."""
+    selects = re.findall(r'<select [^>]*name="(column-\d+)"[^>]*>(.*?)</select>', page.body.decode(), re.DOTALL)
+    options = {name: re.findall(r'<option value="([^"]*)"[^>]* selected>', inside) for name, inside in selects}
     return {name: values[0] for name, values in options.items() if values}
 
 
@@ -51,4 +52,5 @@ def submit(visitor: Visitor, path: str, fields: dict[str, str], page: Reply | No
 
 
 def hidden_fields(page: Reply) -> dict[str, str]:
-    return dict(re.findall(r'<input type="hidden" name="(\S+)" value="([^"]*)">', page.body.decode()))
+    hidden = re.findall(r'<input type="hidden" name="(\S+)" value="([^"]*)">', page.body.decode())
+    return {name: unescape(value) for name, value in hidden}

@@ -76,8 +76,8 @@ def test_list_shows_the_kinds_of_job_that_the_key_may_see(
     visitor = signed_in(service, service.new_key(scopes=held))
     for path in ("/console", "/console/part"):
         page = visitor.get(path).body.decode()
-        assert f">{visible}</a>" in page
-        assert f">{hidden}</a>" not in page
+        assert f'<span class="sub">{visible}</span>' in page
+        assert f'<span class="sub">{hidden}</span>' not in page
     assert "New import" not in text(visitor.get("/console"))  # it needs live_actions:write
     assert ("New export" in text(visitor.get("/console"))) == (visible == "Export")
 

@@ -157,6 +157,35 @@ function drawSpeed(points) {
   figure.hidden = false;
 }
 
+// --- The form of an upload: the service keeps each change, so that a reload loses none.
+
+document.querySelectorAll("form[data-choices]").forEach((form) => {
+  let saved = Promise.resolve();
+  form.addEventListener("change", () => {
+    const body = new URLSearchParams(new FormData(form));
+    saved = saved.then(() => fetch(form.dataset.choices, { method: "POST", body, keepalive: true })).catch(() => {});
+  });
+});
+
+// --- Lists to choose from: a search hides the entries that do not have its text.
+
+const SEARCHED_FROM = 8; // entries
+
+document.querySelectorAll("[data-search-list]").forEach((search) => {
+  const entries = [...document.getElementById(search.dataset.searchList).children];
+  search.hidden = entries.length < SEARCHED_FROM;
+  search.querySelector("input").addEventListener("input", (event) => {
+    const text = event.target.value.trim().toLowerCase();
+    for (const entry of entries) {
+      entry.hidden = !entry.textContent.toLowerCase().includes(text) && !entry.querySelector(":checked");
+    }
+  });
+  search.querySelector("input").addEventListener("keydown", (event) => {
+    if (event.key === "Enter") event.preventDefault(); // it would submit the form
+  });
+  search.querySelector("input").addEventListener("change", (event) => event.stopPropagation());
+});
+
 // --- Forms: a second click on a button does not submit the form again.
 
 document.addEventListener("submit", (event) => {

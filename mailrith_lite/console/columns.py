@@ -1,0 +1,256 @@
+"""/console/uploads/…: match the columns of a file, then start a dry run or an import."""
+
+import msgspec
+from aiohttp import web
+
+from mailrith_lite import clock, errors, ids
+from mailrith_lite.audience import custom_fields
+from mailrith_lite.audience.custom_fields import CustomField
+from mailrith_lite.audience.vocabulary import STATUSES
+from mailrith_lite.console import choices_table, column_form, column_view, form_problems, names, templating
+from mailrith_lite.console.choices_table import SavedChoices
+from mailrith_lite.console.column_form import ColumnForm
+from mailrith_lite.console.form_problems import Problems
+from mailrith_lite.console.forms import Fields
+from mailrith_lite.console.paths import job_path, redirect
+from mailrith_lite.console.session_request import SessionRequest
+from mailrith_lite.database import Connection
+from mailrith_lite.imports import accept, import_table
+from mailrith_lite.imports.accept import ImportOrder
+from mailrith_lite.imports.import_table import ImportPlan
+from mailrith_lite.imports.mapping import Mapping, as_mappings
+from mailrith_lite.imports.options import ImportOptions
+from mailrith_lite.imports.uploads import analysis as upload_analysis
+from mailrith_lite.imports.uploads import upload_table
+from mailrith_lite.imports.uploads.analysis import Analysis
+from mailrith_lite.imports.uploads.upload_table import Upload
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import IMPORT
+from mailrith_lite.jobs.queue import Job
+
+FILE_FIELD = "file"
+"""Names the file in a form: its fields belong to places of columns, so they fit one file only."""
+
+
+class _File(msgspec.Struct, frozen=True, kw_only=True):
+    """An upload, what its file proposes, and the custom fields of the workspace."""
+
+    upload: Upload
+    analysis: Analysis
+    custom_fields: list[CustomField]
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.analysis.columns]
+
+
+class _StartForm(msgspec.Struct, frozen=True, kw_only=True):
+    """`remembered`: the columns are those of an earlier file with the same header."""
+
+    form: ColumnForm
+    remembered: bool = False
+
+
+async def show_upload(call: SessionRequest) -> web.StreamResponse:
+    """The form is the one of the job that the parameter `like` names, or the last one of this file; else the
+    proposals of the analysis, with the columns that were chosen for an earlier file with the same header."""
+    return await _render_upload(call)
+
+
+async def save_choices(call: SessionRequest, fields: Fields) -> web.StreamResponse:
+    """The script of the page sends the form after each change."""
+    async with call.database.read() as connection:
+        file = await _find_file(connection, call)
+    if file.upload.import_job_id is None and fields.get(FILE_FIELD) == file.upload.source:
+        await _save(call, file, column_form.parse(fields, file.analysis))
+    return web.Response(status=204)
+
+
+async def start_import(call: SessionRequest, fields: Fields) -> web.StreamResponse:
+    """Starts an import or a dry run; a dry run leaves the upload for the import."""
+    async with call.database.read() as connection:
+        file = await _find_file(connection, call)
+        plan = await _plan_like(connection, call, fields.get("like", ""))
+    if file.upload.import_job_id is not None or fields.get(FILE_FIELD) != file.upload.source:
+        return await _render_replaced(call)
+    if plan is not None:
+        return await _import_tried(call, file, plan, fields)
+    form = column_form.parse(fields, file.analysis)
+    await _save(call, file, form)
+    if problems := form_problems.find_problems(form, file.analysis, file.custom_fields):
+        return await _render_form(call, file, _StartForm(form=form), problems)
+    mappings: list[Mapping] = []
+    try:
+        choice = column_form.choose(form, file.analysis, file.custom_fields)
+        mappings = choice.mappings
+        order = ImportOrder(
+            upload_id=file.upload.public_id,
+            upload_source=file.upload.source,
+            mappings=mappings,
+            new_tag_name=form.new_tag.strip() or None,
+            existing_tag_ids=form.tags,
+            sequence_ids=form.sequences,
+            dry_run=fields.get("run") == "dry",
+            options=ImportOptions(
+                status=choice.status, encoding=choice.encoding, file=choice.file, header=choice.header
+            ),
+        )
+        return await _start(call, order)
+    except errors.InvalidRequest as error:
+        if error.details.get("field") == "upload_id":  # the file is wrong, not the form
+            return await _render_replaced(call)
+        problems = form_problems.from_error(error, mappings, file.analysis)
+        return await _render_form(call, file, _StartForm(form=form), problems)
+
+
+async def _import_tried(call: SessionRequest, file: _File, plan: ImportPlan, fields: Fields) -> web.StreamResponse:
+    """Imports what a dry run has tried. The page of the dry run decides about cells that cannot be read."""
+    leave_out = fields.get("invalid_cells") == "leave_out"
+    order = ImportOrder(
+        upload_id=file.upload.public_id,
+        upload_source=file.upload.source,
+        mappings=as_mappings(plan.columns),
+        new_tag_name=plan.new_tag_name,
+        existing_tag_ids=[ids.encode(ids.TAG, tag_id) for tag_id in plan.tag_ids],
+        sequence_ids=[ids.encode(ids.SEQUENCE, sequence_id) for sequence_id in plan.sequence_ids],
+        dry_run=fields.get("run") == "dry",
+        options=msgspec.structs.replace(plan.options, invalid_cells="leave_out" if leave_out else "refuse_row"),
+    )
+    try:
+        return await _start(call, order)
+    except errors.InvalidRequest as error:
+        if error.details.get("field") == "upload_id":
+            return await _render_replaced(call)
+        form = _StartForm(form=column_form.from_plan(file.analysis, plan))
+        return await _render_form(call, file, form, form_problems.from_error(error, order.mappings, file.analysis))
+
+
+async def _start(call: SessionRequest, order: ImportOrder) -> web.StreamResponse:
+    try:
+        job = await queue_import(call, order)
+    except (errors.Conflict, errors.NotFound):  # another request has used, replaced or deleted the upload
+        return await _render_replaced(call)
+    return redirect(call.request, job_path(IMPORT, job.public_id))
+
+
+async def queue_import(call: SessionRequest, order: ImportOrder) -> Job:
+    """
+    Raises:
+        InvalidRequest, Conflict, QueueFull: as `accept.prepared` and `insert` do.
+    """
+    services = call.services
+    async with (
+        accept.prepared(
+            order,
+            workspace_id=call.workspace_id,
+            database=services.database,
+            uploads=services.uploads,
+            directory=services.imports_directory,
+        ) as prepared,
+        services.database.write(durable=True, changes="nobody") as connection,
+    ):
+        job = await prepared.insert(
+            connection, call.request_id, max_queued=services.settings.max_queued_jobs, now=clock.now()
+        )
+    services.runner.wake()
+    return job
+
+
+async def _find_file(connection: Connection, call: SessionRequest) -> _File:
+    """
+    Raises:
+        NotFound: there is no such upload, or it has no file yet, or it has expired.
+    """
+    public_id = call.request.match_info["upload_id"]
+    number = ids.decode(ids.UPLOAD, public_id) or 0
+    upload = await upload_table.select_upload(connection, call.workspace_id, number)
+    if upload is None or upload.status == "Pending" or upload.expired(clock.now()):
+        raise _upload_not_found()
+    analysis = await upload_analysis.select_analysis(connection, upload)
+    if analysis is None:  # an older version has received the file
+        raise _upload_not_found()
+    fields = await custom_fields.select_all_custom_fields(connection, call.workspace_id)
+    return _File(upload=upload, analysis=analysis, custom_fields=fields)
+
+
+def _upload_not_found() -> errors.NotFound:
+    return errors.NotFound(
+        "There is no file here, or no longer; start a new import.", code="subscriber_import_upload_not_found"
+    )
+
+
+async def _plan_like(connection: Connection, call: SessionRequest, public_id: str) -> ImportPlan | None:
+    """The plan of the import with this id; None if the workspace has no such import."""
+    number = IMPORT.decode(public_id)
+    if number is None or await queue.select_job(connection, call.workspace_id, IMPORT, number) is None:
+        return None
+    return await import_table.select_import(connection, call.workspace_id, number)
+
+
+async def _save(call: SessionRequest, file: _File, form: ColumnForm) -> None:
+    choices = SavedChoices(source=file.upload.source or "", form=form)
+    async with call.database.write(changes="nobody") as connection:
+        await choices_table.upsert_choices(connection, call.workspace_id, file.names, choices, clock.now())
+
+
+async def _start_form(connection: Connection, call: SessionRequest, file: _File) -> _StartForm:
+    query = call.request.query
+    proposed = column_form.from_analysis(file.analysis)
+    saved = await choices_table.select_choices(connection, call.workspace_id, file.names, clock.now())
+    plan = await _plan_like(connection, call, query.get("like", ""))
+    if plan is not None:
+        form = column_form.from_plan(file.analysis, plan)
+        if saved is not None and saved.source == file.upload.source:
+            form = msgspec.structs.replace(form, answers=saved.form.answers)
+        return _StartForm(form=form)
+    if saved is None or "proposed" in query:
+        return _StartForm(form=proposed)
+    if saved.source == file.upload.source:
+        return _StartForm(form=saved.form)
+    form = column_form.for_another_file(saved.form, file.analysis)
+    return _StartForm(form=form, remembered=form != proposed)
+
+
+async def _render_replaced(call: SessionRequest) -> web.StreamResponse:
+    """The columns of the upload's new file, or a redirect to the job that has used the upload."""
+    text = "Another file has taken the place of the one you saw. Look at its columns, then start again."
+    return await _render_upload(call, {"": text}, status=409)
+
+
+async def _render_upload(
+    call: SessionRequest, problems: Problems | None = None, *, status: int = 200
+) -> web.StreamResponse:
+    async with call.database.read() as connection:
+        file = await _find_file(connection, call)
+        if file.upload.import_job_id is not None:
+            return redirect(call.request, job_path(IMPORT, IMPORT.encode(file.upload.import_job_id)))
+        form = await _start_form(connection, call, file)
+    return await _render_form(call, file, form, problems or {}, status=status)
+
+
+async def _render_form(
+    call: SessionRequest, file: _File, start: _StartForm, problems: Problems, *, status: int = 400
+) -> web.Response:
+    async with call.database.read() as connection:
+        tags = await names.tag_options(connection, call)
+        sequences = await names.sequence_options(connection, call)
+    may_read_fields = call.may("custom_fields:read")
+    return await templating.render_page(
+        call.request,
+        "columns.html",
+        status=status,
+        upload=file.upload,
+        analysis=file.analysis,
+        form=start.form,
+        remembered=start.remembered,
+        file_field=FILE_FIELD,
+        table=column_view.view_columns(file.analysis, start.form, file.custom_fields, problems),
+        questions=column_view.view_questions(file.analysis, start.form),
+        targets=column_view.targets(file.custom_fields if may_read_fields else []),
+        field_types=column_view.FIELD_TYPE_VIEWS,
+        formats=column_view.FORMATS,
+        statuses=STATUSES,
+        tags=tags,
+        sequences=sequences,
+        problems=problems,
+    )

@@ -1,0 +1,137 @@
+"""The page of an import or a dry run that has ended: what it offers next."""
+
+import re
+
+import uploading
+from conftest import Server
+
+from .import_pages import hidden_fields, mapping_path, submit
+from .visitor import heading, signed_in, text
+
+FILE = b"Email,Name,Country\nada@example.com,Ada,Atlantis\nbob@example.com,Bob,DE\nbroken,B,DE\n"
+COLUMNS = {"column-0": "email", "column-1": "name", "column-2": "country"}
+
+
+def main_action(page: str) -> str:
+    """The text of the main button or link."""
+    (action,) = re.findall(r'<(?:button|a) class="(?:button )?main"[^>]*>([^<]*)<', page.split("<main", 1)[1])
+    return action
+
+
+def test_dry_run_that_would_import_nothing_leads_back_to_the_columns(server: Server) -> None:
+    visitor = signed_in(server)
+    path = mapping_path(visitor, b"Email,Name\nbroken,A\nworse,B\n")
+    reply = submit(visitor, path, {"column-0": "email", "run": "dry"})
+    server.drain()
+    page = visitor.get(reply.headers["location"])
+    assert heading(page) == "Dry run Nothing imported"
+    assert main_action(page.body.decode()) == "Back to the columns"
+    assert "Import for real" not in text(page)
+    assert "nothing would be imported" in text(page)
+
+
+def test_dry_run_offers_to_leave_out_cells_with_the_number_of_people(server: Server) -> None:
+    visitor = signed_in(server)
+    path = mapping_path(visitor, FILE)
+    reply = submit(visitor, path, {**COLUMNS, "run": "dry"})
+    server.drain()
+    page = visitor.get(reply.headers["location"])
+    assert main_action(page.body.decode()) == "Import for real"
+    assert "1 row has a cell that cannot be read, but a good email" in text(page)
+    assert "Import 1 more person without those cells" in text(page)
+    visitor.post(path, {**hidden_fields(page), "invalid_cells": "leave_out"})
+    server.drain()
+    (job,) = [job for job in server.sdk().jobs.list_imports()["data"] if not job["dry_run"]]
+    assert job["imported_count"] == 2
+    assert job["progress"]["warning_count"] == 1
+
+
+def test_dry_run_is_imported_as_it_was_tried(server: Server) -> None:
+    """Not as the columns were chosen since then."""
+    visitor = signed_in(server)
+    path = mapping_path(visitor, FILE)
+    reply = submit(visitor, path, {**COLUMNS, "status": "Unsubscribed", "run": "dry"})
+    server.drain()
+    page = visitor.get(reply.headers["location"])
+    fields = {**hidden_fields(visitor.get(path)), "column-0": "email"}
+    assert visitor.post(f"{path}/choices", fields).status == 204
+    visitor.post(path, hidden_fields(page))
+    server.drain()
+    (person,) = server.sdk().subscribers.list()["data"]
+    assert (person["name"], person["status"]) == ("Bob", "Unsubscribed")
+
+
+def test_wrong_cell_is_marked_in_whatever_column_it_stands(server: Server) -> None:
+    names = [f"Column {number}" for number in range(1, 60)]
+    cells = ["x" * 40] * 58 + ["Atlantis"]
+    file = ",".join(["Email", *names]) + "\n" + ",".join(["ada@example.com", *cells]) + "\n"
+    job = server.import_csv(
+        file,
+        [
+            {"csv_column": "Email", "field": {"type": "email"}},
+            {"csv_column": "Column 59", "field": {"type": "country"}},
+        ],
+    )
+    page = signed_in(server).get(f"/console/imports/{job['id']}")
+    assert "<mark>Atlantis</mark>" in page.body.decode()
+    assert "1 × not a country in Column 59" in text(page)
+
+
+def test_reason_of_a_column_with_dates_leads_to_its_format(server: Server) -> None:
+    visitor = signed_in(server)
+    path = mapping_path(visitor, b"Email,Joined\nada@example.com,soon\nbob@example.com,2024-01-31\n")
+    reply = submit(visitor, path, {"column-0": "email", "column-1": "subscribed-at", "run": "dry"})
+    server.drain()
+    page = visitor.get(reply.headers["location"])
+    assert "1 × not a date in Joined" in text(page)
+    assert re.search(r'href="[^"]+like=[^"]+#format-1">Choose how to read it', page.body.decode())
+
+
+def test_refused_rows_are_corrected_in_the_page(server: Server) -> None:
+    visitor = signed_in(server)
+    fields = {**COLUMNS, "new_tag": "From a fair", "status": "Unconfirmed", "run": "now"}
+    reply = submit(visitor, mapping_path(visitor, FILE), fields)
+    server.drain()
+    page = visitor.get(reply.headers["location"])
+    assert heading(page) == "Import Completed with refusals"
+    assert "Correct 2 rows here" in text(page)
+    correct = f"{reply.headers['location']}/correct"
+    form = visitor.get(correct)
+    assert re.findall(r'name="(cell-\d+)" type="text" value="([^"]*)"', form.body.decode()) == [
+        ("cell-2", "Atlantis"),
+        ("cell-4", "broken"),
+    ]
+    again = visitor.post(correct, {"cell-2": "Greece", "cell-4": "broken"})
+    server.drain()
+    assert heading(visitor.get(again.headers["location"])) == "Import Completed"
+    person = server.sdk().subscribers.list(query={"search": "ada"})["data"][0]
+    assert (person["name"], person["country"], person["status"]) == ("Ada", "GR", "Unconfirmed")
+    assert [tag["name"] for tag in person["tags"]] == ["From a fair"]
+    assert len(server.sdk().subscribers.list()["data"]) == 2
+
+
+def test_corrections_without_a_change_are_not_sent(server: Server) -> None:
+    job = server.import_csv('Email,Name\n"bro\nken",A\n')
+    visitor = signed_in(server)
+    correct = f"/console/imports/{job['id']}/correct"
+    page = visitor.post(correct, {"cell-2": "broken"})  # a field of one line loses the line end
+    assert page.status == 400
+    assert "Correct at least one cell" in text(page)
+    assert server.rows("SELECT count(*) FROM jobs") == [(1,)]
+
+
+def test_rows_of_a_dry_run_are_not_corrected_before_the_import(server: Server) -> None:
+    upload = uploading.ready(server, b"Email,Name\nbroken,A\n")
+    job = uploading.finished(server, uploading.submit(server, upload, dry_run=True))
+    page = signed_in(server).get(f"/console/imports/{job['id']}/correct")
+    assert "no row with one wrong cell" in text(page)
+
+
+def test_corrections_need_the_scopes_of_an_import_and_its_workspace(service: Server) -> None:
+    job = service.import_csv("Email,Name\nbroken,A\n")
+    correct = f"/console/imports/{job['id']}/correct"
+    reader = signed_in(service, service.new_key(scopes=("subscribers:import",)))
+    assert (reader.get(correct).status, reader.post(correct, {"cell-2": "a@b.de"}).status) == (403, 403)
+    assert "Correct 1 row here" not in text(reader.get(f"/console/imports/{job['id']}"))
+    other = signed_in(service, service.new_key(workspace="Other one"))
+    assert (other.get(correct).status, other.post(correct, {"cell-2": "a@b.de"}).status) == (404, 404)
