@@ -2,8 +2,8 @@
 
 MailrithError
 ├── Invalid                 the request must be changed
-│   ├── InvalidRequest         a field breaks a rule
-│   ├── InvalidJson         the body is not JSON, or not an object
+│   ├── InvalidRequest      a field breaks a rule
+│   ├── InvalidBody         the body is not JSON, or not an object
 │   ├── InvalidFile         an uploaded file cannot be read
 │   └── PayloadTooLarge, UnsupportedMediaType
 ├── InvalidApiKey           the key is missing, malformed or unknown
@@ -65,7 +65,7 @@ class InvalidRequest(Invalid):
     """A field breaks a rule. Without a code of its own, it gets the one of the field in the request's form."""
 
 
-class InvalidJson(Invalid):
+class InvalidBody(Invalid):
     code = "invalid_body"
 
 

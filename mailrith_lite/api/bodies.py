@@ -41,7 +41,7 @@ class Body(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
         """The Struct; None for an absent body that is optional.
 
         Raises:
-            InvalidRequest, InvalidJson
+            InvalidRequest, InvalidBody
         """
         form: T | None = None if self.optional and not self.data else codec.decode(self.data, self.form)
         return cast(T, form)

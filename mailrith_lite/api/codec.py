@@ -19,7 +19,7 @@ _CHECKED_FOR_UTF8 = 1 << 20  # bytes; a longer body is an import, whose text is 
 def decode(body: bytes | memoryview, form: type[T]) -> T:
     """
     Raises:
-        InvalidJson: the body is not JSON in UTF-8, or not an object.
+        InvalidBody: the body is not JSON in UTF-8, or not an object.
         InvalidRequest: a value has the wrong type, or a field is missing or unknown; the error names the field.
     """
     try:
@@ -30,13 +30,13 @@ def decode(body: bytes | memoryview, form: type[T]) -> T:
     except msgspec.ValidationError as error:
         raise _invalid_request(str(error), form) from None
     except RecursionError:
-        raise errors.InvalidJson("The body is nested too deeply.") from None
+        raise errors.InvalidBody("The body is nested too deeply.") from None
     except (msgspec.DecodeError, UnicodeError):
         raise not_json() from None
 
 
-def not_json() -> errors.InvalidJson:
-    return errors.InvalidJson("The body is not valid JSON in UTF-8.")
+def not_json() -> errors.InvalidBody:
+    return errors.InvalidBody("The body is not valid JSON in UTF-8.")
 
 
 @functools.cache
@@ -56,8 +56,8 @@ def json_response(body: bytes, *, status: int = 200, headers: dict[str, str] | N
     return web.Response(status=status, body=body, content_type="application/json", headers=headers)
 
 
-def not_an_object() -> errors.InvalidJson:
-    return errors.InvalidJson("The body takes a JSON object.")
+def not_an_object() -> errors.InvalidBody:
+    return errors.InvalidBody("The body takes a JSON object.")
 
 
 def _invalid_request(text: str, form: Any) -> errors.Invalid:

@@ -91,7 +91,7 @@ class _TextAlone(msgspec.Struct, frozen=True):
 def parse_order(body: Body[ImportRequest]) -> ImportOrder:
     """
     Raises:
-        InvalidRequest, InvalidJson: the error names the field that must change.
+        InvalidRequest, InvalidBody: the error names the field that must change.
         PayloadTooLarge: all but `csv_text` is too long.
     """
     if len(body.data) > IN_MEMORY:

@@ -87,7 +87,7 @@ def check(sent: msgspec.Raw) -> CheckedDefinition:
             field=f"definition.{error.details['field']}",
             reason=error.details.get("reason"),
         ) from None
-    except errors.InvalidJson:
+    except errors.InvalidBody:
         raise errors.InvalidRequest(
             "definition takes an object with the list emails.", field="definition"
         ) from None

@@ -14,7 +14,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 STATUSES: dict[type[errors.MailrithError], tuple[int, str]] = {
     errors.Invalid: (400, "invalid_request"),
     errors.InvalidRequest: (400, "invalid_request"),
-    errors.InvalidJson: (400, "invalid_request"),
+    errors.InvalidBody: (400, "invalid_request"),
     errors.InvalidFile: (400, "invalid_request"),
     wire_errors.InvalidHttp: (400, "invalid_request"),
     wire_errors.InvalidQuery: (400, "invalid_request"),

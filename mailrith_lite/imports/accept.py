@@ -101,7 +101,7 @@ async def prepared(
     At the end an upload's file is deleted if the import has taken it, and the source if nothing was inserted.
 
     Raises:
-        InvalidRequest, InvalidJson: the error names the field that must change.
+        InvalidRequest, InvalidBody: the error names the field that must change.
         Conflict: another job has taken the upload.
     """
     upload = None if order.upload_id is None else await _select_usable(database, workspace_id, order)

@@ -17,7 +17,7 @@ def write_source(literal: memoryview, path: Path) -> None:
     """Writes the text of a JSON string literal as UTF-8, and syncs it to the disk. The literal has its quotes.
 
     Raises:
-        InvalidJson: the literal contains bytes or escapes that are not text.
+        InvalidBody: the literal contains bytes or escapes that are not text.
         OSError: the file cannot be written.
     """
     with disk.create_private(path) as file:
@@ -41,8 +41,8 @@ def _unescape(segment: bytes) -> bytes:
         raise _not_text() from None
 
 
-def _not_text() -> errors.InvalidJson:
-    return errors.InvalidJson(
+def _not_text() -> errors.InvalidBody:
+    return errors.InvalidBody(
         "csv_text is not valid text; send it as UTF-8 with complete escapes.", field="csv_text"
     )
 

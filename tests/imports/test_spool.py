@@ -99,14 +99,14 @@ def test_a_literal_that_is_not_text_is_refused_wherever_a_segment_ends(
     literal: bytes, before: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spool, "SEGMENT", LONGEST_UNIT)
-    with pytest.raises(errors.InvalidJson) as refused:
+    with pytest.raises(errors.InvalidBody) as refused:
         write(b'"' + b"x" * before + literal[1:-1] + b"x" * 20 + b'"', tmp_path / "bad.csv")
     assert refused.value.details["field"] == "csv_text"
 
 
 @pytest.mark.parametrize("unit", [b"\x80", b"\xbf", b"\\ud800", b"\\uDBFF", b"\xf0", b"\xc3"])
 def test_a_long_run_of_incomplete_characters_is_refused(unit: bytes, tmp_path: Path) -> None:
-    with pytest.raises(errors.InvalidJson):
+    with pytest.raises(errors.InvalidBody):
         write(b'"a,b\\n' + unit * (3 * spool.SEGMENT // len(unit)) + b'"', tmp_path / "bad.csv")
 
 
