@@ -29,14 +29,11 @@ async def connect(path: Path, pragmas: tuple[str, ...], *, options: str = "mode=
     """`options`: of SQLite's URI, such as `mode=ro`."""
     name = f"{path.absolute().as_uri()}?{options}"
     sqlite3.connect(name, uri=True).close()  # a failure here leaves no thread of aiosqlite behind
-    opening = aiosqlite.connect(name, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT)
+    opening = aiosqlite.connect(name, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT, factory=_Connection)
     thread: Any = getattr(opening, "_thread", opening)  # in old versions the connection is the thread itself
     thread.name = _THREAD_NAME
     async with opening as connection:
-        connection.row_factory = sqlite3.Row
-        await connection.create_function("fold", 1, _fold, deterministic=True)
-        for pragma in pragmas:
-            await retry(connection, pragma)  # for a new file that another process turns into a WAL database
+        await retry(connection, "; ".join(pragmas))  # another process may turn a new file into a WAL database
         try:
             yield connection
         finally:
@@ -60,8 +57,10 @@ async def connect_to_read(path: Path) -> AsyncIterator[Connection]:
         yield connection
 
 
-async def retry(connection: Connection, statement: str) -> None:
-    """Waits for the lock of another process without occupying the connection's thread.
+async def retry(connection: Connection, script: str) -> None:
+    """Runs statements whose rows nobody needs, outside a transaction, in one call of the connection's thread.
+
+    Starts again while another process holds a lock, and does not occupy the thread in between.
 
     Raises:
         sqlite3.OperationalError: the other process has held the lock for too long.
@@ -69,7 +68,7 @@ async def retry(connection: Connection, statement: str) -> None:
     ends = monotonic() + _BUSY_TIMEOUT
     while True:
         try:
-            await connection.execute_fetchall(statement)  # a cursor with rows left would keep the statement active
+            await connection.executescript(script)
             return
         except sqlite3.OperationalError as error:
             if not is_locked(error) or monotonic() > ends:
@@ -94,6 +93,15 @@ def refusing_unusable(path: Path) -> Iterator[None]:
         if type(error) not in _UNUSABLE:
             raise
         raise errors.StartError(f"cannot use the database {path}: {error}") from error
+
+
+class _Connection(sqlite3.Connection):
+    """Gives rows with names, and knows the SQL function `fold`."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.row_factory = sqlite3.Row
+        self.create_function("fold", 1, _fold, deterministic=True)
 
 
 def _fold(text: str | None) -> str | None:
