@@ -18,7 +18,6 @@ from mailrith_lite.http.multipart import check_length, receive_form
 from mailrith_lite.http.services import REQUESTER, SERVICES
 from mailrith_lite.http.signed_links import check_link
 from mailrith_lite.http.statuses import Handler, error_headers, outcome, status_of
-from mailrith_lite.imports import records
 from mailrith_lite.imports.uploads import upload_table, usable
 from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
@@ -58,7 +57,7 @@ async def get_page(request: web.Request) -> web.StreamResponse:
         upload=upload,
         replaceable=not _has_expired(request),
         job=await _job(request, upload),
-        names=records.without_report_columns(upload.header),
+        names=upload.columns,
         preview=await services.uploads.preview(upload),
         limit=services.uploads.limit,
     )

@@ -13,7 +13,7 @@ from mailrith_lite.api.route import refuses
 from mailrith_lite.database import Connection
 from mailrith_lite.http.addresses import base_address
 from mailrith_lite.http.signed_links import sign_path
-from mailrith_lite.imports import records
+from mailrith_lite.imports import column_names
 from mailrith_lite.imports.uploads import limits, upload_table
 from mailrith_lite.imports.uploads.analysis import Analysis, select_analysis
 from mailrith_lite.imports.uploads.upload_table import Upload, UploadStatus
@@ -107,7 +107,7 @@ def _resource(upload: Upload, analysis: Analysis | None, *, upload_url: str | No
         file_name=upload.file_name,
         size_bytes=upload.size_bytes,
         encoding=upload.encoding,
-        headers=records.without_report_columns(upload.header),
+        headers=column_names.shown(upload.columns),
         row_count=upload.row_count,
         analysis=analysis,
         import_job_id=None if job is None else IMPORT.encode(job),

@@ -11,8 +11,9 @@ from mailrith_lite import ids
 from mailrith_lite.cli.http_client import ApiClient, Refused
 from mailrith_lite.cli.printing import one_line
 from mailrith_lite.errors import StartError
-from mailrith_lite.imports import records
+from mailrith_lite.imports.column_names import ColumnNames
 from mailrith_lite.imports.fields import FIELDS, STANDARD_FIELDS, find_standard_field
+from mailrith_lite.imports.layout import read_layout
 from mailrith_lite.imports.mapping import MappedField
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
 from mailrith_lite.imports.uploads.analysis import guess
@@ -35,7 +36,7 @@ def column_names(text: str) -> list[str]:
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", suffix=".csv") as file:
         file.write(text[:_BEGINNING])
         file.flush()
-        return records.read_header(Path(file.name)).names
+        return read_layout(Path(file.name)).names
 
 
 async def read_mappings(
@@ -94,8 +95,8 @@ def _parse(text: str, columns: Sequence[str], custom_fields: Mapping[str, str]) 
     if not splits:
         raise StartError(f"--map takes COLUMN=FIELD, not {text}")
     for column, field in reversed(splits):
-        if records.column_name(column) in columns:
-            return ColumnMapping(csv_column=records.column_name(column), field=_find_field(field, custom_fields))
+        if positions := ColumnNames(columns).find(column):
+            return ColumnMapping(csv_column=columns[positions[0]], field=_find_field(field, custom_fields))
     raise StartError(f"the file has no column {splits[-1][0].strip()}; it has {one_line(', '.join(columns))}")
 
 

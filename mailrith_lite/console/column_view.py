@@ -61,7 +61,7 @@ class ColumnView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        return self.column.name or "(no name)"
+        return self.column.name
 
     @property
     def matters(self) -> bool:

@@ -16,7 +16,7 @@ from mailrith_lite.console.job_view import JobView, view_job
 from mailrith_lite.console.paths import job_path, redirect
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
-from mailrith_lite.imports import import_table, records, report
+from mailrith_lite.imports import column_names, import_table, report
 from mailrith_lite.imports.accept import ImportOrder
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import as_mappings
@@ -118,7 +118,7 @@ def _corrected(row: RefusedRow, cell: str) -> list[str]:
 def _order(plan: ImportPlan, rows: Sequence[Sequence[str]]) -> ImportOrder:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(records.without_report_columns(plan.header))
+    writer.writerow(column_names.without_report_columns(plan.layout.names))
     writer.writerows(rows)
     return ImportOrder(
         csv_text=memoryview(msgspec.json.encode(text.getvalue())),

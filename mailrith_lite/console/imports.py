@@ -15,7 +15,7 @@ from mailrith_lite.console.paths import redirect
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.http.signed_links import download_path
-from mailrith_lite.imports import dry_run_table, import_table, records
+from mailrith_lite.imports import column_names, dry_run_table, import_table
 from mailrith_lite.imports.fields import FIELDS
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import Column
@@ -97,7 +97,7 @@ async def _requested(connection: Connection, call: SessionRequest, plan: ImportP
     return RequestedImport(
         columns=[MappedColumn(name=column.name, field=_field(column, labels)) for column in plan.columns],
         status=plan.options.status,
-        left_out=[name for name in records.without_report_columns(plan.header) if name not in mapped],
+        left_out=[name for name in column_names.without_report_columns(plan.layout.names) if name not in mapped],
         tags=[*tags, *_new_tag(plan, tags)],
         sequences=await names.sequence_names(connection, call, plan.sequence_ids),
     )

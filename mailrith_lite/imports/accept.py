@@ -16,9 +16,10 @@ from mailrith_lite.audience.values import FieldType
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports import dry_run_table, import_table, mapping, new_fields, records, spool
 from mailrith_lite.imports.import_table import ImportPlan
+from mailrith_lite.imports.layout import read_layout
 from mailrith_lite.imports.mapping import Column, Mapping
 from mailrith_lite.imports.options import ImportOptions
-from mailrith_lite.imports.records import Header
+from mailrith_lite.imports.records import Layout
 from mailrith_lite.imports.uploads import upload_table, usable
 from mailrith_lite.imports.uploads.upload_store import UploadStore
 from mailrith_lite.imports.uploads.upload_table import Upload
@@ -137,17 +138,16 @@ async def _select_usable(database: Database, workspace_id: int, order: ImportOrd
     return upload
 
 
-def _source_writer(order: ImportOrder, upload: Upload | None, uploads: UploadStore) -> Callable[[Path], Header]:
-    """A function that makes the source file at a path and gives its header."""
+def _source_writer(order: ImportOrder, upload: Upload | None, uploads: UploadStore) -> Callable[[Path], Layout]:
+    """A function that makes the source file at a path and gives its layout."""
     if upload is None:
-        assert order.csv_text is not None
-        return functools.partial(_write_text, order.csv_text)
+        return functools.partial(_write_text, order)
     file = uploads.path(upload)
     assert file is not None
-    return functools.partial(_link_upload, upload, file)
+    return functools.partial(_link_upload, order, upload, file)
 
 
-def _plan(order: ImportOrder, directory: Path, write: Callable[[Path], Header]) -> ImportPlan:
+def _plan(order: ImportOrder, directory: Path, write: Callable[[Path], Layout]) -> ImportPlan:
     """Checks the order and writes the source file; leaves none on an error. Blocking: run it in a thread."""
     new_tag_name = order.new_tag_name and tags.clean_name(order.new_tag_name, "new_tag_name")
     if order.new_tag_name == "":
@@ -156,12 +156,11 @@ def _plan(order: ImportOrder, directory: Path, write: Callable[[Path], Header]) 
     sequence_ids = listed_ids.decode(ids.SEQUENCE, order.sequence_ids, "sequence_ids")
     source = directory / f"{secrets.token_hex(16)}.csv"
     try:
-        header = write(source)
+        layout = write(source)
         return ImportPlan(
             source=source.name,
-            delimiter=header.delimiter,
-            header=header.names,
-            columns=mapping.resolve(header.names, order.mappings),
+            layout=layout,
+            columns=mapping.resolve(layout.names, order.mappings),
             tag_ids=tag_ids,
             sequence_ids=sequence_ids,
             new_tag_name=new_tag_name,
@@ -172,25 +171,41 @@ def _plan(order: ImportOrder, directory: Path, write: Callable[[Path], Header]) 
         raise
 
 
-def _write_text(literal: memoryview, source: Path) -> Header:
+def _write_text(order: ImportOrder, source: Path) -> Layout:
+    assert order.csv_text is not None
     try:
-        spool.write_source(literal, source)
-        header = records.read_header(source)
+        spool.write_source(order.csv_text, source)
+        layout = _read_layout(order, source)
     except records.BrokenFile as error:
         raise _invalid_text(f"csv_text cannot be read: {error}.") from None
-    if not records.has_data_row(source, header.delimiter):
+    if not records.has_row(source, layout):
         raise _invalid_text("csv_text has no row after its header; add the rows to import.", "no_data_row")
-    return header
+    return layout
+
+
+def _read_layout(order: ImportOrder, source: Path) -> Layout:
+    names = [mapping.csv_column for mapping in order.mappings]
+    return read_layout(source, names, header=order.options.header, delimiter=order.options.delimiter)
 
 
 def _invalid_text(message: str, reason: str | None = None) -> errors.InvalidRequest:
     return errors.InvalidRequest(message, code="invalid_csv_text", field="csv_text", reason=reason)
 
 
-def _link_upload(upload: Upload, file: Path, source: Path) -> Header:
+def _link_upload(order: ImportOrder, upload: Upload, file: Path, source: Path) -> Layout:
     """The upload keeps its file: the source is a second name of it, or a copy where hard links are not possible."""
-    if upload.row_count == 0:
+    _link(file, source)
+    try:
+        layout = _read_layout(order, source)
+    except records.BrokenFile as error:
+        raise usable.broken(str(error)) from None
+    # The upload's own count is for the layout that it was analyzed with.
+    if not (upload.row_count if layout == upload.layout else records.has_row(source, layout)):
         raise usable.without_rows()
+    return layout
+
+
+def _link(file: Path, source: Path) -> None:
     try:
         source.hardlink_to(file)
     except FileNotFoundError:
@@ -198,7 +213,6 @@ def _link_upload(upload: Upload, file: Path, source: Path) -> Header:
     except OSError:
         _copy(file, source)
     disk.sync_directory(source.parent)
-    return Header(delimiter=upload.delimiter or "", names=upload.header)
 
 
 def _copy(file: Path, source: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 from mailrith_lite.imports import records
+from mailrith_lite.imports.records import Layout
 from mailrith_lite.imports.rows import Row, RowReader
 
 MAX_CHUNK_ROWS = 6_000
@@ -40,11 +41,11 @@ class Batches:
 
 @contextlib.asynccontextmanager
 async def open_batches(
-    path: Path, delimiter: str, reader: RowReader, *, skip: int, check: Callable[[], None]
+    path: Path, layout: Layout, reader: RowReader, *, skip: int, check: Callable[[], None]
 ) -> AsyncIterator[Batches]:
     """The rows after the first `skip`. `check` as in `records.read_records`."""
     with records.open_source(path) as file:
-        batches = Batches(_read_batches(records.read_records(file, delimiter, check), reader, skip))
+        batches = Batches(_read_batches(records.read_records(file, layout, check), reader, skip))
         try:
             yield batches
         finally:
@@ -52,7 +53,7 @@ async def open_batches(
 
 
 def _read_batches(rows: Iterator[tuple[int, list[str]]], reader: RowReader, skip: int) -> Iterator[list[Row]]:
-    records.advance(rows, skip + 1)  # the header, and the rows that are applied already
+    records.advance(rows, skip)  # the rows that are applied already
     batch: list[Row] = []
     characters = 0
     for line, cells in rows:

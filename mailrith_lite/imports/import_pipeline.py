@@ -19,6 +19,7 @@ from mailrith_lite.imports import counting, import_table, new_fields, records, r
 from mailrith_lite.imports.batches import MAX_CHUNK_ROWS, Batches, open_batches
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.moments import moment_reader
+from mailrith_lite.imports.records import Layout
 from mailrith_lite.imports.rows import Row, RowError, RowReader
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, Progress
@@ -60,12 +61,12 @@ class ImportPipeline:
             return
         progress = job.progress
         if progress.rows_total is None:
-            total = await _count_rows(path, plan.delimiter, run)
+            total = await _count_rows(path, plan.layout, run)
             plan, progress = await self._begin(job, plan, Progress(rows_total=total))
         async with self._database.read() as connection:
             reader = await self._reader(connection, job, plan)
         write = functools.partial(self._apply_chunk, job, plan, reader)
-        await self._write_chunks(run, path, plan.delimiter, reader, progress, write)
+        await self._write_chunks(run, path, plan.layout, reader, progress, write)
 
     async def complete(self, connection: Connection, job: Job, now: int) -> None:
         """Does nothing: the checkpoint of the last chunk has all counts."""
@@ -111,7 +112,7 @@ class ImportPipeline:
     async def _run_dry(self, run: Run, plan: ImportPlan, path: Path) -> None:
         """Plans every chunk against a snapshot of the audience. A dry run that was interrupted starts again."""
         job = run.job
-        total = await _count_rows(path, plan.delimiter, run)
+        total = await _count_rows(path, plan.layout, run)
         progress = Progress(rows_total=total)
         await self._reset(job, progress)
         async with dry_run.open_dry_run(self._database, path.with_suffix(".dry")) as trial:
@@ -126,7 +127,7 @@ class ImportPipeline:
                 trial.plan, job.workspace_id, tag_ids=tag_ids, sequence_ids=plan.sequence_ids
             )
             write = functools.partial(self._plan_chunk, job, reader, plan_chunk)
-            await self._write_chunks(run, path, plan.delimiter, reader, progress, write)
+            await self._write_chunks(run, path, plan.layout, reader, progress, write)
 
     async def _reset(self, job: Job, progress: Progress) -> None:
         """Deletes the results of an interrupted dry run."""
@@ -146,18 +147,18 @@ class ImportPipeline:
         return RowReader(
             plan.columns,
             {field.id: field for field in (*fields, *planned)},
-            width=len(plan.header),
+            width=len(plan.layout.names),
             formula_guard=self._formula_guard,
             read_moment=moment_reader(workspace.time_zone, clock.now()),
             options=plan.options,
         )
 
     async def _write_chunks(
-        self, run: Run, path: Path, delimiter: str, reader: RowReader, progress: Progress, write: _Write
+        self, run: Run, path: Path, layout: Layout, reader: RowReader, progress: Progress, write: _Write
     ) -> None:
         """Calls `write` with each chunk of the rows that the progress does not include yet."""
         pace = _Pace(self._database)
-        async with open_batches(path, delimiter, reader, skip=progress.rows_processed, check=run.check) as batches:
+        async with open_batches(path, layout, reader, skip=progress.rows_processed, check=run.check) as batches:
             while batch := await batches.next():
                 begin = 0
                 while begin < len(batch):
@@ -284,13 +285,13 @@ class _Pace:
         self._limit = max(1, rows // 2)
 
 
-async def _count_rows(path: Path, delimiter: str, run: Run) -> int:
+async def _count_rows(path: Path, layout: Layout, run: Run) -> int:
     """Reads the whole file.
 
     Raises:
         JobFailed: the file cannot be read; the message names the line.
     """
     try:
-        return await counting.count_rows(path, delimiter, run.check)
+        return await counting.count_rows(path, layout, run.check)
     except records.BrokenFile as error:
         raise JobFailed(f"The file cannot be read: {error}. Nothing was imported.") from None

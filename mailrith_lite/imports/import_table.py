@@ -5,6 +5,7 @@ import msgspec
 from mailrith_lite.database import Connection
 from mailrith_lite.imports.mapping import Column
 from mailrith_lite.imports.options import ImportOptions
+from mailrith_lite.imports.records import Layout
 
 _names_decoder = msgspec.json.Decoder(list[str])
 _columns_decoder = msgspec.json.Decoder(list[Column])
@@ -13,11 +14,10 @@ _options_decoder = msgspec.json.Decoder(ImportOptions)
 
 
 class ImportPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`source`: the file's name in the imports directory, until the job is final. `header`: its column names."""
+    """`source`: the file's name in the imports directory, until the job is final."""
 
     source: str
-    delimiter: str
-    header: list[str]
+    layout: Layout
     columns: list[Column]
     tag_ids: list[int]
     sequence_ids: list[int]
@@ -28,13 +28,14 @@ class ImportPlan(msgspec.Struct, frozen=True, kw_only=True):
 async def insert_import(connection: Connection, job_id: int, plan: ImportPlan) -> None:
     await connection.execute(
         """INSERT INTO imports
-        (job_id, source, delimiter, header, columns, tag_ids, sequence_ids, new_tag_name, options)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (job_id, source, delimiter, header_line, header, columns, tag_ids, sequence_ids, new_tag_name, options)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             job_id,
             plan.source,
-            plan.delimiter,
-            _json(plan.header),
+            plan.layout.delimiter,
+            plan.layout.header_line,
+            _json(plan.layout.names),
             _json(plan.columns),
             _json(plan.tag_ids),
             _json(plan.sequence_ids),
@@ -46,15 +47,18 @@ async def insert_import(connection: Connection, job_id: int, plan: ImportPlan) -
 
 async def select_import(connection: Connection, workspace_id: int, job_id: int) -> ImportPlan:
     rows = await connection.execute_fetchall(
-        """SELECT source, delimiter, header, columns, tag_ids, sequence_ids, new_tag_name, options
+        """SELECT source, delimiter, header_line, header, columns, tag_ids, sequence_ids, new_tag_name, options
         FROM imports JOIN jobs ON jobs.id = imports.job_id WHERE job_id = ? AND workspace_id = ?""",
         (job_id, workspace_id),
     )
     row = next(iter(rows))
     return ImportPlan(
         source=row["source"],
-        delimiter=row["delimiter"],
-        header=_names_decoder.decode(row["header"]),
+        layout=Layout(
+            delimiter=row["delimiter"],
+            header_line=row["header_line"],
+            names=_names_decoder.decode(row["header"]),
+        ),
         columns=_columns_decoder.decode(row["columns"]),
         tag_ids=_ids_decoder.decode(row["tag_ids"]),
         sequence_ids=_ids_decoder.decode(row["sequence_ids"]),

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TextIO
 
+from mailrith_lite.imports.quotes import BlankTrimmer
+
 MAX_ROW = 1 << 24  # characters
 MAX_CELLS = 300_000
 """Of a row on one line: an empty cell takes memory, too."""
@@ -32,6 +34,7 @@ class Lines:
         self._delimiter = delimiter
         mark = re.escape(delimiter)
         self._cell = re.compile(rf'(?:^|{mark})(?:"(?:[^"]|"")*+"?)?[^{mark}]*+')
+        self._trim = BlankTrimmer(delimiter).trim
         self.skipped = 0
         self.start_row()
 
@@ -47,11 +50,18 @@ class Lines:
             raise StopIteration
         if "\0" in line:
             raise Unreadable("there is a NUL character; remove it")
+        first = self.row_characters == 0
         self.row_characters += len(line)
         if self.row_characters >= MAX_ROW:
             raise Unreadable(f"the row is longer than {MAX_ROW:,} characters")
-        self._check_width(line)
+        line = self._trim(line, quoted=not first)
+        self._check_width(line, first=first)
         return line
+
+    def skip_to(self, number: int) -> None:
+        """Skips the lines before the one with this number."""
+        while self.skipped < number - 1 and self._file.readline(MAX_ROW):
+            self.skipped += 1
 
     def skip_blank(self, check: Callable[[], None]) -> None:
         """Skips the lines of blanks alone that come next. Call it between two rows.
@@ -89,9 +99,10 @@ class Lines:
         self._unread, self._unread_length = io.StringIO(text, newline=""), len(text)
         self._read = self._read_unread
 
-    def _check_width(self, line: str) -> None:
+    def _check_width(self, line: str, *, first: bool) -> None:
+        """`first`: the line is the first one of its row."""
         count = line.count(self._delimiter)
-        if count >= MAX_CELLS and self.row_characters == len(line):  # the first line of the row
+        if count >= MAX_CELLS and first:
             count = sum(1 for _ in itertools.islice(self._cell.finditer(line), MAX_CELLS + 1))
             if count > MAX_CELLS:
                 raise TooWide(f"the row has more than {MAX_CELLS:,} cells")

@@ -9,9 +9,9 @@ from mailrith_lite import errors, ids
 from mailrith_lite.audience import custom_fields
 from mailrith_lite.audience import values as cell_values
 from mailrith_lite.audience.values import FieldType
+from mailrith_lite.imports.column_names import SHOWN_CHARACTERS, ColumnNames
 from mailrith_lite.imports.fields import FIELDS, MappedType
 from mailrith_lite.imports.options import CellFormat
-from mailrith_lite.imports.records import MAX_COLUMN_NAME, column_name
 from mailrith_lite.unicode_forms import fold
 
 MAX_TRANSLATIONS = 1_000
@@ -100,15 +100,13 @@ def resolve(names: Sequence[str], mappings: Sequence[Mapping]) -> list[Column]:
         raise errors.InvalidRequest(
             "mappings takes at least one entry, one of them for the email.", field="mappings"
         )
-    positions: dict[str, list[int]] = {}
-    for index, name in enumerate(names):
-        positions.setdefault(name, []).append(index)
+    known = ColumnNames(names)
     columns: list[Column] = []
     mapped_columns: set[int] = set()
     mapped_fields: set[tuple[MappedType, int | str | None]] = set()
     for number, mapping in enumerate(mappings):
         path = f"mappings[{number}]"
-        column = _resolve_one(positions, mapping, path)
+        column = _resolve_one(names, known, mapping, path)
         field = (column.type, fold(column.new_field.label) if column.new_field else column.custom_field_id)
         if column.index in mapped_columns:
             raise _mapped_twice("column", f"{path}.csv_column")
@@ -121,20 +119,19 @@ def resolve(names: Sequence[str], mappings: Sequence[Mapping]) -> list[Column]:
     return columns
 
 
-def _resolve_one(positions: dict[str, list[int]], mapping: Mapping, path: str) -> Column:
-    name = column_name(mapping.csv_column)
-    indexes = positions.get(name, [])
+def _resolve_one(names: Sequence[str], known: ColumnNames, mapping: Mapping, path: str) -> Column:
+    indexes = known.find(mapping.csv_column)
     if not indexes:
-        raise _unknown_column(mapping.csv_column, positions, path)
+        raise _unknown_column(mapping.csv_column, names, path)
     if len(indexes) > 1:
         raise errors.InvalidRequest(
-            "The file has several columns of this name; rename all but one.",
+            "Several columns of the file differ only in case or signs from this name; write it as the file does.",
             field=f"{path}.csv_column",
             reason="column_ambiguous",
         )
     return Column(
         index=indexes[0],
-        name=name,
+        name=names[indexes[0]],
         type=mapping.field.type,
         custom_field_id=_custom_field_id(mapping.field, path),
         new_field=_new_field(mapping.field, path),
@@ -145,11 +142,11 @@ def _resolve_one(positions: dict[str, list[int]], mapping: Mapping, path: str) -
 
 def _unknown_column(name: str, names: Iterable[str], path: str) -> errors.InvalidRequest:
     """`names`: the columns of the file."""
-    known = [f'"{one}"' for one in names if one]
+    known = [f'"{one[:SHOWN_CHARACTERS]}"' for one in names]
     listed = ", ".join(known[:_SHOWN_COLUMNS])
     more = f" and {len(known) - _SHOWN_COLUMNS} more" if len(known) > _SHOWN_COLUMNS else ""
     return errors.InvalidRequest(
-        f'"{name[:MAX_COLUMN_NAME]}" is not a column of the file; its columns are {listed}{more}.',
+        f'"{name[:SHOWN_CHARACTERS]}" is not a column of the file; its columns are {listed}{more}.',
         field=f"{path}.csv_column",
         reason="column_not_found",
     )
@@ -219,7 +216,7 @@ def _translations(mapping: Mapping, path: str) -> dict[str, str | None]:
         key = fold(word.strip())
         if translations.setdefault(key, meaning) != meaning:
             raise errors.InvalidRequest(
-                f'"{word[:MAX_COLUMN_NAME]}" is in values twice, with two meanings; give it one.', field=path
+                f'"{word[:SHOWN_CHARACTERS]}" is in values twice, with two meanings; give it one.', field=path
             )
         if mapping.field.type == "subscriber-status" and meaning is not None and meaning.strip():
             _check_status(meaning, path)

@@ -9,8 +9,8 @@ import msgspec
 
 from mailrith_lite.cells import guard, header_line, unguard
 from mailrith_lite.database import Connection, Database, Row
+from mailrith_lite.imports.column_names import REPORT_COLUMNS
 from mailrith_lite.imports.import_table import select_import
-from mailrith_lite.imports.records import REPORT_COLUMNS
 from mailrith_lite.imports.rows import RowError
 
 _BATCH_ROWS = 1_000
@@ -131,7 +131,7 @@ async def stream_report(
     """The columns of the file and the four error columns, as CSV (RFC 4180) in UTF-8, in pieces of one batch."""
     async with database.read() as connection:
         plan = await select_import(connection, workspace_id, job_id)
-    yield header_line([*(_name(name, formula_guard) for name in plan.header), *REPORT_COLUMNS])
+    yield header_line([*(_name(name, formula_guard) for name in plan.layout.names), *REPORT_COLUMNS])
     line = position = 0
     while True:
         # A transaction for each batch: a slow reader must not keep the WAL from its checkpoint, and new rows only
@@ -142,7 +142,7 @@ async def stream_report(
             )
         if not rows:
             return
-        yield await asyncio.to_thread(_format, rows, len(plan.header), formula_guard)
+        yield await asyncio.to_thread(_format, rows, len(plan.layout.names), formula_guard)
         line, position = rows[-1]["line"], rows[-1]["position"]
 
 
@@ -160,8 +160,10 @@ def _format(rows: Sequence[Row], width: int, formula_guard: bool) -> bytes:
     lines = []
     for row in rows:
         cells = [_safe(cell, formula_guard) for cell in _cells_decoder.decode(row["cells"])]
-        cells += [""] * (width - len(cells))
-        lines.append([*cells, row["line"], _name(row["column_name"], formula_guard), row["code"], row["message"]])
+        extra = cells[width:]  # of a row with too many columns: they have no place among the columns of the file
+        cells = cells[:width] + [""] * (width - len(cells))
+        column = _name(row["column_name"], formula_guard)
+        lines.append([*cells, row["line"], column, row["code"], row["message"], *extra])
     return _write_rows(lines)
 
 

@@ -93,7 +93,7 @@ class RowReader:
         if count > self._width:
             message = f"The row has {count:,} cells and the header {self._width}; remove the extra cells."
             refusal = values.Refused("too_many_columns", message)
-            return Row(line=line, cells=_NO_CELLS, error=_error(line, cells[: self._width], "", refusal))
+            return Row(line=line, cells=_NO_CELLS, error=_error(line, cells, "", refusal))
         members: dict[str, Any] = {}
         custom_fields: dict[str, Any] = {}
         left_out: list[RowError] = []

@@ -16,7 +16,7 @@ from mailrith_lite.imports.mapping import MappedField, Mapping
 
 PATH = "/v1/jobs/subscriber-imports"
 EMAIL = {"csv_column": "Email", "field": {"type": "email"}}
-CSV = "Email,Name,Name,Other\nada@example.com,Ada,A,x\n"
+CSV = "Email,Name,name,Other\nada@example.com,Ada,A,x\n"
 UNKNOWN_FIELD = ids.encode(ids.CUSTOM_FIELD, 999)
 
 
@@ -33,9 +33,9 @@ def left_over(server: Server) -> list[str]:
     [
         ({"mappings": []}, "mappings", None),
         ({"mappings": [column("Other", "name")]}, "mappings", "email_not_mapped"),
-        ({"mappings": [column("email", "email")]}, "mappings[0].csv_column", "column_not_found"),
+        ({"mappings": [column("e-mail", "email")]}, "mappings[0].csv_column", "column_not_found"),
         ({"mappings": [EMAIL, column("", "name")]}, "mappings[1].csv_column", "column_not_found"),
-        ({"mappings": [EMAIL, column("Name", "name")]}, "mappings[1].csv_column", "column_ambiguous"),
+        ({"mappings": [EMAIL, column("NAME", "name")]}, "mappings[1].csv_column", "column_ambiguous"),
         ({"mappings": [EMAIL, column(" Email ", "name")]}, "mappings[1].csv_column", "column_mapped_twice"),
         ({"mappings": [EMAIL, column("Other", "email")]}, "mappings[1].field", "field_mapped_twice"),
         ({"mappings": [EMAIL, column("Other", "custom-field")]}, "mappings[1].field.custom_field_id", None),
@@ -66,8 +66,8 @@ def left_over(server: Server) -> list[str]:
         ({"csv_text": ""}, "csv_text", None),
         ({"csv_text": "\n \n"}, "csv_text", None),
         ({"csv_text": "Email\0\na@x\n"}, "csv_text", None),
-        ({"csv_text": ",".join(["Email", *"x" * 250]) + "\n"}, "csv_text", None),
-        ({"csv_text": "Email," + "x" * 201 + "\n"}, "csv_text", None),
+        ({"csv_text": ",".join(["Email", *"x" * 2_000]) + "\n"}, "csv_text", None),
+        ({"csv_text": "Email," + "x" * 10_001 + "\n"}, "csv_text", None),
         ({"csv_text": 'Email,"Name\nada@example.com\n'}, "csv_text", None),
         ({"csv_text": None}, "csv_text", None),
         ({"csv_text": 7}, "csv_text", None),

@@ -11,9 +11,12 @@ from conftest import Server
 from uploading import files, look, put, ready, start
 
 from mailrith_lite.imports import counting, own_process, records
+from mailrith_lite.imports.records import Layout
 
 ROW = b"somebody.with.a.name@example.com,Somebody,\xc3\x84\n"
 MANY = own_process.LARGE // len(ROW) + 1
+
+LAYOUT = Layout(delimiter=",", header_line=1, names=["Email"])
 
 
 class Enough(Exception):
@@ -24,7 +27,7 @@ class Enough(Exception):
 async def test_every_row_is_counted(tmp_path: Path, rows: int) -> None:
     path = tmp_path / "file.csv"
     path.write_bytes(b"Email,Name,Other\n\n" + ROW * rows)
-    assert await counting.count_rows(path, ",") == rows
+    assert await counting.count_rows(path, LAYOUT) == rows
 
 
 @pytest.mark.parametrize("rows", [10, MANY])
@@ -36,7 +39,7 @@ async def test_a_broken_file_is_refused_with_its_line(tmp_path: Path, rows: int,
     path = tmp_path / "file.csv"
     path.write_bytes(b"Email,Name,Other\n" + ROW * rows + end)
     with pytest.raises(records.BrokenFile, match=message) as broken:
-        await counting.count_rows(path, ",")
+        await counting.count_rows(path, LAYOUT)
     if message != "UTF-8":  # the decoder is some lines ahead
         assert f"line {rows + 2}:" in str(broken.value)
 
@@ -49,8 +52,8 @@ async def test_the_check_and_a_cancellation_end_the_counting(tmp_path: Path) -> 
         raise Enough
 
     with pytest.raises(Enough):
-        await counting.count_rows(path, ",", enough)
-    counting_task = asyncio.create_task(counting.count_rows(path, ","))
+        await counting.count_rows(path, LAYOUT, enough)
+    counting_task = asyncio.create_task(counting.count_rows(path, LAYOUT))
     await asyncio.sleep(0)
     counting_task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -39,7 +39,7 @@ def test_a_report_has_the_columns_of_the_file_and_four_more(server: Server) -> N
         )
     )
     lines = report(server, job)
-    assert lines[0] == ["Note", "Email", "Name", "", "Note", *ERROR_COLUMNS]
+    assert lines[0] == ["Note", "Email", "Name", "Column 4", "Note (2)", *ERROR_COLUMNS]
     assert [row[:8] for row in lines[1:]] == [
         ["n2", "nobody", "B", "e", "m", "3", "Email", "invalid_email"],
         ["n3", "", "", "", "", "4", "Email", "missing_email"],
@@ -59,8 +59,8 @@ def test_a_report_is_a_private_csv_download(server: Server) -> None:
 
 
 def test_a_report_has_the_line_numbers_of_the_file(server: Server) -> None:
-    job = server.import_csv('Email,Name\r\n\r\na@x.com,"1\n2\r3\r\n4"\r\n\rnobody,x\n\n"no\nbody",y\n"",""\n')
-    assert [row[2] for row in report(server, job)[1:]] == ["8", "10", "12"]
+    job = server.import_csv('Email,Name\r\n\r\na@x.com,"1\n2\r3\r\n4"\r\n\rnobody,x\n\n"no\nbody",y\n"",""\n"",z\n')
+    assert [row[2] for row in report(server, job)[1:]] == ["8", "10", "13"]
 
 
 def test_a_long_report_is_complete_and_in_order(server: Server) -> None:
@@ -149,11 +149,18 @@ def test_the_report_of_a_file_with_many_columns_can_be_imported(server: Server) 
     assert server.import_csv(corrected, MAPPINGS[:1])["imported_count"] == 1
 
 
-def test_a_report_cuts_a_row_to_the_width_of_the_header(server: Server) -> None:
-    job = server.import_csv(table(["Email", "Name"], ["a@x.com", *["x"] * 9_999]))
-    ((email, name, line, column, code, message),) = report(server, job)[1:]
+def test_a_report_keeps_the_cells_beyond_the_header_after_the_error(server: Server) -> None:
+    job = server.import_csv(table(["Email", "Name"], ["a@x.com", *["x"] * 9_998, "y"]))
+    ((email, name, line, column, code, message, *extra),) = report(server, job)[1:]
     assert (email, name, line, column, code) == ("a@x.com", "x", "2", "", "too_many_columns")
+    assert extra == [*["x"] * 9_997, "y"]
     assert "10,000 cells" in message
+
+
+def test_a_report_begins_with_the_header_that_was_read(server: Server) -> None:
+    job = server.import_csv("Members of May;;\nEmail;Name;Zip, City\nnobody;A;1 Ulm\n")
+    assert report(server, job)[0] == ["Email", "Name", "Zip, City", *ERROR_COLUMNS]
+    assert report(server, job)[1][:4] == ["nobody", "A", "1 Ulm", "3"]
 
 
 def test_a_long_refused_cell_is_reported_completely(server: Server) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from mailrith_lite.imports import records
+from mailrith_lite.imports import column_names, records
+from mailrith_lite.imports.records import Layout
 
 MAX_ROWS = 5
 MAX_CELL = 100
@@ -26,7 +27,7 @@ class _FarAway(Exception):
     """The next row comes after many blank lines."""
 
 
-def read_preview(path: Path, delimiter: str) -> Preview:
+def read_preview(path: Path, layout: Layout) -> Preview:
     """Blocking: run it in a thread. It has fewer rows if many blank lines come before the next one."""
     checks = itertools.count(1)
 
@@ -35,9 +36,8 @@ def read_preview(path: Path, delimiter: str) -> Preview:
             raise _FarAway
 
     with records.open_source(path) as file:
-        read = records.read_records(file, delimiter, check)
-        _, header = next(read)
-        names = records.without_report_columns([records.column_name(cell) for cell in header])
+        read = records.read_records(file, layout, check)
+        names = column_names.without_report_columns(layout.names)
         rows: list[list[str]] = []
         with contextlib.suppress(_FarAway):
             rows.extend(_row(cells, len(names)) for _, cells in itertools.islice(read, MAX_ROWS))

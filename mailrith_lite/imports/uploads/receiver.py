@@ -10,6 +10,7 @@ import msgspec
 
 from mailrith_lite import disk, errors, threads
 from mailrith_lite.imports import own_process, records
+from mailrith_lite.imports.layout import read_layout
 from mailrith_lite.imports.uploads import encodings, survey
 from mailrith_lite.imports.uploads.arrival import Arrival
 from mailrith_lite.imports.uploads.upload_table import Contents
@@ -65,7 +66,7 @@ class Receiver:
             turns = self._small if arrival.written < own_process.LARGE else self._large
             async with turns.take(workspace_id):
                 text = await self._convert(part, arrival.encoding)
-                header = await asyncio.to_thread(records.read_header, text.path)
+                layout = await asyncio.to_thread(read_layout, text.path)
                 facts = await survey.survey_file(text.path)
         except records.BrokenFile as error:
             raise errors.InvalidFile(f"The file cannot be read: {error}.") from None
@@ -75,8 +76,7 @@ class Receiver:
             file_name=_clean_name(file_name),
             size_bytes=arrival.size,
             encoding=encodings.public_name(text.encoding),
-            delimiter=header.delimiter,
-            header=header.names,
+            layout=layout,
             row_count=facts.row_count,
             facts=facts,
         )

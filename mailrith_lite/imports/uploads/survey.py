@@ -13,7 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from mailrith_lite.imports import own_process, records
+from mailrith_lite.imports import column_names, own_process, records
+from mailrith_lite.imports.layout import read_layout
 
 _RECORDS_AT_ONCE = 10_000
 _SAMPLES = 3
@@ -71,8 +72,8 @@ class FileSurvey:
         Raises:
             BrokenFile: the header cannot be read.
         """
-        self._header = records.read_header(file)
-        names = records.without_report_columns(self._header.names)
+        self._layout = read_layout(file)
+        names = column_names.without_report_columns(self._layout.names)
         self._columns = [_ColumnSurvey(name) for name in names]
         self._source = records.open_source(file)
         self._rows = 0
@@ -84,8 +85,7 @@ class FileSurvey:
         self._source.close()
 
     def start(self, check: Callable[[], None] = lambda: None) -> None:
-        self._records = records.read_records(self._source, self._header.delimiter, check)
-        self._header_line, _ = next(self._records)
+        self._records = records.read_records(self._source, self._layout, check)
 
     def read(self) -> bool:
         """Reads the next rows. False after the last one.
@@ -101,8 +101,8 @@ class FileSurvey:
 
     def facts(self) -> FileFacts:
         return FileFacts(
-            delimiter=self._header.delimiter,
-            header_line=self._header_line,
+            delimiter=self._layout.delimiter,
+            header_line=self._layout.header_line or None,
             columns=[column.facts() for column in self._columns],
             row_count=self._rows,
         )

@@ -106,10 +106,10 @@ class UploadStore:
 
     async def preview(self, upload: Upload) -> Preview | None:
         """None if the upload has no file, or no longer has this one."""
-        if (path := self.path(upload)) is None or upload.delimiter is None:
+        if (path := self.path(upload)) is None or upload.layout is None:
             return None
         try:
-            return await asyncio.to_thread(read_preview, path, upload.delimiter)
+            return await asyncio.to_thread(read_preview, path, upload.layout)
         except FileNotFoundError:  # a job or a newer file has just taken its place
             return None
 

@@ -7,6 +7,8 @@ import msgspec
 
 from mailrith_lite import ids
 from mailrith_lite.database import Connection, Row
+from mailrith_lite.imports import column_names
+from mailrith_lite.imports.records import Layout
 from mailrith_lite.imports.uploads.survey import FileFacts
 
 UploadStatus = Literal["Pending", "Ready", "Queued"]
@@ -22,8 +24,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     file_name: str
     size_bytes: int
     encoding: str
-    delimiter: str
-    header: list[str]
+    layout: Layout
     row_count: int
     facts: FileFacts
 
@@ -38,8 +39,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     file_name: str | None
     size_bytes: int | None
     encoding: str | None
-    delimiter: str | None
-    header: list[str]
+    layout: Layout | None
     row_count: int | None
     facts: FileFacts | None
     import_job_id: int | None
@@ -58,6 +58,11 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
             return "Queued"
         return "Pending" if self.uploaded_at is None else "Ready"
 
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns, without those of an error report."""
+        return [] if self.layout is None else column_names.without_report_columns(self.layout.names)
+
     def expired(self, now: int) -> bool:
         """An upload that a job has taken does not expire."""
         return self.queued_at is None and self.expires_at <= now
@@ -75,9 +80,12 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 def _from_row(row: Row) -> Upload:
     values: dict[str, Any] = dict(row)
-    header, facts = values.pop("header"), values.pop("facts")
+    facts = values.pop("facts")
+    delimiter, header_line, header = (values.pop(name) for name in ("delimiter", "header_line", "header"))
     return Upload(
-        header=[] if header is None else _names_decoder.decode(header),
+        layout=None
+        if delimiter is None
+        else Layout(delimiter=delimiter, header_line=header_line, names=_names_decoder.decode(header)),
         facts=None if facts is None else _facts_decoder.decode(facts),
         **values,
     )
@@ -125,12 +133,19 @@ async def update_ready(
     """Replaces an earlier file. Call it for an upload that no job has taken."""
     rows = await connection.execute_fetchall(
         """UPDATE uploads SET source = :source, file_name = :file_name, size_bytes = :size_bytes,
-            encoding = :encoding, delimiter = :delimiter, header = :names, row_count = :row_count,
-            facts = :facts_json, uploaded_at = :now, expires_at = max(expires_at, :expires_at)
+            encoding = :encoding, delimiter = :delimiter, header_line = :header_line, header = :names,
+            row_count = :row_count, facts = :facts_json, uploaded_at = :now,
+            expires_at = max(expires_at, :expires_at)
         WHERE workspace_id = :workspace_id AND id = :id RETURNING *""",
         {
-            **msgspec.structs.asdict(contents),
-            "names": msgspec.json.encode(contents.header).decode(),
+            "source": contents.source,
+            "file_name": contents.file_name,
+            "size_bytes": contents.size_bytes,
+            "encoding": contents.encoding,
+            "row_count": contents.row_count,
+            "delimiter": contents.layout.delimiter,
+            "header_line": contents.layout.header_line,
+            "names": msgspec.json.encode(contents.layout.names).decode(),
             "facts_json": msgspec.json.encode(contents.facts).decode(),
             "workspace_id": upload.workspace_id,
             "id": upload.id,

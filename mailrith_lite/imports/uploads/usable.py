@@ -49,6 +49,13 @@ def missing() -> errors.InvalidRequest:
     return _unusable("The file of this upload is not there any more; start a new upload.", "missing")
 
 
+def broken(reason: str) -> errors.InvalidRequest:
+    """The file cannot be read as the request says."""
+    return errors.InvalidRequest(
+        f"The file of this upload cannot be read: {reason}.", code="invalid_csv_text", field="upload_id"
+    )
+
+
 def without_rows() -> errors.InvalidRequest:
     return errors.InvalidRequest(
         "The file of this upload has no row after its header; upload a file with the rows to import.",
