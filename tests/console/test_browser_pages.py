@@ -41,6 +41,10 @@ def paths(service: Server) -> dict[str, str]:
     file = f"Email,Name,{LONG},{LONG}_2\nada@example.com,Ada,{'x' * 90},{'word ' * 30}\n".encode()
     upload = uploading.ready(service, file, name=f"{LONG}.csv")
     dry = uploading.finished(service, uploading.submit(service, upload, dry_run=True))
+    partly = uploading.ready(service, b"Email,Country\nada@example.com,Atlantis\nbob@example.com,DE\n")
+    country = {"csv_column": "Country", "field": {"type": "country"}}
+    mappings = [{"csv_column": "Email", "field": {"type": "email"}}, country]
+    partly_dry = uploading.finished(service, uploading.submit(service, partly, mappings=mappings, dry_run=True))
     export, _ = service.export_csv(status="Active")
     person = client.subscribers.list()["data"][0]
     return {
@@ -55,6 +59,8 @@ def paths(service: Server) -> dict[str, str]:
         "new import": "/console/imports/new",
         "mapping": f"/console/uploads/{upload['id']}",
         "dry run": f"/console/imports/{dry['id']}",
+        "dry run with a choice": f"/console/imports/{partly_dry['id']}",
+        "corrections": f"/console/imports/{job['id']}/correct",
         "upload": uploading.address(service, upload),
     }
 
