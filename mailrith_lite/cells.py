@@ -48,17 +48,18 @@ def join_list(items: Iterable[str]) -> str:
     return ", ".join(map(_quoted, items))
 
 
-def split_list(cell: str) -> list[str]:
+def split_list(cell: str, separator: str = ",") -> list[str]:
     """The items of a cell that `join_list` or a person has written, without blank items.
 
     Raises:
         ValueError: a quote is not closed, or the list has a line break outside quotes.
     """
     if '"' not in cell:
-        items = cell.split(",")
+        items = cell.split(separator)
     else:
         try:
-            records = list(csv.reader(io.StringIO(cell.strip(), newline=""), skipinitialspace=True, strict=True))
+            lines = io.StringIO(cell.strip(), newline="")
+            records = list(csv.reader(lines, delimiter=separator, skipinitialspace=True, strict=True))
         except csv.Error as error:
             raise ValueError("a quote in the list is not closed") from error
         if len(records) > 1:

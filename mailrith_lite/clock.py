@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from time import time_ns
 from zoneinfo import ZoneInfo
 
 SECOND = 1_000
+MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -65,7 +66,17 @@ def day(milliseconds: int, time_zone: str | None) -> date:
 
 def midnight(day: date, time_zone: str | None) -> int:
     """The first moment of the day in a time zone, in milliseconds."""
-    return int(datetime(day.year, day.month, day.day, tzinfo=_zone(time_zone)).timestamp()) * 1_000
+    return local(day, 0, time_zone)
+
+
+def local(day: date, time: int, time_zone: str | None) -> int:
+    """The moment when clocks in a time zone show this time, in milliseconds since midnight.
+
+    Raises:
+        OverflowError: the moment is before the year 1 or after the year 9999 in UTC.
+    """
+    shown = datetime(day.year, day.month, day.day, tzinfo=_zone(time_zone)) + timedelta(seconds=time // 1_000)
+    return int(shown.timestamp()) * 1_000 + time % 1_000
 
 
 def _zone(time_zone: str | None) -> tzinfo:

@@ -164,7 +164,7 @@ def test_guard_takes_linear_time(cell: str) -> None:
         (['5" disk'], '"5"" disk"'),
         (["a\nb", "c"], '"a\nb", c'),
         (["a\rb"], '"a\rb"'),
-        (["a;b", "c|d"], "a;b, c|d"),
+        (["a;b", "c|d"], '"a;b", "c|d"'),
     ],
 )
 def test_join_list_quotes_items_that_split_list_would_misread(items: list[str], cell: str) -> None:

@@ -7,14 +7,18 @@ import contextlib
 import functools
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 import idna
 
-from mailrith_lite.audience import countries, vocabulary
+from mailrith_lite.audience import countries, date_formats, mailboxes, number_formats, vocabulary
+from mailrith_lite.audience.choices import Choices
+from mailrith_lite.audience.column_format import Format
+from mailrith_lite.audience.date_formats import DateFormat
+from mailrith_lite.audience.number_formats import MAX_NUMBER
 from mailrith_lite.audience.vocabulary import STATUSES, Status
 from mailrith_lite.cells import join_list, split_list
 from mailrith_lite.unicode_forms import compose
@@ -41,7 +45,6 @@ CHOICE_TYPES: Final = frozenset(["Select (Dropdown)", "Single Select", "Multi Se
 MAX_EMAIL: Final = 254
 MAX_NAME: Final = 200
 MAX_TEXT: Final = 10_000
-MAX_NUMBER: Final = 100
 MAX_QUOTED: Final = 60
 
 # https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address, lower case
@@ -49,7 +52,6 @@ _EMAIL = re.compile(
     r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@"
     r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*"
 )
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _STATUS_BY_NAME: Final[dict[str, Status]] = {status.lower(): status for status in STATUSES}
@@ -89,6 +91,24 @@ def email(text: str) -> str:
     if not address.isascii() or not _EMAIL.fullmatch(lowered):  # lower() makes a k of the Kelvin sign
         raise Refused("invalid_email", f"{quoted(text)} is not an email address.")
     return lowered
+
+
+def email_cell(text: str) -> str:
+    """As `email`, without what people leave around an address: a name, `mailto:`, a comma, invisible characters."""
+    try:
+        return email(text)
+    except Refused as refusal:
+        if vocabulary.is_blank(text):
+            raise Refused("missing_email", "The email is missing.") from None
+        found = mailboxes.addresses(text) if len(text) <= mailboxes.MAX_LENGTH else []
+        if len(found) > 1:
+            raise Refused("invalid_email", f"{quoted(text)} has two addresses; keep one of them.") from None
+        if not found or found[0] == text:
+            raise
+        try:
+            return email(found[0])
+        except Refused:
+            raise refusal from None
 
 
 def name(text: str) -> str:
@@ -136,23 +156,27 @@ def has_control(text: str) -> bool:
     return _CONTROL.search(text) is not None
 
 
-def field_reader(field_type: FieldType, options: Sequence[str]) -> CellReader:
-    """A function that turns a cell into a value of the custom field, or raises Refused."""
+def field_reader(field_type: FieldType, options: Sequence[str], cell_format: Format | None = None) -> CellReader:
+    """A function that turns a cell into a value of the custom field, or raises Refused.
+
+    `cell_format`: of the column, for a Date or a Number. None: dates as in ISO 8601, numbers as in JSON.
+    """
     match field_type:
         case "Text":
             return _text
         case "Text Area":
             return _text_area
         case "Number":
-            return _number
+            return _number if cell_format is None else functools.partial(_number, cell_format=cell_format)
         case "Date":
-            return day
+            date_format = cast(DateFormat, cell_format or "iso")
+            return _iso_day if date_format == "iso" else functools.partial(_day, date_format=date_format)
         case "Checkbox":
             return _checkbox
         case "Multi Select":
-            return functools.partial(_multiple_choice_cell, option_by_text(options))
+            return functools.partial(_multiple_choice_cell, Choices(options))
         case "Select (Dropdown)" | "Single Select":
-            return functools.partial(_single_choice, option_by_text(options))
+            return functools.partial(_single_choice_cell, Choices(options))
 
 
 def field_value(field_type: FieldType, options: Sequence[str], sent: Any) -> FieldValue | None:
@@ -172,15 +196,10 @@ def field_value(field_type: FieldType, options: Sequence[str], sent: Any) -> Fie
         if field_type == "Number":
             return _number(str(sent))
     elif isinstance(sent, list) and field_type == "Multi Select" and all(isinstance(item, str) for item in sent):
-        return _multiple_choice(option_by_text(options), sent)
+        return _multiple_choice(Choices(options), sent)
     raise Refused(
         "invalid_custom_field", f"A value of the type {field_type} is {_JSON_FORMS.get(field_type, 'a text')}."
     )
-
-
-def option_by_text(options: Sequence[str]) -> dict[str, str]:
-    """The normal form NFC of each option -> the option. Options of an older database can have another form."""
-    return {compose(option): option for option in options}
 
 
 def field_text(value: Any) -> str:
@@ -203,11 +222,14 @@ def _ascii_domain(domain: str) -> str:
 
 @functools.cache
 def _known_statuses() -> str:
-    """Each status with the two most usual of its other words."""
-    others = {
-        status: [word for word in vocabulary.words_of(status) if word != status.lower()] for status in STATUSES
-    }
-    return "; ".join(f"{status} ({', '.join(others[status][:3])}, …)" for status in STATUSES)
+    """Each status with some of its other words."""
+    return "; ".join(f"{status} ({', '.join(vocabulary.words_of(status)[1:4])}, …)" for status in STATUSES)
+
+
+def _refuse_unless_blank(text: str, message: str) -> None:
+    """Comes after all readings of the text, because a word for a blank cell can be an option."""
+    if not vocabulary.is_blank(text):
+        raise Refused("invalid_custom_field", f"{quoted(text)} {message}.")
 
 
 def _text(text: str) -> str:
@@ -220,16 +242,18 @@ def _text_area(text: str) -> str:
     return text
 
 
-def _number(text: str) -> int | Decimal:
+def _number(text: str, cell_format: Format | None = None) -> int | Decimal | None:
     """The exact number: every digit counts, and trailing zeros of a fraction go."""
     digits = text.strip()
     if len(digits) < 16 and digits.isdecimal() and digits.isascii():
         return int(digits)  # most numbers; ten times as fast as the rest of the function
     if len(digits) > MAX_NUMBER:
         raise Refused("value_too_long", f"A number has at most {MAX_NUMBER} characters.")
-    if not _NUMBER.fullmatch(digits) or not math.isfinite(float(digits)):
-        raise Refused("invalid_custom_field", "A number is a finite decimal such as 12.5.")
-    number = _shortest(Decimal(digits))
+    plain = number_formats.READERS[cell_format](digits)
+    if plain is None or not math.isfinite(float(plain)):
+        _refuse_unless_blank(text, f"is not a number such as {number_formats.EXAMPLES[cell_format]}")
+        return None
+    number = _shortest(Decimal(plain))
     if len(field_text(number)) > MAX_NUMBER:
         raise Refused("value_too_long", f"A number has at most {MAX_NUMBER} characters, written without exponent.")
     return number
@@ -242,39 +266,54 @@ def _shortest(number: Decimal) -> int | Decimal:
 
 
 def day(text: str) -> str:
-    """`YYYY-MM-DD`."""
-    trimmed = text.strip()
-    if _DATE.fullmatch(trimmed):
+    """`YYYY-MM-DD` of an ISO 8601 date, without its time."""
+    found = None if vocabulary.is_blank(text) else _iso_day(text)
+    if found is None:
+        raise Refused("invalid_custom_field", "The date is missing.")
+    return found
+
+
+def _iso_day(text: str) -> str | None:
+    if len(text) == 10 and _DATE.fullmatch(text):
         with contextlib.suppress(ValueError):  # a day that does not exist is refused below
-            return date.fromisoformat(trimmed).isoformat()
-    raise Refused("invalid_custom_field", "A date is written YYYY-MM-DD.")
+            return date.fromisoformat(text).isoformat()
+    return _day(text, "iso")
+
+
+def _day(text: str, date_format: DateFormat) -> str | None:
+    found = date_formats.read_date(text, date_format)
+    if found is None:
+        _refuse_unless_blank(text, f"is not a date such as {date_formats.EXAMPLES[date_format]}")
+        return None
+    return found.isoformat()
 
 
 def _checkbox(text: str) -> bool | None:
     value = vocabulary.yes_or_no(text)
-    if value is None and not vocabulary.is_blank(text):
-        raise Refused("invalid_custom_field", f"{quoted(text)} is neither yes nor no.")
+    if value is None:
+        _refuse_unless_blank(text, "is neither yes nor no")
     return value
 
 
-def _single_choice(options: Mapping[str, str], text: str) -> str:
-    option = options.get(compose(text.strip()))
+def _single_choice_cell(choices: Choices, text: str) -> str | None:
+    option = choices.find(text)
     if option is None:
-        raise Refused("invalid_custom_field", "The value is not one of the field's options.")
+        _refuse_unless_blank(text, "is not one of the field's options")
     return option
 
 
-def _multiple_choice_cell(options: Mapping[str, str], text: str) -> list[str]:
-    """The options in the order of the text, each once."""
+def _multiple_choice_cell(choices: Choices, text: str) -> list[str] | None:
+    chosen = choices.find_all(text)
+    if chosen is not None or vocabulary.is_blank(text):
+        return chosen or None
     try:
-        chosen = split_list(text)
+        items = split_list(text)
     except ValueError as error:
-        raise Refused("invalid_custom_field", f"The list of options cannot be read: {error}.") from None
-    return _multiple_choice(options, chosen)
+        raise Refused("invalid_custom_field", f"{quoted(text)} cannot be read: {error}.") from None
+    return _multiple_choice(choices, items)
 
 
-def _multiple_choice(options: Mapping[str, str], chosen: list[str]) -> list[str]:
-    texts = [compose(item.strip()) for item in chosen]
-    if not options.keys() >= set(texts):
-        raise Refused("invalid_custom_field", "A value is not one of the field's options.")
-    return list(dict.fromkeys(options[text] for text in texts))
+def _multiple_choice(choices: Choices, items: Sequence[str]) -> list[str] | None:
+    """The options in the order of the items, each once."""
+    chosen = (_single_choice_cell(choices, item) for item in items)
+    return list(dict.fromkeys(option for option in chosen if option is not None)) or None

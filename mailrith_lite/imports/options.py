@@ -4,10 +4,11 @@ from typing import Literal
 
 import msgspec
 
+from mailrith_lite.audience.column_format import Format
 from mailrith_lite.audience.vocabulary import Status
 
 InvalidCells = Literal["refuse_row", "leave_out"]
-CellFormat = Literal["iso", "year-first", "day-first", "month-first", "excel", "unix", "point", "comma"]
+CellFormat = Format
 Delimiter = Literal[",", ";", "\t", "|"]
 
 

@@ -78,7 +78,7 @@ def test_every_row_error_is_reported_with_its_line_and_column(server: Server) ->
         ("Number", "12,5", "invalid_custom_field"),
         ("Date", "2026-02-30", "invalid_custom_field"),
         ("Checkbox", "perhaps", "invalid_custom_field"),
-        ("Select (Dropdown)", "red", "invalid_custom_field"),
+        ("Select (Dropdown)", "Green", "invalid_custom_field"),
         ("Single Select", "Red, Deep Blue", "invalid_custom_field"),
         ("Multi Select", "Red, Green", "invalid_custom_field"),
         ("Multi Select", '"Red', "invalid_custom_field"),

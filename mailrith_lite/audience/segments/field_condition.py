@@ -6,6 +6,7 @@ from typing import Any
 
 from mailrith_lite import errors
 from mailrith_lite.audience import values
+from mailrith_lite.audience.choices import Choices
 from mailrith_lite.audience.conditions import Bindings, join_conditions
 from mailrith_lite.audience.custom_fields import CustomField, json_path
 from mailrith_lite.audience.input_checks import read_value
@@ -16,7 +17,7 @@ from mailrith_lite.audience.segments.definition import (
     negate_if_negative,
     require_text_values,
 )
-from mailrith_lite.unicode_forms import compose, fold
+from mailrith_lite.unicode_forms import fold
 
 MAX_PARTS = 50
 MAX_DAYS = 36_500
@@ -98,10 +99,10 @@ class FieldCondition:
         if not 1 <= len(items) <= limit:
             count = "one value" if limit == 1 else f"1 to {limit} values"
             raise errors.InvalidRequest(f"{self._condition.operator} takes {count}.", field=self._path)
-        options = values.option_by_text(self._field.options)
+        choices = Choices(self._field.options)
         saved: list[Any] = []
         for item in items:
-            option = options.get(compose(item)) if isinstance(item, str) and isinstance(sent, list) else None
+            option = choices.find(item) if isinstance(item, str) and isinstance(sent, list) else None
             if option is not None:
                 saved.append(option)  # not parsed: an option can contain a comma, which separates options in a text
                 continue

@@ -1,0 +1,38 @@
+"""What people and programs leave around an email address in a cell: names, `mailto:`, invisible characters."""
+
+import re
+from typing import Final
+
+MAX_LENGTH: Final = 1_000
+"""A longer text is not searched for an address."""
+
+_INVISIBLE = re.compile(r"[\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+_NAMED = re.compile(r"([^<>]*)<([^<>]*)>[\s,;.]*")
+_BETWEEN = re.compile(r"[\s,;|]+")
+_MAILTO: Final = "mailto:"
+
+
+def addresses(text: str) -> list[str]:
+    """The different addresses of a cell, bare but not checked. Empty if something else is beside them.
+
+    In `Ada <ada@example.com>` the name is not something else.
+    """
+    visible = _INVISIBLE.sub("", text[:MAX_LENGTH]).strip()
+    named = _NAMED.fullmatch(visible)
+    if named is None:
+        parts = [bare for part in _BETWEEN.split(visible) if (bare := _bare(part))]
+    else:
+        parts = [*filter(_has_address, map(_bare, _BETWEEN.split(named[1]))), _bare(named[2].strip())]
+    found = list(dict.fromkeys(filter(_has_address, parts)))
+    return found if len(found) > 1 or all(map(_has_address, parts)) else []
+
+
+def _bare(part: str) -> str:
+    if part[: len(_MAILTO)].lower() == _MAILTO:
+        part = part[len(_MAILTO) :].partition("?")[0]
+    return part.strip("\"'():").rstrip(".,;")
+
+
+def _has_address(part: str) -> bool:
+    local, at, domain = part.rpartition("@")
+    return bool(local and at and domain)
