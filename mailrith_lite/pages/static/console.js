@@ -35,6 +35,22 @@ const connection = {
 window.addEventListener("offline", () => connection.lost());
 window.addEventListener("online", () => connection.works());
 
+// --- Times: in the zone of the reader, with UTC as the title.
+
+const timeFormat = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",
+});
+
+function showLocalTimes(element) {
+  for (const time of element.querySelectorAll("time[datetime]")) {
+    if (time.title) continue;
+    time.title = time.textContent;
+    time.textContent = timeFormat.format(new Date(time.dateTime));
+  }
+}
+
+showLocalTimes(document);
+
 // --- Live parts: the service streams them as they change; a page that gets no stream polls.
 
 class Live {
@@ -97,6 +113,7 @@ class Live {
   show(html) {
     const focused = document.activeElement && this.element.contains(document.activeElement) && document.activeElement.id;
     this.element.innerHTML = html;
+    showLocalTimes(this.element);
     if (focused) document.getElementById(focused)?.focus();
     const outcome = this.currentOutcome();
     if (outcome !== this.outcome) this.showOutcome(outcome);
@@ -132,6 +149,7 @@ class Live {
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const focused = document.querySelector("main").contains(document.activeElement);
     document.querySelector("main").replaceWith(document.adoptNode(page.querySelector("main")));
+    showLocalTimes(document.querySelector("main"));
     document.title = page.title;
     if (focused) document.querySelector("main").focus();
     announce(page.title.split(" · ")[0]);
