@@ -253,4 +253,5 @@ async def _render_form(
         tags=tags,
         sequences=sequences,
         problems=problems,
+        like=call.request.query.get("like", ""),
     )

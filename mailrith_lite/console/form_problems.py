@@ -66,7 +66,10 @@ def _mapped_twice(form: ColumnForm, analysis: Analysis, custom_fields: Sequence[
         places = [place for place, choice in enumerate(form.columns) if choice.target == target]
         if len(places) < 2 or target == NEW_FIELD:
             continue
-        listed = " and ".join(f"“{analysis.columns[place].name}”" for place in places)
-        text = f"{label} can come from one column only, not from {listed}. Leave all but one of them out."
-        problems |= {f"column-{place}": text for place in places}
+        for place in places:
+            both = [place, *(other for other in places if other != place)]
+            listed = " and ".join(f"“{analysis.columns[one].name}”" for one in both)
+            problems[f"column-{place}"] = (
+                f"{label} can come from one column only, not from {listed}. Leave all but one of them out."
+            )
     return problems

@@ -1,6 +1,7 @@
 """/console/imports/new: upload a file."""
 
 from aiohttp import web
+from yarl import URL
 
 from mailrith_lite import clock, errors
 from mailrith_lite.console import forms, templating
@@ -16,6 +17,7 @@ _REFUSALS = (errors.InvalidFile, errors.UnsupportedMediaType, errors.PayloadTooL
 
 
 async def show_new_import(call: SessionRequest) -> web.StreamResponse:
+    """The parameter `like` names an import whose columns and options are used for the file."""
     return await _render_file_form(call)
 
 
@@ -36,7 +38,8 @@ async def receive_file(call: SessionRequest) -> web.StreamResponse:
             raise
     except _REFUSALS as error:
         return await _render_file_form(call, error)
-    return redirect(call.request, f"{PATH}/uploads/{upload.public_id}")
+    query = {"like": like} if (like := call.request.query.get("like")) else {}
+    return redirect(call.request, str(URL.build(path=f"{PATH}/uploads/{upload.public_id}", query=query)))
 
 
 async def _delete_upload(call: SessionRequest, upload: Upload) -> None:
@@ -52,4 +55,5 @@ async def _render_file_form(call: SessionRequest, error: errors.MailrithError | 
         status=status_of(error) if error else 200,
         limit=call.services.uploads.limit,
         problem=error.message if error else "",
+        like=call.request.query.get("like", ""),
     )

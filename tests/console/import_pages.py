@@ -19,6 +19,7 @@ def upload_file(
     name: str = "list.csv",
     token: str | None = None,
     origin: str | None = None,
+    path: str = NEW_IMPORT,
 ) -> Reply:
     """Sends the form with the file. Token and origin are the visitor's own unless given."""
     form_token = visitor.token() if token is None else token
@@ -29,7 +30,7 @@ def upload_file(
         "Content-Type": f"multipart/form-data; boundary={BOUNDARY}",
         "Origin": visitor.server.url if origin is None else origin,
     }
-    return visitor.send("POST", NEW_IMPORT, body, headers)
+    return visitor.send("POST", path, body, headers)
 
 
 def mapping_path(visitor: Visitor, file: bytes = CSV, name: str = "list.csv") -> str:

@@ -5,7 +5,7 @@ import re
 import uploading
 from conftest import Server
 
-from .import_pages import hidden_fields, mapping_path, submit
+from .import_pages import hidden_fields, mapping_path, selected, submit, upload_file
 from .visitor import heading, signed_in, text
 
 FILE = b"Email,Name,Country\nada@example.com,Ada,Atlantis\nbob@example.com,Bob,DE\nbroken,B,DE\n"
@@ -135,3 +135,23 @@ def test_corrections_need_the_scopes_of_an_import_and_its_workspace(service: Ser
     assert "Correct 1 row here" not in text(reader.get(f"/console/imports/{job['id']}"))
     other = signed_in(service, service.new_key(workspace="Other one"))
     assert (other.get(correct).status, other.post(correct, {"cell-2": "a@b.de"}).status) == (404, 404)
+
+
+def test_corrected_report_is_imported_with_the_columns_of_its_import(server: Server) -> None:
+    visitor = signed_in(server)
+    file = FILE.replace(b"Email,Name", b"Contact,Who")
+    columns = {"column-0": "email", "column-1": "name", "column-2": "country", "status": "Unconfirmed"}
+    reply = submit(visitor, mapping_path(visitor, file), {**columns, "run": "now"})
+    server.drain()
+    page = visitor.get(reply.headers["location"])
+    (way,) = re.findall(r'href="\.\./\.\.([^"]+)">Upload the corrected report', page.body.decode())
+    job_id = reply.headers["location"].rpartition("/")[2]
+    job = server.sdk().jobs.get_import(path={"job_id": job_id})["data"]
+    form = visitor.get(way)
+    (action,) = re.findall(r'action="\.\./\.\.([^"]+like=[^"]+)"', form.body.decode())
+    corrected = server.report(job).replace("Atlantis", "Greece").encode()
+    upload = upload_file(visitor, corrected, path=action)
+    columns_page = visitor.get(upload.headers["location"])
+    assert selected(columns_page) == {"column-0": "email", "column-1": "name", "column-2": "country"}
+    assert "<option selected>Unconfirmed</option>" in columns_page.body.decode()
+    assert "error_line" not in text(columns_page)
