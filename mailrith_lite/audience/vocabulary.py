@@ -113,10 +113,15 @@ BLANK_WORDS: Final = frozenset(["null", "\\n", "n/a", "#n/a", "-"])
 """What databases and spreadsheets write for a missing value, in lower case."""
 
 
+def words_in(text: str) -> list[str]:
+    """The words of a text, in its order, each once. A comma or a line end divides them."""
+    words = text.strip().replace(",\n", ",").replace("\n", ",").split(",")
+    return list(dict.fromkeys(map(str.strip, words)))
+
+
 def words_of(status: Status) -> list[str]:
     """The words as the table has them, those in English first."""
-    words = STATUS_WORDS[status].strip().replace(",\n", ",").replace("\n", ",").split(",")
-    return list(dict.fromkeys(map(str.strip, words)))
+    return words_in(STATUS_WORDS[status])
 
 
 _STATUS_BY_WORD: Final = {letters_and_digits(word): status for status in STATUSES for word in words_of(status)}

@@ -11,10 +11,9 @@ import msgspec
 
 from mailrith_lite import clock
 from mailrith_lite.audience.custom_fields import CustomField
+from mailrith_lite.audience.export_columns import COLUMNS, column_of_label
 from mailrith_lite.audience.values import field_text
 from mailrith_lite.cells import guard, header_line, join_list
-
-COLUMNS = ("Email", "Name", "Status", "Country", "Subscribed At", "Last Opened At", "Tags", "Sequences")
 
 
 class _Row(msgspec.Struct, frozen=True, array_like=True):
@@ -41,7 +40,7 @@ class Writer:
     def __init__(self, fields: Sequence[CustomField], *, formula_guard: bool) -> None:
         self._safe: Callable[[str], str] = guard if formula_guard else str
         self._list_cell = functools.lru_cache(10_000)(lambda names: self._safe(join_list(names)))
-        self._labels = _distinct([field.label for field in fields])
+        self._labels = [column_of_label(field.label) for field in fields]
         self._keys = [str(field.id) for field in fields]
 
     def header(self) -> bytes:
@@ -70,16 +69,3 @@ def _csv(rows: Sequence[Sequence[str | None]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()
-
-
-def _distinct(labels: Sequence[str]) -> list[str]:
-    """Adds a number to a label that an earlier column has: an import maps columns by their names."""
-    taken = set(COLUMNS)
-    names = []
-    for label in labels:
-        name, number = label, 2
-        while name in taken:
-            name, number = f"{label} ({number})", number + 1
-        taken.add(name)
-        names.append(name)
-    return names

@@ -38,6 +38,8 @@ def apply_answers(analysis: Analysis, answers: Iterable[Answer]) -> Choice:
     members: dict[str, object] = {}
     for answer in answers:
         piece = answer.request
+        if piece.header is not None and piece.mappings:  # the columns get other names
+            by_column.clear()
         if piece.leave_out is not None:
             by_column.pop(piece.leave_out, None)
         by_column |= {mapping.csv_column: mapping for mapping in piece.mappings}

@@ -15,18 +15,9 @@ import msgspec
 
 from mailrith_lite.imports import column_names, own_process, records
 from mailrith_lite.imports.layout import read_layout
+from mailrith_lite.imports.uploads.column_facts import ColumnFacts, ColumnSurvey
 
-_RECORDS_AT_ONCE = 10_000
-_SAMPLES = 3
-_MAX_SAMPLE = 100
-
-
-class ColumnFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """`filled`: the number of cells that are not blank. `samples`: the first different ones, cut."""
-
-    name: str
-    filled: int = 0
-    samples: list[str] = []
+_RECORDS_AT_ONCE = 2_000
 
 
 class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,25 +36,6 @@ class _Result(msgspec.Struct, frozen=True, kw_only=True):
     broken: str | None = None
 
 
-class _ColumnSurvey:
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._filled = 0
-        self._samples: dict[str, None] = {}
-
-    def add(self, cells: tuple[str, ...]) -> None:
-        filled = [cell for cell in cells if cell and not cell.isspace()]
-        self._filled += len(filled)
-        if len(self._samples) < _SAMPLES:
-            for cell in filled:
-                self._samples[_cut(cell.strip())] = None
-                if len(self._samples) == _SAMPLES:
-                    break
-
-    def facts(self) -> ColumnFacts:
-        return ColumnFacts(name=self._name, filled=self._filled, samples=list(self._samples))
-
-
 class FileSurvey:
     """Reads blocks of rows. Blocking: call `read` in a thread or in a process of its own."""
 
@@ -74,7 +46,7 @@ class FileSurvey:
         """
         self._layout = read_layout(file)
         names = column_names.without_report_columns(self._layout.names)
-        self._columns = [_ColumnSurvey(name) for name in names]
+        self._columns = [ColumnSurvey(name) for name in names]
         self._source = records.open_source(file)
         self._rows = 0
 
@@ -127,10 +99,6 @@ async def _survey_in_process(file: Path) -> FileFacts:
     if result.facts is None:
         raise records.BrokenFile(result.broken)
     return result.facts
-
-
-def _cut(cell: str) -> str:
-    return cell if len(cell) <= _MAX_SAMPLE else cell[: _MAX_SAMPLE - 1] + "…"
 
 
 def _main(file: str) -> None:

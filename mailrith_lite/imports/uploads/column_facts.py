@@ -1,0 +1,199 @@
+"""What the cells of a column look like, counted over the whole file in flat memory."""
+
+import functools
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from mailrith_lite.audience import values
+
+MAX_WORDS = 60
+"""A column with more different cells has no `words`."""
+MAX_WORD = 60
+_SAMPLES = 3
+_MAX_SAMPLE = 60
+_TRIED = 1_000
+"""Different cells after which a reader that accepts almost none of them is not tried any more."""
+_HOPELESS = 0.05
+_EMAIL_CHARACTERS = 63
+_PLAIN_EMAIL = r"[a-zA-Z0-9._+-]++@[a-zA-Z0-9]++(?:[.-][a-zA-Z0-9]++)++"
+_PLAIN_EMAILS = re.compile(rf"(?:{_PLAIN_EMAIL}\n)*+")
+_ONE_PLAIN_EMAIL = re.compile(_PLAIN_EMAIL)
+"""Of at most 63 characters it is always valid. The quantifiers are possessive, so the match takes linear time."""
+_DIGIT = re.compile(r"[0-9]")
+_PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,98})(?:\.[0-9]{0,98}[1-9])?")
+_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class Readable(msgspec.Struct, frozen=True, kw_only=True):
+    """`count`: the filled cells that a reader accepts. `refused`: the first one that it does not, cut; "" if it
+    accepts all."""
+
+    count: int = 0
+    refused: str = ""
+
+
+class ColumnFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`filled`: the number of cells that are not blank. `samples`: the first different ones, cut. `longest`: the
+    number of characters of the longest cell. `words`: each different cell, trimmed, and how many there are; None if
+    there are too many. `emails`, `countries`, `plain_numbers`, `iso_days`: how many of the filled cells are such.
+    `untrimmed`: whether a cell has a line end, or a blank at its beginning or end.
+    """
+
+    name: str
+    filled: int = 0
+    samples: list[str] = []
+    longest: int = 0
+    words: dict[str, int] | None = {}
+    emails: Readable = Readable()
+    countries: Readable = Readable()
+    plain_numbers: int = 0
+    iso_days: int = 0
+    untrimmed: bool = False
+
+
+class _Reader:
+    """Counts the cells that a function accepts, until it is plain that this is another kind of column."""
+
+    def __init__(self, accepts: Callable[[str], bool]) -> None:
+        self._accepts = accepts
+        self._count = self._tried = self._accepted = 0
+        self._refused = ""
+        self.hopeless = False
+
+    def add_all(self, count: int) -> None:
+        """Cells that are accepted without a look at each."""
+        self._count += count
+        self._tried += count
+        self._accepted += count
+
+    def add(self, cells: Iterable[tuple[str, int]]) -> None:
+        for cell, count in cells:
+            self._tried += 1
+            if self._accepts(cell):
+                self._accepted += 1
+                self._count += count
+            elif not self._refused:
+                self._refused = cell
+        self.hopeless = self._tried >= _TRIED and self._accepted < _HOPELESS * self._tried
+
+    def result(self) -> Readable:
+        return Readable(count=self._count, refused=cut(self._refused))
+
+
+class ColumnSurvey:
+    """`add` takes the cells of a column, block after block."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._filled = self._longest = 0
+        self._samples: dict[str, None] = {}
+        self._words: Counter[str] | None = Counter()
+        self._untrimmed = False
+        self._emails = _Reader(_is_email)
+        self._countries = _Reader(functools.lru_cache(1_000)(_accepts(values.country_cell)))
+        self._numbers = _Reader(lambda cell: _PLAIN_NUMBER.fullmatch(cell) is not None)
+        self._days = _Reader(lambda cell: _ISO_DAY.fullmatch(cell) is not None)
+
+    def add(self, cells: Iterable[str]) -> None:
+        counts = Counter(cells)
+        del counts[""]
+        text = "\n".join(counts) + "\n"
+        if self._has_edges(counts, text):
+            counts = self._trim(counts)
+            text = "\n".join(counts) + "\n"
+        if not counts:
+            return
+        self._filled += counts.total()
+        self._longest = max(self._longest, max(map(len, counts)))
+        self._take_samples(counts)
+        self._count_words(counts)
+        self._read(counts, text)
+
+    def facts(self) -> ColumnFacts:
+        return ColumnFacts(
+            name=self.name,
+            filled=self._filled,
+            samples=list(self._samples),
+            longest=self._longest,
+            words=None if self._words is None else dict(self._words),
+            emails=self._emails.result(),
+            countries=self._countries.result(),
+            plain_numbers=self._numbers.result().count,
+            iso_days=self._days.result().count,
+            untrimmed=self._untrimmed,
+        )
+
+    @staticmethod
+    def _has_edges(counts: Counter[str], text: str) -> bool:
+        """Whether a cell may have a line end, or a blank at its beginning or end. `text`: the cells as lines."""
+        if text.isascii():
+            return (
+                any(edge in text for edge in (" \n", "\n ", "\t", "\r"))
+                or text[0] == " "
+                or (text.count("\n") > max(1, len(counts)))
+            )
+        return any(cell != cell.strip() or "\n" in cell for cell in counts)
+
+    def _trim(self, counts: Counter[str]) -> Counter[str]:
+        """Without blank cells and blanks at the edges."""
+        trimmed: Counter[str] = Counter()
+        for cell, count in counts.items():
+            if inner := cell.strip():
+                trimmed[inner] += count
+                self._untrimmed = self._untrimmed or inner != cell or "\n" in cell or "\r" in cell
+        return trimmed
+
+    def _take_samples(self, counts: Counter[str]) -> None:
+        if len(self._samples) == _SAMPLES:
+            return
+        for cell in counts:
+            self._samples[cut(cell)] = None
+            if len(self._samples) == _SAMPLES:
+                return
+
+    def _count_words(self, counts: Counter[str]) -> None:
+        if self._words is None:
+            return
+        if len(counts) > MAX_WORDS or any(len(cell) > MAX_WORD for cell in counts):
+            self._words = None
+            return
+        self._words.update(counts)
+        if len(self._words) > MAX_WORDS:
+            self._words = None
+
+    def _read(self, counts: Counter[str], text: str) -> None:
+        if not self._emails.hopeless:
+            if self._longest <= _EMAIL_CHARACTERS and _PLAIN_EMAILS.fullmatch(text):
+                self._emails.add_all(counts.total())
+                return
+            self._emails.add(counts.items())
+        if not self._countries.hopeless:
+            self._countries.add(counts.items())
+        if _DIGIT.search(text):
+            for reader in (self._numbers, self._days):
+                if not reader.hopeless:
+                    reader.add(counts.items())
+
+
+def _is_email(cell: str) -> bool:
+    if len(cell) <= _EMAIL_CHARACTERS and _ONE_PLAIN_EMAIL.fullmatch(cell):
+        return True  # most addresses; four times as fast as the rest
+    return _accepts(values.email)(cell)
+
+
+def cut(cell: str) -> str:
+    return cell if len(cell) <= _MAX_SAMPLE else cell[: _MAX_SAMPLE - 1] + "…"
+
+
+def _accepts(read: Callable[[str], object]) -> Callable[[str], bool]:
+    def accepts(cell: str) -> bool:
+        try:
+            read(cell)
+        except values.Refused:
+            return False
+        return True
+
+    return accepts

@@ -1,0 +1,130 @@
+"""Shops, and tools that manage customers and members."""
+
+from mailrith_lite.imports.uploads.sources.source import BOUNCED, OPT_IN, OPT_OUT, Source, Words
+
+CUSTOMERS = (
+    Source(
+        name="hubspot",
+        label="HubSpot",
+        told_by=(
+            ("Record ID", "First Name", "Last Name", "Email"),
+            ("Contact ID", "Email", "Lifecycle Stage", "Contact owner"),
+            ("Record ID - Contact", "Email"),
+        ),
+        columns={
+            "Email": "email",
+            "First Name": "first-name",
+            "Last Name": "last-name",
+            "Unsubscribed from all email": OPT_OUT,
+            "Marketing contact status": Words(
+                meanings={"marketing contact": None, "non-marketing contact": "Unsubscribed"}
+            ),
+            "Lead Status": None,
+            "Lifecycle Stage": None,
+            "Create Date": "subscribed-at",
+            "Marketing email last open date": "last-opened-at",
+            "Last marketing email open date": "last-opened-at",
+            "Country/Region": "country",
+            "Country": "country",
+        },
+    ),
+    Source(
+        name="klaviyo",
+        label="Klaviyo",
+        told_by=(("Email", "Klaviyo ID"), ("Email", "Email Marketing Consent", "SMS Marketing Consent")),
+        columns={
+            "Email": "email",
+            "First Name": "first-name",
+            "Last Name": "last-name",
+            "Country": "country",
+            "Email Marketing Consent": "subscriber-status",
+            "SMS Marketing Consent": None,
+            "Email Marketing Consent Timestamp": "subscribed-at",
+            "Date Added": "subscribed-at",
+            "Profile Created On": "subscribed-at",
+            "Last Open": "last-opened-at",
+        },
+    ),
+    Source(
+        name="shopify",
+        label="Shopify",
+        told_by=(
+            ("Email", "Accepts Email Marketing", "Total Spent"),
+            ("Email", "Accepts Marketing", "Total Spent"),
+            ("Email", "Accepts Email Marketing", "Tax Exempt"),
+        ),
+        columns={
+            "Email": "email",
+            "First Name": "first-name",
+            "Last Name": "last-name",
+            "Accepts Email Marketing": OPT_IN,
+            "Accepts Marketing": OPT_IN,
+            "Accepts SMS Marketing": None,
+            "Default Address Country Code": "country",
+            "Country Code": "country",
+            "Country": "country",
+            "Tags": "tags",
+        },
+    ),
+    Source(
+        name="woocommerce",
+        label="WooCommerce",
+        told_by=(
+            ("Email", "Date Registered", "Last Active", "AOV"),
+            ("Email", "Date Registered", "Total Spend", "Orders"),
+        ),
+        columns={
+            "Email": "email",
+            "Name": "name",
+            "Country / Region": "country",
+            "Date Registered": "subscribed-at",
+            "Last Active": None,
+        },
+    ),
+    Source(
+        name="civicrm",
+        label="CiviCRM",
+        told_by=(
+            ("Contact ID", "Email", "Do Not Email"),
+            ("Contact ID", "Email", "No Bulk Emails (User Opt Out)"),
+            ("Contact ID", "Email", "No Bulk Emails"),
+        ),
+        columns={
+            "Email": "email",
+            "First Name": "first-name",
+            "Last Name": "last-name",
+            "Display Name": "name",
+            "Country": "country",
+            "Do Not Email": OPT_OUT,
+            "No Bulk Emails (User Opt Out)": OPT_OUT,
+            "No Bulk Emails": OPT_OUT,
+            "Is Opt Out": OPT_OUT,
+            "On Hold": BOUNCED,
+            "Email On Hold": BOUNCED,
+            **dict.fromkeys(("Do Not Phone", "Do Not Mail", "Do Not Sms", "Do Not Trade", "Is Deceased")),
+            "Created Date": "subscribed-at",
+            "Tag(s)": "tags",
+            "Tags": "tags",
+        },
+    ),
+    Source(
+        name="mautic",
+        label="Mautic",
+        told_by=(
+            ("firstname", "lastname", "email", "points", "date_identified"),
+            ("firstname", "lastname", "email", "dateIdentified"),
+            ("firstname", "lastname", "email", "doNotContact"),
+            ("firstname", "lastname", "email", "points", "stage"),
+        ),
+        columns={
+            "email": "email",
+            "firstname": "first-name",
+            "lastname": "last-name",
+            "country": "country",
+            "doNotContact": OPT_OUT,
+            "date_added": "subscribed-at",
+            "date_identified": "subscribed-at",
+            "tags": "tags",
+        },
+    ),
+)

@@ -1,0 +1,36 @@
+"""Which tool wrote a file."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from mailrith_lite.audience.export_columns import COLUMNS
+from mailrith_lite.imports.uploads.sources.address_books import ADDRESS_BOOKS
+from mailrith_lite.imports.uploads.sources.customers import CUSTOMERS
+from mailrith_lite.imports.uploads.sources.newsletters import NEWSLETTERS
+from mailrith_lite.imports.uploads.sources.source import Source
+from mailrith_lite.unicode_forms import letters_and_digits
+
+MAILRITH: Final = Source(
+    name="mailrith",
+    label="Mailrith",
+    told_by=(COLUMNS,),
+    columns={
+        "Email": "email",
+        "Name": "name",
+        "Status": "subscriber-status",
+        "Country": "country",
+        "Subscribed At": "subscribed-at",
+        "Last Opened At": "last-opened-at",
+        "Tags": "tags",
+        "Sequences": "sequences",
+    },
+)
+"""Our own export. Its other columns are custom fields."""
+SOURCES: Final = (MAILRITH, *NEWSLETTERS, *CUSTOMERS, *ADDRESS_BOOKS)
+
+
+def find_source(names: Iterable[str]) -> Source | None:
+    """The tool that most of the columns tell; of equals the first. `names`: of the file's columns."""
+    keys = {letters_and_digits(name) for name in names}
+    best = max(SOURCES, key=lambda source: source.evidence(keys))
+    return best if best.evidence(keys) else None
