@@ -120,6 +120,11 @@ async def delete_tag(connection: Connection, workspace_id: int, tag_id: int) -> 
     await connection.execute("DELETE FROM tags WHERE workspace_id = ? AND id = ?", (workspace_id, tag_id))
 
 
+async def select_count(connection: Connection, workspace_id: int) -> int:
+    rows = await connection.execute_fetchall("SELECT count(*) FROM tags WHERE workspace_id = ?", (workspace_id,))
+    return int(next(iter(rows))[0])
+
+
 async def select_tag_id(connection: Connection, workspace_id: int, name: str) -> int | None:
     """The name is compared ignoring case."""
     rows = await connection.execute_fetchall(

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from mailrith_lite.audience import list_cells, sequences, tags, values
+from mailrith_lite.audience.column_format import Format
 from mailrith_lite.audience.custom_fields import CustomField
 
 MappedType = Literal[
@@ -28,8 +29,8 @@ MappedType = Literal[
 ]
 Reader = Callable[[str], values.FieldValue | tuple[str, ...] | None]
 """Reads a filled cell, or raises Refused. None: the cell has a word that means blank."""
-MomentReader = Callable[[str], int | None]
-"""Reads a date, or a date and a time, as milliseconds since 1970."""
+MomentReaders = Callable[[Format | None], Callable[[str], int | None]]
+"""Makes a function that reads a date, or a date and a time, as milliseconds since 1970."""
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,14 +63,16 @@ class MappableField(msgspec.Struct, frozen=True, kw_only=True):
     def takes_custom_field(self) -> bool:
         return self.member == "custom_fields"
 
-    def reader(self, custom_field: CustomField | None, read_moment: MomentReader) -> Reader:
-        """`custom_field`: the one that a mapping names."""
+    def reader(
+        self, custom_field: CustomField | None, cell_format: Format | None, moments: MomentReaders
+    ) -> Reader:
+        """`custom_field`: the one that a mapping names. `cell_format`: of a column of dates or numbers."""
         if self.moment:
-            return read_moment
+            return moments(cell_format)
         if self.read is not None:
             return self.read
         assert custom_field is not None
-        return values.field_reader(custom_field.type, custom_field.options)
+        return values.field_reader(custom_field.type, custom_field.options, cell_format)
 
 
 FIELDS: dict[MappedType, MappableField] = {

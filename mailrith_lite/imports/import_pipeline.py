@@ -1,4 +1,4 @@
-"""Runs an import in two passes: the first counts the rows of the whole file, the second applies them in chunks."""
+"""Runs an import in two passes: the first reads the whole file, the second applies its rows in chunks."""
 
 import contextlib
 import functools
@@ -15,10 +15,9 @@ from mailrith_lite.audience import bulk, dry_run, row_lists, tags
 from mailrith_lite.audience.bulk_plan import Change, Outcome
 from mailrith_lite.audience.custom_fields import CustomField, select_all_custom_fields
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.imports import counting, import_table, new_fields, records, report
+from mailrith_lite.imports import decisions, first_pass, import_table, moments, new_fields, records, report
 from mailrith_lite.imports.batches import MAX_CHUNK_ROWS, Batches, open_batches
 from mailrith_lite.imports.import_table import ImportPlan
-from mailrith_lite.imports.moments import moment_reader
 from mailrith_lite.imports.records import Layout
 from mailrith_lite.imports.rows import Row, RowError, RowReader
 from mailrith_lite.jobs import queue
@@ -31,8 +30,8 @@ _CHUNK_SECONDS = 0.025
 _CONTENTION_SECONDS = 1.0
 """How long chunks stay small after somebody had to wait."""
 _DRY_RUN_TOO_LARGE = "The dry run needs more space than the service's disk has. Free some space, or split the file."
-_FILE_NAME = re.compile(r"[0-9a-f]{32}\.(?:csv|body|dry)")
-"""A source, a request body that was being received, or the database of a dry run."""
+_FILE_NAME = re.compile(r"[0-9a-f]{32}\.(?:csv|body|dry|task)")
+"""A source, a request body that was being received, the database of a dry run, or the task of a first pass."""
 
 
 _Write = Callable[[Sequence[Row], Progress, Batches], Awaitable[Progress]]
@@ -61,8 +60,7 @@ class ImportPipeline:
             return
         progress = job.progress
         if progress.rows_total is None:
-            total = await _count_rows(path, plan.layout, run)
-            plan, progress = await self._begin(job, plan, Progress(rows_total=total))
+            plan, progress = await self._begin(job, *await self._first_pass(run, plan, path))
         async with self._database.read() as connection:
             reader = await self._reader(connection, job, plan)
         write = functools.partial(self._apply_chunk, job, plan, reader)
@@ -82,6 +80,27 @@ class ImportPipeline:
         async with self._database.read() as connection:
             sources = await import_table.select_open_sources(connection)
         await disk.sweep(self._directory, _FILE_NAME, sources)
+
+    async def _first_pass(self, run: Run, plan: ImportPlan, path: Path) -> tuple[ImportPlan, Progress]:
+        """Reads the whole file. Returns the plan with the formats of its columns.
+
+        Raises:
+            JobFailed: the file cannot be read, or cannot be imported in this way.
+        """
+        workspace_id = run.job.workspace_id
+        async with self._database.read() as connection:
+            fields = await select_all_custom_fields(connection, workspace_id)
+            tag_count = await tags.select_count(connection, workspace_id)
+        types = {field.id: field.type for field in fields}
+        task = decisions.first_task(plan, types, tag_count, formula_guard=self._formula_guard)
+        try:
+            findings = await first_pass.read_file(path, task, run.check)
+        except records.BrokenFile as error:
+            raise JobFailed(f"The file cannot be read: {error}. Nothing was imported.") from None
+        async with self._database.read() as connection:
+            await decisions.check_tags(connection, workspace_id, plan.columns, findings)
+        columns = decisions.with_formats(plan.columns, findings)
+        return msgspec.structs.replace(plan, columns=columns), Progress(rows_total=findings.rows)
 
     async def _begin(self, job: Job, plan: ImportPlan, progress: Progress) -> tuple[ImportPlan, Progress]:
         """After the first pass: saves the total, and creates the new tag and the new custom fields."""
@@ -112,9 +131,8 @@ class ImportPipeline:
     async def _run_dry(self, run: Run, plan: ImportPlan, path: Path) -> None:
         """Plans every chunk against a snapshot of the audience. A dry run that was interrupted starts again."""
         job = run.job
-        total = await _count_rows(path, plan.layout, run)
-        progress = Progress(rows_total=total)
-        await self._reset(job, progress)
+        plan, progress = await self._first_pass(run, plan, path)
+        await self._reset(job, plan, progress)
         async with dry_run.open_dry_run(self._database, path.with_suffix(".dry")) as trial:
             tag_ids = plan.tag_ids
             if plan.new_tag_name is not None:
@@ -129,13 +147,14 @@ class ImportPipeline:
             write = functools.partial(self._plan_chunk, job, reader, plan_chunk)
             await self._write_chunks(run, path, plan.layout, reader, progress, write)
 
-    async def _reset(self, job: Job, progress: Progress) -> None:
+    async def _reset(self, job: Job, plan: ImportPlan, progress: Progress) -> None:
         """Deletes the results of an interrupted dry run."""
         more = True
         while more:
             async with self._database.write(changes="nobody") as connection:
                 more = await report.delete_row_errors(connection, job.id)
         async with self._database.write(changes="nobody") as connection:
+            await import_table.update_begun(connection, job.id, columns=plan.columns, tag_ids=plan.tag_ids)
             await queue.update_checkpoint(connection, job.id, progress, clock.now(), resumable=False)
 
     async def _reader(
@@ -149,7 +168,7 @@ class ImportPipeline:
             {field.id: field for field in (*fields, *planned)},
             width=len(plan.layout.names),
             formula_guard=self._formula_guard,
-            read_moment=moment_reader(workspace.time_zone, clock.now()),
+            moments=functools.partial(moments.moment_reader, workspace.time_zone, clock.now()),
             options=plan.options,
         )
 
@@ -283,15 +302,3 @@ class _Pace:
     def halve(self, rows: int) -> None:
         """Call it if a chunk of so many rows was too large."""
         self._limit = max(1, rows // 2)
-
-
-async def _count_rows(path: Path, layout: Layout, run: Run) -> int:
-    """Reads the whole file.
-
-    Raises:
-        JobFailed: the file cannot be read; the message names the line.
-    """
-    try:
-        return await counting.count_rows(path, layout, run.check)
-    except records.BrokenFile as error:
-        raise JobFailed(f"The file cannot be read: {error}. Nothing was imported.") from None

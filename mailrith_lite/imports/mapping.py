@@ -8,15 +8,15 @@ import msgspec
 from mailrith_lite import errors, ids
 from mailrith_lite.audience import custom_fields
 from mailrith_lite.audience import values as cell_values
+from mailrith_lite.audience.column_format import Format
 from mailrith_lite.audience.values import FieldType
 from mailrith_lite.imports.column_names import SHOWN_CHARACTERS, ColumnNames
 from mailrith_lite.imports.fields import FIELDS, MappedType
-from mailrith_lite.imports.options import CellFormat
 from mailrith_lite.unicode_forms import fold
 
 MAX_TRANSLATIONS = 1_000
 """Words that one mapping translates."""
-FORMATS: Final[dict[FieldType | None, tuple[CellFormat, ...]]] = {
+FORMATS: Final[dict[FieldType | None, tuple[Format, ...]]] = {
     "Date": ("iso", "year-first", "day-first", "month-first", "excel", "unix"),
     "Number": ("point", "comma"),
 }
@@ -43,7 +43,7 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     csv_column: str
     field: MappedField
     values: dict[str, str | None] | None = None
-    format: CellFormat | None = None
+    format: Format | None = None
 
 
 class NewField(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +67,15 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     custom_field_id: int | None = None
     new_field: NewField | None = None
     values: dict[str, str | None] = {}
-    format: CellFormat | None = None
+    format: Format | None = None
+
+
+def translate(translations: dict[str, str | None], cell: str) -> str:
+    """The cell as its column's `values` has it: folded words -> meanings."""
+    if not translations:
+        return cell
+    key = fold(cell.strip())
+    return (translations[key] or "") if key in translations else cell
 
 
 def as_mappings(columns: Sequence[Column]) -> list[Mapping]:
@@ -230,7 +238,7 @@ def _check_status(text: str, path: str) -> None:
         raise errors.InvalidRequest(refusal.message, field=path, reason=refusal.code) from None
 
 
-def _format(mapping: Mapping, path: str) -> CellFormat | None:
+def _format(mapping: Mapping, path: str) -> Format | None:
     """Checks it, unless the type of a custom field of the workspace decides."""
     field_type = mapping.field.custom_field_type
     if mapping.field.type != "custom-field":
@@ -239,7 +247,7 @@ def _format(mapping: Mapping, path: str) -> CellFormat | None:
     return mapping.format
 
 
-def check_format(cell_format: CellFormat | None, field_type: FieldType | None, path: str) -> None:
+def check_format(cell_format: Format | None, field_type: FieldType | None, path: str) -> None:
     """`field_type`: Date also for a column with times; None for a field that has no format.
 
     Raises:

@@ -4,11 +4,9 @@ from typing import Literal
 
 import msgspec
 
-from mailrith_lite.audience.column_format import Format
 from mailrith_lite.audience.vocabulary import Status
 
 InvalidCells = Literal["refuse_row", "leave_out"]
-CellFormat = Format
 Delimiter = Literal[",", ";", "\t", "|"]
 
 

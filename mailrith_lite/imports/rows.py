@@ -10,10 +10,9 @@ from mailrith_lite.audience.bulk_plan import Change
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.vocabulary import Status, strictest
 from mailrith_lite.cells import unguard
-from mailrith_lite.imports.fields import FIELDS, MomentReader, Reader
-from mailrith_lite.imports.mapping import Column
+from mailrith_lite.imports.fields import FIELDS, MomentReaders, Reader
+from mailrith_lite.imports.mapping import Column, translate
 from mailrith_lite.imports.options import ImportOptions
-from mailrith_lite.unicode_forms import fold
 
 RowErrorCode = values.RefusalCode | Literal["status_kept", "unknown_sequence"]
 _NO_CELLS: Final[list[str]] = []
@@ -60,7 +59,7 @@ class _Step(msgspec.Struct, frozen=True, kw_only=True):
     custom_field: str
     required: bool
     decides: bool
-    translations: Mapping[str, str | None]
+    translations: dict[str, str | None]
     read: Reader
 
 
@@ -74,7 +73,7 @@ class RowReader:
         *,
         width: int,
         formula_guard: bool,
-        read_moment: MomentReader,
+        moments: MomentReaders,
         options: ImportOptions,
     ) -> None:
         """`fields`: by their integer ids."""
@@ -82,7 +81,7 @@ class RowReader:
         self._formula_guard = formula_guard
         self._leave_out = options.invalid_cells == "leave_out"
         self._status = options.status
-        self._steps = [_step(column, fields, read_moment) for column in columns]
+        self._steps = [_step(column, fields, moments) for column in columns]
         self._name_parts = [step for step in self._steps if step.member in _NAME_PARTS]
         self._statuses = [step for step in self._steps if step.member == "status"]
         self._sequence_column = next((step.column for step in self._steps if step.member == "sequences"), "")
@@ -104,7 +103,7 @@ class RowReader:
                 if cell[:1] == "'" and self._formula_guard:
                     cell = unguard(cell)
                 if step.translations:
-                    cell = _translate(step.translations, cell)
+                    cell = translate(step.translations, cell)
                 if (not cell or cell.isspace()) and not step.required:
                     continue
                 try:
@@ -171,13 +170,8 @@ class RowReader:
         cell = cells[step.index] if step.index < len(cells) else ""
         if self._formula_guard:
             cell = unguard(cell)
-        cell = _translate(step.translations, cell)
+        cell = translate(step.translations, cell)
         return bool(cell.strip()) and step.read(cell) == status
-
-
-def _translate(translations: Mapping[str, str | None], cell: str) -> str:
-    key = fold(cell.strip())
-    return (translations[key] or "") if key in translations else cell
 
 
 def _join_name(members: dict[str, Any]) -> None:
@@ -191,7 +185,7 @@ def _join_name(members: dict[str, Any]) -> None:
         members["name"] = values.name(" ".join(filter(None, parts)))
 
 
-def _step(column: Column, custom_fields: Mapping[int, CustomField], read_moment: MomentReader) -> _Step:
+def _step(column: Column, custom_fields: Mapping[int, CustomField], moments: MomentReaders) -> _Step:
     field = FIELDS[column.type]
     custom = None if column.custom_field_id is None else custom_fields[column.custom_field_id]
     return _Step(
@@ -202,7 +196,7 @@ def _step(column: Column, custom_fields: Mapping[int, CustomField], read_moment:
         required=field.required,
         decides=field.decides,
         translations=column.values,
-        read=field.reader(custom, read_moment),
+        read=field.reader(custom, column.format, moments),
     )
 
 

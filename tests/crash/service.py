@@ -26,6 +26,9 @@ MAPPINGS = [
     {"csv_column": "Email", "field": {"type": "email"}},
     {"csv_column": "Name", "field": {"type": "name"}},
     {"csv_column": "Status", "field": {"type": "subscriber-status"}},
+    {"csv_column": "Tags", "field": {"type": "tags"}},
+    {"csv_column": "Joined", "field": {"type": "subscribed-at"}},
+    {"csv_column": "Out", "field": {"type": "subscriber-status"}, "values": {"yes": "Unsubscribed", "no": None}},
 ]
 Rows = list[tuple[Any, ...]]
 
@@ -42,7 +45,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
 
 
 QUERIES = {
-    "subscribers": """SELECT id, workspace_id, email, name, status, country, custom_fields
+    "subscribers": """SELECT id, workspace_id, email, name, status, country, custom_fields,
+            CASE WHEN subscribed_at % 86400000 = 0 THEN subscribed_at END -- a day of the file
         FROM subscribers ORDER BY id""",
     "subscriber_tags": "SELECT subscriber_id, tag_id FROM subscriber_tags ORDER BY 1, 2",
     "tags": "SELECT id, workspace_id, name FROM tags ORDER BY id",
@@ -174,21 +178,25 @@ class Service:
 
 
 def import_request(rows: int = ROWS) -> dict[str, Any]:
-    """An import with every outcome: created, updated, unchanged, refused, and a status that is kept."""
+    """An import with every outcome: created, updated, unchanged, refused, and a status that is kept.
+
+    Its dates are written with the day first, which the first pass finds out.
+    """
     chance = random.Random(42)
     lines = []
     for number in range(rows):
         email = f"user{number}@example.com"
         match chance.randrange(40):
             case 0:
-                lines.append(f"nobody {number},Refused,")
+                lines.append(f"nobody {number},Refused,,none,,")
             case 1:
-                lines.append(f"user{chance.randrange(number + 1)}@example.com,Again {number},")
+                lines.append(f"user{chance.randrange(number + 1)}@example.com,Again {number},,again,,no")
             case 2:
-                lines.append(f'{email},"Two\nlines {number}",Bounced\n{email},,Active')
+                lines.append(f'{email},"Two\nlines {number}",Bounced,,,\n{email},,Active,,,')
             case 3:
-                lines.append(f"{email},Twice,\n{email},Twice,")
+                lines.append(f"{email},Twice,,,,\n{email},Twice,,,,yes")
             case _:
-                lines.append(f"{email},Name {number},")
-    text = "Email,Name,Status\n" + "\n".join(lines)
+                tags = f'"Tag {number % 9}; {number // 5_000}"'
+                lines.append(f"{email},Name {number},,{tags},{1 + number % 28}/11/2024,no")
+    text = "Email,Name,Status,Tags,Joined,Out\n" + "\n".join(lines)
     return {"csv_text": text, "mappings": MAPPINGS, "new_tag_name": "Crash"}

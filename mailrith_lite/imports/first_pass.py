@@ -1,0 +1,168 @@
+"""The first pass over a file: it can be read whole, how many rows it has, and what its columns as a whole say.
+
+    python -m mailrith_lite.imports.first_pass FILE TASK
+
+A large file gets a process of its own.
+"""
+
+import asyncio
+import itertools
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from mailrith_lite import disk
+from mailrith_lite.audience import list_cells, tags
+from mailrith_lite.audience.column_format import Format, FormatTally, Kind, Undecided
+from mailrith_lite.audience.values import Refused
+from mailrith_lite.cells import unguard
+from mailrith_lite.imports import own_process, records
+from mailrith_lite.imports.mapping import translate
+from mailrith_lite.imports.records import Layout
+from mailrith_lite.unicode_forms import fold
+
+_RECORDS_AT_ONCE = 10_000
+_COUNTED_AT_ONCE = 50_000
+
+
+class ColumnTask(msgspec.Struct, frozen=True, kw_only=True):
+    """A column whose cells matter as a whole. `kind`: of its formats; None for a column of tags."""
+
+    index: int
+    kind: Kind | None
+    values: dict[str, str | None]
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """`max_tags`: as many different names of tags are noted, and one more."""
+
+    layout: Layout
+    formula_guard: bool
+    columns: list[ColumnTask]
+    max_tags: int
+
+
+class Findings(msgspec.Struct, frozen=True, kw_only=True):
+    """`formats`: column's index -> its format, or the two that read it equally well. `tags`: names, each once."""
+
+    rows: int
+    formats: dict[int, Format | Undecided]
+    tags: list[str]
+
+
+class _Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process prints. `broken`: why the file cannot be read."""
+
+    findings: Findings | None = None
+    broken: str | None = None
+
+
+class _Pass:
+    """Reads blocks of rows. Blocking: call `read` in a thread or in a process of its own."""
+
+    def __init__(self, task: Task, rows: Iterator[tuple[int, list[str]]]) -> None:
+        self._rows = rows
+        self._count = 0
+        self._guard = task.formula_guard
+        self._columns = task.columns
+        self._tallies = {
+            column.index: FormatTally(column.kind) for column in task.columns if column.kind is not None
+        }
+        self._tags: dict[str, str] = {}
+        self._max_tags = task.max_tags
+        self._read_names = list_cells.names_reader(tags.MAX_NAME)
+
+    def read(self) -> bool:
+        """Reads the next rows. False after the last one.
+
+        Raises:
+            BrokenFile: the file cannot be read; the text names the line.
+        """
+        if not self._columns:
+            count = records.advance(self._rows, _COUNTED_AT_ONCE)
+            self._count += count
+            return count == _COUNTED_AT_ONCE
+        block = [cells for _, cells in itertools.islice(self._rows, _RECORDS_AT_ONCE)]
+        self._count += len(block)
+        for column in self._columns:
+            self._add(column, block)
+        return len(block) == _RECORDS_AT_ONCE
+
+    def findings(self) -> Findings:
+        formats = {index: tally.decide() for index, tally in self._tallies.items()}
+        return Findings(rows=self._count, formats=formats, tags=list(self._tags.values()))
+
+    def _add(self, column: ColumnTask, block: Sequence[list[str]]) -> None:
+        index = column.index
+        tally = self._tallies.get(index)
+        for cell, count in Counter(cells[index] for cells in block if index < len(cells)).items():
+            text = unguard(cell) if self._guard else cell
+            text = translate(column.values, text)
+            if tally is not None:
+                tally.add(text, count)
+            else:
+                self._add_tags(text)
+
+    def _add_tags(self, cell: str) -> None:
+        try:
+            names = self._read_names(cell)
+        except Refused:  # the second pass reports the cell
+            return
+        for name in names:
+            if len(self._tags) <= self._max_tags:
+                self._tags.setdefault(fold(name), name)
+
+
+async def read_file(path: Path, task: Task, check: Callable[[], None] = lambda: None) -> Findings:
+    """Reads the whole file. Calls `check` from time to time; an exception from it ends the reading.
+
+    Raises:
+        BrokenFile: the file cannot be read; the text names the line.
+    """
+    if path.stat().st_size >= own_process.LARGE:
+        return await _read_in_process(path, task, check)
+    with records.open_source(path) as file:
+        reading = _Pass(task, records.read_records(file, task.layout, check))
+        while await asyncio.to_thread(reading.read):
+            check()
+        check()
+        return reading.findings()
+
+
+async def _read_in_process(path: Path, task: Task, check: Callable[[], None]) -> Findings:
+    task_file = path.with_suffix(".task")
+    await asyncio.to_thread(_write, task_file, msgspec.json.encode(task))
+    try:
+        output = await own_process.run_module(__name__, str(path), str(task_file), check=check)
+    finally:
+        await disk.remove(task_file)
+    result = msgspec.json.decode(output, type=_Result)
+    if result.findings is None:
+        raise records.BrokenFile(result.broken)
+    return result.findings
+
+
+def _write(path: Path, content: bytes) -> None:
+    with disk.create_private(path) as file:
+        file.write(content)
+
+
+def _main(path: str, task_file: str) -> None:
+    own_process.start()
+    task = msgspec.json.decode(Path(task_file).read_bytes(), type=Task)
+    try:
+        with records.open_source(Path(path)) as file:
+            reading = _Pass(task, records.read_records(file, task.layout))
+            while reading.read():
+                pass
+            result = _Result(findings=reading.findings())
+    except records.BrokenFile as error:
+        result = _Result(broken=str(error))
+    own_process.finish(msgspec.json.encode(result))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
