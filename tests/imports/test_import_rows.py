@@ -75,7 +75,7 @@ def test_every_row_error_is_reported_with_its_line_and_column(server: Server) ->
     [
         ("Text", "x" * 10_001, "value_too_long"),
         ("Text Area", "x" * 10_001, "value_too_long"),
-        ("Number", "12,5", "invalid_custom_field"),
+        ("Number", "a dozen", "invalid_custom_field"),
         ("Date", "2026-02-30", "invalid_custom_field"),
         ("Checkbox", "perhaps", "invalid_custom_field"),
         ("Select (Dropdown)", "Green", "invalid_custom_field"),
