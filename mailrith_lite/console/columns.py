@@ -23,6 +23,7 @@ from mailrith_lite.imports.options import ImportOptions
 from mailrith_lite.imports.uploads import analysis as upload_analysis
 from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.imports.uploads.analysis import Analysis
+from mailrith_lite.imports.uploads.sources.known import SOURCES
 from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import IMPORT
@@ -241,6 +242,7 @@ async def _render_form(
         status=status,
         upload=file.upload,
         analysis=file.analysis,
+        tool=next((source.label for source in SOURCES if source.name == file.analysis.source), None),
         form=start.form,
         remembered=start.remembered,
         file_field=FILE_FIELD,
