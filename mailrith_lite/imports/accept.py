@@ -20,7 +20,7 @@ from mailrith_lite.imports.layout import read_layout
 from mailrith_lite.imports.mapping import Column, Mapping
 from mailrith_lite.imports.options import ImportOptions
 from mailrith_lite.imports.records import Layout
-from mailrith_lite.imports.uploads import upload_table, usable
+from mailrith_lite.imports.uploads import encoding_names, originals, upload_table, usable
 from mailrith_lite.imports.uploads.upload_store import UploadStore
 from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
@@ -144,7 +144,7 @@ def _source_writer(order: ImportOrder, upload: Upload | None, uploads: UploadSto
         return functools.partial(_write_text, order)
     file = uploads.path(upload)
     assert file is not None
-    return functools.partial(_link_upload, order, upload, file)
+    return functools.partial(_link_upload, order, upload, file, uploads.limit)
 
 
 def _plan(order: ImportOrder, directory: Path, write: Callable[[Path], Layout]) -> ImportPlan:
@@ -173,6 +173,9 @@ def _plan(order: ImportOrder, directory: Path, write: Callable[[Path], Layout]) 
 
 def _write_text(order: ImportOrder, source: Path) -> Layout:
     assert order.csv_text is not None
+    for name in ("encoding", "file"):
+        if getattr(order.options, name) is not None:
+            raise errors.InvalidRequest(f"{name} goes with upload_id; leave it out with csv_text.", field=name)
     try:
         spool.write_source(order.csv_text, source)
         layout = _read_layout(order, source)
@@ -192,17 +195,47 @@ def _invalid_text(message: str, reason: str | None = None) -> errors.InvalidRequ
     return errors.InvalidRequest(message, code="invalid_csv_text", field="csv_text", reason=reason)
 
 
-def _link_upload(order: ImportOrder, upload: Upload, file: Path, source: Path) -> Layout:
+def _link_upload(order: ImportOrder, upload: Upload, file: Path, limit: int, source: Path) -> Layout:
     """The upload keeps its file: the source is a second name of it, or a copy where hard links are not possible."""
-    _link(file, source)
+    analyzed = _is_analyzed_file(order, upload)
+    if analyzed:
+        _link(file, source)
+    else:
+        _write_original(order, upload, file, source, limit)
     try:
         layout = _read_layout(order, source)
     except records.BrokenFile as error:
         raise usable.broken(str(error)) from None
     # The upload's own count is for the layout that it was analyzed with.
-    if not (upload.row_count if layout == upload.layout else records.has_row(source, layout)):
+    if not (upload.row_count if analyzed and layout == upload.layout else records.has_row(source, layout)):
         raise usable.without_rows()
     return layout
+
+
+def _is_analyzed_file(order: ImportOrder, upload: Upload) -> bool:
+    """Whether the request means the file, in the encoding, that the upload shows.
+
+    Raises:
+        InvalidRequest: it does not say which file of an archive, or how to read bytes that are not UTF-8.
+    """
+    name = originals.choose_file(upload.origin, order.options.file)
+    if name is not None and name != upload.origin.files[0].name:
+        return False
+    if order.options.encoding is None:
+        originals.check_lines(upload.origin.wrong_lines)
+        return True
+    return encoding_names.public(originals.find_encoding(order.options.encoding)) == upload.encoding
+
+
+def _write_original(order: ImportOrder, upload: Upload, file: Path, source: Path, limit: int) -> None:
+    options = order.options
+    encoding = None if options.encoding is None else originals.find_encoding(options.encoding)
+    name = originals.choose_file(upload.origin, options.file)
+    try:
+        originals.write_text(file, name, encoding, source, scratch=source.with_suffix(".body"), limit=limit)
+    except FileNotFoundError:
+        raise usable.missing() from None
+    disk.sync_directory(source.parent)
 
 
 def _link(file: Path, source: Path) -> None:

@@ -54,8 +54,9 @@ class Lines:
         self.row_characters += len(line)
         if self.row_characters >= MAX_ROW:
             raise Unreadable(f"the row is longer than {MAX_ROW:,} characters")
-        line = self._trim(line, quoted=not first)
-        self._check_width(line, first=first)
+        if '"' in line and (' "' in line or '" ' in line or "\t" in line):  # else there is nothing to trim
+            line = self._trim(line, quoted=not first)
+        self._check_width(line, first)
         return line
 
     def skip_to(self, number: int) -> None:
@@ -99,7 +100,7 @@ class Lines:
         self._unread, self._unread_length = io.StringIO(text, newline=""), len(text)
         self._read = self._read_unread
 
-    def _check_width(self, line: str, *, first: bool) -> None:
+    def _check_width(self, line: str, first: bool) -> None:
         """`first`: the line is the first one of its row."""
         count = line.count(self._delimiter)
         if count >= MAX_CELLS and first:

@@ -9,7 +9,7 @@ from typing import TextIO
 
 import msgspec
 
-from mailrith_lite.imports.lines import MAX_ROW, Lines, TooWide, Unreadable
+from mailrith_lite.imports.lines import MAX_CELLS, MAX_ROW, Lines, TooWide, Unreadable
 from mailrith_lite.imports.quotes import BlankTrimmer
 
 DELIMITERS = ",;\t|"
@@ -51,14 +51,10 @@ def read_records(
 
     Blank cells beyond the header are left out. `check` and errors as in `read_all_records`.
     """
-    rows = read_all_records(file, layout.delimiter, check, first_line=max(1, layout.header_line))
-    if layout.has_header:
-        advance(rows, 1)
-    width = len(layout.names)
-    for line, cells in rows:
-        if len(cells) > width and not any(map(str.strip, cells[width:])):
-            del cells[width:]
-        yield line, cells
+    rows = read_all_records(
+        file, layout.delimiter, check, first_line=max(1, layout.header_line), width=len(layout.names) or MAX_CELLS
+    )
+    return itertools.islice(rows, 1 if layout.has_header else 0, None)
 
 
 def read_all_records(
@@ -67,13 +63,15 @@ def read_all_records(
     check: Callable[[], None] = lambda: None,
     *,
     first_line: int = 1,
+    width: int = MAX_CELLS,
     read_ahead: bool = True,
 ) -> Iterator[tuple[int, list[str]]]:
     """(the number of its first line, its cells) of every record that has a cell that is not blank.
 
     Skips the lines before `first_line`, a first line that only names the delimiter (`sep=;`), and a Ctrl-Z alone in
-    its line, with which old systems end a file. Calls `check` from time to time during a long run of blank lines;
-    an exception from it ends the reading. Without `read_ahead`, the file's position is always after the record.
+    its line, with which old systems end a file. Leaves out blank cells beyond `width`. Calls `check` from time to
+    time during a long run of blank lines; an exception from it ends the reading. Without `read_ahead`, the file's
+    position is always after the record.
 
     Raises:
         BrokenFile: the quotes, a NUL character or a size make the rest unreadable.
@@ -105,6 +103,8 @@ def read_all_records(
             continue
         if cells and not _is_blank(cells):
             blank = 0
+            if len(cells) > width and not any(map(str.strip, cells[width:])):
+                del cells[width:]
             yield line, cells
             continue
         blank += read_ahead
@@ -122,8 +122,8 @@ def has_row(path: Path, layout: Layout) -> bool:
 
 
 def _is_blank(cells: list[str]) -> bool:
-    first = cells[0].strip()
-    if first:
+    first = cells[0]
+    if first and not first.isspace():
         return first == _CTRL_Z and len(cells) == 1
     return not any(map(str.strip, cells))
 

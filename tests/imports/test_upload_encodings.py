@@ -110,3 +110,35 @@ def test_the_limit_applies_to_the_file_in_utf8(serve: Callable[..., Server]) -> 
     assert (reply.status, reply.error["code"]) == (413, "request_body_too_large")
     assert "as UTF-8 more than 100,000 bytes" in reply.error["message"]
     assert files(server) == []
+
+
+WRONG = b"Email,Name\r\na@example.com,Zo\xc3\xab\r\nb@example.com,M\xc3\xbcller\r\nz@example.com,Jos\xe9\r\n"
+
+
+def test_a_file_that_is_utf8_but_for_some_bytes_needs_an_answer(server: Server) -> None:
+    upload = ready(server, WRONG)
+    assert look(server, upload)["encoding"] == "UTF-8, windows-1252"
+    (question,) = look(server, upload)["analysis"]["questions"]
+    assert (question["code"], "line 4" in question["text"]) == ("mixed_encoding", True)
+    assert question["answers"][0]["request"] == {"encoding": "utf-8, windows-1252"}
+    reply = submit(server, upload)
+    assert (reply.status, reply.error["details"]) == (400, {"field": "encoding", "reason": "mixed_encoding"})
+    assert "line 4;" in reply.error["message"]
+    assert finished(server, submit(server, upload, encoding="utf-8, windows-1252"))["imported_count"] == 3
+    names = {person["name"] for person in server.sdk().subscribers.list()["data"]}
+    assert names == {"Zoë", "Müller", "José"}
+    assert files(server) == []
+
+
+def test_an_encoding_of_the_request_wins(server: Server) -> None:
+    upload = ready(server, "Email,Name\na@example.com,Müller\n".encode("cp1252"))
+    reply = submit(server, upload, encoding="utf-8")
+    assert (reply.status, reply.error["details"]["field"]) == (400, "encoding")
+    assert finished(server, submit(server, upload, encoding="windows-1251"))["imported_count"] == 1
+    assert server.sdk().subscribers.list()["data"][0]["name"] == "Mьller"
+
+
+@pytest.mark.parametrize("encoding", ["", "klingon", "idna", "utf-8, shift_jis", "cp1252, utf-8", "a\0", "utf-7"])
+def test_an_unknown_encoding_is_refused(server: Server, encoding: str) -> None:
+    reply = submit(server, ready(server), encoding=encoding)
+    assert (reply.status, reply.error["details"]["field"]) == (400, "encoding")

@@ -7,10 +7,10 @@ from cases import CASES, check_analysis, check_outcome, make_fields, request_of,
 from conftest import Server
 from uploading import look
 
-# Formats of a whole column, archives and files that are not quite UTF-8 come with the next changes.
+# Formats of a whole column come with the next changes.
 WAITING = {
     *("campaign-monitor.csv", "brevo.csv", "dates-day-first.csv", "dates-undecided.csv", "numbers-with-commas.csv"),
-    *("unquoted-comma.csv", "utf8-but-for-one-byte.csv", "one-csv-in-a-zip.zip", "own-export.csv"),
+    "own-export.csv",
 }
 
 

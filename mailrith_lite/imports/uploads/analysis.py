@@ -16,6 +16,7 @@ from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.database import Connection
 from mailrith_lite.imports.mapping import Mapping
 from mailrith_lite.imports.uploads.column_facts import ColumnSurvey
+from mailrith_lite.imports.uploads.origin_questions import find_origin_questions
 from mailrith_lite.imports.uploads.problems import Problem, find_problems
 from mailrith_lite.imports.uploads.proposals import Proposals
 from mailrith_lite.imports.uploads.questions import Answer, ImportPiece, Question, QuestionCode, find_questions
@@ -61,9 +62,12 @@ async def select_analysis(connection: Connection, upload: Upload) -> Analysis | 
     if upload.facts is None:
         return None
     fields = await custom_fields.select_all_custom_fields(connection, upload.workspace_id)
-    return await asyncio.to_thread(
-        analyze, upload.facts, fields, encoding=upload.encoding or "UTF-8", file_name=upload.file_name or ""
+    files = upload.origin.files
+    file_name = files[0].name if files else upload.file_name or ""
+    analysis = await asyncio.to_thread(
+        analyze, upload.facts, fields, encoding=upload.encoding or "UTF-8", file_name=file_name
     )
+    return msgspec.structs.replace(analysis, questions=[*find_origin_questions(upload.origin), *analysis.questions])
 
 
 def analyze(facts: FileFacts, fields: Sequence[CustomField], *, encoding: str, file_name: str) -> Analysis:

@@ -1,4 +1,4 @@
-"""Writes a file that arrives: decompresses gzip, enforces the limit, and refuses what is not CSV."""
+"""Writes a file that arrives: decompresses gzip, enforces the limit, and refuses what is no CSV and no zip."""
 
 import codecs
 import re
@@ -10,7 +10,8 @@ from mailrith_lite import disk, errors
 
 _GZIP = b"\x1f\x8b"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_WORKBOOKS = (b"PK\x03\x04", b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
+_ZIP = b"PK\x03\x04"
+_WORKBOOKS = (b"PK\x05\x06", b"\xd0\xcf\x11\xe0")
 _OTHER_KINDS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("a PDF document", re.compile(rb"%PDF-")),
     ("packed with zstd", re.compile(rb"\x28\xb5\x2f\xfd")),
@@ -22,8 +23,8 @@ _MAGIC_BYTES = 4
 _KIND_BYTES = 64
 _INPUT_BYTES = 1 << 14  # given to zlib at once: at the end of each gzip member it copies the rest
 _OUTPUT_BYTES = 1 << 20
-_FREE_BYTES = 1 << 24
-_MAX_RATIO = 200  # of unpacked bytes beyond the free ones to packed ones; real lists have at most 50
+FREE_BYTES = 1 << 24
+MAX_RATIO = 200  # of unpacked bytes beyond the free ones to packed ones; real lists have at most 50
 _FREE_MEMBERS = 1_000
 _MEMBER_BYTES = 64  # of output that each further member must have, on average
 
@@ -32,7 +33,7 @@ class Arrival:
     """Writes to a new private file. Blocking: call `write` and `finish` in a thread.
 
     `size`: bytes that arrived. `written`: bytes on the disk. `encoding`: utf-8 or utf-16 if the whole file is that,
-    else None.
+    else None. `is_zip`: the file is a zip archive, which is written as it is.
     """
 
     def __init__(self, path: Path, limit: int) -> None:
@@ -46,6 +47,7 @@ class Arrival:
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._is_utf8 = True
         self._is_utf16 = False
+        self.is_zip = False
         self.size = 0
         self.written = 0
 
@@ -134,6 +136,7 @@ class Arrival:
     def _start_text(self) -> None:
         self._text_started = True
         text, self._held = self._held, b""
+        self.is_zip = text.startswith(_ZIP)
         _check_kind(text)
         self._is_utf16 = text.startswith(_UTF16)
         self._write(text)
@@ -142,11 +145,13 @@ class Arrival:
         self.written += len(text)
         if self.written > self._limit:
             raise too_large(self._limit, "unpacks to")
-        if self._gzip is not None and self.written > _FREE_BYTES + _MAX_RATIO * self.size:
+        if self._gzip is not None and self.written > FREE_BYTES + MAX_RATIO * self.size:
             raise errors.InvalidFile(
-                f"The gzip file unpacks to more than {_MAX_RATIO} times its size; send it uncompressed."
+                f"The gzip file unpacks to more than {MAX_RATIO} times its size; send it uncompressed."
             )
-        if not self._is_utf16:
+        if self.is_zip:
+            self._is_utf8 = False
+        elif not self._is_utf16:
             self._check_utf8(text)
         self._file.write(text)
 
@@ -172,14 +177,18 @@ def _check_kind(text: bytes) -> None:
         UnsupportedMediaType: the first bytes of the text show that it is not CSV.
     """
     if text.startswith(_WORKBOOKS):
-        raise errors.UnsupportedMediaType(
-            "This is a workbook or an archive, not a CSV file; save the sheet as CSV (UTF-8) and send that."
-        )
+        raise not_csv()
     for kind, pattern in _OTHER_KINDS:
         if pattern.match(text):
             raise errors.UnsupportedMediaType(
                 f"This is {kind}, not a CSV file; send the rows as CSV in UTF-8, plain or packed with gzip."
             )
+
+
+def not_csv() -> errors.UnsupportedMediaType:
+    return errors.UnsupportedMediaType(
+        "This is a workbook or an archive, not a CSV file; save the sheet as CSV (UTF-8) and send that."
+    )
 
 
 def _damaged() -> errors.InvalidFile:

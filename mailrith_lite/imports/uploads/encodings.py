@@ -1,13 +1,16 @@
 """Converts files to UTF-8. The encoding of older files is not known, so it is detected."""
 
 import codecs
+import io
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import msgspec
 
 from mailrith_lite import disk
 from mailrith_lite.imports.records import BrokenFile
-from mailrith_lite.imports.uploads import languages
+from mailrith_lite.imports.uploads import encoding_names, languages
 from mailrith_lite.imports.uploads.arrival import too_large
 
 _BLOCK = 1 << 16  # characters; a larger block would hold the interpreter lock for longer
@@ -17,8 +20,11 @@ _RANKED = 1 << 13  # bytes of the sample that the usual encodings are compared w
 _PRIORS = {
     "cp1252": 0.0,
     **dict.fromkeys(("cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257"), -1.0),
+    "cp874": -1.0,
+    "cp1258": -2.0,
     **dict.fromkeys(("cp932", "gb18030", "big5", "cp949"), -1.0),
     **dict.fromkeys(("iso8859_7", "iso8859_15", "koi8_r", "euc_jp"), -2.0),
+    "koi8_u": -2.5,
     **dict.fromkeys(("iso8859_2", "mac_roman", "cp850", "cp852", "cp866", "iso8859_5"), -3.0),
     "cp437": -4.0,
 }
@@ -27,36 +33,26 @@ read. The numbers are natural logarithms; one or two misplaced letters outweigh 
 _PLAUSIBLE = -4.5
 """The least log-likelihood for each byte that is not ASCII."""
 _ESCAPE = b"\x1b"
-_MOSTLY = 10
-"""A file with this many correct UTF-8 characters for each wrong one is damaged UTF-8."""
-_PUBLIC_NAMES = {
-    "cp932": "Shift_JIS",
-    "cp949": "EUC-KR",
-    "mac_roman": "macintosh",
-    "koi8_r": "KOI8-R",
-    "big5": "Big5",
-    "euc_jp": "EUC-JP",
-    "iso2022_jp": "ISO-2022-JP",
-    "iso2022_jp_ext": "ISO-2022-JP",
-}
+_SURROGATES = re.compile("[\udc80-\udcff]")
+_MAX_LINES = 10
 
 
-def public_name(encoding: str) -> str:
-    """The usual name of a Python encoding: `windows-1252`, `ISO-8859-2`, `IBM850`, `UTF-8`."""
-    if encoding in _PUBLIC_NAMES:
-        return _PUBLIC_NAMES[encoding]
-    name = re.sub(r"cp(125\d)", r"windows-\1", encoding)
-    name = re.sub(r"iso8859_(\d+)", r"ISO-8859-\1", re.sub(r"cp(\d+)", r"IBM\1", name))
-    return name if name != encoding else encoding.upper()
+class Conversion(msgspec.Struct, frozen=True, kw_only=True):
+    """`encoding`: the one that the file had. `wrong_bytes`: how many bytes are not UTF-8, in a file that is UTF-8
+    but for these. `wrong_lines`: the first lines that have any."""
+
+    encoding: str
+    wrong_bytes: int = 0
+    wrong_lines: list[int] = []
 
 
 def rewrite(
     path: Path, target: Path, encoding: str | None, *, limit: int, check: Callable[[], None] = lambda: None
-) -> str:
-    """Writes the text to `target` as UTF-8, with its line ends. Returns the encoding that it had. Blocking.
+) -> Conversion:
+    """Writes the text to `target` as UTF-8, with its line ends. Blocking.
 
-    `encoding`: None to detect it. `limit`: bytes of UTF-8. Calls `check` from time to time; an exception from it
-    ends the writing.
+    `encoding`: None to detect it; two with a comma for a file that is UTF-8 but for some bytes. `limit`: bytes of
+    UTF-8. Calls `check` from time to time; an exception from it ends the writing.
 
     Raises:
         BrokenFile: the file is not text, or not in a known encoding.
@@ -64,43 +60,91 @@ def rewrite(
     """
     for candidate in [encoding] if encoding is not None else _candidates(path):
         try:
-            _rewrite(path, target, candidate, limit, check)
-            return candidate
+            return _rewrite(path, target, candidate, limit, check)
         except UnicodeError:  # in the decoding, or in the encoding of a lone surrogate
             continue
+    if encoding is not None:
+        name = encoding_names.public(encoding)
+        raise BrokenFile(f"its encoding is not known: it is not {name}; save it as CSV in UTF-8")
     raise BrokenFile("its encoding is not known, or it is no text; save it as CSV in UTF-8")
 
 
-def _rewrite(path: Path, target: Path, encoding: str, limit: int, check: Callable[[], None]) -> None:
+def _rewrite(path: Path, target: Path, encoding: str, limit: int, check: Callable[[], None]) -> Conversion:
     """
     Raises:
         UnicodeError: the file is not in this encoding.
     """
     remaining = limit
-    with path.open(encoding=encoding, newline="") as text, disk.create_private(target) as file:
+    first, _, rest = encoding.partition(", ")
+    mixture = _Mixture(rest) if rest else None
+    errors = "surrogateescape" if mixture else "strict"
+    with path.open(encoding=first, errors=errors, newline="") as text, disk.create_private(target) as file:
         while block := text.read(_BLOCK):
             check()
-            data = block.encode()
+            data = (mixture.translate(block) if mixture else block).encode()
             remaining -= len(data)
             if remaining < 0:
                 raise too_large(limit, "has as UTF-8")
             file.write(data)
         disk.sync_file(file)
+    if mixture is None:
+        return Conversion(encoding=encoding)
+    return Conversion(encoding=encoding, wrong_bytes=mixture.wrong_bytes, wrong_lines=mixture.wrong_lines)
 
 
-def _candidates(path: Path) -> list[str]:
+class _Mixture:
+    """Replaces the bytes that are not UTF-8, which Python has decoded as surrogates, by letters of an encoding."""
+
+    def __init__(self, encoding: str) -> None:
+        self._letters = {0xDC00 + byte: bytes([byte]).decode(encoding, "replace") for byte in range(0x80, 0x100)}
+        self._line = 1
+        self._after_return = False
+        self.wrong_bytes = 0
+        self.wrong_lines: list[int] = []
+
+    def translate(self, block: str) -> str:
+        count = len(_SURROGATES.findall(block))
+        if len(self.wrong_lines) < _MAX_LINES:
+            self._note_lines(block, count)
+        if not count:
+            return block
+        self.wrong_bytes += count
+        return block.translate(self._letters)
+
+    def _note_lines(self, block: str, count: int) -> None:
+        lines = io.StringIO(block, newline="")
+        if self._after_return and block[0] == "\n":  # the line end is a CRLF across two blocks
+            lines.read(1)
+        for line in lines if count else ():
+            if len(self.wrong_lines) < _MAX_LINES and _SURROGATES.search(line):
+                self._note_line()
+            self._line += line.endswith(("\r", "\n"))
+        if not count:
+            rest = lines.read()
+            self._line += rest.count("\n") + rest.count("\r") - rest.count("\r\n")
+        self._after_return = block[-1] == "\r"
+
+    def _note_line(self) -> None:
+        if self.wrong_lines[-1:] != [self._line]:  # a line can reach over several blocks
+            self.wrong_lines.append(self._line)
+
+
+def _candidates(path: Path) -> Iterator[str]:
     """The encodings that the file may have, the most probable first.
 
     Raises:
-        BrokenFile: the file is damaged UTF-8, or is not text.
+        BrokenFile: the file is not text.
     """
     sample = _sample(path)
     if b"\0" in sample:
         raise BrokenFile("it holds NUL bytes, as no text does; save it as CSV in UTF-8")
     if _ESCAPE in sample:
-        return _iso2022_candidates(sample)
-    _check_not_damaged_utf8(sample)
-    return list(dict.fromkeys([*_usual_candidates(sample), *_other_candidates(sample)]))
+        yield from _iso2022_candidates(sample)
+    elif _is_mostly_utf8(sample):
+        yield encoding_names.MIXED
+    else:
+        yield from _usual_candidates(sample)
+        yield from _other_candidates(sample)
 
 
 def _iso2022_candidates(sample: bytes) -> list[str]:
@@ -134,13 +178,7 @@ def _other_candidates(sample: bytes) -> list[str]:
     from charset_normalizer import from_bytes
 
     matches = from_bytes(sample, cp_isolation=list(_PRIORS)) or from_bytes(sample)
-    return list(_supersets(name for match in matches for name in match.could_be_from_charset))
-
-
-def _supersets(encodings: Iterable[str]) -> Iterator[str]:
-    """Replaces an encoding by one that can decode everything that it can, and more."""
-    for name in encodings:
-        yield {"latin_1": "cp1252", "shift_jis": "cp932", "gb2312": "gb18030", "euc_kr": "cp949"}.get(name, name)
+    return [encoding_names.widest(name) for match in matches for name in match.could_be_from_charset]
 
 
 def _sample(path: Path) -> bytes:
@@ -153,14 +191,9 @@ def _sample(path: Path) -> bytes:
     return bytes(sample)
 
 
-def _check_not_damaged_utf8(sample: bytes) -> None:
-    """Another encoding would garble every correct character of such a file.
-
-    Raises:
-        BrokenFile
-    """
+def _is_mostly_utf8(sample: bytes) -> bool:
+    """Whether most letters are correct UTF-8, which text in another encoding is very seldom by chance. Another
+    encoding would garble every correct letter of such a file."""
     text = codecs.decode(sample, "utf-8", "replace")
     wrong = text.count("\ufffd")
-    right = sum(1 for character in text if character > "\x7f") - wrong
-    if right > _MOSTLY * wrong:
-        raise BrokenFile("it is UTF-8 with damaged characters; save it as CSV in UTF-8 again")
+    return sum(1 for character in text if character > "\x7f") > 2 * wrong

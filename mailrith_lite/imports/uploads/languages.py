@@ -37,6 +37,7 @@ _LATIN = {
     "áíéčšýžľťúôňóäďŠČŽĽŤÁÚĎŇŕĺöü": -1.0,  # Slovak
     "áéöóüőíúűÁÉÖÓŐÜŰÍÚä": -1.0,  # Hungarian
     "ăîâşţșțŞŢȘȚÎÂĂ": -1.0,  # Romanian
+    "\u0323\u0301đ\u0300êâôươ\u0309\u0303ăĐàáéíóúèìÂÔƠƯÊĂ": -1.5,  # Vietnamese, in windows-1258
     "ščćžđŠČŽĆĐ": -1.0,  # Croatian, Slovene, Serbian
     "ıüşçöğİÇŞÜÖĞâîû": -1.0,  # Turkish
     "ėųšžūąįčęŠŽČĖŪĮŲ": -1.5,  # Lithuanian
@@ -49,6 +50,7 @@ _SCRIPTS = {
     "ασοιηντελκπρυμςάόίγέδθχωφβήζύώξψϊϋΐΰ": -1.0,
     "יולהראמבנתשדקחגעזפסטצכםןךףץ": -1.0,
     "امينلردهعبسحوفكقجتةشخطصغضزثذءئأىؤإظآ": -1.0,
+    "านรอกเงยลมตวสดทปคบพหแชจไะใโขถศซณผธภญฐษฉฟฆฝฏฎฬำิีึืุู็่้๊๋์ั": -1.0,  # Thai
 }
 _JAPANESE = (
     "山田中村佐藤鈴木高橋子郎美東京大阪市区県本川島小林加吉井野松伊渡辺部斎清水森池石原岡上下前後藤近遠内西南北谷口三四五一二"
@@ -111,13 +113,18 @@ def _fits(before: str, character: str, after: str) -> bool:
             return character in _WITHIN_WORDS or not (after.isalpha() or character in _OPENING)
         return character != "’" or not after.isalpha()
     if not character.isalpha():
-        return False
+        # An accent, or a vowel of Thai, stands at the letter before it.
+        return _is_mark(character) and (before.isalpha() or _is_mark(before))
     script = _script(character)
     if any(neighbour.isalpha() and _script(neighbour) != script for neighbour in (before, after)):
         return False
     if character.isupper():
         return not before.islower()
     return character == "ß" or not (character.islower() and after.isupper())
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character) == "Mn"
 
 
 @functools.cache

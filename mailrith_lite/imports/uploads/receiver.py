@@ -11,13 +11,16 @@ import msgspec
 from mailrith_lite import disk, errors, threads
 from mailrith_lite.imports import own_process, records
 from mailrith_lite.imports.layout import read_layout
-from mailrith_lite.imports.uploads import encodings, survey
+from mailrith_lite.imports.uploads import archives, encoding_names, encodings, originals, survey
+from mailrith_lite.imports.uploads.archives import ArchivedFile
 from mailrith_lite.imports.uploads.arrival import Arrival
+from mailrith_lite.imports.uploads.encodings import Conversion
+from mailrith_lite.imports.uploads.originals import Origin
 from mailrith_lite.imports.uploads.upload_table import Contents
 from mailrith_lite.turns import Turns
 
-FILE_NAME = re.compile(r"[0-9a-f]{32}\.(?:part|utf8|csv)")
-"""A file that is being received, one that is being converted, or one that is complete."""
+FILE_NAME = re.compile(r"[0-9a-f]{32}\.(?:part|utf8|raw|csv)")
+"""A file that is being received, one that is being converted, the original of one, or one that is complete."""
 _MAX_FILE_NAME = 200
 _BLOCK = 1 << 20
 _READERS = 2
@@ -29,10 +32,10 @@ class _Stopped(Exception):
 
 
 class _Text(msgspec.Struct, frozen=True, kw_only=True):
-    """A file in UTF-8. `encoding`: the one that the received file had."""
+    """A file in UTF-8. `conversion`: what the received file was."""
 
     path: Path
-    encoding: str
+    conversion: Conversion
 
 
 class Receiver:
@@ -65,7 +68,11 @@ class Receiver:
         try:
             turns = self._small if arrival.written < own_process.LARGE else self._large
             async with turns.take(workspace_id):
-                text = await self._convert(part, arrival.encoding)
+                files: list[ArchivedFile] = []
+                encoding = arrival.encoding
+                if arrival.is_zip:
+                    files, encoding = await asyncio.to_thread(self._unpack, part)
+                text = await self._convert(part, encoding)
                 layout = await asyncio.to_thread(read_layout, text.path)
                 facts = await survey.survey_file(text.path)
         except records.BrokenFile as error:
@@ -75,24 +82,36 @@ class Receiver:
             source=path.name,
             file_name=_clean_name(file_name),
             size_bytes=arrival.size,
-            encoding=encodings.public_name(text.encoding),
+            encoding=encoding_names.public(text.conversion.encoding),
             layout=layout,
             row_count=facts.row_count,
             facts=facts,
+            origin=Origin(wrong_lines=text.conversion.wrong_lines, files=files),
         )
+
+    def _unpack(self, part: Path) -> tuple[list[ArchivedFile], str | None]:
+        """Replaces the archive, which is kept as the original, by its first CSV file. Gives the CSV files, and the
+        encoding of the first if it is UTF-8 or UTF-16. Blocking."""
+        files = archives.list_files(part, self.limit)
+        original = part.rename(originals.original_of(part))
+        return files, archives.extract(original, files[0].name, part, self.limit).encoding
 
     async def _convert(self, part: Path, encoding: str | None) -> _Text:
         """`encoding`: None if it is not known yet."""
         if encoding == "utf-8":
-            return _Text(path=part, encoding=encoding)
+            return _Text(path=part, conversion=Conversion(encoding=encoding))
         path = part.with_suffix(".utf8")
-        detected = await self._run_in_thread(
+        conversion = await self._run_in_thread(
             lambda check: encodings.rewrite(part, path, encoding, limit=self.limit, check=check)
         )
-        await disk.remove(part)
-        return _Text(path=path, encoding=detected)
+        original = originals.original_of(part)
+        if original.exists():  # the archive
+            await disk.remove(part)
+        else:
+            part.rename(original)
+        return _Text(path=path, conversion=conversion)
 
-    async def _run_in_thread(self, function: Callable[[Callable[[], None]], str]) -> str:
+    async def _run_in_thread(self, function: Callable[[Callable[[], None]], Conversion]) -> Conversion:
         """Calls `function` with a check that raises once this call is cancelled. Ends after the thread does."""
         stopped = Event()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mailrith_lite import clock, disk, errors
 from mailrith_lite.database import Connection, Database, requester
-from mailrith_lite.imports.uploads import limits, receiver, upload_table, usable
+from mailrith_lite.imports.uploads import limits, originals, receiver, upload_table, usable
 from mailrith_lite.imports.uploads.preview import Preview, read_preview
 from mailrith_lite.imports.uploads.receiver import Receiver
 from mailrith_lite.imports.uploads.transfers import Transfers
@@ -101,8 +101,8 @@ class UploadStore:
 
     async def remove(self, upload: Upload) -> None:
         """Deletes the file that the upload had when it was selected."""
-        if (path := self.path(upload)) is not None:
-            await disk.remove(path)
+        if upload.source is not None:
+            await self.remove_files([upload.source])
 
     async def preview(self, upload: Upload) -> Preview | None:
         """None if the upload has no file, or no longer has this one."""
@@ -117,7 +117,8 @@ class UploadStore:
         """Deletes the files that no upload names. Call it before the first request."""
         async with self._database.read() as connection:
             sources = await upload_table.select_sources(connection)
-        await disk.sweep(self._directory, receiver.FILE_NAME, sources)
+        originals_of = {originals.original_of(Path(source)).name for source in sources}
+        await disk.sweep(self._directory, receiver.FILE_NAME, sources | originals_of)
 
     async def remove_expired(self) -> None:
         """Deletes the files of expired uploads, and a day later the uploads.
@@ -129,11 +130,13 @@ class UploadStore:
             if not await upload_table.select_any_expired(connection, now, now - _DELETED_AFTER):
                 return
             expired = await upload_table.select_expired(connection, now)
-        await disk.remove(*(self._directory / source for source in expired.values()))
+        await self.remove_files(expired.values())
         async with self._database.write(housekeeping=True) as connection:
             await upload_table.update_removed(connection, expired)
             await upload_table.delete_expired(connection, now - _DELETED_AFTER)
 
     async def remove_files(self, sources: Iterable[str]) -> None:
-        """Deletes the files of uploads that no longer name them."""
-        await disk.remove(*(self._directory / source for source in sources))
+        """Deletes the files of uploads that no longer name them, and their originals."""
+        for source in sources:
+            path = self._directory / source
+            await disk.remove(path, originals.original_of(path))

@@ -9,11 +9,13 @@ from mailrith_lite import ids
 from mailrith_lite.database import Connection, Row
 from mailrith_lite.imports import column_names
 from mailrith_lite.imports.records import Layout
+from mailrith_lite.imports.uploads.originals import Origin
 from mailrith_lite.imports.uploads.survey import FileFacts
 
 UploadStatus = Literal["Pending", "Ready", "Queued"]
 
 _names_decoder = msgspec.json.Decoder(list[str])
+_origin_decoder = msgspec.json.Decoder(Origin)
 _facts_decoder = msgspec.json.Decoder(FileFacts)
 
 
@@ -27,6 +29,7 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     layout: Layout
     row_count: int
     facts: FileFacts
+    origin: Origin
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +45,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     layout: Layout | None
     row_count: int | None
     facts: FileFacts | None
+    origin: Origin
     import_job_id: int | None
     created_at: int
     expires_at: int
@@ -80,12 +84,13 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 def _from_row(row: Row) -> Upload:
     values: dict[str, Any] = dict(row)
-    facts = values.pop("facts")
+    facts, origin = values.pop("facts"), values.pop("origin")
     delimiter, header_line, header = (values.pop(name) for name in ("delimiter", "header_line", "header"))
     return Upload(
         layout=None
         if delimiter is None
         else Layout(delimiter=delimiter, header_line=header_line, names=_names_decoder.decode(header)),
+        origin=Origin() if origin is None else _origin_decoder.decode(origin),
         facts=None if facts is None else _facts_decoder.decode(facts),
         **values,
     )
@@ -134,7 +139,7 @@ async def update_ready(
     rows = await connection.execute_fetchall(
         """UPDATE uploads SET source = :source, file_name = :file_name, size_bytes = :size_bytes,
             encoding = :encoding, delimiter = :delimiter, header_line = :header_line, header = :names,
-            row_count = :row_count, facts = :facts_json, uploaded_at = :now,
+            row_count = :row_count, facts = :facts_json, origin = :origin, uploaded_at = :now,
             expires_at = max(expires_at, :expires_at)
         WHERE workspace_id = :workspace_id AND id = :id RETURNING *""",
         {
@@ -146,6 +151,7 @@ async def update_ready(
             "delimiter": contents.layout.delimiter,
             "header_line": contents.layout.header_line,
             "names": msgspec.json.encode(contents.layout.names).decode(),
+            "origin": msgspec.json.encode(contents.origin).decode(),
             "facts_json": msgspec.json.encode(contents.facts).decode(),
             "workspace_id": upload.workspace_id,
             "id": upload.id,

@@ -1,0 +1,38 @@
+"""Questions about the file as it was sent: which file of an archive, and how bytes that are not UTF-8 are read."""
+
+from collections.abc import Iterable
+
+from mailrith_lite.imports.uploads import consent_names
+from mailrith_lite.imports.uploads.archives import ArchivedFile
+from mailrith_lite.imports.uploads.originals import Origin
+from mailrith_lite.imports.uploads.questions import Answer, ImportPiece, Question
+
+
+def find_origin_questions(origin: Origin) -> Iterable[Question]:
+    """An import without the answers is refused."""
+    if len(origin.files) > 1:
+        yield Question(
+            code="several_files",
+            text="The archive contains several CSV files. Which one is imported?",
+            answers=[_take(file) for file in origin.files],
+        )
+    if origin.wrong_lines:
+        lines = ", ".join(map(str, origin.wrong_lines))
+        yield Question(
+            code="mixed_encoding",
+            text=f"The file is UTF-8, but not on line {lines}. How are the bytes there read?",
+            answers=[
+                Answer(
+                    label="As letters of windows-1252; the rest stays UTF-8",
+                    value="windows-1252",
+                    request=ImportPiece(encoding="utf-8, windows-1252"),
+                )
+            ],
+        )
+
+
+def _take(file: ArchivedFile) -> Answer:
+    """With the status that the name of the file says: `unsubscribed_members.csv`."""
+    status = consent_names.status_of_file(file.name)
+    label = f"{file.name} ({file.size:,} bytes)" + (f", everybody {status}" if status else "")
+    return Answer(label=label, value=file.name, request=ImportPiece(file=file.name, status=status))
