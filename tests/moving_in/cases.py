@@ -107,7 +107,7 @@ def check_subscriber(server: Server, people: dict[str, Any], expected: dict[str,
 
 def check_report(case: dict[str, Any], report: str) -> None:
     lines = list(csv.reader(report.splitlines(keepends=True)))
-    place = {name: index - len(lines[0]) for index, name in enumerate(lines[0])}
+    place = {name: index for index, name in enumerate(lines[0])}
     for expected in case["report"]:
         found = [line for line in lines[1:] if line[place["error_line"]] == str(expected["line"])]
         assert any(
