@@ -3,25 +3,26 @@
 import asyncio
 import contextlib
 import fnmatch
-import functools
 import http.client
 import json
-import tempfile
+import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from empty_database import write_empty_database
 from mailrith_sdk import MailrithClient
 
 from mailrith_lite import disk
 from mailrith_lite.access import keys, workspaces
+from mailrith_lite.access.keys import KeyUse
 from mailrith_lite.access.scopes import ALL
-from mailrith_lite.app import DATABASE_FILE
+from mailrith_lite.access.wrong_keys import WrongKeys
+from mailrith_lite.app import DATABASE_FILE, first_start
 from mailrith_lite.cli.serve import open_service
 from mailrith_lite.database import Database
 from mailrith_lite.http.services import Services
@@ -38,10 +39,19 @@ SLOW_FILES = (
     "console/test_browser_*.py",
     # kill -9
     "crash/test_*.py",
+    # a case for each operation of the API
+    "access/test_isolation.py",
+    "access/test_scopes.py",
+    "api/test_conformance.py",
+    "api/test_idempotent_posts.py",
+    # many requests at the same time, a full disk
+    "test_concurrency.py",
+    "test_full_disk.py",
     # many generated cases
     "api/test_fuzz.py",
     "api/test_schemathesis.py",
     "audience/test_segment_limits.py",
+    "imports/test_permissiveness.py",
     "test_model.py",
     "test_round_trip.py",
     # processes
@@ -49,36 +59,18 @@ SLOW_FILES = (
     "cli/test_demo.py",
     "cli/test_processes.py",
     "cli/test_serve.py",
+    "cli/test_stop.py",
     "test_guides.py",
     "test_logs.py",
     "test_unread_log.py",
     "test_wheel.py",
+    "testing/test_control.py",
     "testing/test_plugin.py",
     "testing/test_recipes.py",
     "testing/test_server_process.py",
     "testing/test_unnoticed_server.py",
 )
-"""What `make test-fast` leaves out."""
-
-
-@functools.cache
-def _empty_database() -> bytes:
-    """A database file with all tables and no rows: to copy it takes a fraction of the time of the migrations."""
-
-    async def create(path: Path) -> None:
-        async with Database.open(path, sync_to_disk=False):
-            pass
-
-    with tempfile.TemporaryDirectory() as directory, ThreadPoolExecutor(1) as pool:  # an event loop may run here
-        path = Path(directory) / DATABASE_FILE
-        pool.submit(asyncio.run, create(path)).result()
-        return path.read_bytes()
-
-
-def write_empty_database(path: Path) -> Path:
-    """Writes a new database, and returns its path."""
-    path.write_bytes(_empty_database())
-    return path
+"""What `make test-fast` leaves out, beside the tests with the mark `slow`."""
 
 
 @dataclass
@@ -247,9 +239,71 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
         yield start
 
 
+@dataclass
+class ReusedService:
+    """One service at a time for all tests that need one of the default settings: a start costs most of a test.
+
+    `start(directory)` serves a data directory. Each test gets the service with the content that a first start
+    leaves. A test after which this cannot be had gets its service stopped, and the next test another one.
+    """
+
+    start: Callable[[Path], contextlib.AbstractContextManager[Server]]
+    factory: pytest.TempPathFactory
+    server: Server | None = None
+    _stop: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+    def __post_init__(self) -> None:
+        self._empty_database = write_empty_database(self.factory.mktemp("empty") / DATABASE_FILE)
+
+    def take(self) -> Server:
+        if self.server is not None and not self._made_new(self.server):
+            self.close()
+        if self.server is None:
+            self.server = self._stop.enter_context(self.start(self.factory.mktemp("reused") / "data"))
+        return self.server
+
+    def close(self) -> None:
+        self.server = None
+        self._stop.close()
+
+    def _made_new(self, server: Server) -> bool:
+        services = server.services
+        if services.runner._stopping or services.stopping or services.database.is_lost:
+            return False
+        server.drain()
+        uploads = server.settings.data_dir / "uploads"
+        for directory in (services.imports_directory, services.exports_directory, uploads):
+            for path in directory.iterdir():
+                path.unlink()
+        empty = f"{self._empty_database.as_uri()}?immutable=1"
+        with (
+            contextlib.closing(sqlite3.connect(empty, uri=True)) as source,
+            contextlib.closing(sqlite3.connect(services.database.path)) as target,
+        ):
+            source.backup(target)
+        services.key_use, services.wrong_keys = KeyUse(), WrongKeys(server.settings.wrong_key_limit)
+        assert server.wait(first_start(services)) == KEY
+        return True
+
+
+@pytest.fixture(scope="session")
+def reused_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReusedService]:
+    def start(directory: Path) -> contextlib.AbstractContextManager[Server]:
+        return Server(Settings(port=0, data_dir=directory, bootstrap_key=KEY)).serving()
+
+    service = ReusedService(start, tmp_path_factory)
+    yield service
+    service.close()
+
+
 @pytest.fixture
-def server(serve: Callable[..., Server]) -> Server:
-    return serve()
+def server(request: pytest.FixtureRequest) -> Server:
+    """A service as after its first start. With the mark `own_service`, no other test uses it, before or after."""
+    if request.node.get_closest_marker("own_service") is None:
+        service: ReusedService = request.getfixturevalue("reused_service")
+        return service.take()
+    start: Callable[..., Server] = request.getfixturevalue("serve")
+    return start()
 
 
 @pytest.fixture
@@ -259,7 +313,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fast", action="store_true", help="ignore the files of SLOW_FILES in tests/conftest.py")
+    parser.addoption("--fast", action="store_true", help="leave out SLOW_FILES and the mark slow")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -268,6 +322,13 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     path = collection_path.relative_to(Path(__file__).parent).as_posix()
     return True if any(fnmatch.fnmatch(path, pattern) for pattern in SLOW_FILES) else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--fast"):
+        slow = [item for item in items if item.get_closest_marker("slow") is not None]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item.get_closest_marker("slow") is None]
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

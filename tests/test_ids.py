@@ -35,6 +35,7 @@ def test_two_integers_have_different_ids(one: int, other: int) -> None:
     assert (ids.encode("tag", one) == ids.encode("tag", other)) == (one == other)
 
 
+@pytest.mark.slow
 def test_the_first_200_000_ids_differ() -> None:
     assert len({ids.encode("", number) for number in range(1, 200_001)}) == 200_000
 

@@ -144,6 +144,7 @@ def cpu_seconds(read: Callable[[str], object], text: str) -> float:
     return time.thread_time() - began
 
 
+@pytest.mark.slow
 def test_no_module_reads_a_request_with_the_parsers_of_the_library() -> None:
     for path in ROOT.rglob("*.py"):
         if path.parent.name == "cli":  # a client

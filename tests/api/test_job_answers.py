@@ -153,6 +153,7 @@ def test_a_job_can_be_canceled_only_once(server: Server, path: str, body: Any) -
     assert replies == [200, 409]
 
 
+@pytest.mark.slow
 def test_a_running_import_stops_between_two_chunks(server: Server) -> None:
     rows = "".join(f"user{number}@example.com\n" for number in range(200_000))
     job = server.call("POST", IMPORTS, {"csv_text": "Email\n" + rows, "mappings": [EMAIL]}).json["data"]

@@ -123,6 +123,7 @@ def test_deleting_a_tag_updates_the_count_of_subscribers_without_tags(server: Se
     assert counts(read(server, untagged)) == (1, 0)
 
 
+@pytest.mark.slow
 def test_counts_are_right_after_every_chunk_of_an_import(server: Server) -> None:
     everybody = segment(server, "Everybody", EVERYBODY)
     rows = "".join(f"user{number}@x.com\n" for number in range(20_000))

@@ -110,6 +110,7 @@ def test_programs_get_the_envelope_from_an_upload_link(server: Server) -> None:
     assert envelope(put(server, upload)) == (409, "conflict", "upload_already_used")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
 @pytest.mark.parametrize("flags", [["-T"], ["-H", "Expect: 100-continue", "-T"], ["-F"]])
 def test_curl_can_send_a_file(server: Server, tmp_path: Path, flags: list[str]) -> None:

@@ -130,6 +130,7 @@ def test_a_program_that_posts_a_form_gets_json(server: Server) -> None:
     assert (reply.status, reply.json["data"]) == (200, look(server, upload))
 
 
+@pytest.mark.slow
 def test_a_large_file_in_a_form_is_stored_unchanged(server: Server) -> None:
     text = b"Email,Name\r\n" + b"".join(b"user%d@example.com,--\r\n--%d\r\n" % (n, n) for n in range(60_000))
     assert post(server, start(server), form(text)).status == 303

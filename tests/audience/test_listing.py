@@ -165,6 +165,7 @@ CASES: list[tuple[SubscriberFilter, Member]] = [
 ]
 
 
+@pytest.mark.slow
 async def test_pages_of_every_filter_have_its_subscribers_newest_first(audience: Database) -> None:
     for subscriber_filter, member in CASES:
         expected = [number for number in reversed(OURS) if member(number)]

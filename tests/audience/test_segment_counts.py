@@ -9,7 +9,7 @@ from typing import Any
 
 import population
 import pytest
-from conftest import write_empty_database
+from empty_database import write_empty_database
 
 from mailrith_lite.audience.segments.segment_counts import AT_ONCE, CACHE_SIZE, SegmentCounts
 from mailrith_lite.audience.segments.segment_query import Counts, Query
@@ -215,6 +215,7 @@ async def test_queries_with_different_values_are_cached_separately(counts: Segme
     assert watch.count == 2
 
 
+@pytest.mark.slow
 async def test_cache_drops_the_oldest_count_at_its_limit(counts: SegmentCounts, watch: Watch) -> None:
     queries = [everybody(number) for number in range(1, CACHE_SIZE + 2)]
     for query in queries:

@@ -78,6 +78,7 @@ def test_backup_of_a_damaged_database_leaves_no_file(stopped_data_dir: Path, cwd
 # --- compact ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_compact_gives_the_space_of_deleted_subscribers_back_while_the_service_runs(
     server: Server, data_dir: Path, cwd: Path
 ) -> None:

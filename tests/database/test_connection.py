@@ -320,6 +320,7 @@ async def test_a_file_that_is_not_a_database_fails_with_one_line(tmp_path: Path,
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.slow
 async def test_large_wal_is_emptied_unless_a_snapshot_needs_it(database: Database) -> None:
     wal = database.path.with_name("test.db-wal")
     async with database.snapshot() as snapshot:

@@ -134,6 +134,7 @@ async def test_a_migration_that_leaves_a_row_without_its_parent_is_rolled_back(t
     assert version(path) == 1
 
 
+@pytest.mark.slow
 def test_several_processes_can_open_one_new_file(tmp_path: Path) -> None:
     for attempt in range(3):
         path = tmp_path / f"{attempt}.db"

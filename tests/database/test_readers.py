@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from conftest import write_empty_database
+from empty_database import write_empty_database
 
 from mailrith_lite import errors
 from mailrith_lite.database import ClientLeft, Database, Requester
@@ -127,6 +127,7 @@ async def test_workspaces_take_turns_for_a_free_reader(database: Database) -> No
     assert set(order[:3]) == {1, 2, 3}
 
 
+@pytest.mark.slow
 async def test_job_reads_without_a_deadline_while_requests_have_all_readers(impatient: Database) -> None:
     async with contextlib.AsyncExitStack() as stack:
         for other in range(READERS):

@@ -251,6 +251,7 @@ async def test_parallel_exports_write_equal_files(
     assert len({path.read_bytes() for path in directory.iterdir()}) == 1
 
 
+@pytest.mark.slow
 async def test_an_export_of_large_subscribers_needs_little_memory(
     database: Database, directory: Path, pipeline: ExportPipeline
 ) -> None:

@@ -192,6 +192,7 @@ def test_a_queued_import_has_its_rows_in_a_private_file(serve: Any) -> None:
     assert left_over(server) == []
 
 
+@pytest.mark.slow
 def test_the_queued_jobs_of_a_workspace_are_limited(serve: Any) -> None:
     server = serve(job_concurrency=1, max_queued_jobs=2)
     body = {"csv_text": "Email\n" + "ada@example.com\n" * 60_000, "mappings": [EMAIL]}

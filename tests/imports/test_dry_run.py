@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MAPPINGS, Server, write_empty_database
+from conftest import MAPPINGS, Server
+from empty_database import write_empty_database
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uploading import CSV, IMPORTS, files, finished, look, put, ready, submit
@@ -66,6 +67,7 @@ numbers = itertools.count()
 CELL_RULES = st.sampled_from(["refuse_row", "leave_out"])
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(saved=FILES, rows=FILES, tagged=st.booleans(), tag=st.sampled_from([None, "Old", "New"]), cells=CELL_RULES)
 def test_a_dry_run_has_the_outcome_of_the_import(
@@ -113,6 +115,7 @@ CHANGES = st.builds(
 CHUNKS = st.lists(st.lists(CHANGES, max_size=8), max_size=6)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(
     saved=CHUNKS,
@@ -191,6 +194,7 @@ async def test_a_dry_run_cannot_write_to_the_database(database: Database, tmp_pa
             await dry_run.connection.execute("DELETE FROM tags")
 
 
+@pytest.mark.slow
 def test_a_dry_run_counts_rows_of_one_email_that_are_far_apart(server: Server) -> None:
     rows = [(f"user{number % 9_000}@example.com", f"Name {number // 12_000}") for number in range(30_000)]
     csv_text = "Email,Name\n" + "".join(f"{email},{name}\n" for email, name in rows)
@@ -256,6 +260,7 @@ def test_a_dry_run_keeps_its_file_if_the_upload_gets_a_newer_one(server: Server)
     assert source.read_bytes() == CSV
 
 
+@pytest.mark.slow
 def test_other_requests_can_write_during_a_dry_run(server: Server) -> None:
     csv_text = "Email,Name\n" + "".join(f"user{number}@example.com,Name\n" for number in range(150_000))
     job = server.call("POST", IMPORTS, {"csv_text": csv_text, "mappings": MAPPINGS, "dry_run": True}).json["data"]
@@ -268,6 +273,7 @@ def test_other_requests_can_write_during_a_dry_run(server: Server) -> None:
     assert server.rows("SELECT count(*) FROM subscribers") == [(0,)]
 
 
+@pytest.mark.slow
 def test_a_canceled_dry_run_leaves_no_file(server: Server) -> None:
     csv_text = "Email,Name\n" + "".join(f"user{number}@example.com,Name\n" for number in range(150_000))
     job = server.call("POST", IMPORTS, {"csv_text": csv_text, "mappings": MAPPINGS, "dry_run": True}).json["data"]

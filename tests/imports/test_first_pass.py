@@ -26,6 +26,7 @@ class Enough(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [0, 1, 49_999, 50_000, MANY])
 async def test_every_row_is_counted(tmp_path: Path, rows: int) -> None:
     path = tmp_path / "file.csv"
@@ -33,6 +34,7 @@ async def test_every_row_is_counted(tmp_path: Path, rows: int) -> None:
     assert (await first_pass.read_file(path, COUNT)).rows == rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [10, MANY])
 @pytest.mark.parametrize(
     ("end", "message"),
@@ -83,6 +85,7 @@ def test_the_process_ends_at_once_with_its_service(tmp_path: Path) -> None:
     os.close(reading_end)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [2, MANY])
 async def test_formats_and_tags_of_the_whole_file_are_found(tmp_path: Path, rows: int) -> None:
     path = tmp_path / "file.csv"
@@ -100,6 +103,7 @@ async def test_formats_and_tags_of_the_whole_file_are_found(tmp_path: Path, rows
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_the_rows_of_a_large_upload_are_counted(server: Server) -> None:
     large = b"Email,Name,Other\n" + ROW * MANY
     upload = ready(server, large)

@@ -169,6 +169,7 @@ def test_a_long_refused_cell_is_reported_completely(server: Server) -> None:
     assert report(server, job)[1][1:5] == [cell, "2", "Name", "value_too_long"]
 
 
+@pytest.mark.slow
 def test_the_report_of_a_running_import_has_the_rows_refused_so_far(server: Server) -> None:
     rows = "".join("nobody,x\n" if not number % 2 else f"u{number}@x.com,x\n" for number in range(60_000))
     body = {"csv_text": "Email,Name\n" + rows, "mappings": MAPPINGS}
@@ -194,6 +195,7 @@ def test_the_column_names_of_a_report_are_read_as_those_of_the_file(
     assert server.rows("SELECT name FROM subscribers") == [("6",)]
 
 
+@pytest.mark.slow
 def test_a_report_with_long_rows_is_streamed_in_small_pieces(server: Server) -> None:
     cells = [str(number) * 400_000 for number in range(10)]
     job = server.import_csv(

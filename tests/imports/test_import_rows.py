@@ -258,6 +258,7 @@ def test_an_import_keeps_every_apostrophe_if_the_formula_guard_is_off(serve: Cal
     assert subscribers(server)["a@x.com"]["name"] == "'=1"
 
 
+@pytest.mark.slow
 def test_a_large_body_is_imported_completely(server: Server) -> None:
     rows = "".join(f"user{number}@example.com,Nämé 👩 {number}\n" for number in range(40_000))
     job = server.import_csv("Email,Name\n" + rows)

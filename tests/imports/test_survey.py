@@ -13,6 +13,7 @@ ROW = b"ada@example.com,Ada,\n"
 MANY = own_process.LARGE // len(ROW) + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [0, 1, 10_000, 20_001, MANY])
 async def test_survey_counts_rows_and_filled_cells(tmp_path: Path, rows: int) -> None:
     path = tmp_path / "file.csv"
@@ -34,6 +35,7 @@ async def test_samples_are_the_first_different_cells(tmp_path: Path) -> None:
     assert name == ColumnFacts(name="Name")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [10, MANY])
 async def test_broken_file_is_refused_with_its_line(tmp_path: Path, rows: int) -> None:
     path = tmp_path / "file.csv"

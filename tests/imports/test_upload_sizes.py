@@ -61,6 +61,7 @@ def test_a_gzip_file_may_have_the_content_encoding_gzip(server: Server) -> None:
     assert put(server, upload, CSV, headers={"Content-Encoding": "br"}).status == 415
 
 
+@pytest.mark.slow
 def test_a_large_gzip_file_is_decompressed_completely(server: Server) -> None:
     text = b"Email,Name\n" + b"".join(b"user%d@example.com,Name %d\n" % (n, n) for n in range(200_000))
     assert put(server, start(server), gzip.compress(text, mtime=0)).json["data"]["row_count"] == 200_000
@@ -88,6 +89,7 @@ def test_a_file_of_unknown_length_is_refused_at_the_limit(serve: Callable[..., S
     assert files(server) == []
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_is_refused_while_it_is_decompressed(serve: Callable[..., Server]) -> None:
     server = serve(max_upload_bytes=1_000_000)
     bomb = gzip.compress(b"Email\n" + b"a@example.com\n" * 10_000_000, mtime=0)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from conftest import Server
 from uploading import CSV, PATIENCE, address, files, look, put, start, wait_for
 
@@ -25,6 +26,7 @@ def half_sent(server: Server, upload: Any, file: bytes) -> socket.socket:
     return connection
 
 
+@pytest.mark.slow
 def test_an_interrupted_transfer_can_be_repeated(server: Server) -> None:
     upload = start(server)
     large = b"Email,Name\n" + b"ada@example.com,Ada\n" * 200_000
@@ -92,6 +94,7 @@ def test_the_transfers_of_a_workspace_are_limited(server: Server) -> None:
     assert look(server, started[-1])["status"] == "Ready"
 
 
+@pytest.mark.slow
 def test_a_newer_transfer_stops_the_conversion_of_an_earlier_file(server: Server) -> None:
     upload = start(server)
     legacy = gzip.compress(b"Email,Name\n" + b"zoe@example.com,Zo\xeb M\xfcller\n" * 3_000_000, 1)

@@ -66,6 +66,7 @@ def test_an_upload_shows_its_status_and_its_file_at_every_stage(server: Server) 
     assert {**queued, "status": "Ready", "import_job_id": None, "queued_at": None} == uploaded
 
 
+@pytest.mark.slow
 def test_the_ready_files_of_a_workspace_are_limited(server: Server) -> None:
     uploads = [ready(server) for _ in range(MAX_READY - 1)]
     pending, last = start(server), ready(server)
@@ -80,6 +81,7 @@ def test_the_ready_files_of_a_workspace_are_limited(server: Server) -> None:
     assert server.call("POST", UPLOADS, key=other).status == 201
 
 
+@pytest.mark.slow
 def test_the_pending_uploads_of_a_workspace_have_a_limit_of_their_own(server: Server) -> None:
     started = [start(server) for _ in range(MAX_READY + 1)]
     assert put(server, started[0], b"").status == 400
