@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -131,14 +130,14 @@ def test_a_revoked_key_stops_working_at_once(service: Server) -> None:
     assert service.call("GET", "/v1/tags", key=key).status == UNAUTHORIZED
 
 
-def test_no_file_contains_a_key(tmp_path: Path, server: Server) -> None:
+def test_no_file_contains_a_key(server: Server) -> None:
     other = server.new_key(workspace="Other")
     for key in (KEY, other):
         body = {"name": f"Tag of {key[-4:]}"}
         assert server.call("POST", "/v1/tags", body, key=key, headers={"Idempotency-Key": "k"}).status == 201
         assert server.call("GET", "/v1/tags", key=key + "x").status == UNAUTHORIZED
     server.wait(server.services.key_use.save(server.services.database))
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    files = [path for path in server.settings.data_dir.rglob("*") if path.is_file()]
     assert {"mailrith.db", "mailrith.db-wal"} <= {path.name for path in files}
     for path in files:
         content = path.read_bytes()
