@@ -1,5 +1,6 @@
 """Which format the cells of one column of dates or numbers have."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from itertools import combinations
@@ -15,6 +16,11 @@ Format = DateFormat | NumberFormat
 Kind = Literal["date", "number"]
 _PLAIN: Final = "plain"
 _KNOWN_CELLS: Final = 50_000
+_LONGEST_DAY: Final = 10
+_USUAL_TIME = re.compile(
+    r"([0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4})[ T]"
+    r"(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,9})?)?Z?"
+)
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +50,9 @@ class FormatTally:
     def add(self, cell: str, count: int = 1) -> None:
         """Cells that no format reads do not count, such as blank ones."""
         formats = self._formats_by_cell.get(cell)
+        if formats is None and len(cell) > _LONGEST_DAY and (timed := _USUAL_TIME.fullmatch(cell)):
+            cell = timed[1]  # every format that reads the day reads this time, and days repeat more often
+            formats = self._formats_by_cell.get(cell)
         if formats is None:
             formats = self._formats(cell)
         self._counts[formats] += count

@@ -139,7 +139,7 @@ def status_cell(text: str) -> Status | None:
 
 def country(text: str) -> str:
     """The ISO 3166-1 alpha-2 code. The text is an ISO 3166-1 code or a name in any language, ignoring case."""
-    code = countries.find(text.strip())
+    code = countries.find(text)
     if code is None:
         message = f"{quoted(text)} is not a country. Use its name or its ISO 3166-1 code."
         raise Refused("invalid_country", message)
@@ -148,7 +148,8 @@ def country(text: str) -> str:
 
 def country_cell(text: str) -> str | None:
     """As `country`; None for a blank cell."""
-    return None if vocabulary.is_blank(text) else country(text)
+    code = countries.find(text)
+    return code if code is not None or vocabulary.is_blank(text) else country(text)
 
 
 def has_control(text: str) -> bool:

@@ -35,6 +35,8 @@ def decide(kind: Kind, *cells: str) -> object:
         (["1704448800", "1704448900"], "unix"),
         (["2023", "2024"], "iso"),
         (["2024-01-05", "13/01/2024"], "iso"),
+        (["05/01/2024 10:33:12", "13/01/2024 23:59"], "day-first"),
+        (["2024-01-05 25:00", "2024-01-06 10:60", "13/01/2024"], "day-first"),
     ],
 )
 def test_format_that_reads_the_most_dates_wins(cells: list[str], decided: str) -> None:
