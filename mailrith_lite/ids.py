@@ -12,11 +12,14 @@ from typing import Final
 
 API_KEY: Final = "api_key"
 CUSTOM_FIELD: Final = "custom_field"
+DELIVERY: Final = "delivery"
+EVENT: Final = "event"
 SEGMENT: Final = "segment"
 SEQUENCE: Final = "sequence"
 SUBSCRIBER: Final = "subscriber"
 TAG: Final = "tag"
 UPLOAD: Final = "upload"
+WEBHOOK_SUBSCRIPTION: Final = "webhook_subscription"
 WORKSPACE: Final = "workspace"
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"

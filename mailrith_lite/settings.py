@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_ttl: int = 86_400
     export_formula_guard: bool = True
     require_consent_evidence: bool = False
+    allow_private_webhooks: bool = False
+    webhook_ttl: int = 30 * 86_400
     bootstrap_key: str | None = None
     trusted_proxies: tuple[Network, ...] = ()
     wrong_key_limit: int = 1_000
@@ -170,6 +172,12 @@ SETTINGS = (
     Setting(
         name="require_consent_evidence", parse=_switch, help="making somebody Active takes evidence of consent"
     ),
+    Setting(
+        name="allow_private_webhooks",
+        parse=_switch,
+        help="webhooks may go to http addresses, and to private ones",
+    ),
+    Setting(name="webhook_ttl", parse=duration, help="how long a delivery of a webhook is kept"),
     Setting(name="bootstrap_key", parse=_key, help="API key that the first start makes, instead of a random one"),
     Setting(
         name="trusted_proxies",

@@ -43,8 +43,12 @@ VALID: list[tuple[str, str, Any]] = [
     ("trusted_proxies", "127.0.0.1, ::1", (ip_network("127.0.0.1"), ip_network("::1"))),
     ("trusted_proxies", "10.0.0.0/8 2001:db8::/32", (ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"))),
     ("wrong_key_limit", "5", 5),
+    ("allow_private_webhooks", "on", True),
+    ("webhook_ttl", "7d", 604_800),
 ]
 INVALID = [
+    ("allow_private_webhooks", "perhaps"),
+    ("webhook_ttl", "0"),
     ("host", " "),
     ("host", "my host"),
     ("port", "65536"),

@@ -18,9 +18,9 @@ MAX_CHARACTERS = 1 << 23
 """The custom fields of a chunk's existing subscribers, together, in JSON."""
 
 STATE = """json_array(subscribers.id, subscribers.email, name, status, country, json(custom_fields), name_key,
-    NOT EXISTS (SELECT 1 FROM json_each(:tags) AS tag WHERE NOT EXISTS (
+    EXISTS (SELECT 1 FROM json_each(:tags) AS tag WHERE NOT EXISTS (
         SELECT 1 FROM subscriber_tags WHERE subscriber_id = subscribers.id AND tag_id = tag.value))
-    AND NOT EXISTS (SELECT 1 FROM json_each(:sequences) AS sequence WHERE NOT EXISTS (
+    + 2 * EXISTS (SELECT 1 FROM json_each(:sequences) AS sequence WHERE NOT EXISTS (
         SELECT 1 FROM subscriber_sequences AS member WHERE subscriber_id = subscribers.id
         AND sequence_id = sequence.value AND member.status <> 'removed')),
     subscribed_at, last_opened_at, json('[]'), json('[]'))"""

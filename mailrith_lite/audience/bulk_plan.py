@@ -10,6 +10,8 @@ import msgspec
 from mailrith_lite.audience.subscribers import name_key
 from mailrith_lite.audience.vocabulary import SUPPRESSED, Status, strictest
 
+MISSING_TAGS = 1
+MISSING_SEQUENCES = 2
 _NEW_STATUS: Status = "Active"
 
 
@@ -57,7 +59,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     unknown_sequences: dict[int, list[str]]
 
 
-class _State(msgspec.Struct, array_like=True, gc=False):
+class State(msgspec.Struct, array_like=True, gc=False):
     """A subscriber in the course of the chunk. `STATE` in bulk.py selects the members in this order."""
 
     id: int
@@ -67,7 +69,7 @@ class _State(msgspec.Struct, array_like=True, gc=False):
     country: str | None
     custom_fields: dict[str, Any]
     name_key: str | None
-    complete: int  # 1 when the subscriber has all tags and sequences of the job, else 0
+    missing: int  # what the subscriber lacks of the job: MISSING_TAGS and MISSING_SEQUENCES
     subscribed_at: int | None  # None: when the chunk is applied
     last_opened_at: int | None
     tag_ids: list[int]  # those that the rows gave
@@ -77,7 +79,7 @@ class _State(msgspec.Struct, array_like=True, gc=False):
 class _Known(msgspec.Struct, array_like=True, gc=False):
     """A state, and which of the tags and sequences that the rows name the saved subscriber has."""
 
-    state: _State
+    state: State
     tag_ids: list[int]
     sequence_ids: list[int]
 
@@ -85,12 +87,14 @@ class _Known(msgspec.Struct, array_like=True, gc=False):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of a chunk, and what SQLite has to write for it.
 
-    `inserts`, `updates`: JSON lists of states. `members`: a JSON list of the subscribers who get the tags and
-    sequences of the job. `row_tags`, `row_sequences`: JSON lists of [integer id, list of the subscribers who get
-    it]. Each is empty when there is nothing to write. `first_id`: the integer id of the first new subscriber.
+    `known`: a JSON list of the existing subscribers as they are. `inserts`, `updates`: JSON lists of states.
+    `members`: a JSON list of the subscribers who get the tags and sequences of the job. `row_tags`,
+    `row_sequences`: JSON lists of [integer id, list of the subscribers who get it]. Each but the first is empty
+    when there is nothing to write. `first_id`: the integer id of the first new subscriber.
     """
 
     first_id: int
+    known: str
     inserts: str
     updates: str
     members: str
@@ -102,12 +106,29 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _known_decoder = msgspec.json.Decoder(list[_Known], float_hook=Decimal)
+_states_decoder = msgspec.json.Decoder(list[State], float_hook=Decimal)
+_members_decoder = msgspec.json.Decoder(list[tuple[int, list[int]]])
 _ids_decoder = msgspec.json.Decoder(list[int])
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def as_json(value: Any) -> str:
     return _encoder.encode(value).decode()
+
+
+def states_before(plan: Plan) -> dict[int, State]:
+    """The existing subscribers of the chunk as they are saved, by integer id."""
+    return {known.state.id: known.state for known in _known_decoder.decode(plan.known)}
+
+
+def changed_states(plan: Plan) -> list[State]:
+    """The existing subscribers whom the plan changes, as they will be."""
+    return _states_decoder.decode(plan.updates or "[]")
+
+
+def listed_members(lists: str) -> set[int]:
+    """The subscribers of `row_tags` or of `row_sequences`."""
+    return {subscriber_id for _, members in _members_decoder.decode(lists or "[]") for subscriber_id in members}
 
 
 def sorted_emails(changes: Sequence[Change]) -> str:
@@ -156,7 +177,7 @@ def plan_changes(
     row_sequences = _Memberships(lists.sequences, sequence_ids)
     unknown_sequences: dict[int, list[str]] = {}
     first_new = next_id
-    updated_states: dict[int, _State] = {}
+    updated_states: dict[int, State] = {}
     incomplete: list[int] = []
     status_kept: list[int] = []
     created = updated = 0
@@ -180,8 +201,8 @@ def plan_changes(
         if is_new:
             created += 1
             continue
-        if not state.complete:
-            state.complete = 1
+        if state.missing:
+            state.missing = 0
             incomplete.append(state.id)
             altered = True
         if altered:
@@ -192,6 +213,7 @@ def plan_changes(
     members = [*incomplete, *range(first_new, next_id)]
     return Plan(
         first_id=first_new,
+        known=known,
         inserts=as_json(inserts) if inserts else "",
         updates=as_json(list(updated_states.values())) if updated_states else "",
         members=as_json(members) if members else "",
@@ -209,8 +231,8 @@ def plan_changes(
     )
 
 
-def _new_state(subscriber_id: int, change: Change) -> _State:
-    return _State(
+def _new_state(subscriber_id: int, change: Change) -> State:
+    return State(
         subscriber_id,
         change.email,
         change.name or "",
@@ -218,7 +240,7 @@ def _new_state(subscriber_id: int, change: Change) -> _State:
         change.country,
         dict(change.custom_fields),
         name_key(change.name or ""),
-        1,
+        0,
         change.subscribed_at,
         change.last_opened_at,
         [],
@@ -226,14 +248,14 @@ def _new_state(subscriber_id: int, change: Change) -> _State:
     )
 
 
-def _merge(known: _Known) -> _State:
+def _merge(known: _Known) -> State:
     state = known.state
     state.tag_ids = list({*state.tag_ids, *known.tag_ids})
     state.sequence_ids = list({*state.sequence_ids, *known.sequence_ids})
     return state
 
 
-def _alter(state: _State, change: Change) -> tuple[bool, bool]:
+def _alter(state: State, change: Change) -> tuple[bool, bool]:
     """(whether the change altered anything, whether the saved status was kept because it is suppressed)"""
     altered = status_kept = False
     if change.name is not None and change.name != state.name:

@@ -14,6 +14,9 @@ from mailrith_lite.unicode_forms import compose, fold
 MAX_LABEL = 100
 MAX_OPTIONS = 500
 MAX_OPTION = 200
+HAVING_VALUE = """SELECT id FROM subscribers
+    WHERE workspace_id = :workspace_id AND json_type(custom_fields, :path) IS NOT NULL"""
+"""Selects the integer ids of the subscribers who have a value of the field; `:path` is its `json_path`."""
 _BUILT_IN_LABELS = {"subscriber name", "subscriber email"}
 
 _COLUMNS = "id, label, type, options, created_at, updated_at"

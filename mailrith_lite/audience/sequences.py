@@ -16,6 +16,8 @@ SequenceStatus = Literal["running", "paused"]
 MAX_NAME = 200
 MAX_TEXT = 500
 
+MEMBERS = "SELECT subscriber_id AS id FROM subscriber_sequences WHERE sequence_id = :id AND status = 'active'"
+"""Selects the integer ids of the active members."""
 _TEXTS = (
     "connection_id",
     "reply_to_email",

@@ -12,6 +12,8 @@ from mailrith_lite.unicode_forms import compose, fold
 MAX_NAME = 100
 MAX_DESCRIPTION = 1_000
 
+MEMBERS = "SELECT subscriber_id AS id FROM subscriber_tags WHERE tag_id = :id"
+"""Selects the integer ids of the subscribers who have the tag."""
 _COLUMNS = "id, name, description, created_at, updated_at, subscriber_count"
 
 

@@ -150,6 +150,11 @@ class Database:
                     if durable:
                         await finish(self._writer.execute("PRAGMA synchronous = NORMAL"))
 
+    async def settled(self) -> None:
+        """Waits for the end of the transaction that is open now, if there is one."""
+        async with self._lock:
+            pass
+
     @property
     def is_lost(self) -> bool:
         """Whether the file was deleted or replaced. A commit to a deleted file succeeds and is lost."""

@@ -1,0 +1,1 @@
+"""Subscriptions to events, and the delivery of each event as a signed request."""

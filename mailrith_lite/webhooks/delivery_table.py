@@ -1,0 +1,189 @@
+"""The table `webhook_deliveries`: one row for each event and subscription that gets it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from mailrith_lite import ids
+from mailrith_lite.database import MAX_ID, Connection, Row
+from mailrith_lite.webhooks.patterns import EventType
+
+DeliveryStatus = Literal["waiting", "delivered", "failed"]
+
+_COLUMNS = """id, workspace_id, subscription_id, event_id, type, subscriber_id, details, occurred_at, status,
+    attempts, retries, due_at, tried_at, answer_status, answer, error, milliseconds"""
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """An event for one subscription, and what became of the tries so far.
+
+    `details`: JSON, the members of the event's data beside the workspace and the subscriber. `retries`: tries since
+    the event was new, or was sent again. `due_at`: the time of the next try. `answer`: its first characters.
+    """
+
+    id: int
+    workspace_id: int
+    subscription_id: int
+    event_id: int
+    type: EventType
+    subscriber_id: int | None
+    details: str
+    occurred_at: int
+    status: DeliveryStatus
+    attempts: int
+    retries: int
+    due_at: int | None
+    tried_at: int | None
+    answer_status: int | None
+    answer: str | None
+    error: str | None
+    milliseconds: int | None
+
+    @property
+    def public_id(self) -> str:
+        return ids.encode(ids.DELIVERY, self.id)
+
+    @property
+    def public_event_id(self) -> str:
+        return ids.encode(ids.EVENT, self.event_id)
+
+
+class DueSubscription(msgspec.Struct, frozen=True, kw_only=True):
+    """An active subscription, and when the first of its waiting events is due."""
+
+    id: int
+    workspace_id: int
+    due_at: int
+
+
+class Events(msgspec.Struct, frozen=True, kw_only=True):
+    """New events of one type, `count` of them.
+
+    `rows`: a JSON list of lists, each with a subscriber's integer id, or null, and the details of that event as a
+    JSON text. An event without details of its own has `details`.
+    """
+
+    type: EventType
+    rows: str
+    count: int
+    details: str
+
+
+def _from_row(row: Row) -> Delivery:
+    return Delivery(**dict(row))
+
+
+async def insert_events(
+    connection: Connection, workspace_id: int, subscription_ids: Sequence[int], events: Events, now: int
+) -> int:
+    """Writes a delivery for each event and subscription. Returns the integer id of the first one."""
+    width = len(subscription_ids)
+    first = await _reserve_numbers(connection, events.count * width)
+    await connection.execute(
+        """INSERT INTO webhook_deliveries
+            (id, workspace_id, subscription_id, event_id, type, subscriber_id, details, occurred_at, due_at)
+        SELECT :first + event.key * :width + subscription.key, :workspace_id, subscription.value,
+            :first + event.key * :width, :type, event.value ->> 0, coalesce(event.value ->> 1, :details), :now, :now
+        FROM json_each(:subscriptions) AS subscription CROSS JOIN json_each(:rows) AS event""",
+        {
+            "first": first,
+            "width": width,
+            "workspace_id": workspace_id,
+            "subscriptions": msgspec.json.encode(subscription_ids).decode(),
+            "rows": events.rows,
+            "type": events.type,
+            "details": events.details,
+            "now": now,
+        },
+    )
+    return first
+
+
+async def _reserve_numbers(connection: Connection, count: int) -> int:
+    """The first of so many new integer ids."""
+    rows = await connection.execute_fetchall(
+        "UPDATE webhook_numbers SET last_delivery_id = last_delivery_id + ? RETURNING last_delivery_id", (count,)
+    )
+    return int(next(iter(rows))[0]) - count + 1
+
+
+async def select_due_subscriptions(connection: Connection) -> list[DueSubscription]:
+    """Of every workspace: those that are active and have a waiting event."""
+    rows = await connection.execute_fetchall(
+        """SELECT * FROM (SELECT id, workspace_id, (SELECT min(due_at) FROM webhook_deliveries
+                WHERE subscription_id = webhook_subscriptions.id AND due_at IS NOT NULL) AS due_at
+            FROM webhook_subscriptions WHERE status = 'active' AND url IS NOT NULL AND deleted_at IS NULL)
+        WHERE due_at IS NOT NULL ORDER BY due_at"""
+    )
+    return [DueSubscription(**dict(row)) for row in rows]
+
+
+async def select_due(
+    connection: Connection, subscription_id: int, *, now: int, except_ids: Iterable[int], limit: int
+) -> list[Delivery]:
+    """The deliveries of a subscription that are due, in the order of their time."""
+    rows = await connection.execute_fetchall(
+        f"""SELECT {_COLUMNS} FROM webhook_deliveries
+        WHERE subscription_id = ? AND due_at IS NOT NULL AND due_at <= ?
+            AND id NOT IN (SELECT value FROM json_each(?))
+        ORDER BY due_at, id LIMIT ?""",
+        (subscription_id, now, msgspec.json.encode(list(except_ids)).decode(), limit),
+    )
+    return [_from_row(row) for row in rows]
+
+
+async def select_deliveries(
+    connection: Connection, workspace_id: int, subscription_id: int, *, before_id: int | None, limit: int
+) -> list[Delivery]:
+    """Newest first, with integer ids below `before_id`."""
+    rows = await connection.execute_fetchall(
+        f"""SELECT {_COLUMNS} FROM webhook_deliveries
+        WHERE workspace_id = ? AND subscription_id = ? AND id < ? ORDER BY id DESC LIMIT ?""",
+        (workspace_id, subscription_id, before_id or MAX_ID, limit),
+    )
+    return [_from_row(row) for row in rows]
+
+
+async def select_delivery(
+    connection: Connection, workspace_id: int, subscription_id: int, delivery_id: int
+) -> Delivery | None:
+    rows = await connection.execute_fetchall(
+        f"SELECT {_COLUMNS} FROM webhook_deliveries WHERE workspace_id = ? AND subscription_id = ? AND id = ?",
+        (workspace_id, subscription_id, delivery_id),
+    )
+    return next(map(_from_row, rows), None)
+
+
+async def update_tried(connection: Connection, tried: Sequence[Delivery]) -> None:
+    """The results of the tries. A delivery that is gone stays so."""
+    await connection.executemany(
+        """UPDATE webhook_deliveries SET status = :status, attempts = :attempts, retries = :retries,
+            due_at = :due_at, tried_at = :tried_at, answer_status = :answer_status, answer = :answer,
+            error = :error, milliseconds = :milliseconds
+        WHERE subscription_id = :subscription_id AND id = :id""",
+        [msgspec.structs.asdict(one) for one in tried],
+    )
+
+
+async def update_due_again(
+    connection: Connection, workspace_id: int, subscription_id: int, delivery_id: int, now: int
+) -> None:
+    """The delivery is sent again, with all retries before it."""
+    await connection.execute(
+        """UPDATE webhook_deliveries SET status = 'waiting', retries = 0, due_at = ?
+        WHERE workspace_id = ? AND subscription_id = ? AND id = ?""",
+        (now, workspace_id, subscription_id, delivery_id),
+    )
+
+
+async def select_journal_events(
+    connection: Connection, subscription_id: int, event_type: EventType | None, *, limit: int
+) -> list[Delivery]:
+    """Oldest first. None: of every type."""
+    rows = await connection.execute_fetchall(
+        f"""SELECT {_COLUMNS} FROM webhook_deliveries
+        WHERE subscription_id = ? AND type = coalesce(?, type) ORDER BY id LIMIT ?""",
+        (subscription_id, event_type, limit),
+    )
+    return [_from_row(row) for row in rows]

@@ -1,0 +1,277 @@
+"""Delivers the due events of one subscription, several at a time, each with retries of its own."""
+
+import asyncio
+import random
+from asyncio import sleep
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from typing import Final, Protocol
+
+import msgspec
+
+from mailrith_lite import clock, logs
+from mailrith_lite.database import Database
+from mailrith_lite.jobs.obstacles import is_temporary
+from mailrith_lite.turns import Turns
+from mailrith_lite.webhooks import delivery_table, subscription_table
+from mailrith_lite.webhooks.delivery_table import Delivery
+from mailrith_lite.webhooks.sender import Outcome, Sender, refusal
+from mailrith_lite.webhooks.subscription_table import Subscription, Tries
+
+AT_ONCE: Final = 4
+PAGE: Final = 100
+"""Deliveries that are read, and results that are written, in one transaction."""
+DELAYS: Final = tuple(
+    round(seconds * clock.SECOND) for seconds in (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
+)
+"""Milliseconds from each failed try to the next one. After the last one the delivery has failed."""
+JITTER: Final = 0.2
+PATIENCE: Final = 5 * clock.DAY
+"""A subscription whose every try has failed for so long is disabled."""
+_SAVE_SECONDS = 1.0  # results are written at least so often
+_RETRY_SECONDS = 1.0  # after the database could not be written, or there was no file descriptor
+
+_GONE = "The receiver answered 410, so this subscription is disabled. Make it active to go on."
+_DEAD = "Every try has failed for 5 days, so this subscription is disabled. Make it active to go on."
+
+_NO_TRIES = Tries(
+    count=0,
+    status="delivered",
+    error=None,
+    delivered_at=None,
+    failed_at=None,
+    failing_since=None,
+    disabled=False,
+)
+
+
+class Gate(Protocol):
+    """Decides when events are sent, for tests and the sandbox."""
+
+    def holds(self, workspace_id: int) -> bool:
+        """Whether the events of the workspace wait. `Dispatcher.wake` makes the dispatcher ask again."""
+
+    def planned_status(self, workspace_id: int) -> int | None:
+        """A status that the next try gets instead of an answer; the receiver gets no request."""
+
+
+class Post(msgspec.Struct, frozen=True, kw_only=True):
+    """What all lanes share."""
+
+    database: Database
+    sender: Sender
+    places: Turns
+    gate: Gate | None
+
+
+class Lane:
+    """`ended` is called when nothing is due any more, or the subscription is not active."""
+
+    def __init__(self, post: Post, workspace_id: int, subscription_id: int, ended: Callable[[], None]) -> None:
+        self._post = post
+        self._workspace_id = workspace_id
+        self._subscription_id = subscription_id
+        self._ended = ended
+        self._receiver: Subscription | None = None
+        self._reloads = 0
+        self._failing_since: int | None = None
+        self._queue: deque[Delivery] = deque()
+        self._under_way: set[int] = set()
+        self._tried: list[Delivery] = []
+        self._tries: Tries | None = None
+        self._saved_at = monotonic()
+        self._lock = asyncio.Lock()
+        self._workers: set[asyncio.Task[None]] = set()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Call it when events are due."""
+        if not self._workers:
+            self._add_worker()
+        elif not self._queue and len(self._workers) < self._at_once:
+            self._add_worker()  # the others may be waiting for a slow receiver
+
+    def reload(self) -> None:
+        """Call it after the subscription was changed or deleted: no later try uses its old address or secret."""
+        self._reloads += 1
+        self._receiver = None
+        self._queue.clear()
+
+    async def stop(self, seconds: float) -> None:
+        """Lets the tries that are under way finish for so long, and writes the results."""
+        self._stopping = True
+        self._queue.clear()
+        if self._workers:
+            _, late = await asyncio.wait(self._workers, timeout=seconds)
+            for worker in late:
+                worker.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        async with self._lock:
+            await self._save()
+
+    @property
+    def _at_once(self) -> int:
+        """A receiver that does not work gets one try at a time, so that it holds no places of others."""
+        return AT_ONCE if self._failing_since is None else 1
+
+    def _add_worker(self) -> None:
+        worker = asyncio.create_task(self._work(), name=f"webhook subscription {self._subscription_id}")
+        self._workers.add(worker)
+        worker.add_done_callback(self._remove_worker)
+
+    def _remove_worker(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        if not self._workers:
+            self._ended()
+
+    async def _work(self) -> None:
+        more = True
+        while more:
+            try:
+                more = await self._work_once()
+            except Exception as error:
+                if not is_temporary(error):
+                    logs.service.exception("a webhook could not be sent; trying again")
+                await sleep(_RETRY_SECONDS)
+                more = not self._stopping
+
+    async def _work_once(self) -> bool:
+        """Tries one delivery. False when there is none for this worker."""
+        delivery = await self._next()
+        if delivery is None:
+            return False
+        self._under_way.add(delivery.id)
+        try:
+            await self._try(delivery)
+        finally:
+            self._under_way.discard(delivery.id)
+        return True
+
+    async def _next(self) -> Delivery | None:
+        """The next delivery that is due; None ends the worker."""
+        async with self._lock:
+            if not self._queue:
+                await self._save()
+                await self._load()
+            elif monotonic() - self._saved_at > _SAVE_SECONDS:
+                await self._save()
+            if not self._queue or len(self._workers) > self._at_once:
+                return None
+            delivery = self._queue.popleft()
+            if self._queue and len(self._workers) < self._at_once:
+                self._add_worker()
+            return delivery
+
+    async def _load(self) -> None:
+        """Reads the subscription again, and the next page of its due deliveries."""
+        gate = self._post.gate
+        if self._stopping or (gate is not None and gate.holds(self._workspace_id)):
+            return
+        reloads = self._reloads
+        async with self._post.database.read() as connection:
+            receiver = await subscription_table.select_receiver(connection, self._subscription_id)
+            if receiver is None:
+                return
+            unsaved = {one.id for one in self._tried}  # a try can end while this reads
+            due = await delivery_table.select_due(
+                connection,
+                self._subscription_id,
+                now=clock.now(),
+                except_ids=self._under_way | unsaved,
+                limit=PAGE,
+            )
+        if reloads == self._reloads:  # else it was read before a change that is committed now
+            self._receiver, self._failing_since = receiver, receiver.failing_since
+            self._queue.extend(due)
+        else:
+            await self._load()
+
+    async def _try(self, delivery: Delivery) -> None:
+        async with self._post.places.take(self._workspace_id):
+            receiver = self._receiver
+            if receiver is None:  # changed while the delivery waited for its place
+                return
+            outcome = await self._send(receiver, delivery)
+        now = clock.now()
+        self._tried.append(_tried(delivery, outcome, now))
+        if outcome.error is None:
+            self._failing_since = None
+        elif self._failing_since is None:
+            self._failing_since = now
+        disabled = outcome.gone or (self._failing_since is not None and now - self._failing_since >= PATIENCE)
+        self._tries = _added(self._tries, outcome, self._failing_since, now, disabled=disabled)
+        if disabled:
+            self.reload()
+
+    async def _send(self, receiver: Subscription, delivery: Delivery) -> Outcome:
+        gate = self._post.gate
+        status = None if gate is None else gate.planned_status(self._workspace_id)
+        if status is None:
+            return await self._post.sender.send(receiver, delivery)
+        return Outcome(status=status, answer=None, error=refusal(status), retry_after=0, milliseconds=0)
+
+    async def _save(self) -> None:
+        """Writes the results. Waits for as long as the disk is full or the database is locked."""
+        while self._tries is not None:
+            tried, tries = list(self._tried), self._tries
+            try:
+                async with self._post.database.write(housekeeping=True) as connection:
+                    await delivery_table.update_tried(connection, tried)
+                    await subscription_table.update_tried(connection, self._subscription_id, tries)
+            except Exception as error:
+                if not is_temporary(error) or self._stopping:
+                    raise
+                await sleep(_RETRY_SECONDS)
+            else:
+                del self._tried[: len(tried)]
+                self._tries = None if self._tries is tries else _without(self._tries, tries)
+        self._saved_at = monotonic()
+
+
+def _tried(delivery: Delivery, outcome: Outcome, now: int) -> Delivery:
+    """The delivery after a try."""
+    delivered = outcome.error is None
+    due_at = None if delivered else next_try(delivery.retries, outcome.retry_after, now)
+    return msgspec.structs.replace(
+        delivery,
+        status="delivered" if delivered else "failed" if due_at is None else "waiting",
+        attempts=delivery.attempts + 1,
+        retries=delivery.retries + 1,
+        due_at=due_at,
+        tried_at=now,
+        answer_status=outcome.status,
+        answer=outcome.answer,
+        error=outcome.error,
+        milliseconds=outcome.milliseconds,
+    )
+
+
+def next_try(retries: int, retry_after: int, now: int) -> int | None:
+    """When the delivery is due again after a try that failed; None after the last one.
+
+    `retries`: how many tries came before. `retry_after`: milliseconds that the receiver asks for.
+    """
+    if retries >= len(DELAYS):
+        return None
+    delay = round(DELAYS[retries] * random.uniform(1 - JITTER, 1 + JITTER))  # noqa: S311 - spreads the load
+    return now + max(delay, retry_after)
+
+
+def _added(tries: Tries | None, outcome: Outcome, failing_since: int | None, now: int, *, disabled: bool) -> Tries:
+    before = tries or _NO_TRIES
+    delivered = outcome.error is None
+    return Tries(
+        count=before.count + 1,
+        status="delivered" if delivered else "failed",
+        error=_GONE if outcome.gone else _DEAD if disabled else outcome.error,
+        delivered_at=now if delivered else before.delivered_at,
+        failed_at=before.failed_at if delivered else now,
+        failing_since=failing_since,
+        disabled=disabled or before.disabled,
+    )
+
+
+def _without(tries: Tries, saved: Tries) -> Tries:
+    """What came after the part that is saved."""
+    return msgspec.structs.replace(tries, count=tries.count - saved.count)
