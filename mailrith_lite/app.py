@@ -34,6 +34,10 @@ from mailrith_lite.jobs.run import Gate
 from mailrith_lite.jobs.runner import Runner
 from mailrith_lite.links import Links
 from mailrith_lite.settings import Settings
+from mailrith_lite.webhooks.dispatcher import Dispatcher
+from mailrith_lite.webhooks.lane import Gate as WebhookGate
+from mailrith_lite.webhooks.outbox import Outbox
+from mailrith_lite.webhooks.retention import Retention
 
 DATABASE_FILE = "mailrith.db"
 _SECRET_BYTES = 32  # at least, or signatures could be guessed
@@ -81,21 +85,32 @@ async def listening(app: web.Application, settings: Settings, *, grace: float) -
 
 @contextlib.asynccontextmanager
 async def open_services(
-    settings: Settings, *, gate: Gate | None = None, sync_to_disk: bool = True
+    settings: Settings,
+    *,
+    gate: Gate | None = None,
+    webhook_gate: WebhookGate | None = None,
+    sync_to_disk: bool = True,
 ) -> AsyncIterator[Services]:
-    """Locks the data directory, opens the database, and runs the jobs and the background tasks.
+    """Locks the data directory, opens the database, and runs the jobs, the webhooks and the background tasks.
 
-    `gate` decides when jobs take a step. `sync_to_disk=False`: nothing need survive a power cut.
+    `gate` decides when jobs take a step, `webhook_gate` when events are sent. `sync_to_disk=False`: nothing need
+    survive a power cut.
 
     Raises:
         StartError: the data directory cannot be used, or another process serves it.
     """
     with data_directory(settings.data_dir) as directory:
         await upgrade_database(directory)
-        async with Database.open(
-            directory / DATABASE_FILE, sync_to_disk=sync_to_disk, query_timeout=settings.query_timeout
-        ) as database:
-            services, exports = await _build(settings, directory, database, gate)
+        outbox = Outbox()
+        async with (
+            Database.open(
+                directory / DATABASE_FILE, sync_to_disk=sync_to_disk, query_timeout=settings.query_timeout
+            ) as database,
+            Dispatcher.running(
+                database, outbox, allow_private=settings.allow_private_webhooks, gate=webhook_gate
+            ) as dispatcher,
+        ):
+            services, exports = await _build(settings, directory, database, outbox, dispatcher, gate)
             await services.runner.start()
             background = [
                 asyncio.create_task(_delete_expired(services, exports), name="housekeeping"),
@@ -107,7 +122,7 @@ async def open_services(
                 services.stopping = True
                 for task in background:
                     task.cancel()
-                await services.runner.stop()
+                await asyncio.gather(services.runner.stop(), dispatcher.stop())
                 await asyncio.wait(background)
                 await _save_last_key_use(services)
                 await services.uploads.close()
@@ -123,7 +138,12 @@ async def _save_last_key_use(services: Services) -> None:
 
 
 async def _build(
-    settings: Settings, directory: Path, database: Database, gate: Gate | None
+    settings: Settings,
+    directory: Path,
+    database: Database,
+    outbox: Outbox,
+    dispatcher: Dispatcher,
+    gate: Gate | None,
 ) -> tuple[Services, ExportPipeline]:
     """Makes all services and deletes files that an earlier process left incomplete. No job runs yet."""
     try:
@@ -135,7 +155,7 @@ async def _build(
         raise _unusable_directory(directory, error) from error
     await _refuse_files_of_another(database, (imports_directory, exports_directory, uploads_directory))
     guard = settings.export_formula_guard
-    imports = ImportPipeline(database, imports_directory, formula_guard=guard)
+    imports = ImportPipeline(database, outbox, imports_directory, formula_guard=guard)
     exports = ExportPipeline(database, exports_directory, formula_guard=guard, ttl=settings.export_ttl)
     uploads = UploadStore(database, uploads_directory, limit=settings.max_upload_bytes, ttl=settings.upload_ttl)
     for store in (imports, exports, uploads):
@@ -144,8 +164,14 @@ async def _build(
         settings=settings,
         database=database,
         runner=Runner(
-            database, {IMPORT: imports, EXPORT: exports}, concurrency=settings.job_concurrency, gate=gate
+            database,
+            {IMPORT: imports, EXPORT: exports},
+            concurrency=settings.job_concurrency,
+            gate=gate,
+            on_final=outbox.record_job,
         ),
+        outbox=outbox,
+        dispatcher=dispatcher,
         links=Links(secret),
         upload_links=Links(secret, "upload"),
         key_use=KeyUse(),
@@ -242,6 +268,8 @@ async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
     async def save_key_use() -> None:
         await services.key_use.save(services.database)
 
+    retention = Retention(services.database, ttl=services.settings.webhook_ttl)
+
     async def shrink_wal() -> None:
         if not services.runner.busy:
             await services.database.shrink_wal()
@@ -252,6 +280,7 @@ async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
             exports.remove_expired,
             services.uploads.remove_expired,
             delete_records,
+            retention.remove_expired,
             save_key_use,
             shrink_wal,
         ):

@@ -16,6 +16,7 @@ from mailrith_lite.api.responses import Bare, Data
 from mailrith_lite.api.route import SECTIONS, Addition, Section
 from mailrith_lite.http.addresses import base_address
 from mailrith_lite.http.services import SERVICES
+from mailrith_lite.webhooks import patterns
 
 PATH = "/v1"
 CAPABILITIES_PATH = "/v1/capabilities"
@@ -126,12 +127,14 @@ class Signing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):
-    """No events are sent yet."""
+    """The events and patterns of the contract. `required_scopes_by_event_pattern` also has the patterns of jobs,
+    which the contract does not have. Only events of subscribers and of jobs occur here.
+    """
 
     subscriptions_url: str
-    supported_events: list[str] = []
-    supported_event_patterns: list[str] = []
-    required_scopes_by_event_pattern: dict[str, list[str]] = {}
+    supported_events: tuple[str, ...] = patterns.CONTRACT_EVENTS
+    supported_event_patterns: tuple[str, ...] = patterns.CONTRACT_PATTERNS
+    required_scopes_by_event_pattern: dict[str, tuple[str, ...]]
     signing: Signing = Signing()
 
 
@@ -206,7 +209,12 @@ async def get_capabilities(call: Call) -> Data[Capabilities]:
         ),
         conventions=Conventions(),
         limitations=_limitations(),
-        events=Events(subscriptions_url=addresses.webhook_subscriptions_url),
+        events=Events(
+            subscriptions_url=addresses.webhook_subscriptions_url,
+            required_scopes_by_event_pattern={
+                pattern: patterns.required_scopes(pattern) for pattern in patterns.PATTERNS
+            },
+        ),
         resources=_resources(call.request.app[SECTIONS], call.principal.scopes),
     )
     return Data(capabilities)

@@ -80,12 +80,6 @@ GET    /v1/starting-points/forms listFormStartingPoints
 GET    /v1/starting-points/forms/{starting_point_id} getFormStartingPoint
 GET    /v1/starting-points/landing-pages listLandingPageStartingPoints
 GET    /v1/starting-points/landing-pages/{starting_point_id} getLandingPageStartingPoint
-GET    /v1/webhook-subscriptions listWebhookSubscriptions
-POST   /v1/webhook-subscriptions createWebhookSubscription
-DELETE /v1/webhook-subscriptions/{webhook_subscription_id} deleteWebhookSubscription
-GET    /v1/webhook-subscriptions/{webhook_subscription_id} getWebhookSubscription
-PUT    /v1/webhook-subscriptions/{webhook_subscription_id} updateWebhookSubscription
-POST   /v1/webhook-subscriptions/{webhook_subscription_id}/rotate-secret rotateWebhookSubscriptionSecret
 """
 
 

@@ -89,7 +89,7 @@ class CreatedOrUpdated(Created[T]):
 
 
 class Accepted(Created[T]):
-    """A new job under `data`; it has not begun yet."""
+    """Something under `data` that has not begun yet, such as a new job."""
 
     statuses = (202,)
     always = RETRY_LATER

@@ -18,6 +18,8 @@ from mailrith_lite.api import (
     tags,
     upload_page,
     uploads,
+    webhook_deliveries,
+    webhooks,
     well_known,
     workspace,
 )
@@ -41,11 +43,14 @@ _FIELDS_READ, _FIELDS_WRITE = ("custom_fields:read",), ("custom_fields:write",)
 _SEQUENCES_READ, _SEQUENCES_WRITE = ("sequences:read",), ("sequences:write",)
 _SEQUENCES_LIVE = ("sequences:write", "live_actions:write")
 _SEGMENTS_READ, _SEGMENTS_WRITE = ("segments:read",), ("segments:write",)
+_WEBHOOKS_READ, _WEBHOOKS_LIVE = ("webhooks:read",), ("webhooks:write", "live_actions:write")
 
 _TAG = f"{tags.PATH}/{{tag_id}}"
 _FIELD = f"{custom_fields.PATH}/{{custom_field_id}}"
 _SEQUENCE = f"{sequences.PATH}/{{sequence_id}}"
 _SEGMENT = f"{segments.PATH}/{{segment_id}}"
+_WEBHOOK = f"{webhooks.PATH}/{{webhook_subscription_id}}"
+_DELIVERY = f"{_WEBHOOK}/deliveries/{{delivery_id}}"
 _SUBSCRIBER = f"{subscribers.PATH}/{{subscriber_id}}"
 _ITS_TAG = f"{_SUBSCRIBER}/tags/{{tag_id}}"
 _ITS_SEQUENCE = f"{_SUBSCRIBER}/sequences/{{sequence_id}}"
@@ -101,6 +106,32 @@ _SEGMENTS = (
     Route("PUT", _SEGMENT, "updateSegment", _SEGMENTS_WRITE, segments.update_segment),
     Route("DELETE", _SEGMENT, "deleteSegment", _SEGMENTS_WRITE, segments.delete_segment),
 )
+_WEBHOOKS = (
+    Route("GET", webhooks.PATH, "listWebhookSubscriptions", _WEBHOOKS_READ, webhooks.list_subscriptions),
+    Route("POST", webhooks.PATH, "createWebhookSubscription", _WEBHOOKS_LIVE, webhooks.create_subscription),
+    Route("GET", _WEBHOOK, "getWebhookSubscription", _WEBHOOKS_READ, webhooks.get_subscription),
+    Route("PUT", _WEBHOOK, "updateWebhookSubscription", _WEBHOOKS_LIVE, webhooks.update_subscription),
+    Route("DELETE", _WEBHOOK, "deleteWebhookSubscription", _WEBHOOKS_LIVE, webhooks.delete_subscription),
+    Route(
+        "POST",
+        f"{_WEBHOOK}/rotate-secret",
+        "rotateWebhookSubscriptionSecret",
+        _WEBHOOKS_LIVE,
+        webhooks.rotate_secret,
+    ),
+    Addition("POST", f"{_WEBHOOK}/test", "testWebhookSubscription", _WEBHOOKS_LIVE, webhook_deliveries.send_test),
+    Addition(
+        "GET",
+        f"{_WEBHOOK}/deliveries",
+        "listWebhookDeliveries",
+        _WEBHOOKS_READ,
+        webhook_deliveries.list_deliveries,
+    ),
+    Addition("GET", _DELIVERY, "getWebhookDelivery", _WEBHOOKS_READ, webhook_deliveries.get_delivery),
+    Addition(
+        "POST", f"{_DELIVERY}/resend", "resendWebhookDelivery", _WEBHOOKS_LIVE, webhook_deliveries.resend_delivery
+    ),
+)
 _JOBS = (
     Route("POST", uploads.PATH, "startSubscriberImportUpload", _IMPORT, uploads.start_upload),
     Route("GET", _UPLOAD, "getSubscriberImportUpload", _IMPORT, uploads.get_upload),
@@ -122,6 +153,7 @@ SECTIONS = (
     Section("custom_fields", "Custom Fields", "The workspace's own typed fields of subscribers.", _CUSTOM_FIELDS),
     Section("sequences", "Sequences", "Who is in which sequence; no email is sent.", _SEQUENCES),
     Section("segments", "Segments", "Saved conditions, and how many subscribers match them.", _SEGMENTS),
+    Section("webhook_subscriptions", "Webhooks", "Where events are sent, and what became of each.", _WEBHOOKS),
     Section("jobs", "Import and Export Jobs", "Move many subscribers in or out, and follow the jobs.", _JOBS),
 )
 ROUTES = tuple(route for section in SECTIONS for route in section.routes)

@@ -18,6 +18,8 @@ from mailrith_lite.api.sequence_definition import RawDefinition
 from mailrith_lite.audience import sequences
 from mailrith_lite.audience.sequences import Sequence, SequenceSettings, SequenceStatus, SequenceSummary
 from mailrith_lite.database import Connection
+from mailrith_lite.webhooks.events import API
+from mailrith_lite.webhooks.outbox import Members
 
 PATH = "/v1/sequences"
 _CODES = Codes(own="invalid_sequence")
@@ -220,6 +222,8 @@ async def delete_sequence(call: Call) -> NoContent:
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         sequence = await resources.find(call, connection, "sequence", sequences.select_sequence)
         await in_use.check_sequence(connection, call.workspace_id, sequence.id)
+        lost = Members(sql=sequences.MEMBERS, parameters={"id": sequence.id}, changed="sequence_ids")
+        await call.services.outbox.record_members(connection, call.workspace_id, API, lost, clock.now())
         await sequences.delete_sequence(connection, call.workspace_id, sequence.id)
     return NoContent()
 

@@ -23,6 +23,7 @@ from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
 from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Connection
+from mailrith_lite.webhooks import events
 
 PATH = "/v1/subscribers"
 LIVE_SCOPES = ("subscribers:write", "live_actions:write")
@@ -214,7 +215,10 @@ async def change_subscriber(
     """Changes the subscriber of the path in a transaction."""
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         saved = await resources.find(call, connection, "subscriber", subscribers.select_subscriber)
-        return await change(connection, saved, await _terms(call, connection, clock.now()))
+        now = clock.now()
+        changed = await change(connection, saved, await _terms(call, connection, now))
+        await call.services.outbox.record_change(connection, call.workspace_id, events.API, saved, changed, now)
+        return changed
 
 
 async def _terms(call: Call, connection: Connection, now: int) -> UpsertContext:
@@ -238,6 +242,7 @@ async def _upsert(call: Call, request: SubscriberRequest, connection: Connection
     else:
         subscriber = await upsert.change(connection, terms, saved, profile, evidence)
     subscriber = await added_memberships.add(connection, call.workspace_id, subscriber, _added(request), now)
+    await call.services.outbox.record_change(connection, call.workspace_id, events.API, saved, subscriber, now)
     resource = subscriber_resource(subscriber)
     body = codec.data(resource)
     if saved is not None:

@@ -17,6 +17,8 @@ from mailrith_lite.api.route import refuses
 from mailrith_lite.audience import tags
 from mailrith_lite.audience.tags import Tag
 from mailrith_lite.database import Connection
+from mailrith_lite.webhooks.events import API
+from mailrith_lite.webhooks.outbox import Members
 
 PATH = "/v1/tags"
 _CODES = Codes(fields={"name": "invalid_tag_name"})
@@ -112,6 +114,8 @@ async def delete_tag(call: Call) -> NoContent:
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         tag = await resources.find(call, connection, "tag", tags.select_tag)
         await in_use.check_tag(connection, call.workspace_id, tag.id)
+        lost = Members(sql=tags.MEMBERS, parameters={"id": tag.id}, changed="tags")
+        await call.services.outbox.record_members(connection, call.workspace_id, API, lost, clock.now())
         await tags.delete_tag(connection, call.workspace_id, tag.id)
     return NoContent()
 

@@ -13,6 +13,8 @@ from mailrith_lite.imports.uploads.upload_store import UploadStore
 from mailrith_lite.jobs.runner import Runner
 from mailrith_lite.links import Links
 from mailrith_lite.settings import Settings
+from mailrith_lite.webhooks.dispatcher import Dispatcher
+from mailrith_lite.webhooks.outbox import Outbox
 
 
 class Services(msgspec.Struct, kw_only=True):
@@ -21,6 +23,8 @@ class Services(msgspec.Struct, kw_only=True):
     settings: Settings
     database: Database
     runner: Runner
+    outbox: Outbox
+    dispatcher: Dispatcher
     links: Links
     upload_links: Links
     key_use: KeyUse

@@ -23,6 +23,8 @@ from mailrith_lite.imports.rows import Row, RowError, RowReader
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, Progress
 from mailrith_lite.jobs.run import JobFailed, Run
+from mailrith_lite.webhooks.events import Source
+from mailrith_lite.webhooks.outbox import Outbox
 
 _MIN_CHUNK_ROWS = 200
 _CHUNK_SECONDS = 0.025
@@ -38,9 +40,10 @@ _Write = Callable[[Sequence[Row], Progress, Batches], Awaitable[Progress]]
 
 
 class ImportPipeline:
-    def __init__(self, database: Database, directory: Path, *, formula_guard: bool) -> None:
+    def __init__(self, database: Database, outbox: Outbox, directory: Path, *, formula_guard: bool) -> None:
         """`directory` holds the source files."""
         self._database = database
+        self._outbox = outbox
         self._directory = directory
         self._formula_guard = formula_guard
 
@@ -201,7 +204,8 @@ class ImportPipeline:
         progress: Progress,
         batches: Batches,
     ) -> Progress:
-        """Writes subscribers, memberships, row errors, counters and checkpoint in one transaction."""
+        """Writes subscribers, memberships, events, row errors, counters and checkpoint in one transaction."""
+        source = Source.of_job(job)
         async with self._database.write(changes=job.workspace_id) as connection:
             now = clock.now()
             changes = _changes(chunk)
@@ -215,6 +219,7 @@ class ImportPipeline:
             )
             batches.read_ahead()  # only now: planning and parsing in two threads would slow each other down
             await bulk.apply(connection, job.workspace_id, chunk_plan, now)
+            await self._outbox.record_chunk(connection, job.workspace_id, source, chunk_plan, now)
             return await _record(connection, job, reader, chunk, progress, chunk_plan.outcome, now)
 
     async def _plan_chunk(

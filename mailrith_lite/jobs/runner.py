@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 from asyncio import sleep
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic
 from typing import Protocol
 
@@ -43,6 +43,9 @@ class Pipeline(Protocol):
         """Deletes the files that a final job no longer needs. The runner can call it twice."""
 
 
+OnFinal = Callable[[Connection, Job], Awaitable[None]]
+
+
 class Runner:
     def __init__(
         self,
@@ -51,11 +54,14 @@ class Runner:
         *,
         concurrency: int,
         gate: Gate | None = None,
+        on_final: OnFinal | None = None,
     ) -> None:
+        """`on_final` is called in the transaction in which a job becomes final."""
         self._database = database
         self._pipelines = pipelines
         self._concurrency = concurrency
         self._gate = gate
+        self._on_final = on_final
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._stopping = False
@@ -81,6 +87,8 @@ class Runner:
     async def _recover(self) -> None:
         async with self._database.write(durable=True, changes="nobody") as connection:
             failed = await queue.update_interrupted(connection, clock.now())
+            for job in failed:
+                await self._note_final(connection, job)
         self._recovered = True
         for job in failed:
             logs.service.error("job given up", extra={"fields": _fields(job)})
@@ -106,6 +114,7 @@ class Runner:
         async with self._database.write(durable=True, changes="nobody") as connection:
             before = await queue.find_job(connection, workspace_id, kind, public_id)
             job = await queue.update_canceled(connection, before, clock.now())
+            await self._note_final(connection, job)
         if run := self._runs.get(job.id):
             run.cancel()
         elif before.status == "Queued":
@@ -289,10 +298,17 @@ class Runner:
                 await queue.update_final(connection, job.id, status, error_message, now)
                 if status == "Completed":
                     await self._pipelines[job.kind].complete(connection, job, now)
+                final = await queue.select_job(connection, job.workspace_id, job.kind, job.id)
+                assert final is not None
+                await self._note_final(connection, final)
         except NotProcessing:
             status = "Failed"
         await self._tidy(job)
         return status.lower()
+
+    async def _note_final(self, connection: Connection, job: Job) -> None:
+        if self._on_final is not None:
+            await self._on_final(connection, job)
 
     async def _tidy(self, job: Job) -> None:
         """A failure is logged and changes nothing for the job: the sweep of the next start deletes the files."""

@@ -207,10 +207,11 @@ def _links(status: int, route: Route, routes: Sequence[Route]) -> dict[str, Any]
     """The operations that take the id in this response."""
     if status not in (201, 202):
         return {}
+    place = getattr(route.signature.answer, "ID", "id")
     return {
         other.operation_id: {
             "operationId": other.operation_id,
-            "parameters": {other.path_names[0]: "$response.body#/data/id"},
+            "parameters": {other.path_names[0]: f"$response.body#/data/{place}"},
         }
         for other in routes
         if other.path.startswith(route.path + "/{") and len(other.path_names) == 1
