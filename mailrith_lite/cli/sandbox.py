@@ -35,12 +35,15 @@ def sandbox(port: str | None, seed_file: Path | None, seed_ids: bool) -> None:
       curl -X POST localhost:8787/sandbox/seed -d '{"subscribers": 1000}'
     """
     from mailrith_lite import logs, settings
+    from mailrith_lite.settings import ENVIRONMENT_PREFIX
+    from mailrith_lite.testing.sandbox import DEFAULTS
     from mailrith_lite.testing.seed import Seed
     from mailrith_lite.testing.temporary_directory import temporary_directory
 
     seed = _read_seed(seed_file) if seed_file is not None else Seed()
     with temporary_directory() as folder:
-        environment = {"MAILRITH_LITE_LOG_LEVEL": "warning", **os.environ}
+        defaults = {ENVIRONMENT_PREFIX + name.upper(): value for name, value in DEFAULTS.items()}
+        environment = {"MAILRITH_LITE_LOG_LEVEL": "warning", **defaults, **os.environ}
         loaded = settings.load(environment, port=port, host="127.0.0.1", data_dir=f"{folder}/data")
         logs.configure(loaded.log_format, loaded.log_level)
         asyncio.run(_serve(loaded, seed, stable=seed_ids))

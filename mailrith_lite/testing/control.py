@@ -20,6 +20,7 @@ from mailrith_lite.testing.control_forms import (
     DelayNext,
     DropNext,
     FailNext,
+    FailNextWebhooks,
     Hold,
     NewKey,
     NewWorkspace,
@@ -30,11 +31,14 @@ from mailrith_lite.testing.control_forms import (
     ThrottleNext,
     Time,
     WaitFor,
+    WaitForEvents,
 )
 from mailrith_lite.testing.faults import Answer, Delay, Drop, Failure
 from mailrith_lite.testing.key_report import KeyReport, report_keys
 from mailrith_lite.testing.sandbox import Sandbox
 from mailrith_lite.testing.seed import Seed, Seeded
+from mailrith_lite.testing.webhook_box import SentEvent
+from mailrith_lite.webhooks.events import Event
 
 
 class Control(msgspec.Struct, frozen=True):
@@ -150,13 +154,51 @@ async def get_clock(sandbox: Sandbox, workspace_id: int, form: Nothing) -> Time:
 
 async def advance_clock(sandbox: Sandbox, workspace_id: int, form: Advance) -> Time:
     """Move the clock of the whole service forward: links, keys and idempotency records expire by it."""
-    return Time(now=clock.rfc3339(sandbox.instruments.clock.advance(**asdict(form))))
+    return Time(now=clock.rfc3339(await sandbox.advance_clock(**asdict(form))))
 
 
 async def reset_clock(sandbox: Sandbox, workspace_id: int, form: Nothing) -> Time:
     """Take back every advance of the clock."""
     sandbox.instruments.clock.reset()
     return Time(now=clock.rfc3339(sandbox.instruments.clock.now()))
+
+
+async def list_events(sandbox: Sandbox, workspace_id: int, form: Nothing) -> list[Event]:
+    """The events of the workspace, in their order, as a receiver gets them: at most the first 1,000."""
+    return await sandbox.select_events(workspace_id, None)
+
+
+async def wait_for_events(sandbox: Sandbox, workspace_id: int, form: WaitForEvents) -> list[Event]:
+    """Wait for `count` events of a type, or of any, and return the first ones."""
+    found = await sandbox.wait_for_events(workspace_id, form.type, form.count, form.timeout)
+    if len(found) < form.count:
+        raise TimeoutError(f"{len(found)} of {form.count} events came within {form.timeout:g} s")
+    return found[: form.count]
+
+
+async def list_deliveries(sandbox: Sandbox, workspace_id: int, form: Nothing) -> list[SentEvent]:
+    """Each event for each subscription, in their order, with the result of the last try."""
+    return await sandbox.select_sent_events(workspace_id)
+
+
+async def hold_webhooks(sandbox: Sandbox, workspace_id: int, form: Nothing) -> None:
+    """Send no event until the release. Events are kept meanwhile."""
+    await sandbox.hold_webhooks(workspace_id)
+
+
+async def release_webhooks(sandbox: Sandbox, workspace_id: int, form: Nothing) -> None:
+    """Send what was held."""
+    await sandbox.release_webhooks(workspace_id)
+
+
+async def fail_next_webhooks(sandbox: Sandbox, workspace_id: int, form: FailNextWebhooks) -> None:
+    """The next tries fail as if the receiver answered this status; it gets no request."""
+    await sandbox.fail_next_webhooks(workspace_id, form.status, form.times)
+
+
+async def drain_webhooks(sandbox: Sandbox, workspace_id: int, form: Nothing) -> None:
+    """Wait until no event is due: each was delivered, waits for its next try, or is held."""
+    await sandbox.drain_webhooks()
 
 
 async def list_requests(sandbox: Sandbox, workspace_id: int, form: Nothing) -> list[Sent]:
@@ -206,6 +248,13 @@ CONTROLS = (
     Control("POST", "/sandbox/delay-next", "delayNext", delay_next),
     Control("POST", "/sandbox/drop-next", "dropNext", drop_next),
     Control("POST", "/sandbox/throttle-next", "throttleNext", throttle_next),
+    Control("GET", "/sandbox/webhooks", "listEvents", list_events),
+    Control("POST", "/sandbox/webhooks/wait-for", "waitForEvents", wait_for_events),
+    Control("GET", "/sandbox/webhooks/deliveries", "listDeliveries", list_deliveries),
+    Control("POST", "/sandbox/webhooks/hold", "holdWebhooks", hold_webhooks),
+    Control("POST", "/sandbox/webhooks/release", "releaseWebhooks", release_webhooks),
+    Control("POST", "/sandbox/webhooks/fail-next", "failNextWebhooks", fail_next_webhooks),
+    Control("POST", "/sandbox/webhooks/drain", "drainWebhooks", drain_webhooks),
     Control("GET", "/sandbox/clock", "getClock", get_clock),
     Control("POST", "/sandbox/clock/advance", "advanceClock", advance_clock),
     Control("POST", "/sandbox/clock/reset", "resetClock", reset_clock),

@@ -151,3 +151,18 @@ class WaitFor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     operation_id: Operation | None = None
     count: Times = 1
     timeout: Annotated[float, Meta(ge=0, le=MAX_WAIT)] = 5.0
+
+
+class WaitForEvents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`type`: such as subscriber.created; without it, any. `timeout`: seconds, at most 60."""
+
+    type: str | None = None
+    count: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    timeout: Annotated[float, Meta(ge=0, le=MAX_WAIT)] = 5.0
+
+
+class FailNextWebhooks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`times`: for how many tries."""
+
+    status: Annotated[int, Meta(ge=300, le=599)] = 503
+    times: Annotated[int, Meta(ge=1, le=10_000)] = 1

@@ -12,12 +12,14 @@ from mailrith_lite.testing.faults import Answer, Delay, Drop, Failure
 from mailrith_lite.testing.key_report import KeyReport, report_keys
 from mailrith_lite.testing.recorder import Requests, When
 from mailrith_lite.testing.sandbox import Sandbox
+from mailrith_lite.testing.webhook_handle import Webhooks
 
 
 class Mailrith:
     """`url` and `api_key` are what a client needs. Every thread may call every method.
 
-    `jobs` decides when jobs move, `clock` moves the time, `requests` has what clients sent. An operation has its id
+    `jobs` decides when jobs move, `webhooks` has the events and decides when they are sent, `clock` moves the time,
+    `requests` has what clients sent. An operation has its id
     in the contract as name, such as `createSubscriberImportJob`; None, where it is allowed, is any operation.
     """
 
@@ -27,6 +29,7 @@ class Mailrith:
         self.url = server.url
         self.api_key = api_key
         self.jobs = Jobs(server, self)
+        self.webhooks = Webhooks(server, lambda: self._workspace_id)
         self.clock = Clock(server)
         self._children: list[Mailrith] = []
         self._current = {workspace_id}
@@ -157,7 +160,7 @@ class Mailrith:
         return report_client(self._recorder.select(self._all_workspace_ids(), self._begin))
 
     def reset(self) -> None:
-        """Empties the workspace; its keys stay. Ends jobs, forgets faults and requests, resets the clock."""
+        """Empties the workspace; its keys stay. Ends jobs and webhooks, forgets faults, resets the clock."""
         self._current.clear()
         self._workspace_id = self._server.ask(Sandbox.reset, self._workspace_id)
         self._current.add(self._workspace_id)
@@ -224,7 +227,7 @@ class Jobs:
 
 
 class Clock:
-    """The time of the whole server: links, uploads, keys and idempotency records expire by it."""
+    """The time of the whole server: links, keys and idempotency records expire by it, webhooks are sent again."""
 
     def __init__(self, server: ControlledServer) -> None:
         self._server = server

@@ -1,4 +1,4 @@
-"""The clock, recorder, job gate and faults of a test server, and the middleware that applies them to requests."""
+"""The clock, recorder, gates and faults of a test server, and the middleware that applies them to requests."""
 
 import asyncio
 import contextlib
@@ -19,6 +19,7 @@ from mailrith_lite.testing.faults import Dropped, Fault, Faults
 from mailrith_lite.testing.job_gate import JobGate
 from mailrith_lite.testing.movable_clock import MovableClock
 from mailrith_lite.testing.recorder import MAX_BODY, RecordedRequest, Recorder
+from mailrith_lite.testing.webhook_box import WebhookBox
 
 _NOT_RECORDED = ("/sandbox", "/healthz", "/docs", "/static", "/console")
 
@@ -30,6 +31,7 @@ class Instruments:
         self.clock = MovableClock(fixed=fixed_clock)
         self.recorder = Recorder()
         self.gate = JobGate()
+        self.webhooks = WebhookBox()
         self._faults: dict[int, Faults] = {}
         self._workspace_ids: dict[bytes, int] = {}  # by the hash of each key so far, also of expired ones
         self._in_flight: dict[int, dict[asyncio.Task[object], web.Request]] = {}

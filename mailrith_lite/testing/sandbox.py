@@ -22,11 +22,16 @@ from mailrith_lite.testing.faults import Answer, Delay, Drop, Failure
 from mailrith_lite.testing.instruments import Instruments
 from mailrith_lite.testing.listener import Listener
 from mailrith_lite.testing.recorder import RecordedRequest, Requests
+from mailrith_lite.testing.webhook_box import SentEvent
+from mailrith_lite.webhooks import journal
+from mailrith_lite.webhooks.events import Event
 
 EXAMPLE_KEY = "mrk_example_secret_key"
 _SECRET = b"the same links in every run of a sandbox with stable ids"
 _CONCURRENCY = 10_000  # a held job occupies one of these places
 _FIXED_SETTINGS = {"data_dir", "job_concurrency", "bootstrap_key"}
+DEFAULTS = {"allow_private_webhooks": "on"}
+"""Settings in which a sandbox differs from a service: receivers under test are on this machine."""
 _GRACE = 0.05  # seconds that requests in flight have when the sandbox stops
 
 
@@ -62,6 +67,7 @@ class Sandbox:
                 raise ValueError(f"there is a workspace {name} already")
             workspace = await workspaces.insert_workspace(connection, name, now)
             await keys.insert(connection, workspace_id=workspace.id, name="First key", key=key, now=now)
+            await journal.insert_journal(connection, workspace.id, now)
         self._requests[workspace.id] = self.requests({workspace.id})
         self.default_workspace_id = self.default_workspace_id or workspace.id
         return WorkspaceKey(workspace_id=workspace.id, api_key=key)
@@ -101,7 +107,7 @@ class Sandbox:
     async def reset(self, workspace_id: int) -> int:
         """Moves the keys to a new, empty workspace of the same name, and returns its integer id.
 
-        Ends the requests in flight and the jobs, removes faults and job holds, and resets the clock.
+        Ends the requests in flight, the jobs and the webhooks, removes faults and holds, and resets the clock.
         """
         await self.end_work(workspace_id)
         self.instruments.clock.reset()
@@ -113,6 +119,7 @@ class Sandbox:
             )
             new = await workspaces.insert_workspace(connection, old.name, now)
             await key_table.update_keys_moved(connection, old.id, new.id)
+            await journal.insert_journal(connection, new.id, now)
             files = await upload_table.delete_uploads(connection, old.id)  # first, because they refer to jobs
             await queue.delete_jobs(connection, old.id)  # this ends their links
         await self.services.uploads.remove_files(files)
@@ -123,12 +130,13 @@ class Sandbox:
         return new.id
 
     async def end_work(self, workspace_id: int) -> None:
-        """Ends requests in flight and jobs of the workspace, and removes its faults and job holds.
+        """Ends requests in flight, jobs and webhooks of the workspace, and removes its faults and holds.
 
         Ends a refusal of connections, too.
         """
         await self.instruments.abort_requests(workspace_id)
         await self.instruments.gate.clear(workspace_id)
+        await self.instruments.webhooks.clear(workspace_id)
         self.instruments.clear_faults(workspace_id)
         await self.listener.accept()
 
@@ -161,10 +169,35 @@ class Sandbox:
         return self.instruments.clock.now()
 
     async def advance_clock(self, days: float, hours: float, minutes: float, seconds: float) -> int:
-        return self.instruments.clock.advance(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        now = self.instruments.clock.advance(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        self.services.dispatcher.wake()  # retries of webhooks may be due
+        return now
 
     async def reset_clock(self) -> None:
         self.instruments.clock.reset()
+
+    async def select_events(self, workspace_id: int, event_type: str | None) -> list[Event]:
+        return await self.instruments.webhooks.select_events(workspace_id, event_type)
+
+    async def wait_for_events(
+        self, workspace_id: int, event_type: str | None, count: int, seconds: float
+    ) -> list[Event]:
+        return await self.instruments.webhooks.wait_for_events(workspace_id, event_type, count, seconds)
+
+    async def select_sent_events(self, workspace_id: int) -> list[SentEvent]:
+        return await self.instruments.webhooks.select_sent(workspace_id)
+
+    async def hold_webhooks(self, workspace_id: int) -> None:
+        self.instruments.webhooks.hold(workspace_id)
+
+    async def release_webhooks(self, workspace_id: int) -> None:
+        self.instruments.webhooks.release(workspace_id)
+
+    async def fail_next_webhooks(self, workspace_id: int, status: int, times: int) -> None:
+        self.instruments.webhooks.fail_next(workspace_id, status, times)
+
+    async def drain_webhooks(self) -> None:
+        await self.instruments.webhooks.drain()
 
     async def count_requests(self) -> int:
         return self.instruments.recorder.count
@@ -226,8 +259,11 @@ async def open_sandbox(
     clock.use(instruments.clock.now)
     if stable:
         _make_stable(settings.data_dir)
-    async with open_services(settings, gate=instruments.gate, sync_to_disk=False) as services:
+    async with open_services(
+        settings, gate=instruments.gate, webhook_gate=instruments.webhooks, sync_to_disk=False
+    ) as services:
         instruments.gate.attach(services.database, services.runner)
+        instruments.webhooks.attach(services.database, services.outbox, services.dispatcher)
         app = create_app(services, middlewares=[*middlewares, instruments.middleware()])
         app.on_response_prepare.append(instruments.add_date)
         listener = Listener(app, (settings.host, *further_hosts), settings.port, grace=_GRACE)
@@ -237,6 +273,7 @@ async def open_sandbox(
         async with listener.listening():
             yield sandbox
             services.stopping = True
+            await services.dispatcher.stop(_GRACE)
 
 
 def load_settings(directory: Path, **values: object) -> Settings:
@@ -248,5 +285,5 @@ def load_settings(directory: Path, **values: object) -> Settings:
     """
     if unknown := values.keys() - ({setting.name for setting in SETTINGS} - _FIXED_SETTINGS):
         raise TypeError(f"a sandbox has no setting {min(unknown)}")
-    texts = {name: str(value) for name, value in {"port": 0, **values}.items()}
+    texts = {name: str(value) for name, value in {"port": 0, **DEFAULTS, **values}.items()}
     return load({}, **texts, data_dir=str(directory))
