@@ -12,6 +12,7 @@ from typing import Any
 
 from conftest import Reply, Server
 
+from mailrith_lite import ids
 from mailrith_lite.api.routes import ROUTES, SECTIONS, Route
 from mailrith_lite.jobs.kinds import KINDS
 
@@ -25,8 +26,12 @@ MANIFEST: dict[str, dict[str, Any]] = {
 OURS = {
     "cancelSubscriberImportJob": ("subscribers:import", "live_actions:write"),
     "cancelSubscriberExportJob": ("subscribers:export",),
+    "testWebhookSubscription": ("webhooks:write", "live_actions:write"),
+    "listWebhookDeliveries": ("webhooks:read",),
+    "getWebhookDelivery": ("webhooks:read",),
+    "resendWebhookDelivery": ("webhooks:write", "live_actions:write"),
 }
-"""The operations that the contract does not have, with their scopes: it cannot cancel a job."""
+"""The operations that the contract does not have, with their scopes."""
 PUBLIC = {route.operation_id for route in ROUTES if route.public}
 ABOUT_THE_API = {route.operation_id for section in SECTIONS if section.key is None for route in section.routes}
 _NAMES = ("name", "label", "new_tag_name")
@@ -48,12 +53,20 @@ def kinds(route: Route) -> list[str]:
 
 def _creators() -> dict[str, Route]:
     posts = {route.path: route for route in ROUTES if route.method == "POST"}
-    items = [route for route in ROUTES if route.method == "GET" and route.path_names]
-    return {kinds(item)[0]: posts[item.path.rpartition("/")[0]] for item in items}
+    items = [route for route in ROUTES if route.method == "GET" and len(route.path_names) == 1]
+    by_kind = {kinds(item)[0]: posts[item.path.rpartition("/")[0]] for item in items if item.path.endswith("}")}
+    return {**by_kind, ids.DELIVERY: OPERATIONS["testWebhookSubscription"]}
 
 
 CREATORS = _creators()
 """Kind of resource -> the operation that creates one."""
+
+
+def listed(route: Route) -> str:
+    """The kind of the items of a list."""
+    if route.operation_id == "listWebhookDeliveries":
+        return ids.DELIVERY
+    return next(kind for kind, creator in CREATORS.items() if creator.path == route.path)
 
 
 def table(route: Route) -> str:
@@ -88,10 +101,32 @@ class Workspace:
 
     def create(self, kind: str, **fields: Any) -> str:
         """The id of a new resource. `fields` replace those of the example."""
+        return self.create_in({}, kind, **fields)
+
+    def create_in(self, known: Mapping[str, str], kind: str, **fields: Any) -> str:
+        """As `create`, of a kind that belongs to another resource, whose id is in `known`."""
+        if kind == ids.WEBHOOK_SUBSCRIPTION:
+            self.make_room()
         body = example(CREATORS[kind], self.word())
-        reply = self.server.call("POST", CREATORS[kind].path, body and body | fields, key=self.key)
+        path = address(CREATORS[kind], known)
+        reply = self.server.call("POST", path, body and body | fields, key=self.key)
         assert reply.status in CREATORS[kind].statuses, reply.body
-        return str(reply.json["data"]["id"])
+        data = reply.json["data"]
+        return str(data.get("subscription", data)["id"])
+
+    def create_named(self, route: Route) -> dict[str, str]:
+        """New resources for the path of the route: the name of each parameter -> its id."""
+        known: dict[str, str] = {}
+        for kind in kinds(route):
+            known[kind] = self.create_in(known, kind.removeprefix("unused_"))
+        return {name: known[kind] for name, kind in zip(route.path_names, kinds(route), strict=True)}
+
+    def make_room(self) -> None:
+        """A workspace has at most 20 webhook subscriptions: deletes the oldest one of many."""
+        path = CREATORS[ids.WEBHOOK_SUBSCRIPTION].path
+        newest = self.server.call("GET", path, key=self.key).json["data"]
+        if len(newest) > 10:
+            assert self.server.call("DELETE", newest[-1]["self"], key=self.key).status == 200
 
     def call(
         self,

@@ -25,7 +25,7 @@ class FullWorkspace(Workspace):
         }
         for kind in CREATORS:
             if kind != ids.SUBSCRIBER:
-                self.known[kind] = self.create(kind, **_named(kind, word), **special.get(kind, {}))
+                self.known[kind] = self.create_in(self.known, kind, **_named(kind, word), **special.get(kind, {}))
         for kind in (ids.TAG, ids.SEQUENCE):
             self.known[f"unused_{kind}"] = self.create(kind, name=f"Unused {word}")
         self.known[ids.SUBSCRIBER] = self.create(

@@ -33,10 +33,11 @@ SCOPE_SETS = [
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Its jobs stay queued, so that they can be canceled."""
+    """Its jobs stay queued, so that they can be canceled, and its webhooks are not sent."""
     directory = tmp_path_factory.mktemp("scopes") / "data"
     with Server(Settings(port=0, data_dir=directory, bootstrap_key=KEY)).serving() as server:
         server.wait(server.services.runner.stop())
+        server.wait(server.services.dispatcher.stop())
         yield server
 
 

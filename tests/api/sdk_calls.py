@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from api_calls import CREATORS, MANIFEST, OPERATIONS, Workspace, example, kinds
+from api_calls import CREATORS, MANIFEST, OPERATIONS, Workspace, example, kinds, listed
 from api_records import definition
 from conftest import KEY, MAPPINGS, Server
 from mailrith_sdk import MailrithClient
@@ -104,12 +104,14 @@ def _prepared(route: Route) -> Prepare:
     """A call that succeeds."""
 
     def prepare(world: World) -> Call:
+        if route.operation_id == "createWebhookSubscription":
+            world.make_room()
         named = zip(route.path_names, kinds(route), strict=True)
         call = path(**{name: world.new(kind) for name, kind in named}) if route.path_names else {}
         if route.signature.request is not None:
             call["body"] = example(route, world.word())
         if issubclass(route.signature.response, PageOf):
-            world.new(next(kind for kind, creator in CREATORS.items() if creator.path == route.path))
+            world.new(listed(route))
             call["query"] = {"limit": 1}
         return call
 
@@ -201,6 +203,13 @@ CONFLICTS: dict[str, Prepare] = {
     ),
     "updateSegment": lambda w: path(segment_id=w.create(ids.SEGMENT)) | body(**_taken_name(w, ids.SEGMENT)),
     "deleteSegment": _segment_in_use,
+    "createWebhookSubscription": lambda w: body(
+        **example(CREATORS[ids.WEBHOOK_SUBSCRIPTION]) | _taken_name(w, ids.WEBHOOK_SUBSCRIPTION)
+    ),
+    "updateWebhookSubscription": lambda w: (
+        path(webhook_subscription_id=w.create(ids.WEBHOOK_SUBSCRIPTION))
+        | body(**_taken_name(w, ids.WEBHOOK_SUBSCRIPTION))
+    ),
     "createSubscriberImportJob": lambda w: body(upload_id=w.used_upload(), mappings=MAPPINGS),
 }
 """operationId -> a call that answers 409 without an Idempotency-Key."""

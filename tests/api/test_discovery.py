@@ -57,8 +57,7 @@ def test_the_openapi_document_has_no_envelope_and_needs_no_key(server: Server) -
 def test_addresses_of_this_service_lead_to_a_response(server: Server, name: str) -> None:
     address = server.call("GET", "/v1").json[name]
     assert address.startswith(f"{server.url}/")
-    status = server.call("GET", address.removeprefix(server.url)).status
-    assert status == (501 if name == "webhook_subscriptions_url" else 200)
+    assert server.call("GET", address.removeprefix(server.url)).status == 200
 
 
 def test_no_address_that_takes_a_key_has_another_origin(server: Server) -> None:
@@ -147,7 +146,17 @@ def test_the_capabilities_describe_the_sdks_and_the_signing_of_webhooks(server: 
         "@mailrith/mcp-server",
         "streamable_http",
     )
-    assert data["events"]["required_scopes_by_event_pattern"] == {}
+    events = data["events"]
+    assert [event for event in events["supported_events"] if event.startswith("subscriber.")] == [
+        "subscriber.created",
+        "subscriber.updated",
+        "subscriber.status_changed",
+    ]
+    assert set(events["supported_events"]) < set(events["supported_event_patterns"])
+    required = events["required_scopes_by_event_pattern"]
+    assert set(events["supported_event_patterns"]) < set(required)
+    assert (required["*"], required["subscriber.*"]) == ([], ["subscribers:read"])
+    assert required["subscriber_import.completed"] == ["subscribers:import"]
     assert data["events"]["signing"] == {
         "algorithm": "hmac-sha256",
         "id_header": "webhook-id",

@@ -31,9 +31,10 @@ def signed(server: Server, links: Links, path: str, expires: int) -> str:
 
 @contextlib.contextmanager
 def running_service(factory: pytest.TempPathFactory, **settings: Any) -> Iterator[Server]:
-    """One service for many cases that do not affect each other."""
+    """One service for many cases that do not affect each other. It sends no webhooks."""
     values = {"port": 0, "data_dir": factory.mktemp("standing") / "data", "bootstrap_key": KEY, **settings}
     with Server(Settings(**values)).serving() as server:
+        server.wait(server.services.dispatcher.stop())
         yield server
 
 

@@ -277,7 +277,7 @@ def test_file_over_the_limit_of_an_upload_is_refused(serve: Callable[..., Server
         (b"This is a letter.\n", (), 'looks like the email; say which with --map "COLUMN=email"'),
         (b"email\n", ("--map", "email"), "--map takes COLUMN=FIELD, not email"),
         (b"email\n", ("--map", "mail=email"), "the file has no column mail; it has email"),
-        (b"email\n", ("--map", "email=emial"), "there is no field emial; there are email, name, first name"),
+        (b"email\n", ("--map", "email=emial"), "there is no field emial; there are email, name, country, status"),
         (
             b"email,n\na,b\n",
             ("--map", "n=name"),
