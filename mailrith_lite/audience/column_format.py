@@ -45,6 +45,7 @@ class FormatTally:
         self._readers = _READERS[kind]
         self._counts: Counter[tuple[str, ...]] = Counter()  # the formats that read a cell -> number of such cells
         self._formats_by_cell: dict[str, tuple[str, ...]] = {}
+        self._examples: dict[tuple[str, ...], str] = {}  # the formats that read a cell -> the first such cell
         self._differences: dict[tuple[str, str], Undecided] = {}
 
     def add(self, cell: str, count: int = 1) -> None:
@@ -56,6 +57,16 @@ class FormatTally:
         if formats is None:
             formats = self._formats(cell)
         self._counts[formats] += count
+        self._examples.setdefault(formats, cell)
+
+    def count(self, cell_format: Format) -> int:
+        """The number of cells that the format reads."""
+        return sum(count for formats, count in self._counts.items() if _is_read(formats, cell_format))
+
+    def refused(self, cell_format: Format) -> str:
+        """A cell that the format does not read; "" if there is none."""
+        unread = (cell for formats, cell in self._examples.items() if not _is_read(formats, cell_format))
+        return next(unread, "")
 
     def update(self, cells: Iterable[str]) -> None:
         """Adds many cells; faster than `add` when many of them are equal."""
@@ -94,6 +105,10 @@ class FormatTally:
             self._formats_by_cell.clear()
         self._formats_by_cell[cell] = formats = tuple(values)
         return formats
+
+
+def _is_read(formats: tuple[str, ...], cell_format: Format) -> bool:
+    return cell_format in formats or (cell_format == "point" and _PLAIN in formats)
 
 
 def _date_reader(date_format: DateFormat) -> Callable[[str], str | None]:

@@ -275,3 +275,32 @@ def test_problems_count_the_cells_that_the_proposed_fields_refuse(
 ) -> None:
     problems = analysis_of(cells, *([custom] if custom else [])).problems
     assert [(one.code, one.count, one.sample) for one in problems] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "cells", "code", "answers"),
+    [
+        ("Joined", None, ["01/05/2024", "02/03/2024"], "date_order", ["day-first", "month-first"]),
+        ("Born", "Date", ["01/05/2024", ""], "date_order", ["day-first", "month-first"]),
+        ("Spent", "Number", ["1,234", "5,678"], "number_format", ["point", "comma"]),
+        ("Joined", None, ["01/05/2024", "13/05/2024"], None, []),
+        ("Joined", None, ["05/05/2024", "06/06/2024"], None, []),
+        ("Spent", "Number", ["1,234", "5,67"], None, []),
+        ("Note", None, ["01/05/2024"], None, []),
+    ],
+)
+def test_column_that_can_be_read_in_two_ways_is_a_question(
+    name: str, kind: FieldType | None, cells: list[str], code: str | None, answers: list[str]
+) -> None:
+    analysis = analysis_of(
+        {"Email": [ADDRESS, "b@example.com"], name: cells}, *([field(name, kind)] if kind else [])
+    )
+    assert [(one.code, one.column) for one in analysis.questions] == ([(code, name)] if code else [])
+    assert [answer.value for one in analysis.questions for answer in one.answers] == answers
+    for question in analysis.questions:
+        assert apply_answers(analysis, [question.answers[0]]).mappings[1].format == answers[0]
+
+
+def test_cells_that_the_best_format_cannot_read_are_a_problem() -> None:
+    analysis = analysis_of({"Email": [ADDRESS] * 4, "Joined": ["13/05/2024", "01/05/2024", "soon", "N/A"]})
+    assert [(one.code, one.count, one.sample) for one in analysis.problems] == [("invalid_date", 1, "soon")]

@@ -80,7 +80,7 @@ def analyze(facts: FileFacts, fields: Sequence[CustomField], *, encoding: str, f
         delimiter=facts.delimiter,
         encoding=encoding,
         columns=list(_columns(facts, proposals)),
-        questions=find_questions(facts, proposals, source, file_name),
+        questions=find_questions(facts, proposals, source, fields, file_name),
         problems=find_problems(facts, proposals, fields),
     )
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from mailrith_lite.audience import values
+from mailrith_lite.audience import values, vocabulary
+from mailrith_lite.audience.column_format import FormatTally, Kind, Undecided
 
 MAX_WORDS = 60
 """A column with more different cells has no `words`."""
@@ -22,6 +23,10 @@ _PLAIN_EMAIL = r"[a-zA-Z0-9._+-]++@[a-zA-Z0-9]++(?:[.-][a-zA-Z0-9]++)++"
 _PLAIN_EMAILS = re.compile(rf"(?:{_PLAIN_EMAIL}\n)*+")
 _ONE_PLAIN_EMAIL = re.compile(_PLAIN_EMAIL)
 """Of at most 63 characters it is always valid. The quantifiers are possessive, so the match takes linear time."""
+_ISO_MOMENTS = re.compile(
+    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z?)?\n)*+"
+)
+_KINDS: tuple[Kind, ...] = ("date", "number")
 _DIGIT = re.compile(r"[0-9]")
 _PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,98})(?:\.[0-9]{0,98}[1-9])?")
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -35,10 +40,18 @@ class Readable(msgspec.Struct, frozen=True, kw_only=True):
     refused: str = ""
 
 
+class Formatted(Readable, frozen=True, kw_only=True):
+    """Of the format that reads the most cells; words such as N/A count as read. `undecided`: two formats that read
+    as many cells, and differ."""
+
+    undecided: Undecided | None = None
+
+
 class ColumnFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`filled`: the number of cells that are not blank. `samples`: the first different ones, cut. `longest`: the
     number of characters of the longest cell. `words`: each different cell, trimmed, and how many there are; None if
     there are too many. `emails`, `countries`, `plain_numbers`, `iso_days`: how many of the filled cells are such.
+    `dates`, `numbers`: how many cells the best format reads.
     `untrimmed`: whether a cell has a line end, or a blank at its beginning or end.
     """
 
@@ -49,6 +62,8 @@ class ColumnFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     words: dict[str, int] | None = {}
     emails: Readable = Readable()
     countries: Readable = Readable()
+    dates: Formatted = Formatted()
+    numbers: Formatted = Formatted()
     plain_numbers: int = 0
     iso_days: int = 0
     untrimmed: bool = False
@@ -83,6 +98,41 @@ class _Reader:
         return Readable(count=self._count, refused=cut(self._refused))
 
 
+class _FormatReader:
+    """Finds the format of a column of dates or numbers, until it is plain that it has neither."""
+
+    def __init__(self, kind: Kind) -> None:
+        self._tally = FormatTally(kind)
+        self._filled = self._tried = self._blank = 0
+        self.hopeless = False
+
+    def add(self, counts: Counter[str], text: str) -> None:
+        """`text`: the cells as lines."""
+        self._filled += counts.total()
+        if _ISO_MOMENTS.fullmatch(text):  # every cell has the same formats as the first
+            self._tally.add(next(iter(counts)), counts.total())
+        else:
+            for cell, count in counts.items():
+                if vocabulary.is_blank(cell):
+                    self._blank += count
+                else:
+                    self._tally.add(cell, count)
+        self._tried += len(counts)
+        if self._tried >= _TRIED and not self.hopeless:
+            self.hopeless = self.result().count < _HOPELESS * self._filled
+
+    def result(self) -> Formatted:
+        decision = self._tally.decide()
+        undecided = decision if isinstance(decision, Undecided) else None
+        best = decision.first.format if isinstance(decision, Undecided) else decision
+        count = self._tally.count(best)
+        return Formatted(
+            count=count and count + self._blank,
+            refused=cut(self._tally.refused(best)),
+            undecided=undecided if count else None,
+        )
+
+
 class ColumnSurvey:
     """`add` takes the cells of a column, block after block."""
 
@@ -94,6 +144,7 @@ class ColumnSurvey:
         self._untrimmed = False
         self._emails = _Reader(_is_email)
         self._countries = _Reader(functools.lru_cache(1_000)(_accepts(values.country_cell)))
+        self._formats = {kind: _FormatReader(kind) for kind in _KINDS}
         self._numbers = _Reader(lambda cell: _PLAIN_NUMBER.fullmatch(cell) is not None)
         self._days = _Reader(lambda cell: _ISO_DAY.fullmatch(cell) is not None)
 
@@ -121,6 +172,8 @@ class ColumnSurvey:
             words=None if self._words is None else dict(self._words),
             emails=self._emails.result(),
             countries=self._countries.result(),
+            dates=self._formats["date"].result(),
+            numbers=self._formats["number"].result(),
             plain_numbers=self._numbers.result().count,
             iso_days=self._days.result().count,
             untrimmed=self._untrimmed,
@@ -172,6 +225,9 @@ class ColumnSurvey:
             self._emails.add(counts.items())
         if not self._countries.hopeless:
             self._countries.add(counts.items())
+        for format_reader in self._formats.values():
+            if not format_reader.hopeless:
+                format_reader.add(counts, text)
         if _DIGIT.search(text):
             for reader in (self._numbers, self._days):
                 if not reader.hopeless:

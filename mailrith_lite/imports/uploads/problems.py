@@ -7,9 +7,10 @@ import msgspec
 from mailrith_lite import ids
 from mailrith_lite.audience import values, vocabulary
 from mailrith_lite.audience.custom_fields import CustomField
+from mailrith_lite.imports.fields import FIELDS
 from mailrith_lite.imports.mapping import Mapping
 from mailrith_lite.imports.uploads.column_facts import ColumnFacts, Readable
-from mailrith_lite.imports.uploads.proposals import Proposals
+from mailrith_lite.imports.uploads.proposals import Proposals, value_kind
 from mailrith_lite.imports.uploads.survey import FileFacts
 from mailrith_lite.unicode_forms import fold
 
@@ -42,6 +43,10 @@ def _find(
             if blank := row_count - column.filled:
                 yield Problem(column=column.name, code="missing_email", count=blank, sample="")
             yield from _unreadable(column, column.emails, "invalid_email")
+        case _ if kind := value_kind(mapping, list(fields.values())):
+            readable = column.dates if kind == "date" else column.numbers
+            code = "invalid_custom_field" if FIELDS[mapping.field.type].takes_custom_field else "invalid_date"
+            yield from _unreadable(column, readable, code)
         case "country":
             yield from _unreadable(column, column.countries, "invalid_country")
         case "subscriber-status":

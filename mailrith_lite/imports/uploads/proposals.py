@@ -8,6 +8,7 @@ import msgspec
 
 from mailrith_lite import errors, ids
 from mailrith_lite.audience import custom_fields
+from mailrith_lite.audience.column_format import Format, Kind
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.export_columns import label_of_column
 from mailrith_lite.audience.values import FieldType
@@ -52,6 +53,7 @@ class Proposals:
     def __init__(self, facts: FileFacts, fields: Sequence[CustomField], source: Source | None) -> None:
         """`fields`: the custom fields of the workspace."""
         self._facts = facts
+        self._source = source
         self._fields = {fold(field.label): field for field in fields}
         self._used_fields: set[int] = set()
         self._types: set[MappedType] = set()
@@ -86,8 +88,15 @@ class Proposals:
             return
         self._types.add(field.type)
         translation = {str(word): status for word, status in values.items()} if isinstance(values, dict) else None
-        mapping = Mapping(csv_column=column.name, field=field, values=translation or None)
+        mapping = Mapping(
+            csv_column=column.name, field=field, values=translation or None, format=self._format(column, field)
+        )
         self.by_column[column.name] = Proposal(mapping=mapping, reason=reason)
+
+    def _format(self, column: ColumnFacts, field: MappedField) -> Format | None:
+        """None: the column decides when it is imported."""
+        known = self._source is not None and self._source.day_first
+        return "day-first" if known and FIELDS[field.type].moment and column.dates.undecided else None
 
     def _propose_own_export(self) -> None:
         """The first column of a standard name is the standard field; every other column is a custom field."""
@@ -220,6 +229,16 @@ def field_type(column: ColumnFacts) -> FieldType:
         if column.untrimmed:
             return "Text Area"
     return "Text"
+
+
+def value_kind(mapping: Mapping, fields: Sequence[CustomField]) -> Kind | None:
+    """Whether the mapped field takes dates or numbers, which have formats. `fields`: of the workspace."""
+    if FIELDS[mapping.field.type].moment:
+        return "date"
+    types = {ids.encode(ids.CUSTOM_FIELD, field.id): field.type for field in fields}
+    field_type = mapping.field.custom_field_type or types.get(mapping.field.custom_field_id or "")
+    kinds: dict[FieldType | None, Kind] = {"Date": "date", "Number": "number"}
+    return kinds.get(field_type)
 
 
 def _can_be_label(label: str) -> bool:

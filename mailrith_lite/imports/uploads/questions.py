@@ -6,11 +6,12 @@ from typing import Final, Literal
 import msgspec
 
 from mailrith_lite.audience import vocabulary
+from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.imports.mapping import MappedField, Mapping
 from mailrith_lite.imports.uploads import consent_names, field_names
 from mailrith_lite.imports.uploads.column_facts import ColumnFacts
-from mailrith_lite.imports.uploads.proposals import Proposals
+from mailrith_lite.imports.uploads.proposals import Proposals, value_kind
 from mailrith_lite.imports.uploads.sources.source import Source
 from mailrith_lite.imports.uploads.survey import FileFacts
 from mailrith_lite.unicode_forms import letters_and_digits
@@ -62,11 +63,14 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     answers: list[Answer]
 
 
-def find_questions(facts: FileFacts, proposals: Proposals, source: Source | None, file_name: str) -> list[Question]:
+def find_questions(
+    facts: FileFacts, proposals: Proposals, source: Source | None, fields: Sequence[CustomField], file_name: str
+) -> list[Question]:
     return [
         *_about_file_status(facts, proposals, source, file_name),
         *_about_header(facts, proposals, source),
         *_about_emails(proposals),
+        *_about_formats(facts, proposals, fields),
         *_about_consent(facts, proposals),
     ]
 
@@ -155,6 +159,32 @@ def _about_emails(proposals: Proposals) -> Iterable[Question]:
             for name in proposals.email_columns
         ],
     )
+
+
+def _about_formats(facts: FileFacts, proposals: Proposals, fields: Sequence[CustomField]) -> Iterable[Question]:
+    """Dates such as 01/05/2024, and numbers such as 1,234, that all cells of a column leave open."""
+    for column in facts.columns:
+        proposal = proposals.by_column.get(column.name)
+        if proposal is None or proposal.mapping.format is not None:
+            continue
+        kind = value_kind(proposal.mapping, fields)
+        undecided = {"date": column.dates.undecided, "number": column.numbers.undecided, None: None}[kind]
+        if undecided is not None:
+            yield Question(
+                code="date_order" if kind == "date" else "number_format",
+                column=column.name,
+                text=f"How is {undecided.cell} in the column {column.name} meant?",
+                answers=[
+                    Answer(
+                        label=f"As {reading.value} ({reading.format.replace('-', ' ')})",
+                        value=reading.format,
+                        request=ImportPiece(
+                            mappings=[msgspec.structs.replace(proposal.mapping, format=reading.format)]
+                        ),
+                    )
+                    for reading in (undecided.first, undecided.second)
+                ],
+            )
 
 
 def _about_consent(facts: FileFacts, proposals: Proposals) -> Iterable[Question]:

@@ -160,6 +160,7 @@ NEWSLETTERS = (
             "WHATSAPP_BLACKLISTED": None,
             "ADDED_TIME": "subscribed-at",
         },
+        day_first=True,
     ),
     Source(
         name="mailerlite",

@@ -38,8 +38,8 @@ COMPLAINED: Final = YesNo(yes="Complained")
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """`name`: of the API. `label`: for people. `told_by`: sets of column names; a file that has all names of a set
     is of the tool. `columns`: name -> what it becomes; of several that become the same, the first that has a filled
-    cell. `status_by`: a column that only files of such people have -> their status. Names are compared by letters
-    and digits, ignoring case.
+    cell. `status_by`: a column that only files of such people have -> their status. `day_first`: how the
+    tool writes a date that could be read in two ways. Names are compared by letters and digits, ignoring case.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     told_by: tuple[tuple[str, ...], ...]
     columns: Mapping[str, Meaning]
     status_by: Mapping[str, Status] = {}
+    day_first: bool = False
 
     def evidence(self, keys: Collection[str]) -> int:
         """The number of columns that tell the tool; 0 if the file is not of it. `keys`: of the file's columns."""
