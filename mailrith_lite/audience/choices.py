@@ -10,7 +10,7 @@ _SEPARATORS: Final = ",;|"
 
 
 class Choices:
-    """An exact option wins. Else case does not matter, unless two options differ only in case."""
+    """An exact option wins. Else case and double quotes do not matter, unless two options differ only in them."""
 
     def __init__(self, options: Sequence[str]) -> None:
         self._by_text = {
@@ -18,12 +18,12 @@ class Choices:
         }  # an older database has other forms than NFC
         self._by_key: dict[str, str | None] = {}
         for option in options:
-            key = fold(option)
+            key = _key(option)
             self._by_key[key] = None if key in self._by_key else option
 
     def find(self, text: str) -> str | None:
         trimmed = text.strip()
-        return self._by_text.get(compose(trimmed)) or self._by_key.get(fold(trimmed))
+        return self._by_text.get(compose(trimmed)) or self._by_key.get(_key(trimmed))
 
     def find_all(self, text: str) -> list[str] | None:
         """The options between `,` `;` or `|`, each once, in the order of the text. None for another text."""
@@ -42,3 +42,7 @@ class Choices:
             return None
         chosen = [option for option in map(self.find, items) if option is not None]
         return list(dict.fromkeys(chosen)) if len(chosen) == len(items) else None
+
+
+def _key(text: str) -> str:
+    return fold(text).replace('"', "")

@@ -7,18 +7,8 @@ from cases import CASES, check_analysis, check_outcome, make_fields, request_of,
 from conftest import Server
 from uploading import look
 
-# Formats of a whole column come with the next changes.
-WAITING = {
-    *("campaign-monitor.csv", "brevo.csv", "dates-day-first.csv", "dates-undecided.csv", "numbers-with-commas.csv"),
-    "own-export.csv",
-}
 
-
-@pytest.mark.parametrize(
-    "case",
-    [pytest.param(one, marks=[pytest.mark.xfail] if one["file"] in WAITING else []) for one in CASES],
-    ids=lambda case: str(case["file"]),
-)
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["file"]))
 def test_file_of_another_tool_is_imported_through_the_api(server: Server, case: dict[str, Any]) -> None:
     fields = make_fields(server, case)
     started, reply = upload(server, case)
