@@ -33,7 +33,7 @@ FILE_FIELD = "file"
 """Names the file in a form: its fields belong to places of columns, so they fit one file only."""
 
 
-class _File(msgspec.Struct, frozen=True, kw_only=True):
+class UploadedFile(msgspec.Struct, frozen=True, kw_only=True):
     """An upload, what its file proposes, and the custom fields of the workspace."""
 
     upload: Upload
@@ -45,7 +45,7 @@ class _File(msgspec.Struct, frozen=True, kw_only=True):
         return [column.name for column in self.analysis.columns]
 
 
-class _StartForm(msgspec.Struct, frozen=True, kw_only=True):
+class StartForm(msgspec.Struct, frozen=True, kw_only=True):
     """`remembered`: the columns are those of an earlier file with the same header."""
 
     form: ColumnForm
@@ -61,7 +61,7 @@ async def show_upload(call: SessionRequest) -> web.StreamResponse:
 async def save_choices(call: SessionRequest, fields: Fields) -> web.StreamResponse:
     """The script of the page sends the form after each change."""
     async with call.database.read() as connection:
-        file = await _find_file(connection, call)
+        file = await find_file(connection, call, call.request.match_info["upload_id"])
     if file.upload.import_job_id is None and fields.get(FILE_FIELD) == file.upload.source:
         await _save(call, file, column_form.parse(fields, file.analysis))
     return web.Response(status=204)
@@ -70,7 +70,7 @@ async def save_choices(call: SessionRequest, fields: Fields) -> web.StreamRespon
 async def start_import(call: SessionRequest, fields: Fields) -> web.StreamResponse:
     """Starts an import or a dry run; a dry run leaves the upload for the import."""
     async with call.database.read() as connection:
-        file = await _find_file(connection, call)
+        file = await find_file(connection, call, call.request.match_info["upload_id"])
         plan = await _plan_like(connection, call, fields.get("like", ""))
     if file.upload.import_job_id is not None or fields.get(FILE_FIELD) != file.upload.source:
         return await _render_replaced(call)
@@ -78,8 +78,26 @@ async def start_import(call: SessionRequest, fields: Fields) -> web.StreamRespon
         return await _import_tried(call, file, plan, fields)
     form = column_form.parse(fields, file.analysis)
     await _save(call, file, form)
+    try:
+        result = await queue_form(call, file, form, dry_run=fields.get("run") == "dry")
+    except (errors.Conflict, errors.NotFound):  # another request has used, replaced or deleted the upload
+        return await _render_replaced(call)
+    if isinstance(result, Job):
+        return redirect(call.request, job_path(IMPORT, result.public_id))
+    return await _render_form(call, file, StartForm(form=form), result)
+
+
+async def queue_form(
+    call: SessionRequest, file: UploadedFile, form: ColumnForm, *, dry_run: bool = False
+) -> Job | Problems:
+    """The job of the import that the form means, or what is wrong with the form.
+
+    Raises:
+        Conflict, NotFound: the upload is used, or no longer has this file.
+        QueueFull
+    """
     if problems := form_problems.find_problems(form, file.analysis, file.custom_fields):
-        return await _render_form(call, file, _StartForm(form=form), problems)
+        return problems
     mappings: list[Mapping] = []
     try:
         choice = column_form.choose(form, file.analysis, file.custom_fields)
@@ -91,20 +109,21 @@ async def start_import(call: SessionRequest, fields: Fields) -> web.StreamRespon
             new_tag_name=form.new_tag.strip() or None,
             existing_tag_ids=form.tags,
             sequence_ids=form.sequences,
-            dry_run=fields.get("run") == "dry",
+            dry_run=dry_run,
             options=ImportOptions(
                 status=choice.status, encoding=choice.encoding, file=choice.file, header=choice.header
             ),
         )
-        return await _start(call, order)
+        return await queue_import(call, order)
     except errors.InvalidRequest as error:
         if error.details.get("field") == "upload_id":  # the file is wrong, not the form
-            return await _render_replaced(call)
-        problems = form_problems.from_error(error, mappings, file.analysis)
-        return await _render_form(call, file, _StartForm(form=form), problems)
+            raise _upload_not_found() from None
+        return form_problems.from_error(error, mappings, file.analysis)
 
 
-async def _import_tried(call: SessionRequest, file: _File, plan: ImportPlan, fields: Fields) -> web.StreamResponse:
+async def _import_tried(
+    call: SessionRequest, file: UploadedFile, plan: ImportPlan, fields: Fields
+) -> web.StreamResponse:
     """Imports what a dry run has tried. The page of the dry run decides about cells that cannot be read."""
     leave_out = fields.get("invalid_cells") == "leave_out"
     order = ImportOrder(
@@ -122,7 +141,7 @@ async def _import_tried(call: SessionRequest, file: _File, plan: ImportPlan, fie
     except errors.InvalidRequest as error:
         if error.details.get("field") == "upload_id":
             return await _render_replaced(call)
-        form = _StartForm(form=column_form.from_plan(file.analysis, plan))
+        form = StartForm(form=column_form.from_plan(file.analysis, plan))
         return await _render_form(call, file, form, form_problems.from_error(error, order.mappings, file.analysis))
 
 
@@ -157,12 +176,11 @@ async def queue_import(call: SessionRequest, order: ImportOrder) -> Job:
     return job
 
 
-async def _find_file(connection: Connection, call: SessionRequest) -> _File:
+async def find_file(connection: Connection, call: SessionRequest, public_id: str) -> UploadedFile:
     """
     Raises:
         NotFound: there is no such upload, or it has no file yet, or it has expired.
     """
-    public_id = call.request.match_info["upload_id"]
     number = ids.decode(ids.UPLOAD, public_id) or 0
     upload = await upload_table.select_upload(connection, call.workspace_id, number)
     if upload is None or upload.status == "Pending" or upload.expired(clock.now()):
@@ -171,7 +189,7 @@ async def _find_file(connection: Connection, call: SessionRequest) -> _File:
     if analysis is None:  # an older version has received the file
         raise _upload_not_found()
     fields = await custom_fields.select_all_custom_fields(connection, call.workspace_id)
-    return _File(upload=upload, analysis=analysis, custom_fields=fields)
+    return UploadedFile(upload=upload, analysis=analysis, custom_fields=fields)
 
 
 def _upload_not_found() -> errors.NotFound:
@@ -188,13 +206,13 @@ async def _plan_like(connection: Connection, call: SessionRequest, public_id: st
     return await import_table.select_import(connection, call.workspace_id, number)
 
 
-async def _save(call: SessionRequest, file: _File, form: ColumnForm) -> None:
+async def _save(call: SessionRequest, file: UploadedFile, form: ColumnForm) -> None:
     choices = SavedChoices(source=file.upload.source or "", form=form)
     async with call.database.write(changes="nobody") as connection:
         await choices_table.upsert_choices(connection, call.workspace_id, file.names, choices, clock.now())
 
 
-async def _start_form(connection: Connection, call: SessionRequest, file: _File) -> _StartForm:
+async def start_form(connection: Connection, call: SessionRequest, file: UploadedFile) -> StartForm:
     query = call.request.query
     proposed = column_form.from_analysis(file.analysis)
     saved = await choices_table.select_choices(connection, call.workspace_id, file.names, clock.now())
@@ -203,13 +221,13 @@ async def _start_form(connection: Connection, call: SessionRequest, file: _File)
         form = column_form.from_plan(file.analysis, plan)
         if saved is not None and saved.source == file.upload.source:
             form = msgspec.structs.replace(form, answers=saved.form.answers)
-        return _StartForm(form=form)
+        return StartForm(form=form)
     if saved is None or "proposed" in query:
-        return _StartForm(form=proposed)
+        return StartForm(form=proposed)
     if saved.source == file.upload.source:
-        return _StartForm(form=saved.form)
+        return StartForm(form=saved.form)
     form = column_form.for_another_file(saved.form, file.analysis)
-    return _StartForm(form=form, remembered=form != proposed)
+    return StartForm(form=form, remembered=form != proposed)
 
 
 async def _render_replaced(call: SessionRequest) -> web.StreamResponse:
@@ -222,15 +240,15 @@ async def _render_upload(
     call: SessionRequest, problems: Problems | None = None, *, status: int = 200
 ) -> web.StreamResponse:
     async with call.database.read() as connection:
-        file = await _find_file(connection, call)
+        file = await find_file(connection, call, call.request.match_info["upload_id"])
         if file.upload.import_job_id is not None:
             return redirect(call.request, job_path(IMPORT, IMPORT.encode(file.upload.import_job_id)))
-        form = await _start_form(connection, call, file)
+        form = await start_form(connection, call, file)
     return await _render_form(call, file, form, problems or {}, status=status)
 
 
 async def _render_form(
-    call: SessionRequest, file: _File, start: _StartForm, problems: Problems, *, status: int = 400
+    call: SessionRequest, file: UploadedFile, start: StartForm, problems: Problems, *, status: int = 400
 ) -> web.Response:
     async with call.database.read() as connection:
         tags = await names.tag_options(connection, call)
