@@ -6,10 +6,11 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Container, Iterator
+from collections.abc import AsyncIterator, Container, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+_PIECE = 1 << 20  # bytes
 _SMALL_WRITE = 1 << 17  # bytes
 _RESERVE = 1 << 16  # bytes
 
@@ -70,6 +71,13 @@ async def remove(*paths: Path) -> None:
     for path in paths:
         if path.exists():
             await asyncio.to_thread(path.unlink, missing_ok=True)
+
+
+async def read_pieces(path: Path) -> AsyncIterator[bytes]:
+    """The content of the file, read in threads."""
+    with await asyncio.to_thread(path.open, "rb") as file:
+        while piece := await asyncio.to_thread(file.read, _PIECE):
+            yield piece
 
 
 def create_private(path: Path) -> BinaryIO:

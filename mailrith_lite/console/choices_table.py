@@ -1,4 +1,4 @@
-"""The table `import_choices`: the last form of an upload, for the next file with the same header."""
+"""The table `import_choices`: the last form of each upload, also for the next file with the same header."""
 
 import hashlib
 from collections.abc import Sequence
@@ -30,13 +30,14 @@ def hash_header(names: Sequence[str]) -> str:
 
 
 async def select_choices(
-    connection: Connection, workspace_id: int, names: Sequence[str], now: int
+    connection: Connection, workspace_id: int, names: Sequence[str], source: str, now: int
 ) -> SavedChoices | None:
-    """The choices for the file with these column names, in this order."""
+    """The choices for the file, or else the newest ones for a file with these column names, in this order."""
     rows = await connection.execute_fetchall(
         """SELECT source, form FROM import_choices
-        WHERE workspace_id = ? AND header_hash = ? AND updated_at > ?""",
-        (workspace_id, hash_header(names), now - KEPT),
+        WHERE workspace_id = ? AND header_hash = ? AND updated_at > ?
+        ORDER BY source = ? DESC, updated_at DESC LIMIT 1""",
+        (workspace_id, hash_header(names), now - KEPT, source),
     )
     for row in rows:
         return SavedChoices(source=row["source"], form=_form_decoder.decode(row["form"]))
@@ -53,12 +54,12 @@ async def upsert_choices(
     await connection.execute(
         """INSERT INTO import_choices (workspace_id, header_hash, source, form, updated_at) VALUES (?, ?, ?, ?, ?)
         ON CONFLICT DO UPDATE
-        SET source = excluded.source, form = excluded.form, updated_at = excluded.updated_at""",
+        SET form = excluded.form, updated_at = excluded.updated_at""",
         (workspace_id, hash_header(names), choices.source, form, now),
     )
     await connection.execute(
         """DELETE FROM import_choices WHERE workspace_id = :workspace_id AND (updated_at <= :before
-            OR header_hash NOT IN (SELECT header_hash FROM import_choices WHERE workspace_id = :workspace_id
-                ORDER BY updated_at DESC LIMIT :limit))""",
+            OR (header_hash, source) NOT IN (SELECT header_hash, source FROM import_choices
+                WHERE workspace_id = :workspace_id ORDER BY updated_at DESC LIMIT :limit))""",
         {"workspace_id": workspace_id, "before": now - KEPT, "limit": MAX_FORMS},
     )

@@ -47,12 +47,14 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ColumnView(msgspec.Struct, frozen=True, kw_only=True):
-    """`proposed`: the target of the proposal. `problem`: what the proposed field refuses. `question`: the id of the
-    question that decides the column. `notes`: problems of the form, by the id of their field."""
+    """`becomes`: the name of the chosen field. `proposed`: the target of the proposal. `problem`: what the proposed
+    field refuses. `question`: the id of the question about the column. `notes`: problems of the form, by the id of
+    their field."""
 
     place: int
     column: AnalyzedColumn
     choice: ColumnChoice
+    becomes: str
     proposed: str
     problem: str
     question: str
@@ -130,6 +132,7 @@ def view_columns(
 ) -> ColumnTable:
     proposals = from_analysis(analysis)
     types = {ids.encode(ids.CUSTOM_FIELD, field.id): field.type for field in custom_fields}
+    names = {target.id: target.name for target in targets(custom_fields)}
     questions = {question.column: question_field(question, analysis) for question in analysis.questions}
     cell_problems = {problem.column: problem for problem in analysis.problems}
     views: list[ColumnView] = []
@@ -142,6 +145,7 @@ def view_columns(
                 place=place,
                 column=column,
                 choice=choice,
+                becomes=choice.label or names.get(choice.target, ""),
                 proposed=proposal.target,
                 problem=_describe(problem, column, types.get(proposal.target, "")) if problem else "",
                 question=questions.get(column.name, "") if column.name else "",

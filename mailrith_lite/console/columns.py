@@ -23,7 +23,7 @@ from mailrith_lite.imports.options import ImportOptions
 from mailrith_lite.imports.uploads import analysis as upload_analysis
 from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.imports.uploads.analysis import Analysis
-from mailrith_lite.imports.uploads.sources.known import SOURCES
+from mailrith_lite.imports.uploads.sources.known import label_of
 from mailrith_lite.imports.uploads.upload_table import Upload
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import IMPORT
@@ -215,7 +215,9 @@ async def _save(call: SessionRequest, file: UploadedFile, form: ColumnForm) -> N
 async def start_form(connection: Connection, call: SessionRequest, file: UploadedFile) -> StartForm:
     query = call.request.query
     proposed = column_form.from_analysis(file.analysis)
-    saved = await choices_table.select_choices(connection, call.workspace_id, file.names, clock.now())
+    saved = await choices_table.select_choices(
+        connection, call.workspace_id, file.names, file.upload.source or "", clock.now()
+    )
     plan = await _plan_like(connection, call, query.get("like", ""))
     if plan is not None:
         form = column_form.from_plan(file.analysis, plan)
@@ -260,7 +262,7 @@ async def _render_form(
         status=status,
         upload=file.upload,
         analysis=file.analysis,
-        tool=next((source.label for source in SOURCES if source.name == file.analysis.source), None),
+        tool=label_of(file.analysis.source),
         form=start.form,
         remembered=start.remembered,
         file_field=FILE_FIELD,

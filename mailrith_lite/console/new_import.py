@@ -4,7 +4,7 @@ from aiohttp import web
 from yarl import URL
 
 from mailrith_lite import clock, errors
-from mailrith_lite.console import forms, templating
+from mailrith_lite.console import forms, several_files, templating
 from mailrith_lite.console.forms import TOKEN_FIELD
 from mailrith_lite.console.paths import PATH, redirect
 from mailrith_lite.console.session_request import SESSIONS, SessionRequest
@@ -38,6 +38,8 @@ async def receive_file(call: SessionRequest) -> web.StreamResponse:
             raise
     except _REFUSALS as error:
         return await _render_file_form(call, error)
+    if len(upload.origin.files) > 1:
+        return redirect(call.request, several_files.address_of(await store.unpack(upload)))
     query = {"like": like} if (like := call.request.query.get("like")) else {}
     return redirect(call.request, str(URL.build(path=f"{PATH}/uploads/{upload.public_id}", query=query)))
 

@@ -12,6 +12,7 @@ from mailrith_lite.console import (
     jobs,
     live,
     new_import,
+    several_files,
     sign_in,
     subscribers,
 )
@@ -48,6 +49,8 @@ def _add_routes(router: web.UrlDispatcher) -> None:
 
     router.add_get("/imports/new", page(new_import.show_new_import, *IMPORT.write_scopes))
     router.add_post("/imports/new", page(new_import.receive_file, *IMPORT.write_scopes))
+    router.add_get("/uploads", page(several_files.show_files, *IMPORT.write_scopes))
+    router.add_post("/uploads", form(several_files.start_imports, *IMPORT.write_scopes))
     router.add_get("/uploads/{upload_id}", page(columns.show_upload, *IMPORT.write_scopes))
     router.add_post("/uploads/{upload_id}", form(columns.start_import, *IMPORT.write_scopes))
     router.add_post("/uploads/{upload_id}/choices", form(columns.save_choices, *IMPORT.write_scopes))

@@ -10,9 +10,11 @@ import secrets
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
+import msgspec
+
 from mailrith_lite import clock, disk, errors
 from mailrith_lite.database import Connection, Database, requester
-from mailrith_lite.imports.uploads import limits, originals, receiver, upload_table, usable
+from mailrith_lite.imports.uploads import archives, limits, originals, receiver, upload_table, usable
 from mailrith_lite.imports.uploads.preview import Preview, read_preview
 from mailrith_lite.imports.uploads.receiver import Receiver
 from mailrith_lite.imports.uploads.transfers import Transfers
@@ -20,6 +22,13 @@ from mailrith_lite.imports.uploads.upload_table import Contents, Upload
 
 _DELETED_AFTER = clock.DAY
 """Until then the API says of an expired upload that it has expired; later, that it does not exist."""
+
+
+class Unpacked(msgspec.Struct, frozen=True, kw_only=True):
+    """`refused`: the names of files in an archive that are not CSV files."""
+
+    uploads: list[Upload]
+    refused: list[str]
 
 
 class UploadStore:
@@ -98,6 +107,41 @@ class UploadStore:
 
     async def _discard(self, path: Path) -> None:
         await disk.remove(*self._directory.glob(f"{path.stem}.*"))
+
+    async def unpack(self, archive: Upload) -> Unpacked:
+        """Makes an upload of each CSV file of an archive, and deletes the upload of the archive.
+
+        Raises:
+            QueueFull: the workspace has too many uploads that no job has taken.
+        """
+        path = self.path(archive)
+        assert path is not None
+        uploads: list[Upload] = []
+        refused: list[str] = []
+        for file in archive.origin.files:
+            part = self._directory / f"{secrets.token_hex(16)}.part"
+            try:
+                await asyncio.to_thread(archives.extract, originals.original_of(path), file.name, part, self.limit)
+                uploads.append(await self._store_new(archive.workspace_id, part, file.name))
+            except (errors.InvalidFile, errors.UnsupportedMediaType, errors.PayloadTooLarge):
+                refused.append(file.name)
+            finally:
+                await disk.remove(part)
+        async with self._database.write(changes="nobody") as connection:
+            await upload_table.delete_unused(connection, archive)
+        await self.remove(archive)
+        return Unpacked(uploads=uploads, refused=refused)
+
+    async def _store_new(self, workspace_id: int, path: Path, name: str) -> Upload:
+        """A new upload with a copy of the file."""
+        async with self._database.write(durable=True, changes="nobody") as connection:
+            upload = await self.start(connection, workspace_id, clock.now())
+        try:
+            return await self.store(upload, disk.read_pieces(path), name.rpartition("/")[2])
+        except Exception:
+            async with self._database.write(changes="nobody") as connection:
+                await upload_table.delete_pending(connection, upload)
+            raise
 
     async def remove(self, upload: Upload) -> None:
         """Deletes the file that the upload had when it was selected."""

@@ -179,6 +179,14 @@ async def delete_pending(connection: Connection, upload: Upload) -> None:
     )
 
 
+async def delete_unused(connection: Connection, upload: Upload) -> None:
+    """Deletes the upload unless a job has taken it."""
+    await connection.execute(
+        "DELETE FROM uploads WHERE workspace_id = ? AND id = ? AND queued_at IS NULL",
+        (upload.workspace_id, upload.id),
+    )
+
+
 async def select_sources(connection: Connection) -> set[str]:
     """The files of every workspace's uploads."""
     rows = await connection.execute_fetchall("SELECT source FROM uploads WHERE source IS NOT NULL")

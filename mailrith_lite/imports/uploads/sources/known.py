@@ -29,6 +29,11 @@ MAILRITH: Final = Source(
 SOURCES: Final = (MAILRITH, *NEWSLETTERS, *CUSTOMERS, *ADDRESS_BOOKS)
 
 
+def label_of(name: str | None) -> str | None:
+    """The name of the tool for people; None for a file without a source."""
+    return next((source.label for source in SOURCES if source.name == name), None)
+
+
 def find_source(names: Iterable[str]) -> Source | None:
     """The tool that most of the columns tell; of equals the first. `names`: of the file's columns."""
     keys = {letters_and_digits(name) for name in names}
