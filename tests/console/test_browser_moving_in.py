@@ -14,13 +14,13 @@ AS_PROPOSED = [
     "generic-subscribed.csv",
     "kit.csv",
     "ghost.csv",
-    "outlook-german.csv",
+    "brevo.csv",
     "shopify.csv",
     "mailchimp-subscribed.csv",
     "google-contacts.csv",
     "commas-in-semicolon-header.csv",
     "no-header.csv",
-    "two-names.csv",
+    "own-export.csv",
 ]
 BY_NAME = {case["file"]: case for case in CASES}
 
@@ -70,6 +70,16 @@ def test_import_starts_only_after_an_answer_about_the_name_of_the_file(browser: 
         page.get_by_role("button", name="Import 1 row").press("Enter")
         job = finished_job(server, page)
     check_outcome(server, case, job)
+
+
+def test_question_about_the_order_of_dates_is_answered_in_place(browser: Browser, server: Server) -> None:
+    case = BY_NAME["dates-undecided.csv"]
+    make_fields(server, case)
+    with watched(browser, server, java_script_enabled=False) as page:
+        choose_file(page, case["file"])
+        page.locator(".question").get_by_role("radio").first.check()
+        page.get_by_role("button", name="Try it out first").click()
+        assert finished_job(server, page)["status"] == "Completed"
 
 
 def test_each_question_about_consent_keeps_the_import_from_starting(browser: Browser, server: Server) -> None:
