@@ -48,12 +48,12 @@ async def update_tag_counts(
 async def update_row_tag_counts(connection: Connection, members: str) -> None:
     """Call it before an insert of tags that none of the subscribers has.
 
-    `members`: a JSON list of [tag's integer id, list of subscribers' integer ids].
+    `members`: a JSON object, tag's integer id -> list of subscribers' integer ids.
     """
     await connection.execute(
         """INSERT INTO tag_blocks (tag_id, block, members)
-        SELECT json_extract(tag.value, '$[0]') AS tag_id, subscriber.value >> 8 AS block, count(*)
-        FROM json_each(?) AS tag CROSS JOIN json_each(tag.value, '$[1]') AS subscriber
+        SELECT CAST(tag.key AS INTEGER) AS tag_id, subscriber.value >> 8 AS block, count(*)
+        FROM json_each(?) AS tag CROSS JOIN json_each(tag.value) AS subscriber
         WHERE true GROUP BY tag_id, block
         ON CONFLICT DO UPDATE SET members = members + excluded.members""",
         (members,),

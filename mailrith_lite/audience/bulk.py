@@ -183,8 +183,8 @@ async def _insert_row_tags(connection: Connection, members: str) -> None:
     """`members`: `Plan.row_tags`."""
     await connection.execute(
         """INSERT INTO subscriber_tags (subscriber_id, tag_id)
-        SELECT subscriber.value, json_extract(tag.value, '$[0]')
-        FROM json_each(?) AS tag CROSS JOIN json_each(tag.value, '$[1]') AS subscriber
+        SELECT subscriber.value, CAST(tag.key AS INTEGER)
+        FROM json_each(?) AS tag CROSS JOIN json_each(tag.value) AS subscriber
         WHERE true ON CONFLICT DO NOTHING""",
         (members,),
     )
@@ -194,8 +194,8 @@ async def _insert_row_sequences(connection: Connection, members: str) -> None:
     """`members`: `Plan.row_sequences`."""
     await connection.execute(
         """INSERT INTO subscriber_sequences (subscriber_id, sequence_id)
-        SELECT subscriber.value, json_extract(sequence.value, '$[0]')
-        FROM json_each(?) AS sequence CROSS JOIN json_each(sequence.value, '$[1]') AS subscriber
+        SELECT subscriber.value, CAST(sequence.key AS INTEGER)
+        FROM json_each(?) AS sequence CROSS JOIN json_each(sequence.value) AS subscriber
         WHERE true ON CONFLICT DO UPDATE SET status = 'active' WHERE status = 'removed'""",
         (members,),
     )

@@ -89,7 +89,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     `known`: a JSON list of the existing subscribers as they are. `inserts`, `updates`: JSON lists of states.
     `members`: a JSON list of the subscribers who get the tags and sequences of the job. `row_tags`,
-    `row_sequences`: JSON lists of [integer id, list of the subscribers who get it]. Each but the first is empty
+    `row_sequences`: JSON objects, integer id -> list of the subscribers who get it. Each but the first is empty
     when there is nothing to write. `first_id`: the integer id of the first new subscriber.
     """
 
@@ -160,7 +160,7 @@ class _Memberships:
         return [name for name in names if name not in self._ids]
 
     def as_json(self) -> str:
-        return as_json(list(self._subscribers.items())) if self._subscribers else ""
+        return as_json(self._subscribers) if self._subscribers else ""
 
 
 def plan_changes(

@@ -74,7 +74,7 @@ def translate(translations: dict[str, str | None], cell: str) -> str:
     """The cell as its column's `values` has it: folded words -> meanings."""
     if not translations:
         return cell
-    key = fold(cell.strip())
+    key = cell if cell in translations else fold(cell.strip())  # most cells are words of the translation
     return (translations[key] or "") if key in translations else cell
 
 
