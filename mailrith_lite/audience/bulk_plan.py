@@ -107,7 +107,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 _known_decoder = msgspec.json.Decoder(list[_Known], float_hook=Decimal)
 _states_decoder = msgspec.json.Decoder(list[State], float_hook=Decimal)
-_members_decoder = msgspec.json.Decoder(list[tuple[int, list[int]]])
+_members_decoder = msgspec.json.Decoder(dict[int, list[int]])
 _ids_decoder = msgspec.json.Decoder(list[int])
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -128,7 +128,9 @@ def changed_states(plan: Plan) -> list[State]:
 
 def listed_members(lists: str) -> set[int]:
     """The subscribers of `row_tags` or of `row_sequences`."""
-    return {subscriber_id for _, members in _members_decoder.decode(lists or "[]") for subscriber_id in members}
+    return {
+        subscriber_id for members in _members_decoder.decode(lists or "{}").values() for subscriber_id in members
+    }
 
 
 def sorted_emails(changes: Sequence[Change]) -> str:
