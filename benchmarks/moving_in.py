@@ -1,20 +1,27 @@
-"""Import of a file with tags, dates and translations, beside the same people in a plain file."""
+"""An import with tags, dates and translations beside a plain one, and the survey of an upload beside counting."""
 
 import csv
+import gc
 import io
 import json
 import random
 import statistics
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks import rows
 from benchmarks.result import print_result
 from benchmarks.service import Service, serving
+from mailrith_lite.imports import records
+from mailrith_lite.imports.layout import read_layout
+from mailrith_lite.imports.uploads.survey import FileSurvey
 
 ROWS = 200_000
 ROUNDS = 3
+SURVEYED_ROWS = 2_000_000
 _TAGS = ("VIP", "Blog", "Spring fair", "Customers, old", "Trial", "Press")
 _MAPPINGS: list[dict[str, Any]] = [
     {"csv_column": "Email", "field": {"type": "email"}},
@@ -44,7 +51,46 @@ def rich_text(plain: str) -> str:
     return text.getvalue()
 
 
+def _seconds(read: Callable[[], bool]) -> float:
+    """Of processor time, until `read` returns False."""
+    start = time.process_time()
+    while read():
+        pass
+    return time.process_time() - start
+
+
+def measure_survey() -> None:
+    """Whether the survey of an upload takes at most 1.5 times as long as counting its rows."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "list.csv"
+        with path.open("w") as file:
+            file.write("Email,Name,Country,Status\n")
+            for number in range(SURVEYED_ROWS):
+                country = ("DE", "FR", "US", "")[number % 4]
+                file.write(
+                    f"person{number}@mail{number % 977}.example.com,Ada Last{number % 50_021},{country},Active\n"
+                )
+        pairs = []
+        gc.disable()  # as in the process of a survey
+        for _ in range(ROUNDS):
+            with FileSurvey(path) as survey:
+                survey.start()
+                surveying = _seconds(survey.read)
+            with records.open_source(path) as source:
+                rows_left = records.read_records(source, read_layout(path))
+                pairs.append((surveying, _seconds(lambda left=rows_left: records.advance(left, 50_000) > 0)))
+        gc.enable()
+    print_result(
+        f"survey of {SURVEYED_ROWS:,} rows",
+        statistics.median(survey / count for survey, count in pairs),
+        "times counting them",
+        limit=1.5,
+        details=", ".join(f"{survey:.2f} s and {count:.2f} s" for survey, count in pairs),
+    )
+
+
 def measure() -> None:
+    measure_survey()
     plain = rows.csv_text(ROWS)
     rich = json.dumps({"csv_text": rich_text(plain), "mappings": _MAPPINGS, "new_tag_name": "Benchmark"}).encode()
     pairs = []

