@@ -189,12 +189,13 @@ def test_an_import_changes_the_subscribers_of_its_workspace_only(server: Server)
 
 
 def test_updating_many_subscribers_costs_about_as_much_as_creating_them(server: Server) -> None:
+    """In CPU time of this process, which is also the service's, so that a busy machine does not fail the test."""
     seconds = []
     for name in "AB":
-        start = time.monotonic()
+        start = time.process_time()
         job = server.import_csv("Email,Name\n" + "".join(f"user{number}@x.com,{name}\n" for number in range(6_000)))
         assert job["imported_count"] == 6_000
-        seconds.append(time.monotonic() - start)
+        seconds.append(time.process_time() - start)
     assert seconds[1] < 10 * seconds[0]
 
 
