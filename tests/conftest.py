@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import fnmatch
 import http.client
 import json
 import sqlite3
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from empty_database import write_empty_database
+from fast_selection import fast_items, is_slow_file
 from mailrith_sdk import MailrithClient
 
 from mailrith_lite import disk
@@ -33,44 +33,6 @@ MAPPINGS = [
     {"csv_column": "Email", "field": {"type": "email"}},
     {"csv_column": "Name", "field": {"type": "name"}},
 ]
-
-SLOW_FILES = (
-    # a browser
-    "console/test_browser_*.py",
-    # kill -9
-    "crash/test_*.py",
-    # a case for each operation of the API
-    "access/test_isolation.py",
-    "access/test_scopes.py",
-    "api/test_conformance.py",
-    "api/test_idempotent_posts.py",
-    # many requests at the same time, a full disk
-    "test_concurrency.py",
-    "test_full_disk.py",
-    # many generated cases
-    "api/test_fuzz.py",
-    "api/test_schemathesis.py",
-    "audience/test_segment_limits.py",
-    "imports/test_permissiveness.py",
-    "test_model.py",
-    "test_round_trip.py",
-    # processes
-    "api/test_curl.py",
-    "cli/test_demo.py",
-    "cli/test_processes.py",
-    "cli/test_serve.py",
-    "cli/test_stop.py",
-    "test_guides.py",
-    "test_logs.py",
-    "test_unread_log.py",
-    "test_wheel.py",
-    "testing/test_control.py",
-    "testing/test_plugin.py",
-    "testing/test_recipes.py",
-    "testing/test_server_process.py",
-    "testing/test_unnoticed_server.py",
-)
-"""What `make test-fast` leaves out, beside the tests with the mark `slow`."""
 
 
 @dataclass
@@ -313,7 +275,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--fast", action="store_true", help="leave out SLOW_FILES and the mark slow")
+    parser.addoption("--fast", action="store_true", help="only the quick tests, and a few cases of each table")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -321,14 +283,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if not config.getoption("--fast"):
         return None
     path = collection_path.relative_to(Path(__file__).parent).as_posix()
-    return True if any(fnmatch.fnmatch(path, pattern) for pattern in SLOW_FILES) else None
+    return True if is_slow_file(path) else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.getoption("--fast"):
-        slow = [item for item in items if item.get_closest_marker("slow") is not None]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if item.get_closest_marker("slow") is None]
+        fast = fast_items(items)
+        config.hook.pytest_deselected(items=[item for item in items if item not in fast])
+        items[:] = [item for item in items if item in fast]
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import SLOW_FILES
+from fast_selection import SLOW_FILES
 
 
 @pytest.mark.parametrize("pattern", SLOW_FILES)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from api_records import data_of, definition, details, read, segment, subscriber, tag
 from conftest import Server
 
@@ -25,6 +26,7 @@ BLOCKED = {"id": "c", "field": "subscriber_status", "operator": "is", "value": [
 ACTIVE = {"id": "c", "field": "subscriber_status", "operator": "is", "value": ["Active"]}
 
 
+@pytest.mark.slow
 def test_segments_can_name_each_other_up_to_the_greatest_depth(server: Server) -> None:
     """Creates the innermost segment first, shows and lists all, and then makes the innermost one level deeper."""
     subscriber(server, status="Active")

@@ -123,6 +123,7 @@ def test_tags_are_created_once_and_matched_ignoring_case(
     assert {tag["name"] for tag in tags} == expected | {"Known"}
 
 
+@pytest.mark.slow
 def test_existing_tags_after_the_first_page_are_reused(server: Server, cwd: Path, write: Write) -> None:
     for number in range(102):
         server.call("POST", "/v1/tags", {"name": f"Tag {number}"})

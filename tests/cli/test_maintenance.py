@@ -44,6 +44,7 @@ def counts(database: Path) -> dict[str, Any]:
 # --- backup -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_backup_of_a_running_service_has_every_row(server: Server, data_dir: Path, cwd: Path) -> None:
     server.import_csv(csv_file(20_000))
     result = run("backup", "copy.db", "--data-dir", data_dir, cwd=cwd)

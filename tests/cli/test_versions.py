@@ -76,6 +76,7 @@ def test_migrate_refuses_the_directory_of_a_running_service(data_dir: Path, cwd:
     assert_fails(run("migrate", "--data-dir", data_dir, cwd=cwd), "another process serves the data directory")
 
 
+@pytest.mark.slow
 def test_serve_migrates_an_older_database(old: Path, cwd: Path) -> None:
     with start_process("serve", "--port", "0", "--data-dir", old, cwd=cwd) as process:
         address(process)

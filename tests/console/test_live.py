@@ -98,6 +98,7 @@ def open_streams(visitor: Visitor, path: str, count: int) -> list[Stream]:
     return streams
 
 
+@pytest.mark.slow
 def test_stream_over_the_total_limit_is_refused_and_the_part_can_be_polled(serve: Callable[..., Server]) -> None:
     server = serve()
     job, visitors = (

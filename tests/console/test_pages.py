@@ -153,6 +153,7 @@ def test_trailing_slash_redirects_to_the_console(service: Server) -> None:
     assert signed_in(service).get("/console/").headers["location"] == "/console"
 
 
+@pytest.mark.slow
 def test_jobs_are_paged(serve: Callable[..., Server]) -> None:
     server = serve(max_queued_jobs=10_000)
     made = [server.sdk().jobs.create_export(body={})["data"]["id"] for _ in range(JOBS_PAGE_SIZE + 2)]
@@ -262,6 +263,7 @@ def test_sizes_use_binary_units(count: int, expected: str) -> None:
     assert size(count) == expected
 
 
+@pytest.mark.slow
 def test_start_does_not_import_jinja() -> None:
     code = "import sys, mailrith_lite.cli.serve; sys.exit('jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

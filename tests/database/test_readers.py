@@ -44,6 +44,7 @@ async def reading(database: Database, workspace_id: int, count: int) -> AsyncIte
         yield
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("consistent", [False, True])
 async def test_query_ends_at_its_deadline_and_its_reader_is_usable_again(
     impatient: Database, consistent: bool

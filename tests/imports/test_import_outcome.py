@@ -146,6 +146,7 @@ def test_sqlite_refuses_to_complete_a_job_before_its_last_row(server: Server) ->
         server.wait(update("rows_processed = 5"))
 
 
+@pytest.mark.slow
 def test_a_canceled_import_keeps_and_counts_the_applied_rows(server: Server) -> None:
     rows = "".join(f"user{number:06}@x.com,N\n" for number in range(120_000))
     job_id = submit(server, "Email,Name\n" + rows)

@@ -63,6 +63,7 @@ def test_a_report_has_the_line_numbers_of_the_file(server: Server) -> None:
     assert [row[2] for row in report(server, job)[1:]] == ["8", "10", "13"]
 
 
+@pytest.mark.slow
 def test_a_long_report_is_complete_and_in_order(server: Server) -> None:
     rows = [f"user{number}@x.com" if number % 3 else f"nobody {number}" for number in range(30_000)]
     job = server.import_csv("Email,Name\n" + "".join(f"{row},x\n" for row in rows))

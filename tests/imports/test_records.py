@@ -94,6 +94,7 @@ def test_a_cell_that_is_too_long_is_refused_with_its_line(path: Path, quote: str
     )
 
 
+@pytest.mark.slow
 def test_a_cell_of_many_lines_that_is_too_long_is_refused_with_its_first_line(path: Path) -> None:
     text = 'a,b\n"x\n",' + '"' + "y\n" * (MEBIBYTE // 2 + 1) + '"\n'
     assert problem(path, text) == "line 3: the cell whose quote opens here is longer than 1,048,576 characters"
@@ -274,6 +275,7 @@ def test_problem_after_skipped_blank_lines_has_its_line_number(path: Path) -> No
     assert problem(path, "Email\n" + "\r\n" * 200_000 + "a\0\n").startswith("line 200002: there is a NUL")
 
 
+@pytest.mark.slow
 def test_blank_lines_are_skipped_in_blocks(path: Path) -> None:
     """Line by line they would take ten seconds of CPU."""
     began = time.thread_time()

@@ -139,6 +139,7 @@ def test_a_preview_has_as_many_cells_as_there_are_columns(tmp_path: Path) -> Non
     assert peak < 6_000_000
 
 
+@pytest.mark.slow
 def test_preview_does_not_read_on_through_many_blank_lines(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     layout = Layout(delimiter=",", header_line=1, names=["Email"])

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+import pytest
 from conftest import Server
 from uploading import CSV, address, files, look, put, start
 
@@ -51,6 +52,7 @@ def test_analysis_ends_when_the_client_leaves(server: Server) -> None:
     assert put(server, upload, CSV).status == 200
 
 
+@pytest.mark.slow
 def test_gzip_file_that_unpacks_to_much_more_than_its_size_is_refused(server: Server) -> None:
     reply = put(server, start(server), gzip.compress(b"Email\n" + b"\n" * (64 << 20), mtime=0))
     assert (reply.status, reply.error["code"]) == (400, "invalid_file")

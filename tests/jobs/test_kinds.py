@@ -31,6 +31,7 @@ def bare_texts(source: str) -> Iterator[str]:
             yield f"line {node.lineno}: {node.value!r}"
 
 
+@pytest.mark.slow
 def test_no_module_outside_the_kinds_names_a_kind_with_a_bare_text() -> None:
     sources = {path: list(bare_texts(path.read_text())) for path in PACKAGE.rglob("*.py") if path != HOME}
     assert len(sources) > 100

@@ -192,6 +192,7 @@ async def test_a_job_that_is_claimed_during_the_stop_is_interrupted(
     assert (row["status"], row["deaths"]) == ("Queued", 0)
 
 
+@pytest.mark.slow
 async def test_job_whose_claim_is_committed_during_the_stop_returns_to_the_queue(
     database: Database, recorder: Recorder
 ) -> None:

@@ -110,6 +110,7 @@ def test_settings_of_the_service_apply() -> None:
         assert (refusal.value.status, refusal.value.code) == (429, "queue_full")
 
 
+@pytest.mark.slow
 def test_servers_of_one_process_are_separate() -> None:
     with serve() as one, serve() as other:
         one.seed(subscribers=["ada@example.com"])

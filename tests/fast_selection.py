@@ -1,0 +1,69 @@
+"""What `make test-fast` runs."""
+
+import fnmatch
+from collections.abc import Iterable
+
+import pytest
+
+SLOW_FILES = (
+    # a browser
+    "console/test_browser_*.py",
+    # kill -9
+    "crash/test_*.py",
+    # a case for each operation of the API
+    "access/test_isolation.py",
+    "access/test_scopes.py",
+    "api/test_conformance.py",
+    "api/test_idempotent_posts.py",
+    # many requests at the same time, a full disk
+    "test_concurrency.py",
+    "test_full_disk.py",
+    # many generated cases
+    "api/test_fuzz.py",
+    "api/test_schemathesis.py",
+    "audience/test_segment_limits.py",
+    "imports/test_permissiveness.py",
+    "test_model.py",
+    "test_round_trip.py",
+    # slow clients
+    "api/test_body_stream.py",
+    # processes
+    "api/test_curl.py",
+    "cli/test_demo.py",
+    "cli/test_openapi.py",
+    "cli/test_processes.py",
+    "cli/test_serve.py",
+    "cli/test_stop.py",
+    "test_guides.py",
+    "test_logs.py",
+    "test_unread_log.py",
+    "test_wheel.py",
+    "testing/test_control.py",
+    "testing/test_plugin.py",
+    "testing/test_recipes.py",
+    "testing/test_server_process.py",
+    "testing/test_unnoticed_server.py",
+)
+"""It leaves these out, and the tests with the mark `slow`."""
+FAST_CASES = 5
+"""How many cases of a table it runs: the first, the last, and some between them."""
+
+
+def is_slow_file(path: str) -> bool:
+    """`path`: below the directory of the tests."""
+    return any(fnmatch.fnmatch(path, pattern) for pattern in SLOW_FILES)
+
+
+def fast_items(items: Iterable[pytest.Item]) -> set[pytest.Item]:
+    tables: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("slow") is None:
+            tables.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    return {item for cases in tables.values() for item in _some(cases)}
+
+
+def _some(cases: list[pytest.Item]) -> list[pytest.Item]:
+    """Evenly spread."""
+    if len(cases) <= FAST_CASES:
+        return cases
+    return [cases[place * (len(cases) - 1) // (FAST_CASES - 1)] for place in range(FAST_CASES)]
