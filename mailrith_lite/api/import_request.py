@@ -24,7 +24,8 @@ CsvText = Annotated[
     ),
 ]
 Mappings = Annotated[
-    list[Mapping], Meta(description="One of them maps the email", extra_json_schema={"minItems": 1})
+    list[Mapping],
+    Meta(description="One of them maps the email. Required without like", extra_json_schema={"minItems": 1}),
 ]
 DryRun = Annotated[bool, Meta(description="Report what an import would do with every row, and change nothing")]
 RowStatus = Annotated[
@@ -35,7 +36,7 @@ RowStatus = Annotated[
 ]
 Cells = Annotated[
     InvalidCells,
-    Meta(description="Whether a cell that cannot be read refuses its row, or is left out with a warning"),
+    Meta(description="A cell that cannot be read refuses its row (without this member, too), or is left out"),
 ]
 HasHeader = Annotated[
     bool | None, Meta(description="false: the first line is a row, and the columns are Column 1, Column 2, …")
@@ -43,15 +44,22 @@ HasHeader = Annotated[
 AnyDelimiter = Annotated[Delimiter | None, Meta(description="Otherwise the file decides")]
 Encoding = Annotated[str, Meta(max_length=100, description="Of an upload; otherwise the file decides")]
 ArchivedFile = Annotated[str, Meta(max_length=1_000, description="The file of an upload that is an archive")]
+Like = Annotated[
+    str,
+    Meta(
+        description="The id of a finished import. Its mappings, tags, sequences, status and invalid_cells count "
+        "where the request has none. So a corrected error report needs nothing else"
+    ),
+]
 Ids = Annotated[list[str], texts.listed(listed_ids.MAX_LISTED, "Added to the subscriber of every applied row")]
 
 
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Has exactly one of `csv_text` and `upload_id`."""
+    """Has exactly one of `csv_text` and `upload_id`, and at least one of `mappings` and `like`."""
 
     CODES: ClassVar[Codes] = Codes(fields={"mappings": "invalid_mappings", "new_tag_name": "invalid_tag_name"})
 
-    mappings: Mappings
+    mappings: Mappings | None = None
     csv_text: CsvText = msgspec.field(  # raw, because it can be very large
         default_factory=functools.partial(msgspec.Raw, b"null")
     )
@@ -61,17 +69,22 @@ class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
     sequence_ids: Ids | None = None
     dry_run: DryRun = False
     status: RowStatus = None
-    invalid_cells: Cells = "refuse_row"
+    invalid_cells: Cells | None = None
     header: HasHeader = None
     delimiter: AnyDelimiter = None
     encoding: Encoding | None = None
     file: ArchivedFile | None = None
+    like: Like | None = None
 
     SCHEMA: ClassVar[dict[str, Any]] = {
         "oneOf": [
             {"required": [name], "properties": {name: {"type": "string"}, other: {"type": "null"}}}
             for name, other in (("csv_text", "upload_id"), ("upload_id", "csv_text"))
-        ]
+        ],
+        "anyOf": [
+            {"required": [name], "properties": {name: {"type": kind}}}
+            for name, kind in (("mappings", "array"), ("like", "string"))
+        ],
     }
     EXAMPLE: ClassVar[dict[str, Any]] = {
         "csv_text": "Email,Name,Country\nada@example.com,Ada Lovelace,GB\n",
@@ -110,8 +123,9 @@ def parse_order(body: Body[ImportRequest]) -> ImportOrder:
         upload_id=request.upload_id,
         mappings=request.mappings,
         new_tag_name=request.new_tag_name,
-        existing_tag_ids=request.existing_tag_ids or [],
-        sequence_ids=request.sequence_ids or [],
+        existing_tag_ids=request.existing_tag_ids,
+        sequence_ids=request.sequence_ids,
         dry_run=request.dry_run,
+        like=request.like,
         options=ImportOptions(**{name: getattr(request, name) for name in ImportOptions.__struct_fields__}),
     )

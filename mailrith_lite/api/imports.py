@@ -16,7 +16,7 @@ from mailrith_lite.api.parameters import PageQuery
 from mailrith_lite.api.responses import RETRY_LATER, Accepted, Data, PageOf
 from mailrith_lite.api.route import refuses
 from mailrith_lite.database import Connection
-from mailrith_lite.imports import accept, import_table, mapping
+from mailrith_lite.imports import accept, import_table, like, mapping
 from mailrith_lite.imports.accept import PreparedImport
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import Mapping
@@ -30,6 +30,8 @@ PATH = IMPORT.path
 
 
 class ImportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """`parent_job_id`: of the import that the request has named as `like`."""
+
     id: str
     self_: str = msgspec.field(name="self")
     status: JobStatus
@@ -39,6 +41,7 @@ class ImportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
     updated_at: str
     dry_run: bool
+    parent_job_id: str | None
     progress: Progress
 
     EXAMPLE: ClassVar[dict[str, Any]] = example.resource(
@@ -47,6 +50,7 @@ class ImportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
         status="Completed",
         imported_count=998,
         dry_run=False,
+        parent_job_id=None,
         progress={
             "rows_total": 1000,
             "rows_processed": 1000,
@@ -84,7 +88,7 @@ class ImportJob(ImportJobSummary, frozen=True, kw_only=True):
     }
 
 
-@refuses(usable.already_used(ids.encode(ids.UPLOAD, 1)), queue.queue_full(1_000))
+@refuses(usable.already_used(ids.encode(ids.UPLOAD, 1)), like.unfinished(IMPORT.encode(1)), queue.queue_full(1_000))
 async def create_import(call: Call, body: LargeBody[ImportRequest]) -> Accepted[ImportJob]:
     """Create a subscriber import job
 
@@ -168,5 +172,6 @@ def _common(job: Job) -> dict[str, Any]:
         **resources.job_members(job),
         "imported_count": None if job.started_at is None else applied,
         "dry_run": job.dry_run,
+        "parent_job_id": None if job.parent_job_id is None else IMPORT.encode(job.parent_job_id),
         "progress": job.progress,
     }

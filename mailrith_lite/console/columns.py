@@ -129,10 +129,7 @@ async def _import_tried(
     order = ImportOrder(
         upload_id=file.upload.public_id,
         upload_source=file.upload.source,
-        mappings=as_mappings(plan.columns),
-        new_tag_name=plan.new_tag_name,
-        existing_tag_ids=[ids.encode(ids.TAG, tag_id) for tag_id in plan.tag_ids],
-        sequence_ids=[ids.encode(ids.SEQUENCE, sequence_id) for sequence_id in plan.sequence_ids],
+        like=fields.get("like"),
         dry_run=fields.get("run") == "dry",
         options=msgspec.structs.replace(plan.options, invalid_cells="leave_out" if leave_out else "refuse_row"),
     )
@@ -142,7 +139,8 @@ async def _import_tried(
         if error.details.get("field") == "upload_id":
             return await _render_replaced(call)
         form = StartForm(form=column_form.from_plan(file.analysis, plan))
-        return await _render_form(call, file, form, form_problems.from_error(error, order.mappings, file.analysis))
+        problems = form_problems.from_error(error, as_mappings(plan.columns), file.analysis)
+        return await _render_form(call, file, form, problems)
 
 
 async def _start(call: SessionRequest, order: ImportOrder) -> web.StreamResponse:

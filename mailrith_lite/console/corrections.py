@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from aiohttp import web
 
-from mailrith_lite import errors, ids
+from mailrith_lite import errors
 from mailrith_lite.console import phrases, templating
 from mailrith_lite.console.columns import queue_import
 from mailrith_lite.console.forms import Fields
@@ -19,7 +19,7 @@ from mailrith_lite.database import Connection
 from mailrith_lite.imports import column_names, import_table, report
 from mailrith_lite.imports.accept import ImportOrder
 from mailrith_lite.imports.import_table import ImportPlan
-from mailrith_lite.imports.mapping import as_mappings
+from mailrith_lite.imports.options import ImportOptions
 from mailrith_lite.jobs.kinds import IMPORT
 
 MAX_ROWS = 500
@@ -63,7 +63,7 @@ async def import_corrected(call: SessionRequest, fields: Fields) -> web.StreamRe
     if not corrected:
         return await _render(call, refused, "Correct at least one cell; rows that stay as they are are not sent.")
     try:
-        job = await queue_import(call, _order(refused.plan, corrected))
+        job = await queue_import(call, _order(refused, corrected))
     except errors.InvalidRequest as error:  # a field, tag or sequence of the mapping is no longer there
         return await _render(call, refused, error.message)
     return redirect(call.request, job_path(IMPORT, job.public_id))
@@ -115,18 +115,15 @@ def _corrected(row: RefusedRow, cell: str) -> list[str]:
     return cells
 
 
-def _order(plan: ImportPlan, rows: Sequence[Sequence[str]]) -> ImportOrder:
+def _order(refused: _Refused, rows: Sequence[Sequence[str]]) -> ImportOrder:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
-    writer.writerow(column_names.without_report_columns(plan.layout.names))
+    writer.writerow(column_names.without_report_columns(refused.plan.layout.names))
     writer.writerows(rows)
     return ImportOrder(
         csv_text=memoryview(msgspec.json.encode(text.getvalue())),
-        mappings=as_mappings(plan.columns),
-        new_tag_name=plan.new_tag_name,
-        existing_tag_ids=[ids.encode(ids.TAG, tag_id) for tag_id in plan.tag_ids],
-        sequence_ids=[ids.encode(ids.SEQUENCE, sequence_id) for sequence_id in plan.sequence_ids],
-        options=msgspec.structs.replace(plan.options, delimiter=",", header=True, encoding=None, file=None),
+        like=refused.job.id,
+        options=ImportOptions(delimiter=",", header=True),
     )
 
 

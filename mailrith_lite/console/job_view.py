@@ -6,7 +6,7 @@ import msgspec
 
 from mailrith_lite import clock
 from mailrith_lite.console.paths import job_path
-from mailrith_lite.jobs.kinds import EXPORT, JobKind
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT, JobKind
 from mailrith_lite.jobs.queue import Job, Progress
 
 _MIN_ELAPSED = clock.SECOND  # a speed is not meaningful before
@@ -35,7 +35,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     """`speed`: rows per second. `elapsed`, `left`: milliseconds. None: not known yet.
 
     `name`: what a person calls the job: the file of an import, or who is in an export. `label`: Import, Dry run or
-    Export.
+    Export. `parent_path`: of the import whose mapping this one has.
     """
 
     id: str
@@ -56,6 +56,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     started_at: int | None
     completed_at: int | None
+    parent_path: str | None
 
     @property
     def has_row_outcomes(self) -> bool:
@@ -104,6 +105,7 @@ def view_job(job: Job, now: int, *, name: str = "") -> JobView:
         created_at=job.created_at,
         started_at=job.started_at,
         completed_at=job.completed_at,
+        parent_path=None if job.parent_job_id is None else job_path(IMPORT, IMPORT.encode(job.parent_job_id)),
     )
 
 

@@ -14,9 +14,10 @@ from mailrith_lite import clock, disk, errors, ids
 from mailrith_lite.audience import custom_fields, listed_ids, sequences, tags
 from mailrith_lite.audience.values import FieldType
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.imports import dry_run_table, import_table, mapping, new_fields, records, spool
+from mailrith_lite.imports import dry_run_table, import_table, like, mapping, new_fields, records, spool
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.layout import read_layout
+from mailrith_lite.imports.like import Earlier
 from mailrith_lite.imports.mapping import Column, Mapping
 from mailrith_lite.imports.options import ImportOptions
 from mailrith_lite.imports.records import Layout
@@ -35,27 +36,38 @@ class ImportOrder(msgspec.Struct, frozen=True, kw_only=True):
 
     `csv_text`: the JSON string literal, quotes included. `upload_source`: the upload must still have this file;
     None takes the file that it has. `dry_run`: the job reports what the import would do, and changes nothing.
+    `like`: the id of an import, from which this one takes over what is None here.
     """
 
     csv_text: memoryview | None = None
     upload_id: str | None = None
     upload_source: str | None = None
-    mappings: list[Mapping]
+    mappings: list[Mapping] | None = None
     new_tag_name: str | None = None
-    existing_tag_ids: list[str] = []
-    sequence_ids: list[str] = []
+    existing_tag_ids: list[str] | None = None
+    sequence_ids: list[str] | None = None
     dry_run: bool = False
     options: ImportOptions = ImportOptions()
+    like: str | None = None
 
 
 class PreparedImport:
     """A checked import with its source file on the disk."""
 
-    def __init__(self, workspace_id: int, plan: ImportPlan, upload: Upload | None, *, dry_run: bool) -> None:
+    def __init__(
+        self,
+        workspace_id: int,
+        plan: ImportPlan,
+        upload: Upload | None,
+        *,
+        dry_run: bool,
+        parent_job_id: int | None,
+    ) -> None:
         """`upload`: the source is its file."""
         self._workspace_id = workspace_id
         self._upload = upload
         self._dry_run = dry_run
+        self._parent_job_id = parent_job_id
         self.plan = plan
         self.inserted = False
 
@@ -76,6 +88,7 @@ class PreparedImport:
             max_queued=max_queued,
             now=now,
             dry_run=self._dry_run,
+            parent_job_id=self._parent_job_id,
         )
         await import_table.insert_import(connection, job.id, self.plan)
         if self._upload is not None:
@@ -103,12 +116,15 @@ async def prepared(
 
     Raises:
         InvalidRequest, InvalidBody: the error names the field that must change.
-        Conflict: another job has taken the upload.
+        Conflict: another job has taken the upload, or the import that this one is like is not finished.
     """
+    async with database.read() as connection:
+        earlier = await like.select_earlier(connection, workspace_id, order.like)
+    order = _completed(order, earlier)
     upload = None if order.upload_id is None else await _select_usable(database, workspace_id, order)
     write = _source_writer(order, upload, uploads)
     try:
-        plan = await asyncio.to_thread(_plan, order, directory, write)
+        plan = await asyncio.to_thread(_plan, order, earlier, directory, write)
     except errors.InvalidRequest:
         if upload is not None:  # if a job has just taken the upload, or it has a newer file, that is the reason
             newest = await _select_usable(database, workspace_id, order)
@@ -116,7 +132,7 @@ async def prepared(
                 raise usable.replaced() from None
         raise
     source = directory / plan.source
-    prepared = PreparedImport(workspace_id, plan, upload, dry_run=order.dry_run)
+    prepared = PreparedImport(workspace_id, plan, upload, dry_run=order.dry_run, parent_job_id=earlier.job_id)
     try:
         yield prepared
     except Exception:  # not a cancellation, which may follow the commit: the next start deletes what no job names
@@ -126,6 +142,21 @@ async def prepared(
         await disk.remove(source)
     elif upload is not None and not order.dry_run:
         await uploads.remove(upload)
+
+
+def _completed(order: ImportOrder, earlier: Earlier) -> ImportOrder:
+    """With the mappings, the new tag and the options of the earlier import where the order has none."""
+    options = order.options
+    return msgspec.structs.replace(
+        order,
+        mappings=earlier.mappings if order.mappings is None else order.mappings,
+        new_tag_name=earlier.new_tag_name if order.new_tag_name is None else order.new_tag_name,
+        options=msgspec.structs.replace(
+            options,
+            status=options.status or earlier.status,
+            invalid_cells=options.invalid_cells or earlier.invalid_cells,
+        ),
+    )
 
 
 async def _select_usable(database: Database, workspace_id: int, order: ImportOrder) -> Upload:
@@ -147,20 +178,23 @@ def _source_writer(order: ImportOrder, upload: Upload | None, uploads: UploadSto
     return functools.partial(_link_upload, order, upload, file, uploads.limit)
 
 
-def _plan(order: ImportOrder, directory: Path, write: Callable[[Path], Layout]) -> ImportPlan:
+def _plan(order: ImportOrder, earlier: Earlier, directory: Path, write: Callable[[Path], Layout]) -> ImportPlan:
     """Checks the order and writes the source file; leaves none on an error. Blocking: run it in a thread."""
     new_tag_name = order.new_tag_name and tags.clean_name(order.new_tag_name, "new_tag_name")
     if order.new_tag_name == "":
         raise errors.InvalidRequest("new_tag_name takes 1 to 100 characters.", field="new_tag_name")
-    tag_ids = listed_ids.decode(ids.TAG, order.existing_tag_ids, "existing_tag_ids")
-    sequence_ids = listed_ids.decode(ids.SEQUENCE, order.sequence_ids, "sequence_ids")
+    tag_ids, sequence_ids = earlier.tag_ids, earlier.sequence_ids
+    if order.existing_tag_ids is not None:
+        tag_ids = listed_ids.decode(ids.TAG, order.existing_tag_ids, "existing_tag_ids")
+    if order.sequence_ids is not None:
+        sequence_ids = listed_ids.decode(ids.SEQUENCE, order.sequence_ids, "sequence_ids")
     source = directory / f"{secrets.token_hex(16)}.csv"
     try:
         layout = write(source)
         return ImportPlan(
             source=source.name,
             layout=layout,
-            columns=mapping.resolve(layout.names, order.mappings),
+            columns=mapping.resolve(layout.names, order.mappings or []),
             tag_ids=tag_ids,
             sequence_ids=sequence_ids,
             new_tag_name=new_tag_name,
@@ -187,7 +221,7 @@ def _write_text(order: ImportOrder, source: Path) -> Layout:
 
 
 def _read_layout(order: ImportOrder, source: Path) -> Layout:
-    names = [mapping.csv_column for mapping in order.mappings]
+    names = [mapping.csv_column for mapping in order.mappings or []]
     return read_layout(source, names, header=order.options.header, delimiter=order.options.delimiter)
 
 

@@ -11,14 +11,15 @@ Delimiter = Literal[",", ";", "\t", "|"]
 
 
 class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`status`: of each row without a mapped status. `invalid_cells`: what a cell costs that cannot be read.
+    """`status`: of each row without a mapped status. `invalid_cells`: what a cell costs that cannot be read;
+    None means refuse_row.
 
     `header`: False when the first line is a row. `delimiter`, `encoding`: None when the file decides. `file`: the
     name of a file in an archive.
     """
 
     status: Status | None = None
-    invalid_cells: InvalidCells = "refuse_row"
+    invalid_cells: InvalidCells | None = None
     header: bool | None = None
     delimiter: Delimiter | None = None
     encoding: str | None = None

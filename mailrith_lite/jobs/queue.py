@@ -35,6 +35,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """`parent_job_id`: the integer id of the job that this one repeats."""
+
     id: int
     workspace_id: int
     kind: JobKind
@@ -43,6 +45,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     deaths: int
     dry_run: bool
+    parent_job_id: int | None
     progress: Progress
     created_at: int
     updated_at: int
@@ -91,6 +94,7 @@ async def insert_job(
     max_queued: int,
     now: int,
     dry_run: bool = False,
+    parent_job_id: int | None = None,
 ) -> Job:
     """
     Raises:
@@ -103,9 +107,9 @@ async def insert_job(
     if next(iter(rows))[0] >= max_queued:
         raise queue_full(max_queued)
     rows = await connection.execute_fetchall(
-        """INSERT INTO jobs (workspace_id, kind, status, request_id, dry_run, created_at, updated_at)
-        VALUES (?, ?, 'Queued', ?, ?, ?, ?) RETURNING *""",
-        (workspace_id, kind.name, request_id, dry_run, now, now),
+        """INSERT INTO jobs (workspace_id, kind, status, request_id, dry_run, parent_job_id, created_at, updated_at)
+        VALUES (?, ?, 'Queued', ?, ?, ?, ?, ?) RETURNING *""",
+        (workspace_id, kind.name, request_id, dry_run, parent_job_id, now, now),
     )
     return _from_row(next(iter(rows)))
 

@@ -28,6 +28,7 @@ PLAIN = {  # fields that name no resource
     *("limit", "status", "form_id", "cold_only", "tag_operator", "sequence_operator", "country", "subscribed_on"),
     *("create_only", "consent_evidence", "description", "type", "settings", "csv_text", "connection_id"),
     *("reply_to_email", "track_opens", "track_clicks", "dry_run", "url", "event_patterns"),
+    *("invalid_cells", "header", "delimiter", "encoding", "file"),
     *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
 }
 
@@ -129,6 +130,7 @@ SPECIAL_CASES: dict[str, list[Case]] = {
         Case(ids.SEQUENCE, {"sequence_ids": ["ID"]}, 400),
         Case(ids.CUSTOM_FIELD, {"mappings": [MAPPINGS[0], COLUMN]}, 400),
         Case(ids.UPLOAD, {"csv_text": None, "upload_id": "ID"}, 400),
+        Case(IMPORT.id_prefix, {"like": "ID"}, 400),
         Case("name", {"new_tag_name": "ID"}, 202),
     ],
     "createSubscriberExportJob": [

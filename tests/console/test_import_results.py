@@ -103,7 +103,10 @@ def test_refused_rows_are_corrected_in_the_page(server: Server) -> None:
     ]
     again = visitor.post(correct, {"cell-2": "Greece", "cell-4": "broken"})
     server.drain()
-    assert heading(visitor.get(again.headers["location"])) == "Import Completed"
+    page = visitor.get(again.headers["location"])
+    assert heading(page) == "Import Completed"
+    parent = reply.headers["location"].rpartition("/")[2]
+    assert re.search(rf'<a href="[./]+/console/imports/{parent}">like an earlier one</a>', page.body.decode())
     person = server.sdk().subscribers.list(query={"search": "ada"})["data"][0]
     assert (person["name"], person["country"], person["status"]) == ("Ada", "GR", "Unconfirmed")
     assert [tag["name"] for tag in person["tags"]] == ["From a fair"]

@@ -59,14 +59,3 @@ def test_custom_field_that_is_made_later_is_proposed(server: Server) -> None:
     field = server.call("POST", "/v1/custom-fields", {"label": "shoe size", "type": "Number"}).json["data"]
     proposal = look(server, upload)["analysis"]["columns"][1]["proposal"]
     assert proposal["field"] == {"type": "custom-field", "custom_field_id": field["id"]}
-
-
-async def test_cells_after_many_equal_ones_are_counted_exactly(tmp_path: Path) -> None:
-    """Blocks of plain emails, and of a column that is nothing but text, are not looked at cell by cell."""
-    path = tmp_path / "file.csv"
-    rows = [f"person{number}@example.com,Word {number}" for number in range(7_000)]
-    rows += ["not an address, ", ",x" + "y" * 70] + [f"late{number}@example.com,Word" for number in range(3_000)]
-    path.write_text("\n".join(["Email,Name", *rows]))
-    [email, name] = (await survey_file(path)).columns
-    assert (email.filled, email.emails.count, email.emails.refused) == (10_001, 10_000, "not an address")
-    assert (name.filled, name.longest, name.emails.count) == (10_001, 71, 0)

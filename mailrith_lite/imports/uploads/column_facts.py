@@ -3,7 +3,7 @@
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -27,6 +27,7 @@ _ISO_MOMENTS = re.compile(
     r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z?)?\n)*+"
 )
 _KINDS: tuple[Kind, ...] = ("date", "number")
+_DIGIT = re.compile(r"[0-9]")
 _PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,98})(?:\.[0-9]{0,98}[1-9])?")
 _ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
@@ -147,9 +148,7 @@ class ColumnSurvey:
         self._numbers = _Reader(lambda cell: _PLAIN_NUMBER.fullmatch(cell) is not None)
         self._days = _Reader(lambda cell: _ISO_DAY.fullmatch(cell) is not None)
 
-    def add(self, cells: Sequence[str]) -> None:
-        if self._add_quickly(cells):
-            return
+    def add(self, cells: Iterable[str]) -> None:
         counts = Counter(cells)
         del counts[""]
         text = "\n".join(counts) + "\n"
@@ -180,33 +179,8 @@ class ColumnSurvey:
             untrimmed=self._untrimmed,
         )
 
-    def _add_quickly(self, cells: Sequence[str]) -> bool:
-        """Adds cells that are all plain emails, or texts of a column that is nothing else, without a look at each.
-        False if they are not."""
-        if self._words is not None or len(self._samples) < _SAMPLES:
-            return False
-        filled = list(filter(None, cells))
-        text = "\n".join(filled) + "\n"
-        longest = max(map(len, filled), default=0)
-        if not self._emails.hopeless:
-            if longest > _EMAIL_CHARACTERS or not _PLAIN_EMAILS.fullmatch(text):
-                return False
-            self._emails.add_all(len(filled))
-        elif not self._is_text or self._has_edges(filled, text):
-            return False
-        self._filled += len(filled)
-        self._longest = max(self._longest, longest)
-        return True
-
-    @property
-    def _is_text(self) -> bool:
-        """Whether no reader accepts a notable part of the cells."""
-        readers: list[_Reader | _FormatReader] = [self._emails, self._countries, self._numbers, self._days]
-        readers.extend(self._formats.values())
-        return all(reader.hopeless for reader in readers)
-
     @staticmethod
-    def _has_edges(counts: Collection[str], text: str) -> bool:
+    def _has_edges(counts: Counter[str], text: str) -> bool:
         """Whether a cell may have a line end, or a blank at its beginning or end. `text`: the cells as lines."""
         if text.isascii():
             return (
@@ -254,9 +228,10 @@ class ColumnSurvey:
         for format_reader in self._formats.values():
             if not format_reader.hopeless:
                 format_reader.add(counts, text)
-        for reader in (self._numbers, self._days):
-            if not reader.hopeless:
-                reader.add(counts.items())
+        if _DIGIT.search(text):
+            for reader in (self._numbers, self._days):
+                if not reader.hopeless:
+                    reader.add(counts.items())
 
 
 def _is_email(cell: str) -> bool:

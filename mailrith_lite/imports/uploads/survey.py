@@ -6,7 +6,6 @@ The facts do not depend on a workspace: proposals are made from them later, when
 """
 
 import asyncio
-import gc
 import itertools
 import sys
 from collections.abc import Callable
@@ -104,7 +103,6 @@ async def _survey_in_process(file: Path) -> FileFacts:
 
 def _main(file: str) -> None:
     own_process.start()
-    gc.disable()  # rows have no cycles, and looking for some takes a quarter of the time
     try:
         with FileSurvey(Path(file)) as survey:
             survey.start()
