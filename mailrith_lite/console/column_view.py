@@ -21,6 +21,7 @@ from mailrith_lite.imports import mapping
 from mailrith_lite.imports.fields import STANDARD_FIELDS
 from mailrith_lite.imports.uploads.analysis import Analysis, AnalyzedColumn, Question
 from mailrith_lite.imports.uploads.analysis import Problem as CellProblem
+from mailrith_lite.pages import formats
 
 MAX_COLUMNS = 250
 """Columns of the page. A wider file shows the ones that it proposes, and the first of the others."""
@@ -47,16 +48,16 @@ class Format(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ColumnView(msgspec.Struct, frozen=True, kw_only=True):
-    """`becomes`: the name of the chosen field. `proposed`: the target of the proposal. `problem`: what the proposed
-    field refuses. `question`: the id of the question about the column. `notes`: problems of the form, by the id of
-    their field."""
+    """`becomes`: the name of the chosen field. `proposed`: the target of the proposal. `problems`: what the
+    proposed field refuses. `question`: the id of the question about the column. `notes`: problems of the form, by
+    the id of their field."""
 
     place: int
     column: AnalyzedColumn
     choice: ColumnChoice
     becomes: str
     proposed: str
-    problem: str
+    problems: list[str]
     question: str
     given: str
     notes: Problems
@@ -134,12 +135,13 @@ def view_columns(
     types = {ids.encode(ids.CUSTOM_FIELD, field.id): field.type for field in custom_fields}
     names = {target.id: target.name for target in targets(custom_fields)}
     questions = {question.column: question_field(question, analysis) for question in analysis.questions}
-    cell_problems = {problem.column: problem for problem in analysis.problems}
+    cell_problems: dict[str, list[CellProblem]] = {}
+    for found in analysis.problems:
+        cell_problems.setdefault(found.column, []).append(found)
     views: list[ColumnView] = []
     for place, (column, choice, proposal) in enumerate(
         zip(analysis.columns, form.columns, proposals.columns, strict=True)
     ):
-        problem = cell_problems.get(column.name)
         views.append(
             ColumnView(
                 place=place,
@@ -147,7 +149,10 @@ def view_columns(
                 choice=choice,
                 becomes=choice.label or names.get(choice.target, ""),
                 proposed=proposal.target,
-                problem=_describe(problem, column, types.get(proposal.target, "")) if problem else "",
+                problems=[
+                    _describe(problem, column, proposal.field_type or types.get(proposal.target, ""))
+                    for problem in cell_problems.get(column.name, ())
+                ],
                 question=questions.get(column.name, "") if column.name else "",
                 given=msgspec.json.encode(choice.given).decode() if choice.given else "",
                 notes=_notes(problems, place),
@@ -173,7 +178,11 @@ def view_questions(analysis: Analysis, form: ColumnForm) -> list[QuestionView]:
 
 
 def _describe(problem: CellProblem, column: AnalyzedColumn, field_type: str) -> str:
-    """`12 of 5,000 cannot be read as a date: "09/19"`"""
+    """`12 of 5,000 cannot be read as a date: “09/19”`"""
+    if problem.code == "missing_email":
+        return f"{formats.plural(problem.count, 'row')} without an email"
+    if problem.code == "value_too_long":
+        return f"{problem.count:,} of {column.filled:,} too long: “{problem.sample}”"
     what = phrases.expected(problem.code, field_type)
     return f"{problem.count:,} of {column.filled:,} cannot be read as {what}: “{problem.sample}”"
 

@@ -1,6 +1,8 @@
 """Every page in a real browser: accessibility, narrow windows, keyboard, and no JavaScript."""
 
+import io
 import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from conftest import MAPPINGS, Server
 from playwright.sync_api import ViewportSize, expect
 
 from .browser import Browser, find_violations, sign_in, watched
+from .import_pages import upload_file
+from .visitor import signed_in
 
 PHONE: ViewportSize = {"width": 390, "height": 844}
 NARROW: ViewportSize = {"width": 320, "height": 640}
@@ -45,6 +49,11 @@ def paths(service: Server) -> dict[str, str]:
     country = {"csv_column": "Country", "field": {"type": "country"}}
     mappings = [{"csv_column": "Email", "field": {"type": "email"}}, country]
     partly_dry = uploading.finished(service, uploading.submit(service, partly, mappings=mappings, dry_run=True))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("subscribed.csv", "unsubscribed.csv"):
+            archive.writestr(name, "Email,Opt-in,Country\nada@example.com,perhaps,Atlantis\nbroken,on,\n")
+    archived = upload_file(signed_in(service), packed.getvalue(), name="members.zip").headers["location"]
     export, _ = service.export_csv(status="Active")
     person = client.subscribers.list()["data"][0]
     return {
@@ -60,6 +69,8 @@ def paths(service: Server) -> dict[str, str]:
         "mapping": f"/console/uploads/{upload['id']}",
         "dry run": f"/console/imports/{dry['id']}",
         "dry run with a choice": f"/console/imports/{partly_dry['id']}",
+        "files of an archive": archived,
+        "columns with questions": archived.replace("?file=", "/").partition("&")[0],
         "corrections": f"/console/imports/{job['id']}/correct",
         "upload": uploading.address(service, upload),
     }

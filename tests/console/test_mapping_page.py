@@ -212,3 +212,14 @@ def test_main_button_comes_before_the_columns_in_the_order_of_tabs(service: Serv
         r"<(?:a href|button|select|input type=\"(?!hidden))", page[begin : page.index('value="now"')]
     )
     assert len(focusable) <= 5
+
+
+def test_cells_that_the_proposed_field_refuses_are_counted_beside_it(service: Server) -> None:
+    rows = ["ada@example.com,2024-01-31 10:00,DE", "broken,2024-02-01 10:00,Atlantis", ",soon,DE"]
+    file = "Email Address,OPTIN_TIME,Country\n" + "\n".join(rows) + "\n"
+    visitor = signed_in(service)
+    page = text(visitor.get(mapping_path(visitor, file.encode())))
+    assert "1 row without an email" in page
+    assert "1 of 2 cannot be read as an email address: “broken”" in page
+    assert "1 of 3 cannot be read as a date: “soon”" in page
+    assert "1 of 3 cannot be read as a country: “Atlantis”" in page
