@@ -27,7 +27,7 @@ PROJECT = (
     "README.md",
     "benchmarks",
     "data/README.md",
-    "data/exported-elsewhere.csv",
+    "data/mailchimp-export.zip",
     "data/messy.csv",
     "data/subscribers.csv",
     "docs",

@@ -8,20 +8,22 @@ import secrets
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Awaitable, Callable
-from functools import partial
+from collections.abc import AsyncIterator
 from itertools import islice
 from pathlib import Path
 
 import click
 
 from mailrith_lite.access.keys import new_key
-from mailrith_lite.cli import send_file
 from mailrith_lite.cli.follow import follow_export, follow_import
 from mailrith_lite.cli.http_client import ApiClient, connect, new_idempotency_key
-from mailrith_lite.cli.map_option import CustomField, read_mappings
+from mailrith_lite.cli.import_plan import Wishes
+from mailrith_lite.cli.import_run import ImportOptions, check_results, import_all, prepare, submit
+from mailrith_lite.cli.input_files import open_inputs
+from mailrith_lite.cli.map_option import CustomField
+from mailrith_lite.cli.open_questions import GivenAnswer
 from mailrith_lite.cli.printing import one_line
-from mailrith_lite.cli.remote_jobs import Job, submit_export, submit_import
+from mailrith_lite.cli.remote_jobs import submit_export
 from mailrith_lite.errors import StartError
 from mailrith_lite.settings import ENVIRONMENT_PREFIX, ClientSettings
 
@@ -37,6 +39,8 @@ CUSTOM_FIELDS = (
     },
     {"label": "Notes", "type": "Text Area"},
 )
+AUDIENCE_ANSWERS = ("file_name_status=Unsubscribed", "file_name_status=Bounced")
+"""The people of two files of the audience have the status that the name of their file says."""
 _PRINTED_LINES = 4
 _PRINTED_CHARACTERS = 110
 _STOP_SECONDS = 10
@@ -64,7 +68,7 @@ async def _run(samples: Path) -> None:
         async with _service(Path(directory) / "data", key) as address:
             async with connect(ClientSettings(api_key=key, api_base_url=address)) as client:
                 await _add_custom_fields(client)
-                await _import_clean(client, samples / "subscribers.csv")
+                await _import_audience(client, samples / "mailchimp-export.zip")
                 await _import_messy(client, samples / "messy.csv")
                 await _export(client, Path(directory) / "export.csv")
             _title("The service gets the signal to stop (SIGTERM)")
@@ -119,33 +123,29 @@ async def _add_custom_fields(client: ApiClient) -> None:
     click.echo(", ".join(f"{field['label']} ({field['type']})" for field in CUSTOM_FIELDS))
 
 
-async def _import_clean(client: ApiClient, file: Path) -> None:
-    key = f"demo-{secrets.token_hex(4)}"
-    _title(f"{file} is imported over HTTP, with the idempotency key {key}")
-    submit = await _submission(client, file, key)
-    job = await submit()
-    await follow_import(client, job, file.name)
-    again = await submit()
-    answer = "the same job" if again.id == job.id else f"another job, {again.id}"
-    click.echo(f"The same request with the same key again: the answer is {answer}, and nothing is imported twice.")
+async def _import_audience(client: ApiClient, file: Path) -> None:
+    """The audience of another tool: a zip with a file for each status."""
+    options = " ".join(f"--answer {answer}" for answer in AUDIENCE_ANSWERS)
+    _title(f"mailrith-lite import {file} --tag Mailchimp {options}")
+    wishes = Wishes(answers=[GivenAnswer(text=text) for text in AUDIENCE_ANSWERS])
+    await import_all(client, file=file, wishes=wishes, options=ImportOptions(tags=["Mailchimp"]))
 
 
 async def _import_messy(client: ApiClient, file: Path) -> None:
-    _title(f"{file} has the mistakes of real files: every row gets a result")
-    submit = await _submission(client, file, new_idempotency_key())
-    job = await follow_import(client, await submit(), file.name)
+    key = f"demo-{secrets.token_hex(4)}"
+    _title(f"{file} has the mistakes of real files: every row gets a result (Idempotency-Key: {key})")
+    with open_inputs(file) as files:
+        (submission,) = await prepare(client, files, Wishes(), ImportOptions(idempotency_key=key))
+        job = await follow_import(client, await submit(client, submission), file.name)
+        check_results([job])
+        again = await submit(client, submission)
     progress = job.progress
     assert progress is not None
     results = (progress.created_count, progress.updated_count, progress.unchanged_count, progress.rejected_count)
     click.echo(f"No row is lost: {' + '.join(map(str, results))} = {sum(results)} of {progress.rows_total}.")
     click.echo("status_kept is a warning: an import never makes an unsubscribed person Active again.")
-
-
-async def _submission(client: ApiClient, file: Path, key: str) -> Callable[[], Awaitable[Job]]:
-    """A function that submits the file; each call sends the same request."""
-    source = await send_file.prepare(client, file)
-    mappings = await read_mappings(client, file, source.columns)
-    return partial(submit_import, client, source, mappings, tags=["Demonstration"], key=key)
+    answer = "the same job" if again.id == job.id else f"another job, {again.id}"
+    click.echo(f"The same request with the same key again: the answer is {answer}, and nothing is imported twice.")
 
 
 async def _export(client: ApiClient, file: Path) -> None:

@@ -10,6 +10,10 @@ import msgspec
 
 from mailrith_lite.cli.http_client import ApiClient
 from mailrith_lite.errors import StartError
+from mailrith_lite.imports.column_names import REPORT_COLUMNS
+
+_OPTIONAL_CELLS = frozenset({"invalid_country", "invalid_custom_field", "invalid_date", "value_too_long"})
+"""Codes of rows that `leave_out` applies without the cell. An email that is too long is counted with them."""
 
 
 class ReportedRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,15 +34,40 @@ async def first_rows(client: ApiClient, url: str, limit: int) -> list[ReportedRo
     """
     rows: list[ReportedRow] = []
     async with contextlib.aclosing(_records(client.stream(url))) as records:
-        await anext(records, None)  # the header
+        start = await _error_columns(records)
         async for cells in records:
-            if len(cells) < 4:
+            if len(cells) < start + 4:
                 raise StartError("the error report cannot be shown: a row has too few columns")
-            line, column, code, message = cells[-4:]
+            line, column, code, message = cells[start : start + 4]
             rows.append(ReportedRow(line=line, column=column, code=code, message=message))
             if len(rows) == limit:
                 break
     return rows
+
+
+async def count_left_out(client: ApiClient, url: str) -> int:
+    """How many rows were refused for a cell that can be left out.
+
+    Raises:
+        Unreachable, Refused
+        StartError: it is not an error report.
+    """
+    count = 0
+    async with contextlib.aclosing(_records(client.stream(url))) as records:
+        start = await _error_columns(records)
+        async for cells in records:
+            count += len(cells) >= start + 4 and cells[start + 2] in _OPTIONAL_CELLS
+    return count
+
+
+async def _error_columns(records: AsyncGenerator[list[str]]) -> int:
+    """Reads the header, and returns the position of the first column that the service has added."""
+    header: list[str] = await anext(records, [])
+    names = list(REPORT_COLUMNS)
+    places = [place for place in range(len(header)) if header[place : place + len(names)] == names]
+    if not places:
+        raise StartError("the error report cannot be shown: its header is not known")
+    return places[-1]
 
 
 async def _records(blocks: AsyncIterator[bytes]) -> AsyncGenerator[list[str]]:

@@ -15,22 +15,23 @@ from mailrith_lite.errors import StartError
 _REPORTED_ROWS = 20
 
 
-async def follow_import(client: ApiClient, job: Job, label: str) -> Job:
-    """Shows a progress bar, then the counts and the first rows of the error report.
+async def follow_import(client: ApiClient, job: Job, label: str, *, quiet: bool = False) -> Job:
+    """Shows a progress bar, then the counts and the first rows of the error report, unless `quiet`.
+
+    Returns the final job, which may have failed.
 
     Raises:
         Unreachable, Refused
-        StartError: the job failed.
     """
     click.echo(f"Accepted as {job.id}", err=True)
     with progress_bar(label) as show:
         job = await wait_for_end(client, job, _with_rows(show))
+    if quiet:
+        return job
     if job.status == "Completed" or job.imported_count:
         click.echo(f"{job.id}: {job.counts}")
     if job.error_report_url is not None:
         await _print_report(client, job, job.error_report_url)
-    if job.status != "Completed":
-        raise StartError(f"{job.id} failed: {job.error_message}")
     return job
 
 

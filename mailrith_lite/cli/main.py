@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import click
 
 from mailrith_lite import __version__
-from mailrith_lite.cli import job_commands, keys, maintenance, openapi, sandbox, workspaces
+from mailrith_lite.cli import import_command, job_commands, keys, maintenance, openapi, sandbox, workspaces
 from mailrith_lite.errors import ServiceError, StartError
 from mailrith_lite.settings import SETTINGS, BadSetting, load
 
@@ -88,6 +88,7 @@ def serve(**flags: str | None) -> None:
 
 
 for command in (
+    import_command.import_file,
     *job_commands.COMMANDS,
     *keys.COMMANDS,
     *workspaces.COMMANDS,

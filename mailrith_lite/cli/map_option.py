@@ -1,25 +1,37 @@
-"""The mapping of columns to fields: as `--map` says, or as the header suggests."""
+"""`--map COLUMN=FIELD`: what a column becomes, instead of what the analysis proposes."""
 
-import tempfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from typing import get_args
 
-import click
 import msgspec
 
 from mailrith_lite import ids
+from mailrith_lite.audience.date_formats import DATE_FORMATS
+from mailrith_lite.audience.number_formats import NumberFormat
+from mailrith_lite.audience.values import FieldType
 from mailrith_lite.cli.http_client import ApiClient, Refused
 from mailrith_lite.cli.printing import one_line
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports.column_names import ColumnNames
 from mailrith_lite.imports.fields import FIELDS, STANDARD_FIELDS, find_standard_field
-from mailrith_lite.imports.layout import read_layout
 from mailrith_lite.imports.mapping import MappedField
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
-from mailrith_lite.imports.uploads.analysis import guess
 from mailrith_lite.unicode_forms import fold
 
-_BEGINNING = 1 << 18  # characters; the header ends before
+_NEW_TYPES: dict[str, FieldType] = {
+    "text": "Text",
+    "text area": "Text Area",
+    "number": "Number",
+    "date": "Date",
+    "checkbox": "Checkbox",
+}
+
+
+class MapOption(msgspec.Struct, frozen=True, kw_only=True):
+    """`mapping`: None leaves the column out."""
+
+    column: str
+    mapping: ColumnMapping | None
 
 
 class CustomField(msgspec.Struct, frozen=True):
@@ -27,99 +39,70 @@ class CustomField(msgspec.Struct, frozen=True):
     label: str
 
 
-def column_names(text: str) -> list[str]:
-    """The names in the header row, by the rules of the service.
-
-    Raises:
-        BrokenFile: there is no header row that can be read.
-    """
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="", suffix=".csv") as file:
-        file.write(text[:_BEGINNING])
-        file.flush()
-        return read_layout(Path(file.name)).names
-
-
-async def read_mappings(
-    client: ApiClient, file: Path, columns: Sequence[str], maps: Sequence[str] = ()
-) -> list[ColumnMapping]:
-    """`maps`: the values of `--map`. Without any, the guess from the header is printed on stderr.
+async def custom_field_labels(client: ApiClient) -> dict[str, str]:
+    """Id -> label. Empty when the key may not read custom fields: it may import all the same.
 
     Raises:
         Unreachable, Refused
-        StartError: a column or field does not exist, or the guess has no email.
     """
-    if not maps:
-        return await _guess(client, file, columns)
-    custom_fields = await _custom_fields(client) if any(map(_may_be_label, maps)) else {}
-    return [_parse(text, columns, custom_fields) for text in maps]
-
-
-async def _guess(client: ApiClient, file: Path, columns: Sequence[str]) -> list[ColumnMapping]:
-    custom_fields = await _readable_custom_fields(client)
-    mappings = guess(columns, custom_fields)
-    if not any(mapping.field.type == "email" for mapping in mappings):
-        advice = 'say which with --map "COLUMN=email"'
-        raise StartError(f"no column of {file} looks like the email; {advice}: {one_line(', '.join(columns))}")
-    guesses = ", ".join(f"{one.csv_column} = {_field_name(one.field, custom_fields)}" for one in mappings)
-    click.echo(one_line(f"Guessed from the header: {guesses}"), err=True)
-    mapped = {mapping.csv_column for mapping in mappings}
-    if rest := [name for name in columns if name not in mapped]:
-        click.echo(one_line(f"Left out: {', '.join(rest)}"), err=True)
-        click.echo("To keep a column, create a custom field with its name, or use --map COLUMN=FIELD.", err=True)
-    return mappings
-
-
-async def _custom_fields(client: ApiClient) -> dict[str, str]:
-    """Label -> id."""
-    return {field.label: field.id async for field in client.list_items("/v1/custom-fields", CustomField)}
-
-
-async def _readable_custom_fields(client: ApiClient) -> dict[str, str]:
-    """Empty, with a message, when the key may not read custom fields: it may import all the same."""
     try:
-        return await _custom_fields(client)
+        return {field.id: field.label async for field in client.list_items("/v1/custom-fields", CustomField)}
     except Refused as refusal:
         if refusal.code != "insufficient_scope":
             raise
-        click.echo("Custom fields are not guessed: the key lacks the scope custom_fields:read", err=True)
         return {}
 
 
-def _parse(text: str, columns: Sequence[str], custom_fields: Mapping[str, str]) -> ColumnMapping:
-    """`COLUMN=FIELD`; both may contain a `=`.
+def parse_map(text: str, columns: Iterable[str], labels: Mapping[str, str]) -> MapOption:
+    """`COLUMN=`, `COLUMN=FIELD`, `COLUMN=FIELD:FORMAT` or `COLUMN=new:TYPE`; a column or label may have a `=`.
+
+    `labels`: id of a custom field -> its label.
 
     Raises:
         StartError: the column or the field does not exist; the message lists those that do.
     """
+    columns = list(columns)
+    names = ColumnNames(columns)
     splits = [(text[:place], text[place + 1 :].strip()) for place, mark in enumerate(text) if mark == "="]
     if not splits:
         raise StartError(f"--map takes COLUMN=FIELD, not {text}")
-    for column, field in reversed(splits):
-        if positions := ColumnNames(columns).find(column):
-            return ColumnMapping(csv_column=columns[positions[0]], field=_find_field(field, custom_fields))
+    for name, field in reversed(splits):
+        for position in names.find(name):
+            column = columns[position]
+            return MapOption(column=column, mapping=_mapping(column, field, labels) if field else None)
     raise StartError(f"the file has no column {splits[-1][0].strip()}; it has {one_line(', '.join(columns))}")
 
 
-def _may_be_label(text: str) -> bool:
-    """Whether the field of a `--map` may be the label of a custom field."""
-    field = text.rpartition("=")[2].strip()
-    return find_standard_field(field) is None and ids.decode(ids.CUSTOM_FIELD, field) is None
+def field_name(field: MappedField, labels: Mapping[str, str]) -> str:
+    """For people."""
+    if field.type == "custom-field":
+        return f"custom field {labels.get(field.custom_field_id or '', field.custom_field_id)}"
+    if field.type == "new-custom-field":
+        return f"new custom field {field.label} ({field.custom_field_type})"
+    return FIELDS[field.type].label.lower()
 
 
-def _find_field(text: str, custom_fields: Mapping[str, str]) -> MappedField:
+def _mapping(column: str, text: str, labels: Mapping[str, str]) -> ColumnMapping:
+    if found := _field(column, text, labels):
+        return ColumnMapping(csv_column=column, field=found)
+    field, _, written = text.rpartition(":")
+    for form in (*DATE_FORMATS, *get_args(NumberFormat)):
+        if form == written.strip() and (found := _field(column, field.strip(), labels)):
+            return ColumnMapping(csv_column=column, field=found, format=form)
+    known = ", ".join([*(field.label.lower() for field in STANDARD_FIELDS), *labels.values()])
+    types = ", ".join(f"new:{one}" for one in _NEW_TYPES.values())
+    raise StartError(one_line(f"there is no field {text}; there are {known}. {types} create a custom field"))
+
+
+def _field(column: str, text: str, labels: Mapping[str, str]) -> MappedField | None:
     if standard := find_standard_field(text):
         return MappedField(type=standard.type)
     if ids.decode(ids.CUSTOM_FIELD, text) is not None:
         return MappedField.custom(text)
-    for label, public_id in custom_fields.items():
+    for public_id, label in labels.items():
         if fold(label) == fold(" ".join(text.split())):
             return MappedField.custom(public_id)
-    known = ", ".join([*(field.label.lower() for field in STANDARD_FIELDS), *custom_fields])
-    raise StartError(f"there is no field {text}; there are {known}. POST /v1/custom-fields makes another")
-
-
-def _field_name(field: MappedField, custom_fields: Mapping[str, str]) -> str:
-    if field.custom_field_id is None:
-        return FIELDS[field.type].label.lower()
-    labels = {public_id: label for label, public_id in custom_fields.items()}
-    return f"custom field {labels.get(field.custom_field_id, field.custom_field_id)}"
+    kind, _, new_type = text.partition(":")
+    if fold(kind) == "new" and (field_type := _NEW_TYPES.get(fold(new_type.strip()))):
+        return MappedField(type="new-custom-field", label=column, custom_field_type=field_type)
+    return None

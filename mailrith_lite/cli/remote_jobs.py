@@ -2,17 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import click
 import msgspec
 
 from mailrith_lite.cli.http_client import ApiClient, Refused, Unreachable
-from mailrith_lite.cli.send_file import Source
-from mailrith_lite.cli.tag_option import tag_members
 from mailrith_lite.errors import StartError
-from mailrith_lite.imports.mapping import Mapping
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS, JobKind
 from mailrith_lite.jobs.queue import Progress
 
@@ -96,40 +93,12 @@ def path_of(job_id: str) -> str:
     return f"{kind_of(job_id).path}/{job_id}"
 
 
-async def submit_import(
-    client: ApiClient,
-    source: Source,
-    mappings: Sequence[Mapping],
-    *,
-    tags: Sequence[str] = (),
-    sequence_ids: Sequence[str] = (),
-    dry_run: bool = False,
-    key: str,
-) -> Job:
+async def submit_import(client: ApiClient, body: dict[str, Any], *, key: str) -> Job:
     """
     Raises:
-        Unreachable: the message says how to repeat the command without importing twice.
-        Refused
+        Unreachable, Refused
     """
-    advice = f"send it again with --idempotency-key {key} and nothing is imported twice"
-    if source.uploaded:  # a repeated command makes another upload, so the same key is refused
-        advice = "see `mailrith-lite jobs list` before you send it again"
-    body = {
-        "mappings": mappings,
-        "sequence_ids": sequence_ids,
-        **await tag_members(client, tags, dry_run=dry_run),
-        **({"dry_run": True} if dry_run else {}),
-        **source.body,
-    }
-    try:
-        return await client.post(IMPORT.path, Job, body, key=key)
-    except asyncio.CancelledError:  # Ctrl-C
-        click.echo(f"Perhaps it was accepted already; {advice}", err=True)
-        raise
-    except Unreachable as error:
-        if not error.delivered:
-            raise
-        raise Unreachable(f"{error}; {advice}", delivered=True) from error
+    return await client.post(IMPORT.path, Job, body, key=key)
 
 
 async def submit_export(client: ApiClient, selection: dict[str, Any], *, key: str) -> Job:

@@ -1,94 +1,71 @@
-"""How an import sends its file: as text in the request, or as an upload where a request cannot take it."""
+"""How an import sends its file: as an upload, which the service decompresses, decodes and analyzes."""
 
-import codecs
-from collections.abc import AsyncIterator
-from pathlib import Path
+import contextlib
+from collections.abc import AsyncGenerator
 
 import aiofiles
 import msgspec
 
 from mailrith_lite.cli.http_client import ApiClient
-from mailrith_lite.cli.map_option import column_names
-from mailrith_lite.cli.printing import Show, progress_bar
+from mailrith_lite.cli.input_files import InputFile
+from mailrith_lite.cli.printing import Show, progress_bar, spinner
 from mailrith_lite.errors import StartError
-from mailrith_lite.imports.records import BrokenFile
+from mailrith_lite.imports.uploads.analysis import Analysis
 
-MAX_TEXT = 48 << 20  # bytes: JSON makes the text longer, and the service takes requests of 64 MiB by default
-_UPLOADS = "/v1/jobs/subscriber-import-uploads"
+_PATH = "/v1/jobs/subscriber-import-uploads"
 _BLOCK = 1 << 18
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+MAX_TEXT = 48 << 20
+"""Bytes: JSON makes the text longer, and the service takes requests of 64 MiB by default."""
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """`body`: the member of the request, `csv_text` or `upload_id`. `columns`: the names in the header row."""
-
-    body: dict[str, str]
-    columns: list[str]
-
-    @property
-    def uploaded(self) -> bool:
-        return "upload_id" in self.body
-
-
-class _Upload(msgspec.Struct, frozen=True):
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
     id: str
-    upload_url: str | None = None
-    headers: list[str] = []
+    status: str
+    row_count: int
+    analysis: Analysis
 
 
-async def prepare(client: ApiClient, file: Path) -> Source:
+class _Started(msgspec.Struct, frozen=True):
+    self_: str = msgspec.field(name="self")
+    upload_url: str
+
+
+class _Stored(msgspec.Struct, frozen=True):
+    id: str
+
+
+async def upload(client: ApiClient, file: InputFile) -> Upload:
     """
     Raises:
         Unreachable, Refused
-        StartError: the file cannot be read, or it is not a CSV file.
     """
-    text = _read_text(file)
-    if text is None:
-        return await upload(client, file)
-    try:
-        return Source(body={"csv_text": text}, columns=column_names(text))
-    except BrokenFile as error:
-        raise StartError(f"{file} is not a CSV file: {error}") from error
-
-
-async def upload(client: ApiClient, file: Path) -> Source:
-    """Sends the bytes of the file; the service detects compression and encoding.
-
-    Raises:
-        Unreachable, Refused
-    """
-    started = await client.post(_UPLOADS, _Upload)
-    if started.upload_url is None:
-        raise StartError("the service takes no uploads")
+    started = await client.post(_PATH, _Started)
     with progress_bar(f"sending {file.name}") as show:
-        stored = await client.put(started.upload_url, _Upload, _blocks(file, show), file.name)
-    return Source(body={"upload_id": stored.id}, columns=stored.headers)
+        async with contextlib.aclosing(_blocks(file, show)) as blocks:  # closes the file if the transfer breaks
+            await client.put(started.upload_url, _Stored, blocks, file.name)
+    with spinner(f"reading {file.name}"):
+        return await client.get(started.self_, Upload)
 
 
-def _read_text(file: Path) -> str | None:
-    """None when the file is too long for a request, or neither UTF-8 nor UTF-16.
+def read_text(file: InputFile) -> str | None:
+    """The text of a file that a request can carry; None when it is too long or not UTF-8.
 
     Raises:
         StartError: the file cannot be read.
     """
     try:
-        if file.stat().st_size > MAX_TEXT:
+        if file.path.stat().st_size > MAX_TEXT:
             return None
-        data = file.read_bytes()
-    except OSError as error:
-        raise StartError(f"cannot read {file}: {error.strerror}") from error
-    utf16 = data.startswith(_UTF16)
-    if not utf16 and b"\0" in data:
-        return None
-    try:
-        return data.decode("utf-16" if utf16 else "utf-8-sig")
+        return file.path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
         return None
+    except OSError as error:
+        raise StartError(f"cannot read {file.path}: {error.strerror}") from error
 
 
-async def _blocks(file: Path, show: Show) -> AsyncIterator[bytes]:
-    total, sent = file.stat().st_size, 0
-    async with aiofiles.open(file, "rb") as opened:
+async def _blocks(file: InputFile, show: Show) -> AsyncGenerator[bytes]:
+    total, sent = file.path.stat().st_size, 0
+    async with aiofiles.open(file.path, "rb") as opened:
         while block := await opened.read(_BLOCK):
             yield block
             sent += len(block)

@@ -93,7 +93,7 @@ class ScriptedServer:
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = answer  # noqa: N815
+            do_GET = do_POST = do_PUT = answer  # noqa: N815
 
             def log_message(self, *_: Any) -> None:
                 """Logs nothing: a test reads `requests`."""
@@ -126,6 +126,36 @@ JSON = {"Content-Type": "application/json"}
 BUSY = (503, {**JSON, "Retry-After": "0"}, b'{"error": {"code": "shutting_down", "message": "Again, please."}}')
 QUEUED = {"id": "import_job_x", "status": "Queued", "created_at": "", "updated_at": ""}
 NO_JOBS = (200, JSON, b'{"data": [], "pagination": {"has_more": false, "next_cursor": null}}')
+ANALYSIS = {
+    "source": None,
+    "header_line": 1,
+    "delimiter": ",",
+    "encoding": "UTF-8",
+    "columns": [
+        {
+            "name": "Email",
+            "samples": [],
+            "filled": 2,
+            "proposal": {"csv_column": "Email", "field": {"type": "email"}},
+            "reason": "",
+        }
+    ],
+    "questions": [],
+    "problems": [],
+}
+UPLOAD = {"id": "upload_x", "self": "/v1/upload", "upload_url": "{url}/file", "status": "Ready", "row_count": 2}
+
+
+def answered(status: int, resource: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    return status, JSON, json.dumps({"data": resource}).encode()
+
+
+UNTIL_THE_SUBMISSION = (  # custom fields, a new upload, the file, its analysis
+    NO_JOBS,
+    answered(201, UPLOAD),
+    answered(200, UPLOAD),
+    answered(200, {**UPLOAD, "analysis": ANALYSIS}),
+)
 
 
 def completed_export(*, file_name: str, download_url: str) -> tuple[int, dict[str, str], bytes]:
@@ -168,23 +198,32 @@ def test_busy_service_and_broken_connection_are_retried(scripted: Script, cwd: P
 
 def test_submission_is_retried_with_the_same_idempotency_key(scripted: Script, cwd: Path, write: Write) -> None:
     job = {**QUEUED, "status": "Completed", "imported_count": 3}
-    server = scripted(None, BUSY, (202, JSON, json.dumps({"data": job}).encode()))
-    result = run("import", write(EMAIL_NAME), "--map", "Email=email", env=client_environment(server.url), cwd=cwd)
+    server = scripted(*UNTIL_THE_SUBMISSION, None, BUSY, answered(202, job))
+    result = run("import", write(EMAIL_NAME), env=client_environment(server.url), cwd=cwd)
     assert result.exit_code == 0, result.stderr
     assert result.stdout == "import_job_x: 3 imported\n"
-    keys = {request.idempotency_key for request in server.requests if request.method == "POST"}
-    assert len(server.requests) == 3
-    assert len(keys) == 1
-    assert all(keys)
+    attempts = server.requests[len(UNTIL_THE_SUBMISSION) :]
+    assert [request.method for request in attempts] == ["POST"] * 3
+    assert len({request.idempotency_key for request in attempts}) == 1
+    assert attempts[0].idempotency_key
 
 
-def test_submission_without_an_answer_names_the_key_for_a_safe_repetition(
-    scripted: Script, cwd: Path, write: Write
+@pytest.mark.parametrize(
+    ("options", "advice"),
+    [
+        ((), "see `mailrith-lite jobs list` before you send it again"),
+        (
+            ("--idempotency-key", "nightly"),
+            "send it again with --idempotency-key nightly and nothing is imported twice",
+        ),
+    ],
+)
+def test_submission_without_an_answer_says_how_to_avoid_a_second_import(
+    scripted: Script, cwd: Path, write: Write, options: tuple[str, ...], advice: str
 ) -> None:
-    server = scripted(None)
-    result = run("import", write(EMAIL_NAME), "--map", "Email=email", env=client_environment(server.url), cwd=cwd)
-    key = server.requests[0].idempotency_key
-    assert_fails(result, f"send it again with --idempotency-key {key} and nothing is imported twice")
+    server = scripted(*UNTIL_THE_SUBMISSION, None)
+    result = run("import", write(EMAIL_NAME), *options, env=client_environment(server.url), cwd=cwd)
+    assert_fails(result, advice)
 
 
 def test_cancel_is_not_retried_after_a_broken_connection(scripted: Script, cwd: Path) -> None:
@@ -197,8 +236,8 @@ def test_cancel_is_not_retried_after_a_broken_connection(scripted: Script, cwd: 
 def test_service_that_stops_answering_leaves_the_command_that_shows_the_job(
     scripted: Script, cwd: Path, write: Write
 ) -> None:
-    server = scripted((202, JSON, json.dumps({"data": QUEUED}).encode()), None)
-    result = run("import", write(EMAIL_NAME), "--map", "Email=email", env=client_environment(server.url), cwd=cwd)
+    server = scripted(*UNTIL_THE_SUBMISSION, answered(202, QUEUED), None)
+    result = run("import", write(EMAIL_NAME), env=client_environment(server.url), cwd=cwd)
     assert_fails(result, "look after the job with: mailrith-lite jobs show import_job_x")
 
 

@@ -38,7 +38,7 @@ def test_file_is_imported_with_the_mapping_that_its_header_suggests(
 ) -> None:
     result = run("import", write(content), env=client_environment(server), cwd=cwd)
     assert result.exit_code == 0, result.stderr
-    assert "Guessed from the header: Email = email, Name = name\n" in result.stderr
+    assert "  Email = email\n  Name  = name\n" in result.stderr
     assert "Left out" not in result.stderr
     assert result.stdout == (
         f"{import_jobs(server)[0]['id']}: 2 rows: 2 created, 0 updated, 0 unchanged, 0 refused, 0 warnings\n"
@@ -56,18 +56,18 @@ def test_custom_fields_are_guessed_by_label_and_other_columns_are_listed_as_left
     file = write("email,field 0,Shoe\na@example.com,first,44\n")
     result = run("import", file, env=client_environment(server), cwd=cwd)
     assert result.exit_code == 0, result.stderr
-    assert "email = email, field 0 = custom field Field 0\nLeft out: Shoe\n" in result.stderr
+    assert "  email   = email\n  field 0 = custom field Field 0\nLeft out: Shoe\n" in result.stderr
     assert subscribers(server)["a@example.com"]["custom_fields"] == {field_ids[0]: "first"}
 
 
 def test_key_without_custom_fields_scope_still_imports(server: Server, cwd: Path, write: Write) -> None:
-    custom_field(server)
+    field_id = custom_field(server)
     key = server.new_key(scopes=("subscribers:import", "live_actions:write"))
     file = write("email,Company\na@example.com,Acme\n")
     result = run("import", file, env=client_environment(server, key), cwd=cwd)
     assert result.exit_code == 0, result.stderr
-    assert "the key lacks the scope custom_fields:read" in result.stderr
-    assert "Left out: Company" in result.stderr
+    assert f"Company = custom field {field_id}\n" in result.stderr
+    assert subscribers(server)["a@example.com"]["custom_fields"] == {field_id: "Acme"}
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,9 @@ def test_map_option_names_a_column_and_a_field(
 ) -> None:
     field_id = custom_field(server)
     file = write(f"Contact,{column}\na@example.com,{'blocked' if column == 'State' else 'Germany'}\n")
-    maps = ("--map", "Contact=email", "--map", f"{column}={field.format(id=field_id)}")
+    maps = ("--map", f"{column}={field.format(id=field_id)}")
     result = run("import", file, *maps, env=client_environment(server), cwd=cwd)
     assert result.exit_code == 0, result.stderr
-    assert "Guessed" not in result.stderr
     one = subscribers(server)["a@example.com"]
     values = {name: one[name] for name in ("name", "country")} | {"custom": one["custom_fields"].get(field_id)}
     values["status"] = None if one["status"] == "Active" else one["status"]
@@ -187,15 +186,15 @@ def test_only_the_first_twenty_refused_rows_are_printed(server: Server, cwd: Pat
 
 
 def test_escape_codes_in_column_names_do_not_reach_the_terminal(server: Server, cwd: Path, write: Write) -> None:
-    result = run("import", write("email,\x1b[2Jname\nx,\n"), env=client_environment(server), cwd=cwd)
+    result = run("import", write("email,\x9b2Jname\nx@example.com,\n"), env=client_environment(server), cwd=cwd)
     assert "name" in result.stderr
-    assert "\x1b" not in result.stdout + result.stderr
+    assert "\x9b" not in result.stdout + result.stderr
 
 
 def test_failed_import_exits_with_1(server: Server, cwd: Path, write: Write) -> None:
     result = run("import", write('email,name\na@example.com,"open\n'), env=client_environment(server), cwd=cwd)
     assert result.exit_code == 1
-    assert_fails(result, "failed: The file cannot be read: line 2")
+    assert_fails(result, "The file cannot be read: line 2")
     assert result.stdout == ""
 
 
@@ -248,7 +247,6 @@ def test_file_that_is_not_unicode_text_is_sent_as_an_upload(
     result = run("import", write(content), "--tag", "New", env=client_environment(server), cwd=cwd)
     assert result.exit_code == 0, result.stderr
     assert "1 created" in result.stdout
-    assert "Guessed from the header: Email = email, Name = name" in result.stderr
     assert subscribers(server)["ann@example.com"]["name"] == "Ann Müller"
 
 
@@ -272,22 +270,33 @@ def test_file_over_the_limit_of_an_upload_is_refused(serve: Callable[..., Server
     ("content", "options", "message"),
     [
         (None, (), "cannot read list.csv: No such file or directory"),
-        (b"", (), "list.csv is not a CSV file: there is no header row; the first line must name the columns"),
+        (b"", (), "The file cannot be read: there is no header row; the first line must name the columns"),
         (b"PK\x03\x04\x00\x00", (), "This is a workbook or an archive, not a CSV file"),
         (b"email\0\n", (), "NUL"),
-        (b"This is a letter.\n", (), 'looks like the email; say which with --map "COLUMN=email"'),
+        (
+            b"This is a letter.\n",
+            (),
+            'no column of list.csv is the email; say which with --map "COLUMN=',
+        ),
         (b"email\n", ("--map", "email"), "--map takes COLUMN=FIELD, not email"),
         (b"email\n", ("--map", "mail=email"), "the file has no column mail; it has email"),
-        (b"email\n", ("--map", "email=emial"), "there is no field emial; there are email, name, country, status"),
         (
-            b"email,n\na,b\n",
-            ("--map", "n=name"),
-            "Map one column to the field type email (invalid_mappings, mappings, ",
+            b"email\n",
+            ("--map", "email=emial"),
+            "there is no field emial; there are email, name, first name",
         ),
+        (b"email,n\na@example.com,b\n", ("--map", "email="), "no column of list.csv is the email"),
+        (
+            b"email\na@example.com\n",
+            ("--map", "email=email", "--map", "EMAIL=name"),
+            "names the column email twice",
+        ),
+        (b"email\na\n", ("--like", "import_job_x", "--map", "email=email"), "leave out --map and --answer"),
+        (b"email\na@example.com\n", ("--status", "asleep"), '--status: "asleep" is not'),
         (b"a,b\nc,d\n", ("--map", "a=email", "--map", "b=email"), "A field can be mapped once only"),
         (b"email\na\n", ("--sequence", "sequence_x"), "There is no sequence with this id"),
         (b"email\na\n", ("--tag", " "), "new_tag_name takes 1 to 100 characters"),
-        (b"email\n", (), "has no row after its header; add the rows to import (invalid_csv_text, csv_text, "),
+        (b"email\n", (), "has no row after its header; upload a file with the rows to import (invalid_csv_text, "),
         (b"email\n", ("--idempotency-key", ""), "--idempotency-key takes 1 to 255 printable ASCII characters"),
         (b"email\n", ("--idempotency-key", "schlüssel"), "--idempotency-key takes 1 to 255 printable ASCII"),
     ],

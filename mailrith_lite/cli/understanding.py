@@ -1,0 +1,51 @@
+"""Prints what the service understood of a file: its form, what each column becomes, and cells with problems."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import click
+
+from mailrith_lite.cli.map_option import field_name
+from mailrith_lite.cli.printing import one_line
+from mailrith_lite.imports.mapping import Mapping as ColumnMapping
+from mailrith_lite.imports.uploads.analysis import Analysis, Problem
+from mailrith_lite.imports.uploads.sources.known import label_of
+
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
+
+
+def print_form(file_name: str, analysis: Analysis, row_count: int) -> None:
+    """One line: rows, encoding, delimiter, header, and the tool that wrote the file."""
+    rows = f"{row_count:,} {'row' if row_count == 1 else 'rows'}"
+    delimiter = f"divided by {_DELIMITERS.get(analysis.delimiter, analysis.delimiter)}"
+    header = "no header" if analysis.header_line is None else f"header in line {analysis.header_line}"
+    form = ", ".join((rows, analysis.encoding, delimiter, header))
+    tool = label_of(analysis.source)
+    source = "" if tool is None else f"; it looks like an export of {tool}"
+    click.echo(one_line(f"{file_name}: {form}{source}"), err=True)
+
+
+def print_mappings(analysis: Analysis, mappings: Sequence[ColumnMapping], labels: Mapping[str, str]) -> None:
+    """What each column becomes, and the columns that are left out. `labels`: of custom fields, by id."""
+    width = max((len(one_line(mapping.csv_column)) for mapping in mappings), default=0)
+    for mapping in mappings:
+        click.echo(f"  {one_line(mapping.csv_column):<{width}} = {one_line(_meaning(mapping, labels))}", err=True)
+    mapped = {mapping.csv_column for mapping in mappings}
+    if rest := [column.name for column in analysis.columns if column.name not in mapped]:
+        click.echo(one_line(f"Left out: {', '.join(rest)}"), err=True)
+        click.echo("To keep a column: --map COLUMN=FIELD, or --map COLUMN=new:Text for a custom field.", err=True)
+
+
+def print_problems(analysis: Analysis, problems: Iterable[Problem]) -> None:
+    """One line for each column and reason."""
+    filled = {column.name: column.filled for column in analysis.columns}
+    for problem in problems:
+        of = f" of {filled[problem.column]:,}" if problem.column in filled else ""
+        noun = "cell" if filled.get(problem.column, problem.count) == 1 else "cells"
+        text = f'{problem.column}: {problem.count:,}{of} {noun} cannot be read ({problem.code}): "{problem.sample}"'
+        click.echo(one_line(text), err=True)
+
+
+def _meaning(mapping: ColumnMapping, labels: Mapping[str, str]) -> str:
+    words = [f"{word or 'blank'} is {meaning or 'blank'}" for word, meaning in (mapping.values or {}).items()]
+    details = [*([mapping.format] if mapping.format else []), *words]
+    return field_name(mapping.field, labels) + (f" ({', '.join(details)})" if details else "")
