@@ -28,12 +28,14 @@ def test_demo_prints_the_result_of_every_row(tmp_path: Path) -> None:
     patterns = (
         r"serving http://127\.0\.0\.1:\d+ ",
         r"Company \(Text\), Plan ",
-        r": 1,000 rows: 1,000 created, 0 updated, 0 unchanged, 0 refused, 0 warnings\n",
-        r"the answer is the same job, and nothing is imported twice",
+        r": 940 rows: 940 created, 0 updated, 0 unchanged, 0 refused, 0 warnings\n",
+        r"unsubscribed_members_export_\w+\.csv\t\w+\tCompleted\t44 rows: 44 created",
+        r"cleaned_members_export_\w+\.csv\t\w+\tCompleted\t16 rows: 16 created",
         r": 18 rows: 6 created, 2 updated, 1 unchanged, 9 refused, 1 warning\n",
-        r"10\tPlan\tinvalid_custom_field\tThe value is not one of the field's options\.\n",
+        r"10\tPlan\tinvalid_custom_field\t\"Platinum\" is not one of the field's options\.\n",
         r"18\tStatus\tstatus_kept\t",
         r"No row is lost: 6 \+ 2 \+ 1 \+ 9 = 18 of 18\.",
+        r"the answer is the same job, and nothing is imported twice",
         r": 1,006 exported to .*export\.csv \([\d,]+ bytes\)\n  Email,Name,Status,",
         r"It has stopped, and its directory is gone\.",
     )
@@ -48,7 +50,7 @@ def test_demo_prints_the_result_of_every_row(tmp_path: Path) -> None:
 def test_demo_without_its_samples_is_a_one_line_error(tmp_path: Path) -> None:
     result = run_demo("nowhere", temporary=tmp_path)
     assert result.returncode == 1
-    assert result.stderr == "Error: cannot read nowhere/subscribers.csv: No such file or directory\n"
+    assert result.stderr == "Error: cannot read nowhere/mailchimp-export.zip: No such file or directory\n"
     assert not list(tmp_path.iterdir())
 
 

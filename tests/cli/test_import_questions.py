@@ -246,7 +246,7 @@ def test_import_in_which_every_row_is_refused_exits_with_1(server: Server, cwd: 
 def test_rows_refused_for_an_optional_cell_are_counted_with_the_option_that_keeps_them(
     server: Server, cwd: Path, write: Write
 ) -> None:
-    rows = "ann@example.com,Ireland\nbob@example.com,Atlantis\nnobody,Ireland\ncid@example.com,Mu\n"
+    rows = "ann@example.com,Ireland\nbob@example.com,Atlantis\nnobody,Ireland\ncid@example.com,Lemuria\n"
     file = write(f"Email,Country\n{rows}")
     result = run("import", file, env=client_environment(server), cwd=cwd)
     advice = "2 rows were refused for a cell that is optional: --leave-out-invalid-cells imports the row without it"

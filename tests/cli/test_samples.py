@@ -1,12 +1,17 @@
 """The sample files in data/ import as data/README.md says."""
 
+import csv
+import io
+import subprocess
+import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from conftest import Server
 
 from cli.command_line import Result, client_environment, custom_field, run
-from mailrith_lite.cli.demo import CUSTOM_FIELDS
+from mailrith_lite.cli.demo import AUDIENCE_ANSWERS, CUSTOM_FIELDS
 
 SAMPLES = Path(__file__).parents[2] / "data"
 
@@ -35,11 +40,6 @@ def import_sample(server: Server, cwd: Path, name: str) -> Result:
                 "status_kept",
             },
         ),
-        (
-            "exported-elsewhere.csv",
-            "200 rows: 200 created, 0 updated, 0 unchanged, 0 refused, 0 warnings",
-            set(),
-        ),
     ],
 )
 def test_sample_imports_as_its_description_says(
@@ -55,6 +55,25 @@ def test_sample_imports_as_its_description_says(
     description = (SAMPLES / "README.md").read_text()
     assert f"| `{name}` |" in description
     assert f"| {rows}: {', '.join(not_zero)} |" in description
+
+
+def test_mailchimp_sample_imports_everybody_with_the_status_of_each_file(server: Server, cwd: Path) -> None:
+    answers = [option for one in AUDIENCE_ANSWERS for option in ("--answer", one)]
+    result = run("import", SAMPLES / "mailchimp-export.zip", *answers, env=client_environment(server), cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count("it looks like an export of Mailchimp\n") == 3
+    exported = run("export", "-o", "-", env=client_environment(server), cwd=cwd)
+    people = {one["Email"]: one for one in csv.DictReader(io.StringIO(exported.stdout))}
+    assert Counter(one["Status"] for one in people.values()) == {"Active": 940, "Unsubscribed": 44, "Bounced": 16}
+    one = people["reader1000@example.org"]
+    assert (one["Name"], one["Country"], one["Tags"]) == ("Maeve Ashdown", "GB", "Spring fair")
+    assert one["Subscribed At"] == "2019-01-13T07:22:38.000Z"
+
+
+def test_mailchimp_sample_is_what_its_program_writes(tmp_path: Path) -> None:
+    program = SAMPLES.parent / "tools" / "mailchimp_sample.py"
+    subprocess.run([sys.executable, program, tmp_path / "sample.zip"], check=True)
+    assert (tmp_path / "sample.zip").read_bytes() == (SAMPLES / "mailchimp-export.zip").read_bytes()
 
 
 def test_messy_sample_without_custom_fields(server: Server, cwd: Path) -> None:
