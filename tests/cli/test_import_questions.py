@@ -254,3 +254,22 @@ def test_rows_refused_for_an_optional_cell_are_counted_with_the_option_that_keep
     result = run("import", file, "--leave-out-invalid-cells", env=client_environment(server), cwd=cwd)
     assert advice not in result.stderr
     assert len(subscribers(server)) == 3
+
+
+def test_corrected_report_is_imported_like_its_import(server: Server, cwd: Path, write: Write) -> None:
+    file = write("Mail,Where,Kind\nann@example.com,Atlantis,VIP\nbob@example.com,Ireland,VIP\n")
+    maps = ("--map", "Mail=email", "--map", "Where=country", "--map", "Kind=tags", "--tag", "Fair")
+    result = run("import", file, *maps, env=client_environment(server), cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    (job,) = import_jobs(server)
+    report = server.report(server.call("GET", job["self"]).json["data"])
+    corrected = write(report.replace("Atlantis", "Greece"), "report.csv")
+    result = run("import", corrected, "--like", job["id"], env=client_environment(server), cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    ann = subscribers(server)["ann@example.com"]
+    assert ann["country"] == "GR"
+    assert {tag["name"] for tag in ann["tags"]} == {"Fair", "VIP"}
+    assert_fails(
+        run("import", corrected, "--like", "import_job_x", env=client_environment(server), cwd=cwd),
+        "no import with this id",
+    )

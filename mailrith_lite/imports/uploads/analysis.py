@@ -6,16 +6,13 @@ that the workspace has now.
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from collections.abc import Mapping as Dictionary
 
 import msgspec
 
-from mailrith_lite import ids
 from mailrith_lite.audience import custom_fields
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.database import Connection
 from mailrith_lite.imports.mapping import Mapping
-from mailrith_lite.imports.uploads.column_facts import ColumnSurvey
 from mailrith_lite.imports.uploads.origin_questions import find_origin_questions
 from mailrith_lite.imports.uploads.problems import Problem, find_problems
 from mailrith_lite.imports.uploads.proposals import Proposals
@@ -96,26 +93,3 @@ def _columns(facts: FileFacts, proposals: Proposals) -> Iterable[AnalyzedColumn]
             proposal=None if proposal is None else proposal.mapping,
             reason=proposal.reason if proposal else _OPEN if is_open else _NO_REASON,
         )
-
-
-def guess(
-    columns: Sequence[str], labels: Dictionary[str, str], cells: Dictionary[str, Sequence[str]] | None = None
-) -> list[Mapping]:
-    """The proposals for a file of which some cells are known. `labels`: label of a custom field -> id. `cells`:
-    column -> some of its cells."""
-    surveys = [ColumnSurvey(name) for name in columns]
-    for survey in surveys:
-        survey.add(tuple((cells or {}).get(survey.name, ())))
-    facts = FileFacts(delimiter=",", header_line=1, columns=[survey.facts() for survey in surveys], row_count=0)
-    fields = [
-        CustomField(
-            id=ids.decode(ids.CUSTOM_FIELD, public_id) or 0,
-            label=label,
-            type="Text",
-            options=[],
-            created_at=0,
-            updated_at=0,
-        )
-        for label, public_id in labels.items()
-    ]
-    return analyze(facts, fields, encoding="UTF-8", file_name="").proposals
