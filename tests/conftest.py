@@ -218,7 +218,12 @@ class ReusedService:
         self._empty_database = write_empty_database(self.factory.mktemp("empty") / DATABASE_FILE)
 
     def take(self) -> Server:
-        if self.server is not None and not self._made_new(self.server):
+        try:
+            reusable = self.server is not None and self._made_new(self.server)
+        except BaseException:
+            self.close()
+            raise
+        if not reusable:
             self.close()
         if self.server is None:
             self.server = self._stop.enter_context(self.start(self.factory.mktemp("reused") / "data"))
@@ -242,7 +247,10 @@ class ReusedService:
             contextlib.closing(sqlite3.connect(empty, uri=True)) as source,
             contextlib.closing(sqlite3.connect(services.database.path)) as target,
         ):
-            source.backup(target)
+            try:
+                source.backup(target)
+            except sqlite3.OperationalError:  # a transaction of the earlier test has not ended
+                return False
         services.key_use, services.wrong_keys = KeyUse(), WrongKeys(server.settings.wrong_key_limit)
         assert server.wait(first_start(services)) == KEY
         return True
