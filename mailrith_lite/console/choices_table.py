@@ -23,6 +23,7 @@ class SavedChoices(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str
     form: ColumnForm
+    updated_at: int
 
 
 def hash_header(names: Sequence[str]) -> str:
@@ -34,18 +35,20 @@ async def select_choices(
 ) -> SavedChoices | None:
     """The choices for the file, or else the newest ones for a file with these column names, in this order."""
     rows = await connection.execute_fetchall(
-        """SELECT source, form FROM import_choices
+        """SELECT source, form, updated_at FROM import_choices
         WHERE workspace_id = ? AND header_hash = ? AND updated_at > ?
         ORDER BY source = ? DESC, updated_at DESC LIMIT 1""",
         (workspace_id, hash_header(names), now - KEPT, source),
     )
     for row in rows:
-        return SavedChoices(source=row["source"], form=_form_decoder.decode(row["form"]))
+        return SavedChoices(
+            source=row["source"], form=_form_decoder.decode(row["form"]), updated_at=row["updated_at"]
+        )
     return None
 
 
 async def upsert_choices(
-    connection: Connection, workspace_id: int, names: Sequence[str], choices: SavedChoices, now: int
+    connection: Connection, workspace_id: int, names: Sequence[str], choices: SavedChoices
 ) -> None:
     """Also deletes the choices of the workspace that are too old or too many."""
     form = msgspec.json.encode(choices.form).decode()
@@ -55,11 +58,11 @@ async def upsert_choices(
         """INSERT INTO import_choices (workspace_id, header_hash, source, form, updated_at) VALUES (?, ?, ?, ?, ?)
         ON CONFLICT DO UPDATE
         SET form = excluded.form, updated_at = excluded.updated_at""",
-        (workspace_id, hash_header(names), choices.source, form, now),
+        (workspace_id, hash_header(names), choices.source, form, choices.updated_at),
     )
     await connection.execute(
         """DELETE FROM import_choices WHERE workspace_id = :workspace_id AND (updated_at <= :before
             OR (header_hash, source) NOT IN (SELECT header_hash, source FROM import_choices
                 WHERE workspace_id = :workspace_id ORDER BY updated_at DESC LIMIT :limit))""",
-        {"workspace_id": workspace_id, "before": now - KEPT, "limit": MAX_FORMS},
+        {"workspace_id": workspace_id, "before": choices.updated_at - KEPT, "limit": MAX_FORMS},
     )

@@ -45,6 +45,18 @@ class UploadedFile(msgspec.Struct, frozen=True, kw_only=True):
         return [column.name for column in self.analysis.columns]
 
 
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """The import that the address of the page names."""
+
+    job: Job
+    plan: ImportPlan
+
+    def is_repeated_by(self, form: ColumnForm) -> bool:
+        """Whether an import with this form may name this one as its parent: `like` would bring back a status that
+        the form has no more, or the new tag of a dry run."""
+        return self.job.final and not self.job.dry_run and form.status == (self.plan.options.status or "")
+
+
 class StartForm(msgspec.Struct, frozen=True, kw_only=True):
     """`remembered`: the columns are those of an earlier file with the same header."""
 
@@ -71,15 +83,17 @@ async def start_import(call: SessionRequest, fields: Fields) -> web.StreamRespon
     """Starts an import or a dry run; a dry run leaves the upload for the import."""
     async with call.database.read() as connection:
         file = await find_file(connection, call, call.request.match_info["upload_id"])
-        plan = await _plan_like(connection, call, fields.get("like", ""))
+        tried = await _find_earlier(connection, call, fields.get("like", ""))
+        parent = await _find_earlier(connection, call, call.request.query.get("like", ""))
     if file.upload.import_job_id is not None or fields.get(FILE_FIELD) != file.upload.source:
         return await _render_replaced(call)
-    if plan is not None:
-        return await _import_tried(call, file, plan, fields)
+    if tried is not None:
+        return await _import_tried(call, file, tried.plan, fields)
     form = column_form.parse(fields, file.analysis)
     await _save(call, file, form)
     try:
-        result = await queue_form(call, file, form, dry_run=fields.get("run") == "dry")
+        like = parent.job.public_id if parent is not None and parent.is_repeated_by(form) else None
+        result = await queue_form(call, file, form, dry_run=fields.get("run") == "dry", like=like)
     except (errors.Conflict, errors.NotFound):  # another request has used, replaced or deleted the upload
         return await _render_replaced(call)
     if isinstance(result, Job):
@@ -88,9 +102,9 @@ async def start_import(call: SessionRequest, fields: Fields) -> web.StreamRespon
 
 
 async def queue_form(
-    call: SessionRequest, file: UploadedFile, form: ColumnForm, *, dry_run: bool = False
+    call: SessionRequest, file: UploadedFile, form: ColumnForm, *, dry_run: bool = False, like: str | None = None
 ) -> Job | Problems:
-    """The job of the import that the form means, or what is wrong with the form.
+    """The job of the import that the form means, or what is wrong with the form. `like`: the id of its parent.
 
     Raises:
         Conflict, NotFound: the upload is used, or no longer has this file.
@@ -110,6 +124,7 @@ async def queue_form(
             existing_tag_ids=form.tags,
             sequence_ids=form.sequences,
             dry_run=dry_run,
+            like=like,
             options=ImportOptions(
                 status=choice.status, encoding=choice.encoding, file=choice.file, header=choice.header
             ),
@@ -196,18 +211,20 @@ def _upload_not_found() -> errors.NotFound:
     )
 
 
-async def _plan_like(connection: Connection, call: SessionRequest, public_id: str) -> ImportPlan | None:
-    """The plan of the import with this id; None if the workspace has no such import."""
+async def _find_earlier(connection: Connection, call: SessionRequest, public_id: str) -> Earlier | None:
+    """The import with this id; None if the workspace has no such import."""
     number = IMPORT.decode(public_id)
-    if number is None or await queue.select_job(connection, call.workspace_id, IMPORT, number) is None:
+    job = None if number is None else await queue.select_job(connection, call.workspace_id, IMPORT, number)
+    if job is None:
         return None
-    return await import_table.select_import(connection, call.workspace_id, number)
+    plan = await import_table.select_import(connection, call.workspace_id, job.id)
+    return Earlier(job=job, plan=plan)
 
 
 async def _save(call: SessionRequest, file: UploadedFile, form: ColumnForm) -> None:
-    choices = SavedChoices(source=file.upload.source or "", form=form)
+    choices = SavedChoices(source=file.upload.source or "", form=form, updated_at=clock.now())
     async with call.database.write(changes="nobody") as connection:
-        await choices_table.upsert_choices(connection, call.workspace_id, file.names, choices, clock.now())
+        await choices_table.upsert_choices(connection, call.workspace_id, file.names, choices)
 
 
 async def start_form(connection: Connection, call: SessionRequest, file: UploadedFile) -> StartForm:
@@ -216,15 +233,16 @@ async def start_form(connection: Connection, call: SessionRequest, file: Uploade
     saved = await choices_table.select_choices(
         connection, call.workspace_id, file.names, file.upload.source or "", clock.now()
     )
-    plan = await _plan_like(connection, call, query.get("like", ""))
-    if plan is not None:
-        form = column_form.from_plan(file.analysis, plan)
-        if saved is not None and saved.source == file.upload.source:
-            form = msgspec.structs.replace(form, answers=saved.form.answers)
-        return StartForm(form=form)
+    same_file = saved is not None and saved.source == file.upload.source
+    earlier = await _find_earlier(connection, call, query.get("like", ""))
+    if earlier is not None and not (same_file and saved and saved.updated_at > earlier.job.created_at):
+        form = column_form.from_plan(file.analysis, earlier.plan)
+        return StartForm(
+            form=msgspec.structs.replace(form, answers=saved.form.answers if same_file and saved else {})
+        )
     if saved is None or "proposed" in query:
         return StartForm(form=proposed)
-    if saved.source == file.upload.source:
+    if same_file:
         return StartForm(form=saved.form)
     form = column_form.for_another_file(saved.form, file.analysis)
     return StartForm(form=form, remembered=form != proposed)

@@ -1,6 +1,6 @@
 """/console/imports/…: the page of an import or a dry run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from aiohttp import web
@@ -57,7 +57,7 @@ async def show_import(call: SessionRequest) -> web.StreamResponse:
         job = await find_job(connection, call, IMPORT)
         plan = await import_table.select_import(connection, call.workspace_id, job.id)
         requested = await _requested(connection, call, plan)
-        file_names = await select_file_names(connection, call.workspace_id, [job.id])
+        file_names = await select_file_names(connection, call.workspace_id, [job])
         tried = await _tried_file(connection, call, job)
         fields = await custom_fields.select_all_custom_fields(connection, call.workspace_id)
         report = await report_view.select_report(connection, call.workspace_id, job, plan, fields)
@@ -82,12 +82,16 @@ async def send_report(call: SessionRequest) -> web.StreamResponse:
     return redirect(call.request, download_path(call.services, call.principal, job.public_id, expires_at))
 
 
-async def select_file_names(connection: Connection, workspace_id: int, job_ids: Iterable[int]) -> dict[int, str]:
-    """By the job's integer id; without the jobs that are not of an upload."""
-    job_ids = list(job_ids)
+async def select_file_names(connection: Connection, workspace_id: int, jobs: Sequence[Job]) -> dict[int, str]:
+    """By the job's integer id. Corrections have the name of the file that they correct; another import of a
+    text has none."""
+    parents = {job.id: job.parent_job_id for job in jobs if job.parent_job_id is not None}
+    job_ids = [*(job.id for job in jobs), *parents.values()]
     names = await upload_table.select_file_names(connection, workspace_id, job_ids)
     dry_runs = await dry_run_table.select_dry_run_files(connection, workspace_id, job_ids)
-    return names | {job_id: file.file_name for job_id, file in dry_runs.items()}
+    names |= {job_id: file.file_name for job_id, file in dry_runs.items()}
+    corrected = {job_id: f"Corrections of {names[parent]}" for job_id, parent in parents.items() if parent in names}
+    return corrected | names
 
 
 async def _requested(connection: Connection, call: SessionRequest, plan: ImportPlan) -> RequestedImport:

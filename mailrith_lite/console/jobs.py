@@ -86,7 +86,7 @@ async def _select_names(connection: Connection, call: SessionRequest, jobs: Sequ
     job_ids = [job.id for job in jobs]
     exports = await export_table.select_exports(connection, call.workspace_id, job_ids)
     return {
-        **await imports.select_file_names(connection, call.workspace_id, job_ids),
+        **await imports.select_file_names(connection, call.workspace_id, jobs),
         **{job_id: phrases.selection(export.selection) for job_id, export in exports.items()},
     }
 

@@ -89,6 +89,7 @@ def test_upload_of_another_workspace_is_not_found(service: Server) -> None:
     for ask in (other.get, other.post):
         assert ask(path).status == ask(nowhere).status == 404
         assert text(ask(path)) == text(ask(nowhere))
+    assert other.post(f"{path}/choices").status == 404
     job = service.import_csv("Email,Name\nada@example.com,Ada\n", new_tag_name="Secret")
     own = mapping_path(other)
     assert "Secret" not in other.get(f"{own}?like={job['id']}").body.decode()

@@ -5,7 +5,7 @@ import re
 import uploading
 from conftest import Server
 
-from .import_pages import hidden_fields, mapping_path, selected, submit, upload_file
+from .import_pages import NEW_IMPORT, hidden_fields, mapping_path, selected, submit, upload_file
 from .visitor import heading, signed_in, text
 
 FILE = b"Email,Name,Country\nada@example.com,Ada,Atlantis\nbob@example.com,Bob,DE\nbroken,B,DE\n"
@@ -106,7 +106,8 @@ def test_refused_rows_are_corrected_in_the_page(server: Server) -> None:
     page = visitor.get(again.headers["location"])
     assert heading(page) == "Import Completed"
     parent = reply.headers["location"].rpartition("/")[2]
-    assert re.search(rf'<a href="[./]+/console/imports/{parent}">like an earlier one</a>', page.body.decode())
+    assert re.search(rf'<a href="[./]+/console/imports/{parent}">an earlier import</a>', page.body.decode())
+    assert "Corrections of list.csv" in text(visitor.get("/console"))
     person = server.sdk().subscribers.list(query={"search": "ada"})["data"][0]
     assert (person["name"], person["country"], person["status"]) == ("Ada", "GR", "Unconfirmed")
     assert [tag["name"] for tag in person["tags"]] == ["From a fair"]
@@ -158,3 +159,48 @@ def test_corrected_report_is_imported_with_the_columns_of_its_import(server: Ser
     assert selected(columns_page) == {"column-0": "email", "column-1": "name", "column-2": "country"}
     assert "<option selected>Unconfirmed</option>" in columns_page.body.decode()
     assert "error_line" not in text(columns_page)
+    started = submit(visitor, upload.headers["location"], {**columns, "run": "now"}, columns_page)
+    server.drain()
+    again = started.headers["location"].rpartition("/")[2]
+    assert server.sdk().jobs.get_import(path={"job_id": again})["data"]["parent_job_id"] == job_id
+    assert "with the mapping of an earlier import" in text(visitor.get(started.headers["location"]))
+
+
+def test_reload_after_a_dry_run_keeps_later_choices(server: Server) -> None:
+    visitor = signed_in(server)
+    path = mapping_path(visitor, FILE)
+    reply = submit(visitor, path, {**COLUMNS, "run": "dry"})
+    server.drain()
+    page = visitor.get(reply.headers["location"])
+    (way,) = re.findall(r'href="\.\./\.\.([^"]+)">Edit mapping', page.body.decode())
+    assert selected(visitor.get(way)) == COLUMNS
+    fields = {**hidden_fields(visitor.get(way)), "column-0": "email", "column-1": "last-name"}
+    assert visitor.post(f"{path}/choices", fields).status == 204
+    assert selected(visitor.get(way)) == {"column-0": "email", "column-1": "last-name"}
+
+
+def test_status_that_was_taken_away_does_not_come_back_from_the_parent(server: Server) -> None:
+    visitor = signed_in(server)
+    reply = submit(visitor, mapping_path(visitor, FILE), {**COLUMNS, "status": "Blocked", "run": "now"})
+    server.drain()
+    way = f"{NEW_IMPORT}?like={reply.headers['location'].rpartition('/')[2]}"
+    upload = upload_file(visitor, FILE.replace(b"bob", b"eve"), path=way)
+    submit(visitor, upload.headers["location"], {**COLUMNS, "run": "now"})
+    server.drain()
+    people = {person["email"]: person["status"] for person in server.sdk().subscribers.list()["data"]}
+    assert people == {"bob@example.com": "Blocked", "eve@example.com": "Active"}
+
+
+def test_a_page_takes_the_first_500_of_many_refused_rows(server: Server) -> None:
+    rows = "".join(f"broken{number},B\n" for number in range(600))
+    job = server.import_csv(f"Email,Name\n{rows}")
+    visitor = signed_in(server)
+    path = f"/console/imports/{job['id']}"
+    assert "Correct the first 500 rows here" in text(visitor.get(path))
+    page = visitor.get(f"{path}/correct")
+    assert len(re.findall(r'name="cell-\d+"', page.body.decode())) == 500
+    assert "500 of 600 refused rows" in text(page)
+    corrected = {f"cell-{line}": f"person{line}@example.com" for line in range(2, 502)}
+    reply = visitor.post(f"{path}/correct", corrected)
+    server.drain()
+    assert "500 of 500 rows" in text(visitor.get(reply.headers["location"]))

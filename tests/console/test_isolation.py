@@ -17,12 +17,17 @@ GET = (
     "/console/imports/{import_job}/live",
     "/console/imports/{import_job}/report",
     "/console/exports/{export_job}",
+    "/console/imports/{import_job}/correct?x=1",
     "/console/exports/{export_job}/part",
     "/console/exports/{export_job}/live",
     "/console/exports/{export_job}/file",
     "/console/subscribers/{subscriber}",
 )
-POST = ("/console/imports/{import_job}/cancel", "/console/exports/{export_job}/cancel")
+POST = (
+    "/console/imports/{import_job}/cancel",
+    "/console/imports/{import_job}/correct",
+    "/console/exports/{export_job}/cancel",
+)
 
 
 @pytest.fixture(scope="module")

@@ -44,6 +44,7 @@ def hostile(service: Server) -> Iterator[list[str]]:
     yield [
         "/console",
         f"/console/imports/{job['id']}",
+        f"/console/imports/{job['id']}/correct",
         f"/console/exports/{export['id']}",
         f"/console/subscribers?search={SCRIPT}",
         f"/console/subscribers/{person['id']}",
@@ -68,6 +69,8 @@ def test_text_from_other_people_is_escaped(service: Server, hostile: list[str]) 
         f"/console/sign-in?next={SCRIPT}",
         f"/console/subscribers/{SCRIPT}",
         f"/console/imports/{SCRIPT}",
+        f"/console/imports/new?like={SCRIPT}",
+        f"/console/uploads?file={SCRIPT}&refused={SCRIPT}",
         f"/console/subscribers?status={SCRIPT}",
         f'/console?before="{SCRIPT}',
         f'/console/subscribers?before="{SCRIPT}&tag="{SCRIPT}&sequence="{SCRIPT}',
