@@ -38,12 +38,6 @@ async def sequence_options(connection: Connection, call: SessionRequest) -> list
     return _sorted(Option(id=ids.encode(ids.SEQUENCE, sequence.id), name=sequence.name) for sequence in newest)
 
 
-async def field_options(connection: Connection, call: SessionRequest) -> list[Option]:
-    """All custom fields; empty without the scope."""
-    labels = await field_labels(connection, call)
-    return [Option(id=ids.encode(ids.CUSTOM_FIELD, field_id), name=label) for field_id, label in labels.items()]
-
-
 async def field_labels(connection: Connection, call: SessionRequest) -> dict[int, str]:
     """The labels of all custom fields by integer id; empty without the scope."""
     if not call.may("custom_fields:read"):
