@@ -4,14 +4,17 @@ from importlib import import_module
 
 import click
 
-NAMES = ("speed", "latency", "fairness", "memory", "start", "lists", "uploads", "sandbox", "hostile", "moving_in")
+NAMES = (
+    *("speed", "latency", "fairness", "memory", "start", "lists", "uploads", "sandbox", "hostile", "moving_in"),
+    "webhooks",
+)
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...", type=click.Choice(NAMES))
 def measure(names: tuple[str, ...]) -> None:
     """Run the benchmarks of these names: speed, latency, fairness, memory, start, lists, uploads, sandbox,
-    hostile, moving_in.
+    hostile, moving_in, webhooks.
 
     Without a name, run all of them.
     """

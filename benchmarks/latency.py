@@ -31,10 +31,10 @@ def print_latency(what: str, busy: list[float], idle: list[float]) -> None:
     """Milliseconds of each request while the service is busy, and while it is idle."""
     print_result(
         f"{what}, p99",
-        _p99(busy) / _p99(idle),
+        p99(busy) / p99(idle),
         "times the idle service",
         limit=5,
-        details=f"p99 {_p99(busy):.1f} ms and {_p99(idle):.1f} ms,"
+        details=f"p99 {p99(busy):.1f} ms and {p99(idle):.1f} ms,"
         f" median {statistics.median(busy):.1f} ms and {statistics.median(idle):.1f} ms,"
         f" {CONNECTIONS} connections",
     )
@@ -82,5 +82,5 @@ async def load(session: aiohttp.ClientSession, address: str, stop: asyncio.Event
     return times
 
 
-def _p99(times: list[float]) -> float:
+def p99(times: list[float]) -> float:
     return statistics.quantiles(times, n=100)[98]

@@ -62,9 +62,11 @@ class Service:
 
 
 @contextlib.contextmanager
-def serving(data_dir: Path) -> Iterator[Service]:
+def serving(data_dir: Path, **settings: str) -> Iterator[Service]:
+    """`settings`: the variables of settings, without their prefix, in lower case."""
     command = [sys.executable, "-m", "mailrith_lite", "serve", "--port", "0", "--data-dir", str(data_dir)]
-    environment = {**os.environ, "MAILRITH_LITE_BOOTSTRAP_KEY": KEY, "MAILRITH_LITE_LOG_LEVEL": "warning"}
+    values = {"bootstrap_key": KEY, "log_level": "warning", **settings}
+    environment = {**os.environ, **{f"MAILRITH_LITE_{name.upper()}": value for name, value in values.items()}}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stdout is not None

@@ -1,0 +1,141 @@
+"""What webhooks cost an import, how fast one subscription gets its events, and what they cost other requests."""
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+
+from benchmarks import rows
+from benchmarks.latency import load, p99
+from benchmarks.result import print_result
+from benchmarks.service import Service, serving
+from benchmarks.speed import ROWS, field_ids
+
+SECONDS = 8.0
+_RECEIVER = """
+import asyncio, sys
+class Receiver(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport, self.received = transport, b""
+    def data_received(self, data):
+        self.received += data
+        while b"\\r\\n\\r\\n" in self.received:
+            head, _, rest = self.received.partition(b"\\r\\n\\r\\n")
+            size = int(head.lower().split(b"content-length:")[1].split(b"\\r\\n")[0])
+            if len(rest) < size:
+                return
+            self.received = rest[size:]
+            self.transport.write(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
+async def main():
+    server = await asyncio.get_running_loop().create_server(Receiver, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+asyncio.run(main())
+"""
+
+
+def measure() -> None:
+    text = rows.csv_text(ROWS)
+    without = min(_import(text, subscribed=False) for _ in range(2))
+    again = _import(text, subscribed=False)
+    print_result(
+        "import without a subscription, beside another one",
+        again / without,
+        "times",
+        limit=1.15,
+        details=f"{again:.2f} s and {without:.2f} s",
+    )
+    with_one = min(_import(text, subscribed=True) for _ in range(2))
+    print_result(
+        f"import of {ROWS:,} rows with a subscription to subscriber.*",
+        with_one / without,
+        "times the import without one",
+        limit=1.4,
+        details=f"{with_one:.2f} s and {without:.2f} s",
+    )
+    _measure_delivery(text)
+
+
+def _import(text: str, *, subscribed: bool) -> float:
+    with _serving() as (service, url):
+        body = rows.import_body(text, field_ids(service))
+        if subscribed:
+            _subscribe(service, url)
+        seconds, _ = service.run_job("import", body)
+        return seconds
+
+
+def _measure_delivery(text: str) -> None:
+    """Right after the import, most of its events still wait."""
+    with _serving() as (service, url):
+        subscription = _subscribe(service, url)
+        _, job = service.run_job("import", rows.import_body(text, field_ids(service)))
+        before, memory = _attempts(service, subscription), service.memory("VmRSS")
+        began = time.perf_counter()
+        time.sleep(SECONDS)
+        sent, took = _attempts(service, subscription) - before, time.perf_counter() - began
+        print_result(
+            "deliveries to one subscription",
+            sent / took,
+            "a second",
+            limit=1_000,
+            least=True,
+            details=f"memory {memory:.0f} MiB, then {service.memory('VmRSS'):.0f} MiB",
+        )
+        busy = asyncio.run(_latencies(service, job["self"]))
+        service.request("PUT", subscription, json.dumps({"status": "disabled"}).encode())
+        idle = asyncio.run(_latencies(service, job["self"]))
+        print_result(
+            "GET of a job during deliveries, p99",
+            p99(busy) / p99(idle),
+            "times the idle service",
+            limit=3,
+            details=f"p99 {p99(busy):.1f} ms and {p99(idle):.1f} ms",
+        )
+
+
+@contextlib.contextmanager
+def _serving() -> Iterator[tuple[Service, str]]:
+    """A new service, and the address of a receiver."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _receiver() as url,
+        serving(Path(folder) / "data", allow_private_webhooks="on") as service,
+    ):
+        yield service, url
+
+
+async def _latencies(service: Service, path: str) -> list[float]:
+    async with aiohttp.ClientSession(headers=service.headers()) as session:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(SECONDS / 2, stop.set)
+        return await load(session, f"{service.address}{path}", stop)
+
+
+def _subscribe(service: Service, url: str) -> str:
+    """The path of the subscription."""
+    body = json.dumps({"name": "Receiver", "url": url, "event_patterns": ["subscriber.*"]}).encode()
+    path: str = service.request("POST", "/v1/webhook-subscriptions", body)["data"]["subscription"]["self"]
+    return path
+
+
+def _attempts(service: Service, subscription: str) -> int:
+    return int(service.request("GET", subscription)["data"]["delivery_attempts"])
+
+
+@contextlib.contextmanager
+def _receiver() -> Iterator[str]:
+    """The address of a receiver in a process of its own, which does as little as possible."""
+    with subprocess.Popen([sys.executable, "-c", _RECEIVER], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield f"http://127.0.0.1:{process.stdout.readline().strip()}/"
+        finally:
+            process.terminate()
