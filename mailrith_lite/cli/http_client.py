@@ -96,6 +96,13 @@ class ApiClient:
         sent = b"" if body is None else msgspec.json.encode(body)
         return self._decode((await self._request("POST", path, sent, key)).data, form)
 
+    async def delete(self, path: str) -> None:
+        """
+        Raises:
+            Unreachable, Refused
+        """
+        await self._request("DELETE", path)
+
     async def put(self, url: str, form: type[T], blocks: AsyncIterator[bytes], file_name: str) -> T:
         """Sends a file to a signed link, without the API key.
 

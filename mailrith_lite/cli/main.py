@@ -11,7 +11,16 @@ from collections.abc import Sequence
 import click
 
 from mailrith_lite import __version__
-from mailrith_lite.cli import import_command, job_commands, keys, maintenance, openapi, sandbox, workspaces
+from mailrith_lite.cli import (
+    import_command,
+    job_commands,
+    keys,
+    maintenance,
+    openapi,
+    sandbox,
+    webhook_commands,
+    workspaces,
+)
 from mailrith_lite.errors import ServiceError, StartError
 from mailrith_lite.settings import SETTINGS, BadSetting, load
 
@@ -92,6 +101,7 @@ for command in (
     *job_commands.COMMANDS,
     *keys.COMMANDS,
     *workspaces.COMMANDS,
+    *webhook_commands.COMMANDS,
     *maintenance.COMMANDS,
     *openapi.COMMANDS,
     *sandbox.COMMANDS,

@@ -2,17 +2,19 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import click
+import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+T = TypeVar("T")
+
 Show = Callable[[int, int | None], None]
 """Takes the progress and the total, which is None while it is unknown."""
-
-_ID_WIDTH = 24  # of the longest public id: import_job_ and 13 more
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -23,12 +25,24 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
             click.echo("\t".join(map(one_line, row)))  # rich would turn tabs into spaces
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:  # people copy ids, so an id is never folded
-        width = _ID_WIDTH if column == "id" else None
+    rows = list(rows)
+    for position, column in enumerate(columns):  # people copy ids, so an id is never folded
+        width = max((len(row[position]) for row in rows), default=None) if column == "id" else None
         table.add_column(column, no_wrap=column == "id", min_width=width, overflow="fold")
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
     console.print(table)
+
+
+def print_items(
+    columns: Sequence[str], items: Iterable[T], row: Callable[[T], Sequence[str]], *, as_json: bool
+) -> None:
+    """A table of the items, or each as a line of JSON."""
+    if not as_json:
+        print_table(columns, map(row, items))
+        return
+    for item in items:
+        click.echo(msgspec.json.encode(item).decode())
 
 
 def print_fields(fields: Iterable[tuple[str, str]]) -> None:

@@ -1,0 +1,220 @@
+"""The commands `webhooks …`. They use the HTTP API of a running service."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mailrith_lite.cli.client_command import run
+
+if TYPE_CHECKING:
+    from mailrith_lite.cli.http_client import ApiClient
+
+as_json = click.option("--json", "as_json", is_flag=True, help="print JSON, one item a line")
+
+
+@click.group()
+def webhooks() -> None:
+    """Send events to your own programs, and see what became of each.
+
+    \b
+    Example:
+      mailrith-lite webhooks list
+    """
+
+
+@webhooks.command("list")
+@as_json
+def list_subscriptions(as_json: bool) -> None:
+    """List the subscriptions of the workspace.
+
+    \b
+    Example:
+      mailrith-lite webhooks list --json
+    """
+    from mailrith_lite.cli.http_client import PAGE
+    from mailrith_lite.cli.printing import print_items
+    from mailrith_lite.cli.remote_webhooks import PATH, Subscription
+
+    print_items(
+        ("id", "name", "status", "events", "tries", "last result", "address"),
+        run(lambda client: client.list_first(PATH, Subscription, PAGE)),
+        lambda one: (
+            one.id,
+            one.name,
+            one.status,
+            ", ".join(one.event_patterns),
+            f"{one.delivery_attempts:,}",
+            one.last_delivery_error or one.last_delivery_status or "",
+            one.url,
+        ),
+        as_json=as_json,
+    )
+
+
+@webhooks.command("create")
+@click.argument("url")
+@click.option("--name", metavar="N", help="unique in the workspace  [the address]")
+@click.option(
+    "--event", "patterns", multiple=True, metavar="PATTERN", help="such as subscriber.*; may be repeated  [*]"
+)
+@as_json
+def create(url: str, name: str | None, patterns: tuple[str, ...], as_json: bool) -> None:
+    """Subscribe an address to events, and print the secret that signs them, this once.
+
+    \b
+    Example:
+      mailrith-lite webhooks create https://example.com/hook --event "subscriber.*" --event "subscriber_import.*"
+    """
+    from mailrith_lite.cli.http_client import new_idempotency_key
+    from mailrith_lite.cli.remote_webhooks import PATH, NewSecret
+
+    body = {"url": url, "name": name or url[:80], "event_patterns": patterns or ["*"]}
+    key = new_idempotency_key()
+    _print_secret(run(lambda client: client.post(PATH, NewSecret, body, key=key)), as_json=as_json)
+
+
+@webhooks.command("rotate")
+@click.argument("subscription_id", metavar="ID")
+@as_json
+def rotate(subscription_id: str, as_json: bool) -> None:
+    """Replace the secret of a subscription, and print the new one, this once.
+
+    \b
+    Example:
+      mailrith-lite webhooks rotate webhook_subscription_f5trj0n0jhzfa
+    """
+    from mailrith_lite.cli.remote_webhooks import NewSecret, path_of
+
+    path = f"{path_of(subscription_id)}/rotate-secret"
+    _print_secret(run(lambda client: client.post(path, NewSecret)), as_json=as_json)
+
+
+@webhooks.command("delete")
+@click.argument("subscription_id", metavar="ID")
+def delete(subscription_id: str) -> None:
+    """Delete a subscription, with the events that wait for it.
+
+    \b
+    Example:
+      mailrith-lite webhooks delete webhook_subscription_f5trj0n0jhzfa
+    """
+    from mailrith_lite.cli.remote_webhooks import path_of
+
+    path = path_of(subscription_id)
+    run(lambda client: client.delete(path))
+    click.echo(f"deleted {subscription_id}")
+
+
+@webhooks.command("deliveries")
+@click.argument("subscription_id", metavar="ID")
+@click.option("--limit", type=click.IntRange(1), default=25, help="how many deliveries  [25]")
+@as_json
+def list_deliveries(subscription_id: str, limit: int, as_json: bool) -> None:
+    """List what was sent to a subscription and what waits, newest first.
+
+    \b
+    Example:
+      mailrith-lite webhooks deliveries webhook_subscription_f5trj0n0jhzfa
+    """
+    from mailrith_lite.cli.remote_webhooks import Delivery, path_of
+
+    path = f"{path_of(subscription_id)}/deliveries"
+    _print_deliveries(run(lambda client: client.list_first(path, Delivery, limit)), as_json=as_json)
+
+
+@webhooks.command("resend")
+@click.argument("subscription_id", metavar="ID")
+@click.argument("delivery_id", metavar="DELIVERY")
+@as_json
+def resend(subscription_id: str, delivery_id: str, as_json: bool) -> None:
+    """Send an event again, and print the result.
+
+    \b
+    Example:
+      mailrith-lite webhooks resend webhook_subscription_f5trj0n0jhzfa delivery_f5trj0n0jhzfa
+    """
+    from mailrith_lite.cli.remote_webhooks import delivery_path, path_of
+
+    path = delivery_path(path_of(subscription_id), delivery_id)
+    _send(path_of(subscription_id), f"{path}/resend", as_json=as_json)
+
+
+@webhooks.command("test")
+@click.argument("subscription_id", metavar="ID")
+@as_json
+def test(subscription_id: str, as_json: bool) -> None:
+    """Send an event of the type webhook.test, and print the result.
+
+    The exit code is 1 when the receiver does not accept it.
+
+    \b
+    Example:
+      mailrith-lite webhooks test webhook_subscription_f5trj0n0jhzfa
+    """
+    from mailrith_lite.cli.remote_webhooks import path_of
+
+    _send(path_of(subscription_id), f"{path_of(subscription_id)}/test", as_json=as_json)
+
+
+@webhooks.command("listen")
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, help="port of this machine  [a free one]")
+@click.option("--event", "patterns", multiple=True, metavar="PATTERN", help="may be repeated  [*]")
+def listen(port: int, patterns: tuple[str, ...]) -> None:
+    """Receive events on this machine, verify them, and print each as a line of JSON, until Ctrl-C.
+
+    Makes a subscription, and deletes it at the end. The service must run on this machine with
+    MAILRITH_LITE_ALLOW_PRIVATE_WEBHOOKS=on, as the sandbox does.
+
+    \b
+    Example:
+      mailrith-lite webhooks listen --event "subscriber.*"
+    """
+    from mailrith_lite.cli.listen import print_events
+
+    run(lambda client: print_events(client, port, patterns or ("*",)))
+
+
+def _send(subscription_path: str, path: str, *, as_json: bool) -> None:
+    from mailrith_lite.cli.remote_webhooks import Delivery, wait_for_try
+
+    async def work(client: "ApiClient") -> Delivery:
+        delivery = await client.post(path, Delivery)
+        return await wait_for_try(client, subscription_path, delivery)
+
+    delivery = run(work)
+    _print_deliveries([delivery], as_json=as_json)
+    if delivery.status != "delivered":
+        raise SystemExit(1)
+
+
+def _print_secret(new: Any, *, as_json: bool) -> None:
+    """The id on stderr, so that the secret alone is on stdout."""
+    import msgspec
+
+    if as_json:
+        click.echo(msgspec.json.encode(new).decode())
+        return
+    click.echo(f"{new.subscription.id} sends to {new.subscription.url}; its secret, shown this once:", err=True)
+    click.echo(new.signing_secret)
+
+
+def _print_deliveries(deliveries: Any, *, as_json: bool) -> None:
+    from mailrith_lite.cli.printing import print_items
+
+    print_items(
+        ("id", "event", "status", "tries", "answer", "next try", "error"),
+        deliveries,
+        lambda one: (
+            one.id,
+            one.event_type,
+            one.status,
+            str(one.attempts),
+            str(one.answer_status or ""),
+            one.next_attempt_at or "",
+            one.error or "",
+        ),
+        as_json=as_json,
+    )
+
+
+COMMANDS = (webhooks,)
