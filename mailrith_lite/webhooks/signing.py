@@ -18,6 +18,11 @@ def as_text(secret: bytes) -> str:
     return PREFIX + base64.b64encode(secret).decode()
 
 
+def from_text(text: str) -> bytes:
+    """The secret of the form of `as_text`."""
+    return base64.b64decode(text.removeprefix(PREFIX))
+
+
 def preview(secret: bytes) -> str:
     """The beginning and the end of the text; it does not help to guess the rest."""
     text = as_text(secret)

@@ -1,0 +1,62 @@
+"""Events survive SIGKILL at any moment of an import and of their delivery: each arrives, none of a change that is
+not there."""
+
+import contextlib
+import random
+import sqlite3
+from collections.abc import Callable, Iterator
+
+import pytest
+from webhooks.receiver import Receiver
+
+from crash.service import IMPORTS, MAPPINGS, ROUNDS, Service
+from mailrith_lite import ids
+
+ROWS = 2_000
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    monkeypatch.setenv("MAILRITH_LITE_ALLOW_PRIVATE_WEBHOOKS", "on")
+    with Receiver().running() as running:
+        yield running
+
+
+@pytest.mark.parametrize("seed", range(ROUNDS))
+def test_every_event_of_a_committed_change_arrives_over_kills(
+    service: Callable[[str], Service], receiver: Receiver, seed: int
+) -> None:
+    chance = random.Random(seed)
+    killed = service("killed").start()
+    body = {"name": "Receiver", "url": receiver.url, "event_patterns": ["subscriber.*", "subscriber_import.*"]}
+    killed.call("POST", "/v1/webhook-subscriptions", body)
+    lines = [f"user{number % (ROWS - 500)}@example.com,Name {number}" for number in range(ROWS)]
+    text = "Email,Name\n" + "\n".join(lines)
+    job = killed.call("POST", IMPORTS, {"csv_text": text, "mappings": MAPPINGS[:2]})
+    for _ in range(4):
+        count = len(receiver.received) + chance.randrange(1, ROWS // 6)
+        receiver.wait_until(lambda least=count: len(receiver.received) >= least)
+        killed.restart()
+    killed.finish(killed.call("GET", job["self"]))
+    receiver.wait_until(lambda: "subscriber_import.completed" in receiver.types()[-400:])
+    people = {ids.encode(ids.SUBSCRIBER, number) for number in range(1, ROWS - 499)}
+
+    def created() -> dict[str, str]:
+        """Id of each event of a new subscriber -> id of the subscriber."""
+        return {
+            one.headers["webhook-id"]: one.data["subscriber"]["id"]
+            for one in list(receiver.received)
+            if one.type == "subscriber.created"
+        }
+
+    receiver.wait_until(lambda: len(created()) >= len(people))
+    killed.stop()
+    events = created()
+    assert set(events.values()) == people
+    assert len(events) == len(people)  # each event has one id over all tries
+    with contextlib.closing(sqlite3.connect(killed.directory / "mailrith.db")) as connection:
+        known = connection.execute("SELECT event_id, status FROM webhook_deliveries").fetchall()
+    received = {one.headers["webhook-id"] for one in receiver.received}
+    assert received <= {ids.encode(ids.EVENT, number) for number, _ in known}
+    waiting = {ids.encode(ids.EVENT, number) for number, status in known if status == "waiting"}
+    assert {ids.encode(ids.EVENT, number) for number, _ in known} - waiting <= received
