@@ -18,11 +18,12 @@ SLOW_FILES = (
     # many requests at the same time, a full disk
     "test_concurrency.py",
     "test_full_disk.py",
-    # many generated cases
+    # many generated cases, or large ones
     "api/test_fuzz.py",
     "api/test_schemathesis.py",
     "audience/test_segment_limits.py",
     "imports/test_permissiveness.py",
+    "imports/test_upload_turns.py",
     "test_model.py",
     "test_round_trip.py",
     # slow clients
