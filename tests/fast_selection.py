@@ -25,6 +25,7 @@ SLOW_FILES = (
     "imports/test_permissiveness.py",
     "imports/test_upload_turns.py",
     "test_model.py",
+    "test_own_export.py",
     "test_round_trip.py",
     # slow clients
     "api/test_body_stream.py",

@@ -8,9 +8,9 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 import msgspec
 
+from mailrith_lite.audience.export_columns import REPORT_COLUMNS
 from mailrith_lite.cli.http_client import ApiClient
 from mailrith_lite.errors import StartError
-from mailrith_lite.imports.column_names import REPORT_COLUMNS
 
 _OPTIONAL_CELLS = frozenset({"invalid_country", "invalid_custom_field", "invalid_date", "value_too_long"})
 """Codes of rows that `leave_out` applies without the cell. An email that is too long is counted with them."""

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+from mailrith_lite.audience.export_columns import REPORT_COLUMNS
 from mailrith_lite.cells import unguard
 from mailrith_lite.unicode_forms import compose, fold
 
-REPORT_COLUMNS = ("error_line", "error_column", "error_code", "error_message")
-"""An error report has these after the columns of the file."""
 SHOWN_COLUMNS = 250
 SHOWN_CHARACTERS = 200
 SHOWN_BYTES = 12 << 10

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from mailrith_lite.audience.export_columns import COLUMNS
 from mailrith_lite.imports import column_names, quotes, records
 from mailrith_lite.imports.column_names import ColumnNames
 from mailrith_lite.imports.records import DELIMITERS, BrokenFile, Layout, open_source
@@ -37,6 +38,11 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def width(self) -> int:
         return next((index for index in range(len(self.cells), 0, -1) if self.cells[index - 1].strip()), 0)
+
+    @property
+    def is_own_header(self) -> bool:
+        """Whether it is the header of an export of this service. The label of a custom field can be an address."""
+        return tuple(self.cells[: len(COLUMNS)]) == COLUMNS
 
     @property
     def has_address(self) -> bool:
@@ -139,7 +145,8 @@ def _compare(readings: Sequence[_Reading], header: bool | None) -> Layout:
     reading = max(readings, key=_agreement)
     if not reading.records or (_is_piece(reading.records[0]) and any(not other.records for other in readings)):
         raise BrokenFile("the first row is too long or a quote in it is not closed")
-    if header is False or (header is None and reading.records[0].has_address):
+    first = reading.records[0]
+    if header is False or (header is None and first.has_address and not first.is_own_header):
         return Layout(
             delimiter=reading.delimiter,
             header_line=0,
@@ -187,6 +194,8 @@ def _most_common(compared: Iterable[_Record]) -> int:
 
 def _find_header(compared: Sequence[_Record]) -> _Record:
     """The first record as wide as most, before the first address; else the widest of those before it."""
+    if compared[0].is_own_header:
+        return compared[0]
     counts = Counter(record.width for record in compared)
     usual = max(counts, key=lambda width: (counts[width], width))
     before = list(itertools.takewhile(lambda record: not record.has_address, compared)) or compared[:1]

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 
+from mailrith_lite.audience.export_columns import REPORT_COLUMNS
 from mailrith_lite.cells import guard, header_line, unguard
 from mailrith_lite.database import Connection, Database, Row
-from mailrith_lite.imports.column_names import REPORT_COLUMNS
 from mailrith_lite.imports.import_table import select_import
 from mailrith_lite.imports.rows import RowError
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from mailrith_lite.audience.export_columns import REPORT_COLUMNS
 from mailrith_lite.imports import column_names
-from mailrith_lite.imports.column_names import REPORT_COLUMNS, ColumnNames
+from mailrith_lite.imports.column_names import ColumnNames
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import msgspec
 
 from mailrith_lite.audience import values, vocabulary
 from mailrith_lite.audience.column_format import FormatTally, Kind, Undecided
+from mailrith_lite.audience.number_formats import MAX_NUMBER
 
 MAX_WORDS = 60
 """A column with more different cells has no `words`."""
@@ -23,13 +24,17 @@ _PLAIN_EMAIL = r"[a-zA-Z0-9._+-]++@[a-zA-Z0-9]++(?:[.-][a-zA-Z0-9]++)++"
 _PLAIN_EMAILS = re.compile(rf"(?:{_PLAIN_EMAIL}\n)*+")
 _ONE_PLAIN_EMAIL = re.compile(_PLAIN_EMAIL)
 """Of at most 63 characters it is always valid. The quantifiers are possessive, so the match takes linear time."""
-_ISO_MOMENTS = re.compile(
-    r"(?:[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,6})?Z?)?\n)*+"
-)
+_LEAP_YEAR = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
+_DAY_OF_YEAR = "(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31"
+_DAY = rf"(?!0000)(?:[0-9]{{4}}-(?:{_DAY_OF_YEAR})|{_LEAP_YEAR}-02-29)"
+_TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,6})?Z?"
+_ISO_DAY = re.compile(_DAY)
+_ISO_MOMENTS = re.compile(rf"(?:{_DAY}(?:[T ]{_TIME})?\n)*+")
+"""Only days of the calendar."""
 _KINDS: tuple[Kind, ...] = ("date", "number")
 _DIGIT = re.compile(r"[0-9]")
-_PLAIN_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,98})(?:\.[0-9]{0,98}[1-9])?")
-_ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_PLAIN_NUMBER = re.compile(rf"(?!-0\Z)(?=.{{1,{MAX_NUMBER}}}\Z)-?(?:0|[1-9][0-9]*+)(?:\.[0-9]*[1-9])?")
+"""A number as an export writes it."""
 
 
 class Readable(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import msgspec
 from mailrith_lite import ids
 from mailrith_lite.audience import values, vocabulary
 from mailrith_lite.audience.custom_fields import CustomField
+from mailrith_lite.cells import unguard
 from mailrith_lite.imports.fields import FIELDS
 from mailrith_lite.imports.mapping import Mapping
 from mailrith_lite.imports.uploads.column_facts import ColumnFacts, Readable
@@ -68,7 +69,7 @@ def _refused(column: ColumnFacts, read: Callable[[str], object]) -> Iterable[Pro
         if vocabulary.is_blank(cell):
             continue
         try:
-            read(cell)
+            _read(read, cell)
         except values.Refused as refusal:
             before = problems.get(refusal.code)
             problems[refusal.code] = Problem(
@@ -78,3 +79,17 @@ def _refused(column: ColumnFacts, read: Callable[[str], object]) -> Iterable[Pro
                 sample=before.sample if before else cell,
             )
     yield from problems.values()
+
+
+def _read(read: Callable[[str], object], cell: str) -> None:
+    """Reads the cell as it is or without a formula guard, which depends on a setting.
+
+    Raises:
+        Refused
+    """
+    try:
+        read(cell)
+    except values.Refused:
+        if (text := unguard(cell)) == cell:
+            raise
+        read(text)
