@@ -107,19 +107,17 @@ def from_plan(analysis: Analysis, plan: ImportPlan) -> ColumnForm:
 def for_another_file(form: ColumnForm, analysis: Analysis) -> ColumnForm:
     """What a form says about another file with the same header: its columns alone.
 
-    Answers, status, tags and sequences belong to the people of one file. A column that is proposed as the status
-    is not left out without somebody who says so of this file.
+    Answers, status, tags and sequences belong to the people of one file. So do the columns that say who may be
+    written to: they are as the analysis of this file has them, with its questions.
     """
+    consent = {question.column for question in analysis.questions if question.code in CONSENT_QUESTIONS}
+    consent |= {mapping.csv_column for mapping in analysis.proposals if mapping.field.type == _STATUS}
     return ColumnForm(
         columns=[
-            _choice(column.proposal) if _proposes_status(column.proposal) else choice
+            _choice(column.proposal) if column.name in consent else choice
             for column, choice in zip(analysis.columns, form.columns, strict=True)
         ]
     )
-
-
-def _proposes_status(proposal: Mapping | None) -> bool:
-    return proposal is not None and proposal.field.type == _STATUS
 
 
 def _choice(mapping: Mapping | None) -> ColumnChoice:

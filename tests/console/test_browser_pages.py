@@ -175,3 +175,14 @@ def test_jobs_and_subscribers_work_without_javascript(
         expect(page.get_by_role("heading", name="Subscribers")).to_be_visible()
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_label("API key")).to_be_visible()
+
+
+def test_forced_colours_keep_the_legend_of_the_bar(
+    browser: Browser, service: Server, paths: dict[str, str]
+) -> None:
+    script = """() => [...document.querySelectorAll(".row-outcomes dt")]
+        .map((one) => getComputedStyle(one, "::before").backgroundColor)"""
+    with watched(browser, service, forced_colors="active") as page:
+        sign_in(page)
+        page.goto(paths["import"])
+        assert len(set(page.evaluate(script))) == 4

@@ -133,3 +133,10 @@ def test_answers_and_people_of_one_file_are_not_for_the_next() -> None:
     other = column_form.for_another_file(form, analysis(CONSENT))
     assert other == ColumnForm(columns=form.columns)
     assert column_form.open_questions(other, analysis(CONSENT)) == [CONSENT]
+
+
+def test_consent_column_of_the_next_file_is_asked_about_again() -> None:
+    earlier = with_choice(1, target="subscriber-status")
+    assert column_form.open_questions(earlier, analysis(CONSENT)) == []
+    other = column_form.for_another_file(earlier, analysis(CONSENT))
+    assert column_form.open_questions(other, analysis(CONSENT)) == [CONSENT]

@@ -223,3 +223,17 @@ def test_cells_that_the_proposed_field_refuses_are_counted_beside_it(service: Se
     assert "1 of 2 cannot be read as an email address: “broken”" in page
     assert "1 of 3 cannot be read as a date: “soon”" in page
     assert "1 of 3 cannot be read as a country: “Atlantis”" in page
+
+
+def test_question_about_the_encoding_is_answered_on_the_page(server: Server) -> None:
+    visitor = signed_in(server)
+    rows = "".join(f"zoe{number}@example.com,Zoë Müller\n" for number in range(20))
+    file = f"Email,Name\n{rows}".encode() + b"jose@example.com,Jos\xe9\n"
+    path = mapping_path(visitor, file)
+    fields = {"column-0": "email", "column-1": "name", "run": "now"}
+    refused = submit(visitor, path, fields)
+    assert refused.status == 400
+    assert "not on line 22" in text(refused)
+    submit(visitor, path, {**fields, "answer-mixed_encoding": "windows-1252"})
+    server.drain()
+    assert {person["name"] for person in server.sdk().subscribers.list()["data"]} == {"Zoë Müller", "José"}
