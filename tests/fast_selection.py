@@ -36,6 +36,7 @@ SLOW_FILES = (
     "cli/test_processes.py",
     "cli/test_serve.py",
     "cli/test_stop.py",
+    "proxies/test_*.py",
     "test_guides.py",
     "test_logs.py",
     "test_unread_log.py",

@@ -193,7 +193,9 @@ def test_the_line_of_a_request_has_these_fields(lines: list[dict[str, Any]]) -> 
         "route",
         "status",
         "ms",
+        "address",
         "workspace",
+        "key",
         "client",
     }
     assert (line["method"], line["status"], line["level"]) == ("GET", 200, "info")

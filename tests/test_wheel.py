@@ -26,6 +26,7 @@ PROJECT = (
     "Makefile",
     "README.md",
     "benchmarks",
+    "contrib",
     "data/README.md",
     "data/mailchimp-export.zip",
     "data/messy.csv",

@@ -131,7 +131,9 @@ def _log(request: web.Request, status: int, seconds: float) -> None:
         "route": resource.canonical if resource is not None else None,
         "status": status,
         "ms": round(seconds * 1_000, 1),
+        "address": client_address(request.app[SERVICES], request),
         "workspace": ids.encode(ids.WORKSPACE, principal.workspace_id) if principal else None,
+        "key": ids.encode(ids.API_KEY, principal.key_id) if principal else None,
         "client": client if re.fullmatch(r"[\w./-]{1,64}", client, re.ASCII) else None,
     }
     logs.access.info("request", extra={"fields": fields})

@@ -115,7 +115,13 @@ class _ApiProtocol(web.RequestHandler):
         response.force_close()
         logs.access.info(
             "request",
-            extra={"fields": {"request_id": response.headers[REQUEST_ID_HEADER], "status": response.status}},
+            extra={
+                "fields": {
+                    "request_id": response.headers[REQUEST_ID_HEADER],
+                    "status": response.status,
+                    "address": request.remote,
+                }
+            },
         )
         return response
 

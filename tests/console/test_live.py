@@ -1,10 +1,8 @@
 """Live parts: the events of a stream, how a stream ends, and the limits of streams."""
 
 import contextlib
-import http.client
 import time
 from collections.abc import Callable, Generator
-from urllib.parse import urlsplit
 
 import pytest
 from conftest import Server
@@ -24,7 +22,7 @@ class Refused(Exception):
 
 def events(visitor: Visitor, path: str) -> Stream:
     """The events of a stream, as (event, data), until it ends."""
-    connection = http.client.HTTPConnection(urlsplit(visitor.server.url).netloc, timeout=30)
+    connection = visitor.connect()
     cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in visitor.cookies.items())
     connection.request("GET", path, headers={"Cookie": cookie, "Accept": "text/event-stream"})
     answer = connection.getresponse()

@@ -2,7 +2,7 @@
 
 import http.client
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from html import unescape
 from http.cookies import Morsel, SimpleCookie
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -21,8 +21,16 @@ class Visitor:
         self.cookies: dict[str, Morsel[str]] = {}
 
     @property
+    def origin(self) -> str:
+        """The scheme, host and port that the browser shows."""
+        return self.server.url
+
+    @property
     def host(self) -> str:
-        return urlsplit(self.server.url).netloc
+        return urlsplit(self.origin).netloc
+
+    def connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(self.host, timeout=60)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
         return self.send("GET", path, None, headers or {})
@@ -40,14 +48,16 @@ class Visitor:
         body = urlencode({"form_token": form_token, **(fields or {})}).encode()
         sent = {
             "Content-Type": "application/x-www-form-urlencoded",
-            "Origin": self.server.url,
+            "Origin": self.origin,
             **(headers or {}),
         }
         return self.send("POST", path, body, {name: value for name, value in sent.items() if value})
 
-    def send(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+    def send(
+        self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str]
+    ) -> Reply:
         cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in self.cookies.items())
-        connection = http.client.HTTPConnection(self.host, timeout=60)
+        connection = self.connect()
         try:
             connection.request(method, path, body, {**headers, **({"Cookie": cookie} if cookie else {})})
             answer = connection.getresponse()
