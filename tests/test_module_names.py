@@ -19,7 +19,7 @@ SHARED = {
     "segments": "the wing of `audience`, and its API resource",
     "subscribers": "`audience` keeps them, the API has a resource for them, the console has a page",
     "uploads": "the wing of `imports`, and its API resource",
-    "webhooks": "the room, and its API resource",
+    "webhooks": "the room, its API resource and its pages",
     "workspaces": "`access` keeps them, the command line manages them",
 }
 

@@ -7,6 +7,7 @@ from mailrith_lite.jobs.kinds import JobKind
 PATH = "/console"
 SIGN_IN_PATH = f"{PATH}/sign-in"
 SUBSCRIBERS_PATH = f"{PATH}/subscribers"
+WEBHOOKS_PATH = f"{PATH}/webhooks"
 
 
 def job_path(kind: JobKind, public_id: str) -> str:

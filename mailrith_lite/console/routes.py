@@ -15,6 +15,7 @@ from mailrith_lite.console import (
     several_files,
     sign_in,
     subscribers,
+    webhooks,
 )
 from mailrith_lite.console.error_pages import add_headers, error_pages
 from mailrith_lite.console.live import STREAMS, Streams
@@ -72,3 +73,8 @@ def _add_routes(router: web.UrlDispatcher) -> None:
 
     router.add_get("/subscribers", page(subscribers.show_subscribers, *_READ))
     router.add_get("/subscribers/{subscriber_id}", page(subscribers.show_subscriber, *_READ))
+
+    router.add_get("/webhooks", page(webhooks.show_webhooks, "webhooks:read"))
+    router.add_post("/webhooks", form(webhooks.create, *webhooks.LIVE_SCOPES))
+    router.add_get("/webhooks/{webhook_subscription_id}", page(webhooks.show_webhook, "webhooks:read"))
+    router.add_post("/webhooks/{webhook_subscription_id}", form(webhooks.act, *webhooks.LIVE_SCOPES))

@@ -56,6 +56,14 @@ def paths(service: Server) -> dict[str, str]:
     archived = upload_file(signed_in(service), packed.getvalue(), name="members.zip").headers["location"]
     export, _ = service.export_csv(status="Active")
     person = client.subscribers.list()["data"][0]
+    body = {
+        "name": LONG,
+        "url": f"https://localhost/{LONG}",
+        "event_patterns": ["*", "subscriber_import.completed"],
+    }
+    webhook = client.webhook_subscriptions.create(body=body)["data"]["subscription"]
+    assert service.call("POST", f"{webhook['self']}/test").status == 202
+    service.wait(service.services.dispatcher.drain())
     return {
         "jobs": "/console",
         "import": f"/console/imports/{job['id']}",
@@ -73,6 +81,8 @@ def paths(service: Server) -> dict[str, str]:
         "columns with questions": archived.replace("?file=", "/").partition("&")[0],
         "corrections": f"/console/imports/{job['id']}/correct",
         "upload": uploading.address(service, upload),
+        "webhooks": "/console/webhooks",
+        "webhook": f"/console/webhooks/{webhook['id']}",
     }
 
 

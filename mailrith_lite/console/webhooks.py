@@ -1,0 +1,151 @@
+"""/console/webhooks: the subscriptions, and the deliveries of one."""
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from mailrith_lite import clock, errors, ids
+from mailrith_lite.console import templating
+from mailrith_lite.console.forms import Fields
+from mailrith_lite.console.paths import WEBHOOKS_PATH, redirect
+from mailrith_lite.console.session_request import SessionRequest
+from mailrith_lite.database import Connection
+from mailrith_lite.webhooks import delivery_table, patterns, signing, subscription_table, subscriptions
+from mailrith_lite.webhooks.subscription_table import Subscription, SubscriptionStatus
+from mailrith_lite.webhooks.subscriptions import SubscriptionInput, Terms
+
+PAGE_SIZE = 25
+LIVE_SCOPES = ("webhooks:write", "live_actions:write")
+_CHOICES = ("*", "subscriber.*", *(pattern for pattern in patterns.JOB_PATTERNS if pattern.endswith("*")))
+
+Action = Callable[[SessionRequest, Connection, Subscription, Fields], Awaitable[Subscription]]
+
+
+async def show_webhooks(call: SessionRequest) -> web.StreamResponse:
+    async with call.database.read() as connection:
+        listed = await subscription_table.select_subscriptions(connection, call.workspace_id)
+    return await templating.render_page(
+        call.request,
+        "webhooks.html",
+        subscriptions=listed,
+        choices=[one for one in _CHOICES if call.may(*patterns.required_scopes(one))],
+        full=len(listed) >= subscriptions.MAX_SUBSCRIPTIONS,
+    )
+
+
+async def create(call: SessionRequest, fields: Fields) -> web.StreamResponse:
+    """The answer is the page of the new subscription with its secret, this once."""
+    sent = SubscriptionInput(
+        name=fields.get("name", ""), url=fields.get("url", ""), event_patterns=fields.getall("pattern", [])
+    )
+    async with call.database.write(durable=True, changes="nobody") as connection:
+        new = await subscriptions.create(connection, _terms(call), sent)
+    return await _render(call, new, secret=signing.as_text(new.secret))
+
+
+async def show_webhook(call: SessionRequest) -> web.StreamResponse:
+    """Deliveries newest first. The parameter `before` names the last delivery of the page before."""
+    async with call.database.read() as connection:
+        subscription = await _find(call, connection)
+    return await _render(call, subscription)
+
+
+async def act(call: SessionRequest, fields: Fields) -> web.StreamResponse:
+    """Carries out the button of the page that was pressed."""
+    name = fields.get("action", "")
+    if name not in _ACTIONS:
+        raise errors.InvalidRequest("The console has no such button; open the page again.", field="action")
+    async with call.database.write(durable=True, changes="nobody") as connection:
+        subscription = await _ACTIONS[name](call, connection, await _find(call, connection), fields)
+        call.services.outbox.notify()
+    call.services.dispatcher.reload(subscription.id)
+    if name == "rotate":
+        return await _render(call, subscription, secret=signing.as_text(subscription.secret))
+    own = f"{WEBHOOKS_PATH}/{subscription.public_id}"
+    return redirect(call.request, WEBHOOKS_PATH if name == "delete" else own)
+
+
+async def _set_status(
+    call: SessionRequest, connection: Connection, subscription: Subscription, fields: Fields
+) -> Subscription:
+    status: SubscriptionStatus = "active" if fields["action"] == "activate" else "disabled"
+    return await subscriptions.change(connection, _terms(call), subscription, SubscriptionInput(status=status))
+
+
+async def _send_test(
+    call: SessionRequest, connection: Connection, subscription: Subscription, fields: Fields
+) -> Subscription:
+    subscriptions.check_active(subscription)
+    await call.services.outbox.record_test(connection, subscription, clock.now())
+    return subscription
+
+
+async def _resend(
+    call: SessionRequest, connection: Connection, subscription: Subscription, fields: Fields
+) -> Subscription:
+    public_id = fields.get("delivery", "")
+    number = ids.decode(ids.DELIVERY, public_id) or 0
+    delivery = await delivery_table.select_delivery(connection, call.workspace_id, subscription.id, number)
+    if delivery is None:
+        raise errors.NotFound.of(ids.DELIVERY, public_id)
+    await subscriptions.resend(connection, subscription, delivery, clock.now())
+    return subscription
+
+
+async def _rotate(
+    call: SessionRequest, connection: Connection, subscription: Subscription, fields: Fields
+) -> Subscription:
+    return await subscriptions.rotate(connection, subscription, clock.now())
+
+
+async def _delete(
+    call: SessionRequest, connection: Connection, subscription: Subscription, fields: Fields
+) -> Subscription:
+    await subscription_table.update_deleted(connection, call.workspace_id, subscription.id, clock.now())
+    return subscription
+
+
+_ACTIONS: dict[str, Action] = {
+    "activate": _set_status,
+    "disable": _set_status,
+    "test": _send_test,
+    "resend": _resend,
+    "rotate": _rotate,
+    "delete": _delete,
+}
+
+
+async def _render(call: SessionRequest, subscription: Subscription, *, secret: str = "") -> web.StreamResponse:
+    before_id = ids.decode(ids.DELIVERY, call.request.query.get("before", ""))
+    async with call.database.read() as connection:
+        deliveries = await delivery_table.select_deliveries(
+            connection, call.workspace_id, subscription.id, before_id=before_id, limit=PAGE_SIZE + 1
+        )
+    return await templating.render_page(
+        call.request,
+        "webhook.html",
+        subscription=subscription,
+        preview=signing.preview(subscription.secret),
+        secret=secret,
+        deliveries=deliveries[:PAGE_SIZE],
+        more=len(deliveries) > PAGE_SIZE,
+        first=before_id is None,
+    )
+
+
+async def _find(call: SessionRequest, connection: Connection) -> Subscription:
+    public_id = call.request.match_info["webhook_subscription_id"]
+    number = ids.decode(ids.WEBHOOK_SUBSCRIPTION, public_id) or 0
+    subscription = await subscription_table.select_subscription(connection, call.workspace_id, number)
+    if subscription is None:
+        raise errors.NotFound.of(ids.WEBHOOK_SUBSCRIPTION, public_id)
+    return subscription
+
+
+def _terms(call: SessionRequest) -> Terms:
+    return Terms(
+        workspace_id=call.workspace_id,
+        key_scopes=call.principal.scopes,
+        allow_private=call.services.settings.allow_private_webhooks,
+        now=clock.now(),
+    )
