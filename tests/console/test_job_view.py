@@ -30,6 +30,7 @@ def a_job(
         request_id="req",
         deaths=0,
         dry_run=dry_run,
+        parent_job_id=None,
         progress=Progress(rows_total=total, rows_processed=processed, rejected_count=rejected),
         created_at=START,
         updated_at=START,
