@@ -56,7 +56,10 @@ class Lines:
             raise Unreadable(f"the row is longer than {MAX_ROW:,} characters")
         if '"' in line and (' "' in line or '" ' in line or "\t" in line):  # else there is nothing to trim
             line = self._trim(line, quoted=not first)
-        self._check_width(line, first)
+        count = line.count(self._delimiter)
+        self.row_delimiters += count
+        if count >= MAX_CELLS or self.row_delimiters > MAX_DELIMITERS:
+            self._check_width(line, first)
         return line
 
     def skip_to(self, number: int) -> None:
@@ -101,12 +104,8 @@ class Lines:
         self._read = self._read_unread
 
     def _check_width(self, line: str, first: bool) -> None:
-        """`first`: the line is the first one of its row."""
-        count = line.count(self._delimiter)
-        if count >= MAX_CELLS and first:
-            count = sum(1 for _ in itertools.islice(self._cell.finditer(line), MAX_CELLS + 1))
-            if count > MAX_CELLS:
-                raise TooWide(f"the row has more than {MAX_CELLS:,} cells")
-        self.row_delimiters += count
+        """For a line or a row with many delimiters. `first`: the line is the first one of its row."""
+        if first and sum(1 for _ in itertools.islice(self._cell.finditer(line), MAX_CELLS + 1)) > MAX_CELLS:
+            raise TooWide(f"the row has more than {MAX_CELLS:,} cells")
         if self.row_delimiters > MAX_DELIMITERS:
             raise TooWide(f"the row has more than {MAX_DELIMITERS:,} delimiters")

@@ -101,7 +101,9 @@ def read_all_records(
             raise BrokenFile(text) from error
         if line == 1 and _names_delimiter(cells, delimiter):
             continue
-        if cells and not _is_blank(cells):
+        if cells and (
+            (cells[0] and cells[0][0].isalnum()) or not _is_blank(cells)
+        ):  # most rows need no closer look
             blank = 0
             if len(cells) > width and not any(map(str.strip, cells[width:])):
                 del cells[width:]

@@ -3,7 +3,7 @@
 import functools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 
@@ -153,7 +153,35 @@ class ColumnSurvey:
         self._numbers = _Reader(lambda cell: _PLAIN_NUMBER.fullmatch(cell) is not None)
         self._days = _Reader(lambda cell: _ISO_DAY.fullmatch(cell) is not None)
 
-    def add(self, cells: Iterable[str]) -> None:
+    def add(self, cells: Sequence[str]) -> None:
+        settled = self._words is None and len(self._samples) == _SAMPLES
+        if not (settled and self._add_settled(cells)):
+            self._add_different(cells)
+
+    def _add_settled(self, cells: Sequence[str]) -> bool:
+        """Adds cells of which no reader has to see the different ones: plain emails, or texts of another kind.
+
+        False when they are neither. Most cells of a large file go this way.
+        """
+        text = "\n".join(cells) + "\n"
+        if self._has_edges(cells, text):
+            return False
+        plain_emails = not self._emails.hopeless and _PLAIN_EMAILS.fullmatch(text) is not None
+        longest = max(map(len, cells))
+        if plain_emails and longest <= _EMAIL_CHARACTERS:
+            self._emails.add_all(len(cells))
+        elif any(not reader.hopeless for reader in self._readers(text)):
+            return False
+        self._filled += len(cells) - cells.count("")
+        self._longest = max(self._longest, longest)
+        return True
+
+    def _readers(self, text: str) -> "list[_Reader | _FormatReader]":
+        """Those that read the cells of a text."""
+        of_digits = (self._numbers, self._days) if _DIGIT.search(text) else ()
+        return [self._emails, self._countries, *self._formats.values(), *of_digits]
+
+    def _add_different(self, cells: Iterable[str]) -> None:
         counts = Counter(cells)
         del counts[""]
         text = "\n".join(counts) + "\n"
@@ -185,7 +213,7 @@ class ColumnSurvey:
         )
 
     @staticmethod
-    def _has_edges(counts: Counter[str], text: str) -> bool:
+    def _has_edges(counts: Collection[str], text: str) -> bool:
         """Whether a cell may have a line end, or a blank at its beginning or end. `text`: the cells as lines."""
         if text.isascii():
             return (
