@@ -93,7 +93,7 @@ async def open_services(
 ) -> AsyncIterator[Services]:
     """Locks the data directory, opens the database, and runs the jobs, the webhooks and the background tasks.
 
-    `gate` decides when jobs take a step, `webhook_gate` when events are sent. `sync_to_disk=False`: nothing need
+    `gate` decides when jobs take a step, `webhook_gate` when events are sent. `sync_to_disk=False`: no data has to
     survive a power cut.
 
     Raises:
@@ -129,7 +129,7 @@ async def open_services(
 
 
 async def _save_last_key_use(services: Services) -> None:
-    """Within the time of a stop: a full disk, or a lock of another program, costs only when keys were used last."""
+    """Gives up when the disk is full or another program holds a lock: only the times of last use are lost."""
     try:
         async with asyncio.timeout(_LAST_WRITE_SECONDS):
             await services.key_use.save(services.database)
@@ -226,7 +226,7 @@ async def upgrade_database(directory: Path) -> Upgrade:
 
 
 async def _refuse_files_of_another(database: Database, directories: Sequence[Path]) -> None:
-    """A new database knows none of the files, and the start would delete them, among them rows to be imported.
+    """A new database names none of the files, so the start would delete them, with rows that are not imported yet.
 
     Raises:
         StartError: the database has no workspace, and there are files.
@@ -275,7 +275,7 @@ async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
             await services.database.shrink_wal()
 
     while not services.stopping:
-        # Each for itself: what cannot write on a full disk must not keep the others from making room.
+        # Each on its own: on a full disk, one that cannot write must not stop the others, which free space.
         for step in (
             exports.remove_expired,
             services.uploads.remove_expired,

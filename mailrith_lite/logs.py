@@ -158,8 +158,8 @@ class _Repeat:
 class _Repeats:
     """Counts equal records, for all threads.
 
-    Exceptions with the same message and places are equal, of whichever requests or jobs. Without an exception,
-    records with other fields differ.
+    Exceptions with the same message and places are equal, whichever request or job they come from. Without an
+    exception, records with other fields differ.
     """
 
     def __init__(self) -> None:
@@ -167,7 +167,7 @@ class _Repeats:
         self._repeats: dict[str, _Repeat] = {}  # the oldest first
 
     def is_first(self, record: logging.LogRecord) -> bool:
-        """Counts the record if an equal one was the first less than a minute ago."""
+        """False for a record that equals one of the last minute: it is counted instead."""
         failure = record.exc_info[1] if record.exc_info else None
         cause = failure_places(failure) if failure else [repr(_fields(record))]
         key = "\n".join([record.name, record.levelname, record.getMessage(), *cause])

@@ -1,6 +1,6 @@
 """The arguments of a handler, read from the request as its annotations say.
 
-Beside the call, a handler can take `query`, a Struct of query parameters, and either `form`, the Struct of the
+Besides the call, a handler can take `query`, a Struct of query parameters, and either `form`, the Struct of the
 decoded JSON body, or `body`, a `Body[Struct]` that it decodes itself.
 """
 

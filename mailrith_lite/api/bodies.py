@@ -55,7 +55,7 @@ class LargeBody(Body[T], frozen=True, kw_only=True):
 async def receive(
     call: Call, form: Any, *, kind: type[Body[Any]] = Body, optional: bool = False
 ) -> AsyncIterator[Body[Any]]:
-    """The body of the request. Its data is gone when the block ends.
+    """The body of the request. Its data exists until the block ends.
 
     Raises:
         UnsupportedMediaType: the body is compressed, or not JSON.

@@ -61,8 +61,8 @@ def not_an_object() -> errors.InvalidBody:
 
 
 def _invalid_request(text: str, form: Any) -> errors.Invalid:
-    """msgspec says `Expected `str`, got `int` - at `$.mappings[2].csv_column``: only the place is of use."""
-    problem, separator, place = text.rpartition(" - at `$")  # the last: a value that is quoted may hold the same
+    """msgspec says `Expected `str`, got `int` - at `$.mappings[2].csv_column``: only the path is used."""
+    problem, separator, place = text.rpartition(" - at `$")  # the last one: a quoted value can contain it
     if not separator:
         problem, place = text, ""
     path = place.rstrip("`")

@@ -233,7 +233,7 @@ def _switched(request: web.Request, header: str) -> bool | UnsetType:
 
 
 def _addresses(base: str) -> Addresses:
-    """A client may send its key to any of this service's addresses, so none that takes a key has another origin."""
+    """Addresses to which a client sends its key have the origin of this service: no other host may get the key."""
     return Addresses(
         documentation_url=_DEVELOPERS,
         reference_url=base + REFERENCE_PATH,

@@ -1,6 +1,6 @@
-"""What the examples of the documentation share. Each stands in its Struct, as EXAMPLE.
+"""The parts that examples of the documentation have in common. Each Struct has its example in EXAMPLE.
 
-The example of a request is one that a new workspace accepts.
+The example of a request works in a new workspace.
 """
 
 from typing import Any, Final

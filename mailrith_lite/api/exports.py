@@ -132,7 +132,7 @@ async def cancel_export(call: Call) -> Data[ExportJob]:
     The hosted service does not have this operation.
     """
     public_id = call.request.match_info["job_id"]
-    async with call.database.read() as connection:  # before the change: a read can be refused
+    async with call.database.read() as connection:  # before the change, because a read can time out
         job = await queue.find_job(connection, call.workspace_id, EXPORT, public_id)
         export = await export_table.select_export(connection, call.workspace_id, job.id)
     job = await call.services.runner.cancel(call.workspace_id, EXPORT, public_id)

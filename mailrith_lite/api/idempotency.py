@@ -1,8 +1,8 @@
 """Answer a POST once: a repeated `Idempotency-Key` gets the first answer again, and creates nothing.
 
 Follows the IETF draft "The Idempotency-Key HTTP Header Field". The answer is recorded in the transaction that
-creates the resource, so after a crash there are both or neither. Only successes are recorded: a client may correct
-a refused request and send it again with its key.
+creates the resource, so after a crash either both exist or neither does. Only successes are recorded: a client may
+correct a refused request and send it again with its key.
 """
 
 import asyncio
@@ -94,7 +94,7 @@ async def create(
         try:
             async with prepare(request) if prepare else contextlib.nullcontext(request) as prepared:
                 answer = await _record(call, attempt, insert, prepared, changes)
-        except errors.Conflict:  # the same request may have come a moment before, and used up what both name
+        except errors.Conflict:  # perhaps an identical request has just taken the upload
             answer = await _replay(call, attempt)
             if answer is None:
                 raise

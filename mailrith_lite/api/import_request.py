@@ -105,12 +105,12 @@ def parse_order(body: Body[ImportRequest]) -> ImportOrder:
     """
     Raises:
         InvalidRequest, InvalidBody: the error names the field that must change.
-        PayloadTooLarge: all but `csv_text` is too long.
+        PayloadTooLarge: the body without `csv_text` is too long.
     """
     if len(body.data) > IN_MEMORY:
         rest = len(body.data) - len(memoryview(codec.decode(body.data, _TextAlone).csv_text))
         if rest > IN_MEMORY:  # decoded, it would take many times its size in memory
-            raise errors.PayloadTooLarge(f"Everything beside csv_text takes at most {IN_MEMORY:,} bytes.")
+            raise errors.PayloadTooLarge(f"Everything besides csv_text takes at most {IN_MEMORY:,} bytes.")
     request = body.decode()
     literal = memoryview(request.csv_text)
     has_text = bytes(literal[:5]) != b"null"

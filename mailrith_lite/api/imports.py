@@ -136,7 +136,7 @@ async def cancel_import(call: Call) -> Data[ImportJob]:
     Rows that were applied before stay, and are counted. The hosted service does not have this operation.
     """
     public_id = call.request.match_info["job_id"]
-    async with call.database.read() as connection:  # before the change: a read can be refused
+    async with call.database.read() as connection:  # before the change, because a read can time out
         job = await queue.find_job(connection, call.workspace_id, IMPORT, public_id)
         plan = await import_table.select_import(connection, call.workspace_id, job.id)
     job = await call.services.runner.cancel(call.workspace_id, IMPORT, public_id)

@@ -40,7 +40,7 @@ async def add_subscriber_sequence(call: Call) -> Data[SubscriberResource]:
 async def remove_subscriber_sequence(call: Call) -> Data[SubscriberResource]:
     """Remove a subscriber from a sequence
 
-    Returns the subscriber, also when they are not in the sequence. That they were in it stays on record.
+    Returns the subscriber, also when they are not in the sequence. Their past membership stays on record.
     """
     return await _change_membership(
         call, "sequence", sequences.select_sequence, memberships.update_sequence_removed

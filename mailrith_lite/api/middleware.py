@@ -108,7 +108,7 @@ async def _authenticate(services: Services, request: web.Request, now: int) -> k
     """
     Raises:
         InvalidApiKey
-        RateLimited: the key is wrong, as were too many keys of this address before.
+        RateLimited: the key is wrong, and this address has sent too many wrong keys before.
     """
     try:
         return await keys.authenticate(services.database.lookup, request.headers, now)

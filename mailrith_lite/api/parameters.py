@@ -39,7 +39,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def fetched(self) -> int:
-        """How many items to select: one more than the page holds tells whether there is a next page."""
+        """How many items to select: one more than the page has, to know whether there is a next page."""
         return self.limit + 1
 
 

@@ -48,7 +48,7 @@ class ApiRunner(web.AppRunner):
 
 
 def _checked(handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> Any:
-    """The handler, called after a check of what aiohttp reads before a middleware runs."""
+    """The handler, after a check of the header Expect, which aiohttp reads before a middleware runs."""
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         check_expectation(request.headers)
@@ -73,12 +73,12 @@ class _ApiProtocol(web.RequestHandler):
         asyncio.get_running_loop().call_later(FIRST_REQUEST, self._close_if_unused)
 
     def _close_if_unused(self) -> None:
-        """aiohttp keeps a connection without a request open for ever."""
+        """aiohttp keeps a connection without a request open forever."""
         if self._request_count == 0:
             self.force_close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """The reads of a request whose client has gone end at once."""
+        """Stops the database reads of a request when its client closes the connection."""
         request = self._current_request
         super().connection_lost(exc)
         if isinstance(request, web.Request) and REQUESTER in request:

@@ -32,7 +32,7 @@ def refuses(*refusals: errors.MailrithError) -> Callable[[H], H]:
 
 
 class Signature(msgspec.Struct, frozen=True, kw_only=True):
-    """What a handler takes beside the call, and what it answers with.
+    """What a handler takes besides the call, and what it answers with.
 
     `query`: the Struct of its parameter `query`. `request`: the Struct of the JSON body. `body`: the class of the
     parameter `body`, for a handler that takes the body undecoded; one that takes it decoded has the parameter
@@ -89,12 +89,12 @@ class Route(msgspec.Struct, frozen=True):
 
     @property
     def statuses(self) -> tuple[int, ...]:
-        """Of its successes."""
+        """The statuses of its successful answers."""
         return self.signature.response.statuses
 
     @property
     def idempotent(self) -> bool:
-        """Whether it takes an Idempotency-Key: an undecoded body is compared with the one that came before."""
+        """Whether it takes an Idempotency-Key: an undecoded body is compared with that of an earlier request."""
         return self.signature.body is not None
 
     @property

@@ -77,7 +77,7 @@ async def list_subscribers(call: Call, query: SubscriberQuery) -> PageOf[Subscri
 
 
 async def _filter(connection: Connection, workspace_id: int, query: SubscriberQuery) -> SubscriberFilter:
-    """Ignores ids of other workspaces, like ids that nothing has."""
+    """Ignores ids of other workspaces, like ids that do not exist."""
     tag_ids = sequence_ids = None
     if query.tag_id is not None or query.tag_ids is not None:
         numbers = _numbers(ids.TAG, "tag_ids", [*(query.tag_id or []), *(query.tag_ids or [])])

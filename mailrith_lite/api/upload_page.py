@@ -80,7 +80,7 @@ async def put_file(request: web.Request) -> web.StreamResponse:
 
 
 async def post_form(request: web.Request) -> web.StreamResponse:
-    """Takes a form with one file, and leads a browser back to the page."""
+    """Takes a form with one file, and redirects a browser back to the page."""
     upload = await _open(request)
     services = request.app[SERVICES]
     form = await receive_form(request, services.uploads.limit)

@@ -21,7 +21,7 @@ from mailrith_lite.webhooks.subscription_table import Subscription
 class WebhookDeliveryResource(msgspec.Struct, frozen=True, kw_only=True):
     """`event_id`: the header `webhook-id`. `answer`: the first 200 characters of the receiver's last answer.
 
-    `milliseconds`: how long the last try took. `next_attempt_at`: null when no try follows.
+    `milliseconds`: how long the last attempt took. `next_attempt_at`: null when no attempt follows.
     """
 
     id: str
@@ -63,7 +63,7 @@ async def list_deliveries(call: Call, query: PageQuery) -> PageOf[WebhookDeliver
     """List the deliveries of a webhook subscription
 
     Newest first. Deliveries are kept for 30 days unless the operator sets another time, and at most the newest
-    10,000 beside those that wait. The hosted service does not have this operation.
+    10,000 besides those that wait. The hosted service does not have this operation.
     """
     page = query.page(ids.DELIVERY)
     async with call.database.read() as connection:

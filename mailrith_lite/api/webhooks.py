@@ -81,7 +81,7 @@ class WebhookSubscriptionChange(Change, frozen=True, kw_only=True):
 
 
 class WebhookSubscriptionResource(msgspec.Struct, frozen=True, kw_only=True):
-    """`delivery_attempts`: tries since the subscription was created."""
+    """`delivery_attempts`: attempts since the subscription was created."""
 
     id: str
     self_: str = msgspec.field(name="self")
@@ -112,7 +112,7 @@ class WebhookSubscriptionResource(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewSecret(msgspec.Struct, frozen=True, kw_only=True):
-    """`signing_secret` is in this answer alone: keep it."""
+    """Only this answer has `signing_secret`: save it."""
 
     subscription: WebhookSubscriptionResource
     signing_secret: str
@@ -149,7 +149,7 @@ async def list_subscriptions(call: Call, query: PageQuery) -> PageOf[WebhookSubs
 async def create_subscription(call: Call, body: Body[WebhookSubscriptionRequest]) -> Created[NewSecret]:
     """Create a webhook subscription
 
-    The answer has the secret with which deliveries are signed, this once. A workspace has at most 20
+    The answer has the secret that signs deliveries. No later answer has it. A workspace has at most 20
     subscriptions, disabled ones included. A pattern of subscribers also needs the scope `subscribers:read`, and a
     pattern of imports or exports the scope that reads these jobs.
     """
@@ -167,7 +167,7 @@ async def update_subscription(call: Call, form: WebhookSubscriptionChange) -> Da
     """Update a webhook subscription
 
     Absent fields stay as they are. A new address or new patterns need the scopes of a new subscription. While it is
-    disabled no event is kept for it; `active` goes on with what was waiting before.
+    disabled, no event is kept for it. `active` continues with the events that waited before.
     """
     sent = SubscriptionInput(name=form.name, url=form.url, event_patterns=form.event_patterns, status=form.status)
     async with call.database.write(durable=True, changes="nobody") as connection:
@@ -180,7 +180,7 @@ async def update_subscription(call: Call, form: WebhookSubscriptionChange) -> Da
 async def delete_subscription(call: Call) -> Data[DeletedSubscription]:
     """Delete a webhook subscription
 
-    Its deliveries go, too, also those that were waiting.
+    Its deliveries are deleted too, also those that were waiting.
     """
     async with call.database.write(durable=True, changes="nobody") as connection:
         subscription = await find(call, connection)
@@ -192,7 +192,7 @@ async def delete_subscription(call: Call) -> Data[DeletedSubscription]:
 async def rotate_secret(call: Call) -> Data[NewSecret]:
     """Rotate a webhook signing secret
 
-    The old secret is not valid any more; the answer has the new one, this once.
+    The old secret is no longer valid. The answer has the new one; no later answer has it.
     """
     async with call.database.write(durable=True, changes="nobody") as connection:
         rotated = await subscriptions.rotate(connection, await find(call, connection), clock.now())

@@ -35,7 +35,8 @@ def of_subscriber(before: Subscriber, after: Subscriber) -> Alteration:
 
 
 def of_plan(plan: Plan) -> list[Alteration]:
-    """Of the existing subscribers that the plan changes. Takes long for a large plan: run it in a thread."""
+    """The alterations of the existing subscribers that the plan changes. Takes long for a large plan: run it in a
+    thread."""
     if not plan.updates:
         return []
     before = bulk_plan.states_before(plan)

@@ -146,7 +146,7 @@ async def _insert_subscribers(connection: Connection, workspace_id: int, states:
 
 
 async def _update_subscribers(connection: Connection, workspace_id: int, states: str, now: int) -> None:
-    """The `+` keeps SQLite from a walk along the workspace's index, with a look-up in the list for each row."""
+    """The `+` stops SQLite from scanning the workspace's index and searching the list for each row."""
     await connection.execute(
         """UPDATE subscribers SET name = json_extract(row.value, '$[2]'),
             status = json_extract(row.value, '$[3]'), country = json_extract(row.value, '$[4]'),

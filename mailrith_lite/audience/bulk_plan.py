@@ -139,7 +139,7 @@ def sorted_emails(changes: Sequence[Change]) -> str:
 
 
 class _Memberships:
-    """The tags or the sequences that the rows of a chunk give, beside those of the job."""
+    """The tags or the sequences that the rows of a chunk give, besides those of the job."""
 
     def __init__(self, ids: Mapping[str, int], job_ids: str) -> None:
         self._ids = ids

@@ -52,7 +52,7 @@ class FormatTally:
         """Cells that no format reads do not count, such as blank ones."""
         formats = self._formats_by_cell.get(cell)
         if formats is None and len(cell) > _LONGEST_DAY and (timed := _USUAL_TIME.fullmatch(cell)):
-            cell = timed[1]  # every format that reads the day reads this time, and days repeat more often
+            cell = timed[1]  # each format that reads the day reads this time, too, and days repeat more often
             formats = self._formats_by_cell.get(cell)
         if formats is None:
             formats = self._formats(cell)

@@ -17,7 +17,7 @@ _FIELD = "consent_evidence"
 
 
 def _takes(most: int) -> dict[str, str]:
-    """What a refusal says of a member whose pattern says nothing to a user."""
+    """What the member takes, for the message of a refusal: users do not read its pattern."""
     return {"takes": f"a text of 1 to {most} characters that is not blank"}
 
 

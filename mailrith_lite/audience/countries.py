@@ -26,7 +26,7 @@ def _find(text: str) -> str | None:
 def _tables() -> tuple[dict[str, str], dict[str, str]]:
     """Codes, and names as `letters_and_digits` returns them, -> alpha-2 code. Takes 15 ms.
 
-    They are apart because punctuation matters for codes: N/A is not Namibia.
+    They are separate because punctuation matters for codes: N/A is not Namibia.
     """
     codes: dict[str, str] = {}
     names: dict[str, str] = {}

@@ -35,7 +35,8 @@ class _Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Conversion(msgspec.Struct, frozen=True, kw_only=True):
-    """`rows`: the changed values, as in a `_Batch`, or empty. `lost`: the number of values without an equal."""
+    """`rows`: the changed values, as in a `_Batch`, or empty. `lost`: the number of values that the target has no
+    equal value for."""
 
     rows: str
     lost: int
@@ -149,7 +150,7 @@ def _convert_value(field: CustomField, target: CustomField, read: CellReader, sa
 
 
 def values_would_be_lost(field_id: int, lost: int, *, type_changes: bool) -> errors.Conflict:
-    """`type_changes`: else only options go."""
+    """`type_changes`: False if only options are removed."""
     return errors.Conflict(
         f"{lost:,} {'subscriber has' if lost == 1 else 'subscribers have'} a value that would be lost; "
         "change these values first, or create another custom field.",

@@ -1,4 +1,4 @@
-"""What people and programs leave around an email address in a cell: names, `mailto:`, invisible characters."""
+"""What people and programs write around an email address in a cell: names, `mailto:`, invisible characters."""
 
 import re
 from typing import Final
@@ -13,9 +13,9 @@ _MAILTO: Final = "mailto:"
 
 
 def addresses(text: str) -> list[str]:
-    """The different addresses of a cell, bare but not checked. Empty if something else is beside them.
+    """The different addresses of a cell, bare but not checked. Empty if the cell has other text.
 
-    In `Ada <ada@example.com>` the name is not something else.
+    The name in `Ada <ada@example.com>` is not other text.
     """
     visible = _INVISIBLE.sub("", text[:MAX_LENGTH]).strip()
     named = _NAMED.fullmatch(visible)

@@ -94,7 +94,7 @@ def email(text: str) -> str:
 
 
 def email_cell(text: str) -> str:
-    """As `email`, without what people leave around an address: a name, `mailto:`, a comma, invisible characters."""
+    """As `email`, without what people write around an address: a name, `mailto:`, a comma, invisible characters."""
     try:
         return email(text)
     except Refused as refusal:
@@ -244,7 +244,7 @@ def _text_area(text: str) -> str:
 
 
 def _number(text: str, cell_format: Format | None = None) -> int | Decimal | None:
-    """The exact number: every digit counts, and trailing zeros of a fraction go."""
+    """The exact number: every digit counts, and trailing zeros of a fraction are removed."""
     digits = text.strip()
     if len(digits) < 16 and digits.isdecimal() and digits.isascii():
         return int(digits)  # most numbers; ten times as fast as the rest of the function

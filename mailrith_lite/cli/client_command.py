@@ -1,4 +1,4 @@
-"""What the commands share that use the HTTP API of a running service."""
+"""What commands that use the HTTP API of a running service have in common."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The data directory, as the commands open it that work without HTTP, also while the service runs."""
+"""Opens the data directory for commands that work without HTTP, also while the service runs."""
 
 import asyncio
 import contextlib

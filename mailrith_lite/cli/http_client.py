@@ -262,7 +262,7 @@ def _refusal(url: str, answer: aiohttp.ClientResponse, data: bytes) -> StartErro
 
 
 def _foreign_answer(url: str, answer: aiohttp.ClientResponse) -> StartError:
-    """For a page of a proxy, or another server."""
+    """The error for an answer that is not of this API: a page of a proxy, or another server."""
     return StartError(
         f"{_origin(url)} does not answer like Mailrith's API (HTTP {answer.status}, {answer.content_type});"
         " check MAILRITH_API_BASE_URL"

@@ -30,7 +30,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FilePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`members`: of the import request, beside its source. `open`: the questions that nobody has answered."""
+    """`members`: of the import request, besides its source. `open`: the questions that nobody has answered."""
 
     file: InputFile
     upload: Upload

@@ -67,8 +67,8 @@ def migrate(data_dir: str | None) -> None:
 def compact(data_dir: str | None) -> None:
     """Give the space of deleted subscribers and jobs back to the disk.
 
-    It needs as much free space as the database has, and works while the service runs: meanwhile, whatever writes
-    waits, and gets an error that asks it to try again if this takes longer than ten seconds.
+    It needs as much free space as the database file has bytes. It also works while the service runs: a request that
+    writes waits, and after ten seconds gets an error that asks to try again.
 
     \b
     Example:

@@ -14,7 +14,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="print JSON, one 
 
 @click.group()
 def webhooks() -> None:
-    """Send events to your own programs, and see what became of each.
+    """Send events to your own programs, and see the result of each.
 
     \b
     Example:
@@ -59,7 +59,7 @@ def list_subscriptions(as_json: bool) -> None:
 )
 @as_json
 def create(url: str, name: str | None, patterns: tuple[str, ...], as_json: bool) -> None:
-    """Subscribe an address to events, and print the secret that signs them, this once.
+    """Subscribe an address to events, and print the secret that signs them. It is shown only once.
 
     \b
     Example:
@@ -77,7 +77,7 @@ def create(url: str, name: str | None, patterns: tuple[str, ...], as_json: bool)
 @click.argument("subscription_id", metavar="ID")
 @as_json
 def rotate(subscription_id: str, as_json: bool) -> None:
-    """Replace the secret of a subscription, and print the new one, this once.
+    """Replace the secret of a subscription, and print the new one. It is shown only once.
 
     \b
     Example:

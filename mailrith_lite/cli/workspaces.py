@@ -17,7 +17,7 @@ _MAX_TEXT = 500
 
 @click.group()
 def workspaces() -> None:
-    """Create, list and update workspaces. A workspace sees nothing of another one.
+    """Create, list and update workspaces. A workspace has no access to another one.
 
     \b
     Example:

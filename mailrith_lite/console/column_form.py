@@ -105,10 +105,10 @@ def from_plan(analysis: Analysis, plan: ImportPlan) -> ColumnForm:
 
 
 def for_another_file(form: ColumnForm, analysis: Analysis) -> ColumnForm:
-    """What a form says about another file with the same header: its columns alone.
+    """The form for another file with the same header: it takes over the columns alone.
 
     Answers, status, tags and sequences belong to the people of one file. So do the columns that say who may be
-    written to: they are as the analysis of this file has them, with its questions.
+    written to: they come from the analysis of the other file, with its questions.
     """
     consent = {question.column for question in analysis.questions if question.code in CONSENT_QUESTIONS}
     consent |= {mapping.csv_column for mapping in analysis.proposals if mapping.field.type == _STATUS}
@@ -139,7 +139,7 @@ def target_of(field: MappedField) -> str:
 
 
 def question_field(question: Question, analysis: Analysis) -> str:
-    """The name of the question's field: its code, with the place of its column."""
+    """The name of the question's field: its code, with the position of its column."""
     if question.column is None:
         return f"answer-{question.code}"
     place = next((place for place, one in enumerate(analysis.columns) if one.name == question.column), "")

@@ -52,8 +52,8 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
     plan: ImportPlan
 
     def is_repeated_by(self, form: ColumnForm) -> bool:
-        """Whether an import with this form may name this one as its parent: `like` would bring back a status that
-        the form has no more, or the new tag of a dry run."""
+        """Whether an import with this form may name this one as its parent: `like` would restore a status that the
+        form no longer has, or the new tag of a dry run."""
         return self.job.final and not self.job.dry_run and form.status == (self.plan.options.status or "")
 
 

@@ -64,7 +64,7 @@ async def import_corrected(call: SessionRequest, fields: Fields) -> web.StreamRe
         return await _render(call, refused, "Correct at least one cell; rows that stay as they are are not sent.")
     try:
         job = await queue_import(call, _order(refused, corrected))
-    except errors.InvalidRequest as error:  # a field, tag or sequence of the mapping is no longer there
+    except errors.InvalidRequest as error:  # a field, tag or sequence of the mapping no longer exists
         return await _render(call, refused, error.message)
     return redirect(call.request, job_path(IMPORT, job.public_id))
 

@@ -65,7 +65,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def completed(self) -> bool:
-        """Whether the job has ended as it should, whatever it says of the rows."""
+        """Whether the job has completed, whatever happened to its rows."""
         return self.final and self.outcome not in ("Failed", "Canceled")
 
     @property
@@ -80,7 +80,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def view_job(job: Job, now: int, *, name: str = "") -> JobView:
-    """`name`: the job's id stands for an empty one."""
+    """`name`: if it is empty, the job's id is the name."""
     progress = job.progress
     done, total = progress.rows_processed, progress.rows_total
     elapsed = None if job.started_at is None else max((job.completed_at or now) - job.started_at, 1)
@@ -120,7 +120,7 @@ def _outcome(job: Job) -> Outcome:
 
 
 def _time_left(elapsed: int | None, done: int, total: int | None) -> int | None:
-    """The next greater one of the times that are shown."""
+    """Rounded up to one of the times that pages show."""
     if elapsed is None or elapsed < _MIN_ELAPSED_LEFT or not done or total is None:
         return None
     left = elapsed * (total - done) // done

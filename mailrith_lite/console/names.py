@@ -47,7 +47,7 @@ async def field_labels(connection: Connection, call: SessionRequest) -> dict[int
 
 
 async def tag_names(connection: Connection, call: SessionRequest, tag_ids: Iterable[int]) -> list[str]:
-    """In the order of the ids. The public id stands for a name without the scope, and for a deleted tag."""
+    """In the order of the ids. Without the scope, and for a deleted tag, the public id instead of the name."""
     names: list[str] = []
     for tag_id in tag_ids:
         tag = await tags.select_tag(connection, call.workspace_id, tag_id) if call.may("tags:read") else None

@@ -130,7 +130,8 @@ def _answers(fields: Fields, prefix: str) -> dict[str, str]:
 
 
 def _prefixed(one: _Chosen, problems: Problems) -> Problems:
-    """A problem that only the page of the columns can show leads there."""
+    """Problems by the element of this page: a problem that it cannot show is at the link to the page of the
+    columns."""
     questions = {view.id for view in column_view.view_questions(one.file.analysis, one.form)}
     return {
         f"{one.prefix}{name}"

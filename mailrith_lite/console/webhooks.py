@@ -34,7 +34,7 @@ async def show_webhooks(call: SessionRequest) -> web.StreamResponse:
 
 
 async def create(call: SessionRequest, fields: Fields) -> web.StreamResponse:
-    """The answer is the page of the new subscription with its secret, this once."""
+    """Answers with the page of the new subscription. No other page shows its secret."""
     sent = SubscriptionInput(
         name=fields.get("name", ""), url=fields.get("url", ""), event_patterns=fields.getall("pattern", [])
     )

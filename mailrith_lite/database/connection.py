@@ -66,7 +66,7 @@ class Database:
         sync_to_disk: bool,
         query_timeout: float,
     ) -> None:
-        """`readers`: `lookup`, `pulse`, those of jobs and housekeeping, and then those of requests."""
+        """`readers`, in this order: `lookup`, `pulse`, those of jobs and housekeeping, those of requests."""
         self.path = path
         self._inode = path.stat().st_ino
         self._sync_to_disk = sync_to_disk
@@ -115,7 +115,7 @@ class Database:
         Writers get the lock in the order in which they ask for it. Await nothing slow inside.
 
         `durable`: the commit is on the disk before the block ends, for what must survive a power cut, such as a
-        202. `changes`: whose subscribers the block may change; the caches of the other workspaces stay valid.
+        202. `changes`: the workspaces whose subscribers the block may change; the caches of others stay valid.
         `housekeeping`: the block changes no answer of the API and nobody waits for it, so it invalidates no cache
         and does not slow down an import.
 
@@ -238,7 +238,7 @@ class Database:
                     await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def compact(self) -> None:
-        """Writes the file anew, without the space of what was deleted. Writers wait, in other processes, too.
+        """Rewrites the file, without the space of what was deleted. Writers wait, in other processes, too.
 
         Raises:
             StorageFull: there is no space for a second copy.

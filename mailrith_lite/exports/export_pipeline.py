@@ -38,7 +38,7 @@ class ExportPipeline:
                 await asyncio.to_thread(disk.sync_file, file)
         except BaseException as error:
             await disk.remove(part)  # first of all: on a full disk, the state of the job needs the space
-            if disk.is_full(error) and disk.has_room(self._directory):  # the file itself needs too much
+            if disk.is_full(error) and disk.has_room(self._directory):  # so the file was too large
                 raise JobFailed(TOO_LARGE) from error
             raise
         await asyncio.to_thread(_rename, part, file_path(self._directory, run.job.public_id), clock.now())

@@ -26,8 +26,8 @@ class Sender(msgspec.Struct, frozen=True, kw_only=True):
 def sender(request: web.Request, trusted: Sequence[Network]) -> Sender:
     """A proxy sends either the headers `X-Forwarded-…` or the header `Forwarded` (RFC 7239).
 
-    If both are present, the client may have written one of them, and nothing says which. What they contradict each
-    other about is not believed: the address is then the proxy's own.
+    If both are present, the client may have written one of them, and nothing says which. Where they contradict each
+    other, neither counts: the address is then the proxy's own.
     """
     peer = _parse_address(request.remote or "")
     if peer is None or not _is_trusted(peer, trusted):
@@ -75,7 +75,7 @@ def _from_forwarded(peer: IpAddress, elements: Sequence[str], trusted: Sequence[
 
 
 def _client(peer: IpAddress, nodes: Sequence[str], trusted: Sequence[Network]) -> IpAddress:
-    """The rightmost node that is not trusted: whatever stands left of it, the client can have written."""
+    """The rightmost node that is not trusted. The client can have written everything to the left of it."""
     address = peer
     for text in reversed(nodes):
         node = _parse_node(text)

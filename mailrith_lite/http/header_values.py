@@ -1,6 +1,6 @@
 """Reads the headers that clients send: media types, file names, cookies, expectations.
 
-Each function takes linear time and accepts any text. What the standard library and aiohttp offer for this does not:
+Each function takes linear time and accepts any text. The functions of the standard library and aiohttp do not:
 `request.content_type`, `request.charset` and `email.message` take quadratic time, and raise IndexError and
 RecursionError. `tests/api/test_header_values.py` checks that no module uses them for a request.
 """

@@ -14,7 +14,7 @@ from mailrith_lite.http.header_values import MAX_LENGTH, field_name, file_name, 
 from mailrith_lite.imports.uploads.arrival import too_large
 
 _FORM = "multipart/form-data"
-_OVERHEAD = 1 << 16  # bytes of a form beside its file
+_OVERHEAD = 1 << 16  # bytes of a form besides its file
 _BLOCK = 1 << 16  # bytes that are parsed at once
 _FIELD = 1 << 12  # bytes of a field before the file
 _PARTS = 32

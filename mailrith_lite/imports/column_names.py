@@ -42,7 +42,7 @@ def without_header(width: int) -> list[str]:
 
 
 def without_report_columns(names: list[str]) -> list[str]:
-    """So the error report of a file at its limits can be imported, too."""
+    """The error columns do not count, so that the error report of a file at the limits can be imported too."""
     while tuple(names[-len(REPORT_COLUMNS) :]) == REPORT_COLUMNS:
         names = names[: -len(REPORT_COLUMNS)]
     return names
@@ -79,7 +79,7 @@ class ColumnNames:
 
 
 def _positions(names: Sequence[str], key: Callable[[str], str]) -> dict[str, list[int]]:
-    """Key -> the positions of the names that have it. A blank key finds nothing."""
+    """Key -> the positions of the names that have it. A blank key is left out."""
     positions: dict[str, list[int]] = {}
     for position, name in enumerate(names):
         if entry := key(name):
@@ -92,7 +92,7 @@ def _key(name: str) -> str:
 
 
 def _next_free(name: str, taken: set[str], tried: dict[str, int]) -> str:
-    """`tried`: name -> the last number that was given to it. It keeps a header of equal names linear."""
+    """`tried`: name -> the last number that was given to it. With it, a header of equal names takes linear time."""
     number = tried.get(name, 1) + 1
     while f"{name} ({number})" in taken:
         number += 1

@@ -37,7 +37,7 @@ class MappableField(msgspec.Struct, frozen=True, kw_only=True):
     """`type`: in a mapping. `label`: for people, and as a column name. `member`: of `bulk.Change`. `read`: reads a
     filled cell or raises `values.Refused`; None where the file decides (`moment`) or the type of a custom field.
     `required`: must be mapped, and a blank cell is read and refused. `decides`: a cell that cannot be read always
-    refuses its row. `several`: several columns can be it. `moment`: a date and a time.
+    refuses its row. `several`: several columns can be mapped to it. `moment`: a date and a time.
     """
 
     type: MappedType

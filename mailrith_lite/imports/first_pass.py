@@ -1,4 +1,4 @@
-"""The first pass over a file: it can be read whole, how many rows it has, and what its columns as a whole say.
+"""The first pass over a file: checks that all of it can be read, counts its rows, and looks at whole columns.
 
     python -m mailrith_lite.imports.first_pass FILE TASK
 
@@ -29,7 +29,7 @@ _COUNTED_AT_ONCE = 50_000
 
 
 class ColumnTask(msgspec.Struct, frozen=True, kw_only=True):
-    """A column whose cells matter as a whole. `kind`: of its formats; None for a column of tags."""
+    """A column about which all its cells decide. `kind`: of its formats; None for a column of tags."""
 
     index: int
     kind: Kind | None

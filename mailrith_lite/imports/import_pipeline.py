@@ -127,7 +127,7 @@ class ImportPipeline:
         try:
             await self._run_dry(run, plan, path)
         except errors.StorageFull as error:
-            if disk.has_room(self._directory):  # after the scratch database is gone: it alone needs too much
+            if disk.has_room(self._directory):  # so the scratch database was too large
                 raise JobFailed(_DRY_RUN_TOO_LARGE) from error
             raise
 
@@ -283,7 +283,8 @@ def _report(reader: RowReader, chunk: Sequence[Row], outcome: Outcome) -> Iterat
 
 
 class _Pace:
-    """The size of the next chunk: large if nobody waits to write, else what takes a few milliseconds."""
+    """The number of rows of the next chunk: large if nobody waits to write, else as many as take a few
+    milliseconds."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

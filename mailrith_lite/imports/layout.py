@@ -166,8 +166,8 @@ def _is_piece(record: _Record) -> bool:
 
 
 def _agreement(reading: _Reading) -> tuple[int, ...]:
-    """How well the delimiter fits; the greatest is the best. The records that agree count, quotes at the edges of
-    cells before others; one cell in each record is no agreement."""
+    """How well the delimiter fits; the greatest is the best. It counts the records with equally many cells: first
+    the regular ones, then all. Records of one cell do not count."""
     if not reading.records:
         return (0, 0, 0, 0, 0)
     regular = _most_common(record for record in reading.records if record.regular)
@@ -182,8 +182,8 @@ def _agreement(reading: _Reading) -> tuple[int, ...]:
 
 
 def _most_common(compared: Iterable[_Record]) -> int:
-    """How many of the records have the same number of cells, more than one; with or without the blank ones at the
-    end, whichever are more."""
+    """How many records have the most common number of cells, which is more than one. Blank cells at the end count
+    or not, whichever gives more records."""
     compared = list(compared)
     counts = [
         Counter(width for record in compared if (width := record.width) > 1),
@@ -193,7 +193,8 @@ def _most_common(compared: Iterable[_Record]) -> int:
 
 
 def _find_header(compared: Sequence[_Record]) -> _Record:
-    """The first record as wide as most, before the first address; else the widest of those before it."""
+    """Of the records before the first email address: the first with at least the usual number of cells, or else the
+    one with the most cells."""
     if compared[0].is_own_header:
         return compared[0]
     counts = Counter(record.width for record in compared)
@@ -205,7 +206,8 @@ def _find_header(compared: Sequence[_Record]) -> _Record:
 
 
 def _usual_width(compared: Sequence[_Record]) -> int:
-    """The width of a file without a header: that of half of the records, blank cells included; else the greatest"""
+    """The number of columns of a file without a header: that of at least half of the records, with blank cells at
+    the end; else the greatest without them."""
     width, count = Counter(len(record.cells) for record in compared).most_common(1)[0]
     if 2 * count >= len(compared):
         return width

@@ -25,7 +25,7 @@ class TooWide(Exception):
 
 
 class Lines:
-    """`skipped`: the lines that csv.reader does not get to see."""
+    """`skipped`: the number of lines that csv.reader does not get."""
 
     def __init__(self, file: TextIO, delimiter: str) -> None:
         self._file = file

@@ -79,7 +79,7 @@ def translate(translations: dict[str, str | None], cell: str) -> str:
 
 
 def as_mappings(columns: Sequence[Column]) -> list[Mapping]:
-    """What a request would ask for to get these columns."""
+    """The mappings of a request that give these columns."""
     return [
         Mapping(csv_column=column.name, field=_field(column), values=column.values or None, format=column.format)
         for column in columns

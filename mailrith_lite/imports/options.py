@@ -1,4 +1,4 @@
-"""The options of an import request, beside its mappings, tags and sequences."""
+"""The options of an import request: what it has besides mappings, tags and sequences."""
 
 from typing import Literal
 
@@ -11,8 +11,8 @@ Delimiter = Literal[",", ";", "\t", "|"]
 
 
 class ImportOptions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`status`: of each row without a mapped status. `invalid_cells`: what a cell costs that cannot be read;
-    None means refuse_row.
+    """`status`: of each row without a mapped status. `invalid_cells`: what happens to the row of a cell that cannot
+    be read; None means refuse_row.
 
     `header`: False when the first line is a row. `delimiter`, `encoding`: None when the file decides. `file`: the
     name of a file in an archive.

@@ -1,4 +1,4 @@
-"""Removes the blanks beside quotes, which the csv module takes for a part of the cell: `a, "b" ,c`."""
+"""Removes the blanks next to quotes, which the csv module takes for a part of the cell: `a, "b" ,c`."""
 
 import re
 from collections.abc import Mapping

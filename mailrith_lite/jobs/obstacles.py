@@ -1,4 +1,4 @@
-"""Failures that end without a change of the job: it returns to the queue, and continues when they are over."""
+"""Temporary failures: the job returns to the queue unchanged, and continues when they are over."""
 
 from mailrith_lite import disk, errors
 

@@ -203,7 +203,8 @@ class Runner:
         return chosen
 
     async def _unclaim(self, job: Job) -> None:
-        """Returns a job that no run has to the queue, or the next start would count this stop as a death."""
+        """Returns a claimed job without a run to the queue; else the next start would count this stop as a
+        death."""
         with contextlib.suppress(NotProcessing, TimeoutError):  # TimeoutError: another program holds a lock
             async with asyncio.timeout(_LAST_WRITE), self._database.write(changes="nobody") as connection:
                 await queue.update_queued(connection, job.id, clock.now())

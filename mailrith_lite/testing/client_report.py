@@ -109,7 +109,7 @@ def _retries(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
 
 
 def _is_after(first: RecordedRequest, second: RecordedRequest) -> bool:
-    """Whether the client sent the second when the first had its answer, or would never get one."""
+    """Whether the client sent the second request after the answer to the first, or after its connection broke."""
     return first.ended_at is not None and second.at >= first.ended_at
 
 

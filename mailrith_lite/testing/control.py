@@ -81,7 +81,7 @@ async def create_workspace(sandbox: Sandbox, workspace_id: int, form: NewWorkspa
 
 
 async def create_key(sandbox: Sandbox, workspace_id: int, form: NewKey) -> Access:
-    """Make another key to the workspace."""
+    """Make another key for the workspace."""
     key = await sandbox.new_key(workspace_id, form.scopes, form.expires_in)
     return Access(workspace_id=ids.encode(ids.WORKSPACE, workspace_id), api_key=key)
 

@@ -31,7 +31,7 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """A workspace and a key to it."""
+    """A workspace and its key."""
 
     workspace_id: str
     api_key: str

@@ -43,7 +43,7 @@ class Mailrith:
         return ids.encode(ids.WORKSPACE, self._workspace_id)
 
     def create_key(self, *, scopes: Sequence[str] = all_scopes.ALL, expires_in: float | str | None = None) -> str:
-        """Another key to this workspace. `expires_in`: seconds, or a text such as "90d"."""
+        """Another key for this workspace. `expires_in`: seconds, or a text such as "90d"."""
         seconds = settings.duration(expires_in) if isinstance(expires_in, str) else expires_in
         return self._server.ask(Sandbox.new_key, self._workspace_id, tuple(scopes), seconds)
 

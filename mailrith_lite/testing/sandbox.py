@@ -36,7 +36,7 @@ _GRACE = 0.05  # seconds that requests in flight have when the sandbox stops
 
 
 class WorkspaceKey(msgspec.Struct, frozen=True, kw_only=True):
-    """The integer id of a workspace, and a key to it."""
+    """The integer id of a workspace, and one of its keys."""
 
     workspace_id: int
     api_key: str

@@ -36,7 +36,7 @@ class SentEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhookBox:
-    """The gate of the dispatcher (`webhooks.lane.Gate`), and what a test asks. For the server's loop only."""
+    """The gate of the dispatcher (`webhooks.lane.Gate`), and the queries of a test. For the server's loop only."""
 
     def __init__(self) -> None:
         self._held: set[int] = set()
@@ -98,7 +98,7 @@ class WebhookBox:
     async def wait_for_events(
         self, workspace_id: int, event_type: str | None, count: int, seconds: float
     ) -> list[Event]:
-        """The events when there are so many, or after so many seconds.
+        """The events: at least `count` of them, unless `seconds` pass before.
 
         Raises:
             ValueError: no event has this type.

@@ -18,8 +18,8 @@ _COLUMNS = """id, workspace_id, subscription_id, event_id, type, subscriber_id, 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """An event for one subscription, and what became of the tries so far.
 
-    `details`: JSON, the members of the event's data beside the workspace and the subscriber. `retries`: tries since
-    the event was new, or was sent again. `due_at`: the time of the next try. `answer`: its first characters.
+    `details`: JSON, the members of the event's data besides the workspace and the subscriber. `retries`: tries
+    since the event was new, or was sent again. `due_at`: the time of the next try. `answer`: its first characters.
     """
 
     id: int

@@ -1,6 +1,6 @@
-"""Writes events in the transaction of the change that they describe, so that there are both or neither.
+"""Writes events in the transaction of the change that they describe, so that either both are saved or neither is.
 
-Each function looks up first who wants the events. Without an active subscription that is all it does.
+Each function first selects the active subscriptions, and returns if there are none.
 """
 
 import asyncio

@@ -45,7 +45,7 @@ SUBSCRIBER_SCOPES: Final = ("subscribers:read",)
 
 
 def required_scopes(pattern: str) -> tuple[str, ...]:
-    """What a key needs to choose the pattern. `*` needs nothing: it brings what the key may read."""
+    """What a key needs to choose the pattern. `*` needs nothing: it includes what the key may read."""
     family = pattern.partition(".")[0]
     if family == "subscriber":
         return SUBSCRIBER_SCOPES

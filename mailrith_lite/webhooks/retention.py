@@ -6,7 +6,7 @@ from mailrith_lite import clock
 from mailrith_lite.database import MAX_ID, Connection, Database
 
 MOST_DELIVERIES: Final = 10_000
-"""Deliveries of a subscription that are kept beside those that wait: the newest ones."""
+"""Deliveries of a subscription that are kept besides those that wait: the newest ones."""
 _BATCH = 2_000
 
 
@@ -61,7 +61,8 @@ class Retention:
 
 
 async def _select_last_old(connection: Connection, subscription_id: int, before: int) -> int | None:
-    """Of the oldest deliveries, the last one of an event before this time. Ids are in the order of the events."""
+    """The last delivery of an event before this time, in a batch of the oldest. Ids are in the order of the
+    events."""
     rows = await connection.execute_fetchall(
         """SELECT max(id) FROM (SELECT id, occurred_at FROM webhook_deliveries
             WHERE subscription_id = ? ORDER BY id LIMIT ?) WHERE occurred_at < ?""",

@@ -36,7 +36,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def gone(self) -> bool:
-        """Whether the receiver wants no event ever again."""
+        """Whether the receiver wants no more events."""
         return self.status == 410
 
 

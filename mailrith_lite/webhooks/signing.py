@@ -19,7 +19,7 @@ def as_text(secret: bytes) -> str:
 
 
 def from_text(text: str) -> bytes:
-    """The secret of the form of `as_text`."""
+    """The secret in a text of `as_text`."""
     return base64.b64decode(text.removeprefix(PREFIX))
 
 

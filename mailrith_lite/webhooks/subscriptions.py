@@ -81,7 +81,7 @@ async def change(
 
 
 async def rotate(connection: Connection, saved: Subscription, now: int) -> Subscription:
-    """With a new secret. The old one is not valid any more."""
+    """Gives the subscription a new secret. The old one is no longer valid."""
     rotated = msgspec.structs.replace(saved, secret=signing.new_secret(), updated_at=now)
     await subscription_table.update_subscription(connection, rotated)
     return rotated

@@ -66,7 +66,8 @@ async def get_document(request: web.Request) -> Bare[Document]:
 
 @functools.lru_cache(maxsize=1)
 def _encoded(sections: tuple[Section, ...], public_url: str | None) -> Document:
-    """The first server is the one that the document came from, because a browser may ask no other."""
+    """The first server is the one that the document came from, because a browser may send requests to no other
+    server."""
     return msgspec.Raw(codec.encode(document(sections, ["/", public_url] if public_url else ["/"])))
 
 

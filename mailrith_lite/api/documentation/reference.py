@@ -1,7 +1,7 @@
 """/docs: the API reference for a browser, without a request to any other host.
 
-Swagger UI as its makers publish it, and a page of ours around it. The addresses of its files have its version in
-them, so a browser can keep the files for ever.
+Swagger UI, unchanged, in a page of this service. The addresses of its files contain its version, so a browser can
+keep the files forever.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from mailrith_lite.api.discovery import REFERENCE_PATH
 VERSION = "5.35.0"  # of swagger-ui-dist; its files are in viewer/swagger-ui
 _VENDORED = f"{REFERENCE_PATH}/{VERSION}"
 _HEADERS = {
-    # Swagger UI draws with images in its style sheet; everything else is a file from here.
+    # The style sheet of Swagger UI contains images as data: addresses; everything else is a file of this service.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",

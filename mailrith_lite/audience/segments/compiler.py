@@ -119,7 +119,7 @@ class Compiler:
         return sql
 
     def _count_texts(self, condition: Condition, path: str) -> None:
-        """A saved definition may have more: the limit is younger than some of them."""
+        """A saved definition may have more: the limit is newer than some of them."""
         if condition.operator in TEXT_OPERATORS:
             self._texts += len(text_values(condition))
         if self._texts > MAX_TEXTS and not self._saved:

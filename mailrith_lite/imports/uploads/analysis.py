@@ -50,7 +50,7 @@ class Analysis(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def proposals(self) -> list[Mapping]:
-        """In the order of the columns: the mappings of an import that follows the analysis."""
+        """The proposed mappings, in the order of the columns."""
         return [column.proposal for column in self.columns if column.proposal is not None]
 
 

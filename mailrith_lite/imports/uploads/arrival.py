@@ -1,4 +1,5 @@
-"""Writes a file that arrives: decompresses gzip, enforces the limit, and refuses what is no CSV and no zip."""
+"""Writes a file that arrives: decompresses gzip, enforces the limit, and refuses a file that is neither CSV nor
+zip."""
 
 import codecs
 import re
@@ -24,9 +25,9 @@ _KIND_BYTES = 64
 _INPUT_BYTES = 1 << 14  # given to zlib at once: at the end of each gzip member it copies the rest
 _OUTPUT_BYTES = 1 << 20
 FREE_BYTES = 1 << 24
-MAX_RATIO = 200  # of unpacked bytes beyond the free ones to packed ones; real lists have at most 50
+MAX_RATIO = 200  # unpacked bytes beyond FREE_BYTES per packed byte; real lists have at most 50
 _FREE_MEMBERS = 1_000
-_MEMBER_BYTES = 64  # of output that each further member must have, on average
+_MEMBER_BYTES = 64  # bytes of output that each member beyond _FREE_MEMBERS must have, on average
 
 
 class Arrival:

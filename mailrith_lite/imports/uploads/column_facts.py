@@ -46,8 +46,8 @@ class Readable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Formatted(Readable, frozen=True, kw_only=True):
-    """Of the format that reads the most cells; words such as N/A count as read. `undecided`: two formats that read
-    as many cells, and differ."""
+    """The result of the format that reads the most cells; words such as N/A count as read. `undecided`: two formats
+    that read as many cells, and differ."""
 
     undecided: Undecided | None = None
 
@@ -75,7 +75,7 @@ class ColumnFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class _Reader:
-    """Counts the cells that a function accepts, until it is plain that this is another kind of column."""
+    """Counts the cells that a function accepts, until the column is clearly of another kind."""
 
     def __init__(self, accepts: Callable[[str], bool]) -> None:
         self._accepts = accepts
@@ -84,7 +84,7 @@ class _Reader:
         self.hopeless = False
 
     def add_all(self, count: int) -> None:
-        """Cells that are accepted without a look at each."""
+        """Counts cells as accepted without reading them."""
         self._count += count
         self._tried += count
         self._accepted += count
@@ -104,7 +104,7 @@ class _Reader:
 
 
 class _FormatReader:
-    """Finds the format of a column of dates or numbers, until it is plain that it has neither."""
+    """Finds the format of a column of dates or numbers, until the column clearly has neither."""
 
     def __init__(self, kind: Kind) -> None:
         self._tally = FormatTally(kind)
@@ -159,9 +159,8 @@ class ColumnSurvey:
             self._add_different(cells)
 
     def _add_settled(self, cells: Sequence[str]) -> bool:
-        """Adds cells of which no reader has to see the different ones: plain emails, or texts of another kind.
-
-        False when they are neither. Most cells of a large file go this way.
+        """Adds cells without counting the different ones, if they are plain emails, or texts that no reader
+        accepts. Returns False otherwise. Most cells of a large file are added in this way.
         """
         text = "\n".join(cells) + "\n"
         if self._has_edges(cells, text):
@@ -177,7 +176,7 @@ class ColumnSurvey:
         return True
 
     def _readers(self, text: str) -> "list[_Reader | _FormatReader]":
-        """Those that read the cells of a text."""
+        """The readers for a text: without digits, not those of numbers and days."""
         of_digits = (self._numbers, self._days) if _DIGIT.search(text) else ()
         return [self._emails, self._countries, *self._formats.values(), *of_digits]
 

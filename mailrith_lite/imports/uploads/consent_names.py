@@ -1,4 +1,4 @@
-"""Which columns speak about consent, and what their words mean for the status.
+"""Which columns are about consent, and what their words mean for the status.
 
 A column about SMS, phone or WhatsApp says nothing about email.
 """

@@ -147,7 +147,7 @@ def _types() -> dict[str, tuple[MappedType, int]]:
 
 
 def type_of(name: str) -> MappedType | None:
-    """The field that people call so."""
+    """The field that people call by this name."""
     known = _types().get(key(name))
     return known and known[0]
 

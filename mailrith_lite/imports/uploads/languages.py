@@ -113,7 +113,7 @@ def _fits(before: str, character: str, after: str) -> bool:
             return character in _WITHIN_WORDS or not (after.isalpha() or character in _OPENING)
         return character != "’" or not after.isalpha()
     if not character.isalpha():
-        # An accent, or a vowel of Thai, stands at the letter before it.
+        # An accent, or a vowel of Thai, belongs to the letter before it.
         return _is_mark(character) and (before.isalpha() or _is_mark(before))
     script = _script(character)
     if any(neighbour.isalpha() and _script(neighbour) != script for neighbour in (before, after)):

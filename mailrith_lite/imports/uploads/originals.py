@@ -22,7 +22,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def original_of(path: Path) -> Path:
-    """`path`: the text of an upload. Only a file that was not UTF-8, or an archive, has an original beside it."""
+    """`path`: the text of an upload. Only a file that was not UTF-8, or an archive, has an original next to it."""
     return path.with_suffix(SUFFIX)
 
 

@@ -74,7 +74,7 @@ class Proposals:
             self._propose_by_cells()
 
     def _free(self) -> Iterable[ColumnFacts]:
-        """The columns without a proposal, of which the tool says nothing."""
+        """The columns without a proposal about which the tool says nothing."""
         return [
             column
             for column in self._facts.columns

@@ -35,7 +35,7 @@ _STATUS: Final = MappedField(type="subscriber-status")
 class ImportPiece(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Members of an import request. A mapping replaces the proposal of its column, or is added to the proposals.
 
-    `leave_out`: the column whose proposal goes. With `header`, `mappings` replace all proposals.
+    `leave_out`: the column whose proposal is removed. With `header`, `mappings` replace all proposals.
     """
 
     mappings: list[Mapping] = []
@@ -78,7 +78,7 @@ def find_questions(
 def _about_file_status(
     facts: FileFacts, proposals: Proposals, source: Source | None, file_name: str
 ) -> Iterable[Question]:
-    """By the name of the file, or a column that only files of such people have; unless each row has a status."""
+    """When the name of the file, or a column that only such files have, says a status, and some row has none."""
     status, reason = consent_names.status_of_file(file_name), f"The name of the file, {file_name},"
     if source is not None:
         keys = {letters_and_digits(column.name): column.name for column in facts.columns}
@@ -219,7 +219,7 @@ def _known_meaning(column: ColumnFacts, values: dict[str, Status | None]) -> Seq
 
 
 def _possible_meanings(column: ColumnFacts) -> list[Answer]:
-    """One for each word that can be a yes; then that every filled cell is a no."""
+    """One for each word that can be the yes, and then one in which every filled cell is a no."""
     words = [word for word in column.words or () if not vocabulary.is_blank(word)]
     answers = []
     if consent_names.has_details(column.name):

@@ -53,7 +53,7 @@ class Receiver:
     async def receive(
         self, pieces: AsyncIterator[bytes], path: Path, *, workspace_id: int, file_name: str
     ) -> Contents:
-        """Writes the file to `path`. On an error, files of the same stem are left behind.
+        """Writes the file to `path`. On an error, files with the same stem remain; the caller deletes them.
 
         The files of a workspace are read one after another, and a small file does not wait for large ones.
 

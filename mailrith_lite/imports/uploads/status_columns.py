@@ -37,7 +37,7 @@ def by_source(meaning: YesNo | Words, column: ColumnFacts) -> Translation:
 
 
 def find_status(column: ColumnFacts, row_count: int) -> StatusColumn | None:
-    """None for a column that says nothing about consent_names."""
+    """None for a column that says nothing about consent."""
     if consent_names.is_other_channel(column.name):
         return None
     if not column.filled:

@@ -1,1 +1,1 @@
-"""The tools whose files are known. A new tool is an entry in a table of this wing, and a sample in the tests."""
+"""The tools whose files are known. A new tool is an entry in a table of this package, and a sample in the tests."""

@@ -35,7 +35,7 @@ def label_of(name: str | None) -> str | None:
 
 
 def find_source(names: Iterable[str]) -> Source | None:
-    """The tool that most of the columns tell; of equals the first. `names`: of the file's columns."""
+    """The tool that the most columns identify; the first one among equals. `names`: of the file's columns."""
     keys = {letters_and_digits(name) for name in names}
     best = max(SOURCES, key=lambda source: source.evidence(keys))
     return best if best.evidence(keys) else None

@@ -1,4 +1,4 @@
-"""What is known about the files of a tool: the columns that tell it, and what each column becomes."""
+"""What is known about the files of a tool: the columns that identify it, and what each column becomes."""
 
 from collections.abc import Collection, Mapping
 from typing import Final
@@ -37,8 +37,8 @@ COMPLAINED: Final = YesNo(yes="Complained")
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
     """`name`: of the API. `label`: for people. `told_by`: sets of column names; a file that has all names of a set
-    is of the tool. `columns`: name -> what it becomes; of several that become the same, the first that has a filled
-    cell. `status_by`: a column that only files of such people have -> their status. `day_first`: how the
+    comes from the tool. `columns`: name -> what it becomes; of several that become the same, the first that has a
+    filled cell. `status_by`: a column that only files of such people have -> their status. `day_first`: how the
     tool writes a date that could be read in two ways. Names are compared by letters and digits, ignoring case.
     """
 
@@ -50,7 +50,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     day_first: bool = False
 
     def evidence(self, keys: Collection[str]) -> int:
-        """The number of columns that tell the tool; 0 if the file is not of it. `keys`: of the file's columns."""
+        """The number of columns that identify the tool; 0 if the file does not come from it. `keys`: of the file's
+        columns."""
         sets = ([letters_and_digits(name) for name in names] for names in self.told_by)
         return max((len(names) for names in sets if all(name in keys for name in names)), default=0)
 
