@@ -38,6 +38,8 @@ SLOW_FILES = (
     "cli/test_stop.py",
     "proxies/test_*.py",
     "test_guides.py",
+    "webhooks/test_guide.py",
+    "webhooks/test_sandbox.py",
     "test_logs.py",
     "test_unread_log.py",
     "test_wheel.py",

@@ -1,5 +1,6 @@
 """What a client did well and badly, as its requests show."""
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, pairwise
@@ -69,6 +70,7 @@ def _judge(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
     yield from _pages(requests)
     yield from _expired_links(requests)
     yield from _unknown_parameters(requests)
+    yield from _unknown_fields(requests)
 
 
 def _finding(
@@ -219,3 +221,18 @@ def _unknown_parameters(requests: Sequence[RecordedRequest]) -> Iterator[Finding
             by_name.setdefault(f"{name} to {request.operation_id}", []).append(request)
     for name, senders in by_name.items():
         yield from _finding("unknown_parameter", f"sent the unknown query parameter {name}", senders)
+
+
+def _unknown_fields(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
+    """Members of a JSON body that the operation does not have; where its object is open, they are ignored."""
+    by_name: dict[str, list[RecordedRequest]] = {}
+    for request in requests:
+        known = operations.field_names(request.operation_id)
+        if known is None or not request.whole:
+            continue
+        with contextlib.suppress(ValueError):
+            if isinstance(body := request.json, dict):
+                for name in body.keys() - known:
+                    by_name.setdefault(f"{name[:100]} to {request.operation_id}", []).append(request)
+    for name, senders in sorted(by_name.items()):
+        yield from _finding("unknown_field", f"sent the unknown field {name}", senders)

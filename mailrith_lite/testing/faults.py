@@ -133,6 +133,14 @@ class Faults:
     def add(self, fault: Fault) -> None:
         self._pending.append(fault)
 
+    def unmet(self) -> list[str]:
+        """A sentence for each fault that still waits for requests."""
+        return [
+            f"a planned {type(fault).__name__.lower()} for {fault.operation_id or 'any operation'} waits for"
+            f" {fault.times} more request{'' if fault.times == 1 else 's'}"
+            for fault in self._pending
+        ]
+
     def wrap(self, operation_id: str | None, handler: Handler) -> Handler:
         """The handler with the next pending delay, and with the next pending failure, answer or drop."""
         return functools.partial(self._handle, operation_id, handler)

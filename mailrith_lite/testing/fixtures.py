@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 _HANDLE = pytest.StashKey["Mailrith"]()
 _PROPERTY = "mailrith_report"
+_LEFTOVER = "mailrith_leftover"
+_LAST_REQUESTS = 5  # that a failing test shows
+_MAX_SHOWN = 500  # characters of a body
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,6 +27,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type="bool",
         default=False,
         help="run the server of the fixture mailrith in a process of its own",
+    )
+    parser.addini(
+        "mailrith_strict",
+        type="bool",
+        default=False,
+        help="fail a test that plans a failure which no request meets, or whose client sends an unknown field",
     )
 
 
@@ -72,32 +81,57 @@ def mailrith(
 
 @pytest.hookimpl(hookwrapper=True)  # pytest before 7.4 may have no other wrappers
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
-    """Adds the findings to the test's report, which pytest-xdist sends from the worker to the main process."""
+    """Adds to the test's report, which pytest-xdist sends from the worker to the main process."""
     outcome = yield
     report = outcome.get_result()
     handle = item.stash.get(_HANDLE, None)
-    if (
-        item.config.getoption("--mailrith-report")
-        and handle is not None
-        and call.when == "call"
-        and type(report) is pytest.TestReport
-    ):
+    if handle is None or call.when != "call" or type(report) is not pytest.TestReport:
+        return
+    if item.config.getoption("--mailrith-report"):
         for finding in handle.whole_report().findings:
             line = f"{'good' if finding.good else 'bad '} {item.nodeid}: {finding.message}"
             report.user_properties.append((_PROPERTY, line))
+    if report.failed:
+        report.sections.append(("The last requests to mailrith", _last_requests(handle)))
+    elif report.passed:
+        _add_leftovers(report, handle.leftovers(), strict=bool(item.config.getini("mailrith_strict")))
+
+
+def _add_leftovers(report: pytest.TestReport, leftovers: list[str], *, strict: bool) -> None:
+    if leftovers and strict:
+        report.outcome = "failed"
+        report.longrepr = "mailrith_strict: " + "; ".join(leftovers)
+    else:
+        report.user_properties += [(_LEFTOVER, f"{report.nodeid}: {text}") for text in leftovers]
+
+
+def _last_requests(handle: "Mailrith") -> str:
+    lines = [f"{request} {_shown(request.body)}\n  {_shown(request.answer)}" for request in handle.requests]
+    return "\n".join(lines[-_LAST_REQUESTS:]) or "none"
+
+
+def _shown(body: bytes) -> str:
+    text = body[:_MAX_SHOWN].decode(errors="replace")
+    return text + ("…" if len(body) > _MAX_SHOWN else "")
 
 
 def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter", config: pytest.Config) -> None:
-    if not config.getoption("--mailrith-report"):
-        return
-    lines = [
-        line
+    if config.getoption("--mailrith-report"):
+        terminalreporter.section("what the clients of mailrith did well and badly")
+        for line in _lines(terminalreporter, _PROPERTY) or ["nothing to report"]:
+            terminalreporter.line(line)
+    if leftovers := _lines(terminalreporter, _LEFTOVER):
+        terminalreporter.section("what tests of mailrith planned in vain, and sent in vain")
+        for line in leftovers:
+            terminalreporter.line(line)
+
+
+def _lines(terminalreporter: "pytest.TerminalReporter", name: str) -> list[str]:
+    return [
+        str(line)
         for reports in terminalreporter.stats.values()
         for report in reports
         if type(report) is pytest.TestReport and report.when == "call"
-        for name, line in report.user_properties
-        if name == _PROPERTY
+        for key, line in report.user_properties
+        if key == name
     ]
-    terminalreporter.section("what the clients of mailrith did well and badly")
-    for line in lines or ["nothing to report"]:
-        terminalreporter.line(str(line))

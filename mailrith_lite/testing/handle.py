@@ -159,6 +159,12 @@ class Mailrith:
         """The report with requests before `reset` and `clear`, and to the workspaces made by `workspace`."""
         return report_client(self._recorder.select(self._all_workspace_ids(), self._begin))
 
+    def leftovers(self) -> list[str]:
+        """What a test has planned and no request met, and the fields of requests that no operation knows."""
+        unknown = [one.message for one in self.whole_report().bad if one.code == "unknown_field"]
+        plans = [line for one in (self, *self._children) for line in one._unmet_plans()]
+        return [*plans, *unknown]
+
     def reset(self) -> None:
         """Empties the workspace; its keys stay. Ends jobs and webhooks, forgets faults, resets the clock."""
         self._current.clear()
@@ -173,6 +179,9 @@ class Mailrith:
             child.close()
         self._server.ask(Sandbox.end_work, self._workspace_id)
         self._recorder.forget(self._past_and_current)
+
+    def _unmet_plans(self) -> list[str]:
+        return self._server.ask(Sandbox.unmet_plans, self._workspace_id)
 
     def _add(self, fault: Failure | Answer | Delay | Drop) -> None:
         self._server.ask(Sandbox.add_fault, self._workspace_id, fault)

@@ -42,6 +42,10 @@ class Instruments:
     def clear_faults(self, workspace_id: int) -> None:
         self._faults.pop(workspace_id, None)
 
+    def unmet_plans(self, workspace_id: int) -> list[str]:
+        """A sentence for each planned failure that met no request, or no try of a webhook."""
+        return [*self._faults_of(workspace_id).unmet(), *self.webhooks.unmet(workspace_id)]
+
     def forget_keys(self, workspace_id: int) -> None:
         """Looks the keys of the workspace up again, because they belong to another workspace now."""
         self._workspace_ids = {key: one for key, one in self._workspace_ids.items() if one != workspace_id}

@@ -47,6 +47,13 @@ def query_names(operation_id: str | None) -> frozenset[str] | None:
     )
 
 
+@functools.cache
+def field_names(operation_id: str | None) -> frozenset[str] | None:
+    """The fields of the operation's JSON body; None for an operation without one, or that is not served."""
+    forms = [route.signature.request for route in ROUTES if route.operation_id == operation_id]
+    return frozenset(forms[0].__struct_encode_fields__) if forms and forms[0] is not None else None
+
+
 def of(request: web.Request) -> str | None:
     """None for a request to no operation of the contract."""
     resource = request.match_info.route.resource

@@ -143,6 +143,9 @@ class Sandbox:
     async def add_fault(self, workspace_id: int, fault: Failure | Answer | Delay | Drop) -> None:
         self.instruments.add_fault(workspace_id, fault)
 
+    async def unmet_plans(self, workspace_id: int) -> list[str]:
+        return self.instruments.unmet_plans(workspace_id)
+
     async def hold_jobs(self, workspace_id: int, chunk_rows: int | None) -> None:
         self.instruments.gate.hold(workspace_id, chunk_rows)
 

@@ -71,6 +71,12 @@ class WebhookBox:
             raise ValueError("a planned failure takes a status from 300 to 599")
         self._planned[workspace_id].extend([status] * times)
 
+    def unmet(self, workspace_id: int) -> list[str]:
+        """A sentence for planned failures that no try has met."""
+        count = len(self._planned[workspace_id])
+        tries = f"{count} more tr{'y' if count == 1 else 'ies'}"
+        return [f"a planned failure of webhooks waits for {tries}"] if count else []
+
     async def clear(self, workspace_id: int) -> None:
         """Ends every delivery of the workspace."""
         self._held.discard(workspace_id)

@@ -251,3 +251,61 @@ print([(one.name, one.value) for one in entry_points(group="pytest11") if one.na
 """
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.strip() == "[('mailrith_lite.testing.plugin', 'mailrith_lite.testing.plugin')]"
+
+
+LEFT = (
+    CLIENT
+    + """
+def test_fault(mailrith):
+    mailrith.fail_next("listTags", times=2)
+    try:
+        client_of(mailrith).tags.list()
+    except MailrithApiError:
+        pass
+
+def test_webhook(mailrith):
+    mailrith.webhooks.fail_next()
+
+def test_field(mailrith):
+    client_of(mailrith).subscribers.upsert(body={"email": "ada@example.com", "colour": "red"})
+
+def test_nothing(mailrith):
+    client_of(mailrith).tags.list()
+"""
+)
+LEFTOVERS = [
+    "*test_fault: a planned failure for listTags waits for 1 more request",
+    "*test_webhook: a planned failure of webhooks waits for 1 more try",
+    "*test_field: sent the unknown field colour to upsertSubscriber",
+]
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["one process", "xdist"])
+def test_the_summary_tells_planned_failures_and_fields_in_vain(
+    pytester: pytest.Pytester, options: tuple[str, ...]
+) -> None:
+    result = run_session(pytester, LEFT, *options)
+    result.assert_outcomes(passed=4)
+    result.stdout.fnmatch_lines(LEFTOVERS)
+    result.stdout.no_fnmatch_line("*test_nothing: *")
+
+
+def test_strict_makes_what_was_in_vain_a_failure(pytester: pytest.Pytester) -> None:
+    result = run_session(pytester, LEFT, "-o", "mailrith_strict=true")
+    result.assert_outcomes(passed=1, failed=3)
+    result.stdout.fnmatch_lines(["mailrith_strict: a planned failure for listTags waits for 1 more request"])
+
+
+def test_a_failing_test_shows_its_last_requests_and_answers(pytester: pytest.Pytester) -> None:
+    text = (
+        CLIENT
+        + """
+def test_wrong(mailrith):
+    client_of(mailrith).tags.create(body={"name": "Spring"})
+    assert not client_of(mailrith).tags.list()["data"]
+"""
+    )
+    result = run_session(pytester, text)
+    result.assert_outcomes(failed=1)
+    lines = ["*The last requests to mailrith*", '*createTag*{"name": "Spring"}*', '*"name":"Spring"*']
+    result.stdout.fnmatch_lines(lines)
