@@ -202,6 +202,7 @@ class Lane:
         disabled = outcome.gone or (self._failing_since is not None and now - self._failing_since >= PATIENCE)
         self._tries = _added(self._tries, outcome, self._failing_since, now, disabled=disabled)
         if disabled:
+            logs.service.warning("webhook disabled", extra={"fields": {"subscription": receiver.public_id}})
             self.reload()
 
     async def _send(self, receiver: Subscription, delivery: Delivery) -> Outcome:
