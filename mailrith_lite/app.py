@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import fcntl
-import os
 import secrets
 from asyncio import sleep
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -18,7 +17,6 @@ from mailrith_lite.access.keys import KeyUse
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.api import idempotency
 from mailrith_lite.api.middleware import add_headers, add_hsts, boundary
-from mailrith_lite.api.protocol import ApiRunner
 from mailrith_lite.api.routes import add_routes
 from mailrith_lite.audience import blocks, search_index
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
@@ -56,31 +54,6 @@ def create_app(services: Services, *, middlewares: Sequence[Middleware] = ()) ->
     add_routes(app)
     app.add_subapp(CONSOLE_PATH, create_console(services.secret))
     return app
-
-
-@contextlib.asynccontextmanager
-async def listening(app: web.Application, settings: Settings, *, grace: float) -> AsyncIterator[str]:
-    """Listens on the socket; yields the address. At the end, requests have `grace` seconds to finish.
-
-    Raises:
-        StartError: the address cannot be used.
-    """
-    runner = ApiRunner(app, shutdown_timeout=grace)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, settings.host, settings.port)
-        try:
-            await site.start()
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else error
-            raise errors.StartError(
-                f"cannot listen on {settings.host}:{settings.port}: {reason}; choose another with --port"
-            ) from error
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        yield f"http://{host}:{runner.addresses[0][1]}"
-        app[SERVICES].stopping = True
-    finally:
-        await runner.cleanup()
 
 
 @contextlib.asynccontextmanager

@@ -12,6 +12,8 @@ import msgspec
 ENVIRONMENT_PREFIX = "MAILRITH_LITE_"
 MEBIBYTE = 1 << 20
 MAX_DURATION = 36_500 * 86_400  # a hundred years: a later end may have no date, which has a year of four digits
+_MAX_SECRET = 1_000  # characters
+_MAX_SOCKET_PATH = 103  # bytes that every system takes
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 Network = IPv4Network | IPv6Network
@@ -28,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: str = "127.0.0.1"
     port: int = 8787
+    socket: Path | None = None
     data_dir: Path = Path("data")
     public_url: str | None = None
     log_format: LogFormat = "text"
@@ -58,11 +61,15 @@ class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the table of settings. `parse` raises ValueError, whose text says which values are valid."""
+    """One row of the table of settings. `parse` raises ValueError, whose text says which values are valid.
+
+    `secret`: the variable with the ending `_FILE` names a file with the value.
+    """
 
     name: str
     parse: Callable[[str], Any]
     help: str
+    secret: bool = False
 
 
 def duration(text: str) -> int:
@@ -97,6 +104,12 @@ def _directory(text: str) -> Path:
     """Refuses an empty text: it would be the current directory, and the service sets the mode of its directory."""
     if not text.strip():
         raise ValueError("a directory")
+    return Path(text)
+
+
+def _socket(text: str) -> Path:
+    if not text.strip() or len(text.encode()) > _MAX_SOCKET_PATH:
+        raise ValueError(f"a path of at most {_MAX_SOCKET_PATH} bytes, such as /run/mailrith-lite/socket")
     return Path(text)
 
 
@@ -153,6 +166,9 @@ def _key(text: str) -> str:
 SETTINGS = (
     Setting(name="host", parse=_host, help="address to listen on"),
     Setting(name="port", parse=_port, help="port to listen on; 0 takes a free one"),
+    Setting(
+        name="socket", parse=_socket, help="Unix socket to listen on, for a proxy, instead of address and port"
+    ),
     Setting(name="data_dir", parse=_directory, help="directory that holds everything the service keeps"),
     Setting(name="public_url", parse=_url, help="address that clients see, for links; else the request's own"),
     Setting(name="log_format", parse=_one_of(get_args(LogFormat)), help="text or json"),
@@ -178,7 +194,12 @@ SETTINGS = (
         help="webhooks may go to http addresses, and to private ones",
     ),
     Setting(name="webhook_ttl", parse=duration, help="how long a delivery of a webhook is kept"),
-    Setting(name="bootstrap_key", parse=_key, help="API key that the first start makes, instead of a random one"),
+    Setting(
+        name="bootstrap_key",
+        parse=_key,
+        help="API key that the first start makes, instead of a random one",
+        secret=True,
+    ),
     Setting(
         name="trusted_proxies",
         parse=_networks,
@@ -196,17 +217,41 @@ def load(environment: Mapping[str, str], **flags: str | None) -> Settings:
     """
     values: dict[str, Any] = {}
     for setting in SETTINGS:
-        variable = ENVIRONMENT_PREFIX + setting.name.upper()
-        flag = flags.get(setting.name)
-        text = flag if flag is not None else environment.get(variable) or None
+        source, text = _stated(setting, environment, flags)
         if text is None:
             continue
         try:
             values[setting.name] = setting.parse(text)
         except ValueError as error:
-            source = f"--{setting.name.replace('_', '-')}" if flag is not None else variable
             raise BadSetting(f"{source} takes {error}") from error
     return Settings(**values)
+
+
+def _stated(
+    setting: Setting, environment: Mapping[str, str], flags: Mapping[str, str | None]
+) -> tuple[str, str | None]:
+    """The name of the flag or the variable, and its text; None if nothing states the setting.
+
+    Raises:
+        BadSetting: a variable names a file that cannot be read.
+    """
+    variable = ENVIRONMENT_PREFIX + setting.name.upper()
+    flag = flags.get(setting.name)
+    if flag is not None:
+        return f"--{setting.name.replace('_', '-')}", flag
+    file = f"{variable}_FILE"
+    if setting.secret and not environment.get(variable) and environment.get(file):
+        return file, _first_line(environment[file], file)
+    return variable, environment.get(variable) or None
+
+
+def _first_line(name: str, variable: str) -> str:
+    try:
+        with Path(name).open(encoding="utf-8") as file:
+            return file.readline(_MAX_SECRET).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not a text"
+        raise BadSetting(f"{variable} names a file that cannot be read: {name}: {reason}") from error
 
 
 def load_client(environment: Mapping[str, str]) -> ClientSettings:

@@ -36,6 +36,7 @@ SLOW_FILES = (
     "cli/test_processes.py",
     "cli/test_serve.py",
     "cli/test_stop.py",
+    "deployment/test_*.py",
     "proxies/test_*.py",
     "test_guides.py",
     "webhooks/test_guide.py",

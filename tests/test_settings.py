@@ -45,10 +45,13 @@ VALID: list[tuple[str, str, Any]] = [
     ("wrong_key_limit", "5", 5),
     ("allow_private_webhooks", "on", True),
     ("webhook_ttl", "7d", 604_800),
+    ("socket", "/run/mailrith-lite/socket", Path("/run/mailrith-lite/socket")),
 ]
 INVALID = [
     ("allow_private_webhooks", "perhaps"),
     ("webhook_ttl", "0"),
+    ("socket", " "),
+    ("socket", "/" + "x" * 103),
     ("host", " "),
     ("host", "my host"),
     ("port", "65536"),
@@ -184,3 +187,29 @@ def test_client_settings_have_the_names_of_mailrith(environment: dict[str, str],
 def test_an_invalid_base_address_is_refused_with_its_name() -> None:
     with pytest.raises(BadSetting, match=r"^MAILRITH_API_BASE_URL takes an address"):
         settings.load_client({"MAILRITH_API_BASE_URL": "localhost"})
+
+
+def test_a_secret_is_read_from_the_first_line_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("mrk_example_secret_key\n")
+    environment = {"MAILRITH_LITE_BOOTSTRAP_KEY_FILE": str(path)}
+    assert settings.load(environment).bootstrap_key == "mrk_example_secret_key"
+    environment["MAILRITH_LITE_BOOTSTRAP_KEY"] = "mrk_another_secret_key"
+    assert settings.load(environment).bootstrap_key == "mrk_another_secret_key"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "MAILRITH_LITE_BOOTSTRAP_KEY_FILE names a file that cannot be read: .*: No such file or directory"),
+        (b"\xff", "MAILRITH_LITE_BOOTSTRAP_KEY_FILE names a file that cannot be read: .*: it is not a text"),
+        (b"", "MAILRITH_LITE_BOOTSTRAP_KEY_FILE takes a key"),
+        (b"short", "MAILRITH_LITE_BOOTSTRAP_KEY_FILE takes a key"),
+    ],
+)
+def test_a_file_without_a_secret_is_refused(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "key"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BadSetting, match=f"^{message}"):
+        settings.load({"MAILRITH_LITE_BOOTSTRAP_KEY_FILE": str(path)})

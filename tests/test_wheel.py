@@ -18,14 +18,17 @@ SOURCE = Path(__file__).parents[1]
 KEY = "mrk_example_secret_key"
 PROJECT = (
     ".ci",
+    ".dockerignore",
     ".editorconfig",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "Containerfile",
     "LICENSE",
     "MANIFEST.in",
     "Makefile",
     "README.md",
     "benchmarks",
+    "compose.yaml",
     "contrib",
     "data/README.md",
     "data/mailchimp-export.zip",

@@ -12,6 +12,7 @@ import click
 
 from mailrith_lite import __version__
 from mailrith_lite.cli import (
+    health_check,
     import_command,
     job_commands,
     keys,
@@ -81,6 +82,7 @@ def _fail(message: str, exit_code: int) -> None:
 @cli.command()
 @click.option("--host", help=f"{_HELP['host']}  [127.0.0.1]")
 @click.option("--port", help=f"{_HELP['port']}  [8787]")
+@click.option("--socket", metavar="PATH", help=_HELP["socket"])
 @click.option("--data-dir", help=f"{_HELP['data_dir']}  [data]")
 @click.option("--public-url", metavar="URL", help=_HELP["public_url"])
 @click.option("--log-format", metavar="text|json", help=f"{_HELP['log_format']}  [text]")
@@ -93,7 +95,7 @@ def serve(**flags: str | None) -> None:
     """
     from mailrith_lite.cli.serve import run
 
-    run(load(os.environ, **flags))
+    run(load(os.environ, **flags), notify_socket=os.environ.get("NOTIFY_SOCKET"))
 
 
 for command in (
@@ -103,6 +105,7 @@ for command in (
     *workspaces.COMMANDS,
     *webhook_commands.COMMANDS,
     *maintenance.COMMANDS,
+    *health_check.COMMANDS,
     *openapi.COMMANDS,
     *sandbox.COMMANDS,
 ):

@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator
 import click
 
 from mailrith_lite import __version__, logs
-from mailrith_lite.app import create_app, first_start, listening, open_services
+from mailrith_lite.api.listening import listening
+from mailrith_lite.app import create_app, first_start, open_services
+from mailrith_lite.cli.systemd import notify
 from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings
 
@@ -21,8 +23,8 @@ _OPEN_FILES = 10_240  # the most that macOS grants
 _GC_THRESHOLD = 50_000  # objects; a chunk of rows makes that many, and no cycles
 
 
-def run(settings: Settings) -> None:
-    """Serves until SIGINT, SIGTERM or SIGHUP.
+def run(settings: Settings, *, notify_socket: str | None = None) -> None:
+    """Serves until SIGINT, SIGTERM or SIGHUP. `notify_socket`: where systemd waits for messages.
 
     Raises:
         StartError: the data directory or the address cannot be used.
@@ -33,7 +35,7 @@ def run(settings: Settings) -> None:
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
     with _fast_loop() as runner:
-        runner.run(_serve(settings))
+        runner.run(_serve(settings, notify_socket))
 
 
 def _raise_open_files() -> None:
@@ -58,7 +60,7 @@ def _fast_loop() -> asyncio.Runner:
     return asyncio.Runner(loop_factory=uvloop.new_event_loop)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, notify_socket: str | None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
@@ -66,7 +68,9 @@ async def _serve(settings: Settings) -> None:
     async with open_service(settings) as (address, _):
         click.echo(f"mailrith-lite {__version__} serving {address} (data directory: {settings.data_dir})")
         sys.stdout.flush()
+        notify(notify_socket, "READY=1")
         await stop.wait()
+        notify(notify_socket, "STOPPING=1")
         logs.service.info("stopping")
 
 
@@ -79,6 +83,7 @@ async def open_service(settings: Settings) -> AsyncIterator[tuple[str, Services]
         if print_key:
             click.echo(f"The API key of the new workspace Default, shown this once: {key}", err=True)
         async with listening(create_app(services), settings, grace=_CLOSE_SECONDS) as address:
-            if print_key:
-                click.echo(f"Sign in to the console with this key: {address}/console", err=True)
+            public = settings.public_url or (address if settings.socket is None else None)
+            if print_key and public is not None:
+                click.echo(f"Sign in to the console with this key: {public}/console", err=True)
             yield address, services

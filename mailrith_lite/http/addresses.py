@@ -36,5 +36,6 @@ def _origin(services: Services, request: web.Request) -> str:
         if name is not None and _HOST.fullmatch(name):
             with contextlib.suppress(ValueError):  # a port or an IP address out of range
                 return str(URL(f"{scheme}://{name}").origin())
-    host, port = request.transport.get_extra_info("sockname")[:2] if request.transport else ("localhost", 80)
+    own = request.transport.get_extra_info("sockname") if request.transport else None
+    host, port = own[:2] if isinstance(own, tuple) else ("localhost", 80)  # a Unix socket has a path
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -12,6 +12,9 @@ from mailrith_lite.settings import Network
 _FOR, _PROTO, _HOST = "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"
 _SCHEMES = ("http", "https")
 
+UNIX_SOCKET = "unix"
+"""The address of a peer at a Unix socket."""
+
 IpAddress = IPv4Address | IPv6Address
 
 
@@ -28,17 +31,22 @@ def sender(request: web.Request, trusted: Sequence[Network]) -> Sender:
 
     If both are present, the client may have written one of them, and nothing says which. Where they contradict each
     other, neither counts: the address is then the proxy's own.
+
+    A peer at a Unix socket has no address. It is trusted, because the mode of the socket says who may connect.
     """
-    peer = _parse_address(request.remote or "")
-    if peer is None or not _is_trusted(peer, trusted):
-        return Sender(address=request.remote or "")
+    own = UNIX_SOCKET if request.remote == "" else request.remote or ""
+    if own != UNIX_SOCKET:
+        peer = _parse_address(own)
+        if peer is None or not _is_trusted(peer, trusted):
+            return Sender(address=own)
+        own = str(peer)
     results = []
     if any(name in request.headers for name in (_FOR, _PROTO, _HOST)):
-        results.append(_from_x_forwarded(peer, request.headers, trusted))
+        results.append(_from_x_forwarded(own, request.headers, trusted))
     if hdrs.FORWARDED in request.headers:
-        results.append(_from_forwarded(peer, _values(request.headers, hdrs.FORWARDED), trusted))
+        results.append(_from_forwarded(own, _values(request.headers, hdrs.FORWARDED), trusted))
     return Sender(
-        address=_only({result.address for result in results}) or str(peer),
+        address=_only({result.address for result in results}) or own,
         scheme=_only({result.scheme for result in results}),
         host=_only({result.host for result in results}),
     )
@@ -50,18 +58,18 @@ def _only(values: set[str | None]) -> str | None:
     return stated.pop() if len(stated) == 1 else None
 
 
-def _from_x_forwarded(peer: IpAddress, headers: CIMultiDictProxy[str], trusted: Sequence[Network]) -> Sender:
+def _from_x_forwarded(own: str, headers: CIMultiDictProxy[str], trusted: Sequence[Network]) -> Sender:
     return Sender(
-        address=str(_client(peer, _values(headers, _FOR), trusted)),
+        address=_client(own, _values(headers, _FOR), trusted),
         scheme=_scheme(_last(headers, _PROTO)),
         host=_last(headers, _HOST),
     )
 
 
-def _from_forwarded(peer: IpAddress, elements: Sequence[str], trusted: Sequence[Network]) -> Sender:
+def _from_forwarded(own: str, elements: Sequence[str], trusted: Sequence[Network]) -> Sender:
     """Scheme and host come from the proxy that the client has reached."""
-    found = Sender(address=str(peer))
-    address = peer
+    found = Sender(address=own)
+    address = own
     for element in reversed(elements):
         parts = dict(_parameter(part) for part in element.split(";"))
         node = _parse_node(parts.get("for", ""))
@@ -70,18 +78,18 @@ def _from_forwarded(peer: IpAddress, elements: Sequence[str], trusted: Sequence[
         )
         if node is None or not _is_trusted(node, trusted):
             break
-        address = node
+        address = str(node)
     return found
 
 
-def _client(peer: IpAddress, nodes: Sequence[str], trusted: Sequence[Network]) -> IpAddress:
+def _client(own: str, nodes: Sequence[str], trusted: Sequence[Network]) -> str:
     """The rightmost node that is not trusted. The client can have written everything to the left of it."""
-    address = peer
+    address = own
     for text in reversed(nodes):
         node = _parse_node(text)
         if node is None:
             break
-        address = node
+        address = str(node)
         if not _is_trusted(node, trusted):
             break
     return address
