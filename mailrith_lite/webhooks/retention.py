@@ -8,6 +8,7 @@ from mailrith_lite.database import MAX_ID, Connection, Database
 MOST_DELIVERIES: Final = 10_000
 """Deliveries of a subscription that are kept besides those that wait: the newest ones."""
 _BATCH = 2_000
+_INTERVAL = 600 * clock.SECOND
 
 
 class Retention:
@@ -15,9 +16,13 @@ class Retention:
         """`ttl`: seconds for which a delivery is kept."""
         self._database = database
         self._ttl = ttl * clock.SECOND
+        self._next_at = 0
 
     async def remove_expired(self) -> None:
-        """Also those that still wait, for a subscription that has been disabled for so long."""
+        """Every ten minutes. Also those that still wait, for a subscription that has been disabled for so long."""
+        if clock.now() < self._next_at:
+            return
+        self._next_at = clock.now() + _INTERVAL
         async with self._database.read() as connection:
             rows = await connection.execute_fetchall("SELECT id, deleted_at FROM webhook_subscriptions")
         for row in rows:

@@ -18,6 +18,7 @@ from mailrith_lite.webhooks.subscription_table import Subscription
 from mailrith_lite.webhooks.targets import UnusableTarget, open_public_socket
 
 TIMEOUT: Final = 15.0  # seconds, from the look-up of the name to the end of the answer
+_IDLE_SECONDS = 4.0  # of a connection; a receiver in Node closes it after 5
 _MAX_ANSWER = 1 << 16  # bytes
 _MAX_TEXT = 200  # characters of the answer that are kept
 _MAX_RETRY_AFTER = clock.DAY
@@ -54,6 +55,7 @@ class Sender:
             limit=0,
             resolver=resolver,
             use_dns_cache=False,
+            keepalive_timeout=_IDLE_SECONDS,
             socket_factory=None if allow_private else open_public_socket,
         )
         async with aiohttp.ClientSession(

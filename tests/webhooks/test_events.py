@@ -177,6 +177,20 @@ def test_an_import_makes_the_events_of_its_rows(hooks: Hooks) -> None:
     ]
 
 
+def test_tags_and_times_of_the_rows_of_an_import_are_in_its_events(hooks: Hooks) -> None:
+    ada, bob = (subscriber(hooks.server, f"{name}@example.com", new_tags=["Spring"]) for name in ("ada", "bob"))
+    hooks.subscribe("subscriber.updated")
+    mappings = [
+        {"csv_column": "Email", "field": {"type": "email"}},
+        {"csv_column": "Tags", "field": {"type": "tags"}},
+        {"csv_column": "Since", "field": {"type": "subscribed-at"}},
+    ]
+    rows = 'ada@example.com,"Spring, Autumn",\nbob@example.com,Spring,2020-01-02\n'
+    hooks.server.import_csv(f"Email,Tags,Since\n{rows}", mappings)
+    changed = {data["subscriber"]["id"]: data["changed"] for _, data in received(hooks)}
+    assert changed == {ada["id"]: ["tags"], bob["id"]: ["subscribed_at"]}
+
+
 def test_job_events_come_only_when_they_are_named(hooks: Hooks) -> None:
     hooks.subscribe("*", name="Everything of the contract")
     hooks.subscribe("subscriber_export.*", "subscriber_import.failed", name="Jobs")
