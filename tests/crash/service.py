@@ -29,6 +29,7 @@ MAPPINGS = [
     {"csv_column": "Tags", "field": {"type": "tags"}},
     {"csv_column": "Joined", "field": {"type": "subscribed-at"}},
     {"csv_column": "Out", "field": {"type": "subscriber-status"}, "values": {"yes": "Unsubscribed", "no": None}},
+    {"csv_column": "Plan", "field": {"type": "new-custom-field", "label": "Plan", "custom_field_type": "Number"}},
 ]
 Rows = list[tuple[Any, ...]]
 
@@ -39,6 +40,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     subscribers: Rows
     subscriber_tags: Rows
     tags: Rows
+    custom_fields: Rows
     row_errors: Rows
     jobs: Rows
     sequences: Rows
@@ -50,6 +52,7 @@ QUERIES = {
         FROM subscribers ORDER BY id""",
     "subscriber_tags": "SELECT subscriber_id, tag_id FROM subscriber_tags ORDER BY 1, 2",
     "tags": "SELECT id, workspace_id, name FROM tags ORDER BY id",
+    "custom_fields": "SELECT id, workspace_id, label, type FROM custom_fields ORDER BY id",
     "row_errors": """SELECT job_id, line, position, column_name, code, message, cells FROM import_row_errors
         ORDER BY 1, 2, 3""",
     "jobs": """SELECT id, kind, status, error_message, rows_total, rows_processed, created_count, updated_count,
@@ -180,7 +183,7 @@ class Service:
 def import_request(rows: int = ROWS) -> dict[str, Any]:
     """An import with every outcome: created, updated, unchanged, refused, and a status that is kept.
 
-    Its dates are written with the day first, which the first pass finds out.
+    Its dates have the day first and its numbers a comma: the first pass finds that out.
     """
     chance = random.Random(42)
     lines = []
@@ -188,15 +191,15 @@ def import_request(rows: int = ROWS) -> dict[str, Any]:
         email = f"user{number}@example.com"
         match chance.randrange(40):
             case 0:
-                lines.append(f"nobody {number},Refused,,none,,")
+                lines.append(f"nobody {number},Refused,,none,,,")
             case 1:
-                lines.append(f"user{chance.randrange(number + 1)}@example.com,Again {number},,again,,no")
+                lines.append(f"user{chance.randrange(number + 1)}@example.com,Again {number},,again,,no,")
             case 2:
-                lines.append(f'{email},"Two\nlines {number}",Bounced,,,\n{email},,Active,,,')
+                lines.append(f'{email},"Two\nlines {number}",Bounced,,,,\n{email},,Active,,,,')
             case 3:
-                lines.append(f"{email},Twice,,,,\n{email},Twice,,,,yes")
+                lines.append(f"{email},Twice,,,,,\n{email},Twice,,,,yes,")
             case _:
                 tags = f'"Tag {number % 9}; {number // 5_000}"'
-                lines.append(f"{email},Name {number},,{tags},{1 + number % 28}/11/2024,no")
-    text = "Email,Name,Status,Tags,Joined,Out\n" + "\n".join(lines)
+                lines.append(f'{email},Name {number},,{tags},{1 + number % 28}/11/2024,no,"{number % 7},5"')
+    text = "Email,Name,Status,Tags,Joined,Out,Plan\n" + "\n".join(lines)
     return {"csv_text": text, "mappings": MAPPINGS, "new_tag_name": "Crash"}

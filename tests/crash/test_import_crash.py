@@ -71,7 +71,7 @@ def test_imports_run_in_their_order_after_a_kill(service: Callable[[str], Servic
     jobs = []
     for number in range(8):
         text = f"Email,Name,Status\na@example.com,Name {number},\n"
-        jobs.append(killed.call("POST", IMPORTS, {"csv_text": text, "mappings": MAPPINGS}))
+        jobs.append(killed.call("POST", IMPORTS, {"csv_text": text, "mappings": MAPPINGS[:3]}))
     killed.restart()
     assert {killed.finish(killed.call("GET", job["self"]))["status"] for job in jobs} == {"Completed"}
     killed.stop()

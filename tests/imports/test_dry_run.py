@@ -34,9 +34,16 @@ CELLS = st.tuples(
     st.sampled_from(["", "1", "1.0", "2", "many"]),
     st.sampled_from(["", "Old", "a, b", "B;new", "x" * 101]),
     st.sampled_from(["", "Welcome", "welcome|Gone"]),
-    st.sampled_from(["", "2024-01-05", "2024-01-06 10:00", "someday"]),
+    st.sampled_from(["", "31.01.2024", "30.01.2024 10:00", "2024-01-31", "someday"]),
+    st.sampled_from(["", "yes", "NO", "perhaps"]),
+    st.sampled_from(["", "Ada", "y" * 150]),
+    st.sampled_from(["", "Lovelace", "z" * 150]),
+    st.sampled_from(["", "1.234,5", "1,5", "many"]),
 )
-HEADER = ("Email", "Name", "Country", "Status", "Size", "Tags", "Sequences", "Since")
+HEADER = (
+    *("Email", "Name", "Country", "Status", "Size", "Tags", "Sequences", "Since", "Opted out", "First", "Last"),
+    "Price",
+)
 FILES = st.lists(CELLS, min_size=1, max_size=30)
 
 
@@ -69,9 +76,24 @@ CELL_RULES = st.sampled_from(["refuse_row", "leave_out"])
 
 @pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-@given(saved=FILES, rows=FILES, tagged=st.booleans(), tag=st.sampled_from([None, "Old", "New"]), cells=CELL_RULES)
+@given(
+    saved=FILES,
+    rows=FILES,
+    tagged=st.booleans(),
+    tag=st.sampled_from([None, "Old", "New"]),
+    cells=CELL_RULES,
+    status=st.sampled_from([None, "Unsubscribed", "Active"]),
+    new_field=st.booleans(),
+)
 def test_a_dry_run_has_the_outcome_of_the_import(
-    standing: Server, saved: list[Any], rows: list[Any], tagged: bool, tag: str | None, cells: str
+    standing: Server,
+    saved: list[Any],
+    rows: list[Any],
+    tagged: bool,
+    tag: str | None,
+    cells: str,
+    status: str | None,
+    new_field: bool,
 ) -> None:
     key = standing.new_key(workspace=f"Workspace {next(numbers)}")
     field = standing.call("POST", "/v1/custom-fields", {"label": "Size", "type": "Number"}, key=key).json["data"]
@@ -85,11 +107,19 @@ def test_a_dry_run_has_the_outcome_of_the_import(
         {"csv_column": "Tags", "field": {"type": "tags"}},
         {"csv_column": "Sequences", "field": {"type": "sequences"}},
         {"csv_column": "Since", "field": {"type": "subscribed-at"}},
+        {**STATUS, "csv_column": "Opted out", "values": {"yes": "Unsubscribed", "no": None}},
+        {"csv_column": "First", "field": {"type": "first-name"}},
+        {"csv_column": "Last", "field": {"type": "last-name"}},
+        {
+            "csv_column": "Price",
+            "field": {"type": "new-custom-field", "label": "Price", "custom_field_type": "Number"},
+        },
     ]
+    known = mappings[:-1] if new_field else mappings
     standing.import_csv(
-        text_of(saved), mappings, key=key, new_tag_name="Old", sequence_ids=[sequence_id] if tagged else []
+        text_of(saved), known, key=key, new_tag_name="Old", sequence_ids=[sequence_id] if tagged else []
     )
-    options = {"new_tag_name": tag, "sequence_ids": [sequence_id], "invalid_cells": cells}
+    options = {"new_tag_name": tag, "sequence_ids": [sequence_id], "invalid_cells": cells, "status": status}
     before = contents(standing)
     dry = standing.import_csv(text_of(rows), mappings, key=key, dry_run=True, **options)
     assert contents(standing) == before
