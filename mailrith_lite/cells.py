@@ -43,6 +43,11 @@ def unguard(cell: str) -> str:
     return cell
 
 
+def guard_name(name: str, *, formula_guard: bool) -> str:
+    """The cell of a column name. An import always removes a guard from a name, whatever the setting says."""
+    return guard(name) if formula_guard or unguard(name) != name else name
+
+
 def join_list(items: Iterable[str]) -> str:
     """Joins the items with `, `. An item with `,` `;` `|`, a quote or a line break is in quotes."""
     return ", ".join(map(_quoted, items))

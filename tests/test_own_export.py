@@ -18,7 +18,7 @@ from mailrith_lite import clock
 from mailrith_lite.audience.export_columns import COLUMNS
 from mailrith_lite.audience.values import FieldType
 from mailrith_lite.audience.vocabulary import STATUSES
-from mailrith_lite.cells import join_list
+from mailrith_lite.cells import join_list, unguard
 from mailrith_lite.unicode_forms import compose, fold
 
 EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "25"))
@@ -28,7 +28,8 @@ LABELS = [
     *("Email (2)", "email", "E-mail", "Tags (2)", "tags", "Subscribed at", "First name", "Zip code", "Zip-Code"),
     *("Unsubscribed", "Opted Out", "confirmed", "Column 9", "Column 10", "me@example.com", "sep=;", "-", "NULL"),
     *("error_line", "error_column", "error_code", "error_message", "=1+1", "'x", "a,b", 'a "b"', "a;b", "a|b"),
-    *("Zip", "Zip:", "Zip*", "mailto:me@example.com", "\u00c4", "\u200b", "Plan (new)", "x" * 100),
+    *("Zip", "Zip:", "Zip*", "mailto:me@example.com", "\u00c4", "\u200b", "'=", "Plan (new)"),
+    "x" * 100,
 ]
 SEQUENCES = ["Welcome", "a, b; c", '"quoted"', "=2+2", "NULL", "-", "01/02/2024"]
 HOSTILE = "'=@+- \",;|01/.NA\u2028\u00a0\u200b\uff1d"
@@ -56,7 +57,7 @@ words = st.sampled_from(
         "1e5",
     ]
 )
-texts = words | st.text(alphabet=HOSTILE + "\t\r\n", max_size=8) | plain
+texts = words | st.text(alphabet=HOSTILE + "\t\r\n\x1f", max_size=8) | plain
 VALUES: dict[FieldType, st.SearchStrategy[str]] = {
     "Text": texts,
     "Text Area": texts,
@@ -110,7 +111,7 @@ person = st.tuples(
 @st.composite
 def audiences(draw: st.DrawFn) -> Audience:
     people = draw(st.lists(person, min_size=1, max_size=5))
-    labels = draw(st.lists(st.sampled_from(LABELS) | names.filter(bool), max_size=6, unique_by=fold))
+    labels = draw(st.lists(st.sampled_from(LABELS) | names.filter(bool), max_size=6, unique_by=_column_key))
     fields: list[Field] = []
     for label in labels:
         field_type = draw(st.sampled_from(get_args(FieldType)))
@@ -118,6 +119,11 @@ def audiences(draw: st.DrawFn) -> Audience:
         fields.append(Field(label=label, type=field_type, cells=cells))
     addressed = [(f"user{number}@{cells[0]}", *cells[1:]) for number, cells in enumerate(people)]
     return Audience(people=addressed, fields=fields)
+
+
+def _column_key(label: str) -> str:
+    """An import cannot tell two columns whose names differ in a formula guard alone."""
+    return fold(unguard(label))
 
 
 def all_labels(field_type: FieldType, cell: str) -> Audience:
@@ -128,7 +134,7 @@ def all_labels(field_type: FieldType, cell: str) -> Audience:
 
 
 def _distinct(labels: Sequence[str]) -> list[str]:
-    return list({fold(label): label for label in labels}.values())
+    return list({fold(label): label for label in reversed(labels)}.values())
 
 
 def new_workspace(server: Server) -> str:
@@ -195,6 +201,8 @@ def test_any_export_comes_home_by_its_own_analysis(serve: Callable[..., Server],
     )
     @example(all_labels("Text", "2024-02-30"))
     @example(all_labels("Checkbox", "false"))
+    @example(all_labels("Text Area", " ="))
+    @example(all_labels("Text Area", "\x1f-0"))
     @given(audiences())
     def round_trip(audience: Audience) -> None:
         first, second = new_workspace(server), new_workspace(server)

@@ -13,7 +13,7 @@ from mailrith_lite import clock
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.export_columns import COLUMNS, column_of_label
 from mailrith_lite.audience.values import field_text
-from mailrith_lite.cells import guard, header_line, join_list
+from mailrith_lite.cells import guard, guard_name, header_line, join_list
 
 
 class _Row(msgspec.Struct, frozen=True, array_like=True):
@@ -40,11 +40,11 @@ class Writer:
     def __init__(self, fields: Sequence[CustomField], *, formula_guard: bool) -> None:
         self._safe: Callable[[str], str] = guard if formula_guard else str
         self._list_cell = functools.lru_cache(10_000)(lambda names: self._safe(join_list(names)))
-        self._labels = [column_of_label(field.label) for field in fields]
+        self._names = [guard_name(column_of_label(field.label), formula_guard=formula_guard) for field in fields]
         self._keys = [str(field.id) for field in fields]
 
     def header(self) -> bytes:
-        return header_line([*COLUMNS, *map(self._safe, self._labels)])
+        return header_line([*COLUMNS, *self._names])
 
     def lines(self, rows: str) -> bytes:
         """`rows`: of an `ExportBatch`."""

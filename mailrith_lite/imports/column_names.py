@@ -74,8 +74,14 @@ class ColumnNames:
 
     def find(self, name: str) -> list[int]:
         """The positions of the columns with the best match: usually one, several if the name is ambiguous."""
-        name = clean(name)
-        return self._exact.get(name) or self._alike.get(_key(name)) or self._long.get(name) or []
+        cleaned = clean(name)
+        return (
+            self._exact.get(cleaned)
+            or self._exact.get(name)  # a name can begin like a formula guard
+            or self._alike.get(_key(cleaned))
+            or self._long.get(cleaned)
+            or []
+        )
 
 
 def _positions(names: Sequence[str], key: Callable[[str], str]) -> dict[str, list[int]]:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 import msgspec
 
 from mailrith_lite.audience.export_columns import REPORT_COLUMNS
-from mailrith_lite.cells import guard, header_line, unguard
+from mailrith_lite.cells import guard, guard_name, header_line, unguard
 from mailrith_lite.database import Connection, Database, Row
 from mailrith_lite.imports.import_table import select_import
 from mailrith_lite.imports.rows import RowError
@@ -131,7 +131,9 @@ async def stream_report(
     """The columns of the file and the four error columns, as CSV (RFC 4180) in UTF-8, in pieces of one batch."""
     async with database.read() as connection:
         plan = await select_import(connection, workspace_id, job_id)
-    yield header_line([*(_name(name, formula_guard) for name in plan.layout.names), *REPORT_COLUMNS])
+    yield header_line(
+        [*(guard_name(name, formula_guard=formula_guard) for name in plan.layout.names), *REPORT_COLUMNS]
+    )
     line = position = 0
     while True:
         # A transaction for each batch: a slow reader must not keep the WAL from its checkpoint, and new rows only
@@ -162,7 +164,7 @@ def _format(rows: Sequence[Row], width: int, formula_guard: bool) -> bytes:
         cells = [_safe(cell, formula_guard) for cell in _cells_decoder.decode(row["cells"])]
         extra = cells[width:]  # of a row with too many columns: they have no place among the columns of the file
         cells = cells[:width] + [""] * (width - len(cells))
-        column = _name(row["column_name"], formula_guard)
+        column = guard_name(row["column_name"], formula_guard=formula_guard)
         lines.append([*cells, row["line"], column, row["code"], row["message"], *extra])
     return _write_rows(lines)
 
@@ -170,11 +172,6 @@ def _format(rows: Sequence[Row], width: int, formula_guard: bool) -> bytes:
 def _safe(cell: str, formula_guard: bool) -> str:
     """The cell with exactly one guard, which the import of the corrected report removes again."""
     return guard(unguard(cell)) if formula_guard else cell
-
-
-def _name(name: str, formula_guard: bool) -> str:
-    """A column name, without its guard, written so that an import reads the same name."""
-    return guard(name) if formula_guard or unguard(name) != name else name
 
 
 def _write_rows(rows: Sequence[Sequence[str]]) -> bytes:

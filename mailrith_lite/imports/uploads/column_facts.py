@@ -10,6 +10,7 @@ import msgspec
 from mailrith_lite.audience import values, vocabulary
 from mailrith_lite.audience.column_format import FormatTally, Kind, Undecided
 from mailrith_lite.audience.number_formats import MAX_NUMBER
+from mailrith_lite.cells import unguard
 
 MAX_WORDS = 60
 """A column with more different cells has no `words`."""
@@ -32,6 +33,7 @@ _ISO_DAY = re.compile(_DAY)
 _ISO_MOMENTS = re.compile(rf"(?:{_DAY}(?:[T ]{_TIME})?\n)*+")
 """Only days of the calendar."""
 _KINDS: tuple[Kind, ...] = ("date", "number")
+_ASCII_EDGES = (" \n", "\n ", "\n' ", "\t", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f")
 _DIGIT = re.compile(r"[0-9]")
 _PLAIN_NUMBER = re.compile(rf"(?!-0\Z)(?=.{{1,{MAX_NUMBER}}}\Z)-?(?:0|[1-9][0-9]*+)(?:\.[0-9]*[1-9])?")
 """A number as an export writes it."""
@@ -213,14 +215,17 @@ class ColumnSurvey:
 
     @staticmethod
     def _has_edges(counts: Collection[str], text: str) -> bool:
-        """Whether a cell may have a line end, or a blank at its beginning or end. `text`: the cells as lines."""
+        """Whether a cell may have a line end, or a blank at its beginning or end. A formula guard does not count.
+
+        `text`: the cells as lines.
+        """
         if text.isascii():
             return (
-                any(edge in text for edge in (" \n", "\n ", "\t", "\r"))
-                or text[0] == " "
+                any(edge in text for edge in _ASCII_EDGES)
+                or text.startswith((" ", "' "))
                 or (text.count("\n") > max(1, len(counts)))
             )
-        return any(cell != cell.strip() or "\n" in cell for cell in counts)
+        return any(cell != cell.strip() or "\n" in cell or cell[:1] == "'" for cell in counts)
 
     def _trim(self, counts: Counter[str]) -> Counter[str]:
         """Without blank cells and blanks at the edges."""
@@ -228,7 +233,8 @@ class ColumnSurvey:
         for cell, count in counts.items():
             if inner := cell.strip():
                 trimmed[inner] += count
-                self._untrimmed = self._untrimmed or inner != cell or "\n" in cell or "\r" in cell
+                plain = unguard(cell)
+                self._untrimmed = self._untrimmed or plain.strip() != plain or "\n" in cell or "\r" in cell
         return trimmed
 
     def _take_samples(self, counts: Counter[str]) -> None:

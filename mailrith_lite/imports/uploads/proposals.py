@@ -219,6 +219,8 @@ class Proposals:
 
 def field_type(column: ColumnFacts) -> FieldType:
     """The type of a custom field that keeps every cell of an export as it is."""
+    if column.untrimmed:
+        return "Text Area"
     if column.filled:
         if column.plain_numbers == column.filled:
             return "Number"
@@ -226,8 +228,6 @@ def field_type(column: ColumnFacts) -> FieldType:
             return "Date"
         if column.words and _CHECKBOX_WORDS.issuperset(column.words):
             return "Checkbox"
-        if column.untrimmed:
-            return "Text Area"
     return "Text"
 
 
