@@ -10,12 +10,15 @@ from mailrith_lite.audience import custom_fields
 from mailrith_lite.audience import values as cell_values
 from mailrith_lite.audience.column_format import Format
 from mailrith_lite.audience.values import FieldType
+from mailrith_lite.audience.vocabulary import is_blank
 from mailrith_lite.imports.column_names import SHOWN_CHARACTERS, ColumnNames
 from mailrith_lite.imports.fields import FIELDS, MappedType
 from mailrith_lite.unicode_forms import fold
 
 MAX_TRANSLATIONS = 1_000
 """Words that one mapping translates."""
+OTHER_CELLS: Final = "*"
+"""The word of a translation that stands for each filled cell without a word of its own."""
 FORMATS: Final[dict[FieldType | None, tuple[Format, ...]]] = {
     "Date": ("iso", "year-first", "day-first", "month-first", "excel", "unix"),
     "Number": ("point", "comma"),
@@ -38,7 +41,8 @@ class MappedField(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Mapping(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One entry of a request's `mappings`. `values`: a cell, ignoring case -> what it means; null means blank."""
+    """One entry of a request's `mappings`. `values`: a cell, ignoring case -> what it means; null means blank, and
+    the cell `*` stands for every other filled cell."""
 
     csv_column: str
     field: MappedField
@@ -55,7 +59,7 @@ class NewField(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A mapped column. `index`: its position in a record. `values`: a folded cell -> what it means.
+    """A mapped column. `index`: its position in a record. `values`: a folded cell -> what it means, as in Mapping.
 
     `custom_field_id`: None for a new custom field that does not exist yet. `format`: None where the file decides,
     until it has been read.
@@ -75,7 +79,9 @@ def translate(translations: dict[str, str | None], cell: str) -> str:
     if not translations:
         return cell
     key = cell if cell in translations else fold(cell.strip())  # most cells are words of the translation
-    return (translations[key] or "") if key in translations else cell
+    if key in translations:
+        return translations[key] or ""
+    return cell if OTHER_CELLS not in translations or is_blank(cell) else translations[OTHER_CELLS] or ""
 
 
 def as_mappings(columns: Sequence[Column]) -> list[Mapping]:

@@ -27,6 +27,20 @@ def test_a_person_who_opted_out_in_the_words_of_another_tool_is_not_active(serve
     assert errors(server, job) == [(4, "Status", "invalid_status")]
 
 
+def test_star_in_values_is_every_other_filled_cell(server: Server) -> None:
+    left = {**FULL[2], "csv_column": "Left at", "values": {"never": None, "*": "Unsubscribed"}}
+    server.import_csv(
+        "Email,Left at\na@x.com,2024-01-05\nb@x.com,Never\nc@x.com,\nd@x.com,N/A\ne@x.com,Active\n", [FULL[0], left]
+    )
+    assert {email: subscriber["status"] for email, subscriber in subscribers(server).items()} == {
+        "a@x.com": "Unsubscribed",
+        "b@x.com": "Active",
+        "c@x.com": "Active",
+        "d@x.com": "Active",
+        "e@x.com": "Unsubscribed",
+    }
+
+
 @pytest.mark.parametrize("status", STATUSES)
 def test_an_existing_subscriber_keeps_the_status_unless_it_is_mapped(server: Server, status: str) -> None:
     server.import_csv(f"Email,Status\na@x.com,{status}\n", [FULL[0], FULL[2]])

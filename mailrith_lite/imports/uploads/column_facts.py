@@ -11,10 +11,14 @@ from mailrith_lite.audience import values, vocabulary
 from mailrith_lite.audience.column_format import FormatTally, Kind, Undecided
 from mailrith_lite.audience.number_formats import MAX_NUMBER
 from mailrith_lite.cells import unguard
+from mailrith_lite.imports.uploads import field_names, leaving
 
 MAX_WORDS = 60
 """A column with more different cells has no `words`."""
 MAX_WORD = 60
+MAX_LEFT = 20
+"""Different cells about people who have left that are counted."""
+_NEVER_ABOUT_LEAVING = frozenset(["email", "name", "first-name", "last-name", "country"])
 _SAMPLES = 3
 _MAX_SAMPLE = 60
 _TRIED = 1_000
@@ -57,7 +61,8 @@ class Formatted(Readable, frozen=True, kw_only=True):
 class ColumnFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`filled`: the number of cells that are not blank. `samples`: the first different ones, cut. `longest`: the
     number of characters of the longest cell. `words`: each different cell, trimmed, and how many there are; None if
-    there are too many. `emails`, `countries`, `plain_numbers`, `iso_days`: how many of the filled cells are such.
+    there are too many. `left`: if there are too many, the cells that say that a person has left, cut, and how many
+    of each. `emails`, `countries`, `plain_numbers`, `iso_days`: how many of the filled cells are such.
     `dates`, `numbers`: how many cells the best format reads.
     `untrimmed`: whether a cell has a line end, or a blank at its beginning or end.
     """
@@ -67,6 +72,7 @@ class ColumnFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     samples: list[str] = []
     longest: int = 0
     words: dict[str, int] | None = {}
+    left: dict[str, int] = {}
     emails: Readable = Readable()
     countries: Readable = Readable()
     dates: Formatted = Formatted()
@@ -148,6 +154,8 @@ class ColumnSurvey:
         self._filled = self._longest = 0
         self._samples: dict[str, None] = {}
         self._words: Counter[str] | None = Counter()
+        self._left: Counter[str] = Counter()
+        self._may_leave = field_names.type_of(name) not in _NEVER_ABOUT_LEAVING
         self._untrimmed = False
         self._emails = _Reader(_is_email)
         self._countries = _Reader(functools.lru_cache(1_000)(_accepts(values.country_cell)))
@@ -171,7 +179,7 @@ class ColumnSurvey:
         longest = max(map(len, cells))
         if plain_emails and longest <= _EMAIL_CHARACTERS:
             self._emails.add_all(len(cells))
-        elif any(not reader.hopeless for reader in self._readers(text)):
+        elif any(not reader.hopeless for reader in self._readers(text)) or self._may_say_left(text):
             return False
         self._filled += len(cells) - cells.count("")
         self._longest = max(self._longest, longest)
@@ -194,7 +202,7 @@ class ColumnSurvey:
         self._filled += counts.total()
         self._longest = max(self._longest, max(map(len, counts)))
         self._take_samples(counts)
-        self._count_words(counts)
+        self._count_words(counts, text)
         self._read(counts, text)
 
     def facts(self) -> ColumnFacts:
@@ -204,6 +212,7 @@ class ColumnSurvey:
             samples=list(self._samples),
             longest=self._longest,
             words=None if self._words is None else dict(self._words),
+            left=dict(self._left),
             emails=self._emails.result(),
             countries=self._countries.result(),
             dates=self._formats["date"].result(),
@@ -245,15 +254,33 @@ class ColumnSurvey:
             if len(self._samples) == _SAMPLES:
                 return
 
-    def _count_words(self, counts: Counter[str]) -> None:
+    def _count_words(self, counts: Counter[str], text: str) -> None:
         if self._words is None:
+            self._count_left(counts, text)
+        elif len(counts) > MAX_WORDS or any(len(cell) > MAX_WORD for cell in counts):
+            self._give_up_words()
+            self._count_left(counts, text)
+        else:
+            self._words.update(counts)
+            if len(self._words) > MAX_WORDS:
+                self._give_up_words()
+
+    def _give_up_words(self) -> None:
+        words, self._words = self._words or Counter(), None
+        self._count_left(words, "\n".join(words))
+
+    def _may_say_left(self, text: str) -> bool:
+        """`text`: cells as lines."""
+        return self._may_leave and not _ISO_MOMENTS.fullmatch(text) and leaving.may_say_left(text)
+
+    def _count_left(self, counts: Counter[str], text: str) -> None:
+        if not self._may_say_left(text):
             return
-        if len(counts) > MAX_WORDS or any(len(cell) > MAX_WORD for cell in counts):
-            self._words = None
-            return
-        self._words.update(counts)
-        if len(self._words) > MAX_WORDS:
-            self._words = None
+        for cell, count in counts.items():
+            if leaving.cell_says_left(cell):
+                key = cut(cell)
+                if key in self._left or len(self._left) < MAX_LEFT:
+                    self._left[key] += count
 
     def _read(self, counts: Counter[str], text: str) -> None:
         if not self._emails.hopeless:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from mailrith_lite.imports.uploads import consent_names
+from mailrith_lite.imports.uploads import file_names
 from mailrith_lite.imports.uploads.archives import ArchivedFile
 from mailrith_lite.imports.uploads.originals import Origin
 from mailrith_lite.imports.uploads.questions import Answer, ImportPiece, Question
@@ -33,6 +33,6 @@ def find_origin_questions(origin: Origin) -> Iterable[Question]:
 
 def _take(file: ArchivedFile) -> Answer:
     """With the status that the name of the file says: `unsubscribed_members.csv`."""
-    status = consent_names.status_of_file(file.name)
+    status = file_names.status_of_file(file.name)
     label = f"{file.name} ({file.size:,} bytes)" + (f", everybody {status}" if status else "")
     return Answer(label=label, value=file.name, request=ImportPiece(file=file.name, status=status))

@@ -17,7 +17,7 @@ from mailrith_lite.imports.mapping import MappedField, Mapping
 from mailrith_lite.imports.uploads import field_names, status_columns
 from mailrith_lite.imports.uploads.column_facts import ColumnFacts
 from mailrith_lite.imports.uploads.sources.known import MAILRITH
-from mailrith_lite.imports.uploads.sources.source import Meaning, Source
+from mailrith_lite.imports.uploads.sources.source import Meaning, Source, YesNo
 from mailrith_lite.imports.uploads.status_columns import StatusColumn
 from mailrith_lite.imports.uploads.survey import FileFacts
 from mailrith_lite.unicode_forms import fold, letters_and_digits
@@ -132,6 +132,9 @@ class Proposals:
         else:
             values = status_columns.by_source(meaning, column)
             self._propose(column, MappedField(type="subscriber-status"), reason, values)
+            if isinstance(meaning, YesNo):
+                blank = status_columns.blank_status(meaning, column, self._facts.row_count)
+                self.status_columns[column.name] = StatusColumn(values=values, blank=blank, reason=reason)
 
     def _propose_email(self) -> None:
         """The column with addresses; of several the one with the best name, then the one with the most."""
@@ -177,6 +180,16 @@ class Proposals:
             status = status_columns.find_status(column, self._facts.row_count)
             if status is not None:
                 self.status_columns[column.name] = status
+        if self._source is not None:
+            self._find_departures(self._source)
+
+    def _find_departures(self, source: Source) -> None:
+        """A column that only files of people who have left should have, filled for some of the people."""
+        keys = {letters_and_digits(name): status for name, status in source.status_by.items()}
+        for column in self._facts.columns:
+            status = keys.get(letters_and_digits(column.name))
+            if status is not None and 0 < column.filled < self._facts.row_count:
+                self.status_columns[column.name] = status_columns.departure(status)
 
     def _propose_statuses(self) -> None:
         """A column about consent that has the label of a custom field is proposed for that, and is a question."""
@@ -184,10 +197,29 @@ class Proposals:
             status = self.status_columns.get(column.name)
             if status is None or status.open:
                 continue
-            if column.name in self.by_column:
-                self.status_columns[column.name] = msgspec.structs.replace(status, open=True)
-            else:
+            proposal = self.by_column.get(column.name)
+            if proposal is None:
                 self._propose(column, MappedField(type="subscriber-status"), status.reason, status.values)
+            elif proposal.mapping.field.type != "subscriber-status":
+                self.status_columns[column.name] = msgspec.structs.replace(status, open=True, known=True)
+        self._close_details()
+
+    def _close_details(self) -> None:
+        """A status column with as many people who have left makes `Unsubscribed at` no question."""
+        suppressed = max(
+            (
+                status_columns.count_suppressed(column, proposal.mapping.values or {})
+                for column in self._facts.columns
+                if (proposal := self.by_column.get(column.name)) is not None
+                and proposal.mapping.field.type == "subscriber-status"
+                and column.filled == self._facts.row_count
+            ),
+            default=0,
+        )
+        for column in self._facts.columns:
+            status = self.status_columns.get(column.name)
+            if status is not None and status.left is not None and column.filled <= suppressed:
+                del self.status_columns[column.name]
 
     def _propose_by_names(self) -> None:
         """The best name of each field, if the field can read most of the cells."""

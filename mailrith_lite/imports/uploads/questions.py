@@ -1,6 +1,6 @@
 """What a person must decide before an import, and what each answer means for the request."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -8,13 +8,15 @@ import msgspec
 from mailrith_lite.audience import vocabulary
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.vocabulary import Status
-from mailrith_lite.imports.mapping import MappedField, Mapping
-from mailrith_lite.imports.uploads import consent_names, field_names
+from mailrith_lite.imports.mapping import OTHER_CELLS, MappedField
+from mailrith_lite.imports.mapping import Mapping as ColumnMapping
+from mailrith_lite.imports.uploads import consent_names, field_names, file_names, leaving
 from mailrith_lite.imports.uploads.column_facts import ColumnFacts
 from mailrith_lite.imports.uploads.proposals import Proposals, value_kind
 from mailrith_lite.imports.uploads.sources.source import Source
+from mailrith_lite.imports.uploads.status_columns import StatusColumn
 from mailrith_lite.imports.uploads.survey import FileFacts
-from mailrith_lite.unicode_forms import letters_and_digits
+from mailrith_lite.unicode_forms import fold, letters_and_digits
 
 QuestionCode = Literal[
     "consent_column",
@@ -29,6 +31,8 @@ QuestionCode = Literal[
 IGNORE: Final = "ignore"
 _CHOICES: Final = 6
 """A column with more different words is not asked about word by word."""
+_NEVER: Final = ("0000-00-00", "0000-00-00 00:00:00", "0", "no", "false", "never", "none", "[]")
+"""What tools write in a column such as `Unsubscribed at` for somebody who has not left."""
 _STATUS: Final = MappedField(type="subscriber-status")
 
 
@@ -38,7 +42,7 @@ class ImportPiece(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     `leave_out`: the column whose proposal is removed. With `header`, `mappings` replace all proposals.
     """
 
-    mappings: list[Mapping] = []
+    mappings: list[ColumnMapping] = []
     status: Status | None = None
     encoding: str | None = None
     file: str | None = None
@@ -79,7 +83,7 @@ def _about_file_status(
     facts: FileFacts, proposals: Proposals, source: Source | None, file_name: str
 ) -> Iterable[Question]:
     """When the name of the file, or a column that only such files have, says a status, and some row has none."""
-    status, reason = consent_names.status_of_file(file_name), f"The name of the file, {file_name},"
+    status, reason = file_names.status_of_file(file_name), f"The name of the file, {file_name},"
     if source is not None:
         keys = {letters_and_digits(column.name): column.name for column in facts.columns}
         for name, meaning in source.status_by.items():
@@ -119,7 +123,7 @@ def _about_header(facts: FileFacts, proposals: Proposals, source: Source | None)
         return
     if len(proposals.by_column) > 1:
         return
-    email = Mapping(csv_column=f"Column {emails[0] + 1}", field=MappedField(type="email"))
+    email = ColumnMapping(csv_column=f"Column {emails[0] + 1}", field=MappedField(type="email"))
     yield Question(
         code="no_header",
         text=f"Is the line {', '.join(names[:5])} the header of the file, or the first person?",
@@ -153,7 +157,7 @@ def _about_emails(proposals: Proposals) -> Iterable[Question]:
                 request=ImportPiece()
                 if name == proposed
                 else ImportPiece(
-                    mappings=[Mapping(csv_column=name, field=MappedField(type="email"))], leave_out=proposed
+                    mappings=[ColumnMapping(csv_column=name, field=MappedField(type="email"))], leave_out=proposed
                 ),
             )
             for name in proposals.email_columns
@@ -194,9 +198,9 @@ def _about_consent(facts: FileFacts, proposals: Proposals) -> Iterable[Question]
             yield Question(
                 code="consent_column",
                 column=column.name,
-                text=f"The column {column.name} seems to say who may be written to. What does it mean?",
+                text=_consent_text(column),
                 answers=[
-                    *(_known_meaning(column, status.values) if status.values else _possible_meanings(column)),
+                    *_meanings(column, status),
                     Answer(
                         label="It says nothing about who may be written to",
                         value=IGNORE,
@@ -204,59 +208,84 @@ def _about_consent(facts: FileFacts, proposals: Proposals) -> Iterable[Question]
                     ),
                 ],
             )
-        elif status is not None and status.blank_is_open:
-            yield _about_blank(column, status.values)
+        elif status is not None and status.blank is not None:
+            yield _about_blank(column, status.values, status.blank)
 
 
-def _known_meaning(column: ColumnFacts, values: dict[str, Status | None]) -> Sequence[Answer]:
-    return [
-        Answer(
-            label="It is the status of each person",
-            value="status",
-            request=_status_piece(column, {str(word): status for word, status in values.items()}),
+def _consent_text(column: ColumnFacts) -> str:
+    cells = [*column.left, *(word for word in column.words or () if leaving.cell_says_left(word))][:_CHOICES]
+    some = f", for example {', '.join(cells)}" if cells else ""
+    return f"The column {column.name} seems to say who may be written to{some}. What does it mean?"
+
+
+def _meanings(column: ColumnFacts, status: StatusColumn) -> Iterable[Answer]:
+    if status.known:
+        yield _as_status(column, "It is the status of each person", dict(status.values))
+    elif status.blank is not None:
+        yield Answer(
+            label=f"Everybody with a blank cell is {status.blank}",
+            value="blank",
+            request=ImportPiece(
+                status=status.blank,
+                mappings=_status_piece(column, {**dict.fromkeys(_NEVER), OTHER_CELLS: "Active"}).mappings,
+            ),
         )
-    ]
+    elif status.left is not None:
+        yield _left(column, status.left)
+    else:
+        yield from _possible_meanings(column)
 
 
-def _possible_meanings(column: ColumnFacts) -> list[Answer]:
-    """One for each word that can be the yes, and then one in which every filled cell is a no."""
-    words = [word for word in column.words or () if not vocabulary.is_blank(word)]
-    answers = []
-    if consent_names.has_details(column.name):
-        words_that_allow: list[str] = []
-    else:
-        words_that_allow = words if len(words) <= _CHOICES else []
-    for yes in words_that_allow:
-        values: dict[str, str | None] = {word: None if word == yes else "Unsubscribed" for word in words}
-        answers.append(
-            Answer(label=f'Only "{yes}" may be written to', value=yes, request=_status_piece(column, values))
-        )
-    if words:
-        values = dict.fromkeys(words, "Unsubscribed")
-        label = "Nobody with a filled cell may be written to"
-        answers.append(Answer(label=label, value="filled", request=_status_piece(column, values)))
-    else:
+def _possible_meanings(column: ColumnFacts) -> Iterable[Answer]:
+    """The known words are statuses; then one for each word that can be a yes; then that a filled cell is a no."""
+    words = {fold(word): word for word in column.words or () if not vocabulary.is_blank(word)}
+    statuses = {key: vocabulary.status_of(key) for key in words}
+    left = [key for key, status in statuses.items() if status in vocabulary.SUPPRESSED]
+    if left and len(words) > len(left):
+        values = {words[key]: status for key, status in statuses.items()}
+        quoted = ", ".join(f'"{words[key]}"' for key in left[:_CHOICES])
+        yield _as_status(column, f"{quoted} may not be written to; the other cells say nothing", values)
+    for yes in words if len(words) <= _CHOICES else ():
+        if yes in left or leaving.cell_says_left(yes):
+            continue
+        values = {word: None if key == yes else "Unsubscribed" for key, word in words.items()}
+        label = f'Only "{words[yes]}" may be written to'
+        yield Answer(label=label, value=words[yes], request=_status_piece(column, values))
+    yield _left(column, "Unsubscribed")
+
+
+def _as_status(column: ColumnFacts, label: str, values: dict[str, Status | None]) -> Answer:
+    return Answer(label=label, value="status", request=_status_piece(column, values))
+
+
+def _left(column: ColumnFacts, status: Status) -> Answer:
+    if column.filled and all(map(vocabulary.is_blank, column.words or (".",))):
         label = "Nobody in this file may be written to"
-        answers.append(Answer(label=label, value="nobody", request=ImportPiece(status="Unsubscribed")))
-    return answers
+        return Answer(label=label, value="nobody", request=ImportPiece(status=status))
+    return Answer(
+        label="Nobody with a filled cell may be written to",
+        value="filled",
+        request=_status_piece(column, {**dict.fromkeys(_NEVER), OTHER_CELLS: status}),
+    )
 
 
-def _about_blank(column: ColumnFacts, values: dict[str, Status | None]) -> Question:
-    translation: dict[str, str | None] = {
+def _about_blank(column: ColumnFacts, values: Mapping[str, Status | None], blank: Status) -> Question:
+    translation: dict[str, Status | None] = {
         word: "Active" if vocabulary.yes_or_no(word) else status for word, status in values.items()
     }
+    filled = sum(count for word, count in (column.words or {}).items() if not vocabulary.is_blank(word))
     return Question(
         code="consent_column",
         column=column.name,
-        text=f"The column {column.name} says yes for {column.filled:,} people and nothing for the others. "
+        text=f"The column {column.name} says yes for {filled:,} people and nothing for the others. "
         "May the others be written to?",
         answers=[
             Answer(
                 label="No, only those with a yes",
                 value="no",
                 request=ImportPiece(
-                    status="Unsubscribed",
-                    mappings=[Mapping(csv_column=column.name, field=_STATUS, values=translation)],
+                    status=blank,
+                    mappings=[ColumnMapping(csv_column=column.name, field=_STATUS, values=dict(translation))],
                 ),
             ),
             Answer(label="Yes, a blank cell says nothing", value="yes", request=ImportPiece()),
@@ -264,5 +293,7 @@ def _about_blank(column: ColumnFacts, values: dict[str, Status | None]) -> Quest
     )
 
 
-def _status_piece(column: ColumnFacts, values: dict[str, str | None]) -> ImportPiece:
-    return ImportPiece(mappings=[Mapping(csv_column=column.name, field=_STATUS, values=values)])
+def _status_piece(column: ColumnFacts, values: Mapping[str, Status | None]) -> ImportPiece:
+    """Without a translation for a column of statuses."""
+    translation: dict[str, str | None] = {**values}
+    return ImportPiece(mappings=[ColumnMapping(csv_column=column.name, field=_STATUS, values=translation or None)])
