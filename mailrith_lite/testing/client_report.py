@@ -224,11 +224,11 @@ def _unknown_parameters(requests: Sequence[RecordedRequest]) -> Iterator[Finding
 
 
 def _unknown_fields(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
-    """Members of a JSON body that the operation does not have; where its object is open, they are ignored."""
+    """Members of a JSON body that the operation does not have and has ignored. A refusal names them itself."""
     by_name: dict[str, list[RecordedRequest]] = {}
     for request in requests:
         known = operations.field_names(request.operation_id)
-        if known is None or not request.whole:
+        if known is None or not request.whole or (request.status or 400) >= 400:
             continue
         with contextlib.suppress(ValueError):
             if isinstance(body := request.json, dict):
