@@ -1,1 +1,2 @@
-"""Programs that measure the service beside a yardstick in the same run: ratios hardly depend on the machine."""
+"""Programs that measure the service and something to compare with in the same run: ratios hardly depend on the
+machine."""

@@ -1,4 +1,5 @@
-"""/healthz and the requests of one workspace while another one does its worst, beside an idle service."""
+"""/healthz and the requests of one workspace while another one sends the slowest requests, compared with an idle
+service."""
 
 import asyncio
 import itertools
@@ -97,7 +98,7 @@ async def _preview(session: aiohttp.ClientSession, address: str, field_id: str) 
 
 async def _upload(session: aiohttp.ClientSession, address: str, _: str) -> None:
     started = json.loads(await _send(session, "POST", f"{address}/v1/jobs/subscriber-import-uploads"))
-    if "data" in started:  # else the workspace has too many
+    if "data" in started:  # otherwise the workspace has too many uploads
         text = b"Email\n" + b"reader@example.com\n" * 50_000
         await _send(session, "PUT", started["data"]["upload_url"], data=text)
 

@@ -24,7 +24,7 @@ _PART = b"--" + _BOUNDARY + b"\r\nContent-Disposition: form-data; name="
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """`line`: method and path; a path of `link` stands for a new upload link."""
+    """`line`: method and path; the path `link` means a new upload link."""
 
     name: str
     line: str
@@ -37,7 +37,7 @@ def measure() -> None:
         segment_id = _create_segment(service)
         for case in (*_headers(), *_forms(), *_definitions(segment_id), *_files()):
             requests = [_request(service, case) for _ in range(_TIMES)]
-            _send(service, requests[0])  # what is imported and cached once does not count
+            _send(service, requests[0])  # imports and caches of the first request do not count
             before = _loop_seconds(service)
             statuses = {_send(service, request) for request in requests}
             spent = (_loop_seconds(service) - before) / _TIMES * 1_000

@@ -1,4 +1,4 @@
-"""The time of a GET of a job while an import runs, beside the same service when it is idle."""
+"""The time of a GET of a job while an import runs, compared with the same service when it is idle."""
 
 import asyncio
 import statistics

@@ -1,4 +1,4 @@
-"""Every list call over HTTP with 1,000,000 subscribers beside the same call with 10,000.
+"""Every list call over HTTP with 1,000,000 subscribers, compared with the same call with 10,000.
 
 The subscribers are in the worst order for lists, which begin with the newest subscriber: a filter matches only the
 older half, or a few of the oldest, or nobody. The last part compares searches in a workspace of 1,000 subscribers

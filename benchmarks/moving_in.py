@@ -1,4 +1,4 @@
-"""An import with tags, dates and translations beside a plain one, and the survey of an upload beside counting."""
+"""An import with tags, dates and translations compared with a plain one, and a survey compared with counting."""
 
 import csv
 import gc

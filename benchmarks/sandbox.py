@@ -1,4 +1,5 @@
-"""The times of the fixture, and the sandbox beside Stoplight Prism, a mock server for the same OpenAPI document."""
+"""The times of the fixture, and the sandbox compared with Stoplight Prism, a mock server of the same OpenAPI
+document."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Import and export of 200,000 subscribers, from the POST to Completed, beside the floors."""
+"""Import and export of 200,000 subscribers, from the POST to Completed, compared with the floors."""
 
 import json
 import statistics

@@ -46,7 +46,7 @@ def measure() -> None:
     without = min(_import(text, subscribed=False) for _ in range(2))
     again = _import(text, subscribed=False)
     print_result(
-        "import without a subscription, beside another one",
+        "import without a subscription, compared with another one",
         again / without,
         "times",
         limit=1.15,

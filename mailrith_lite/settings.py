@@ -203,7 +203,7 @@ SETTINGS = (
     Setting(
         name="trusted_proxies",
         parse=_networks,
-        help="proxies whose headers about the client are believed: addresses and networks with commas between",
+        help="proxies whose headers about the client are trusted: addresses and networks, separated by commas",
     ),
     Setting(name="wrong_key_limit", parse=_count, help="wrong API keys that an address may send within a minute"),
 )

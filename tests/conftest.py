@@ -206,7 +206,8 @@ class ReusedService:
     """One service at a time for all tests that need one of the default settings: a start costs most of a test.
 
     `start(directory)` serves a data directory. Each test gets the service with the content that a first start
-    leaves. A test after which this cannot be had gets its service stopped, and the next test another one.
+    leaves. If a test leaves a service that cannot be reset to it, the service stops, and the next test gets a new
+    one.
     """
 
     start: Callable[[Path], contextlib.AbstractContextManager[Server]]

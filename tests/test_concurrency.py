@@ -1,4 +1,4 @@
-"""Jobs and requests that run at the same time are each as correct as alone."""
+"""Jobs and requests that run at the same time have the same results as each one alone."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What a start does with a data directory that is not as the service left it. It deletes nothing by mistake."""
+"""A start on a data directory that somebody has changed: it deletes nothing by mistake."""
 
 import os
 import shutil

@@ -12,7 +12,7 @@ from mailrith_lite import disk
 
 @pytest.fixture(autouse=True, params=[0o000, 0o022, 0o077])
 def mask(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The umask of the process makes no difference."""
+    """Runs a test with each of these umasks: they make no difference."""
     before = os.umask(request.param)
     yield
     os.umask(before)

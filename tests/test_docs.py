@@ -34,7 +34,7 @@ def prose(name: str) -> str:
     return FENCED.sub("", read(name))
 
 
-def test_every_setting_stands_in_the_table_with_its_help_and_its_default():
+def test_every_setting_is_in_the_table_with_its_help_and_its_default():
     rows = re.findall(r"^\| `([A-Z_]+)` \| (?:`(.*?)`)? ?\| (.+) \|$", read("docs/operating.md"), re.MULTILINE)
     documented = {name: (default, text) for name, default, text in rows}
     assert list(documented) == [ENVIRONMENT_PREFIX + setting.name.upper() for setting in SETTINGS]

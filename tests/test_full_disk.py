@@ -37,7 +37,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def full(disk: Path, *, free: int = 0, name: str = "filler") -> Iterator[None]:
-    """The disk has only so many bytes left."""
+    """Leaves only this number of free bytes on the disk."""
     path = disk / name
     with path.open("wb", buffering=0) as filler:
         for block in (1 << 16, 1 << 12):

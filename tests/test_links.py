@@ -19,7 +19,7 @@ def test_signature_is_valid_for_its_link(path: str, expires: int) -> None:
 
 
 @pytest.mark.parametrize("purpose", ["download", "upload"])
-def test_link_ends_at_its_end(purpose: str) -> None:
+def test_link_expires_at_its_end(purpose: str) -> None:
     links = Links(b"secret", purpose)  # type: ignore[arg-type]
     links.check_end("10", 9)
     with pytest.raises(errors.Expired) as expired:

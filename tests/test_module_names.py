@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 import mailrith_lite
 
 PACKAGE = Path(mailrith_lite.__file__).parent
-WIRES = {"api", "console", "cli"}  # they show what another room owns
+WIRES = {"api", "console", "cli"}  # their pages and resources are those of another room
 SHARED = {
     "exports": "the room, its API resource and its pages",
     "imports": "the room, its API resource and its pages",
@@ -25,7 +25,7 @@ SHARED = {
 
 
 def modules() -> list[PurePath]:
-    """Paths of modules, rooms and wings within the package, without suffix: `audience/tags`, `audience`."""
+    """Paths of modules and packages within mailrith_lite, without suffix: `audience/tags`, `audience`."""
     files = [path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE]
     top = [PurePath(path.stem) for path in PACKAGE.glob("[!_]*.py")]
     return top + [path.parent if path.stem == "__init__" else path.with_suffix("") for path in files]

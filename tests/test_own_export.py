@@ -1,4 +1,4 @@
-"""An export comes home by the analysis of its upload, into the same and into an empty workspace."""
+"""An export can be imported as its analysis proposes, into the same and into an empty workspace."""
 
 import csv
 import io
@@ -173,7 +173,7 @@ def fill(server: Server, key: str, audience: Audience) -> None:
 
 
 def bring_home(server: Server, key: str, exported: str) -> Any:
-    """The job of an import that follows the analysis as it is."""
+    """The job of an import with the proposals of the analysis."""
     upload = start(server, key)
     assert put(server, upload, exported.encode()).status == 200
     analysis = look(server, upload, key)["analysis"]
@@ -190,7 +190,9 @@ def bring_home(server: Server, key: str, exported: str) -> Any:
 
 
 @pytest.mark.parametrize("guarded", [True, False], ids=["with guard", "without guard"])
-def test_any_export_comes_home_by_its_own_analysis(serve: Callable[..., Server], guarded: bool) -> None:
+def test_any_export_is_imported_unchanged_as_its_analysis_proposes(
+    serve: Callable[..., Server], guarded: bool
+) -> None:
     server = serve(export_formula_guard=guarded)
 
     @settings(

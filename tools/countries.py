@@ -2,7 +2,7 @@
 
 The names come from ISO 3166 with the translations of pycountry, from Unicode's CLDR by way of Babel, and from the
 table of usual names below. Each line has an alpha-2 code, the alpha-3 code, and names without blanks, punctuation
-and accents. A name that means two countries is left out, unless one of them bears it in English.
+and accents. A name that means two countries is left out, unless it is the English name of one of them.
 """
 
 import contextlib

@@ -43,7 +43,7 @@ Pattern = Annotated[str, Meta(extra_json_schema={"enum": list(patterns.PATTERNS)
 Patterns = Annotated[
     list[Pattern],
     Meta(
-        description="Which events to send. `*` brings all events of the contract that the key may read; events of"
+        description="Which events to send. `*` includes all events of the contract that the key may read; events of"
         " jobs come only when named",
         extra_json_schema={"minItems": 1},
     ),

@@ -122,7 +122,7 @@ def states_before(plan: Plan) -> dict[int, State]:
 
 
 def changed_states(plan: Plan) -> list[State]:
-    """The existing subscribers whom the plan changes, as they will be."""
+    """The existing subscribers that the plan changes, as they will be."""
     return _states_decoder.decode(plan.updates or "[]")
 
 

@@ -1,6 +1,6 @@
 """Plans the chunks of an import one after another, without applying them.
 
-A row can concern a subscriber whom another row, a million rows earlier, would create or change. So the planned
+A row can change a subscriber that another row, a million rows earlier, would create or change. So the planned
 state of each such subscriber goes into a scratch database, and later chunks read that state first. The saved
 subscribers come from one committed state of the database, and the plans from the code that plans real imports.
 """
@@ -36,7 +36,7 @@ class DryRun:
         self._new_tags: dict[str, int] = {}
 
     def add_new_tag(self, name: str) -> int:
-        """The integer id that stands for the tag, which does not exist."""
+        """The integer id for the tag, which does not exist."""
         return self._new_tags.setdefault(fold(name), NEW_TAG_ID - len(self._new_tags))
 
     async def plan(

@@ -12,7 +12,7 @@ from mailrith_lite.webhooks.events import SUBSCRIPTIONS_PATH as PATH
 __all__ = ["PATH", "Delivery", "NewSecret", "Subscription", "delivery_path", "path_of", "wait_for_try"]
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0  # seconds between polls
-_PATIENCE = 20.0  # seconds: a try takes at most 15
+_PATIENCE = 20.0  # seconds: an attempt takes at most 15
 
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ def delivery_path(subscription_path: str, delivery_id: str) -> str:
 
 
 async def wait_for_try(client: ApiClient, subscription_path: str, sent: Delivery) -> Delivery:
-    """The delivery after the try that `sent` waits for.
+    """The delivery after the attempt that `sent` waits for.
 
     Raises:
         Unreachable, Refused

@@ -18,7 +18,7 @@ async def tag_members(client: ApiClient, names: Sequence[str], *, dry_run: bool)
     """The members `existing_tag_ids` and `new_tag_name` of the request. Names are matched ignoring case.
 
     The API creates one new tag at most, so of several names the missing tags are created here first. A dry run
-    creates none: one missing tag stands for all of them, because each row lacks either all of them or none.
+    creates none: one missing tag replaces all of them, because each row lacks either all of them or none.
 
     Raises:
         Unreachable, Refused

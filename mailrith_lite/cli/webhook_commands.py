@@ -36,7 +36,7 @@ def list_subscriptions(as_json: bool) -> None:
     from mailrith_lite.cli.remote_webhooks import PATH, Subscription
 
     print_items(
-        ("id", "name", "status", "events", "tries", "last result", "address"),
+        ("id", "name", "status", "events", "attempts", "last result", "address"),
         run(lambda client: client.list_first(PATH, Subscription, PAGE)),
         lambda one: (
             one.id,
@@ -202,7 +202,7 @@ def _print_deliveries(deliveries: Any, *, as_json: bool) -> None:
     from mailrith_lite.cli.printing import print_items
 
     print_items(
-        ("id", "event", "status", "tries", "answer", "next try", "error"),
+        ("id", "event", "status", "attempts", "answer", "next attempt", "error"),
         deliveries,
         lambda one: (
             one.id,

@@ -19,7 +19,7 @@ def base_address(services: Services, request: web.Request) -> str:
 
 
 def client_address(services: Services, request: web.Request) -> str:
-    """The IP address of the client, also of one that a trusted proxy stands for."""
+    """The IP address of the client, also of one behind a trusted proxy."""
     return sender(request, services.settings.trusted_proxies).address
 
 

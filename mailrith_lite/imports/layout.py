@@ -134,7 +134,7 @@ def _mapped_header(reading: _Reading, mapped_names: Sequence[str]) -> Layout | N
             continue
         names = column_names.from_header(record.cells)
         found = [ColumnNames(names).find(name) for name in mapped_names]
-        # A name such as `Column 1` that only stands for a blank cell does not make a row the header.
+        # A name such as `Column 1`, which replaces a blank cell, does not make a row the header.
         if all(found) and any(record.cells[position].strip() for positions in found for position in positions):
             return Layout(delimiter=reading.delimiter, header_line=record.line, names=names)
     return None

@@ -22,7 +22,7 @@ from mailrith_lite.jobs.run import Gate, Interrupted, JobFailed, Run
 
 GRACE = 5.0  # seconds for running chunks to finish when the service stops
 _LAST_WRITE = 1.0  # seconds for a write when the service stops; a lock of another program can last longer
-_RETRY = 1.0  # seconds before the next try, after the database has failed
+_RETRY = 1.0  # seconds before the next attempt, after the database has failed
 
 
 class Pipeline(Protocol):
@@ -264,7 +264,7 @@ class Runner:
                     logs.service.exception(
                         "the job could not be put back; trying again", extra={"fields": _fields(job)}
                     )
-        return "left as it stands"
+        return "left unchanged"
 
     async def _run_pipeline(self, run: Run) -> str:
         """Runs the pipeline, writes the state of the job and returns it, for the log."""

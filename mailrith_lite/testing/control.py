@@ -177,7 +177,7 @@ async def wait_for_events(sandbox: Sandbox, workspace_id: int, form: WaitForEven
 
 
 async def list_deliveries(sandbox: Sandbox, workspace_id: int, form: Nothing) -> list[SentEvent]:
-    """Each event for each subscription, in their order, with the result of the last try."""
+    """Each event for each subscription, in their order, with the result of the last attempt."""
     return await sandbox.select_sent_events(workspace_id)
 
 
@@ -192,12 +192,12 @@ async def release_webhooks(sandbox: Sandbox, workspace_id: int, form: Nothing) -
 
 
 async def fail_next_webhooks(sandbox: Sandbox, workspace_id: int, form: FailNextWebhooks) -> None:
-    """The next tries fail as if the receiver answered this status; it gets no request."""
+    """The next attempts fail as if the receiver answered this status; it gets no request."""
     await sandbox.fail_next_webhooks(workspace_id, form.status, form.times)
 
 
 async def drain_webhooks(sandbox: Sandbox, workspace_id: int, form: Nothing) -> None:
-    """Wait until no event is due: each was delivered, waits for its next try, or is held."""
+    """Wait until no event is due: each was delivered, waits for its next attempt, or is held."""
     await sandbox.drain_webhooks()
 
 

@@ -162,7 +162,7 @@ class WaitForEvents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class FailNextWebhooks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`times`: for how many tries."""
+    """`times`: for how many attempts."""
 
     status: Annotated[int, Meta(ge=300, le=599)] = 503
     times: Annotated[int, Meta(ge=1, le=10_000)] = 1

@@ -238,7 +238,7 @@ def _error_response(operation_id: str | None, fault: Failure) -> web.Response:
         response = respond(errors.InsufficientScope(required, required, ()))
     else:
         error_type = _TYPES.get(fault.status) or ("invalid_request" if fault.status < 500 else "api_error")
-        error = {"type": error_type, "code": code, "message": "The test asked for this error."}
+        error = {"type": error_type, "code": code, "message": "The test has planned this error."}
         response = codec.json_response(codec.encode({"error": error}), status=fault.status)
     response.headers.update({name: str(value) for name, value in fault.headers.items()})
     return response

@@ -43,7 +43,7 @@ class Instruments:
         self._faults.pop(workspace_id, None)
 
     def unmet_plans(self, workspace_id: int) -> list[str]:
-        """A sentence for each planned failure that met no request, or no try of a webhook."""
+        """A sentence for each planned failure that met no request, or no attempt of a webhook."""
         return [*self._faults_of(workspace_id).unmet(), *self.webhooks.unmet(workspace_id)]
 
     def forget_keys(self, workspace_id: int) -> None:

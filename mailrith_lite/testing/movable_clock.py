@@ -16,7 +16,7 @@ def monotonic() -> float:
 
 
 class MovableClock:
-    """Runs ahead of the wall clock by the sum of its advances. A fixed one stands still between advances."""
+    """Runs ahead of the wall clock by the sum of its advances. A fixed one does not move between advances."""
 
     def __init__(self, *, fixed: bool) -> None:
         self._fixed_at = START if fixed else None

@@ -68,7 +68,7 @@ def of(request: web.Request) -> str | None:
 
 
 def check(operation_id: str | None) -> None:
-    """None stands for any operation.
+    """None means any operation.
 
     Raises:
         ValueError: no operation has this id; the text names one with a similar spelling.

@@ -81,7 +81,7 @@ class Sandbox:
         if unknown := [scope for scope in key_scopes if scope not in scopes.ALL]:
             raise ValueError(f"there is no scope {unknown[0]}; scopes are {', '.join(scopes.ALL)}")
         if expires_in is not None and not 0 < expires_in <= MAX_DURATION:
-            raise ValueError(f"a key lives for more than 0 and at most {MAX_DURATION:,} seconds")
+            raise ValueError(f"a key is valid for more than 0 and at most {MAX_DURATION:,} seconds")
         key = self._new_key()
         async with self.services.database.write() as connection:
             now = clock.now()

@@ -29,7 +29,7 @@ class SeparateServer(ServerProcess):
 def serve(*, seed_ids: bool = False, process: bool = False, **settings: object) -> Iterator[Mailrith]:
     """A server as long as the context lasts, with one workspace, whose key is `mrk_example_secret_key`.
 
-    `seed_ids`: ids, keys and times are the same in every run, and the clock stands still until it is advanced.
+    `seed_ids`: ids, keys and times are the same in every run, and the clock does not move until it is advanced.
     `process`: the server runs in a process of its own, not in a thread.
     `settings`: those of the service, such as `max_queued_jobs`. Without `port` the server takes a free one.
 

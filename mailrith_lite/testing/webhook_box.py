@@ -20,9 +20,9 @@ _TYPES = (*CONTRACT_EVENTS, *(pattern for pattern in JOB_PATTERNS if not pattern
 
 
 class SentEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event for one subscription, and the result of its last try. `subscription`: its name.
+    """An event for one subscription, and the result of its last attempt. `subscription`: its name.
 
-    `next_attempt_at`: RFC 3339; None when no try follows.
+    `next_attempt_at`: RFC 3339; None when no attempt follows.
     """
 
     subscription: str
@@ -72,10 +72,10 @@ class WebhookBox:
         self._planned[workspace_id].extend([status] * times)
 
     def unmet(self, workspace_id: int) -> list[str]:
-        """A sentence for planned failures that no try has met."""
+        """A sentence for planned failures that no attempt has met."""
         count = len(self._planned[workspace_id])
-        tries = f"{count} more tr{'y' if count == 1 else 'ies'}"
-        return [f"a planned failure of webhooks waits for {tries}"] if count else []
+        attempts = f"{count} more attempt{'' if count == 1 else 's'}"
+        return [f"a planned failure of webhooks waits for {attempts}"] if count else []
 
     async def clear(self, workspace_id: int) -> None:
         """Ends every delivery of the workspace."""

@@ -29,7 +29,7 @@ class Webhooks:
 
     @property
     def deliveries(self) -> list[SentEvent]:
-        """Each event for each subscription, oldest first, with the result of the last try."""
+        """Each event for each subscription, oldest first, with the result of the last attempt."""
         return self._server.ask(Sandbox.select_sent_events, self._workspace_id())
 
     def wait_for(self, event_type: str | None = None, *, count: int = 1, timeout: float = 5.0) -> list[Event]:
@@ -62,9 +62,9 @@ class Webhooks:
         self._server.ask(Sandbox.release_webhooks, self._workspace_id())
 
     def fail_next(self, status: int = 503, *, times: int = 1) -> None:
-        """The next tries fail as if the receiver answered this status; it gets no request."""
+        """The next attempts fail as if the receiver answered this status; it gets no request."""
         self._server.ask(Sandbox.fail_next_webhooks, self._workspace_id(), status, times)
 
     def drain(self) -> None:
-        """Waits until no event is due: each was delivered, waits for its next try, or is held."""
+        """Waits until no event is due: each was delivered, waits for its next attempt, or is held."""
         self._server.ask(Sandbox.drain_webhooks)

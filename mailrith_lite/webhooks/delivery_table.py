@@ -16,10 +16,10 @@ _COLUMNS = """id, workspace_id, subscription_id, event_id, type, subscriber_id, 
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """An event for one subscription, and what became of the tries so far.
+    """An event for one subscription, and the results of the attempts so far.
 
-    `details`: JSON, the members of the event's data besides the workspace and the subscriber. `retries`: tries
-    since the event was new, or was sent again. `due_at`: the time of the next try. `answer`: its first characters.
+    `details`: JSON, the members of the event's data besides the workspace and the subscriber. `retries`: attempts
+    since the event was new, or was sent again. `due_at`: of the next attempt. `answer`: its first characters.
     """
 
     id: int
@@ -155,14 +155,14 @@ async def select_delivery(
     return next(map(_from_row, rows), None)
 
 
-async def update_tried(connection: Connection, tried: Sequence[Delivery]) -> None:
-    """The results of the tries. A delivery that is gone stays so."""
+async def update_attempted(connection: Connection, attempted: Sequence[Delivery]) -> None:
+    """The results of the attempts. A delivery that was deleted stays deleted."""
     await connection.executemany(
         """UPDATE webhook_deliveries SET status = :status, attempts = :attempts, retries = :retries,
             due_at = :due_at, tried_at = :tried_at, answer_status = :answer_status, answer = :answer,
             error = :error, milliseconds = :milliseconds
         WHERE subscription_id = :subscription_id AND id = :id""",
-        [msgspec.structs.asdict(one) for one in tried],
+        [msgspec.structs.asdict(one) for one in attempted],
     )
 
 

@@ -19,10 +19,10 @@ from mailrith_lite.webhooks.outbox import Outbox
 from mailrith_lite.webhooks.sender import Sender
 
 PLACES: Final = 512
-"""Tries at the same time, of all workspaces."""
+"""The most attempts of all workspaces at the same time."""
 SHARE: Final = 80
-"""The most tries of one workspace at the same time: 4 for each of its 20 subscriptions."""
-GRACE: Final = 3.0  # seconds for tries that are under way when the service stops
+"""The most attempts of one workspace at the same time: 4 for each of its 20 subscriptions."""
+GRACE: Final = 3.0  # seconds for attempts that are under way when the service stops
 _LONGEST_WAIT = 60.0  # seconds until the next look, in case somebody sets the system's clock
 _RETRY = 1.0  # seconds after the database has failed
 
@@ -75,7 +75,7 @@ class Dispatcher:
         await self._idle.wait()
 
     async def stop(self, grace: float = GRACE) -> None:
-        """Starts no further try. Those under way have `grace` seconds to finish. Can be called twice."""
+        """Starts no further attempt. Those under way have `grace` seconds to finish. Can be called twice."""
         self._stopping = True
         lanes = list(self._lanes.values())
         for result in await asyncio.gather(*(lane.stop(grace) for lane in lanes), return_exceptions=True):

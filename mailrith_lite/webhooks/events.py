@@ -73,7 +73,7 @@ def of_test(subscription: Subscription) -> Events:
 
 
 def body(delivery: Delivery) -> bytes:
-    """The same bytes at every try."""
+    """The same bytes at every attempt."""
     return msgspec.json.encode(as_received(delivery))
 
 

@@ -17,7 +17,7 @@ from mailrith_lite.turns import Turns
 from mailrith_lite.webhooks import delivery_table, subscription_table
 from mailrith_lite.webhooks.delivery_table import Delivery
 from mailrith_lite.webhooks.sender import Outcome, Sender, refusal
-from mailrith_lite.webhooks.subscription_table import Subscription, Tries
+from mailrith_lite.webhooks.subscription_table import Attempts, Subscription
 
 AT_ONCE: Final = 4
 PAGE: Final = 100
@@ -25,17 +25,17 @@ PAGE: Final = 100
 DELAYS: Final = tuple(
     round(seconds * clock.SECOND) for seconds in (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 )
-"""Milliseconds from each failed try to the next one. After the last one the delivery has failed."""
+"""Milliseconds from each failed attempt to the next one. After the last one the delivery has failed."""
 JITTER: Final = 0.2
 PATIENCE: Final = 5 * clock.DAY
-"""A subscription whose every try has failed for so long is disabled."""
+"""A subscription whose every attempt has failed for so long is disabled."""
 _SAVE_SECONDS = 1.0  # results are written at least so often
 _RETRY_SECONDS = 1.0  # after the database could not be written, or there was no file descriptor
 
-_GONE = "The receiver answered 410, so this subscription is disabled. Make it active to go on."
-_DEAD = "Every try has failed for 5 days, so this subscription is disabled. Make it active to go on."
+_GONE = "The receiver answered 410, so this subscription is disabled. Make it active to continue."
+_DEAD = "Every attempt has failed for 5 days, so this subscription is disabled. Make it active to continue."
 
-_NO_TRIES = Tries(
+_NO_ATTEMPTS = Attempts(
     count=0,
     status="delivered",
     error=None,
@@ -53,7 +53,7 @@ class Gate(Protocol):
         """Whether the events of the workspace wait. `Dispatcher.wake` makes the dispatcher ask again."""
 
     def planned_status(self, workspace_id: int) -> int | None:
-        """A status that the next try gets instead of an answer; the receiver gets no request."""
+        """A status that the next attempt gets instead of an answer; the receiver gets no request."""
 
 
 class Post(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +78,8 @@ class Lane:
         self._failing_since: int | None = None
         self._queue: deque[Delivery] = deque()
         self._under_way: set[int] = set()
-        self._tried: list[Delivery] = []
-        self._tries: Tries | None = None
+        self._attempted: list[Delivery] = []
+        self._attempts: Attempts | None = None
         self._saved_at = monotonic()
         self._lock = asyncio.Lock()
         self._workers: set[asyncio.Task[None]] = set()
@@ -93,13 +93,13 @@ class Lane:
             self._add_worker()  # the others may be waiting for a slow receiver
 
     def reload(self) -> None:
-        """Call it after the subscription was changed or deleted: no later try uses its old address or secret."""
+        """Call it after the subscription was changed or deleted: later attempts use its new address and secret."""
         self._reloads += 1
         self._receiver = None
         self._queue.clear()
 
     async def stop(self, seconds: float) -> None:
-        """Lets the tries that are under way finish for so long, and writes the results."""
+        """Lets the attempts that are under way finish for so long, and writes the results."""
         self._stopping = True
         self._queue.clear()
         if self._workers:
@@ -112,7 +112,7 @@ class Lane:
 
     @property
     def _at_once(self) -> int:
-        """A receiver that does not work gets one try at a time, so that it holds no places of others."""
+        """A receiver that does not work gets one attempt at a time, so that it holds no places of others."""
         return AT_ONCE if self._failing_since is None else 1
 
     def _add_worker(self) -> None:
@@ -137,7 +137,7 @@ class Lane:
                 more = not self._stopping
 
     async def _work_once(self) -> bool:
-        """Tries one delivery. False when there is none for this worker."""
+        """Attempts to deliver one event. False when there is none for this worker."""
         delivery = await self._next()
         if delivery is None:
             return False
@@ -173,7 +173,7 @@ class Lane:
             receiver = await subscription_table.select_receiver(connection, self._subscription_id)
             if receiver is None:
                 return
-            unsaved = {one.id for one in self._tried}  # a try can end while this reads
+            unsaved = {one.id for one in self._attempted}  # an attempt can end while this reads
             due = await delivery_table.select_due(
                 connection,
                 self._subscription_id,
@@ -194,13 +194,13 @@ class Lane:
                 return
             outcome = await self._send(receiver, delivery)
         now = clock.now()
-        self._tried.append(_tried(delivery, outcome, now))
+        self._attempted.append(_attempted(delivery, outcome, now))
         if outcome.error is None:
             self._failing_since = None
         elif self._failing_since is None:
             self._failing_since = now
         disabled = outcome.gone or (self._failing_since is not None and now - self._failing_since >= PATIENCE)
-        self._tries = _added(self._tries, outcome, self._failing_since, now, disabled=disabled)
+        self._attempts = _added(self._attempts, outcome, self._failing_since, now, disabled=disabled)
         if disabled:
             logs.service.warning("webhook disabled", extra={"fields": {"subscription": receiver.public_id}})
             self.reload()
@@ -214,26 +214,26 @@ class Lane:
 
     async def _save(self) -> None:
         """Writes the results. Waits for as long as the disk is full or the database is locked."""
-        while self._tries is not None:
-            tried, tries = list(self._tried), self._tries
+        while self._attempts is not None:
+            attempted, attempts = list(self._attempted), self._attempts
             try:
                 async with self._post.database.write(housekeeping=True) as connection:
-                    await delivery_table.update_tried(connection, tried)
-                    await subscription_table.update_tried(connection, self._subscription_id, tries)
+                    await delivery_table.update_attempted(connection, attempted)
+                    await subscription_table.update_attempted(connection, self._subscription_id, attempts)
             except Exception as error:
                 if not is_temporary(error) or self._stopping:
                     raise
                 await sleep(_RETRY_SECONDS)
             else:
-                del self._tried[: len(tried)]
-                self._tries = None if self._tries is tries else _without(self._tries, tries)
+                del self._attempted[: len(attempted)]
+                self._attempts = None if self._attempts is attempts else _without(self._attempts, attempts)
         self._saved_at = monotonic()
 
 
-def _tried(delivery: Delivery, outcome: Outcome, now: int) -> Delivery:
-    """The delivery after a try."""
+def _attempted(delivery: Delivery, outcome: Outcome, now: int) -> Delivery:
+    """The delivery after an attempt."""
     delivered = outcome.error is None
-    due_at = None if delivered else next_try(delivery.retries, outcome.retry_after, now)
+    due_at = None if delivered else next_attempt(delivery.retries, outcome.retry_after, now)
     return msgspec.structs.replace(
         delivery,
         status="delivered" if delivered else "failed" if due_at is None else "waiting",
@@ -248,10 +248,10 @@ def _tried(delivery: Delivery, outcome: Outcome, now: int) -> Delivery:
     )
 
 
-def next_try(retries: int, retry_after: int, now: int) -> int | None:
-    """When the delivery is due again after a try that failed; None after the last one.
+def next_attempt(retries: int, retry_after: int, now: int) -> int | None:
+    """When the delivery is due again after an attempt that failed; None after the last one.
 
-    `retries`: how many tries came before. `retry_after`: milliseconds that the receiver asks for.
+    `retries`: how many attempts came before. `retry_after`: milliseconds that the receiver asks for.
     """
     if retries >= len(DELAYS):
         return None
@@ -259,10 +259,12 @@ def next_try(retries: int, retry_after: int, now: int) -> int | None:
     return now + max(delay, retry_after)
 
 
-def _added(tries: Tries | None, outcome: Outcome, failing_since: int | None, now: int, *, disabled: bool) -> Tries:
-    before = tries or _NO_TRIES
+def _added(
+    attempts: Attempts | None, outcome: Outcome, failing_since: int | None, now: int, *, disabled: bool
+) -> Attempts:
+    before = attempts or _NO_ATTEMPTS
     delivered = outcome.error is None
-    return Tries(
+    return Attempts(
         count=before.count + 1,
         status="delivered" if delivered else "failed",
         error=_GONE if outcome.gone else _DEAD if disabled else outcome.error,
@@ -273,6 +275,6 @@ def _added(tries: Tries | None, outcome: Outcome, failing_since: int | None, now
     )
 
 
-def _without(tries: Tries, saved: Tries) -> Tries:
+def _without(attempts: Attempts, saved: Attempts) -> Attempts:
     """What came after the part that is saved."""
-    return msgspec.structs.replace(tries, count=tries.count - saved.count)
+    return msgspec.structs.replace(attempts, count=attempts.count - saved.count)

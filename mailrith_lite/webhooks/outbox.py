@@ -53,7 +53,7 @@ class Outbox:
     async def record_chunk(
         self, connection: Connection, workspace_id: int, source: Source, plan: Plan, now: int
     ) -> None:
-        """The subscribers whom a chunk of an import creates or changes."""
+        """The subscribers that a chunk of an import creates or changes."""
         wanted = await select_wanted(connection, workspace_id)
         if wanted.any_of(patterns.CREATED, patterns.UPDATED, patterns.STATUS_CHANGED):
             planned = await asyncio.to_thread(events.of_plan, plan, source)

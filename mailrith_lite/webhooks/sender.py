@@ -1,4 +1,4 @@
-"""Sends one event to its receiver: a single try, with no redirect, proxy or cookie."""
+"""Sends one event to its receiver: a single attempt, with no redirect, proxy or cookie."""
 
 import asyncio
 import contextlib
@@ -25,8 +25,8 @@ _MAX_RETRY_AFTER = clock.DAY
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a try. `error`: a sentence; None for a success. `retry_after`: milliseconds that the receiver
-    asks for. `status`, `answer`: None without an answer.
+    """The result of an attempt. `error`: a sentence; None for a success. `retry_after`: milliseconds that the
+    receiver asks for. `status`, `answer`: None without an answer.
     """
 
     status: int | None
@@ -50,7 +50,7 @@ class Sender:
     async def open(
         cls, *, allow_private: bool, resolver: AbstractResolver | None = None, seconds: float = TIMEOUT
     ) -> AsyncIterator["Sender"]:
-        """`resolver`: of names, by default the system's. `seconds`: the most that a try may take."""
+        """`resolver`: of names, by default the system's. `seconds`: the most that an attempt may take."""
         connector = aiohttp.TCPConnector(
             limit=0,
             resolver=resolver,

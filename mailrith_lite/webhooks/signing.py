@@ -30,6 +30,6 @@ def preview(secret: bytes) -> str:
 
 
 def signature(secret: bytes, event_id: str, timestamp: int, body: bytes) -> str:
-    """The value of the header `webhook-signature`. `timestamp`: of the try, in seconds since 1970."""
+    """The value of the header `webhook-signature`. `timestamp`: of the attempt, in seconds since 1970."""
     content = f"{event_id}.{timestamp}.".encode() + body
     return f"v1,{base64.b64encode(hmac.digest(secret, content, hashlib.sha256)).decode()}"

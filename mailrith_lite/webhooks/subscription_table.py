@@ -20,7 +20,7 @@ _patterns_decoder = msgspec.json.Decoder(list[str])
 
 class Subscription(msgspec.Struct, frozen=True, kw_only=True):
     """`url`: None for a journal, which keeps its events and sends none. `sees_subscribers`: whether `*` includes
-    the events of subscribers. `failing_since`: the first try that failed after the last success.
+    the events of subscribers. `failing_since`: the first attempt that failed after the last success.
     """
 
     id: int
@@ -62,8 +62,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
         return any(map(self.by, event_types))
 
 
-class Tries(msgspec.Struct, frozen=True, kw_only=True):
-    """What the tries of one moment change in a subscription. `count`: how many there were.
+class Attempts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the attempts of one moment change in a subscription. `count`: how many there were.
 
     `status`, `error`: of the last one. `disabled`: the subscription stops until somebody makes it active.
     """
@@ -170,7 +170,7 @@ async def update_subscription(connection: Connection, subscription: Subscription
     )
 
 
-async def update_tried(connection: Connection, subscription_id: int, tries: Tries) -> None:
+async def update_attempted(connection: Connection, subscription_id: int, attempts: Attempts) -> None:
     await connection.execute(
         """UPDATE webhook_subscriptions SET delivery_attempts = delivery_attempts + :count,
             last_delivery_status = :status, last_delivery_error = :error,
@@ -178,7 +178,7 @@ async def update_tried(connection: Connection, subscription_id: int, tries: Trie
             last_failed_at = coalesce(:failed_at, last_failed_at), failing_since = :failing_since,
             status = CASE WHEN :disabled THEN 'disabled' ELSE webhook_subscriptions.status END
         WHERE id = :id""",
-        {**msgspec.structs.asdict(tries), "id": subscription_id},
+        {**msgspec.structs.asdict(attempts), "id": subscription_id},
     )
 
 

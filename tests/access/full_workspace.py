@@ -10,7 +10,8 @@ from mailrith_lite.jobs.kinds import IMPORT
 
 
 class FullWorkspace(Workspace):
-    """One resource of every kind, each named by one word. The workspace has that name too, unless it gets another.
+    """One resource of every kind, all with the same name, which is also the name of the workspace unless another is
+    given.
 
     `known`: what a request can name, such as `tag` -> its public id. The subscriber has `tag` and is in `sequence`,
     and has neither `unused_tag` nor `unused_sequence`.

@@ -34,7 +34,8 @@ PLAIN = {  # fields that name no resource
 
 
 class Case(msgspec.Struct, frozen=True):
-    """A request that names something. `kind`: what stands for ID in `request`. `status`: of the response.
+    """A request that names something. `kind`: of the resource whose id or name replaces ID in `request`. `status`:
+    of the response.
 
     `request`: a query, or fields of the body.
     """
@@ -147,7 +148,7 @@ READS = operations(route for route in ROUTES if route.method == "GET")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     directory = tmp_path_factory.mktemp("isolation") / "data"
     with Server(Settings(port=0, data_dir=directory, bootstrap_key=KEY)).serving() as server:
-        server.wait(server.services.dispatcher.stop())  # the tries of webhooks would change rows
+        server.wait(server.services.dispatcher.stop())  # the attempts of webhooks would change rows
         yield server
 
 

@@ -1,4 +1,4 @@
-"""For each operation of the contract, a call of the SDK that leads to each of its documented statuses.
+"""For each operation of the contract, a call of the SDK that gets each of its documented statuses.
 
 Successes, 400s and 404s follow from the routes. A conflict has its own set-up, in CONFLICTS.
 """
@@ -29,7 +29,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class World(Workspace):
-    """A workspace whose resources fill every property of their kind. Each call has resources of its own."""
+    """Creates resources with a value in every property, new ones for each call."""
 
     def __init__(self, server: Server) -> None:
         super().__init__(server, KEY)
@@ -221,7 +221,7 @@ SPECIAL: dict[str, dict[int, Prepare]] = {
 
 
 def _calls(route: Route) -> dict[int, Prepare]:
-    """Status -> a call that leads to it. Every operation gets a 401 or 403 in the same way."""
+    """Status -> a call that gets it. Every operation gets a 401 or 403 in the same way."""
     calls = {route.statuses[0]: _prepared(route)}
     if route.signature.request is not None or issubclass(route.signature.response, PageOf):
         calls[400] = _invalid(route)

@@ -43,7 +43,7 @@ def json_head(server: Server) -> bytes:
 
 
 @pytest.mark.parametrize("head", [put_head, form_head, json_head])
-def test_body_that_drips_is_refused(impatient: Server, head: Callable[[Server], bytes]) -> None:
+def test_body_that_arrives_too_slowly_is_refused(impatient: Server, head: Callable[[Server], bytes]) -> None:
     with connect(impatient) as connection:
         connection.sendall(head(impatient))
         assert sum(1 for _ in drip(connection)) > 1
@@ -64,7 +64,7 @@ def test_body_above_the_lowest_speed_is_received(impatient: Server) -> None:
 
 
 @pytest.mark.parametrize("framing", [b"Content-Length: 1000000", b"Transfer-Encoding: chunked"])
-def test_body_is_forgotten_when_the_client_hangs_up(server: Server, framing: bytes) -> None:
+def test_body_is_freed_when_the_client_hangs_up(server: Server, framing: bytes) -> None:
     """Without the garbage collector, which runs rarely in the service."""
 
     def hang_up() -> None:

@@ -60,8 +60,8 @@ def test_addresses_of_this_service_lead_to_a_response(server: Server, name: str)
     assert server.call("GET", address.removeprefix(server.url)).status == 200
 
 
-def test_no_address_that_takes_a_key_has_another_origin(server: Server) -> None:
-    """Mailrith's own pages are for readers: everything else is this service."""
+def test_every_address_that_takes_a_key_is_of_this_service(server: Server) -> None:
+    """Only addresses of documentation, which take no key, are on Mailrith's own pages."""
     data = capabilities(server)
     meta = server.call("GET", "/v1").json
     foreign = {name for name in ADDRESSES if not meta[name].startswith(f"{server.url}/")}

@@ -1,4 +1,4 @@
-"""Arbitrary requests: none of them leads to an internal error."""
+"""Arbitrary requests: none of them causes an internal error."""
 
 import json
 import os

@@ -145,7 +145,7 @@ def test_an_id_elsewhere_in_a_segment_is_not_a_reference(server: Server, kind: s
     assert delete(server, one).status == 204
 
 
-def test_a_preview_does_not_keep_a_resource_from_being_deleted(server: Server) -> None:
+def test_a_resource_that_a_preview_names_can_be_deleted(server: Server) -> None:
     one = tag(server, "Spring")
     body = {"definition": definition("tag", "has_any_of", [one["id"]])}
     assert server.call("POST", "/v1/segments/preview", body).status == 200
@@ -235,7 +235,7 @@ def test_a_field_that_an_import_names_cannot_change_its_type(server: Server) -> 
     assert ada["custom_fields"] == {one["id"]: "AE"}
 
 
-def test_an_import_keeps_only_the_resources_that_it_names(server: Server) -> None:
+def test_an_import_protects_only_the_resources_that_it_names(server: Server) -> None:
     named, other = tag(server, "Spring"), tag(server, "Autumn")
     fields = field(server, "Company"), field(server, "Size")
     hold_jobs(server)
@@ -244,7 +244,7 @@ def test_an_import_keeps_only_the_resources_that_it_names(server: Server) -> Non
     assert [delete(server, one).status for one in (named, fields[0])] == [409, 409]
 
 
-def test_an_import_of_another_workspace_keeps_no_resource_here(server: Server) -> None:
+def test_an_import_of_another_workspace_protects_no_resource_of_this_one(server: Server) -> None:
     """The first tag and field of the two workspaces have different integer ids, but no query may rely on that."""
     one = tag(server, "Spring")
     key = server.new_key(workspace="Other")

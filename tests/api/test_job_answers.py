@@ -1,4 +1,4 @@
-"""The responses about a job from its creation to its end, and its cancelation."""
+"""The responses about a job from its creation to its end, and its cancellation."""
 
 import asyncio
 import threading

@@ -149,7 +149,7 @@ def test_a_limit_of_more_than_100_is_read_as_100(server: Server, limit: str) -> 
     "cursor", ["", "x", "1", "workspace_9wdvsq5zmmz0n", "tag_", "_", "tag_zzzzzzzzzzzzz", "%00"]
 )
 @pytest.mark.parametrize("path", LISTS)
-def test_a_cursor_is_one_that_a_page_gave(service: Server, path: str, cursor: str) -> None:
+def test_a_cursor_must_come_from_a_page(service: Server, path: str, cursor: str) -> None:
     for name in ("starting_after", "cursor"):
         reply = service.call("GET", f"{path}?{name}={cursor}")
         assert envelope(reply) == (400, "invalid_request", "invalid_cursor")
@@ -315,7 +315,7 @@ def test_unknown_tags_and_sequences_match_nobody(service: Server, name: str) -> 
 
 
 @pytest.mark.parametrize("operator", ["tag_operator=has_none_of", "sequence_operator=has_completed_any_of"])
-def test_an_operator_without_ids_filters_nothing(service: Server, operator: str) -> None:
+def test_an_operator_without_ids_is_no_filter(service: Server, operator: str) -> None:
     assert (
         page(service, "/v1/subscribers", limit=100)
         == service.call("GET", f"/v1/subscribers?limit=100&{operator}").json

@@ -87,12 +87,12 @@ def test_every_path_of_the_manifest_is_known(service: Server, operation_id: str)
     assert reply.status != 404 or reply.error["code"] != "not_found"
 
 
-def test_every_scope_of_the_manifest_can_be_held() -> None:
+def test_a_key_can_have_every_scope_of_the_manifest() -> None:
     assert {scope for operation in MANIFEST.values() for scope in operation["required_scopes"]} <= set(scopes.ALL)
     assert len(set(scopes.ALL)) == len(scopes.ALL)
 
 
-def test_the_root_leads_only_browsers_to_the_console(service: Server) -> None:
+def test_the_root_redirects_only_browsers_to_the_console(service: Server) -> None:
     reply = service.call("GET", "/", key=None, headers={"Accept": "text/html,*/*"})
     assert (reply.status, reply.headers["location"]) == (303, "console")
     assert envelope(service.call("GET", "/", key=None)) == (404, "not_found", "not_found")

@@ -86,7 +86,7 @@ def test_the_sdk_raises_an_authentication_error_for_a_wrong_key(server: Server) 
     assert error.value.credential_recovery is None
 
 
-def test_a_missing_scope_has_the_way_to_recover(server: Server) -> None:
+def test_the_error_of_a_missing_scope_says_how_to_recover(server: Server) -> None:
     client = server.sdk(server.new_key(scopes=("tags:read", "subscribers:import")))
     with pytest.raises(MailrithApiError) as error:
         client.jobs.create_import(body={"csv_text": CSV, "mappings": MAPPINGS})

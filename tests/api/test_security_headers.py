@@ -53,7 +53,7 @@ def test_response_outside_the_routes_has_the_headers(service: Server, sent: byte
     check_headers(exchange(service, sent))
 
 
-def test_https_address_is_kept_by_browsers(serve: Callable[..., Server]) -> None:
+def test_responses_of_an_https_address_have_strict_transport_security(serve: Callable[..., Server]) -> None:
     server = serve(public_url="https://mail.example.com")
     for path, status in PATHS.items():
         reply = server.call("GET", path)

@@ -102,7 +102,7 @@ def test_a_removed_membership_can_be_added_again(server: Server, kind: str, make
     assert miscounts(server) == []
 
 
-def test_a_past_sequence_membership_stays_on_record(server: Server) -> None:
+def test_a_removed_sequence_membership_counts_as_a_past_one(server: Server) -> None:
     one, never = subscriber(server, "ada@example.com"), subscriber(server, "bob@example.com")
     welcome = sequence(server)
     put(server, one, "sequences", welcome)
@@ -256,7 +256,7 @@ def test_a_patch_needs_the_live_scope_for_a_status_tags_and_sequences_alone(serv
 
 
 @METHODS
-def test_a_status_needs_the_evidence_that_the_setting_demands(serve: Callable[..., Server], method: str) -> None:
+def test_a_status_needs_the_evidence_that_the_setting_requires(serve: Callable[..., Server], method: str) -> None:
     server = serve(require_consent_evidence=True)
     one = subscriber(server)
     reply = _send(server, one, method, {"status": "Active", "new_tags": ["Spring"]})

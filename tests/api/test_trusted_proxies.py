@@ -1,4 +1,4 @@
-"""What a trusted proxy says of a client is believed; what anybody else says is not."""
+"""Headers of a trusted proxy about the client count; those of anybody else do not."""
 
 from collections.abc import Callable
 from ipaddress import ip_network

@@ -107,7 +107,7 @@ def test_the_form_works_without_javascript(server: Server) -> None:
 @pytest.mark.parametrize(
     "more", ["&file_name=%C3%A9.csv", "&file_name=a%26b%23c.csv", "&x=%0D%0AX-Evil:%201", "&a+b"]
 )
-def test_the_form_leads_back_to_the_page(server: Server, more: str) -> None:
+def test_the_form_redirects_to_the_page(server: Server, more: str) -> None:
     upload = start(server)
     headers = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", **PAGE}
     reply = server.call("POST", address(server, upload) + more, form(CSV), key=None, headers=headers)

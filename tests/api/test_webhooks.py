@@ -1,4 +1,4 @@
-"""/v1/webhook-subscriptions: codes, limits, scopes, secrets, and the operations beside the contract."""
+"""/v1/webhook-subscriptions: codes, limits, scopes, secrets, and the operations that the contract does not have."""
 
 from typing import Any
 
@@ -125,7 +125,7 @@ def test_a_deleted_subscription_is_not_found_by_any_operation(server: Server) ->
     assert data_of(server.call("GET", PATH)) == []
 
 
-def test_an_update_changes_what_it_names_and_nothing_else(server: Server) -> None:
+def test_an_update_changes_only_the_members_that_it_has(server: Server) -> None:
     one = create(server)["subscription"]
     changed = data_of(
         server.call("PUT", one["self"], {"status": "disabled", "event_patterns": ["*", "form.*", "*"]})
@@ -146,7 +146,7 @@ def test_a_repeated_creation_gets_its_first_answer_with_the_secret(server: Serve
     assert len(data_of(server.call("GET", PATH))) == 1
 
 
-def test_a_rotated_secret_is_another_one(server: Server) -> None:
+def test_rotation_replaces_the_secret(server: Server) -> None:
     created = create(server)
     rotated = data_of(server.call("POST", f"{created['subscription']['self']}/rotate-secret"))
     assert set(rotated) == {"subscription", "signing_secret"}
@@ -187,7 +187,7 @@ def test_a_key_that_cannot_read_subscribers_cannot_send_their_events_to_another_
 
 
 def test_a_test_event_has_a_delivery_and_can_be_sent_again(server: Server) -> None:
-    """The address is refused before anything is sent, so the delivery waits for its next try."""
+    """The address is refused before anything is sent, so the delivery waits for its next attempt."""
     one = create(server, url="https://localhost/hook")["subscription"]
     reply = server.call("POST", f"{one['self']}/test")
     assert reply.status == 202
@@ -207,7 +207,7 @@ def test_a_test_event_has_a_delivery_and_can_be_sent_again(server: Server) -> No
     assert now["last_delivery_error"] == tried["error"]
 
 
-def test_a_disabled_subscription_refuses_tests_and_repetitions(server: Server) -> None:
+def test_a_disabled_subscription_refuses_tests_and_resends(server: Server) -> None:
     one = create(server, url="https://localhost/hook")["subscription"]
     sent = data_of(server.call("POST", f"{one['self']}/test"))
     server.call("PUT", one["self"], {"status": "disabled"})

@@ -71,7 +71,7 @@ def test_documents_have_the_public_address(serve: Callable[..., Server]) -> None
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
-def test_mcp_is_not_served_and_not_worth_a_retry(service: Server, method: str) -> None:
+def test_mcp_is_not_served_and_a_retry_is_refused_as_useless(service: Server, method: str) -> None:
     reply = service.call(method, "/mcp", key=None)
     assert envelope(reply) == (501, "api_error", "operation_not_supported")
     assert reply.error["retry"]["safe"] is False

@@ -1,4 +1,4 @@
-"""Five subscribers who differ in every field of a segment's conditions, and the ones that a definition matches."""
+"""Five subscribers who differ in every field that conditions can name, and the names of those in a segment."""
 
 import asyncio
 import contextlib

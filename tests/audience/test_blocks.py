@@ -38,7 +38,7 @@ Action = Callable[[Connection], Awaitable[Any]]
 
 
 async def audience(database: Database) -> None:
-    """Three blocks, one with a subscriber of another workspace. Ours have the tag 1 and are in the sequence 1."""
+    """Three blocks, one with a subscriber of another workspace. All others have the tag 1 and the sequence 1."""
     async with database.write() as connection:
         await population.insert_workspaces(connection, 2)
         for name in ("First", "Second"):
@@ -142,7 +142,7 @@ async def refresh(database: Database) -> int:
 
 
 async def _late_blocks(database: Database) -> list[int]:
-    """Blocks that a list of cold subscribers would skip although one of theirs is cold, or will be."""
+    """Blocks that a list of cold subscribers would skip although a subscriber in them is cold, or will be."""
     async with database.read() as connection:
         rows = await connection.execute_fetchall(
             f"""SELECT block FROM subscriber_blocks AS counted JOIN subscribers

@@ -44,7 +44,7 @@ def test_format_that_reads_the_most_dates_wins(cells: list[str], decided: str) -
 
 
 @pytest.mark.parametrize("cells", [["05/05/2024", "06/06/2024"], ["5 Jan 2024", "Feb 6, 2024"]])
-def test_readings_that_agree_are_no_question(cells: list[str]) -> None:
+def test_formats_that_read_the_same_values_are_not_undecided(cells: list[str]) -> None:
     decided = decide("date", *cells)
     assert not isinstance(decided, Undecided)
 

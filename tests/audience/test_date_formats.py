@@ -162,13 +162,13 @@ _WRITERS = {
 
 @settings(max_examples=ROUNDS)
 @given(st.dates(min_value=date(1000, 1, 1)), st.sampled_from(sorted(_WRITERS)))
-def test_every_day_comes_back_from_its_format(day: date, date_format: DateFormat) -> None:
+def test_every_day_is_read_back_from_its_format(day: date, date_format: DateFormat) -> None:
     assert read_date(_WRITERS[date_format].format(day), date_format) == day
 
 
 @settings(max_examples=ROUNDS)
 @given(st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001
-def test_every_moment_comes_back_from_iso(moment: datetime) -> None:
+def test_every_moment_is_read_back_from_iso(moment: datetime) -> None:
     since_1970 = moment - datetime(1970, 1, 1, tzinfo=UTC)
     assert read_moment(moment.isoformat(), "iso", None) == since_1970 // timedelta(milliseconds=1)
 

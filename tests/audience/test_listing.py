@@ -61,7 +61,7 @@ def populated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def populate(path: Path) -> None:
-    """Two workspaces with mixed ids. Ours has all of the first block, half of the second, none of the third."""
+    """Two workspaces with mixed ids. The first has all of block 1, half of block 2, none of block 3."""
     async with Database.open(path) as database, database.write() as connection:
         await population.insert_workspaces(connection, 2)
         for name in ("Full", "Half", "Unused"):
@@ -174,7 +174,7 @@ async def test_pages_of_every_filter_have_its_subscribers_newest_first(audience:
             assert listed == expected, subscriber_filter
 
 
-async def test_page_starts_below_the_id_everywhere_in_a_block(audience: Database) -> None:
+async def test_page_starts_below_any_id_of_a_block(audience: Database) -> None:
     borders = [
         border + step for border in range(0, 6 * BLOCK, BLOCK) for step in (-1, 0, 1, 2) if border + step > 0
     ]

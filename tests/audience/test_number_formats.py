@@ -58,7 +58,7 @@ def test_number_is_read_in_its_format(text: str, point: str | None, comma: str |
 
 @settings(max_examples=ROUNDS)
 @given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**20), max_value=10**20, places=5))
-def test_number_comes_back_from_each_format(number: Decimal) -> None:
+def test_number_is_read_back_from_each_format(number: Decimal) -> None:
     point = f"{number:,f}"
     assert Decimal(read_point(point) or "nan") == number
     assert Decimal(read_comma(point.translate(str.maketrans(",.", ".,"))) or "nan") == number

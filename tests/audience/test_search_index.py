@@ -349,7 +349,7 @@ async def index_size(database: Database) -> int:
     return int(next(iter(rows))[0])
 
 
-async def test_index_forgets_deleted_subscribers(database: Database) -> None:
+async def test_index_removes_deleted_subscribers(database: Database) -> None:
     upkeep = search_index.Upkeep(database)
     async with database.write() as connection:
         await population.insert_workspaces(connection)

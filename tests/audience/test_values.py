@@ -133,7 +133,7 @@ def test_email_of_more_than_254_characters_is_too_long(text: str) -> None:
         *("'c@example.com'", "(c@example.com)", "c@example.com, c@example.com"),
     ],
 )
-def test_email_cell_loses_what_people_leave_around_an_address(text: str) -> None:
+def test_email_cell_is_read_without_the_text_around_the_address(text: str) -> None:
     assert values.email_cell(text) == "c@example.com"
 
 

@@ -105,7 +105,7 @@ def test_strictest_status_is_a_suppression_if_one_of_them_is(statuses: list[Stat
         ("2 -1 1.0 maybe yess １x null N/A -", None),
     ],
 )
-def test_yes_and_no_in_eight_languages(words: str, answer: bool | None) -> None:
+def test_yes_and_no_are_read_in_eight_languages(words: str, answer: bool | None) -> None:
     for word in words.split():
         assert vocabulary.yes_or_no(word) is answer, word
         assert vocabulary.yes_or_no(f" {word}\n") is answer, word
@@ -120,5 +120,5 @@ def test_no_word_is_yes_and_no() -> None:
     [(text, True) for text in ("", " \t\u00a0", "NULL", "null", "\\N", "N/A", "n/a", "#N/A", "-", " - ", " " * 999)]
     + [(text, False) for text in ("None", "nan", "NA", "--", "0", "Null Island", "x" * 999)],
 )
-def test_blank_words(text: str, blank: bool) -> None:
+def test_words_for_a_blank_cell_are_read(text: str, blank: bool) -> None:
     assert vocabulary.is_blank(text) is blank

@@ -180,7 +180,7 @@ def completed_export(*, file_name: str, download_url: str) -> tuple[int, dict[st
         (BUSY, "Again, please (shutting_down)"),
     ],
 )
-def test_answer_of_another_server_is_named(
+def test_error_says_that_another_server_answered(
     scripted: Script,
     cwd: Path,
     answer: tuple[int, dict[str, str], bytes] | None,
@@ -233,7 +233,7 @@ def test_cancel_is_not_retried_after_a_broken_connection(scripted: Script, cwd: 
     assert len(server.requests) == 1
 
 
-def test_service_that_stops_answering_leaves_the_command_that_shows_the_job(
+def test_error_names_the_command_that_shows_the_job_when_the_service_stops_answering(
     scripted: Script, cwd: Path, write: Write
 ) -> None:
     server = scripted(*UNTIL_THE_SUBMISSION, answered(202, QUEUED), None)

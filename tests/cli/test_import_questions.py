@@ -77,7 +77,7 @@ def test_answer_decides_who_may_be_written_to(
         ("nonsense", "no question fits --answer nonsense"),
     ],
 )
-def test_answer_that_fits_no_question_lists_what_fits(
+def test_error_of_an_answer_without_a_question_lists_the_answers(
     server: Server, cwd: Path, write: Write, answer: str, message: str
 ) -> None:
     assert_fails(
@@ -118,7 +118,7 @@ def test_name_of_the_file_says_a_status_that_options_confirm(
         ("--map", "Joined=subscribed at:day-first"),
     ],
 )
-def test_order_of_a_date_is_asked_unless_an_option_says_it(
+def test_command_asks_for_the_order_of_dates_unless_an_option_says_it(
     server: Server, cwd: Path, write: Write, option: tuple[str, ...]
 ) -> None:
     assert_fails(run("import", write(DATES), env=client_environment(server), cwd=cwd), "1 question has no answer")
@@ -134,7 +134,7 @@ def test_map_of_a_consent_column_answers_its_question(server: Server, cwd: Path,
     assert "Left out: Newsletter consent\n" in result.stderr
 
 
-def test_person_at_a_terminal_answers_there(server: Server, cwd: Path, write: Write) -> None:
+def test_question_is_answered_on_a_terminal(server: Server, cwd: Path, write: Write) -> None:
     keyboard, terminal = pty.openpty()
     env = environment({**client_environment(server), "TERM": "dumb"})
     with subprocess.Popen(

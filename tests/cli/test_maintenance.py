@@ -80,7 +80,7 @@ def test_backup_of_a_damaged_database_leaves_no_file(stopped_data_dir: Path, cwd
 
 
 @pytest.mark.slow
-def test_compact_gives_the_space_of_deleted_subscribers_back_while_the_service_runs(
+def test_compact_frees_the_space_of_deleted_subscribers_while_the_service_runs(
     server: Server, data_dir: Path, cwd: Path
 ) -> None:
     server.import_csv(csv_file(20_000))
@@ -111,7 +111,7 @@ def test_doctor_reports_a_running_service_as_good(data_dir: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [".", "mailrith.db"])
-def test_doctor_names_what_others_may_read(stopped_data_dir: Path, name: str) -> None:
+def test_doctor_names_files_that_others_may_read(stopped_data_dir: Path, name: str) -> None:
     path = stopped_data_dir / name
     path.chmod(path.stat().st_mode | 0o044)
     result = doctor(stopped_data_dir)
@@ -178,7 +178,7 @@ def test_file_that_is_not_a_database_is_a_one_line_error(stopped_data_dir: Path)
     ],
     ids=" ".join,
 )
-def test_command_for_an_existing_database_makes_none(tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_command_for_an_existing_database_creates_none(tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "other").mkdir(mode=0o755)
     for name in ("typo", "other"):
         assert_fails(run(*command, "--data-dir", name, cwd=tmp_path), f"there is no database in {name}")

@@ -65,7 +65,7 @@ def test_map_option_without_a_field_leaves_the_column_out() -> None:
         ),
     ],
 )
-def test_map_option_that_fits_nothing_lists_what_there_is(text: str, message: str) -> None:
+def test_error_of_an_unknown_column_or_field_lists_those_that_exist(text: str, message: str) -> None:
     with pytest.raises(StartError) as refusal:
         parse_map(text, COLUMNS, LABELS)
     assert message in str(refusal.value)

@@ -119,7 +119,7 @@ def test_bad_setting_stops_the_start_with_its_name_alone(
 
 
 @pytest.mark.parametrize("name", ["imports", "exports", "secret"])
-def test_file_in_the_place_of_the_services_own_stops_the_start(
+def test_file_of_the_wrong_kind_in_the_data_directory_stops_the_start(
     serve: Callable[..., Server], cwd: Path, name: str
 ) -> None:
     store = cwd / "store"

@@ -16,7 +16,7 @@ LIMIT = 10.0  # seconds
 
 
 def insert_people(database: Path) -> None:
-    """People whom no index finds for a text of two letters."""
+    """People for a search with a text of two letters, which no index can answer."""
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         connection.execute(
             """WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)

@@ -75,7 +75,7 @@ def test_rotate_prints_another_secret_and_delete_ends_the_subscription(
     assert_fails(webhooks("delete", public_id), "webhook_subscription_not_found")
 
 
-def test_test_and_resend_print_the_result_and_exit_by_it(
+def test_test_and_resend_print_the_result_and_set_the_exit_code(
     server: Server, receiver: Receiver, webhooks: Callable[..., Any]
 ) -> None:
     webhooks("create", receiver.url)
@@ -103,7 +103,7 @@ def test_test_and_resend_print_the_result_and_exit_by_it(
         (("create", "https://example.com", "--event", "tag.*"), "invalid_webhook_event_patterns"),
     ],
 )
-def test_a_wrong_argument_is_one_line(
+def test_wrong_argument_is_a_one_line_error(
     webhooks: Callable[..., Any], arguments: tuple[str, ...], message: str
 ) -> None:
     assert_fails(webhooks(*arguments), message)

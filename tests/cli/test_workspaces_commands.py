@@ -17,7 +17,7 @@ def keys(data_dir: Path, *arguments: object) -> Result:
     return run("keys", *arguments, "--data-dir", data_dir, cwd=data_dir.parent)
 
 
-def test_created_workspace_is_listed_and_sees_nothing_of_another(server: Server, data_dir: Path) -> None:
+def test_created_workspace_is_listed_and_has_no_data_of_another(server: Server, data_dir: Path) -> None:
     workspace_id = workspaces(data_dir, "create", " Second  shop ").stdout.strip()
     assert re.fullmatch(r"workspace_\w{13}", workspace_id)
     listed = data_rows(workspaces(data_dir, "list"))
@@ -73,7 +73,7 @@ def test_update_with_an_empty_text_removes_a_value(server: Server, data_dir: Pat
     assert (after["city"], after["state"]) == (None, "BE")
 
 
-def test_time_zone_counts_from_the_next_request_on(server: Server, data_dir: Path) -> None:
+def test_time_zone_applies_from_the_next_request_on(server: Server, data_dir: Path) -> None:
     assert workspaces(data_dir, "update", "Default", "--time-zone", "Pacific/Auckland").exit_code == 0
     created = server.call("POST", "/v1/subscribers", {"email": "a@example.com", "subscribed_on": "2025-04-11"})
     assert created.json["data"]["subscribed_at"] == "2025-04-10T12:00:00.000Z"
@@ -97,5 +97,7 @@ def test_time_zone_counts_from_the_next_request_on(server: Server, data_dir: Pat
         (("Default", "--postal-code", "1\n2"), "--postal-code takes at most 500 printable characters"),
     ],
 )
-def test_update_that_is_refused_is_one_line(data_dir: Path, arguments: tuple[str, ...], message: str) -> None:
+def test_update_that_is_refused_is_a_one_line_error(
+    data_dir: Path, arguments: tuple[str, ...], message: str
+) -> None:
     assert_fails(workspaces(data_dir, "update", *arguments), message)

@@ -1,4 +1,4 @@
-"""Puts jobs into a state, past the runner, which does not know of them until `wake`."""
+"""Puts jobs into a state without the runner, which does not see them until `wake`."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager

@@ -71,13 +71,13 @@ def test_long_list_of_tags_has_a_search(browser: Browser, serve: Callable[..., S
         page.get_by_label("Fair 3").check()
         page.get_by_label("Search tags").fill("FAIR 11")
         expect(page.get_by_label("Fair 11")).to_be_visible()
-        expect(page.get_by_label("Fair 3")).to_be_visible()  # what is chosen stays in sight
+        expect(page.get_by_label("Fair 3")).to_be_visible()  # the chosen tags stay visible
         expect(page.get_by_label("Fair 7")).to_be_hidden()
         page.get_by_label("Search tags").press("Enter")
         expect(page).to_have_url(re.compile("/console/uploads/"))
 
 
-def test_buttons_stay_in_sight_in_a_long_form(browser: Browser, service: Server) -> None:
+def test_buttons_stay_visible_in_a_long_form(browser: Browser, service: Server) -> None:
     names = [f"Size {number}" for number in range(80)]
     file = ",".join(["Email", *names]) + "\n" + ",".join(["ada@example.com", *names]) + "\n"
     upload = uploading.ready(service, file.encode())

@@ -82,7 +82,9 @@ def test_question_about_the_order_of_dates_is_answered_in_place(browser: Browser
         assert finished_job(server, page)["status"] == "Completed"
 
 
-def test_each_question_about_consent_keeps_the_import_from_starting(browser: Browser, server: Server) -> None:
+def test_import_does_not_start_before_each_question_about_consent_has_an_answer(
+    browser: Browser, server: Server
+) -> None:
     case = BY_NAME["consent-in-other-words.csv"]
     with watched(browser, server, ignores="400 (Bad Request)") as page:
         choose_file(page, case["file"])

@@ -73,7 +73,7 @@ def with_choice(place: int, **choice: str) -> ColumnForm:
         (CONSENT, proposed(answers={"answer-consent_column-1": "nonsense"}), True),
         (CONSENT, proposed(answers={"answer-consent_column-2": "status"}), True),
         (CONSENT, with_choice(1, target="subscriber-status"), False),
-        (CONSENT, with_choice(1, target="country"), True),  # it still may say who may be written to
+        (CONSENT, with_choice(1, target="country"), True),  # it can still decide who may be written to
         (CONSENT, proposed(status="Active"), True),
         (ORDER, proposed(), True),
         (ORDER, with_choice(2), False),  # nobody needs the order of a column that is left out
@@ -101,7 +101,7 @@ def test_answers_change_the_mappings_and_the_status() -> None:
     assert choice.status == "Unsubscribed"
 
 
-def test_answer_does_not_bring_a_column_back_that_is_left_out() -> None:
+def test_answer_does_not_restore_a_column_that_is_left_out() -> None:
     form = msgspec.structs.replace(with_choice(2), answers={"answer-date_order-2": "month-first"})
     assert column_form.choose(form, analysis(ORDER), []).mappings == [EMAIL]
 
@@ -116,13 +116,13 @@ def test_chosen_status_outranks_the_answer_about_the_name_of_the_file() -> None:
     assert column_form.choose(form, analysis(FILE_NAME), []).status == "Blocked"
 
 
-def test_translations_end_with_the_target_that_they_are_for() -> None:
+def test_translations_are_dropped_when_the_target_changes() -> None:
     given = ColumnChoice(target="subscriber-status", given=OPT_IN)
     assert given.translations == {"no": "Unsubscribed"}
     assert msgspec.structs.replace(given, target="country").translations == {}
 
 
-def test_answers_and_people_of_one_file_are_not_for_the_next() -> None:
+def test_answers_status_tags_and_sequences_are_not_used_for_the_next_file() -> None:
     form = msgspec.structs.replace(
         with_choice(2, target="last-opened-at"),
         answers={"answer-consent_column-1": "ignore"},

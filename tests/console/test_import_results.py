@@ -18,7 +18,7 @@ def main_action(page: str) -> str:
     return action
 
 
-def test_dry_run_that_would_import_nothing_leads_back_to_the_columns(server: Server) -> None:
+def test_dry_run_that_would_import_nothing_links_to_the_columns(server: Server) -> None:
     visitor = signed_in(server)
     path = mapping_path(visitor, b"Email,Name\nbroken,A\nworse,B\n")
     reply = submit(visitor, path, {"column-0": "email", "run": "dry"})
@@ -47,7 +47,7 @@ def test_dry_run_offers_to_leave_out_cells_with_the_number_of_people(server: Ser
 
 
 def test_dry_run_is_imported_as_it_was_tried(server: Server) -> None:
-    """Not as the columns were chosen since then."""
+    """Choices of columns after the dry run do not count."""
     visitor = signed_in(server)
     path = mapping_path(visitor, FILE)
     reply = submit(visitor, path, {**COLUMNS, "status": "Unsubscribed", "run": "dry"})
@@ -61,7 +61,7 @@ def test_dry_run_is_imported_as_it_was_tried(server: Server) -> None:
     assert (person["name"], person["status"]) == ("Bob", "Unsubscribed")
 
 
-def test_wrong_cell_is_marked_in_whatever_column_it_stands(server: Server) -> None:
+def test_wrong_cell_is_marked_in_any_column(server: Server) -> None:
     names = [f"Column {number}" for number in range(1, 60)]
     cells = ["x" * 40] * 58 + ["Atlantis"]
     file = ",".join(["Email", *names]) + "\n" + ",".join(["ada@example.com", *cells]) + "\n"
@@ -77,7 +77,7 @@ def test_wrong_cell_is_marked_in_whatever_column_it_stands(server: Server) -> No
     assert "1 × not a country in Column 59" in text(page)
 
 
-def test_reason_of_a_column_with_dates_leads_to_its_format(server: Server) -> None:
+def test_reason_of_a_column_with_dates_links_to_its_format(server: Server) -> None:
     visitor = signed_in(server)
     path = mapping_path(visitor, b"Email,Joined\nada@example.com,soon\nbob@example.com,2024-01-31\n")
     reply = submit(visitor, path, {"column-0": "email", "column-1": "subscribed-at", "run": "dry"})
@@ -179,7 +179,7 @@ def test_reload_after_a_dry_run_keeps_later_choices(server: Server) -> None:
     assert selected(visitor.get(way)) == {"column-0": "email", "column-1": "last-name"}
 
 
-def test_status_that_was_taken_away_does_not_come_back_from_the_parent(server: Server) -> None:
+def test_removed_status_is_not_restored_from_the_parent(server: Server) -> None:
     visitor = signed_in(server)
     reply = submit(visitor, mapping_path(visitor, FILE), {**COLUMNS, "status": "Blocked", "run": "now"})
     server.drain()

@@ -61,7 +61,7 @@ def test_badge_follows_the_result(job: Job, outcome: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "processed", "left"),
     [
-        (1, 500, None),  # too early to tell
+        (1, 500, None),  # too early for an estimate
         (10, 0, None),
         (10, 5_000, 10),
         (10, 4_000, 20),
@@ -80,6 +80,6 @@ def test_speed_has_two_digits() -> None:
     assert view.speed == 32_000
 
 
-def test_job_has_its_file_as_name_and_else_its_id() -> None:
+def test_name_of_a_job_is_its_file_or_else_its_id() -> None:
     assert view_job(a_job("Queued"), START, name="list.csv").name == "list.csv"
     assert view_job(a_job("Queued"), START).name == IMPORT.encode(1)

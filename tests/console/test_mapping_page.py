@@ -65,7 +65,7 @@ def test_invalid_mapping_shows_the_form_again_with_the_problem(
         ({"column-0": "email", "column-2": "nonsense"}, ["2"], "A custom field that you chose"),
     ],
 )
-def test_problem_is_shown_beside_its_columns(
+def test_problem_is_shown_next_to_its_columns(
     service: Server, fields: dict[str, str], places: list[str], problem: str
 ) -> None:
     visitor = signed_in(service)
@@ -161,7 +161,7 @@ def test_format_of_a_field_without_formats_is_dropped(server: Server) -> None:
     assert submit(visitor, mapping_path(visitor), fields).status == 303
 
 
-def test_choices_are_kept_over_a_reload(server: Server) -> None:
+def test_choices_survive_a_reload(server: Server) -> None:
     visitor = signed_in(server)
     path = mapping_path(visitor)
     fields = {**hidden_fields(visitor.get(path)), "column-0": "email", "column-2": "country", "status": "Blocked"}
@@ -214,7 +214,7 @@ def test_main_button_comes_before_the_columns_in_the_order_of_tabs(service: Serv
     assert len(focusable) <= 5
 
 
-def test_cells_that_the_proposed_field_refuses_are_counted_beside_it(service: Server) -> None:
+def test_cells_that_the_proposed_field_refuses_are_counted_next_to_it(service: Server) -> None:
     rows = ["ada@example.com,2024-01-31 10:00,DE", "broken,2024-02-01 10:00,Atlantis", ",soon,DE"]
     file = "Email Address,OPTIN_TIME,Country\n" + "\n".join(rows) + "\n"
     visitor = signed_in(service)

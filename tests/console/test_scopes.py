@@ -90,7 +90,7 @@ def test_key_without_job_scopes_starts_at_the_subscribers(service: Server) -> No
     assert "It lacks subscribers:import and subscribers:export" in text(refused)
 
 
-def test_ids_stand_for_names_that_the_key_may_not_read(service: Server) -> None:
+def test_page_shows_ids_instead_of_names_that_the_key_may_not_read(service: Server) -> None:
     client = service.sdk()
     field = client.custom_fields.create(body={"label": "Company", "type": "Text"})["data"]
     sequence = client.sequences.create(body={"name": "Welcome", "definition": {"emails": []}})["data"]
@@ -108,7 +108,7 @@ def test_ids_stand_for_names_that_the_key_may_not_read(service: Server) -> None:
     assert "Welcome" not in little
 
 
-def test_id_stands_for_the_label_of_a_mapped_field_that_the_key_may_not_read(server: Server) -> None:
+def test_page_shows_the_id_of_a_mapped_field_whose_label_the_key_may_not_read(server: Server) -> None:
     field = server.sdk().custom_fields.create(body={"label": "Company", "type": "Text"})["data"]
     company = {"csv_column": "Firma", "field": {"type": "custom-field", "custom_field_id": field["id"]}}
     job = server.import_csv("Email,Name,Firma\nada@example.com,Ada,Lerche\n", [*MAPPINGS, company])

@@ -132,7 +132,7 @@ def test_sign_out_ends_every_copy_of_the_cookie_and_no_other_session(service: Se
     assert other.get("/console").status == 200
 
 
-def test_sign_out_outlasts_a_restart(tmp_path: Path) -> None:
+def test_session_stays_ended_after_a_restart(tmp_path: Path) -> None:
     settings = Settings(port=0, data_dir=tmp_path / "data", bootstrap_key=KEY)
     with Server(settings).serving() as server:
         stays, leaves = signed_in(server), signed_in(server)

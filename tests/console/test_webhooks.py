@@ -40,7 +40,7 @@ def drain(server: Server) -> None:
     server.wait(server.services.dispatcher.drain())
 
 
-def test_a_webhook_is_made_in_the_page_and_its_secret_verifies_what_comes(
+def test_webhook_is_created_in_the_page_and_its_secret_verifies_its_events(
     server: Server, visitor: Visitor, receiver: Receiver
 ) -> None:
     assert "No webhooks yet" in text(visitor.get(PAGE))
@@ -64,7 +64,7 @@ def test_the_page_lists_deliveries_and_its_buttons_work(
     assert (sent.status, sent.headers["location"]) == (303, page)
     drain(server)
     shown = visitor.get(page)
-    for part in ("webhook.test", "The receiver answered 500.", "<b>sorry</b>", "next try"):
+    for part in ("webhook.test", "The receiver answered 500.", "<b>sorry</b>", "next attempt"):
         assert part in text(shown)
     assert "<b>sorry</b>" not in shown.body.decode()
     (delivery,) = data_of(server.call("GET", f"{one['self']}/deliveries"))
@@ -100,7 +100,7 @@ def test_older_deliveries_are_on_further_pages(server: Server, visitor: Visitor,
         ({"name": "", "url": "https://example.com", "pattern": "*"}, 400, "name takes 1 to 80 characters"),
     ],
 )
-def test_a_wrong_field_is_told_in_a_sentence(
+def test_page_explains_a_wrong_field_in_a_sentence(
     visitor: Visitor, fields: dict[str, str], status: int, sentence: str
 ) -> None:
     refused = visitor.post(PAGE, fields)

@@ -183,7 +183,7 @@ class Service:
 def import_request(rows: int = ROWS) -> dict[str, Any]:
     """An import with every outcome: created, updated, unchanged, refused, and a status that is kept.
 
-    Its dates have the day first and its numbers a comma: the first pass finds that out.
+    Its dates have the day first and its numbers a comma, which the first pass detects.
     """
     chance = random.Random(42)
     lines = []

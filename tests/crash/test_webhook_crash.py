@@ -1,5 +1,5 @@
-"""Events survive SIGKILL at any moment of an import and of their delivery: each arrives, none of a change that is
-not there."""
+"""Events survive SIGKILL at any moment of an import and of their delivery: each arrives, and none is about a change
+that was not committed."""
 
 import contextlib
 import random
@@ -23,7 +23,7 @@ def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
-def test_every_event_of_a_committed_change_arrives_over_kills(
+def test_every_event_of_a_committed_change_arrives_despite_kills(
     service: Callable[[str], Service], receiver: Receiver, seed: int
 ) -> None:
     chance = random.Random(seed)
@@ -53,7 +53,7 @@ def test_every_event_of_a_committed_change_arrives_over_kills(
     killed.stop()
     events = created()
     assert set(events.values()) == people
-    assert len(events) == len(people)  # each event has one id over all tries
+    assert len(events) == len(people)  # an event has the same id in all attempts
     with contextlib.closing(sqlite3.connect(killed.directory / "mailrith.db")) as connection:
         known = connection.execute("SELECT event_id, status FROM webhook_deliveries").fetchall()
     received = {one.headers["webhook-id"] for one in receiver.received}

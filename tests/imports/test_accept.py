@@ -1,4 +1,4 @@
-"""Accepting an import: what is checked before the 202, and what the 202 promises."""
+"""Accepting an import: what is checked before the 202, and what is true after the 202."""
 
 import asyncio
 import contextlib
@@ -89,7 +89,7 @@ def test_a_refused_request_names_the_field(
 
 
 def _code(body: dict[str, Any], field: str) -> str:
-    """Of a refused request: a content of csv_text is another error than a value of another type."""
+    """The code of a refused request: invalid text in csv_text has another code than a value of another type."""
     if field == "csv_text" and isinstance(body.get("csv_text"), str):
         return "invalid_csv_text"
     codes = {

@@ -41,7 +41,7 @@ def values(server: Server) -> list[Any]:
         ("Number", ["12.5", "3"], [12.5, 3], "point"),
     ],
 )
-def test_the_format_that_reads_the_most_cells_is_the_columns(
+def test_the_format_that_reads_the_most_cells_is_used_for_the_column(
     server: Server, kind: str, cells: list[str], read: list[Any], chosen: str
 ) -> None:
     mappings = born(server, kind)

@@ -87,7 +87,7 @@ def test_the_process_ends_at_once_with_its_service(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [2, MANY])
-async def test_formats_and_tags_of_the_whole_file_are_found(tmp_path: Path, rows: int) -> None:
+async def test_formats_and_tags_of_the_whole_file_are_collected(tmp_path: Path, rows: int) -> None:
     path = tmp_path / "file.csv"
     rest = b"somebody.with.a.name@example.com,01/05/2024,one;Two,never\n" * rows
     path.write_bytes(b'Email,Born,Tags,Seen\na@x.com,31/01/2024,"TWO, \'=x",05/05/2024\n' + rest)

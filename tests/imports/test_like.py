@@ -88,7 +88,7 @@ def test_status_and_invalid_cells_are_taken_over(server: Server) -> None:
         ({}, "tags", ["First"]),
     ],
 )
-def test_member_of_the_request_counts_before_the_earlier_import(
+def test_member_of_the_request_has_priority_over_the_earlier_import(
     server: Server, body: dict[str, Any], member: str, value: object
 ) -> None:
     tag = server.call("POST", "/v1/tags", {"name": "First"}).json["data"]
@@ -102,7 +102,7 @@ def test_member_of_the_request_counts_before_the_earlier_import(
     assert shown == value
 
 
-def test_refuse_row_of_the_request_counts_before_leave_out_of_the_earlier_import(server: Server) -> None:
+def test_refuse_row_of_the_request_has_priority_over_leave_out_of_the_earlier_import(server: Server) -> None:
     first = server.import_csv("Email,Since\nbroken,someday\n", [MAPPINGS[0], SINCE], invalid_cells="leave_out")
     text = server.report(first).replace("broken", "a@x.com")
     assert send_like(server, first, text, invalid_cells="refuse_row")["progress"]["rejected_count"] == 1
@@ -181,7 +181,7 @@ def refuse(server: Server, like: str) -> None:
     assert people(server) == {}
 
 
-def test_import_that_still_runs_is_no_example(server: Server) -> None:
+def test_import_that_is_not_finished_is_refused(server: Server) -> None:
     server.wait(server.services.runner.stop())
     waiting = server.call("POST", IMPORTS, {"csv_text": "Email\na@x.com\n", "mappings": [MAPPINGS[0]]}).json["data"]
     reply = server.call("POST", IMPORTS, {"csv_text": "Email\na@x.com\n", "like": waiting["id"]})

@@ -1,4 +1,4 @@
-"""Columns that become names in parts, tags, sequences, times and new custom fields, and cells that are left out."""
+"""Columns of first and last names, tags, sequences, times and new custom fields, and cells that are left out."""
 
 from typing import Any
 
@@ -100,7 +100,7 @@ def test_a_refused_row_creates_no_tag(server: Server) -> None:
     assert server.rows("SELECT name FROM tags") == []
 
 
-def test_sequences_go_by_name_or_id_and_an_unknown_one_is_a_warning(server: Server) -> None:
+def test_sequences_are_named_by_name_or_id_and_an_unknown_one_is_a_warning(server: Server) -> None:
     welcome, course = new_sequence(server, "Welcome"), new_sequence(server, "Course; long")
     mappings = [EMAIL, mapped("Sequences", "sequences")]
     rows = f'Email,Sequences\na@x.com,"welcome,{course},Gone,Lost"\nb@x.com,"""Course; long"""\nc@x.com,Gone\n'
@@ -142,13 +142,13 @@ def test_a_known_subscriber_gets_the_new_subscription_time_and_only_a_later_open
 
 
 @pytest.mark.parametrize("cell", ["yesterday", "2023-02-30", "2999-01-01", "1969-12-31"])
-def test_a_time_that_cannot_be_is_refused_with_its_value(server: Server, cell: str) -> None:
+def test_an_impossible_time_is_refused_with_its_value(server: Server, cell: str) -> None:
     job = server.import_csv(f"Email,Since\na@x.com,{cell}\n", [EMAIL, mapped("Since", "subscribed-at")])
     assert errors(server, job) == [(2, "Since", "invalid_date")]
     assert f'""{cell}""' in server.report(job)
 
 
-def test_a_cell_that_cannot_be_read_is_left_out_with_a_warning_if_so_asked(server: Server) -> None:
+def test_a_cell_that_cannot_be_read_is_left_out_with_a_warning_if_the_request_says_so(server: Server) -> None:
     mappings = [
         EMAIL,
         mapped("Country", "country"),

@@ -1,4 +1,4 @@
-"""The status that a row asks for: of several columns, translations and the request's own status."""
+"""The status of a row, from several columns, translations and the status of the request."""
 
 from typing import Any
 

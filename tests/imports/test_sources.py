@@ -1,4 +1,5 @@
-"""Each tool has a sample of its file: the header tells the tool, and an import by the proposals loses nobody."""
+"""Each tool has a sample of its file: the header identifies the tool, and an import with the proposals loses
+nobody."""
 
 from pathlib import Path
 from typing import Any

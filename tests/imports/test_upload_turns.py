@@ -1,4 +1,4 @@
-"""Uploads of one workspace do not hold up those of another, and end when their client leaves."""
+"""Uploads of one workspace do not delay those of another, and end when their client leaves."""
 
 import gzip
 import select
@@ -60,6 +60,6 @@ def test_gzip_file_that_unpacks_to_much_more_than_its_size_is_refused(server: Se
     assert files(server) == []
 
 
-def test_gzip_file_of_few_bytes_may_unpack_to_any_share_of_a_few_mebibytes(server: Server) -> None:
+def test_small_gzip_file_may_unpack_to_a_few_mebibytes_at_any_ratio(server: Server) -> None:
     reply = put(server, start(server), gzip.compress(b"Email\n" + b"\n" * (15 << 20), mtime=0))
     assert (reply.status, reply.json["data"]["row_count"]) == (200, 0)

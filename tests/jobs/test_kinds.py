@@ -1,4 +1,4 @@
-"""The kinds of job are written in one place, and the rest of the service asks there."""
+"""Only one module names the kinds of job; the rest of the service uses its entries."""
 
 import ast
 from collections.abc import Iterator
@@ -48,12 +48,12 @@ def test_no_template_names_a_kind_with_a_bare_text() -> None:
 @pytest.mark.parametrize(
     "code", ['job.kind == "export"', 'PATHS["import"]', 'insert_job(1, "import")', '{"export": 1}']
 )
-def test_a_bare_text_is_noticed_wherever_it_stands(code: str) -> None:
+def test_a_bare_text_is_detected_everywhere(code: str) -> None:
     assert len(list(bare_texts(code))) == 1
 
 
 @pytest.mark.parametrize("field", ["name", "id_prefix", "path"])
-def test_two_kinds_never_share(field: str) -> None:
+def test_no_two_kinds_have_the_same_value(field: str) -> None:
     assert len({getattr(kind, field) for kind in KINDS}) == len(KINDS)
 
 

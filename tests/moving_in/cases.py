@@ -1,4 +1,5 @@
-"""The cases of this directory: what a file must become. Each door (API, commands, console) imports them its way."""
+"""The cases of this directory: what an import of each file must give, through the API, the command line and the
+console."""
 
 import csv
 import json

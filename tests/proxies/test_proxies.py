@@ -84,7 +84,7 @@ def test_log_and_links_ignore_what_a_client_says_about_itself(
     assert [record.fields["address"] for record in caplog.records] == [CLIENT]  # type: ignore[attr-defined]
 
 
-def test_peer_that_is_not_a_proxy_is_not_believed(public: Site, caplog: pytest.LogCaptureFixture) -> None:
+def test_headers_of_a_peer_that_is_not_a_proxy_are_ignored(public: Site, caplog: pytest.LogCaptureFixture) -> None:
     host, port = public.server.url.removeprefix("http://").split(":")
     connection = http.client.HTTPConnection(host, int(port), source_address=("127.0.0.3", 0), timeout=60)
     with caplog.at_level(logging.INFO, "mailrith_lite.access"):
@@ -102,7 +102,7 @@ def test_path_reaches_the_service_as_the_client_wrote_it(public: Site, caplog: p
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_refusal_of_a_large_body_is_the_services_own(program: str, tmp_path: Path) -> None:
+def test_large_body_is_refused_by_the_service_itself(program: str, tmp_path: Path) -> None:
     with site(tmp_path, program, "", max_body_bytes=MEBIBYTE) as public:
         refused = public.call("POST", IMPORTS, {"csv_text": "x" * 3 * MEBIBYTE, "mappings": MAPPINGS})
         assert refused.status == 413

@@ -106,7 +106,7 @@ curl -X POST URL/v1/subscribers \\
 """
 
 
-def test_quickstart_of_the_hosted_service_works_as_it_stands(tmp_path: Path) -> None:
+def test_quickstart_of_the_hosted_service_works_unchanged(tmp_path: Path) -> None:
     with sandbox_process(tmp_path) as sandbox:
         command = ["sh", "-c", QUICKSTART.replace("URL", sandbox.url)]
         answer = subprocess.run(command, capture_output=True, check=True, timeout=30)
@@ -269,7 +269,7 @@ def test_wait_for_returns_answered_requests_or_times_out(sandbox: Sandbox) -> No
         ("/sandbox/fail-next", {"status": 200}, "status takes a number from 400 to 599."),
         ("/sandbox/seed", {"subscribers": ["nobody"]}, '"nobody" is not an email address.'),
         ("/sandbox/keys", {"scopes": ["all"]}, "There is no scope all"),
-        ("/sandbox/keys", {"expires_in": 1e300}, "A key lives for more than 0"),
+        ("/sandbox/keys", {"expires_in": 1e300}, "A key is valid for more than 0"),
         ("/sandbox/workspaces", {"name": "Default"}, "There is a workspace Default already."),
         ("/sandbox/clock/advance", {"hours": -1}, "The clock goes forward only"),
         ("/sandbox/jobs/complete-after", {}, "polls is required."),

@@ -253,7 +253,7 @@ def test_answer_can_be_anything(
     assert mailrith.requests[0].status == status
 
 
-def test_half_an_answer_breaks_off(mailrith: Mailrith, client: MailrithClient) -> None:
+def test_answer_can_break_off_in_the_middle(mailrith: Mailrith, client: MailrithClient) -> None:
     mailrith.answer_next("listTags", body='{"data": []}', headers={"Content-Type": "application/json"}, half=True)
     with raw_answer(mailrith) as answer, pytest.raises(http.client.IncompleteRead) as incomplete:
         answer.read()

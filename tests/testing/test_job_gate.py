@@ -1,4 +1,4 @@
-"""Jobs move when a test lets them."""
+"""Jobs move when a test allows it."""
 
 from typing import Any
 

@@ -275,7 +275,7 @@ def test_nothing(mailrith):
 )
 LEFTOVERS = [
     "*test_fault: a planned failure for listTags waits for 1 more request",
-    "*test_webhook: a planned failure of webhooks waits for 1 more try",
+    "*test_webhook: a planned failure of webhooks waits for 1 more attempt",
     "*test_field: sent the unknown field colour to upsertSubscriber",
 ]
 

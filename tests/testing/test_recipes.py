@@ -14,7 +14,10 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "testing.md"
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 RECIPES = list(BLOCK.finditer(PAGE.read_text(encoding="utf-8")))
 ADDRESS = re.compile(r"(http://)?localhost:8787")
-NOT_RUN = ("pip install ", "mailrith-lite sandbox\n")  # the environment has the package, a fixture the sandbox
+NOT_RUN = (
+    "pip install ",
+    "mailrith-lite sandbox\n",
+)  # the environment has the package installed, and a fixture starts the sandbox
 needs_node = pytest.mark.skipif(
     shutil.which("node") is None or shutil.which("npm") is None, reason="there is no node with npm"
 )

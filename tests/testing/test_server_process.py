@@ -1,4 +1,4 @@
-"""With `mailrith_process` the server does not feel what a test does to its own process."""
+"""With `mailrith_process`, changes that a test makes to its own process do not reach the server."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""A test that uses the fixture may replace what the server runs on, and looks at its own log lines only."""
+"""A test with the fixture may replace functions that the server uses, and gets its own log lines only."""
 
 import re
 import signal

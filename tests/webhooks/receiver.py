@@ -87,7 +87,7 @@ class Receiver:
         return planned
 
     def wait_for(self, count: int) -> list[Received]:
-        """The first requests, when there are so many."""
+        """Waits for `count` requests, and returns them."""
         return self.wait_until(lambda: len(self.received) >= count)[:count]
 
     def wait_until(self, condition: Callable[[], bool]) -> list[Received]:
@@ -105,7 +105,7 @@ class _Server(ThreadingHTTPServer):
     receiver: Receiver
 
     def handle_error(self, *_: object) -> None:
-        """Nothing: a service that gives up a try resets the connection."""
+        """Nothing: a service that gives up an attempt resets the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):

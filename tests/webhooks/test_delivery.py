@@ -1,4 +1,4 @@
-"""Retries, parallel tries, and what ends a delivery: with a real receiver, and a clock that the test moves."""
+"""Retries, parallel attempts, and what ends a delivery: with a real receiver, and a clock that the test moves."""
 
 import threading
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ SCHEDULE = [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]  # sec
 
 
 class Box:
-    """A sandbox whose clock stands still, and a client of it."""
+    """A sandbox whose clock does not move by itself, and a client of it."""
 
     def __init__(self, mailrith: Mailrith, receiver: Receiver) -> None:
         self.mailrith = mailrith
@@ -37,7 +37,7 @@ class Box:
         self.mailrith.webhooks.drain()
 
     def advance(self, seconds: float) -> None:
-        """Moves the clock, and lets all tries that are due end."""
+        """Moves the clock, and lets all attempts that are due end."""
         self.mailrith.clock.advance(seconds=seconds)
         self.drain()
 
@@ -54,7 +54,7 @@ class Box:
         (one,) = self.mailrith.webhooks.deliveries
         return one
 
-    def seconds_to_next_try(self) -> float:
+    def seconds_to_next_attempt(self) -> float:
         due, now = self.delivery.next_attempt_at, self.mailrith.clock.now()
         return (datetime.fromisoformat(due) - datetime.fromisoformat(now)).total_seconds()
 
@@ -72,7 +72,7 @@ def test_a_delivery_that_always_fails_is_tried_ten_times_within_four_days_and_th
     box.drain()
     for number, delay in enumerate(SCHEDULE, 1):
         assert (box.delivery.status, box.delivery.attempts) == ("waiting", number)
-        assert 0.8 * delay <= box.seconds_to_next_try() <= 1.2 * delay
+        assert 0.8 * delay <= box.seconds_to_next_attempt() <= 1.2 * delay
         box.advance(0.79 * delay)
         assert box.delivery.attempts == number
         box.advance(0.42 * delay)
@@ -89,7 +89,7 @@ def test_a_delivery_that_always_fails_is_tried_ten_times_within_four_days_and_th
     assert (subscription["status"], subscription["last_delivered_at"]) == ("active", None)
 
 
-def test_a_delivery_succeeds_at_a_later_try(box: Box) -> None:
+def test_a_delivery_succeeds_at_a_later_attempt(box: Box) -> None:
     box.receiver.answer(500, 404)
     created = box.subscribe()
     box.change("ada")
@@ -105,12 +105,12 @@ def test_a_delivery_succeeds_at_a_later_try(box: Box) -> None:
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("60", 60), ("1", 4), ("9999999", 86_400)])
-def test_a_retry_comes_not_before_the_receiver_asks_for_it(box: Box, header: str, seconds: int) -> None:
+def test_retry_is_not_sent_before_the_time_that_the_receiver_asks_for(box: Box, header: str, seconds: int) -> None:
     box.receiver.answer(429, headers={"Retry-After": header})
     box.subscribe()
     box.change("ada")
     box.drain()
-    assert seconds <= box.seconds_to_next_try() <= max(6, seconds)
+    assert seconds <= box.seconds_to_next_attempt() <= max(6, seconds)
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 226])
@@ -122,7 +122,7 @@ def test_every_status_of_success_delivers(box: Box, status: int) -> None:
     assert (box.delivery.status, box.delivery.answer_status) == ("delivered", status)
 
 
-def test_410_disables_the_subscription_and_active_goes_on_with_what_waits(box: Box) -> None:
+def test_410_disables_the_subscription_and_active_resumes_the_waiting_events(box: Box) -> None:
     box.receiver.answer(410)
     created = box.subscribe()
     box.change("ada")
@@ -139,7 +139,7 @@ def test_410_disables_the_subscription_and_active_goes_on_with_what_waits(box: B
     assert (box.delivery.status, box.delivery.attempts) == ("delivered", 2)
 
 
-def test_a_subscription_whose_every_try_fails_for_five_days_is_disabled(box: Box) -> None:
+def test_a_subscription_whose_every_attempt_fails_for_five_days_is_disabled(box: Box) -> None:
     box.receiver.otherwise = Planned(status=503)
     created = box.subscribe()
     for day in range(5):
@@ -150,16 +150,16 @@ def test_a_subscription_whose_every_try_fails_for_five_days_is_disabled(box: Box
     subscription = box.subscription(created)
     assert subscription["status"] == "disabled"
     assert "5 days" in subscription["last_delivery_error"]
-    tries = len(box.receiver.received)
+    attempts = len(box.receiver.received)
     box.advance(86_400)
-    assert len(box.receiver.received) == tries
+    assert len(box.receiver.received) == attempts
     box.update(created, status="active")
     box.drain()
     assert box.subscription(created)["status"] == "active"  # five days begin again
-    assert len(box.receiver.received) > tries
+    assert len(box.receiver.received) > attempts
 
 
-def test_one_success_starts_the_five_days_again(box: Box) -> None:
+def test_one_success_restarts_the_five_days(box: Box) -> None:
     created = box.subscribe()
     for day in range(8):
         box.receiver.answer(204 if day == 4 else 503)
@@ -172,7 +172,7 @@ def test_one_success_starts_the_five_days_again(box: Box) -> None:
     assert box.subscription(created)["status"] == "active"
 
 
-def test_a_dead_receiver_delays_no_other_one(box: Box) -> None:
+def test_a_receiver_that_does_not_answer_delays_no_other_one(box: Box) -> None:
     blocked = threading.Event()
     with Receiver().running() as dead:
         dead.otherwise = Planned(status=500, wait=blocked)
@@ -187,7 +187,7 @@ def test_a_dead_receiver_delays_no_other_one(box: Box) -> None:
             blocked.set()
 
 
-def test_four_tries_of_a_subscription_are_under_way_at_a_time(box: Box) -> None:
+def test_four_attempts_of_a_subscription_run_at_the_same_time(box: Box) -> None:
     blocked = threading.Event()
     box.receiver.otherwise = Planned(wait=blocked)
     try:
@@ -247,7 +247,7 @@ def test_a_rotated_secret_is_not_used_any_more(box: Box) -> None:
         Webhook(created["signing_secret"]).verify(request.body, dict(request.headers))
 
 
-def test_a_new_address_gets_what_waited_and_a_deleted_subscription_nothing(box: Box) -> None:
+def test_waiting_events_go_to_a_new_address_and_not_to_a_deleted_subscription(box: Box) -> None:
     box.mailrith.webhooks.hold()
     moved, deleted = box.subscribe(name="Moved"), box.subscribe(name="Deleted")
     box.change("ada")

@@ -1,4 +1,4 @@
-"""Which change makes which event, from every door, and nothing else."""
+"""Which change makes which event, through the API, imports and jobs, and that nothing else makes one."""
 
 from typing import Any
 
@@ -108,7 +108,7 @@ def test_memberships_make_an_event_when_they_change(hooks: Hooks) -> None:
         forget(hooks)
 
 
-def test_what_is_deleted_from_all_subscribers_makes_an_event_for_each_who_had_it(hooks: Hooks) -> None:
+def test_deletion_of_a_tag_sequence_or_field_makes_an_event_for_each_subscriber_who_had_it(hooks: Hooks) -> None:
     spring, size, welcome = tag(hooks.server, "Spring"), field(hooks.server, "Size"), sequence(hooks.server)
     mine = {"new_tags": ["Spring"], "custom_fields": {"Size": "M"}, "sequence_ids": [welcome["id"]]}
     ada, bob = (subscriber(hooks.server, f"{name}@example.com", **mine) for name in ("ada", "bob"))
@@ -191,7 +191,7 @@ def test_tags_and_times_of_the_rows_of_an_import_are_in_its_events(hooks: Hooks)
     assert changed == {ada["id"]: ["tags"], bob["id"]: ["subscribed_at"]}
 
 
-def test_job_events_come_only_when_they_are_named(hooks: Hooks) -> None:
+def test_job_events_are_sent_only_if_a_pattern_names_them(hooks: Hooks) -> None:
     hooks.subscribe("*", name="Everything of the contract")
     hooks.subscribe("subscriber_export.*", "subscriber_import.failed", name="Jobs")
     hooks.server.import_csv("Email,Name\nada@example.com,Ada\n", dry_run=True)
@@ -213,7 +213,7 @@ def test_job_events_come_only_when_they_are_named(hooks: Hooks) -> None:
     }
 
 
-def test_several_patterns_that_fit_bring_an_event_once_and_all_subscriptions_the_same_id(hooks: Hooks) -> None:
+def test_event_that_several_patterns_match_is_sent_once_and_has_one_id_for_all_subscriptions(hooks: Hooks) -> None:
     hooks.subscribe("*", "subscriber.*", "subscriber.created", name="One")
     hooks.subscribe("subscriber.created", name="Two")
     hooks.subscribe("subscriber.updated", "form.submitted", name="Three")
@@ -224,7 +224,7 @@ def test_several_patterns_that_fit_bring_an_event_once_and_all_subscriptions_the
     assert (len(ids), len(set(ids))) == (4, 2)
 
 
-def test_star_brings_no_event_of_subscribers_to_a_key_that_cannot_read_them(hooks: Hooks) -> None:
+def test_star_matches_no_event_of_subscribers_for_a_key_that_cannot_read_them(hooks: Hooks) -> None:
     key = hooks.server.new_key(scopes=("webhooks:write", "live_actions:write"))
     body = {"name": "Blind", "url": hooks.receiver.url, "event_patterns": ["*"]}
     assert hooks.server.call("POST", "/v1/webhook-subscriptions", body, key=key).status == 201
@@ -241,7 +241,7 @@ def test_a_disabled_subscription_keeps_no_event(hooks: Hooks) -> None:
     assert len(received(hooks)) == 1
 
 
-def test_no_row_is_written_without_a_subscription_that_wants_the_event(hooks: Hooks) -> None:
+def test_no_row_is_written_without_a_subscription_that_gets_the_event(hooks: Hooks) -> None:
     hooks.subscribe("form.*")
     subscriber(hooks.server)
     hooks.server.import_csv("Email,Name\nada@example.com,Ada King\n")

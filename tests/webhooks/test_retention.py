@@ -1,4 +1,4 @@
-"""Old deliveries go, those that wait stay, and a deleted subscription leaves nothing."""
+"""Old deliveries are deleted, those that wait stay, and a deleted subscription leaves nothing."""
 
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +39,7 @@ def left(server: Server) -> list[int]:
     return [row[0] for row in server.rows("SELECT id FROM webhook_deliveries ORDER BY id")]
 
 
-def test_a_delivery_goes_when_its_event_is_older_than_the_setting(server: Server) -> None:
+def test_delivery_is_deleted_when_its_event_is_older_than_the_setting(server: Server) -> None:
     subscribe(server)
     change(server, 4)
     moment = clock.now() - server.settings.webhook_ttl * clock.SECOND
@@ -49,7 +49,7 @@ def test_a_delivery_goes_when_its_event_is_older_than_the_setting(server: Server
     assert left(server) == [3, 4]
 
 
-def test_only_the_newest_ended_deliveries_stay_and_all_that_wait(
+def test_only_the_newest_ended_deliveries_and_all_waiting_ones_stay(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "MOST_DELIVERIES", 2)

@@ -20,7 +20,7 @@ def client(mailrith: Mailrith) -> MailrithClient:
     return MailrithClient(base_url=mailrith.url, api_key=mailrith.api_key)
 
 
-def test_events_come_without_a_subscription(mailrith: Mailrith) -> None:
+def test_events_are_recorded_without_a_subscription(mailrith: Mailrith) -> None:
     ada = client(mailrith).subscribers.upsert(body={"email": "ada@example.com"})["data"]
     client(mailrith).subscribers.update(path={"subscriber_id": ada["id"]}, body={"name": "Ada"})
     (updated,) = mailrith.webhooks.wait_for("subscriber.updated")
@@ -38,7 +38,7 @@ def test_a_wait_ends_with_an_event_that_comes_later(mailrith: Mailrith) -> None:
     thread.join()
 
 
-def test_a_wait_in_vain_lists_what_came(mailrith: Mailrith) -> None:
+def test_wait_that_times_out_lists_the_events_so_far(mailrith: Mailrith) -> None:
     client(mailrith).subscribers.upsert(body={"email": "ada@example.com"})
     with pytest.raises(TimeoutError, match=r"0 of 1 events subscriber.updated came .* were: subscriber.created"):
         mailrith.webhooks.wait_for("subscriber.updated", timeout=0.01)
@@ -46,7 +46,7 @@ def test_a_wait_in_vain_lists_what_came(mailrith: Mailrith) -> None:
         mailrith.webhooks.wait_for("subscriber.deleted")
 
 
-def test_seeds_make_no_events_and_workspaces_see_their_own(mailrith: Mailrith) -> None:
+def test_seeds_make_no_events_and_workspaces_have_only_their_own_events(mailrith: Mailrith) -> None:
     other = mailrith.workspace()
     mailrith.seed(subscribers=["eve@example.com"])
     client(other).subscribers.upsert(body={"email": "ada@example.com"})

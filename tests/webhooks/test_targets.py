@@ -1,4 +1,4 @@
-"""Deliveries go to public addresses only, whatever an address is disguised as."""
+"""Deliveries go to public addresses only, in whatever form an address is written."""
 
 import asyncio
 import socket
@@ -143,7 +143,9 @@ DELIVERY = Delivery(
 )
 
 
-async def try_once(url: str, *, resolver: Any = None, allow_private: bool = False, seconds: float = 10) -> Outcome:
+async def attempt_once(
+    url: str, *, resolver: Any = None, allow_private: bool = False, seconds: float = 10
+) -> Outcome:
     async with Sender.open(allow_private=allow_private, resolver=resolver, seconds=seconds) as sender:
         return await sender.send(subscription(url), DELIVERY)
 
@@ -166,11 +168,11 @@ def test_a_subscription_to_a_private_address_is_refused_in_every_form(server: Se
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "localhost", *DISGUISES])
-async def test_a_try_reaches_no_private_address_although_the_subscription_has_it(
+async def test_attempt_connects_to_no_private_address_although_the_subscription_has_it(
     receiver: Receiver, host: str
 ) -> None:
-    """As after a change of the setting, or of what a name stands for."""
-    outcome = await try_once(f"http://{host}:{receiver.port}/hook")
+    """As after a change of the setting, or of the addresses of a name."""
+    outcome = await attempt_once(f"http://{host}:{receiver.port}/hook")
     assert outcome.status is None
     assert outcome.error is not None
     assert receiver.received == []
@@ -179,12 +181,12 @@ async def test_a_try_reaches_no_private_address_although_the_subscription_has_it
 @pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1", "10.0.0.1", "169.254.169.254", "::1"])
 async def test_a_name_with_a_private_address_is_refused_with_a_sentence(receiver: Receiver, address: str) -> None:
     url = f"http://public.example:{receiver.port}/hook"
-    assert (await try_once(url, resolver=Resolver([address]))).error == PRIVATE
+    assert (await attempt_once(url, resolver=Resolver([address]))).error == PRIVATE
     assert receiver.received == []
 
 
 async def test_the_second_answer_of_a_resolver_is_checked_like_the_first(receiver: Receiver) -> None:
-    """The first address is public and unreachable here, so each try asks again."""
+    """The first address is public and unreachable here, so each attempt resolves the name again."""
     resolver = Resolver(["192.0.2.1"], ["127.0.0.1"])
     async with Sender.open(allow_private=False, resolver=resolver) as sender:
         for _ in range(3):
@@ -197,7 +199,9 @@ async def test_the_connection_goes_to_the_address_that_was_resolved_without_anot
     receiver: Receiver,
 ) -> None:
     resolver = Resolver(["127.0.0.1"], ["192.0.2.1"])
-    outcome = await try_once(f"http://receiver.example:{receiver.port}/hook", resolver=resolver, allow_private=True)
+    outcome = await attempt_once(
+        f"http://receiver.example:{receiver.port}/hook", resolver=resolver, allow_private=True
+    )
     assert (outcome.status, outcome.error) == (204, None)
     assert receiver.received[0].headers["host"] == f"receiver.example:{receiver.port}"
 
@@ -205,7 +209,7 @@ async def test_the_connection_goes_to_the_address_that_was_resolved_without_anot
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 async def test_a_redirect_is_not_followed(receiver: Receiver, status: int) -> None:
     receiver.answer(status, headers={"Location": f"{receiver.url}/other"})
-    outcome = await try_once(receiver.url, allow_private=True)
+    outcome = await attempt_once(receiver.url, allow_private=True)
     assert outcome.status == status
     assert "Redirects are not followed" in (outcome.error or "")
     assert len(receiver.received) == 1
@@ -214,14 +218,14 @@ async def test_a_redirect_is_not_followed(receiver: Receiver, status: int) -> No
 async def test_a_proxy_of_the_environment_is_not_used(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
-    assert (await try_once(receiver.url, allow_private=True)).status == 204
+    assert (await attempt_once(receiver.url, allow_private=True)).status == 204
 
 
-async def test_a_receiver_that_does_not_answer_in_time_is_left(receiver: Receiver) -> None:
+async def test_receiver_that_does_not_answer_in_time_is_a_failure(receiver: Receiver) -> None:
     blocked = threading.Event()
     receiver.answer(204, wait=blocked)
     try:
-        outcome = await try_once(receiver.url, allow_private=True, seconds=0.2)
+        outcome = await attempt_once(receiver.url, allow_private=True, seconds=0.2)
     finally:
         blocked.set()
     assert (outcome.status, outcome.error) == (None, "The receiver did not answer in time.")
@@ -242,21 +246,21 @@ async def test_an_answer_that_is_not_http_is_a_failure(answer: bytes, error: str
 
     async with await asyncio.start_server(talk, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        outcome = await try_once(f"http://127.0.0.1:{port}/", allow_private=True)
+        outcome = await attempt_once(f"http://127.0.0.1:{port}/", allow_private=True)
     assert (outcome.status, outcome.error) == (None, error)
 
 
-async def test_a_closed_port_and_an_unknown_name_have_sentences(receiver: Receiver) -> None:
+async def test_closed_port_and_unknown_name_are_explained_in_a_sentence(receiver: Receiver) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        outcome = await try_once(f"http://127.0.0.1:{unused.getsockname()[1]}/", allow_private=True)
+        outcome = await attempt_once(f"http://127.0.0.1:{unused.getsockname()[1]}/", allow_private=True)
     assert outcome.error == "No connection to the receiver is possible."
-    assert (await try_once(receiver.url.replace("http:", "https:"), allow_private=True)).error is not None
+    assert (await attempt_once(receiver.url.replace("http:", "https:"), allow_private=True)).error is not None
 
 
 async def test_only_the_beginning_of_a_long_answer_is_kept(receiver: Receiver) -> None:
     receiver.answer(500, body=b"\xff\0" + b"x" * 1_000_000)
-    outcome = await try_once(receiver.url, allow_private=True)
+    outcome = await attempt_once(receiver.url, allow_private=True)
     assert outcome.status == 500
     assert outcome.answer == "\N{REPLACEMENT CHARACTER}" * 2 + "x" * 198
 
@@ -276,7 +280,7 @@ async def test_only_the_beginning_of_a_long_answer_is_kept(receiver: Receiver) -
 )
 async def test_retry_after_has_seconds_or_a_date_and_a_limit(receiver: Receiver, header: str, seconds: int) -> None:
     receiver.answer(503, headers={"Retry-After": header})
-    assert (await try_once(receiver.url, allow_private=True)).retry_after == seconds * 1_000
+    assert (await attempt_once(receiver.url, allow_private=True)).retry_after == seconds * 1_000
 
 
 @pytest.mark.parametrize(

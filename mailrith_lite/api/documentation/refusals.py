@@ -136,7 +136,7 @@ def _body(error: errors.MailrithError) -> Any:
 
 
 def example_id(route: Route, name: str) -> str:
-    """An id that stands for `{name}` in the path."""
+    """An id for `{name}` in the path."""
     resource = name.removesuffix("_id")
     if resource == "job":
         return next(kind.encode(1) for kind in KINDS if route.path.startswith(f"{kind.path}/"))
