@@ -9,6 +9,7 @@ from mailrith_lite.cli.printing import one_line
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
 from mailrith_lite.imports.uploads.analysis import Analysis, Problem
 from mailrith_lite.imports.uploads.sources.known import label_of
+from mailrith_lite.imports.uploads.translations import describe, group_words
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "pipes"}
 
@@ -27,8 +28,10 @@ def print_form(file_name: str, analysis: Analysis, row_count: int) -> None:
 def print_mappings(analysis: Analysis, mappings: Sequence[ColumnMapping], labels: Mapping[str, str]) -> None:
     """What each column becomes, and the columns that are left out. `labels`: of custom fields, by id."""
     width = max((len(one_line(mapping.csv_column)) for mapping in mappings), default=0)
+    samples = {column.name: column.samples for column in analysis.columns}
     for mapping in mappings:
-        click.echo(f"  {one_line(mapping.csv_column):<{width}} = {one_line(_meaning(mapping, labels))}", err=True)
+        meaning = _meaning(mapping, labels, samples.get(mapping.csv_column, []))
+        click.echo(f"  {one_line(mapping.csv_column):<{width}} = {one_line(meaning)}", err=True)
     mapped = {mapping.csv_column for mapping in mappings}
     if rest := [column.name for column in analysis.columns if column.name not in mapped]:
         click.echo(one_line(f"Left out: {', '.join(rest)}"), err=True)
@@ -39,13 +42,17 @@ def print_problems(analysis: Analysis, problems: Iterable[Problem]) -> None:
     """One line for each column and reason."""
     filled = {column.name: column.filled for column in analysis.columns}
     for problem in problems:
+        if problem.code == "missing_email":
+            rows = "1 row has" if problem.count == 1 else f"{problem.count:,} rows have"
+            click.echo(one_line(f"{problem.column}: {rows} no email address"), err=True)
+            continue
         of = f" of {filled[problem.column]:,}" if problem.column in filled else ""
         noun = "cell" if filled.get(problem.column, problem.count) == 1 else "cells"
         text = f'{problem.column}: {problem.count:,}{of} {noun} cannot be read ({problem.code}): "{problem.sample}"'
         click.echo(one_line(text), err=True)
 
 
-def _meaning(mapping: ColumnMapping, labels: Mapping[str, str]) -> str:
-    words = [f"{word or 'blank'} is {meaning or 'blank'}" for word, meaning in (mapping.values or {}).items()]
-    details = [*([mapping.format] if mapping.format else []), *words]
+def _meaning(mapping: ColumnMapping, labels: Mapping[str, str], samples: Sequence[str]) -> str:
+    translation = [describe(group_words(mapping.values, samples))] if mapping.values else []
+    details = [*([mapping.format] if mapping.format else []), *translation]
     return field_name(mapping.field, labels) + (f" ({', '.join(details)})" if details else "")

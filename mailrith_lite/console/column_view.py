@@ -21,6 +21,7 @@ from mailrith_lite.imports import mapping
 from mailrith_lite.imports.fields import STANDARD_FIELDS
 from mailrith_lite.imports.uploads.analysis import Analysis, AnalyzedColumn, Question
 from mailrith_lite.imports.uploads.analysis import Problem as CellProblem
+from mailrith_lite.imports.uploads.translations import describe, group_words
 from mailrith_lite.pages import formats
 
 MAX_COLUMNS = 250
@@ -65,6 +66,11 @@ class ColumnView(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         return self.column.name
+
+    @property
+    def translation(self) -> str:
+        """What the words of the column become; empty without a translation."""
+        return describe(group_words(self.choice.translations, self.column.samples))
 
     @property
     def matters(self) -> bool:

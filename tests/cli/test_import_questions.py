@@ -273,3 +273,11 @@ def test_corrected_report_is_imported_like_its_import(server: Server, cwd: Path,
         run("import", corrected, "--like", "import_job_x", env=client_environment(server), cwd=cwd),
         "no import with this id",
     )
+
+
+def test_meaning_of_a_yes_and_no_column_is_printed_in_few_words(server: Server, cwd: Path, write: Write) -> None:
+    file = write("Email,Newsletter\nann@example.com,ja\n,nein\n")
+    result = run("import", file, env=client_environment(server), cwd=cwd)
+    meaning = "“nein”, “no”, “n”, … become Unsubscribed; “ja”, “yes”, “y”, … change nothing"
+    assert f"  Newsletter = status ({meaning})\n" in result.stderr
+    assert "Email: 1 row has no email address\n" in result.stderr

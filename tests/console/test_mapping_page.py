@@ -237,3 +237,10 @@ def test_question_about_the_encoding_is_answered_on_the_page(server: Server) -> 
     submit(visitor, path, {**fields, "answer-mixed_encoding": "windows-1252"})
     server.drain()
     assert {person["name"] for person in server.sdk().subscribers.list()["data"]} == {"Zoë Müller", "José"}
+
+
+def test_meaning_of_a_yes_and_no_column_is_shown_in_few_words(service: Server) -> None:
+    visitor = signed_in(service)
+    path = mapping_path(visitor, b"Email,Newsletter\nann@example.com,ja\nbob@example.com,nein\n")
+    meaning = "“nein”, “no”, “n”, … become Unsubscribed; “ja”, “yes”, “y”, … change nothing"
+    assert meaning in text(visitor.get(path))
