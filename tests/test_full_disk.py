@@ -83,7 +83,8 @@ def test_reads_go_on_and_writes_are_refused_until_there_is_room(
         assert server.call("POST", JOBS, {"csv_text": csv_file(5_000), "mappings": MAPPINGS}).status == 503
         assert server.call("GET", "/v1/tags").status == 200
         assert len(server.call("GET", "/v1/subscribers").json["data"]) == 10
-        assert server.call("GET", "/healthz", key=None).status == 200
+        health = server.call("GET", "/healthz", key=None)
+        assert (health.status, health.json) == (200, {"status": "degraded", "problems": ["disk_full"]})
     assert server.call("POST", "/v1/tags", {"name": "Room"}).status == 201
 
 

@@ -107,6 +107,18 @@ async def update_key_rotated(connection: Connection, key_id: int, now: int) -> N
     await connection.execute("UPDATE api_keys SET rotated_at = ?, updated_at = ? WHERE id = ?", (now, now, key_id))
 
 
+async def update_keys_ended(connection: Connection) -> int:
+    """Ends the keys that were ended in the attached database `replaced`. Returns their number."""
+    cursor = await connection.execute(
+        """UPDATE main.api_keys SET revoked_at = later.revoked_at, rotated_at = later.rotated_at,
+            updated_at = later.updated_at
+        FROM replaced.api_keys AS later WHERE later.key_hash = api_keys.key_hash
+            AND api_keys.revoked_at IS NULL AND api_keys.rotated_at IS NULL
+            AND (later.revoked_at IS NOT NULL OR later.rotated_at IS NOT NULL)"""
+    )
+    return cursor.rowcount
+
+
 async def update_keys_moved(connection: Connection, workspace_id: int, new_workspace_id: int) -> None:
     """Moves all keys of a workspace to another workspace."""
     await connection.execute(

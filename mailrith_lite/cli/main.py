@@ -12,6 +12,7 @@ import click
 
 from mailrith_lite import __version__
 from mailrith_lite.cli import (
+    backup,
     health_check,
     import_command,
     job_commands,
@@ -104,6 +105,7 @@ for command in (
     *keys.COMMANDS,
     *workspaces.COMMANDS,
     *webhook_commands.COMMANDS,
+    *backup.COMMANDS,
     *maintenance.COMMANDS,
     *health_check.COMMANDS,
     *openapi.COMMANDS,

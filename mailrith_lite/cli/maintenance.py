@@ -1,4 +1,4 @@
-"""Commands that look after the data directory: backup, migrate, compact, doctor."""
+"""Commands that look after the data directory: migrate, compact, doctor."""
 
 import asyncio
 import os
@@ -13,30 +13,6 @@ from mailrith_lite.errors import StartError
 
 _LEAST_FREE = 1 << 30  # bytes: below that, doctor warns
 _EARLIEST = 1_767_225_600_000  # 2026-01-01: a clock before this is wrong
-
-
-@click.command()
-@click.argument("file", type=click.Path(path_type=Path))
-@data_dir_option
-def backup(file: Path, data_dir: str | None) -> None:
-    """Write a consistent copy of the database, also while the service runs. Its version stays as it is.
-
-    \b
-    Example:
-      mailrith-lite backup /backups/mailrith-2026-04-11.db
-    """
-    from mailrith_lite.app import DATABASE_FILE
-    from mailrith_lite.database import copy_database, refusing_unusable
-
-    database = existing_directory(data_dir) / DATABASE_FILE
-    if file.exists():
-        raise StartError(f"{file} exists already; give a new name")
-    try:
-        with refusing_unusable(database):
-            asyncio.run(copy_database(database, file))
-    except OSError as error:
-        raise StartError(f"cannot write {file}: {error.strerror}") from error
-    click.echo(f"wrote {file} ({file.stat().st_size:,} bytes)")
 
 
 @click.command()
@@ -151,4 +127,4 @@ def _space_problem(directory: Path) -> str | None:
     return f"only {free / (1 << 20):,.0f} MiB are free" if free < _LEAST_FREE else None
 
 
-COMMANDS = (backup, migrate, compact, doctor)
+COMMANDS = (migrate, compact, doctor)

@@ -1,10 +1,11 @@
 """The only room that opens SQLite."""
 
 from mailrith_lite.database.connection import MAX_ID, Changes, Connection, Database, Row, can_compile
-from mailrith_lite.database.copies import check_database, copy_database
+from mailrith_lite.database.copies import check_database, copy_database, dated_name
 from mailrith_lite.database.migrate import Upgrade, check_version, upgrade
 from mailrith_lite.database.opening import connect_to_read, refusing_unusable
 from mailrith_lite.database.requester import ClientLeft, Requester
+from mailrith_lite.database.restoring import ReplacedUnreadable, Restored, restore
 
 __all__ = [
     "MAX_ID",
@@ -12,7 +13,9 @@ __all__ = [
     "ClientLeft",
     "Connection",
     "Database",
+    "ReplacedUnreadable",
     "Requester",
+    "Restored",
     "Row",
     "Upgrade",
     "can_compile",
@@ -20,6 +23,8 @@ __all__ = [
     "check_version",
     "connect_to_read",
     "copy_database",
+    "dated_name",
     "refusing_unusable",
+    "restore",
     "upgrade",
 ]

@@ -5,7 +5,7 @@ import os
 import sqlite3
 from pathlib import Path
 
-from mailrith_lite import disk, errors
+from mailrith_lite import clock, disk, errors
 from mailrith_lite.database.failures import translated
 from mailrith_lite.database.opening import connect_to_read
 
@@ -33,6 +33,12 @@ async def copy_database(source: Path, target: Path) -> None:
         raise OSError(error.errno, error.strerror, str(target)) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def dated_name(name: str, now: int) -> str:
+    """Such as `mailrith-2026-04-11T12-00-00Z.db`: the names of one kind sort by time."""
+    moment = clock.rfc3339(now).partition(".")[0].replace(":", "-")
+    return f"{name}-{moment}Z.db"
 
 
 async def check_database(path: Path) -> list[str]:

@@ -42,7 +42,7 @@ async def create_or_check(connection: aiosqlite.Connection, path: Path) -> None:
     """
     known = migrations()
     async with _transaction(connection):  # two processes may start on the same new directory
-        version = await _check_known(connection, known, path)
+        version = await check_known(connection, known, path)
         if version == 0:
             for number, sql in known.items():
                 await _run(connection, number, sql)
@@ -55,7 +55,7 @@ async def check_version(connection: aiosqlite.Connection, path: Path) -> None:
         StartError: the database is of another version, or another program's.
     """
     known = migrations()
-    _refuse_older(await _check_known(connection, known, path), max(known), path)
+    _refuse_older(await check_known(connection, known, path), max(known), path)
 
 
 def _refuse_older(version: int, newest: int, path: Path) -> None:
@@ -80,7 +80,7 @@ async def upgrade(path: Path, copies: Path) -> Upgrade:
         return Upgrade(before=0, after=0, copy=None)
     with refusing_unusable(path):
         async with connect(path, ()) as connection:
-            version = await _check_known(connection, known, path)
+            version = await check_known(connection, known, path)
             if version in (0, max(known)):
                 return Upgrade(before=version, after=version, copy=None)
             for part in disk.private_directory(copies).glob(f"{_COPY_NAME}*.part"):
@@ -134,7 +134,7 @@ async def read_version(connection: aiosqlite.Connection) -> int:
     return int(rows[0][0])
 
 
-async def _check_known(connection: aiosqlite.Connection, known: Mapping[int, str], path: Path) -> int:
+async def check_known(connection: aiosqlite.Connection, known: Mapping[int, str], path: Path) -> int:
     """Returns the version.
 
     Raises:

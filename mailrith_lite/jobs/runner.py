@@ -56,7 +56,10 @@ class Runner:
         gate: Gate | None = None,
         on_final: OnFinal | None = None,
     ) -> None:
-        """`on_final` is called in the transaction in which a job becomes final."""
+        """`on_final` is called in the transaction in which a job becomes final.
+
+        `failing`: the queue cannot be used at the moment.
+        """
         self._database = database
         self._pipelines = pipelines
         self._concurrency = concurrency
@@ -65,6 +68,7 @@ class Runner:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._stopping = False
+        self.failing = False
         self._recovered = False
         self._runs: dict[int, Run] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -138,19 +142,16 @@ class Runner:
         await _end(self._tasks, GRACE)
 
     async def _supervise(self) -> None:
-        failing = False
         while not self._stopping:
             try:
                 if not self._recovered:
                     await self._recover()
                 await self._work_through_queue()
             except Exception:
-                if not failing:  # one message until it works again
+                if not self.failing:  # one message until it works again
                     logs.service.exception("the job queue cannot be used; trying again until it can")
-                failing = True
+                self.failing = True
                 await sleep(_RETRY)
-            else:
-                failing = False
 
     async def _work_through_queue(self) -> None:
         while not self._stopping:
@@ -160,6 +161,7 @@ class Runner:
                 if job is None:
                     break
                 self._start_run(job)
+            self.failing = False
             if not self._runs and not self._wake.is_set():
                 self._idle.set()
             await self._wake.wait()

@@ -189,7 +189,7 @@ def test_a_head_request_gets_the_headers_of_its_get(service: Server) -> None:
 
 def test_healthz_needs_no_key(service: Server) -> None:
     reply = service.call("GET", "/healthz", key=None)
-    assert (reply.status, reply.json) == (200, {"status": "ok"})
+    assert (reply.status, reply.json) == (200, {"status": "ok", "problems": []})
 
 
 @pytest.mark.parametrize("path", ["/v1/tags", "/v1/tags?limit=x", "/nothing", "/healthz", "/downloads/a/b"])

@@ -1,6 +1,7 @@
 """The commands `backup`, `compact` and `doctor`."""
 
 import contextlib
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,38 @@ def test_backup_replaces_no_file(data_dir: Path, cwd: Path, target: str, message
 def test_backup_of_a_damaged_database_leaves_no_file(stopped_data_dir: Path, cwd: Path) -> None:
     damage(stopped_data_dir)
     assert_fails(run("backup", "copy.db", "--data-dir", stopped_data_dir, cwd=cwd), "malformed")
+    assert not list(cwd.iterdir())
+
+
+def test_dated_backups_replace_the_oldest_of_their_directory(stopped_data_dir: Path, cwd: Path) -> None:
+    folder = cwd / "backups"
+    folder.mkdir()
+    older = [folder / f"mailrith-2026-04-0{day}T12-00-00Z.db" for day in (1, 2, 3)]
+    others = [folder / "mailrith-2026-04-01.db", folder / "notes.txt"]
+    for path in (*older, *others):
+        path.touch()
+    result = run("backup", "--to", folder, "--keep", 2, "--data-dir", stopped_data_dir, cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    wrote, *deleted = result.stdout.splitlines()
+    match = re.fullmatch(r"wrote (.*/mailrith-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ\.db) \([\d,]+ bytes\)", wrote)
+    assert match
+    assert deleted == [f"deleted {path}" for path in older[:2]]
+    assert set(folder.iterdir()) == {Path(match[1]), older[2], *others}
+    assert counts(Path(match[1])) == counts(stopped_data_dir / "mailrith.db")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "name a FILE, or a directory with --to"),
+        (("copy.db", "--to", "backups"), "name a FILE, or a directory with --to"),
+        (("copy.db", "--keep", "3"), "--keep needs --to"),
+    ],
+)
+def test_backup_takes_a_file_or_a_directory(
+    stopped_data_dir: Path, cwd: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    assert_fails(run("backup", *arguments, "--data-dir", stopped_data_dir, cwd=cwd), message)
     assert not list(cwd.iterdir())
 
 

@@ -1,0 +1,146 @@
+"""The commands `backup` and `restore`."""
+
+import asyncio
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mailrith_lite import clock, settings
+from mailrith_lite.cli.data_directory import data_dir_option, existing_directory
+from mailrith_lite.errors import StartError
+
+if TYPE_CHECKING:
+    from mailrith_lite.database import Connection
+
+_NAME = "mailrith"
+_KEEP = 7
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--to",
+    "folder",
+    metavar="DIRECTORY",
+    type=click.Path(path_type=Path),
+    help="write a file with a dated name there",
+)
+@click.option("--keep", metavar="N", type=click.IntRange(min=1), help=f"how many dated files stay there  [{_KEEP}]")
+@data_dir_option
+def backup(file: Path | None, folder: Path | None, keep: int | None, data_dir: str | None) -> None:
+    """Write a consistent copy of the database, also while the service runs. Its version stays as it is.
+
+    With --to, the oldest copies in the directory are deleted after the new one is written.
+
+    \b
+    Examples:
+      mailrith-lite backup /backups/mailrith-2026-04-11.db
+      mailrith-lite backup --to /backups --keep 7
+    """
+    from mailrith_lite.app import DATABASE_FILE
+    from mailrith_lite.database import copy_database, dated_name, refusing_unusable
+
+    if (file is None) == (folder is None):
+        raise click.UsageError("name a FILE, or a directory with --to")
+    if keep is not None and folder is None:
+        raise click.UsageError("--keep needs --to")
+    database = existing_directory(data_dir) / DATABASE_FILE
+    target = file if file is not None else _folder(folder) / dated_name(_NAME, clock.now())
+    if target.exists():
+        raise StartError(f"{target} exists already; give a new name")
+    try:
+        with refusing_unusable(database):
+            asyncio.run(copy_database(database, target))
+    except OSError as error:
+        raise StartError(f"cannot write {target}: {error.strerror}") from error
+    click.echo(f"wrote {target} ({target.stat().st_size:,} bytes)")
+    if folder is not None:
+        _delete_older(folder, keep or _KEEP)
+
+
+def _folder(folder: Path | None) -> Path:
+    """An existing folder keeps its mode: other backups may be in it."""
+    assert folder is not None
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"cannot write to {folder}: {error.strerror}") from error
+    return folder
+
+
+def _delete_older(folder: Path, keep: int) -> None:
+    """The names sort by time. A file of another name stays."""
+    dated = re.compile(rf"{_NAME}-\d{{4}}-\d\d-\d\dT\d\d-\d\d-\d\dZ\.db")
+    for old in sorted(path for path in folder.iterdir() if dated.fullmatch(path.name))[:-keep]:
+        old.unlink()
+        click.echo(f"deleted {old}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--as-of-backup",
+    is_flag=True,
+    help="whoever opted out after the backup becomes Active again, and keys revoked after it work again",
+)
+@data_dir_option
+def restore(file: Path, as_of_backup: bool, data_dir: str | None) -> None:
+    """Put a backup in the place of the database. The service must not run.
+
+    The command checks the backup and migrates it if it is older than this program. The database that was there goes
+    to the folder backups of the data directory. Whoever opted out after the backup keeps that status, and keys that
+    were revoked or rotated after it stay so.
+
+    \b
+    Example:
+      mailrith-lite restore /backups/mailrith-2026-04-11.db
+    """
+    from mailrith_lite.app import DATABASE_FILE, data_directory
+    from mailrith_lite.database import ReplacedUnreadable
+    from mailrith_lite.database import restore as restore_database
+
+    path = settings.load(os.environ, data_dir=data_dir).data_dir
+    database = path / DATABASE_FILE
+    if file.exists() and database.exists() and file.samefile(database):
+        raise StartError(f"{file} is the database itself; name a backup")
+    later = _Later()
+    reconcile = None if as_of_backup else later.keep
+    with data_directory(path):
+        try:
+            result = asyncio.run(restore_database(file, database, path / "backups", reconcile=reconcile))
+        except ReplacedUnreadable as error:
+            raise StartError(
+                f"{error}; so nobody knows who opted out after the backup, and which keys were revoked: "
+                "add --as-of-backup to restore it nevertheless"
+            ) from error
+    migrated = f", migrated from version {result.before} to {result.after}" if result.before != result.after else ""
+    click.echo(f"restored {file} to {path}{migrated}")
+    if result.aside is not None:
+        click.echo(f"the database that was there is now {result.aside}")
+    later.report()
+
+
+class _Later:
+    """What happened after the backup and stays."""
+
+    def __init__(self) -> None:
+        self._opted_out = self._keys = 0
+
+    async def keep(self, connection: "Connection") -> None:
+        from mailrith_lite.access import key_table
+        from mailrith_lite.audience import opt_outs
+
+        self._opted_out = await opt_outs.update_opted_out(connection, clock.now())
+        self._keys = await key_table.update_keys_ended(connection)
+
+    def report(self) -> None:
+        if self._opted_out:
+            click.echo(f"subscribers who opted out after the backup, and stay so: {self._opted_out:,}")
+        if self._keys:
+            click.echo(f"keys that were revoked or rotated after the backup, and stay so: {self._keys:,}")
+
+
+COMMANDS = (backup, restore)

@@ -1,0 +1,108 @@
+"""Puts a backup in the place of a database. Call it under the lock of the data directory."""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+
+from mailrith_lite import clock, disk, errors
+from mailrith_lite.database.connection import Connection
+from mailrith_lite.database.copies import check_database, copy_database, dated_name
+from mailrith_lite.database.migrate import check_known, migrate, migrations
+from mailrith_lite.database.opening import connect, connect_to_read, refusing_unusable
+
+Reconcile = Callable[[Connection], Awaitable[None]]
+_SIDE_FILES = ("-wal", "-shm")
+
+
+class ReplacedUnreadable(errors.StartError):
+    """The database that is to be replaced cannot be read, so nothing can be taken over from it."""
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """`before`, `after`: versions of the backup. `aside`: where the replaced database is, if there was one."""
+
+    before: int
+    after: int
+    aside: Path | None
+
+
+async def restore(source: Path, path: Path, aside: Path, *, reconcile: Reconcile | None) -> Restored:
+    """Replaces the database at `path` by a copy of `source`, which is migrated.
+
+    `aside`: the folder for the old database. `reconcile` changes the copy before it takes the place, with the old database attached as `replaced`.
+
+    Raises:
+        StartError: the source is no usable backup.
+        ReplacedUnreadable: the old database cannot be read for `reconcile`.
+        OSError: a file cannot be written. The database is unchanged.
+    """
+    copy = path.with_name(f"{path.name}.restored")
+    _delete(copy)  # of a process that was killed
+    try:
+        before = await _copy_checked(source, copy)
+        async with connect(copy, ()) as connection:
+            await migrate(connection, migrations())
+        target = None
+        if path.exists():
+            if reconcile is not None:
+                await _reconcile(copy, path, reconcile)
+            target = await _set_aside(path, aside)
+        copy.rename(path)
+        disk.sync_directory(path.parent)
+    finally:
+        _delete(copy)
+    return Restored(before=before, after=max(migrations()), aside=target)
+
+
+def _delete(copy: Path) -> None:
+    """With its journal, which SQLite would apply to the next file of this name."""
+    for path in (copy, copy.with_name(f"{copy.name}-journal")):
+        path.unlink(missing_ok=True)
+
+
+async def _copy_checked(source: Path, copy: Path) -> int:
+    """Returns the version of the source."""
+    if not source.is_file():
+        raise errors.StartError(f"there is no file {source}")
+    with refusing_unusable(source):
+        async with connect_to_read(source) as connection:
+            version = await check_known(connection, migrations(), source)
+        if version == 0:
+            raise errors.StartError(f"{source} has no data; name a file that `mailrith-lite backup` has written")
+        if problems := await check_database(source):
+            raise errors.StartError(f"{source} is damaged: {'; '.join(problems)}; use another backup")
+        await copy_database(source, copy)
+    return version
+
+
+async def _reconcile(copy: Path, path: Path, reconcile: Reconcile) -> None:
+    async with connect(copy, ()) as connection:
+        try:
+            await connection.execute("ATTACH ? AS replaced", (f"{path.absolute().as_uri()}?mode=ro",))
+            await connection.execute("BEGIN")
+            await reconcile(connection)
+            await connection.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            raise ReplacedUnreadable(f"the database {path} cannot be read: {error}") from error
+
+
+async def _set_aside(path: Path, folder: Path) -> Path:
+    """Gives the database a second name; its own name never vanishes, or a start would make a new database.
+
+    The WAL must not stay: SQLite would apply it to the restored database.
+    """
+    target = disk.private_directory(folder) / dated_name("replaced", clock.now())
+    with contextlib.suppress(sqlite3.DatabaseError):  # a damaged database goes aside with its WAL
+        async with connect(path, ("PRAGMA wal_checkpoint(TRUNCATE)",)):
+            pass  # the last connection deletes the WAL
+    os.link(path, target)
+    for ending in _SIDE_FILES:
+        side = path.with_name(path.name + ending)
+        if side.exists():
+            side.rename(target.with_name(target.name + ending))
+    disk.sync_directory(folder)
+    return target

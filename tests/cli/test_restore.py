@@ -1,0 +1,172 @@
+"""The command `restore`."""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import first_version
+import pytest
+from conftest import KEY, Server
+
+from cli.command_line import Result, assert_fails, run
+from mailrith_lite.database.migrate import migrations
+from mailrith_lite.settings import Settings
+
+NEWEST = max(migrations())
+
+
+@pytest.fixture
+def store(cwd: Path) -> Path:
+    return cwd / "store"
+
+
+@pytest.fixture
+def copy(store: Path, cwd: Path) -> Path:
+    """A backup of ada and bob, who are Active. The database has changed since, and nobody serves it."""
+    path = cwd / "copy.db"
+    server = Server(Settings(port=0, data_dir=store, bootstrap_key=KEY))
+    with server.serving():
+        server.import_csv("Email,Name\nada@example.com,Ada\nbob@example.com,Bob\n")
+        leaked = server.call("POST", "/v1/tags", {"name": "Before"}, key=(other := server.new_key()))
+        assert leaked.status == 201
+        assert run("backup", path, "--data-dir", store, cwd=cwd).exit_code == 0
+        (bob,) = server.call("GET", "/v1/subscribers?search=bob").json["data"]
+        body = {"status": "Unsubscribed"}
+        assert server.call("PUT", f"/v1/subscribers/{bob['id']}/status", body).status == 200
+        server.call("POST", "/v1/tags", {"name": "After"})
+        (store / "leaked").write_text(other)
+        listed = run("keys", "list", "--data-dir", store, cwd=cwd).stdout
+        key_id = next(line.split("\t")[0] for line in listed.splitlines() if "\ttest\t" in line)
+        assert run("keys", "revoke", key_id, "--data-dir", store, cwd=cwd).exit_code == 0
+    return path
+
+
+def restore(file: Path, store: Path, *options: str) -> Result:
+    return run("restore", file, "--data-dir", store, *options, cwd=store.parent)
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def statuses(server: Server) -> dict[str, str]:
+    return {one["email"]: one["status"] for one in server.call("GET", "/v1/subscribers").json["data"]}
+
+
+def test_restored_database_is_the_backup_but_for_opt_outs_and_ended_keys(
+    copy: Path, store: Path, serve: Callable[..., Server]
+) -> None:
+    result = restore(copy, store)
+    assert result.exit_code == 0, result.stderr
+    first, aside, *kept = result.stdout.splitlines()
+    assert first == f"restored {copy} to {store}"
+    assert kept == [
+        "subscribers who opted out after the backup, and stay so: 1",
+        "keys that were revoked or rotated after the backup, and stay so: 1",
+    ]
+    with sqlite3.connect(aside.removeprefix("the database that was there is now ")) as replaced:
+        assert replaced.execute("SELECT name FROM tags ORDER BY id").fetchall() == [("Before",), ("After",)]
+    assert "good  database\n" in run("doctor", "--data-dir", store, cwd=store.parent).stdout
+    server = serve(data_dir=store)
+    assert [tag["name"] for tag in server.call("GET", "/v1/tags").json["data"]] == ["Before"]
+    assert statuses(server) == {"ada@example.com": "Active", "bob@example.com": "Unsubscribed"}
+    assert server.call("GET", "/v1/tags", key=(store / "leaked").read_text()).status == 401
+
+
+def test_backup_is_restored_as_it_was_when_somebody_says_so(
+    copy: Path, store: Path, serve: Callable[..., Server]
+) -> None:
+    result = restore(copy, store, "--as-of-backup")
+    assert len(result.stdout.splitlines()) == 2, result.stderr
+    server = serve(data_dir=store)
+    assert statuses(server) == {"ada@example.com": "Active", "bob@example.com": "Active"}
+    assert server.call("GET", "/v1/tags", key=(store / "leaked").read_text()).status == 200
+
+
+def test_damaged_database_is_replaced_only_when_somebody_accepts_what_is_lost(copy: Path, store: Path) -> None:
+    with (store / "mailrith.db").open("r+b") as file:
+        file.write(b"no database any more")
+    damaged = digest(store / "mailrith.db")
+    assert_fails(restore(copy, store), "add --as-of-backup to restore it nevertheless")
+    assert digest(store / "mailrith.db") == damaged
+    assert restore(copy, store, "--as-of-backup").exit_code == 0
+    (aside,) = (store / "backups").glob("replaced-*.db")
+    assert digest(aside) == damaged
+    assert "good  database\n" in run("doctor", "--data-dir", store, cwd=store.parent).stdout
+
+
+def test_changes_in_the_wal_of_a_killed_service_go_aside_and_not_into_the_backup(copy: Path, store: Path) -> None:
+    with sqlite3.connect(store / "mailrith.db") as writer:
+        writer.execute("UPDATE tags SET description = 'in the WAL'")
+        writer.commit()
+        files = {path.name: path.read_bytes() for path in store.glob("mailrith.db*")}
+    writer.close()
+    assert files["mailrith.db-wal"]
+    for name, content in files.items():  # as after kill -9
+        (store / name).write_bytes(content)
+    result = restore(copy, store)
+    assert result.exit_code == 0, result.stderr
+    assert not (store / "mailrith.db-wal").exists()
+    with sqlite3.connect(result.stdout.splitlines()[1].rpartition(" is now ")[2]) as replaced:
+        assert replaced.execute("SELECT DISTINCT description FROM tags").fetchall() == [("in the WAL",)]
+    with sqlite3.connect(store / "mailrith.db") as restored:
+        assert restored.execute("SELECT DISTINCT description FROM tags").fetchall() == [(None,)]
+
+
+def test_backup_of_an_older_version_is_migrated_in_a_new_directory(store: Path) -> None:
+    first_version.create(store.parent / "old.db")
+    before = digest(store.parent / "old.db")
+    result = restore(store.parent / "old.db", store)
+    assert result.exit_code == 0, result.stderr
+    assert f"migrated from version 1 to {NEWEST}\n" in result.stdout
+    assert digest(store.parent / "old.db") == before
+    assert not (store / "backups").exists()
+    assert {path.name for path in store.iterdir()} == {"lock", "mailrith.db", "reserve"}
+    assert "good  database\n" in run("doctor", "--data-dir", store, cwd=store.parent).stdout
+
+
+def newer(path: Path) -> None:
+    first_version.create(path)
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {NEWEST + 1}")
+
+
+def foreign(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE songs (title TEXT)")
+
+
+def damaged(path: Path) -> None:
+    first_version.create(path)
+    with path.open("r+b") as file:
+        file.seek(3 * 4_096)
+        file.write(b"\xee" * 3 * 4_096)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (newer, f"the database is of version {NEWEST + 1}, newer than this program knows"),
+        (foreign, "is the database of another program"),
+        (damaged, "is damaged"),
+        (Path.touch, "has no data"),
+        (lambda path: path.write_text("a shopping list"), "file is not a database"),
+        (lambda path: None, "there is no file"),
+    ],
+)
+def test_file_that_is_no_usable_backup_changes_nothing(
+    copy: Path, store: Path, write: Callable[[Path], object], message: str
+) -> None:
+    before = digest(store / "mailrith.db")
+    write(store.parent / "other.db")
+    assert_fails(restore(store.parent / "other.db", store), message)
+    assert digest(store / "mailrith.db") == before
+    assert not list(store.glob("mailrith.db.*"))
+    assert_fails(restore(store / "mailrith.db", store), "is the database itself; name a backup")
+
+
+def test_running_service_keeps_its_database(data_dir: Path, cwd: Path) -> None:
+    first_version.create(cwd / "old.db")
+    result = run("restore", "old.db", "--data-dir", data_dir, cwd=cwd)
+    assert_fails(result, "another process serves the data directory")
