@@ -81,17 +81,32 @@ async def read_pieces(path: Path) -> AsyncIterator[bytes]:
 
 
 def create_private(path: Path) -> BinaryIO:
-    """Opens an empty file, which has mode 0600 from the moment it exists. Truncates an existing file."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+    """Opens an empty file, which has mode 0600 from the moment it exists. Truncates an existing file.
+
+    A file that root creates belongs to the owner of its directory: the service may run as that user.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    _give_to_owner(descriptor, path.parent)
+    return os.fdopen(descriptor, "wb")
+
+
+def _give_to_owner(made: int | Path, directory: Path) -> None:
+    owner = directory.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        os.chown(made, owner.st_uid, owner.st_gid)
 
 
 def private_directory(path: Path) -> Path:
     """Creates the directory if needed, and returns it. Its mode is 0700 if this user owns it.
 
+    A directory that root creates belongs to the owner of the one above it.
+
     Raises:
         OSError: the directory cannot be created or written, or everybody shares it, such as /tmp.
     """
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.is_dir():
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _give_to_owner(path, path.parent)
     if path.stat().st_mode & stat.S_ISVTX:
         raise PermissionError(errno.EPERM, "it is shared with others; name a directory of its own", str(path))
     if not os.access(path, os.W_OK | os.X_OK):

@@ -33,7 +33,8 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
 async def restore(source: Path, path: Path, aside: Path, *, reconcile: Reconcile | None) -> Restored:
     """Replaces the database at `path` by a copy of `source`, which is migrated.
 
-    `aside`: the folder for the old database. `reconcile` changes the copy before it takes the place, with the old database attached as `replaced`.
+    `aside`: the folder for the old database. `reconcile` changes the copy before it takes the place, with the old
+    database attached as `replaced`.
 
     Raises:
         StartError: the source is no usable backup.

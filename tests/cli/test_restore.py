@@ -1,6 +1,7 @@
 """The command `restore`."""
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -170,3 +171,12 @@ def test_running_service_keeps_its_database(data_dir: Path, cwd: Path) -> None:
     first_version.create(cwd / "old.db")
     result = run("restore", "old.db", "--data-dir", data_dir, cwd=cwd)
     assert_fails(result, "another process serves the data directory")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root writes into the directory of another user")
+def test_files_that_root_restores_belong_to_the_user_of_the_service(copy: Path, store: Path) -> None:
+    user = 4711
+    for path in (store, *store.rglob("*")):
+        os.chown(path, user, user)
+    assert restore(copy, store).exit_code == 0
+    assert {path.name: path.stat().st_uid for path in store.rglob("*") if path.stat().st_uid != user} == {}
