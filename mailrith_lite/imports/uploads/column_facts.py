@@ -37,7 +37,7 @@ _ISO_DAY = re.compile(_DAY)
 _ISO_MOMENTS = re.compile(rf"(?:{_DAY}(?:[T ]{_TIME})?\n)*+")
 """Only days of the calendar."""
 _KINDS: tuple[Kind, ...] = ("date", "number")
-_ASCII_EDGES = (" \n", "\n ", "\n' ", "\t", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f")
+_ASCII_EDGES = (" \n", "\n ", "\t", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f")
 _DIGIT = re.compile(r"[0-9]")
 _PLAIN_NUMBER = re.compile(rf"(?!-0\Z)(?=.{{1,{MAX_NUMBER}}}\Z)-?(?:0|[1-9][0-9]*+)(?:\.[0-9]*[1-9])?")
 """A number as an export writes it."""
@@ -232,6 +232,7 @@ class ColumnSurvey:
             return (
                 any(edge in text for edge in _ASCII_EDGES)
                 or text.startswith((" ", "' "))
+                or ("'" in text and "\n' " in text)
                 or (text.count("\n") > max(1, len(counts)))
             )
         return any(cell != cell.strip() or "\n" in cell or cell[:1] == "'" for cell in counts)
