@@ -38,17 +38,20 @@ class Service:
         return {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
 
     def run_job(self, kind: str, body: bytes) -> tuple[float, Any]:
+        """As `follow`, of an import or an export."""
+        return self.follow(f"/v1/jobs/subscriber-{kind}s", body)
+
+    def follow(self, path: str, body: bytes) -> tuple[float, Any]:
         """Seconds from the POST until the job is Completed, and the job.
 
         Raises:
             RuntimeError: the job fails; the text is its error message.
         """
-        path = f"/v1/jobs/subscriber-{kind}s"
         began = time.time()
         job = self.request("POST", path, body)["data"]
         while job["status"] not in ("Completed", "Failed"):
             time.sleep(0.05)
-            job = self.request("GET", f"{path}/{job['id']}")["data"]
+            job = self.request("GET", job["self"])["data"]
         if job["status"] != "Completed":
             raise RuntimeError(job["error_message"])
         return datetime.fromisoformat(job["completed_at"]).timestamp() - began, job

@@ -26,8 +26,10 @@ from mailrith_lite.database import Database, Upgrade, upgrade
 from mailrith_lite.exports.export_pipeline import ExportPipeline
 from mailrith_lite.http.services import SERVICES, Services
 from mailrith_lite.imports.import_pipeline import ImportPipeline
+from mailrith_lite.imports.undo.image_retention import ImageRetention
+from mailrith_lite.imports.undo.undo_pipeline import UndoPipeline
 from mailrith_lite.imports.uploads.upload_store import UploadStore
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT, UNDO
 from mailrith_lite.jobs.run import Gate
 from mailrith_lite.jobs.runner import Runner
 from mailrith_lite.links import Links
@@ -128,7 +130,9 @@ async def _build(
         raise _unusable_directory(directory, error) from error
     await _refuse_files_of_another(database, (imports_directory, exports_directory, uploads_directory))
     guard = settings.export_formula_guard
-    imports = ImportPipeline(database, outbox, imports_directory, formula_guard=guard)
+    imports = ImportPipeline(
+        database, outbox, imports_directory, formula_guard=guard, keeps_images=settings.undo_ttl > 0
+    )
     exports = ExportPipeline(database, exports_directory, formula_guard=guard, ttl=settings.export_ttl)
     uploads = UploadStore(database, uploads_directory, limit=settings.max_upload_bytes, ttl=settings.upload_ttl)
     for store in (imports, exports, uploads):
@@ -138,7 +142,7 @@ async def _build(
         database=database,
         runner=Runner(
             database,
-            {IMPORT: imports, EXPORT: exports},
+            {IMPORT: imports, EXPORT: exports, UNDO: UndoPipeline(database, outbox)},
             concurrency=settings.job_concurrency,
             gate=gate,
             on_final=outbox.record_job,
@@ -242,6 +246,7 @@ async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
         await services.key_use.save(services.database)
 
     retention = Retention(services.database, ttl=services.settings.webhook_ttl)
+    images = ImageRetention(services.database, ttl=services.settings.undo_ttl)
 
     async def shrink_wal() -> None:
         if not services.runner.busy:
@@ -254,6 +259,7 @@ async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
             services.uploads.remove_expired,
             delete_records,
             retention.remove_expired,
+            images.remove_expired,
             save_key_use,
             shrink_wal,
         ):

@@ -48,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     require_consent_evidence: bool = False
     allow_private_webhooks: bool = False
     webhook_ttl: int = 30 * 86_400
+    undo_ttl: int = 30 * 86_400
     bootstrap_key: str | None = None
     trusted_proxies: tuple[Network, ...] = ()
     wrong_key_limit: int = 1_000
@@ -79,6 +80,11 @@ def duration(text: str) -> int:
     if not 0 < seconds <= MAX_DURATION:
         raise ValueError("a duration: a positive number with s, m, h or d, such as 90d, of at most 36500d")
     return seconds
+
+
+def _duration_or_none(text: str) -> int:
+    """As `duration`, or 0."""
+    return 0 if text.strip() == "0" else duration(text)
 
 
 def _count(text: str) -> int:
@@ -194,6 +200,9 @@ SETTINGS = (
         help="webhooks may go to http addresses, and to private ones",
     ),
     Setting(name="webhook_ttl", parse=duration, help="how long a delivery of a webhook is kept"),
+    Setting(
+        name="undo_ttl", parse=_duration_or_none, help="how long an import can be undone; 0 keeps nothing for it"
+    ),
     Setting(
         name="bootstrap_key",
         parse=_key,

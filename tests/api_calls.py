@@ -12,9 +12,9 @@ from typing import Any
 
 from conftest import Reply, Server
 
-from mailrith_lite import ids
+from mailrith_lite import clock, ids
 from mailrith_lite.api.routes import ROUTES, SECTIONS, Route
-from mailrith_lite.jobs.kinds import KINDS
+from mailrith_lite.jobs.kinds import IMPORT, KINDS, UNDO
 
 OPERATIONS = {route.operation_id: route for route in ROUTES}
 MANIFEST: dict[str, dict[str, Any]] = {
@@ -26,12 +26,27 @@ MANIFEST: dict[str, dict[str, Any]] = {
 OURS = {
     "cancelSubscriberImportJob": ("subscribers:import", "live_actions:write"),
     "cancelSubscriberExportJob": ("subscribers:export",),
+    "undoSubscriberImport": ("subscribers:import", "live_actions:write"),
+    "getSubscriberImportUndo": ("subscribers:import",),
+    "previewSubscriberImportUndo": ("subscribers:import",),
+    "cancelSubscriberImportUndo": ("subscribers:import", "live_actions:write"),
+    "listSubscriberImportUndoJobs": ("subscribers:import",),
+    "getSubscriberImportUndoJob": ("subscribers:import",),
+    "cancelSubscriberImportUndoJob": ("subscribers:import", "live_actions:write"),
     "testWebhookSubscription": ("webhooks:write", "live_actions:write"),
     "listWebhookDeliveries": ("webhooks:read",),
     "getWebhookDelivery": ("webhooks:read",),
     "resendWebhookDelivery": ("webhooks:write", "live_actions:write"),
 }
 """The operations that the contract does not have, with their scopes."""
+UNDOABLE, UNDONE = f"undoable_{IMPORT.id_prefix}", f"undone_{IMPORT.id_prefix}"
+"""Imports that can be undone, and that have an undo."""
+_IMPORTS = {
+    "undoSubscriberImport": UNDOABLE,
+    "previewSubscriberImportUndo": UNDOABLE,
+    "getSubscriberImportUndo": UNDONE,
+    "cancelSubscriberImportUndo": UNDONE,
+}
 PUBLIC = {route.operation_id for route in ROUTES if route.public}
 ABOUT_THE_API = {route.operation_id for section in SECTIONS if section.key is None for route in section.routes}
 _NAMES = ("name", "label", "new_tag_name")
@@ -44,18 +59,28 @@ def operations(routes: Any) -> list[str]:
 
 def kinds(route: Route) -> list[str]:
     """What the path names, in order, such as `tag`; `unused_tag` where a membership is added."""
-    job = next((kind.id_prefix for kind in KINDS if route.path.startswith(kind.path)), "")
+    job = _IMPORTS.get(route.operation_id) or next(
+        (kind.id_prefix for kind in KINDS if route.path.startswith(kind.path)), ""
+    )
     named = [job if name == "job_id" else name.removesuffix("_id") for name in route.path_names]
     if route.operation_id in ("addSubscriberTag", "addSubscriberSequence"):
         named[1] = f"unused_{named[1]}"
     return named
 
 
+def base(kind: str) -> str:
+    """`tag` for `unused_tag`."""
+    for prefix in ("unused_", "undoable_", "undone_"):
+        kind = kind.removeprefix(prefix)
+    return kind
+
+
 def _creators() -> dict[str, Route]:
     posts = {route.path: route for route in ROUTES if route.method == "POST"}
     items = [route for route in ROUTES if route.method == "GET" and len(route.path_names) == 1]
-    by_kind = {kinds(item)[0]: posts[item.path.rpartition("/")[0]] for item in items if item.path.endswith("}")}
-    return {**by_kind, ids.DELIVERY: OPERATIONS["testWebhookSubscription"]}
+    own = {ids.DELIVERY: OPERATIONS["testWebhookSubscription"], UNDO.id_prefix: OPERATIONS["undoSubscriberImport"]}
+    paths = {kinds(item)[0]: item.path.rpartition("/")[0] for item in items if item.path.endswith("}")}
+    return {**{kind: posts[path] for kind, path in paths.items() if kind not in own}, **own}
 
 
 CREATORS = _creators()
@@ -66,6 +91,8 @@ def listed(route: Route) -> str:
     """The kind of the items of a list."""
     if route.operation_id == "listWebhookDeliveries":
         return ids.DELIVERY
+    if route.path == UNDO.path:
+        return UNDO.id_prefix
     return next(kind for kind, creator in CREATORS.items() if creator.path == route.path)
 
 
@@ -107,6 +134,12 @@ class Workspace:
         """As `create`, of a kind that belongs to another resource, whose id is in `known`."""
         if kind == ids.WEBHOOK_SUBSCRIPTION:
             self.make_room()
+        if kind == UNDOABLE:
+            return self._finished_import()
+        if kind == UNDONE:
+            return self._undo(self._finished_import())[0]
+        if kind == UNDO.id_prefix:
+            return self._undo(self._finished_import())[1]
         body = example(CREATORS[kind], self.word())
         path = address(CREATORS[kind], known)
         reply = self.server.call("POST", path, body and body | fields, key=self.key)
@@ -118,8 +151,35 @@ class Workspace:
         """New resources for the path of the route: the name of each parameter -> its id."""
         known: dict[str, str] = {}
         for kind in kinds(route):
-            known[kind] = self.create_in(known, kind.removeprefix("unused_"))
+            known[kind] = self.create_in(known, kind if kind in (UNDOABLE, UNDONE) else base(kind))
         return {name: known[kind] for name, kind in zip(route.path_names, kinds(route), strict=True)}
+
+    def _finished_import(self) -> str:
+        """An import that has created somebody. Where no job runs, its end is written into the database."""
+        public_id = self.create(IMPORT.id_prefix, csv_text=f"Email,Name,Country\n{self.word()}@example.com,,\n")
+        if not self.server.services.runner._stopping:
+            self.server.drain()
+            return public_id
+
+        async def finish() -> None:
+            async with self.server.services.database.write() as connection:
+                await connection.execute(
+                    """UPDATE jobs SET status = 'Completed', rows_total = 1, rows_processed = 1, created_count = 1,
+                        completed_at = ? WHERE id = ?""",
+                    (clock.now(), IMPORT.decode(public_id)),
+                )
+                await connection.execute(
+                    "UPDATE imports SET images = 'kept' WHERE job_id = ?", (IMPORT.decode(public_id),)
+                )
+
+        self.server.wait(finish())
+        return public_id
+
+    def _undo(self, import_id: str) -> tuple[str, str]:
+        """The ids of the import and of its undo."""
+        reply = self.server.call("POST", f"{IMPORT.path}/{import_id}/undo", key=self.key)
+        assert reply.status == 202, reply.body
+        return import_id, reply.json["data"]["id"]
 
     def make_room(self) -> None:
         """A workspace has at most 20 webhook subscriptions: deletes the oldest one of many."""

@@ -18,6 +18,7 @@ SHARED = {
     "sandbox": "the sandbox, and the command that serves it",
     "segments": "the wing of `audience`, and its API resource",
     "subscribers": "`audience` keeps them, the API has a resource for them, the console has a page",
+    "undos": "their API resource and their pages",
     "uploads": "the wing of `imports`, and its API resource",
     "webhooks": "the room, its API resource and its pages",
     "workspaces": "`access` keeps them, the command line manages them",

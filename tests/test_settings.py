@@ -46,12 +46,15 @@ VALID: list[tuple[str, str, Any]] = [
     ("allow_private_webhooks", "on", True),
     ("webhook_ttl", "7d", 604_800),
     ("socket", "/run/mailrith-lite/socket", Path("/run/mailrith-lite/socket")),
+    ("undo_ttl", "0", 0),
+    ("undo_ttl", "7d", 604_800),
 ]
 INVALID = [
     ("allow_private_webhooks", "perhaps"),
     ("webhook_ttl", "0"),
     ("socket", " "),
     ("socket", "/" + "x" * 103),
+    ("undo_ttl", "never"),
     ("host", " "),
     ("host", "my host"),
     ("port", "65536"),

@@ -1,5 +1,7 @@
 """/downloads: finished exports and error reports. The signed link replaces the key."""
 
+from collections.abc import AsyncIterator
+
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
@@ -13,8 +15,9 @@ from mailrith_lite.http.header_values import has_broken_date
 from mailrith_lite.http.services import REQUESTER, SERVICES, Services
 from mailrith_lite.http.signed_links import DOWNLOAD_PATH, check_link, download_path
 from mailrith_lite.imports.report import stream_report
+from mailrith_lite.imports.undo.undo_report import stream_skips
 from mailrith_lite.jobs import kinds, queue
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT, UNDO
 
 PATH = DOWNLOAD_PATH
 _HEADERS = {
@@ -38,8 +41,13 @@ async def download(request: web.Request) -> web.StreamResponse:
     workspace_id = ids.decode(ids.WORKSPACE, request.match_info["workspace_id"]) or 0
     request[REQUESTER].workspace_id = workspace_id
     public_id = request.match_info["job_id"]
-    send = _send_export if kinds.kind_of(public_id) == EXPORT else _send_report
-    return await send(request, services, workspace_id, public_id)
+    match kinds.kind_of(public_id):
+        case kinds.EXPORT:
+            return await _send_export(request, services, workspace_id, public_id)
+        case kinds.UNDO:
+            return await _send_skips(request, services, workspace_id, public_id)
+        case _:
+            return await _send_report(request, services, workspace_id, public_id)
 
 
 async def _send_export(
@@ -88,11 +96,26 @@ async def _send_report(
 ) -> web.StreamResponse:
     async with services.database.read() as connection:
         job = await queue.find_job(connection, workspace_id, IMPORT, public_id)
-    response = web.StreamResponse(headers=_HEADERS | _attachment(f"{job.public_id}-errors.csv"))
     guard = services.settings.export_formula_guard
+    blocks = stream_report(services.database, workspace_id, job.id, formula_guard=guard)
+    return await _send_blocks(request, f"{job.public_id}-errors.csv", blocks)
+
+
+async def _send_skips(
+    request: web.Request, services: Services, workspace_id: int, public_id: str
+) -> web.StreamResponse:
+    async with services.database.read() as connection:
+        job = await queue.find_job(connection, workspace_id, UNDO, public_id)
+    guard = services.settings.export_formula_guard
+    blocks = stream_skips(services.database, workspace_id, job.id, formula_guard=guard)
+    return await _send_blocks(request, f"{job.public_id}-skipped.csv", blocks)
+
+
+async def _send_blocks(request: web.Request, file_name: str, blocks: AsyncIterator[bytes]) -> web.StreamResponse:
+    response = web.StreamResponse(headers=_HEADERS | _attachment(file_name))
     await response.prepare(request)
     if request.method != "HEAD":
-        async for block in stream_report(services.database, workspace_id, job.id, formula_guard=guard):
+        async for block in blocks:
             await response.write(block)
     await response.write_eof()
     return response

@@ -52,6 +52,7 @@ async def create(
     insert: Callable[[Call, T, Connection, int], Awaitable[Answer]],
     *,
     changes: Changes,
+    scope: str = "",
 ) -> Answer: ...
 
 
@@ -75,18 +76,20 @@ async def create(
     *,
     changes: Changes,
     prepare: Callable[[Any], AbstractAsyncContextManager[Any]] | None = None,
+    scope: str = "",
 ) -> Answer:
     """Creates the resource that the body describes, or replays the answer to an earlier request with the same key.
 
     `parse` runs in a thread if the body has more than `IN_MEMORY` bytes. `prepare` does what is too slow for the
     transaction; its context ends after the transaction. `insert` runs in the transaction and gets the time as its
-    last argument. `changes`: whose subscribers `insert` may change.
+    last argument. `changes`: whose subscribers `insert` may change. `scope`: the resource in the path, for an
+    operation on one; each has keys of its own.
 
     Raises:
         InvalidIdempotencyKey: the key is not 1 to 255 printable ASCII characters.
         Conflict: the key was used with another body.
     """
-    attempt = _attempt(call, body)
+    attempt = _attempt(call, body, scope)
     answer = await _replay(call, attempt)
     if answer is None:
         blocking = len(body.data) > IN_MEMORY
@@ -163,14 +166,14 @@ async def delete_expired(connection: Connection, now: int) -> None:
     await connection.execute("DELETE FROM idempotency_records WHERE expires_at <= ?", (now,))
 
 
-def _attempt(call: Call, body: Body[F]) -> Attempt | None:
+def _attempt(call: Call, body: Body[F], scope: str) -> Attempt | None:
     """None without the header."""
     header = call.request.headers.get("Idempotency-Key")
     if header is None:
         return None
     return Attempt(
         workspace_id=call.workspace_id,
-        operation_id=call.operation_id,
+        operation_id=f"{call.operation_id} {scope}".strip(),
         key=parse_key(header),
         body_hash=body.digest,
     )

@@ -21,12 +21,36 @@ from mailrith_lite.imports.accept import PreparedImport
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import Mapping
 from mailrith_lite.imports.options import ImportOptions
+from mailrith_lite.imports.undo import undo_state, undo_table
+from mailrith_lite.imports.undo.undo_state import UndoStatus
 from mailrith_lite.imports.uploads import usable
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import IMPORT
-from mailrith_lite.jobs.queue import Job, JobStatus, Progress
+from mailrith_lite.jobs.queue import Job, JobStatus
 
 PATH = IMPORT.path
+
+
+class ImportProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """Each processed row is created, updated, unchanged or rejected; a row with a warning is one of these, too.
+
+    `rows_total` is null until the rows are counted.
+    """
+
+    rows_total: int | None
+    rows_processed: int
+    created_count: int
+    updated_count: int
+    unchanged_count: int
+    rejected_count: int
+    warning_count: int
+
+
+class ImportUndo(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the import can be undone. `job_id`: of its newest undo."""
+
+    status: UndoStatus
+    job_id: str | None
 
 
 class ImportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +66,7 @@ class ImportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: str
     dry_run: bool
     parent_job_id: str | None
-    progress: Progress
+    progress: ImportProgress
 
     EXAMPLE: ClassVar[dict[str, Any]] = example.resource(
         IMPORT.id_prefix,
@@ -72,20 +96,23 @@ class ImportJob(ImportJobSummary, frozen=True, kw_only=True):
     error_report_url: str | None
     mappings: list[Mapping]
     options: ImportOptions
+    undo: ImportUndo
 
-    EXAMPLE: ClassVar[dict[str, Any]] = {
-        **ImportJobSummary.EXAMPLE,
-        "error_message": None,
-        "mappings": ImportRequest.EXAMPLE["mappings"],
-        "options": {"invalid_cells": "leave_out"},
-        "error_report_url": example.signed("downloads", IMPORT.encode(1)),
-    }
-    QUEUED_EXAMPLE: ClassVar[dict[str, Any]] = {
-        **EXAMPLE,
-        "status": "Queued",
+    EXAMPLE: ClassVar[dict[str, Any]] = dict(
+        ImportJobSummary.EXAMPLE,
+        error_message=None,
+        mappings=ImportRequest.EXAMPLE["mappings"],
+        options={"invalid_cells": "leave_out"},
+        error_report_url=example.signed("downloads", IMPORT.encode(1)),
+        undo={"status": "available", "job_id": None},
+    )
+    QUEUED_EXAMPLE: ClassVar[dict[str, Any]] = dict(
+        EXAMPLE,
+        status="Queued",
         **dict.fromkeys(("imported_count", "started_at", "completed_at", "error_report_url")),
-        "progress": {**dict.fromkeys(EXAMPLE["progress"], 0), "rows_total": None},
-    }
+        progress={**dict.fromkeys(EXAMPLE["progress"], 0), "rows_total": None},
+        undo={"status": "not_possible", "job_id": None},
+    )
 
 
 @refuses(usable.already_used(ids.encode(ids.UPLOAD, 1)), like.unfinished(IMPORT.encode(1)), queue.queue_full(1_000))
@@ -113,7 +140,8 @@ async def get_import(call: Call) -> Data[ImportJob]:
     async with call.database.read() as connection:
         job = await queue.find_job(connection, call.workspace_id, IMPORT, call.request.match_info["job_id"])
         plan = await import_table.select_import(connection, call.workspace_id, job.id)
-    return _job_response(call, job, plan)
+        latest = await undo_table.select_latest(connection, call.workspace_id, job.id)
+    return _job_response(call, job, plan, latest)
 
 
 async def list_imports(call: Call, query: PageQuery) -> PageOf[ImportJobSummary]:
@@ -140,28 +168,32 @@ async def cancel_import(call: Call) -> Data[ImportJob]:
         job = await queue.find_job(connection, call.workspace_id, IMPORT, public_id)
         plan = await import_table.select_import(connection, call.workspace_id, job.id)
     job = await call.services.runner.cancel(call.workspace_id, IMPORT, public_id)
-    return _job_response(call, job, plan)
+    return _job_response(call, job, plan, None)
 
 
 async def _insert(call: Call, prepared: PreparedImport, connection: Connection, now: int) -> Answer:
     limit = call.services.settings.max_queued_jobs
     job = await prepared.insert(connection, call.request_id, max_queued=limit, now=now)
-    resource = _resource(call, job, prepared.plan)
+    resource = _resource(call, job, prepared.plan, None)
     return Answer(status=202, body=codec.data(resource), location=resource.self_)
 
 
-def _job_response(call: Call, job: Job, plan: ImportPlan) -> Data[ImportJob]:
-    return Data(_resource(call, job, plan), headers=None if job.final else RETRY_LATER)
+def _job_response(call: Call, job: Job, plan: ImportPlan, latest: Job | None) -> Data[ImportJob]:
+    return Data(_resource(call, job, plan, latest), headers=None if job.final else RETRY_LATER)
 
 
-def _resource(call: Call, job: Job, plan: ImportPlan) -> ImportJob:
+def _resource(call: Call, job: Job, plan: ImportPlan, latest: Job | None) -> ImportJob:
+    """`latest`: the newest undo of the import."""
+    now, settings = clock.now(), call.services.settings
+    undo = undo_state.find_state(job, plan.images, latest, ttl=settings.undo_ttl, now=now)
     reported = job.progress.rejected_count + job.progress.warning_count
-    expires_at = clock.now() + call.services.settings.export_ttl * clock.SECOND
+    expires_at = now + settings.export_ttl * clock.SECOND
     return ImportJob(
         error_message=job.error_message,
         error_report_url=download_url(call, job.public_id, expires_at) if reported else None,
         mappings=mapping.as_mappings(plan.columns),
         options=plan.options,
+        undo=ImportUndo(status=undo.status, job_id=undo.job_id),
         **_common(job),
     )
 
@@ -173,5 +205,5 @@ def _common(job: Job) -> dict[str, Any]:
         "imported_count": None if job.started_at is None else applied,
         "dry_run": job.dry_run,
         "parent_job_id": None if job.parent_job_id is None else IMPORT.encode(job.parent_job_id),
-        "progress": job.progress,
+        "progress": msgspec.convert(job.counts, ImportProgress),
     }

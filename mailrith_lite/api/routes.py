@@ -16,6 +16,7 @@ from mailrith_lite.api import (
     subscriber_list,
     subscribers,
     tags,
+    undos,
     upload_page,
     uploads,
     webhook_deliveries,
@@ -55,6 +56,8 @@ _SUBSCRIBER = f"{subscribers.PATH}/{{subscriber_id}}"
 _ITS_TAG = f"{_SUBSCRIBER}/tags/{{tag_id}}"
 _ITS_SEQUENCE = f"{_SUBSCRIBER}/sequences/{{sequence_id}}"
 _IMPORT_JOB = f"{imports.PATH}/{{job_id}}"
+_UNDO = f"{_IMPORT_JOB}/undo"
+_UNDO_JOB = f"{undos.PATH}/{{job_id}}"
 _UPLOAD = f"{uploads.PATH}/{{upload_id}}"
 _EXPORT_JOB = f"{exports.PATH}/{{job_id}}"
 
@@ -139,6 +142,13 @@ _JOBS = (
     Route("POST", imports.PATH, "createSubscriberImportJob", _IMPORT_LIVE, imports.create_import),
     Route("GET", _IMPORT_JOB, "getSubscriberImportJob", _IMPORT, imports.get_import),
     Addition("POST", f"{_IMPORT_JOB}/cancel", "cancelSubscriberImportJob", _IMPORT_LIVE, imports.cancel_import),
+    Addition("POST", _UNDO, "undoSubscriberImport", _IMPORT_LIVE, undos.create_undo),
+    Addition("GET", _UNDO, "getSubscriberImportUndo", _IMPORT, undos.get_undo_of_import),
+    Addition("GET", f"{_UNDO}/preview", "previewSubscriberImportUndo", _IMPORT, undos.preview_undo),
+    Addition("POST", f"{_UNDO}/cancel", "cancelSubscriberImportUndo", _IMPORT_LIVE, undos.cancel_undo_of_import),
+    Addition("GET", undos.PATH, "listSubscriberImportUndoJobs", _IMPORT, undos.list_undos),
+    Addition("GET", _UNDO_JOB, "getSubscriberImportUndoJob", _IMPORT, undos.get_undo),
+    Addition("POST", f"{_UNDO_JOB}/cancel", "cancelSubscriberImportUndoJob", _IMPORT_LIVE, undos.cancel_undo),
     Route("GET", exports.PATH, "listSubscriberExportJobs", _EXPORT, exports.list_exports),
     Route("POST", exports.PATH, "createSubscriberExportJob", _EXPORT_LIVE, exports.create_export),
     Route("GET", _EXPORT_JOB, "getSubscriberExportJob", _EXPORT, exports.get_export),

@@ -1,14 +1,14 @@
 """What a change has altered in subscribers: the names of their members, as the API has them, and the status."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from mailrith_lite import ids
-from mailrith_lite.audience import bulk_plan
-from mailrith_lite.audience.bulk_plan import MISSING_SEQUENCES, MISSING_TAGS, Plan, State
+from mailrith_lite.audience.images import Changed, Image
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.vocabulary import Status
 
@@ -34,28 +34,26 @@ def of_subscriber(before: Subscriber, after: Subscriber) -> Alteration:
     return Alteration(subscriber_id=after.id, changed=changed, previous_status=before.status, status=after.status)
 
 
-def of_plan(plan: Plan) -> list[Alteration]:
-    """The alterations of the existing subscribers that the plan changes. Takes long for a large plan: run it in a
-    thread."""
-    if not plan.updates:
-        return []
-    before = bulk_plan.states_before(plan)
-    tagged, joined = bulk_plan.listed_members(plan.row_tags), bulk_plan.listed_members(plan.row_sequences)
+def of_changed(changed: Iterable[Changed]) -> list[Alteration]:
+    """Of the existing subscribers whom a chunk of an import changes."""
     return [
-        _of_states(before[state.id], state, tagged=state.id in tagged, joined=state.id in joined)
-        for state in bulk_plan.changed_states(plan)
+        of_image(one.subscriber_id, one.image, previous_status=_previous(one), status=one.status) for one in changed
     ]
 
 
-def _of_states(before: State, after: State, *, tagged: bool, joined: bool) -> Alteration:
-    """`tagged`, `joined`: whether the rows give the subscriber a tag, or a sequence."""
-    changed = [name for name in _PLAIN if getattr(before, name) != getattr(after, name)]
-    if tagged or before.missing & MISSING_TAGS:
+def of_image(subscriber_id: int, image: Image, *, previous_status: Status, status: Status) -> Alteration:
+    """Of a change that replaces the members of the image, or that puts them back."""
+    changed = [name for name in _PLAIN if name != "email" and getattr(image, name) is not UNSET]
+    if image.tags:
         changed.append("tags")
-    if joined or before.missing & MISSING_SEQUENCES:
+    if image.joined or image.rejoined:
         changed.append("sequence_ids")
-    changed += _changed_fields(before.custom_fields, after.custom_fields)
-    return Alteration(subscriber_id=after.id, changed=changed, previous_status=before.status, status=after.status)
+    changed += [field_member(number) for number in sorted(map(int, image.custom_fields))]
+    return Alteration(subscriber_id=subscriber_id, changed=changed, previous_status=previous_status, status=status)
+
+
+def _previous(changed: Changed) -> Status:
+    return changed.status if isinstance(changed.image.status, UnsetType) else changed.image.status
 
 
 def _changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -18,17 +18,19 @@ MAX_CHARACTERS = 1 << 23
 """The custom fields of a chunk's existing subscribers, together, in JSON."""
 
 STATE = """json_array(subscribers.id, subscribers.email, name, status, country, json(custom_fields), name_key,
-    EXISTS (SELECT 1 FROM json_each(:tags) AS tag WHERE NOT EXISTS (
-        SELECT 1 FROM subscriber_tags WHERE subscriber_id = subscribers.id AND tag_id = tag.value))
-    + 2 * EXISTS (SELECT 1 FROM json_each(:sequences) AS sequence WHERE NOT EXISTS (
+    (SELECT json_group_array(tag.value) FROM json_each(:tags) AS tag WHERE NOT EXISTS (
+        SELECT 1 FROM subscriber_tags WHERE subscriber_id = subscribers.id AND tag_id = tag.value)),
+    subscribed_at, last_opened_at, json('[]'), json('[]'),
+    (SELECT json_group_array(sequence.value) FROM json_each(:sequences) AS sequence WHERE NOT EXISTS (
         SELECT 1 FROM subscriber_sequences AS member WHERE subscriber_id = subscribers.id
         AND sequence_id = sequence.value AND member.status <> 'removed')),
-    subscribed_at, last_opened_at, json('[]'), json('[]'))"""
+    changed_by_job)"""
 """A saved subscriber's state, as `bulk_plan` reads it."""
 
 
 def known_subscriber(state: str = STATE, subscriber_id: str = "subscribers.id") -> str:
-    """An existing subscriber, as `bulk_plan` reads it: the state, then which tags and sequences of the rows it has.
+    """An existing subscriber, as `bulk_plan` reads it: the state, then which tags and sequences of the rows it has,
+    and the sequences from which it was removed.
 
     `state`, `subscriber_id`: in SQL. The parameters are JSON lists of integers: `:tags` and `:sequences` of the
     job, `:row_tags` and `:row_sequences`.
@@ -38,7 +40,10 @@ def known_subscriber(state: str = STATE, subscriber_id: str = "subscribers.id") 
             WHERE subscriber_id = {subscriber_id} AND tag_id IN (SELECT value FROM json_each(:row_tags))),
         (SELECT json_group_array(sequence_id) FROM subscriber_sequences
             WHERE subscriber_id = {subscriber_id} AND status <> 'removed'
-                AND sequence_id IN (SELECT value FROM json_each(:row_sequences))))"""
+                AND sequence_id IN (SELECT value FROM json_each(:row_sequences))),
+        (SELECT json_group_array(sequence_id) FROM subscriber_sequences
+            WHERE subscriber_id = {subscriber_id} AND status = 'removed' AND sequence_id IN (
+                SELECT value FROM json_each(:row_sequences) UNION ALL SELECT value FROM json_each(:sequences))))"""
 
 
 def list_parameters(tags: str, sequences: str, lists: RowLists) -> dict[str, str]:
@@ -63,10 +68,12 @@ async def plan(
     tag_ids: Sequence[int],
     sequence_ids: Sequence[int],
     lists: RowLists = NO_LISTS,
+    job_id: int | None = None,
 ) -> Plan:
     """Plans the changes against the saved subscribers.
 
     Each subscriber of the chunk gets the tags, and the sequences that still exist. `lists`: of all the changes.
+    `job_id`: of the import that makes them; subscribers remember it as the latest that changed them.
 
     Raises:
         ChunkTooLarge: plan fewer changes at once.
@@ -80,7 +87,7 @@ async def plan(
     parameters = list_parameters(tags, sequences, lists)
     known = await _select_known(connection, workspace_id, emails, parameters) if count else "[]"
     next_id = await select_next_id(connection)
-    return await asyncio.to_thread(plan_changes, known, changes, next_id, tags, sequences, lists)
+    return await asyncio.to_thread(plan_changes, known, changes, next_id, tags, sequences, lists, job_id)
 
 
 async def apply(connection: Connection, workspace_id: int, plan: Plan, now: int) -> None:
@@ -89,7 +96,7 @@ async def apply(connection: Connection, workspace_id: int, plan: Plan, now: int)
         await _insert_subscribers(connection, workspace_id, plan.inserts, now)
         await blocks.update_subscriber_counts(connection, workspace_id, plan.first_id)
     if plan.updates:
-        await _update_subscribers(connection, workspace_id, plan.updates, now)
+        await update_states(connection, workspace_id, plan.updates, now)
     if plan.members:
         await blocks.update_tag_counts(connection, plan.members, plan.tag_ids, new_from=plan.first_id)
         await _insert_tags(connection, plan.members, plan.tag_ids)
@@ -135,24 +142,28 @@ async def select_next_id(connection: Connection) -> int:
 async def _insert_subscribers(connection: Connection, workspace_id: int, states: str, now: int) -> None:
     await connection.execute(
         """INSERT INTO subscribers (id, workspace_id, email, name, status, country, custom_fields,
-            name_key, subscribed_at, last_opened_at, created_at, updated_at)
+            name_key, subscribed_at, last_opened_at, created_at, updated_at, changed_by_job)
         SELECT json_extract(value, '$[0]'), :workspace_id, json_extract(value, '$[1]'),
             json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]'),
             json_extract(value, '$[5]'), json_extract(value, '$[6]'), coalesce(json_extract(value, '$[8]'), :now),
-            json_extract(value, '$[9]'), :now, :now
+            json_extract(value, '$[9]'), :now, :now, json_extract(value, '$[13]')
         FROM json_each(:states)""",
         {"workspace_id": workspace_id, "states": states, "now": now},
     )
 
 
-async def _update_subscribers(connection: Connection, workspace_id: int, states: str, now: int) -> None:
-    """The `+` stops SQLite from scanning the workspace's index and searching the list for each row."""
+async def update_states(connection: Connection, workspace_id: int, states: str, now: int) -> None:
+    """Writes a JSON list of states, without tags and sequences.
+
+    The `+` stops SQLite from scanning the workspace's index and searching the list for each row.
+    """
     await connection.execute(
         """UPDATE subscribers SET name = json_extract(row.value, '$[2]'),
             status = json_extract(row.value, '$[3]'), country = json_extract(row.value, '$[4]'),
             custom_fields = json_extract(row.value, '$[5]'), name_key = json_extract(row.value, '$[6]'),
             subscribed_at = coalesce(json_extract(row.value, '$[8]'), subscribed_at),
-            last_opened_at = json_extract(row.value, '$[9]'), updated_at = :now
+            last_opened_at = json_extract(row.value, '$[9]'), updated_at = :now,
+            changed_by_job = json_extract(row.value, '$[13]')
         FROM json_each(:states) AS row
         WHERE subscribers.id = json_extract(row.value, '$[0]') AND +workspace_id = :workspace_id""",
         {"workspace_id": workspace_id, "states": states, "now": now},

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
+from mailrith_lite.audience import images
+from mailrith_lite.audience.images import Changed, Image, State
 from mailrith_lite.audience.subscribers import name_key
 from mailrith_lite.audience.vocabulary import SUPPRESSED, Status, strictest
 
-MISSING_TAGS = 1
-MISSING_SEQUENCES = 2
 _NEW_STATUS: Status = "Active"
 
 
@@ -37,10 +37,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class RowLists(msgspec.Struct, frozen=True, kw_only=True):
-    """What the `tags` and `sequences` of the changes mean: name -> integer id. A sequence may be missing."""
+    """What the `tags` and `sequences` of the changes mean: name -> integer id. A sequence may be missing.
+
+    `new_tags`: the integer ids of those that were created for the changes.
+    """
 
     tags: dict[str, int] = {}
     sequences: dict[str, int] = {}
+    new_tags: list[int] = []
 
 
 NO_LISTS = RowLists()
@@ -59,42 +63,29 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     unknown_sequences: dict[int, list[str]]
 
 
-class State(msgspec.Struct, array_like=True, gc=False):
-    """A subscriber in the course of the chunk. `STATE` in bulk.py selects the members in this order."""
-
-    id: int
-    email: str
-    name: str
-    status: Status
-    country: str | None
-    custom_fields: dict[str, Any]
-    name_key: str | None
-    missing: int  # what the subscriber lacks of the job: MISSING_TAGS and MISSING_SEQUENCES
-    subscribed_at: int | None  # None: when the chunk is applied
-    last_opened_at: int | None
-    tag_ids: list[int]  # those that the rows gave
-    sequence_ids: list[int]
-
-
 class _Known(msgspec.Struct, array_like=True, gc=False):
-    """A state, and which of the tags and sequences that the rows name the saved subscriber has."""
+    """A state, and which of the tags and sequences that the rows name the saved subscriber has.
+
+    `removed_sequences`: those of the job or the rows in which the membership is on record as removed.
+    """
 
     state: State
     tag_ids: list[int]
     sequence_ids: list[int]
+    removed_sequences: list[int]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of a chunk, and what SQLite has to write for it.
 
-    `known`: a JSON list of the existing subscribers as they are. `inserts`, `updates`: JSON lists of states.
-    `members`: a JSON list of the subscribers who get the tags and sequences of the job. `row_tags`,
-    `row_sequences`: JSON objects, integer id -> list of the subscribers who get it. Each but the first is empty
-    when there is nothing to write. `first_id`: the integer id of the first new subscriber.
+    `inserts`, `updates`: JSON lists of states. `members`: a JSON list of the subscribers who get the tags and
+    sequences of the job. `row_tags`, `row_sequences`: JSON objects, integer id -> list of the subscribers who get
+    it. Each is empty when there is nothing to write. `first_id`: the integer id of the first new subscriber.
+    `changed`: the existing subscribers of `updates`, in the order of their ids.
     """
 
     first_id: int
-    known: str
+    changed: list[Changed]
     inserts: str
     updates: str
     members: str
@@ -106,31 +97,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _known_decoder = msgspec.json.Decoder(list[_Known], float_hook=Decimal)
-_states_decoder = msgspec.json.Decoder(list[State], float_hook=Decimal)
-_members_decoder = msgspec.json.Decoder(dict[int, list[int]])
 _ids_decoder = msgspec.json.Decoder(list[int])
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def as_json(value: Any) -> str:
     return _encoder.encode(value).decode()
-
-
-def states_before(plan: Plan) -> dict[int, State]:
-    """The existing subscribers of the chunk as they are saved, by integer id."""
-    return {known.state.id: known.state for known in _known_decoder.decode(plan.known)}
-
-
-def changed_states(plan: Plan) -> list[State]:
-    """The existing subscribers that the plan changes, as they will be."""
-    return _states_decoder.decode(plan.updates or "[]")
-
-
-def listed_members(lists: str) -> set[int]:
-    """The subscribers of `row_tags` or of `row_sequences`."""
-    return {
-        subscriber_id for members in _members_decoder.decode(lists or "{}").values() for subscriber_id in members
-    }
 
 
 def sorted_emails(changes: Sequence[Change]) -> str:
@@ -146,16 +118,16 @@ class _Memberships:
         self._job_ids = set(_ids_decoder.decode(job_ids))
         self._subscribers: dict[int, list[int]] = {}
 
-    def add(self, subscriber_id: int, names: Sequence[str], has: list[int]) -> bool:
-        """Adds them to `has` and to what is written. Returns whether there was a new one."""
-        added = False
+    def add(self, subscriber_id: int, names: Sequence[str], has: list[int]) -> list[int]:
+        """Adds them to `has` and to what is written. Returns the integer ids of those that are new."""
+        added = []
         for name in names:
             number = self._ids.get(name)
             if number is None or number in has or number in self._job_ids:
                 continue
             has.append(number)
             self._subscribers.setdefault(number, []).append(subscriber_id)
-            added = True
+            added.append(number)
         return added
 
     def unknown(self, names: Sequence[str]) -> list[str]:
@@ -165,6 +137,45 @@ class _Memberships:
         return as_json(self._subscribers) if self._subscribers else ""
 
 
+class _Images:
+    """The images of the existing subscribers whom the chunk changes."""
+
+    def __init__(self, known: Sequence[_Known], job_id: int | None) -> None:
+        self._job_id = job_id
+        self._removed = {one.state.id: set(one.removed_sequences) for one in known if one.removed_sequences}
+        self._states: dict[int, State] = {}
+        self._images: dict[int, Image] = {}
+        self._twice: set[int] = set()
+
+    def add(self, state: State, image: Image) -> None:
+        """A change that altered the subscriber; `image` has what it replaced."""
+        earlier = self._images.get(state.id)
+        if earlier is not None:
+            earlier.merge(image)
+            self._twice.add(state.id)
+            return
+        image.changed_by_job, state.changed_by_job = state.changed_by_job, self._job_id
+        self._states[state.id], self._images[state.id] = state, image
+
+    def join(self, state: State, image: Image, sequence_ids: Sequence[int]) -> None:
+        removed = self._removed.get(state.id, set())
+        image.joined += [number for number in sequence_ids if number not in removed]
+        image.rejoined += [number for number in sequence_ids if number in removed]
+
+    def states(self) -> list[State]:
+        return list(self._states.values())
+
+    def changed(self) -> list[Changed]:
+        for subscriber_id in self._twice:
+            self._images[subscriber_id] = images.without_equals(
+                self._images[subscriber_id], self._states[subscriber_id]
+            )
+        return [
+            Changed(subscriber_id=number, status=self._states[number].status, image=image)
+            for number, image in sorted(self._images.items())
+        ]
+
+
 def plan_changes(
     known: str,
     changes: Sequence[Change],
@@ -172,52 +183,66 @@ def plan_changes(
     tag_ids: str,
     sequence_ids: str,
     lists: RowLists,
+    job_id: int | None = None,
 ) -> Plan:
-    """`known`: a JSON list of the existing subscribers among those of the changes."""
-    by_email = {state.email: state for state in map(_merge, _known_decoder.decode(known))}
+    """`known`: a JSON list of the existing subscribers among those of the changes.
+
+    `job_id`: of the import that makes the changes, by its integer id.
+    """
+    saved = _known_decoder.decode(known)
+    by_email = {state.email: state for state in map(_merge, saved)}
+    chunk_images = _Images(saved, job_id)
     row_tags = _Memberships(lists.tags, tag_ids)
     row_sequences = _Memberships(lists.sequences, sequence_ids)
     unknown_sequences: dict[int, list[str]] = {}
     first_new = next_id
-    updated_states: dict[int, State] = {}
     incomplete: list[int] = []
     status_kept: list[int] = []
     created = updated = 0
+    image = Image()
     for change in changes:
         state = by_email.get(change.email)
+        is_new = state is None
+        altered = False
         if state is None:
-            state = by_email[change.email] = _new_state(next_id, change)
+            state = by_email[change.email] = _new_state(next_id, change, job_id)
             next_id += 1
-            is_new, altered = True, False
         else:
-            is_new = False
-            altered, kept = _alter(state, change)
+            altered, kept = _alter(state, change, image)
             if kept:
                 status_kept.append(change.line)
-        if change.tags:
-            altered |= row_tags.add(state.id, change.tags, state.tag_ids)
+        if change.tags and (added := row_tags.add(state.id, change.tags, state.tag_ids)) and not is_new:
+            image.tags += added
+            altered = True
         if change.sequences:
-            altered |= row_sequences.add(state.id, change.sequences, state.sequence_ids)
+            joined = row_sequences.add(state.id, change.sequences, state.sequence_ids)
+            if joined and not is_new:
+                chunk_images.join(state, image, joined)
+                altered = True
             if unknown := row_sequences.unknown(change.sequences):
                 unknown_sequences[change.line] = unknown
         if is_new:
             created += 1
             continue
-        if state.missing:
-            state.missing = 0
+        if state.missing_tags or state.missing_sequences:
+            image.tags += state.missing_tags
+            chunk_images.join(state, image, state.missing_sequences)
+            state.missing_tags, state.missing_sequences = [], []
             incomplete.append(state.id)
             altered = True
         if altered:
             updated += 1
             if state.id < first_new:
-                updated_states[state.id] = state
+                chunk_images.add(state, image)
+            image = Image()
     inserts = sorted((state for state in by_email.values() if state.id >= first_new), key=attrgetter("email"))
+    updates = chunk_images.states()
     members = [*incomplete, *range(first_new, next_id)]
     return Plan(
         first_id=first_new,
-        known=known,
+        changed=chunk_images.changed(),
         inserts=as_json(inserts) if inserts else "",
-        updates=as_json(list(updated_states.values())) if updated_states else "",
+        updates=as_json(updates) if updates else "",
         members=as_json(members) if members else "",
         tag_ids=tag_ids,
         sequence_ids=sequence_ids,
@@ -233,7 +258,7 @@ def plan_changes(
     )
 
 
-def _new_state(subscriber_id: int, change: Change) -> State:
+def _new_state(subscriber_id: int, change: Change, job_id: int | None) -> State:
     return State(
         subscriber_id,
         change.email,
@@ -242,11 +267,13 @@ def _new_state(subscriber_id: int, change: Change) -> State:
         change.country,
         dict(change.custom_fields),
         name_key(change.name or ""),
-        0,
+        [],
         change.subscribed_at,
         change.last_opened_at,
         [],
         [],
+        [],
+        job_id,
     )
 
 
@@ -257,25 +284,34 @@ def _merge(known: _Known) -> State:
     return state
 
 
-def _alter(state: State, change: Change) -> tuple[bool, bool]:
-    """(whether the change altered anything, whether the saved status was kept because it is suppressed)"""
+def _alter(state: State, change: Change, image: Image) -> tuple[bool, bool]:
+    """(whether the change altered anything, whether the saved status was kept because it is suppressed)
+
+    `image` gets what the change replaces.
+    """
     altered = status_kept = False
     if change.name is not None and change.name != state.name:
+        image.name = state.name
         state.name, state.name_key, altered = change.name, name_key(change.name), True
     if change.country is not None and change.country != state.country:
+        image.country = state.country
         state.country, altered = change.country, True
     if change.status is not None and change.status != state.status:
-        if state.status not in SUPPRESSED:
+        if state.status not in SUPPRESSED or (
+            change.status in SUPPRESSED and strictest((state.status, change.status)) == change.status
+        ):
+            image.status = state.status
             state.status, altered = change.status, True
-        elif change.status not in SUPPRESSED:
-            status_kept = True
-        elif strictest((state.status, change.status)) == change.status:
-            state.status, altered = change.status, True
+        else:
+            status_kept = change.status not in SUPPRESSED
     if change.subscribed_at is not None and change.subscribed_at != state.subscribed_at:
+        image.subscribed_at = state.subscribed_at
         state.subscribed_at, altered = change.subscribed_at, True
     if change.last_opened_at is not None and change.last_opened_at > (state.last_opened_at or -1):
+        image.last_opened_at = state.last_opened_at
         state.last_opened_at, altered = change.last_opened_at, True
     for field_id, value in change.custom_fields.items():
-        if state.custom_fields.get(field_id) != value:
+        if (saved := state.custom_fields.get(field_id)) != value:
+            image.custom_fields[field_id] = saved
             state.custom_fields[field_id], altered = value, True
     return altered, status_kept

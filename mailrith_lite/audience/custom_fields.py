@@ -105,6 +105,14 @@ async def update_custom_field(connection: Connection, workspace_id: int, field: 
     )
 
 
+async def select_any_with_value(connection: Connection, workspace_id: int, field_id: int) -> bool:
+    """Whether a subscriber has a value of the field."""
+    rows = await connection.execute_fetchall(
+        f"SELECT EXISTS ({HAVING_VALUE})", {"workspace_id": workspace_id, "path": json_path(field_id)}
+    )
+    return bool(next(iter(rows))[0])
+
+
 async def delete_custom_field(connection: Connection, workspace_id: int, field_id: int, now: int) -> None:
     """Deletes the field and its values."""
     await connection.execute(

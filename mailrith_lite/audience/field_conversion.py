@@ -187,7 +187,8 @@ async def _select_batch(connection: Connection, workspace_id: int, field_id: int
 async def _update_values(connection: Connection, workspace_id: int, field_id: int, changed: str, now: int) -> None:
     await connection.execute(
         """UPDATE subscribers
-        SET custom_fields = json_set(custom_fields, :path, json(row.value -> 1)), updated_at = :now
+        SET custom_fields = json_set(custom_fields, :path, json(row.value -> 1)), updated_at = :now,
+            changed_by_job = NULL
         FROM json_each(:changed) AS row
         WHERE subscribers.id = row.value ->> 0 AND +workspace_id = :workspace_id""",
         {

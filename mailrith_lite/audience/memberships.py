@@ -1,4 +1,7 @@
-"""The tables `subscriber_tags` and `subscriber_sequences`: the rows of one subscriber."""
+"""The tables `subscriber_tags` and `subscriber_sequences`: the rows of one subscriber, and those that an undo ends.
+
+`pairs`: a JSON list of [subscriber's integer id, integer id of the tag or sequence].
+"""
 
 from mailrith_lite.audience import blocks
 from mailrith_lite.database import Connection
@@ -40,3 +43,26 @@ async def update_sequence_removed(connection: Connection, subscriber_id: int, se
         (subscriber_id, sequence_id),
     )
     return cursor.rowcount == 1
+
+
+_PAIRS = "(SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?))"
+
+
+async def delete_tags(connection: Connection, pairs: str) -> None:
+    await connection.execute(f"DELETE FROM subscriber_tags WHERE (subscriber_id, tag_id) IN {_PAIRS}", (pairs,))
+
+
+async def delete_sequences(connection: Connection, pairs: str) -> None:
+    """The memberships do not stay on record."""
+    await connection.execute(
+        f"DELETE FROM subscriber_sequences WHERE (subscriber_id, sequence_id) IN {_PAIRS}", (pairs,)
+    )
+
+
+async def update_sequences_removed(connection: Connection, pairs: str) -> None:
+    """The memberships stay on record as removed."""
+    await connection.execute(
+        f"""UPDATE subscriber_sequences SET status = 'removed'
+        WHERE (subscriber_id, sequence_id) IN {_PAIRS}""",
+        (pairs,),
+    )

@@ -80,10 +80,16 @@ def _by_id(name: str, known: set[int]) -> int | None:
 async def resolve(connection: Connection, workspace_id: int, changes: Sequence[Change], now: int) -> RowLists:
     """Creates the tags that do not exist. Call it in the transaction that applies the changes."""
     tags = await select_tags(connection, workspace_id, changes)
-    if missing := [name for name, tag_id in tags.items() if tag_id is None]:
+    missing = [name for name, tag_id in tags.items() if tag_id is None]
+    if missing:
         await insert_tags(connection, workspace_id, missing, now)
         tags = await select_tags(connection, workspace_id, changes)
-    return RowLists(tags=_known(tags), sequences=await select_sequences(connection, workspace_id, changes))
+    known = _known(tags)
+    return RowLists(
+        tags=known,
+        sequences=await select_sequences(connection, workspace_id, changes),
+        new_tags=sorted({known[name] for name in missing}),
+    )
 
 
 def _known(tags: Mapping[str, int | None]) -> dict[str, int]:

@@ -102,14 +102,36 @@ async def insert_subscriber(connection: Connection, workspace_id: int, subscribe
 
 
 async def update_subscriber(connection: Connection, workspace_id: int, subscriber: Subscriber) -> None:
-    """Ignores the subscriber's tags and sequences."""
+    """A change by hand. Ignores the subscriber's tags and sequences."""
     await connection.execute(
         """UPDATE subscribers SET email = :email, name = :name, name_key = :name_key, status = :status,
             country = :country, custom_fields = :custom_fields, subscribed_at = :subscribed_at,
-            last_opened_at = :last_opened_at, updated_at = :updated_at
+            last_opened_at = :last_opened_at, updated_at = :updated_at, changed_by_job = NULL
         WHERE workspace_id = :workspace_id AND id = :id""",
         _parameters(workspace_id, subscriber),
     )
+
+
+async def update_changed_by_hand(connection: Connection, workspace_id: int, subscriber_id: int) -> None:
+    """For a request that alters no member and still says something about the subscriber: no undo may undo it."""
+    await connection.execute(
+        "UPDATE subscribers SET changed_by_job = NULL WHERE workspace_id = ? AND id = ?",
+        (workspace_id, subscriber_id),
+    )
+
+
+async def delete_unchanged(
+    connection: Connection, workspace_id: int, first_id: int, last_id: int, job_id: int
+) -> int:
+    """Deletes those from `first_id` to `last_id` whom nothing has changed since the import with this integer id.
+
+    Returns their number.
+    """
+    cursor = await connection.execute(
+        """DELETE FROM subscribers WHERE id BETWEEN ? AND ? AND +workspace_id = ? AND changed_by_job = ?""",
+        (first_id, last_id, workspace_id, job_id),
+    )
+    return cursor.rowcount
 
 
 async def delete_subscriber(connection: Connection, workspace_id: int, subscriber_id: int) -> None:

@@ -13,7 +13,7 @@ from mailrith_lite.audience import consent, input_checks, subscribers, values
 from mailrith_lite.audience.consent import ConsentEvidence
 from mailrith_lite.audience.custom_fields import CustomField, select_all_custom_fields
 from mailrith_lite.audience.subscribers import Subscriber
-from mailrith_lite.audience.vocabulary import Status
+from mailrith_lite.audience.vocabulary import SUPPRESSED, Status
 from mailrith_lite.database import Connection
 from mailrith_lite.unicode_forms import fold
 
@@ -110,6 +110,8 @@ async def change(
     if changed != saved:
         changed = msgspec.structs.replace(changed, updated_at=context.now)
         await subscribers.update_subscriber(connection, context.workspace_id, changed)
+    elif evidence is not None or sent.status in SUPPRESSED:  # an opt-out counts, also when it is said again
+        await subscribers.update_changed_by_hand(connection, context.workspace_id, saved.id)
     return changed
 
 

@@ -35,6 +35,23 @@ async def follow_import(client: ApiClient, job: Job, label: str, *, quiet: bool 
     return job
 
 
+async def follow_undo(client: ApiClient, job: Job) -> None:
+    """Shows a progress bar, then the counts and the address of the report.
+
+    Raises:
+        Unreachable, Refused
+        StartError: the undo failed.
+    """
+    click.echo(f"Accepted as {job.id}", err=True)
+    with progress_bar(f"{job.kind.name} of an import") as show:
+        job = await wait_for_end(client, job, _with_people(show))
+    click.echo(f"{job.id}: {job.counts}")
+    if job.report_url is not None:
+        click.echo(f"Those who were left alone, as a CSV file: {job.report_url}")
+    if job.status != "Completed":
+        raise StartError(f"{job.id} failed: {job.error_message}")
+
+
 async def follow_export(client: ApiClient, job: Job, output: Path | None) -> Path:
     """Downloads the file to `output`, by default under its own name, and returns where it is.
 
@@ -61,6 +78,14 @@ def _with_rows(show: Callable[[int, int | None], None]) -> Callable[[Job], None]
     def show_job(job: Job) -> None:
         if job.progress is not None:
             show(job.progress.rows_processed, job.progress.rows_total)
+
+    return show_job
+
+
+def _with_people(show: Callable[[int, int | None], None]) -> Callable[[Job], None]:
+    def show_job(job: Job) -> None:
+        if (people := job.progress) is not None:
+            show(people.restored_count + people.deleted_count + people.skipped_count, people.rows_total)
 
     return show_job
 

@@ -1,5 +1,6 @@
 """The commands `export` and `jobs …`. They use the HTTP API of a running service."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +49,7 @@ def export(status: str | None, query: str | None, cold_only: bool, output: Path 
 
 @click.group()
 def jobs() -> None:
-    """List, show and cancel imports and exports.
+    """List, show and cancel imports, exports and undos; undo an import.
 
     \b
     Example:
@@ -59,7 +60,7 @@ def jobs() -> None:
 @jobs.command("list")
 @click.option("--limit", type=click.IntRange(1), default=25, help="how many jobs  [25]")
 def list_jobs(limit: int) -> None:
-    """List the newest imports and exports.
+    """List the newest imports, exports and undos.
 
     \b
     Example:
@@ -109,6 +110,35 @@ def cancel_job(job_id: str) -> None:
     click.echo(f"canceled {job.id}" + (f" ({job.counts})" if job.counts else ""))
 
 
+@jobs.command("undo")
+@click.argument("job_id", metavar="ID")
+@click.option("--yes", is_flag=True, help="do not ask")
+def undo_import(job_id: str, yes: bool) -> None:
+    """Undo an import: delete whom it created, and put back what it changed.
+
+    Says what it would do, and asks. Whoever has been changed since is left alone.
+
+    \b
+    Examples:
+      mailrith-lite jobs undo import_job_f5trj0n0jhzfa
+      mailrith-lite jobs undo import_job_f5trj0n0jhzfa --yes
+    """
+    from mailrith_lite.cli.follow import follow_undo
+    from mailrith_lite.cli.http_client import new_idempotency_key
+    from mailrith_lite.cli.remote_jobs import preview_undo, submit_undo
+
+    click.echo(f"This would be the result: {run(lambda client: preview_undo(client, job_id))}")
+    if not yes and not sys.stdin.isatty():
+        raise StartError("nothing was changed; say --yes to undo the import without a question")
+    if not yes and not click.confirm(f"Undo {job_id}?"):
+        raise StartError("nothing was changed")
+
+    async def work(client: "ApiClient") -> None:
+        await follow_undo(client, await submit_undo(client, job_id, key=new_idempotency_key()))
+
+    run(work)
+
+
 def _check_output(path: Path | None) -> None:
     """Called before the export starts.
 
@@ -137,7 +167,7 @@ def _fields(job: "Job") -> list[tuple[str, str]]:
         ("file", job.file_name or ""),
         ("download", job.download_url or ""),
         ("expires", job.expires_at or ""),
-        ("report", job.error_report_url or ""),
+        ("report", job.error_report_url or job.report_url or ""),
         ("created", job.created_at),
         ("started", job.started_at or ""),
         ("completed", job.completed_at or ""),

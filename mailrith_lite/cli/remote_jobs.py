@@ -10,14 +10,15 @@ import msgspec
 
 from mailrith_lite.cli.http_client import ApiClient, Refused, Unreachable
 from mailrith_lite.errors import StartError
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS, JobKind
+from mailrith_lite.imports.undo.undo_preview import UndoPreview
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS, UNDO, JobKind
 from mailrith_lite.jobs.queue import Progress
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0  # seconds between polls; the service's Retry-After is one
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """An import or an export, or a list's summary of one. Members of the other kind are None."""
+    """An import, an export or an undo, or a list's summary of one. Members of the other kind are None."""
 
     id: str
     status: str
@@ -35,6 +36,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     file_name: str | None = None
     download_url: str | None = None
     expires_at: str | None = None
+    report_url: str | None = None
 
     @property
     def kind(self) -> JobKind:
@@ -49,6 +51,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         """The counts in words; empty when the job has none yet."""
         if self.kind == EXPORT:
             return "" if self.exported_count is None else f"{self.exported_count:,} exported"
+        if self.kind == UNDO and self.progress is not None:
+            return _describe_undo(self.progress)
         if self.progress is not None:
             return _describe(self.progress, final=self.final, dry_run=self.dry_run)
         return "" if self.imported_count is None else f"{self.imported_count:,} imported"
@@ -71,6 +75,37 @@ def _describe(progress: Progress, *, final: bool, dry_run: bool) -> str:
     )
     noun = "row" if rows == "1" else "rows"
     return f"{rows} {noun}{'; would have been' if dry_run else ''}: {', '.join(results)}"
+
+
+def _describe_undo(people: UndoPreview | Progress) -> str:
+    return (
+        f"{people.restored_count:,} restored, {people.deleted_count:,} deleted, "
+        f"{people.skipped_count:,} left alone because something has changed them since"
+    )
+
+
+async def preview_undo(client: ApiClient, import_id: str) -> str:
+    """What the undo of the import would do now, in words.
+
+    Raises:
+        StartError: this is not the id of an import.
+        Unreachable, Refused
+    """
+    return _describe_undo(await client.get(f"{_undo_path(import_id)}/preview", UndoPreview))
+
+
+async def submit_undo(client: ApiClient, import_id: str, *, key: str) -> Job:
+    """
+    Raises:
+        Unreachable, Refused
+    """
+    return await client.post(_undo_path(import_id), Job, key=key)
+
+
+def _undo_path(import_id: str) -> str:
+    if kind_of(import_id) != IMPORT:
+        raise StartError(f"{import_id} is not the id of an import: only imports can be undone")
+    return f"{path_of(import_id)}/undo"
 
 
 def kind_of(job_id: str) -> JobKind:

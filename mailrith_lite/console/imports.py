@@ -11,7 +11,7 @@ from mailrith_lite.console import corrections, names, report_view, templating
 from mailrith_lite.console.columns import FILE_FIELD
 from mailrith_lite.console.job_pages import find_job
 from mailrith_lite.console.job_view import view_job
-from mailrith_lite.console.paths import redirect
+from mailrith_lite.console.paths import job_path, redirect
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.http.signed_links import download_path
@@ -19,8 +19,9 @@ from mailrith_lite.imports import column_names, dry_run_table, import_table
 from mailrith_lite.imports.fields import FIELDS
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.mapping import Column
+from mailrith_lite.imports.undo import undo_state
 from mailrith_lite.imports.uploads import upload_table
-from mailrith_lite.jobs.kinds import IMPORT
+from mailrith_lite.jobs.kinds import IMPORT, UNDO
 from mailrith_lite.jobs.queue import Job
 from mailrith_lite.unicode_forms import fold
 
@@ -61,6 +62,7 @@ async def show_import(call: SessionRequest) -> web.StreamResponse:
         tried = await _tried_file(connection, call, job)
         fields = await custom_fields.select_all_custom_fields(connection, call.workspace_id)
         report = await report_view.select_report(connection, call.workspace_id, job, plan, fields)
+        undo = await undo_state.select_state(connection, job, ttl=call.services.settings.undo_ttl, now=clock.now())
     return await templating.render_page(
         call.request,
         "import.html",
@@ -71,6 +73,8 @@ async def show_import(call: SessionRequest) -> web.StreamResponse:
         max_corrected=corrections.MAX_ROWS,
         left_out=plan.options.invalid_cells == "leave_out",
         requested=requested,
+        undo=undo,
+        undo_path=None if undo.latest is None else job_path(UNDO, undo.latest.public_id),
     )
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from mailrith_lite import clock
 from mailrith_lite.console.paths import job_path
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT, JobKind
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT, UNDO, JobKind
 from mailrith_lite.jobs.queue import Job, Progress
 
 _MIN_ELAPSED = clock.SECOND  # a speed is not meaningful before
@@ -20,7 +20,7 @@ Outcome = Literal[
 
 
 class RowOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How many rows of an import were created, updated, left unchanged or refused.
+    """How many rows of an import, or people of an undo, had one of the outcomes that are possible.
 
     `start`, `width`: the part of the progress bar, in thousandths of all rows.
     """
@@ -34,8 +34,8 @@ class RowOutcome(msgspec.Struct, frozen=True, kw_only=True):
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
     """`speed`: rows per second. `elapsed`, `left`: milliseconds. None: not known yet.
 
-    `name`: what a person calls the job: the file of an import, or who is in an export. `label`: Import, Dry run or
-    Export. `parent_path`: of the import whose mapping this one has.
+    `name`: what a person calls the job: the file of an import, or who is in an export. `label`: Import, Dry run,
+    Export or Undo. `parent_path`: of the import whose mapping this one has.
     """
 
     id: str
@@ -76,7 +76,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def report_rows(self) -> int:
         """The number of lines in the report."""
-        return self.progress.rejected_count + self.progress.warning_count
+        return self.progress.rejected_count + self.progress.warning_count + self.progress.skipped_count
 
 
 def view_job(job: Job, now: int, *, name: str = "") -> JobView:
@@ -98,7 +98,7 @@ def view_job(job: Job, now: int, *, name: str = "") -> JobView:
         error_message=None if job.canceled else job.error_message,
         progress=progress,
         percent=None if total is None else 100 * done // total if total else 100,
-        row_outcomes=_row_outcomes(progress),
+        row_outcomes=_row_outcomes(job.kind, progress),
         speed=None if speed is None else _two_digits(speed),
         elapsed=elapsed,
         left=_time_left(elapsed, done, total) if running else None,
@@ -133,13 +133,20 @@ def _two_digits(speed: float) -> float:
     return float(f"{speed:.2g}")
 
 
-def _row_outcomes(progress: Progress) -> list[RowOutcome]:
-    counts = {
-        "created": progress.created_count,
-        "updated": progress.updated_count,
-        "unchanged": progress.unchanged_count,
-        "refused": progress.rejected_count,
-    }
+def _row_outcomes(kind: JobKind, progress: Progress) -> list[RowOutcome]:
+    if kind == UNDO:
+        counts = {
+            "restored": progress.restored_count,
+            "deleted": progress.deleted_count,
+            "skipped": progress.skipped_count,
+        }
+    else:
+        counts = {
+            "created": progress.created_count,
+            "updated": progress.updated_count,
+            "unchanged": progress.unchanged_count,
+            "refused": progress.rejected_count,
+        }
     outcomes: list[RowOutcome] = []
     start, total = 0.0, progress.rows_total or 0
     for name, count in counts.items():

@@ -6,7 +6,7 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite import clock, errors
-from mailrith_lite.console import imports, phrases, templating
+from mailrith_lite.console import imports, phrases, templating, undos
 from mailrith_lite.console.job_view import JobView, view_job
 from mailrith_lite.console.live import Part
 from mailrith_lite.console.paths import PATH, SUBSCRIBERS_PATH, redirect
@@ -82,10 +82,14 @@ async def _select_jobs(connection: Connection, call: SessionRequest, before_id: 
 
 
 async def _select_names(connection: Connection, call: SessionRequest, jobs: Sequence[Job]) -> dict[int, str]:
-    """The files of imports and the selections of exports, by the job's integer id. An import of a text has none."""
+    """The files of imports and the selections of exports, by the job's integer id. An import of a text has none.
+
+    An undo has the name of its import.
+    """
     job_ids = [job.id for job in jobs]
     exports = await export_table.select_exports(connection, call.workspace_id, job_ids)
     return {
+        **await undos.select_names(connection, call.workspace_id, job_ids),
         **await imports.select_file_names(connection, call.workspace_id, jobs),
         **{job_id: phrases.selection(export.selection) for job_id, export in exports.items()},
     }

@@ -15,6 +15,7 @@ from mailrith_lite.console import (
     several_files,
     sign_in,
     subscribers,
+    undos,
     webhooks,
 )
 from mailrith_lite.console.error_pages import add_headers, error_pages
@@ -23,7 +24,7 @@ from mailrith_lite.console.paths import PATH, job_path
 from mailrith_lite.console.session import Sessions
 from mailrith_lite.console.session_request import SESSIONS, form, page
 from mailrith_lite.console.sign_in import MAX_WRONG_KEYS, WRONG_KEYS
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS, UNDO
 
 _READ = ("subscribers:read",)
 
@@ -59,6 +60,11 @@ def _add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/imports/{job_id}/correct", page(corrections.show_corrections, *IMPORT.write_scopes))
     router.add_post("/imports/{job_id}/correct", form(corrections.import_corrected, *IMPORT.write_scopes))
     router.add_get("/imports/{job_id}/report", page(imports.send_report, *IMPORT.read_scopes))
+
+    router.add_get("/imports/{job_id}/undo", page(undos.show_preview, *UNDO.write_scopes))
+    router.add_post("/imports/{job_id}/undo", form(undos.start_undo, *UNDO.write_scopes))
+    router.add_get("/undos/{job_id}", page(undos.show_undo, *UNDO.read_scopes))
+    router.add_get("/undos/{job_id}/report", page(undos.send_report, *UNDO.read_scopes))
 
     router.add_get("/exports/new", page(exports.show_new_export, *EXPORT.read_scopes))
     router.add_post("/exports", form(exports.start_export, *EXPORT.write_scopes))

@@ -1,11 +1,9 @@
 """Runs an import in two passes: the first reads the whole file, the second applies its rows in chunks."""
 
-import contextlib
 import functools
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
-from time import monotonic
 
 import msgspec
 
@@ -18,19 +16,16 @@ from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports import decisions, first_pass, import_table, moments, new_fields, records, report
 from mailrith_lite.imports.batches import MAX_CHUNK_ROWS, Batches, open_batches
 from mailrith_lite.imports.import_table import ImportPlan
+from mailrith_lite.imports.pace import Pace
 from mailrith_lite.imports.records import Layout
 from mailrith_lite.imports.rows import Row, RowError, RowReader
+from mailrith_lite.imports.undo import change_table
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.queue import Job, Progress
 from mailrith_lite.jobs.run import JobFailed, Run
 from mailrith_lite.webhooks.events import Source
 from mailrith_lite.webhooks.outbox import Outbox
 
-_MIN_CHUNK_ROWS = 200
-_CHUNK_SECONDS = 0.025
-"""How long a chunk may take while somebody else waits to write."""
-_CONTENTION_SECONDS = 1.0
-"""How long chunks stay small after somebody had to wait."""
 _DRY_RUN_TOO_LARGE = "The dry run needs more space than the service's disk has. Free some space, or split the file."
 _FILE_NAME = re.compile(r"[0-9a-f]{32}\.(?:csv|body|dry|task)")
 """A source, a request body that was being received, the database of a dry run, or the task of a first pass."""
@@ -40,12 +35,15 @@ _Write = Callable[[Sequence[Row], Progress, Batches], Awaitable[Progress]]
 
 
 class ImportPipeline:
-    def __init__(self, database: Database, outbox: Outbox, directory: Path, *, formula_guard: bool) -> None:
-        """`directory` holds the source files."""
+    def __init__(
+        self, database: Database, outbox: Outbox, directory: Path, *, formula_guard: bool, keeps_images: bool
+    ) -> None:
+        """`directory` holds the source files. `keeps_images`: imports that begin can be undone."""
         self._database = database
         self._outbox = outbox
         self._directory = directory
         self._formula_guard = formula_guard
+        self._keeps_images = keeps_images
 
     async def run(self, run: Run) -> None:
         """
@@ -114,12 +112,16 @@ class ImportPipeline:
                 tag_id = await tags.select_tag_id(connection, job.workspace_id, plan.new_tag_name)
                 if tag_id is None:
                     tag_id = await tags.insert_tag(connection, job.workspace_id, plan.new_tag_name, None, now)
+                    await change_table.insert_made(connection, job.id, "tag", [tag_id])
                 tag_ids = list(dict.fromkeys([*tag_ids, tag_id]))
             try:
-                columns = await new_fields.insert_fields(connection, job.workspace_id, plan.columns, now)
+                columns, made = await new_fields.insert_fields(connection, job.workspace_id, plan.columns, now)
             except errors.InvalidRequest as error:
                 raise JobFailed(f"{error} Nothing was imported.") from None
+            await change_table.insert_made(connection, job.id, "custom_field", made)
             await import_table.update_begun(connection, job.id, columns=columns, tag_ids=tag_ids)
+            if self._keeps_images:
+                await import_table.update_images(connection, job.id, "kept")
             await queue.update_checkpoint(connection, job.id, progress, now)
             return await import_table.select_import(connection, job.workspace_id, job.id), progress
 
@@ -179,7 +181,7 @@ class ImportPipeline:
         self, run: Run, path: Path, layout: Layout, reader: RowReader, progress: Progress, write: _Write
     ) -> None:
         """Calls `write` with each chunk of the rows that the progress does not include yet."""
-        pace = _Pace(self._database)
+        pace = Pace(self._database, MAX_CHUNK_ROWS)
         async with open_batches(path, layout, reader, skip=progress.rows_processed, check=run.check) as batches:
             while batch := await batches.next():
                 begin = 0
@@ -209,16 +211,21 @@ class ImportPipeline:
         async with self._database.write(changes=job.workspace_id) as connection:
             now = clock.now()
             changes = _changes(chunk)
+            lists = await row_lists.resolve(connection, job.workspace_id, changes, now)
             chunk_plan = await bulk.plan(
                 connection,
                 job.workspace_id,
                 changes,
                 tag_ids=plan.tag_ids,
                 sequence_ids=plan.sequence_ids,
-                lists=await row_lists.resolve(connection, job.workspace_id, changes, now),
+                lists=lists,
+                job_id=job.id,
             )
             batches.read_ahead()  # only now: planning and parsing in two threads would slow each other down
             await bulk.apply(connection, job.workspace_id, chunk_plan, now)
+            await change_table.insert_made(connection, job.id, "tag", lists.new_tags)
+            if plan.keeps_images:
+                await change_table.insert_plan(connection, job.id, chunk_plan)
             await self._outbox.record_chunk(connection, job.workspace_id, source, chunk_plan, now)
             return await _record(connection, job, reader, chunk, progress, chunk_plan.outcome, now)
 
@@ -280,31 +287,3 @@ def _report(reader: RowReader, chunk: Sequence[Row], outcome: Outcome) -> Iterat
             yield reader.status_kept(row)
         if row.line in outcome.unknown_sequences:
             yield reader.unknown_sequence(row, outcome.unknown_sequences[row.line])
-
-
-class _Pace:
-    """The number of rows of the next chunk: large if nobody waits to write, else as many as take a few
-    milliseconds."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._rows_per_second = 20_000.0
-        self._limit = MAX_CHUNK_ROWS
-
-    @property
-    def rows(self) -> int:
-        if not self._database.contended(_CONTENTION_SECONDS):
-            return self._limit
-        return min(self._limit, max(_MIN_CHUNK_ROWS, int(self._rows_per_second * _CHUNK_SECONDS)))
-
-    @contextlib.contextmanager
-    def measure(self, rows: int) -> Iterator[None]:
-        start = monotonic()
-        yield
-        speed = rows / max(monotonic() - start, 1e-6)
-        self._rows_per_second += 0.3 * (speed - self._rows_per_second)
-        self._limit = min(MAX_CHUNK_ROWS, 2 * self._limit)
-
-    def halve(self, rows: int) -> None:
-        """Call it if a chunk of so many rows was too large."""
-        self._limit = max(1, rows // 2)

@@ -1,5 +1,7 @@
 """The table `imports`: the checked order of each import job, and the name of its source file."""
 
+from typing import Literal
+
 import msgspec
 
 from mailrith_lite.database import Connection
@@ -13,8 +15,14 @@ _ids_decoder = msgspec.json.Decoder(list[int])
 _options_decoder = msgspec.json.Decoder(ImportOptions)
 
 
+Images = Literal["none", "kept", "expired"]
+
+
 class ImportPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`source`: the file's name in the imports directory, until the job is final."""
+    """`source`: the file's name in the imports directory, until the job is final.
+
+    `images`: whether the database has what an undo of the import needs.
+    """
 
     source: str
     layout: Layout
@@ -23,6 +31,11 @@ class ImportPlan(msgspec.Struct, frozen=True, kw_only=True):
     sequence_ids: list[int]
     new_tag_name: str | None
     options: ImportOptions = ImportOptions()
+    images: Images = "none"
+
+    @property
+    def keeps_images(self) -> bool:
+        return self.images == "kept"
 
 
 async def insert_import(connection: Connection, job_id: int, plan: ImportPlan) -> None:
@@ -47,7 +60,8 @@ async def insert_import(connection: Connection, job_id: int, plan: ImportPlan) -
 
 async def select_import(connection: Connection, workspace_id: int, job_id: int) -> ImportPlan:
     rows = await connection.execute_fetchall(
-        """SELECT source, delimiter, header_line, header, columns, tag_ids, sequence_ids, new_tag_name, options
+        """SELECT source, delimiter, header_line, header, columns, tag_ids, sequence_ids, new_tag_name, options,
+            images
         FROM imports JOIN jobs ON jobs.id = imports.job_id WHERE job_id = ? AND workspace_id = ?""",
         (job_id, workspace_id),
     )
@@ -64,6 +78,7 @@ async def select_import(connection: Connection, workspace_id: int, job_id: int) 
         sequence_ids=_ids_decoder.decode(row["sequence_ids"]),
         new_tag_name=row["new_tag_name"],
         options=_options_decoder.decode(row["options"]),
+        images=row["images"],
     )
 
 
@@ -81,6 +96,10 @@ async def update_begun(connection: Connection, job_id: int, *, columns: list[Col
     await connection.execute(
         "UPDATE imports SET columns = ?, tag_ids = ? WHERE job_id = ?", (_json(columns), _json(tag_ids), job_id)
     )
+
+
+async def update_images(connection: Connection, job_id: int, images: Images) -> None:
+    await connection.execute("UPDATE imports SET images = ? WHERE job_id = ?", (images, job_id))
 
 
 def _json(value: object) -> str:

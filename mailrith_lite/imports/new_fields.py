@@ -30,13 +30,16 @@ async def check(connection: Connection, workspace_id: int, columns: Sequence[Col
 
 async def insert_fields(
     connection: Connection, workspace_id: int, columns: Sequence[Column], now: int
-) -> list[Column]:
-    """The columns with the integer ids of their fields. Creates the fields that do not exist.
+) -> tuple[list[Column], list[int]]:
+    """The columns with the integer ids of their fields, and the ids of the fields that were created.
+
+    A field that exists already is not created.
 
     Raises:
         InvalidRequest: since the request, another field has got the label.
     """
     ids = {}
+    made = []
     for column in columns:
         if (new := column.new_field) is not None:
             field = await _select_existing(connection, workspace_id, new)
@@ -44,8 +47,9 @@ async def insert_fields(
                 field = await custom_fields.create_custom_field(
                     connection, workspace_id, label=new.label, field_type=new.type, options=new.options, now=now
                 )
+                made.append(field.id)
             ids[column.index] = field.id
-    return _with_ids(columns, ids)
+    return _with_ids(columns, ids), made
 
 
 async def plan_fields(

@@ -16,6 +16,7 @@ class JobKind(msgspec.Struct, frozen=True, kw_only=True):
     `id_prefix`: begins the public id of each job.
     `path`: where the API lists the jobs; `/` and a public id after it is the address of one job.
     `one_at_a_time`: of the jobs of such kinds, a workspace runs one at a time, in the order of their ids.
+    `counts`: the members of `queue.Progress` that its jobs have.
     `read_scopes`, `write_scopes`: what a key needs to see a job, and to start or cancel one.
     """
 
@@ -24,6 +25,7 @@ class JobKind(msgspec.Struct, frozen=True, kw_only=True):
     id_prefix: str
     path: str
     one_at_a_time: bool
+    counts: tuple[str, ...]
     read_scopes: tuple[str, ...]
     write_scopes: tuple[str, ...]
 
@@ -36,12 +38,16 @@ class JobKind(msgspec.Struct, frozen=True, kw_only=True):
         return ids.decode(self.id_prefix, public_id)
 
 
+_ROWS = ("rows_total", "rows_processed")
+_ROW_FATES = ("created_count", "updated_count", "unchanged_count", "rejected_count", "warning_count")
+
 IMPORT = JobKind(
     name="import",
     resource="subscriber_import_job",
     id_prefix="import_job",
     path="/v1/jobs/subscriber-imports",
     one_at_a_time=True,
+    counts=(*_ROWS, *_ROW_FATES),
     read_scopes=("subscribers:import",),
     write_scopes=("subscribers:import", "live_actions:write"),
 )
@@ -51,10 +57,21 @@ EXPORT = JobKind(
     id_prefix="export_job",
     path="/v1/jobs/subscriber-exports",
     one_at_a_time=False,
+    counts=(*_ROWS, *_ROW_FATES),
     read_scopes=("subscribers:export",),
     write_scopes=("subscribers:export",),
 )
-KINDS = (IMPORT, EXPORT)
+UNDO = JobKind(
+    name="undo",
+    resource="subscriber_import_undo_job",
+    id_prefix="undo_job",
+    path="/v1/jobs/subscriber-import-undos",
+    one_at_a_time=True,
+    counts=("rows_total", "restored_count", "deleted_count", "skipped_count"),
+    read_scopes=("subscribers:import",),
+    write_scopes=("subscribers:import", "live_actions:write"),
+)
+KINDS = (IMPORT, EXPORT, UNDO)
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 

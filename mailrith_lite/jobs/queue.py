@@ -20,9 +20,11 @@ DIED = (
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """Each processed row is created, updated, unchanged or rejected; a row with a warning is one of these, too.
+    """The counts of all kinds of job; `JobKind.counts` names those of a kind.
 
-    `rows_total` is None until the rows are counted.
+    Each row that an import has processed is created, updated, unchanged or rejected; a row with a warning is one of
+    these, too. Each person whom an undo has processed is restored, deleted or skipped. `rows_total` is None until
+    the rows are counted.
     """
 
     rows_total: int | None = None
@@ -32,6 +34,9 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     unchanged_count: int = 0
     rejected_count: int = 0
     warning_count: int = 0
+    restored_count: int = 0
+    deleted_count: int = 0
+    skipped_count: int = 0
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +64,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def final(self) -> bool:
         return self.completed_at is not None
+
+    @property
+    def counts(self) -> dict[str, int | None]:
+        """Those that the kind of job has."""
+        return {name: getattr(self.progress, name) for name in self.kind.counts}
 
     @property
     def canceled(self) -> bool:
@@ -184,7 +194,8 @@ async def update_checkpoint(
     cursor = await connection.execute(
         """UPDATE jobs SET rows_total = :rows_total, rows_processed = :rows_processed,
             created_count = :created_count, updated_count = :updated_count, unchanged_count = :unchanged_count,
-            rejected_count = :rejected_count, warning_count = :warning_count,
+            rejected_count = :rejected_count, warning_count = :warning_count, restored_count = :restored_count,
+            deleted_count = :deleted_count, skipped_count = :skipped_count,
             deaths = CASE WHEN :resumable THEN 0 ELSE deaths END, updated_at = :now
         WHERE id = :id AND status = 'Processing'""",
         {**msgspec.structs.asdict(progress), "id": job_id, "now": now, "resumable": resumable},

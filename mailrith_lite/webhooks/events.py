@@ -1,6 +1,6 @@
 """What happened, as rows of the table of deliveries, and the body that a receiver gets."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -38,13 +38,13 @@ def of_change(before: Subscriber | None, after: Subscriber, source: Source) -> l
     """None before: the subscriber is new. Empty if nothing is altered."""
     if before is None:
         return _created([after.id], source)
-    return _altered([alterations.of_subscriber(before, after)], source)
+    return of_alterations([alterations.of_subscriber(before, after)], source)
 
 
 def of_plan(plan: Plan, source: Source) -> list[Events]:
     """Takes long for a large plan: run it in a thread."""
     created = range(plan.first_id, plan.first_id + plan.outcome.created)
-    return [*_created(created, source), *_altered(alterations.of_plan(plan), source)]
+    return [*_created(created, source), *of_alterations(alterations.of_changed(plan.changed), source)]
 
 
 def of_members(rows: str, count: int, changed: str, source: Source) -> Events:
@@ -55,7 +55,7 @@ def of_members(rows: str, count: int, changed: str, source: Source) -> Events:
 
 
 def of_job(job: Job) -> Events:
-    counts = msgspec.structs.asdict(job.progress)
+    counts = job.counts
     reference = {"id": job.public_id, "self": f"{job.kind.path}/{job.public_id}", "status": job.status}
     return Events(
         type=patterns.job_event(job.kind, completed=job.status == "Completed"),
@@ -106,7 +106,7 @@ def _created(subscriber_ids: Iterable[int], source: Source) -> list[Events]:
     return [Events(type=patterns.CREATED, rows=_json(rows), count=len(rows), details=_json({"source": source}))]
 
 
-def _altered(altered: list[Alteration], source: Source) -> list[Events]:
+def of_alterations(altered: Sequence[Alteration], source: Source) -> list[Events]:
     """A changed status makes an event of its own, and another one if anything else changed."""
     updated = [
         (one.subscriber_id, _json({"source": source, "changed": one.changed})) for one in altered if one.changed

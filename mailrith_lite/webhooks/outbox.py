@@ -4,12 +4,13 @@ Each function first selects the active subscriptions, and returns if there are n
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from mailrith_lite import clock
+from mailrith_lite.audience.alterations import Alteration
 from mailrith_lite.audience.bulk_plan import Plan
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.database import Connection
@@ -57,6 +58,20 @@ class Outbox:
         wanted = await select_wanted(connection, workspace_id)
         if wanted.any_of(patterns.CREATED, patterns.UPDATED, patterns.STATUS_CHANGED):
             planned = await asyncio.to_thread(events.of_plan, plan, source)
+            await self._record(connection, workspace_id, wanted, planned, now)
+
+    async def record_alterations(
+        self,
+        connection: Connection,
+        workspace_id: int,
+        source: Source,
+        altered: Sequence[Alteration],
+        now: int,
+    ) -> None:
+        """Many subscribers who change in different ways."""
+        wanted = await select_wanted(connection, workspace_id)
+        if wanted.any_of(patterns.UPDATED, patterns.STATUS_CHANGED):
+            planned = await asyncio.to_thread(events.of_alterations, altered, source)
             await self._record(connection, workspace_id, wanted, planned, now)
 
     async def record_members(

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from api_calls import CREATORS, Workspace, example
+from api_calls import CREATORS, UNDOABLE, UNDONE, Workspace, example
 from conftest import MAPPINGS, Reply, Server
 
 from mailrith_lite import ids
+from mailrith_lite.audience import blocks
 from mailrith_lite.jobs.kinds import IMPORT
 
 
@@ -27,6 +28,8 @@ class FullWorkspace(Workspace):
         for kind in CREATORS:
             if kind != ids.SUBSCRIBER:
                 self.known[kind] = self.create_in(self.known, kind, **_named(kind, word), **special.get(kind, {}))
+        for kind in (UNDOABLE, UNDONE):
+            self.known[kind] = self.create(kind)
         for kind in (ids.TAG, ids.SEQUENCE):
             self.known[f"unused_{kind}"] = self.create(kind, name=f"Unused {word}")
         self.known[ids.SUBSCRIBER] = self.create(
@@ -51,7 +54,9 @@ def _named(kind: str, word: str) -> dict[str, str]:
 
 
 def contents(server: Server) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row that a request can change."""
+    """Every row that a request can change, once the upkeep has nothing left to correct."""
+    while server.wait(blocks.refresh(server.services.database)):
+        pass
     tables = server.rows(
         """SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
         AND name NOT LIKE '%search%' AND name <> 'api_keys' ORDER BY name"""

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import pytest
-from api_calls import CREATORS, OPERATIONS, PUBLIC, example, kinds, listed, operations
+from api_calls import CREATORS, OPERATIONS, PUBLIC, base, example, kinds, listed, operations
 from conftest import KEY, MAPPINGS, Reply, Server
 from full_workspace import FullWorkspace, contents
 
@@ -213,7 +213,7 @@ def test_a_resource_of_another_workspace_is_not_found(
     before = contents(service)
     replies = [
         comparable(ours, ours.call(operation_id, {**ours.known, kind: public_id}), public_id)
-        for public_id in (theirs.known[kind], NONEXISTENT[kind.removeprefix("unused_")])
+        for public_id in (theirs.known[kind], NONEXISTENT[base(kind)])
     ]
     assert replies[0] == replies[1]
     assert replies[0][0] == 404

@@ -71,3 +71,29 @@ def test_cancel_ends_running_and_queued_jobs(server: Server, cwd: Path) -> None:
     assert_fails(again, "The job is Failed already and cannot be canceled (job_already_final, request ")
     shown = run("jobs", "show", running, env=client_environment(server), cwd=cwd)
     assert "Canceled by the client." in shown.stdout
+
+
+def test_undo_says_what_it_would_do_and_changes_nothing_without_yes(server: Server, cwd: Path) -> None:
+    job = server.import_csv(EMAIL_NAME)
+    result = run("jobs", "undo", job["id"], env=client_environment(server), cwd=cwd)
+    assert result.stdout.startswith("This would be the result: 0 restored, 2 deleted, 0 left alone")
+    assert_fails(result, "say --yes")
+    assert len(server.rows("SELECT 1 FROM subscribers")) == 2
+
+
+def test_undo_with_yes_prints_the_counts_and_where_the_report_is(server: Server, cwd: Path) -> None:
+    job = server.import_csv("Email,Name\na@x.com,Ada\nb@x.com,Bob\n")
+    server.call("POST", "/v1/subscribers", {"email": "b@x.com", "name": "By hand"})
+    result = run("jobs", "undo", job["id"], "--yes", env=client_environment(server), cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    assert "0 restored, 1 deleted, 1 left alone because something has changed them since" in result.stdout
+    address = result.stdout.rsplit(" ", 1)[1].strip()
+    assert server.fetch(address).body.startswith(b"email,reason")
+    listed = run("jobs", "list", env=client_environment(server), cwd=cwd).stdout.splitlines()
+    assert [line.split("\t")[0] for line in listed] == ["undo", "import"]
+    assert_fails(run("jobs", "undo", job["id"], env=client_environment(server), cwd=cwd), "undone already")
+
+
+def test_undo_takes_the_id_of_an_import_only(server: Server, cwd: Path) -> None:
+    job, _ = server.export_csv()
+    assert_fails(run("jobs", "undo", job["id"], env=client_environment(server), cwd=cwd), "not the id of an import")

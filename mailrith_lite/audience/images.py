@@ -1,0 +1,130 @@
+"""Images of subscribers before a change: what it replaces and adds, so that it can be undone."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from mailrith_lite.audience import values
+from mailrith_lite.audience.custom_fields import CustomField
+from mailrith_lite.audience.subscribers import name_key
+from mailrith_lite.audience.vocabulary import Status
+
+_PLAIN = ("name", "status", "country", "subscribed_at", "last_opened_at")
+_value_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class Image(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """The members that a change replaces, as they were. UNSET: the change keeps the member.
+
+    `custom_fields`: the field's integer id, as text, -> its value; None if the subscriber had none. `tags`: integer
+    ids of those that the change adds. `joined`, `rejoined`: the same of sequences; a membership of the latter was
+    on record as removed. `changed_by_job`: the import that had made the change before.
+    """
+
+    name: str | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
+    country: str | UnsetType | None = UNSET
+    subscribed_at: int | UnsetType | None = UNSET
+    last_opened_at: int | UnsetType | None = UNSET
+    custom_fields: dict[str, Any] = {}
+    tags: list[int] = []
+    joined: list[int] = []
+    rejoined: list[int] = []
+    changed_by_job: int | None = None
+
+    def merge(self, later: "Image") -> None:
+        """Adds the image of a later change by the same import. What this image has already is older, and stays."""
+        for name in _PLAIN:
+            if getattr(self, name) is UNSET:
+                setattr(self, name, getattr(later, name))
+        self.custom_fields = later.custom_fields | self.custom_fields
+        self.tags = sorted({*self.tags, *later.tags})
+        self.joined = sorted({*self.joined, *later.joined})
+        self.rejoined = sorted({*self.rejoined, *later.rejoined})
+
+
+class State(msgspec.Struct, array_like=True, gc=False):
+    """A subscriber in the course of a chunk. `STATE` in bulk.py selects the members in this order."""
+
+    id: int
+    email: str
+    name: str
+    status: Status
+    country: str | None
+    custom_fields: dict[str, Any]
+    name_key: str | None
+    missing_tags: list[int]  # those of the job that the subscriber lacks
+    subscribed_at: int | None  # None: when the chunk is applied
+    last_opened_at: int | None
+    tag_ids: list[int]  # those that the rows gave
+    sequence_ids: list[int]
+    missing_sequences: list[int]
+    changed_by_job: int | None  # the import that made the latest change
+
+
+class Changed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """An existing subscriber whom a change alters. `status`: after the change."""
+
+    subscriber_id: int
+    status: Status
+    image: Image
+
+
+decoder = msgspec.json.Decoder(Image, float_hook=Decimal)
+
+
+def without_equals(image: Image, state: State) -> Image:
+    """The image without what several changes have put back."""
+    plain: dict[str, Any] = {
+        name: value
+        for name in _PLAIN
+        if (value := getattr(image, name)) is not UNSET and value != getattr(state, name)
+    }
+    fields = {
+        number: value for number, value in image.custom_fields.items() if value != state.custom_fields.get(number)
+    }
+    return Image(
+        **plain,
+        custom_fields=fields,
+        tags=image.tags,
+        joined=image.joined,
+        rejoined=image.rejoined,
+        changed_by_job=image.changed_by_job,
+    )
+
+
+def restore(state: State, image: Image, fields: Mapping[int, CustomField]) -> bool:
+    """Puts the members of the image back into the state, without tags and sequences.
+
+    A field that is deleted is left out. Returns False, with the state unchanged, if a value does not fit its field
+    any more, because the type or the options of the field have changed. `fields`: by integer id.
+    """
+    replaced = {}
+    for number, value in image.custom_fields.items():
+        field = fields.get(int(number))
+        if field is not None:
+            if value is not None and not _fits(field, value):
+                return False
+            replaced[number] = value
+    for number, value in replaced.items():
+        if value is None:
+            state.custom_fields.pop(number, None)
+        else:
+            state.custom_fields[number] = value
+    for name in _PLAIN:
+        if (value := getattr(image, name)) is not UNSET:
+            setattr(state, name, value)
+    state.name_key = name_key(state.name)
+    state.changed_by_job = image.changed_by_job
+    return True
+
+
+def _fits(field: CustomField, value: Any) -> bool:
+    try:
+        read = values.field_value(field.type, field.options, value)
+    except values.Refused:
+        return False
+    return _value_encoder.encode(read) == _value_encoder.encode(value)

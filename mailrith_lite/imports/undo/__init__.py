@@ -1,0 +1,1 @@
+"""Undoes an import, without undoing what people have done since."""

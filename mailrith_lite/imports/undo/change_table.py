@@ -1,0 +1,213 @@
+"""What an import has created and changed: `import_creations`, `import_changes` and `import_made`.
+
+New subscribers cost a range of ids. A changed one costs a row with the image of what the import has replaced.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from mailrith_lite.audience import bulk, images
+from mailrith_lite.audience.bulk_plan import Plan
+from mailrith_lite.audience.images import Changed
+from mailrith_lite.database import Connection
+
+MadeKind = Literal["tag", "custom_field"]
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """A tag or a custom field that the import created, by its integer id."""
+
+    kind: MadeKind
+    number: int
+
+
+class IdRange(msgspec.Struct, frozen=True, kw_only=True):
+    """Subscribers whom the import created: all of its workspace from `first_id` to `last_id`, which is included."""
+
+    first_id: int
+    last_id: int
+
+
+class CreatedChunk(msgspec.Struct, frozen=True, kw_only=True):
+    """`last_id`: the chunk ends with this id. `skipped`: a JSON list of those whom something has changed since."""
+
+    last_id: int
+    skipped: str
+    skipped_count: int
+
+
+async def insert_plan(connection: Connection, job_id: int, plan: Plan) -> None:
+    """Call it in the transaction that applies the plan, after it."""
+    if plan.outcome.created:
+        await _insert_created(connection, job_id, plan.first_id, plan.first_id + plan.outcome.created - 1)
+    if not plan.changed:
+        return
+    earlier = [one for one in plan.changed if one.image.changed_by_job == job_id]
+    first = [one for one in plan.changed if one.image.changed_by_job != job_id]
+    if earlier:
+        await _merge_images(connection, job_id, earlier)
+    mixed = await _select_known(connection, job_id, [one.subscriber_id for one in first])
+    await _insert_images(connection, job_id, [one for one in first if one.subscriber_id not in mixed])
+    if mixed:  # something else changed them between two rows of the import: no undo may touch them
+        await connection.execute(
+            "UPDATE subscribers SET changed_by_job = NULL WHERE id IN (SELECT value FROM json_each(?))",
+            (_json(sorted(mixed)),),
+        )
+
+
+async def insert_made(connection: Connection, job_id: int, kind: MadeKind, numbers: Iterable[int]) -> None:
+    await connection.executemany(
+        "INSERT INTO import_made (job_id, kind, number) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+        [(job_id, kind, number) for number in numbers],
+    )
+
+
+async def select_made(connection: Connection, job_id: int) -> list[Made]:
+    rows = await connection.execute_fetchall("SELECT kind, number FROM import_made WHERE job_id = ?", (job_id,))
+    return [Made(kind=row["kind"], number=row["number"]) for row in rows]
+
+
+async def select_ranges(connection: Connection, job_id: int) -> list[IdRange]:
+    rows = await connection.execute_fetchall(
+        "SELECT first_id, last_id FROM import_creations WHERE job_id = ? ORDER BY first_id", (job_id,)
+    )
+    return [IdRange(first_id=row["first_id"], last_id=row["last_id"]) for row in rows]
+
+
+async def select_created(
+    connection: Connection, workspace_id: int, job_id: int, first_id: int, last_id: int, *, limit: int
+) -> CreatedChunk:
+    """The next `limit` subscribers who still exist, of those from `first_id` to `last_id`."""
+    rows = await connection.execute_fetchall(
+        """SELECT count(*) AS count, max(id) AS last_id,
+            json_group_array(id) FILTER (WHERE changed_by_job IS NOT :job_id) AS skipped,
+            count(*) FILTER (WHERE changed_by_job IS NOT :job_id) AS skipped_count
+        FROM (SELECT id, changed_by_job FROM subscribers
+            WHERE workspace_id = :workspace_id AND id BETWEEN :first_id AND :last_id ORDER BY id LIMIT :limit)""",
+        {
+            "workspace_id": workspace_id,
+            "job_id": job_id,
+            "first_id": first_id,
+            "last_id": last_id,
+            "limit": limit,
+        },
+    )
+    row = next(iter(rows))
+    return CreatedChunk(
+        last_id=row["last_id"] if row["count"] == limit else last_id,
+        skipped=row["skipped"],
+        skipped_count=row["skipped_count"],
+    )
+
+
+async def select_people_count(connection: Connection, workspace_id: int, job_id: int) -> int:
+    """The subscribers who still exist, of those whom the import has created or changed and no undo has restored."""
+    rows = await connection.execute_fetchall(
+        """SELECT (SELECT count(*) FROM import_creations AS range JOIN subscribers
+                ON workspace_id = :workspace_id AND subscribers.id BETWEEN range.first_id AND range.last_id
+                WHERE range.job_id = :job_id)
+            + (SELECT count(*) FROM import_changes WHERE job_id = :job_id AND image IS NOT NULL)""",
+        {"workspace_id": workspace_id, "job_id": job_id},
+    )
+    return int(next(iter(rows))[0])
+
+
+async def select_changed(
+    connection: Connection, workspace_id: int, job_id: int, *, after_id: int, limit: int
+) -> str:
+    """The next changed subscribers, by their ids: a JSON list of [state, image, 1 or 0].
+
+    1: the import made the latest change. Fewer than `limit` if they are large, but at least one, unless there are
+    no more.
+    """
+    rows = await connection.execute_fetchall(
+        f"""WITH sizes AS (
+            SELECT subscriber_id, image,
+                sum(size) OVER (ORDER BY subscriber_id ROWS UNBOUNDED PRECEDING) - size AS before
+            FROM (SELECT subscriber_id, image, length(image) + length(custom_fields) AS size
+                FROM import_changes JOIN subscribers ON subscribers.id = subscriber_id
+                WHERE job_id = :job_id AND subscriber_id > :after_id AND image IS NOT NULL
+                ORDER BY subscriber_id LIMIT :limit)
+        )
+        SELECT json_group_array(json_array({bulk.STATE}, json(image), changed_by_job IS :job_id))
+        FROM sizes CROSS JOIN subscribers ON subscribers.id = subscriber_id AND +workspace_id = :workspace_id
+        WHERE before < :characters""",
+        {
+            "workspace_id": workspace_id,
+            "job_id": job_id,
+            "after_id": after_id,
+            "limit": limit,
+            "characters": bulk.MAX_CHARACTERS,
+            "tags": "[]",
+            "sequences": "[]",
+        },
+    )
+    return str(next(iter(rows))[0])
+
+
+async def update_restored(connection: Connection, job_id: int, subscriber_ids: str) -> None:
+    """`subscriber_ids`: a JSON list. That the import has changed them stays on record, without the image."""
+    await connection.execute(
+        """UPDATE import_changes SET image = NULL
+        WHERE job_id = ? AND subscriber_id IN (SELECT value FROM json_each(?))""",
+        (job_id, subscriber_ids),
+    )
+
+
+async def _insert_created(connection: Connection, job_id: int, first_id: int, last_id: int) -> None:
+    """Ids that follow those of the last chunk make its range longer."""
+    cursor = await connection.execute(
+        """UPDATE import_creations SET last_id = :last_id WHERE job_id = :job_id AND last_id = :first_id - 1
+            AND first_id = (SELECT max(first_id) FROM import_creations WHERE job_id = :job_id)""",
+        {"job_id": job_id, "first_id": first_id, "last_id": last_id},
+    )
+    if cursor.rowcount == 0:
+        await connection.execute(
+            "INSERT INTO import_creations (job_id, first_id, last_id) VALUES (?, ?, ?)", (job_id, first_id, last_id)
+        )
+
+
+async def _select_known(connection: Connection, job_id: int, subscriber_ids: Sequence[int]) -> set[int]:
+    """Those of them whom an earlier row of the import has created or changed."""
+    rows = await connection.execute_fetchall(
+        """SELECT value AS id FROM json_each(:ids)
+        WHERE EXISTS (SELECT 1 FROM import_changes WHERE job_id = :job_id AND subscriber_id = value)
+            OR value <= (SELECT last_id FROM import_creations WHERE job_id = :job_id AND first_id <= value
+                ORDER BY first_id DESC LIMIT 1)""",
+        {"ids": _json(subscriber_ids), "job_id": job_id},
+    )
+    return {int(row["id"]) for row in rows}
+
+
+async def _insert_images(connection: Connection, job_id: int, changed: Sequence[Changed]) -> None:
+    rows = [(one.subscriber_id, one.image) for one in changed]
+    await connection.execute(
+        """INSERT INTO import_changes (job_id, subscriber_id, image)
+        SELECT ?, json_extract(value, '$[0]'), value -> 1 FROM json_each(?)""",
+        (job_id, _json(rows)),
+    )
+
+
+async def _merge_images(connection: Connection, job_id: int, changed: Sequence[Changed]) -> None:
+    """Of subscribers whose latest change is by this import. Those without an image were created by it."""
+    later = {one.subscriber_id: one.image for one in changed}
+    rows = await connection.execute_fetchall(
+        """SELECT subscriber_id, image FROM import_changes WHERE job_id = ?
+            AND subscriber_id IN (SELECT value FROM json_each(?)) AND image IS NOT NULL""",
+        (job_id, _json(list(later))),
+    )
+    merged = []
+    for row in rows:
+        image = images.decoder.decode(row["image"])
+        image.merge(later[row["subscriber_id"]])
+        merged.append((_json(image), job_id, row["subscriber_id"]))
+    await connection.executemany(
+        "UPDATE import_changes SET image = ? WHERE job_id = ? AND subscriber_id = ?", merged
+    )
+
+
+def _json(value: object) -> str:
+    return _encoder.encode(value).decode()

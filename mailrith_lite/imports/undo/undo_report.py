@@ -1,0 +1,33 @@
+"""The report of an undo: whom it has left alone, as CSV."""
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator, Sequence
+
+from mailrith_lite.cells import guard, header_line
+from mailrith_lite.database import Database
+from mailrith_lite.imports.undo import undo_table
+from mailrith_lite.imports.undo.undo_table import REPORT_COLUMNS, Skip
+
+
+async def stream_skips(
+    database: Database, workspace_id: int, job_id: int, *, formula_guard: bool
+) -> AsyncIterator[bytes]:
+    """The columns `email` and `reason`, in UTF-8, in pieces. Who has been deleted since is left out."""
+    yield header_line(list(REPORT_COLUMNS))
+    after_id = 0
+    while True:
+        async with database.read() as connection:
+            skips = await undo_table.select_skips(connection, workspace_id, job_id, after_id=after_id)
+        if not skips:
+            return
+        yield await asyncio.to_thread(_format, skips, formula_guard)
+        after_id = skips[-1].subscriber_id
+
+
+def _format(skips: Sequence[Skip], formula_guard: bool) -> bytes:
+    text = io.StringIO(newline="")
+    rows = [(guard(skip.email) if formula_guard else skip.email, skip.reason) for skip in skips]
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()

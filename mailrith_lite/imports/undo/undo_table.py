@@ -1,0 +1,88 @@
+"""The tables `undos` and `undo_skips`: which import an undo is of, how far it is, and whom it has left alone."""
+
+from typing import Final, Literal
+
+import msgspec
+
+from mailrith_lite.database import Connection, Row
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import UNDO
+from mailrith_lite.jobs.queue import Job
+
+CHANGED_SINCE: Final = "changed_since"
+REPORT_COLUMNS: Final = ("email", "reason")
+_REPORT_ROWS = 2_000
+
+
+class Undo(msgspec.Struct, frozen=True, kw_only=True):
+    """`created_after`, `changed_after`: the last subscriber of each part of the work that is done."""
+
+    import_job_id: int
+    created_after: int = 0
+    changed_after: int = 0
+
+
+async def insert_undo(connection: Connection, job_id: int, import_job_id: int) -> None:
+    await connection.execute("INSERT INTO undos (job_id, import_job_id) VALUES (?, ?)", (job_id, import_job_id))
+
+
+async def select_undo(connection: Connection, workspace_id: int, job_id: int) -> Undo:
+    return (await select_undos(connection, workspace_id, [job_id]))[job_id]
+
+
+async def select_undos(connection: Connection, workspace_id: int, job_ids: list[int]) -> dict[int, Undo]:
+    """By the integer id of the undo's job."""
+    rows = await connection.execute_fetchall(
+        """SELECT job_id, import_job_id, created_after, changed_after
+        FROM json_each(?) AS listed CROSS JOIN undos ON undos.job_id = listed.value
+        JOIN jobs ON jobs.id = undos.job_id WHERE workspace_id = ?""",
+        (msgspec.json.encode(job_ids).decode(), workspace_id),
+    )
+    return {row["job_id"]: _from_row(row) for row in rows}
+
+
+def _from_row(row: Row) -> Undo:
+    return Undo(
+        import_job_id=row["import_job_id"], created_after=row["created_after"], changed_after=row["changed_after"]
+    )
+
+
+async def select_latest(connection: Connection, workspace_id: int, import_job_id: int) -> Job | None:
+    """The newest undo of the import."""
+    rows = await connection.execute_fetchall(
+        "SELECT max(job_id) FROM undos WHERE import_job_id = ?", (import_job_id,)
+    )
+    job_id: int | None = next(iter(rows))[0]
+    return None if job_id is None else await queue.select_job(connection, workspace_id, UNDO, job_id)
+
+
+async def update_undo(connection: Connection, job_id: int, undo: Undo) -> None:
+    await connection.execute(
+        "UPDATE undos SET created_after = ?, changed_after = ? WHERE job_id = ?",
+        (undo.created_after, undo.changed_after, job_id),
+    )
+
+
+async def insert_skips(connection: Connection, job_id: int, subscriber_ids: str) -> None:
+    """`subscriber_ids`: a JSON list."""
+    await connection.execute(
+        "INSERT INTO undo_skips (job_id, subscriber_id, reason) SELECT ?, value, ? FROM json_each(?)",
+        (job_id, CHANGED_SINCE, subscriber_ids),
+    )
+
+
+class Skip(msgspec.Struct, frozen=True, kw_only=True):
+    subscriber_id: int
+    email: str
+    reason: Literal["changed_since"]
+
+
+async def select_skips(connection: Connection, workspace_id: int, job_id: int, *, after_id: int) -> list[Skip]:
+    """The next ones whom an undo has left alone and who still exist, by their integer ids."""
+    rows = await connection.execute_fetchall(
+        """SELECT subscriber_id, email, reason FROM undo_skips
+        JOIN subscribers ON subscribers.id = subscriber_id AND +subscribers.workspace_id = :workspace_id
+        WHERE job_id = :job_id AND subscriber_id > :after_id ORDER BY subscriber_id LIMIT :limit""",
+        {"workspace_id": workspace_id, "job_id": job_id, "after_id": after_id, "limit": _REPORT_ROWS},
+    )
+    return [Skip(**dict(row)) for row in rows]

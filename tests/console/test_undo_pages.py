@@ -1,0 +1,52 @@
+"""The pages of an undo: what it would do, its start, and what became of it."""
+
+from conftest import Server
+
+from .visitor import heading, signed_in, text
+
+
+def imported(server: Server) -> str:
+    """The page of an import that created two people, of whom one has been changed since."""
+    job = server.import_csv("Email,Name\na@x.com,Ada\nb@x.com,Bob\n")
+    server.call("POST", "/v1/subscribers", {"email": "b@x.com", "name": "By hand"})
+    return f"/console/imports/{job['id']}"
+
+
+def test_an_import_leads_to_what_its_undo_would_do_and_the_button_starts_it(server: Server) -> None:
+    visitor, path = signed_in(server), imported(server)
+    assert f'imports/{path.rpartition("/")[2]}/undo">Undo</a>' in visitor.get(path).body.decode()
+    preview = visitor.get(f"{path}/undo")
+    assert heading(preview) == "Undo the import"
+    assert "Would be restored 0 Would be deleted 1 Would be left alone 1" in text(preview)
+    assert len(server.rows("SELECT 1 FROM subscribers")) == 2
+    started = visitor.post(f"{path}/undo")
+    assert started.status == 303
+    server.drain()
+    page = visitor.get(started.headers["location"])
+    assert heading(page) == "Undo Completed"
+    assert "Restored 0 Deleted 1 Left alone 1" in text(page)
+    assert "b@x.com" in text(page)
+    report = visitor.get(f"{started.headers['location']}/report")
+    assert b"b@x.com,changed_since" in visitor.get(report.headers["location"]).body
+    assert server.rows("SELECT email FROM subscribers") == [("b@x.com",)]
+
+
+def test_an_import_that_has_been_undone_leads_to_its_undo(server: Server) -> None:
+    visitor, path = signed_in(server), imported(server)
+    visitor.post(f"{path}/undo")
+    server.drain()
+    page = visitor.get(path)
+    assert "This import has been undone." in text(page)
+    assert ">Undo</a>" not in page.body.decode()
+    for again in (visitor.get(f"{path}/undo"), visitor.post(f"{path}/undo")):
+        assert (again.status, "undone already" in text(again)) == (409, True)
+    jobs = text(visitor.get("/console"))
+    assert "Undo Completed 2 rows" in jobs
+
+
+def test_the_undo_needs_the_scopes_of_an_import(server: Server) -> None:
+    path = imported(server)
+    visitor = signed_in(server, server.new_key(scopes=("subscribers:import",)))
+    assert ">Undo</a>" not in visitor.get(path).body.decode()
+    assert visitor.get(f"{path}/undo").status == 403
+    assert visitor.post(f"{path}/undo").status == 403
