@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from conftest import MAPPINGS, Server
-from uploading import CSV, IMPORTS, ready, submit
+from uploading import CSV, IMPORTS, look, ready, submit
 
 from mailrith_lite import ids
 from mailrith_lite.jobs.kinds import IMPORT
@@ -200,3 +200,16 @@ def test_request_with_neither_mappings_nor_like_is_refused(server: Server) -> No
     reply = server.call("POST", IMPORTS, {"csv_text": "Email\na@x.com\n"})
     assert (reply.status, reply.error["code"]) == (400, "invalid_mappings")
     assert "like" not in reply.error["details"].get("field", "")
+
+
+def test_only_column_with_addresses_is_the_email_also_where_a_custom_field_has_its_name(server: Server) -> None:
+    """Also in a report, whose other columns are left out."""
+    server.call("POST", "/v1/custom-fields", {"label": "Contact", "type": "Text"})
+    mappings = [{"csv_column": "Contact", "field": {"type": "email"}}]
+    job = server.import_csv("Contact,Note\nada@x.com,\ntwo@x.com two@y.com,x\n", mappings)
+    report = server.report(job).replace("two@x.com two@y.com", "two@x.com")
+    analysis = look(server, ready(server, report.encode()))["analysis"]
+    assert [(one["name"], one["proposal"] and one["proposal"]["field"]) for one in analysis["columns"]] == [
+        ("Contact", {"type": "email"}),
+        ("Note", None),
+    ]
