@@ -1,12 +1,11 @@
 """The types of events, and the patterns that choose them."""
 
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final
 
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT, JobKind
 
 EventType = str
-SubscriberEvent = Literal["subscriber.created", "subscriber.updated", "subscriber.status_changed"]
 
 CREATED: Final = "subscriber.created"
 UPDATED: Final = "subscriber.updated"

@@ -123,12 +123,22 @@ async def _apply(
         new["status"] = sent.status
     changed = msgspec.structs.replace(saved, **new)
     if changed.url != saved.url or changed.event_patterns != saved.event_patterns:
-        # whoever chooses where the events go must be allowed to read them
-        for pattern in changed.event_patterns:
-            scopes.require(terms.key_scopes, patterns.required_scopes(pattern))
+        _check_scopes(terms, saved, changed)
         sees = set(patterns.SUBSCRIBER_SCOPES) <= set(terms.key_scopes)
         changed = msgspec.structs.replace(changed, sees_subscribers=sees)
     return changed
+
+
+def _check_scopes(terms: Terms, saved: Subscription, changed: Subscription) -> None:
+    """Whoever chooses where events go must be allowed to read them, those included that wait already.
+
+    Raises:
+        InsufficientScope
+    """
+    if saved.sees_subscribers and "*" in saved.event_patterns:
+        scopes.require(terms.key_scopes, patterns.SUBSCRIBER_SCOPES)
+    for pattern in (*saved.event_patterns, *changed.event_patterns):
+        scopes.require(terms.key_scopes, patterns.required_scopes(pattern))
 
 
 async def _free_name(connection: Connection, saved: Subscription, sent: str) -> str:

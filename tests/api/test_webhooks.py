@@ -178,11 +178,17 @@ def test_a_pattern_needs_the_scope_that_reads_its_events(server: Server, pattern
     assert server.call("PUT", mine["self"], body, key=server.new_key(scopes=(*LIVE, scope))).status == 200
 
 
-def test_a_key_that_cannot_read_subscribers_cannot_send_their_events_to_another_address(server: Server) -> None:
-    one = create(server, event_patterns=["subscriber.*"])["subscription"]
+@pytest.mark.parametrize("pattern", ["*", "subscriber.*", "subscriber.created"])
+@pytest.mark.parametrize("change", [{}, {"event_patterns": ["form.*"]}])
+def test_a_key_that_cannot_read_subscribers_cannot_send_their_events_to_another_address(
+    server: Server, pattern: str, change: dict[str, Any]
+) -> None:
+    """Also not those that wait already, by a change of the patterns in the same request."""
+    one = create(server, event_patterns=[pattern])["subscription"]
     key = server.new_key(scopes=LIVE)
-    reply = server.call("PUT", one["self"], {"url": "https://thief.example/"}, key=key)
+    reply = server.call("PUT", one["self"], {"url": "https://thief.example/", **change}, key=key)
     assert code(reply) == (403, "insufficient_scope")
+    assert reply.error["missing_scopes"] == ["subscribers:read"]
     assert server.call("PUT", one["self"], {"name": "Renamed"}, key=key).status == 200
 
 
