@@ -146,6 +146,11 @@ def strictest(statuses: Iterable[Status]) -> Status:
     return min(statuses, key=STRICTEST_FIRST.index)
 
 
+def at_least(status: Status | None, limit: Status) -> Status | None:
+    """The status if it permits at most as much as the limit; else None."""
+    return status if status is not None and strictest((status, limit)) == status else None
+
+
 def yes_or_no(text: str) -> bool | None:
     """None for a text that is neither."""
     known = _BOOL_BY_WORD.get(text)

@@ -100,6 +100,9 @@ def test_filled_cell_of_a_column_about_leaving_is_a_question(column: str, cell: 
         ("Email status", ["valid", "valid", "valid", "invalid"]),
         ("ステータス", ["配信中", "配信停止"]),
         ("Opt-in", ["yes", "N/A"]),
+        ("Email marketing", ["Accepts", "Does not accept"]),
+        ("Is globally ineligible", ["false", "true"]),
+        ("Status", ["subscribed", ""]),
         ("Confirmed at", [DAY, ""]),
         ("Consent date", [DAY, ""]),
         ("Subscribed", [DAY, DAY, "no"]),
@@ -179,3 +182,39 @@ def test_blank_cell_of_a_confirmation_date_is_unconfirmed_if_a_person_says_so() 
     analysis = analysis_of_column("Confirmed at", [DAY, ""])
     [question] = analysis.questions
     assert [meaning(analysis, question, "blank", cell) for cell in (DAY, "")] == ["Active", "Unconfirmed"]
+
+
+def test_file_of_people_who_have_left_is_a_question_also_if_a_column_calls_all_of_them_active() -> None:
+    cells = {"Email": [ADDRESS, *OTHER_ADDRESSES[:2]], "Status": ["active", "subscribed", "subscribed"]}
+    analysis = analysis_of(cells, file_name="unsubscribed.csv")
+    assert asked(analysis) == [("file_name_status", None)]
+    choice = apply_answers(analysis, [analysis.questions[0].answers[0]])
+    assert (choice.status, choice.mappings[1].values) == ("Unsubscribed", {"active": None, "subscribed": None})
+
+
+def test_no_answer_about_a_column_makes_people_active_in_a_file_of_people_who_have_left() -> None:
+    cells = {"Email": [ADDRESS, *OTHER_ADDRESSES[:1]], "Opt-in": ["yes", ""]}
+    analysis = analysis_of(cells, file_name="bounces.csv")
+    assert asked(analysis) == [("file_name_status", None), ("consent_column", "Opt-in")]
+    everybody, only_yes = (question.answers[0] for question in analysis.questions)
+    for answers in ([everybody, only_yes], [only_yes, everybody]):
+        choice = apply_answers(analysis, answers)
+        assert choice.status == "Bounced"
+        assert "Active" not in (choice.mappings[1].values or {}).values()
+
+
+def test_tag_of_a_known_tool_that_says_who_has_left_is_a_question() -> None:
+    columns = ("Email Address", "LEID", "EUID", "OPTIN_TIME")
+    cells = {name: [ADDRESS if name == "Email Address" else ""] * 2 for name in columns}
+    analysis = analysis_of({**cells, "TAGS": ['"vip","unsubscribed"', '"vip"']})
+    assert analysis.source == "mailchimp"
+    assert asked(analysis) == [("consent_column", "TAGS")]
+
+
+def test_unsubscribe_time_of_some_people_in_a_joined_export_is_a_question_about_them() -> None:
+    cells = {"Email Address": [ADDRESS, "b@example.com"], "LEID": ["1", "2"], "EUID": ["a", "b"]}
+    analysis = analysis_of({**cells, "UNSUB_TIME": ["", DAY], "CLEAN_TIME": [DAY, ""]})
+    assert asked(analysis) == [("consent_column", "UNSUB_TIME"), ("consent_column", "CLEAN_TIME")]
+    unsubscribed, cleaned = analysis.questions
+    assert meaning(analysis, unsubscribed, "filled", DAY) == "Unsubscribed"
+    assert meaning(analysis, cleaned, "filled", DAY) == "Bounced"

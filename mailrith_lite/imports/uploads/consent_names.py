@@ -38,7 +38,10 @@ def _folded(text: str) -> frozenset[str]:
 _NAMES_BY_MEANING: Final = (
     (
         CONFIRMED,
-        "confirmed, verified, double opt-in, double optin, doi, bestätigt, confirmé, confirmado, confermato",
+        """
+        confirmed, confirmation, verified, verification, double opt-in, double optin, doi
+        bestätigt, confirmé, confirmado, confermato
+        """,
     ),
     (
         OPT_IN,
@@ -72,7 +75,7 @@ _FILLING: Final = _folded(
     email, emails, e, mail, mails, is, has, have, was, been, by, to, the, of, from, for, all, any, a, an, my, our,
         your, i, user, users, contact, contacts, member, members, newsletter, newsletters,
         marketing, bulk, mailing, mailings, list, lists, global, globally, flag, mailinglist, message, messages,
-        updates, person, persons, subscriber, we, you, via
+        updates, person, persons, address, addresses, subscriber, we, you, via
     der, die, das, den, dem, für, an, am, im, ist, hat, von, la, le, les, l, de, des, du, et, el, los, las, para,
         por, com, di, il, lo, per, het, een, voor, do, na
     """
@@ -120,7 +123,7 @@ _ABOUT_EMAIL: Final = re.compile(
 _NOT_CONSENT: Final = frozenset(
     """
     sent opened opens clicked clicks received count counts number total html htmlemail format type domain owner
-    provider rate score level product products paid premium plan trial payment street city zip address buyer vat
+    provider rate score level product products paid premium plan trial payment street city zip buyer vat
     budget
     """.split()  # noqa: SIM905 - a list of so many words has one word per line
 )
@@ -131,10 +134,10 @@ _STATE: Final = _folded("status, state, Zustand, statut, estado, stato, situaç�
 _HOLDERS: Final = frozenset(["account", "profile", "konto", "email", "customer", "kunde", "client"])
 _NEGATIONS: Final = frozenset(["not", "non", "nicht", "pas", "não", "nao", "niet", "nie", "never"])
 _REFUSING: Final = re.compile(
-    r"(?:no|not|none|never|nothing|non|nein|nicht|kein\w*|nie|nunca|ningun\w*|mai|nej|ei|nem|ne|net|нет|nao|geen|jamais|"
+    r"\b(?:no|not|none|never|nothing|non|nein|nicht|kein\w*|nie|nunca|ningun\w*|mai|nej|ei|nem|ne|net|нет|nao|geen|jamais|"
     r"aucun\w*|out|ko|stop\w*|denied|declined|refused|withdrawn|revoked|objected|rejected|negato|abgelehnt|verweigert|いいえ|拒否)\b"
 )
-"""The beginning of a cell that says no in other words."""
+"""A word of a cell that says no in other words."""
 
 
 _STRONG: Final = frozenset(
@@ -253,6 +256,6 @@ def is_strong_word(cell: str) -> bool:
 
 def refuses(cell: str) -> bool:
     """Whether a cell of a column about email says no, in any words."""
-    if vocabulary.yes_or_no(cell) is False or _REFUSING.match(plain(cell)) is not None:
+    if vocabulary.yes_or_no(cell) is False or _REFUSING.search(plain(cell)) is not None:
         return True
     return vocabulary.status_of(cell) in vocabulary.SUPPRESSED or leaving.cell_says_left(cell)

@@ -10,7 +10,20 @@ _WORDS: Final[dict[str, Status]] = {
     **dict.fromkeys(
         ("unsubscribes", "unsubscribe", "unsubs", "unsub", "opt outs", "optouts", "optout"), "Unsubscribed"
     ),
-    **dict.fromkeys(("unsubscribers", "unsubscriptions", "unsubscription", "opted outs", "dnc"), "Unsubscribed"),
+    **dict.fromkeys(
+        (
+            "unsubscribers",
+            "nonsubscribers",
+            "no email",
+            "no emails",
+            "no mail",
+            "unsubscriptions",
+            "unsubscription",
+            "opted outs",
+            "dnc",
+        ),
+        "Unsubscribed",
+    ),
     **dict.fromkeys(("do not mail list", "do not email", "do not contact", "leavers", "churned"), "Unsubscribed"),
     **dict.fromkeys(("abmeldungen", "abgemeldete", "abmeldung", "ausgetragene", "abbestellungen"), "Unsubscribed"),
     **dict.fromkeys(("désinscriptions", "désabonnements", "désinscrits", "désabonnés"), "Unsubscribed"),
@@ -21,7 +34,9 @@ _WORDS: Final[dict[str, Status]] = {
     ),
     **dict.fromkeys(("uitgeschrevenen", "afgemelden", "wypisani", "rezygnacje", "配信停止"), "Unsubscribed"),
     **dict.fromkeys(("購読解除", "退会", "退会者"), "Unsubscribed"),
-    **dict.fromkeys(("bounces", "hard bounces", "hardbounces", "invalids", "rebonds", "rebotes"), "Bounced"),
+    **dict.fromkeys(
+        ("bounces", "hard bounces", "hardbounces", "invalids", "invalid emails", "rebonds", "rebotes"), "Bounced"
+    ),
     **dict.fromkeys(("unzustellbare", "undeliverables"), "Bounced"),
     **dict.fromkeys(("complaints", "complainers", "spam reports", "spam complaints", "spamreports"), "Complained"),
     **dict.fromkeys(("suppression", "suppressions", "blacklist", "blocklist", "blocks", "sperrliste"), "Blocked"),
@@ -30,7 +45,7 @@ _WORDS: Final[dict[str, Status]] = {
     ),
     **dict.fromkeys(("blacklista", "zwarte lijst", "robinsonliste", "robinson list"), "Blocked"),
 }
-_COMMON: Final = frozenset(["off", "on", "reported", "abuse", "invalid", "a", "baja", "s", "an", "aus"])
+_COMMON: Final = frozenset(["off", "on", "reported", "abuse", "invalid", "a", "baja", "s", "an", "aus", "archive"])
 """Words that are too common in file names to say anything."""
 _LONGEST: Final = 4
 """Words of the longest text that is looked up."""

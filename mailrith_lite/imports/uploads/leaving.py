@@ -36,7 +36,8 @@ _WEAK: Final = frozenset(
     cancelled canceled cancellation cancel churned exit exited out left leaving removed removal deleted deletion
     deactivated deactivation disabled inactive archived banned blocked withdrawn withdrawal revoked revocation stop
     stopped quit objected objection opposed opposition refused refuses refusal declined declines rejected rejects
-    excluded exclude exclusion gekundigt kundigung gesperrt deaktiviert resilie supprime cancelado anulado eliminado
+    excluded exclude exclusion ineligible
+    gekundigt kundigung gesperrt deaktiviert resilie supprime cancelado anulado eliminado
     removido cancellato eliminato rimosso opgezegd verwijderd usuniety zablokowany
     """.split()  # noqa: SIM905 - a list of so many words has one word per line
 )

@@ -180,8 +180,18 @@ class Proposals:
             status = status_columns.find_status(column, self._facts.row_count)
             if status is not None:
                 self.status_columns[column.name] = status
+        for column in self._facts.columns:
+            if self._has_other_meaning(column) and (status := status_columns.find_left_cells(column)) is not None:
+                self.status_columns[column.name] = status
         if self._source is not None:
             self._find_departures(self._source)
+
+    def _has_other_meaning(self, column: ColumnFacts) -> bool:
+        """Whether the tool writes tags in the column, or something that is not imported."""
+        if column.name in self._quiet:
+            return "subscriber-status" not in self._types
+        proposal = self.by_column.get(column.name)
+        return proposal is not None and proposal.mapping.field.type in ("tags", "sequences")
 
     def _find_departures(self, source: Source) -> None:
         """A column that only files of people who have left should have, filled for some of the people."""
@@ -202,16 +212,34 @@ class Proposals:
                 self._propose(column, MappedField(type="subscriber-status"), status.reason, status.values)
             elif proposal.mapping.field.type != "subscriber-status":
                 self.status_columns[column.name] = msgspec.structs.replace(status, open=True, known=True)
+        self._find_blank_statuses()
         self._close_details()
+
+    def _find_blank_statuses(self) -> None:
+        """A status column that calls some people Active and says nothing of the others."""
+        for column in self._facts.columns:
+            proposal = self.by_column.get(column.name)
+            known = self.status_columns.get(column.name)
+            if proposal is None or proposal.mapping.field.type != "subscriber-status" or (known and known.blank):
+                continue
+            values = proposal.mapping.values or {}
+            if "yes" in values:  # of yes and no
+                continue
+            blank = status_columns.blank_beside_active(column, values, self._facts.row_count)
+            if blank is not None:
+                self.status_columns[column.name] = StatusColumn(
+                    values=status_columns.statuses_of(column, values), blank=blank, reason=proposal.reason
+                )
 
     def _close_details(self) -> None:
         """A status column with as many people who have left makes `Unsubscribed at` no question."""
         suppressed = max(
             (
-                status_columns.count_suppressed(column, proposal.mapping.values or {})
+                status_columns.count_left(column)
                 for column in self._facts.columns
                 if (proposal := self.by_column.get(column.name)) is not None
                 and proposal.mapping.field.type == "subscriber-status"
+                and not proposal.mapping.values
                 and column.filled == self._facts.row_count
             ),
             default=0,

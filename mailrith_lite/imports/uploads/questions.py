@@ -10,7 +10,7 @@ from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.imports.mapping import OTHER_CELLS, MappedField
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
-from mailrith_lite.imports.uploads import consent_names, field_names, file_names, leaving
+from mailrith_lite.imports.uploads import consent_names, field_names, file_names, leaving, status_columns
 from mailrith_lite.imports.uploads.column_facts import ColumnFacts
 from mailrith_lite.imports.uploads.proposals import Proposals, value_kind
 from mailrith_lite.imports.uploads.sources.source import Source
@@ -85,27 +85,46 @@ def _about_file_status(
     """When the name of the file, or a column that only such files have, says a status, and some row has none."""
     status, reason = file_names.status_of_file(file_name), f"The name of the file, {file_name},"
     if source is not None:
-        keys = {letters_and_digits(column.name): column.name for column in facts.columns}
+        columns = {letters_and_digits(column.name): column for column in facts.columns}
         for name, meaning in source.status_by.items():
-            if status is None and letters_and_digits(name) in keys:
-                status, reason = meaning, f"The column {keys[letters_and_digits(name)]}"
-    filled = (
-        column.filled == facts.row_count
-        for column in facts.columns
-        if (proposal := proposals.by_column.get(column.name)) is not None
-        and proposal.mapping.field.type == "subscriber-status"
-        and not proposal.mapping.values
-    )
-    if status is None or (facts.row_count and any(filled)):
+            column = columns.get(letters_and_digits(name))
+            if status is None and column is not None and column.filled in (0, facts.row_count):
+                status, reason = meaning, f"The column {column.name}"
+    statuses = [(column, values) for column in facts.columns if (values := _statuses(column, proposals))]
+    if status is None or any(_decides(column, values, facts.row_count) for column, values in statuses):
         return
+    stricter = [
+        _status_piece(column, {word: vocabulary.at_least(meaning, status) for word, meaning in values.items()})
+        for column, values in statuses
+    ]
     yield Question(
         code="file_name_status",
         text=f"{reason} says that these people are {status}. Are they?",
         answers=[
-            Answer(label=f"Yes, all of them are {status}", value=status, request=ImportPiece(status=status)),
+            Answer(
+                label=f"Yes, all of them are {status}",
+                value=status,
+                request=ImportPiece(status=status, mappings=[one for piece in stricter for one in piece.mappings]),
+            ),
             Answer(label="No, the name says nothing about them", value=IGNORE, request=ImportPiece()),
         ],
     )
+
+
+def _statuses(column: ColumnFacts, proposals: Proposals) -> dict[str, Status | None]:
+    """Each cell of a column that is proposed as the status -> what it says."""
+    proposal = proposals.by_column.get(column.name)
+    if proposal is None or proposal.mapping.field.type != "subscriber-status":
+        return {}
+    values = proposal.mapping.values or {}
+    translated = {word: vocabulary.status_of(meaning or "") for word, meaning in values.items()}
+    return translated | status_columns.statuses_of(column, values)
+
+
+def _decides(column: ColumnFacts, values: Mapping[str, Status | None], row_count: int) -> bool:
+    """Whether the column has a status for each person, and not the same for all."""
+    statuses = {values[word] for word in column.words or () if word in values}
+    return column.filled == row_count and None not in statuses and not statuses <= {"Active"}
 
 
 def _about_header(facts: FileFacts, proposals: Proposals, source: Source | None) -> Iterable[Question]:
@@ -271,7 +290,8 @@ def _left(column: ColumnFacts, status: Status) -> Answer:
 
 def _about_blank(column: ColumnFacts, values: Mapping[str, Status | None], blank: Status) -> Question:
     translation: dict[str, Status | None] = {
-        word: "Active" if vocabulary.yes_or_no(word) else status for word, status in values.items()
+        word: "Active" if status is None and vocabulary.yes_or_no(word) is not False else status
+        for word, status in values.items()
     }
     filled = sum(count for word, count in (column.words or {}).items() if not vocabulary.is_blank(word))
     return Question(

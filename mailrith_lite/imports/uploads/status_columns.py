@@ -81,18 +81,40 @@ def blank_status(meaning: YesNo, column: ColumnFacts, row_count: int) -> Status 
     words = _words(column)
     if not words or not all(map(vocabulary.yes_or_no, words)):
         return None
-    filled = sum(count for word, count in (column.words or {}).items() if not vocabulary.is_blank(word))
-    return meaning.no if filled < row_count else None
+    return meaning.no if _count_filled(column) < row_count else None
 
 
-def count_suppressed(column: ColumnFacts, values: Mapping[str, str | None]) -> int:
-    """The people whom the cells of a status column give a suppressed status. `values`: its translation."""
-    folded = {fold(word): status for word, status in values.items()}
+def _count_filled(column: ColumnFacts) -> int:
+    """Without cells such as N/A."""
+    return sum(count for word, count in (column.words or {}).items() if not vocabulary.is_blank(word))
+
+
+def count_left(column: ColumnFacts) -> int:
+    """How many people a status column calls unsubscribed or the like; `inactive` may mean an account."""
     return sum(
         count
         for word, count in (column.words or {}).items()
-        if vocabulary.status_of(folded.get(fold(word), word) or "") in vocabulary.SUPPRESSED
+        if consent_names.is_strong_word(word) and vocabulary.status_of(word) in vocabulary.SUPPRESSED
     )
+
+
+def find_left_cells(column: ColumnFacts) -> StatusColumn | None:
+    """Of a column that means something else, such as tags: only its cells count."""
+    return _says_left(column, _words(column))
+
+
+def statuses_of(column: ColumnFacts, values: Mapping[str, str | None]) -> dict[str, Status | None]:
+    """Each different cell of a status column -> what it says. `values`: its translation."""
+    folded = {fold(word): status for word, status in values.items()}
+    return {word: vocabulary.status_of(folded.get(fold(word), word) or "") for word in _words(column) or ()}
+
+
+def blank_beside_active(column: ColumnFacts, values: Mapping[str, str | None], row_count: int) -> Status | None:
+    """What the blank cells of a status column can mean if each filled cell allows emails."""
+    statuses = statuses_of(column, values).values()
+    if not statuses or not {None, "Active"}.issuperset(statuses):
+        return None
+    return "Unsubscribed" if _count_filled(column) < row_count else None
 
 
 def _find_detail(column: ColumnFacts, words: Sequence[str] | None, row_count: int) -> StatusColumn | None:

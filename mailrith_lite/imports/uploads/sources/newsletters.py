@@ -181,7 +181,6 @@ NEWSLETTERS = (
             "Country": "country",
             "Subscribed": "subscribed-at",
             "Signup timestamp": "subscribed-at",
-            "Confirmation timestamp": None,
             "Groups": "tags",
             "Sent": None,
         },
