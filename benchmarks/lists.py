@@ -99,7 +99,7 @@ def _measure_neighbors() -> int:
             ("a text of few subscribers", "zebulon"),
             ("a text of nobody", "nowhere"),
         )
-        cases = [Case(f"search beside neighbors: {what}", _list(search=needle)) for what, needle in needles]
+        cases = [Case(f"search with neighbors: {what}", _list(search=needle)) for what, needle in needles]
         return _compare([beside, alone], cases)
 
 

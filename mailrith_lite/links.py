@@ -53,11 +53,11 @@ class Links:
 
 
 def invalid_signature() -> errors.InvalidSignature:
-    return errors.InvalidSignature("This link was changed or is incomplete; get a fresh one.")
+    return errors.InvalidSignature("This link was changed or is incomplete; get a new one.")
 
 
 def revoked() -> errors.Forbidden:
     return errors.Forbidden(
-        "The API key of this link was revoked or has expired; get a fresh link with another key.",
+        "The API key of this link was revoked or has expired; get a new link with another key.",
         code="link_revoked",
     )

@@ -160,7 +160,7 @@ def _networks(text: str) -> tuple[Network, ...]:
     try:
         return tuple(map(ip_network, text.replace(",", " ").split()))
     except ValueError:
-        raise ValueError("addresses and networks with commas between them, such as 127.0.0.1,10.0.0.0/8") from None
+        raise ValueError("addresses and networks separated by commas, such as 127.0.0.1,10.0.0.0/8") from None
 
 
 def _key(text: str) -> str:
@@ -192,7 +192,9 @@ SETTINGS = (
         name="export_formula_guard", parse=_switch, help="mark cells that a spreadsheet would run as a formula"
     ),
     Setting(
-        name="require_consent_evidence", parse=_switch, help="making somebody Active takes evidence of consent"
+        name="require_consent_evidence",
+        parse=_switch,
+        help="evidence of consent is required to make somebody Active",
     ),
     Setting(
         name="allow_private_webhooks",

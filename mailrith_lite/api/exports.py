@@ -147,7 +147,7 @@ def _selection(body: Body[ExportRequest | None]) -> Selection:
     query = request.query.strip() if request.query is not None else ""
     if len(query) > parameters.MAX_TEXT or "\0" in query:
         raise errors.InvalidRequest(
-            f"query takes at most {parameters.MAX_TEXT} characters, none a NUL.", field="query"
+            f"query takes at most {parameters.MAX_TEXT} characters, without a NUL.", field="query"
         )
     return Selection(query=query or None, status=request.status, cold_only=bool(request.cold_only))
 

@@ -26,7 +26,7 @@ Text = Annotated[
         min_length=1,
         max_length=MAX_TEXT,
         pattern=r"^[^\x00]*[^\s\x00\x1c-\x1f\x85][^\x00]*$",  # for JSON Schema, \x1c-\x1f and \x85 are not in \s
-        description="1 to 254 characters, none a NUL",
+        description="1 to 254 characters, without a NUL",
     ),
 ]
 

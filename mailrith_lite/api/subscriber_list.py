@@ -22,7 +22,7 @@ MAX_LISTED = 100
 Ids = Annotated[
     list[str],
     Meta(
-        description=f"at most {MAX_LISTED} ids, with commas between them or in repeated parameters",
+        description=f"at most {MAX_LISTED} ids, separated by commas or in repeated parameters",
         extra_json_schema={"maxItems": MAX_LISTED},
     ),
 ]

@@ -42,10 +42,12 @@ NewTags = Annotated[
 ]
 
 
-TagIds = Annotated[list[str], texts.listed(listed_ids.MAX_LISTED, "Tags to add; none is taken away")]
-SequenceIds = Annotated[list[str], texts.listed(listed_ids.MAX_LISTED, "Sequences to join; none is left")]
+TagIds = Annotated[list[str], texts.listed(listed_ids.MAX_LISTED, "Tags to add; no tag is removed")]
+SequenceIds = Annotated[
+    list[str], texts.listed(listed_ids.MAX_LISTED, "Sequences to join; the subscriber leaves none")
+]
 FormId = Annotated[
-    msgspec.Raw, Meta(description="There are no forms here: leave it out", extra_json_schema={"type": "null"})
+    msgspec.Raw, Meta(description="This service has no forms: leave it out", extra_json_schema={"type": "null"})
 ]
 
 
@@ -256,7 +258,7 @@ def _profile(request: SubscriberChange) -> SubscriberInput:
         InvalidRequest: the request names a form.
     """
     if request.form_id is not UNSET and bytes(request.form_id) != b"null":
-        raise errors.InvalidRequest("There are no forms here; leave form_id out.", field="form_id")
+        raise errors.InvalidRequest("This service has no forms; leave form_id out.", field="form_id")
     return SubscriberInput(
         email=request.email,
         name=request.name,

@@ -13,7 +13,7 @@ _NAME = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
 def name(most: int) -> Meta:
     """One line that is not blank."""
     return Meta(
-        description=f"1 to {most} characters, none a control character",
+        description=f"1 to {most} characters, without control characters",
         extra_json_schema={"minLength": 1, "maxLength": most, "pattern": _NAME},
     )
 
@@ -21,7 +21,7 @@ def name(most: int) -> Meta:
 def line(most: int) -> Meta:
     """One line, which may be empty."""
     return Meta(
-        description=f"At most {most} characters, none a control character",
+        description=f"At most {most} characters, without control characters",
         extra_json_schema={"maxLength": most, "pattern": _LINE},
     )
 
@@ -32,7 +32,7 @@ def long(most: int) -> Meta:
 
 def without_nul(most: int) -> Meta:
     return Meta(
-        description=f"At most {most:,} characters, none a NUL",
+        description=f"At most {most:,} characters, without a NUL",
         extra_json_schema={"maxLength": most, "pattern": r"^[^\x00]*$"},
     )
 

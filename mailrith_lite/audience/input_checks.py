@@ -29,7 +29,7 @@ def check_label(text: str, field: str, limit: int) -> None:
     """
     if not 1 <= len(text) <= limit or has_control(text):
         raise errors.InvalidRequest(
-            f"{field} takes 1 to {limit} characters, none a control character.", field=field
+            f"{field} takes 1 to {limit} characters, without control characters.", field=field
         )
 
 

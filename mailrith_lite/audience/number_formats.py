@@ -48,4 +48,4 @@ READERS: Final[dict[str | None, Callable[[str], str | None]]] = {
     "point": read_point,
     "comma": read_comma,
 }
-"""The reader of a trimmed text for each format, and for a text that is alone (None)."""
+"""The reader of a trimmed text for each format, and for a text without a format (None)."""

@@ -93,7 +93,7 @@ def check(settings: SequenceSettings) -> SequenceSettings:
         text = getattr(settings, field)
         if text is not None and (len(text) > MAX_TEXT or has_control(text)):
             raise errors.InvalidRequest(
-                f"{field} takes at most {MAX_TEXT} characters, none a control character.", field=field
+                f"{field} takes at most {MAX_TEXT} characters, without control characters.", field=field
             )
     return msgspec.structs.replace(settings, name=name)
 

@@ -133,7 +133,9 @@ def status_cell(text: str) -> Status | None:
     """A status in the words of any tool; None for a blank cell."""
     known = vocabulary.status_of(text)
     if known is None and not vocabulary.is_blank(text):
-        raise Refused("invalid_status", f"{quoted(text)} is not a known status. Known are {_known_statuses()}.")
+        raise Refused(
+            "invalid_status", f"{quoted(text)} is not a known status. The known words are {_known_statuses()}."
+        )
     return known
 
 

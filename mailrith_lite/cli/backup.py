@@ -88,7 +88,7 @@ def _delete_older(folder: Path, keep: int) -> None:
 )
 @data_dir_option
 def restore(file: Path, as_of_backup: bool, data_dir: str | None) -> None:
-    """Put a backup in the place of the database. The service must not run.
+    """Replace the database with a backup. The service must not run.
 
     The command checks the backup and migrates it if it is older than this program. The database that was there goes
     to the folder backups of the data directory. Whoever opted out after the backup keeps that status, and keys that

@@ -1,4 +1,4 @@
-"""Commands that look after the data directory: migrate, compact, doctor."""
+"""Commands that maintain the data directory: migrate, compact, doctor."""
 
 import asyncio
 import os

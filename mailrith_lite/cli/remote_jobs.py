@@ -148,7 +148,7 @@ async def wait_for_end(client: ApiClient, job: Job, show: Callable[[Job], None])
     """Polls the job until it is final, and calls `show` with each state.
 
     Raises:
-        Unreachable: the job goes on; the message names the command that shows it.
+        Unreachable: the job continues; the message names the command that shows it.
     """
     wait = _FIRST_WAIT
     try:
@@ -158,10 +158,10 @@ async def wait_for_end(client: ApiClient, job: Job, show: Callable[[Job], None])
             wait = min(2 * wait, _LONGEST_WAIT)
             job = await client.get(path_of(job.id), Job)
     except asyncio.CancelledError:  # Ctrl-C
-        click.echo(f"The job goes on; look after it with: mailrith-lite jobs show {job.id}", err=True)
+        click.echo(f"The job continues; to see it: mailrith-lite jobs show {job.id}", err=True)
         raise
     except Unreachable as error:
-        advice = f"once it is back, look after the job with: mailrith-lite jobs show {job.id}"
+        advice = f"once it is back, see the job with: mailrith-lite jobs show {job.id}"
         raise Unreachable(f"{error}; {advice}", delivered=True) from error
     show(job)
     return job

@@ -81,7 +81,7 @@ async def open_service(settings: Settings) -> AsyncIterator[tuple[str, Services]
         key = await first_start(services)
         print_key = key is not None and settings.bootstrap_key is None
         if print_key:
-            click.echo(f"The API key of the new workspace Default, shown this once: {key}", err=True)
+            click.echo(f"The API key of the new workspace Default, shown only once: {key}", err=True)
         async with listening(create_app(services), settings, grace=_CLOSE_SECONDS) as address:
             public = settings.public_url or (address if settings.socket is None else None)
             if print_key and public is not None:

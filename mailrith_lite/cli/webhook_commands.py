@@ -194,7 +194,7 @@ def _print_secret(new: Any, *, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(new).decode())
         return
-    click.echo(f"{new.subscription.id} sends to {new.subscription.url}; its secret, shown this once:", err=True)
+    click.echo(f"{new.subscription.id} sends to {new.subscription.url}; its secret, shown only once:", err=True)
     click.echo(new.signing_secret)
 
 

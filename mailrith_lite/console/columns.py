@@ -207,7 +207,8 @@ async def find_file(connection: Connection, call: SessionRequest, public_id: str
 
 def _upload_not_found() -> errors.NotFound:
     return errors.NotFound(
-        "There is no file here, or no longer; start a new import.", code="subscriber_import_upload_not_found"
+        "There is no file at this address, or not any more; start a new import.",
+        code="subscriber_import_upload_not_found",
     )
 
 
@@ -250,7 +251,7 @@ async def start_form(connection: Connection, call: SessionRequest, file: Uploade
 
 async def _render_replaced(call: SessionRequest) -> web.StreamResponse:
     """The columns of the upload's new file, or a redirect to the job that has used the upload."""
-    text = "Another file has taken the place of the one you saw. Look at its columns, then start again."
+    text = "Another file has replaced the one you saw. Look at its columns, then start again."
     return await _render_upload(call, {"": text}, status=409)
 
 

@@ -75,9 +75,7 @@ async def start_imports(call: SessionRequest, fields: Fields) -> web.StreamRespo
     problems: Problems = {}
     for one in selected:
         if one.file.upload.source != fields.get(f"{one.prefix}{FILE_FIELD}"):
-            problems[""] = (
-                "Another file has taken the place of one that you saw. Look at the files, then start again."
-            )
+            problems[""] = "Another file has replaced one that you saw. Look at the files, then start again."
         problems |= _prefixed(one, form_problems.find_problems(one.form, one.file.analysis, one.file.custom_fields))
     if problems:
         return await _render(call, chosen, problems)
@@ -118,7 +116,8 @@ async def _load(connection: Connection, call: SessionRequest, fields: Fields | N
         chosen.append(_Chosen(file=file, form=form, selected=fields is None or f"{public_id}-import" in fields))
     if not chosen:
         raise errors.NotFound(
-            "There are no files here, or no longer; start a new import.", code="subscriber_import_upload_not_found"
+            "There are no files at this address, or not any more; start a new import.",
+            code="subscriber_import_upload_not_found",
         )
     return chosen
 

@@ -98,7 +98,7 @@ def _read_records(text: str, delimiter: str) -> _Reading:
     try:
         for line, cells in records.read_all_records(file, delimiter, read_ahead=False):
             end = file.tell()
-            if end == _PREFIX:  # the record may go on
+            if end == _PREFIX:  # the record may continue
                 return _Reading(delimiter=delimiter, records=found, broken=True)
             is_regular = regular.fullmatch(text, *_without_line_ends(text, begin, end)) is not None
             found.append(_Record(line=line, cells=cells, regular=is_regular))

@@ -13,7 +13,7 @@ class Server(ServerThread):
     """The fixture `mailrith_server`."""
 
     def new_workspace(self, name: str | None = None, key: str | None = None) -> Mailrith:
-        """An empty workspace with a key of its own. Close it when other tests go on with this server."""
+        """An empty workspace with a key of its own. Close it when other tests continue with this server."""
         return new_workspace(self, name, key)
 
 

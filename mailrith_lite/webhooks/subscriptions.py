@@ -65,7 +65,7 @@ async def create(connection: Connection, terms: Terms, sent: SubscriptionInput) 
 async def change(
     connection: Connection, terms: Terms, saved: Subscription, sent: SubscriptionInput
 ) -> Subscription:
-    """A subscription that becomes active again starts without failures, and goes on with what is waiting.
+    """A subscription that becomes active again starts without failures, and continues with the waiting events.
 
     Raises:
         InvalidRequest, InsufficientScope, Conflict: as `create`.

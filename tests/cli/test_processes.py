@@ -71,7 +71,7 @@ def test_interrupt_leaves_the_job_running_and_names_the_command_that_shows_it(
         process.send_signal(signal.SIGINT)
         stderr = process.communicate(timeout=SECONDS)[1]
     assert process.returncode == 130
-    assert f"The job goes on; look after it with: mailrith-lite jobs show {job_id}\n" in stderr
+    assert f"The job continues; to see it: mailrith-lite jobs show {job_id}\n" in stderr
     assert "Traceback" not in stderr
     assert import_jobs(server)[0]["status"] in ("Queued", "Processing")
 

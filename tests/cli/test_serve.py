@@ -51,7 +51,7 @@ def test_first_start_prints_a_key_once(cwd: Path) -> None:
     with start_process(*SERVE, cwd=cwd) as process:
         url = address(process)
         match = re.fullmatch(
-            r"The API key of the new workspace Default, shown this once: (mrk_\S{43})\n",
+            r"The API key of the new workspace Default, shown only once: (mrk_\S{43})\n",
             line_with(process.stderr, "mrk_"),
         )
         assert match

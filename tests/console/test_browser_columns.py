@@ -20,14 +20,14 @@ def test_row_of_a_column_shows_only_what_its_choice_needs(browser: Browser, serv
         page.locator("summary").click()
         target = page.get_by_label("What Plan becomes")
         row = page.get_by_role("row").filter(has=target)
-        for name in ("Label", "Type", "Options, with commas between them", "Written as"):
+        for name in ("Label", "Type", "Options, separated by commas", "Written as"):
             expect(row.get_by_label(name)).to_be_hidden()
         target.select_option("A new custom field")
         expect(row.get_by_label("Label")).to_have_value("Plan")
-        expect(row.get_by_label("Options, with commas between them")).to_be_hidden()
+        expect(row.get_by_label("Options, separated by commas")).to_be_hidden()
         expect(row.get_by_label("Written as")).to_be_hidden()
         row.get_by_label("Type").select_option("Single Select")
-        expect(row.get_by_label("Options, with commas between them")).to_be_visible()
+        expect(row.get_by_label("Options, separated by commas")).to_be_visible()
         row.get_by_label("Type").select_option("Date")
         expect(row.get_by_label("Written as")).to_be_visible()
         target.select_option("Subscribed at")

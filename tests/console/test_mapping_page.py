@@ -20,7 +20,7 @@ def test_mapping_is_refused_after_the_file_was_replaced(server: Server) -> None:
     sent = {"column-0": "email", "column-1": "name", "run": "now"}
     again = submit(visitor, path, sent, page)
     assert (again.status, heading(again)) == (409, "Match the columns")
-    assert "Another file has taken the place of the one you saw" in text(again)
+    assert "Another file has replaced the one you saw" in text(again)
     assert selected(again) == {"column-0": "email", "column-1": "country", "column-2": "name"}
     assert server.rows("SELECT count(*) FROM jobs") == [(0,)]
     assert submit(visitor, path, sent, again).status == 303

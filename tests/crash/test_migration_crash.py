@@ -1,4 +1,4 @@
-"""A migration survives SIGKILL at any moment: the database is of one version, and the next start goes on."""
+"""A migration survives SIGKILL at any moment: the database is of one version, and the next start continues."""
 
 import contextlib
 import random

@@ -1,4 +1,4 @@
-"""A stop with tries under way, a full queue, and a start that goes on."""
+"""A stop during attempts, a full queue, and a start that continues."""
 
 import threading
 import time

@@ -137,7 +137,7 @@ def _candidates(path: Path) -> Iterator[str]:
     """
     sample = _sample(path)
     if b"\0" in sample:
-        raise BrokenFile("it holds NUL bytes, as no text does; save it as CSV in UTF-8")
+        raise BrokenFile("it has NUL bytes, which no text has; save it as CSV in UTF-8")
     if _ESCAPE in sample:
         yield from _iso2022_candidates(sample)
     elif _is_mostly_utf8(sample):
@@ -153,7 +153,7 @@ def _iso2022_candidates(sample: bytes) -> list[str]:
         BrokenFile: the escape codes are not those of ISO-2022-JP.
     """
     if not re.search(rb"\x1b\$[@B]", sample):
-        raise BrokenFile("it holds escape codes (ESC), as no CSV does; save it as CSV in UTF-8")
+        raise BrokenFile("it has escape codes (ESC), which no CSV file has; save it as CSV in UTF-8")
     return ["iso2022_jp", "iso2022_jp_ext"]
 
 

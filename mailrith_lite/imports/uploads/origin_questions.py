@@ -13,14 +13,14 @@ def find_origin_questions(origin: Origin) -> Iterable[Question]:
     if len(origin.files) > 1:
         yield Question(
             code="several_files",
-            text="The archive contains several CSV files. Which one is imported?",
+            text="The archive contains several CSV files. Which one should be imported?",
             answers=[_take(file) for file in origin.files],
         )
     if origin.wrong_lines:
         lines = ", ".join(map(str, origin.wrong_lines))
         yield Question(
             code="mixed_encoding",
-            text=f"The file is UTF-8, but not on line {lines}. How are the bytes there read?",
+            text=f"The file is UTF-8, but not on line {lines}. How should the bytes there be read?",
             answers=[
                 Answer(
                     label="As letters of windows-1252; the rest stays UTF-8",
