@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from conftest import MAPPINGS, Server
+from conftest import KEY, MAPPINGS, Server
 from row_results import subscribers
 
 from mailrith_lite.jobs.kinds import IMPORT
@@ -14,12 +14,12 @@ def mapped(column: str, field: str, **members: Any) -> dict[str, Any]:
     return {"csv_column": column, "field": {"type": field}, **members}
 
 
-def undo(server: Server, job: Any, **headers: str) -> Any:
+def undo(server: Server, job: Any, *, key: str = KEY) -> Any:
     """Undoes an import, waits for the end, and returns the undo's job."""
-    reply = server.call("POST", f"{IMPORT.path}/{job['id']}/undo", headers=headers)
+    reply = server.call("POST", f"{IMPORT.path}/{job['id']}/undo", key=key)
     assert reply.status == 202, reply.body
     server.drain()
-    return server.call("GET", reply.json["data"]["self"]).json["data"]
+    return server.call("GET", reply.json["data"]["self"], key=key).json["data"]
 
 
 def counts(undo_job: Any) -> tuple[int, int, int]:
