@@ -15,7 +15,7 @@ from mailrith_lite import clock, disk, errors, logs
 from mailrith_lite.access import keys, workspaces
 from mailrith_lite.access.keys import KeyUse
 from mailrith_lite.access.wrong_keys import WrongKeys
-from mailrith_lite.api import idempotency
+from mailrith_lite.api import idempotency, scrape
 from mailrith_lite.api.middleware import add_headers, add_hsts, boundary
 from mailrith_lite.api.routes import add_routes
 from mailrith_lite.audience import blocks, search_index
@@ -55,6 +55,15 @@ def create_app(services: Services, *, middlewares: Sequence[Middleware] = ()) ->
         app.on_response_prepare.append(add_hsts)
     add_routes(app)
     app.add_subapp(CONSOLE_PATH, create_console(services.secret))
+    return app
+
+
+def create_metrics_app(services: Services) -> web.Application:
+    """Has nothing but /metrics, which needs no token there."""
+    app = web.Application(middlewares=[boundary])
+    app[SERVICES] = services
+    app.on_response_prepare.append(add_headers)
+    app.router.add_get(scrape.PATH, scrape.get_metrics)
     return app
 
 

@@ -31,6 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8787
     socket: Path | None = None
+    metrics_port: int | None = None
+    metrics_token: str | None = None
     data_dir: Path = Path("data")
     public_url: str | None = None
     log_format: LogFormat = "text"
@@ -97,6 +99,18 @@ def _port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text.strip()) or int(text) > 65_535:
         raise ValueError("a port from 0 to 65535; 0 takes a free one")
     return int(text)
+
+
+def _metrics_port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text.strip()) or not 0 < int(text) <= 65_535:
+        raise ValueError("a port from 1 to 65535")
+    return int(text)
+
+
+def _token(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{16,200}", text):
+        raise ValueError("16 to 200 letters, digits or characters of ._~+/=-")
+    return text
 
 
 def _host(text: str) -> str:
@@ -174,6 +188,13 @@ SETTINGS = (
     Setting(name="port", parse=_port, help="port to listen on; 0 takes a free one"),
     Setting(
         name="socket", parse=_socket, help="Unix socket to listen on, for a proxy, instead of address and port"
+    ),
+    Setting(name="metrics_port", parse=_metrics_port, help="port of 127.0.0.1 for /metrics alone"),
+    Setting(
+        name="metrics_token",
+        parse=_token,
+        help="bearer token for /metrics on the service's own address; else it is not there",
+        secret=True,
     ),
     Setting(name="data_dir", parse=_directory, help="directory that holds everything the service keeps"),
     Setting(name="public_url", parse=_url, help="address that clients see, for links; else the request's own"),

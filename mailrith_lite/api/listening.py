@@ -40,13 +40,32 @@ async def listening(app: web.Application, settings: Settings, *, grace: float) -
             await runner.cleanup()
 
 
-async def _listen_on_port(runner: web.AppRunner, host: str, port: int) -> str:
+@contextlib.asynccontextmanager
+async def listening_for_metrics(app: web.Application, port: int | None) -> AsyncIterator[None]:
+    """Listens on the port of this machine's own address. None: does nothing.
+
+    Raises:
+        StartError: the port cannot be used.
+    """
+    if port is None:
+        yield
+        return
+    runner = ApiRunner(app)
+    await runner.setup()
+    try:
+        await _listen_on_port(runner, "127.0.0.1", port, flag="--metrics-port")
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _listen_on_port(runner: web.AppRunner, host: str, port: int, *, flag: str = "--port") -> str:
     site = web.TCPSite(runner, host, port)
     try:
         await site.start()
     except OSError as error:
         raise errors.StartError(
-            f"cannot listen on {host}:{port}: {_reason(error)}; choose another with --port"
+            f"cannot listen on {host}:{port}: {_reason(error)}; choose another with {flag}"
         ) from error
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{runner.addresses[0][1]}"

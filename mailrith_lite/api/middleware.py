@@ -5,14 +5,22 @@ from time import monotonic
 
 from aiohttp import hdrs, web
 
-from mailrith_lite import clock, errors, ids, logs
+from mailrith_lite import clock, errors, ids, logs, metrics
 from mailrith_lite.access import keys, scopes, wrong_keys
 from mailrith_lite.api.call import Call, CallHandler
 from mailrith_lite.api.envelope import respond
 from mailrith_lite.database import Requester
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.addresses import client_address, relative_address
-from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, REQUESTER, RESPONSE_STARTED, SERVICES, Services
+from mailrith_lite.http.services import (
+    OPERATION,
+    PRINCIPAL,
+    REQUEST_ID,
+    REQUESTER,
+    RESPONSE_STARTED,
+    SERVICES,
+    Services,
+)
 from mailrith_lite.http.statuses import Handler, attempt, outcome
 
 REQUEST_ID_HEADER = "x-mailrith-request-id"
@@ -48,7 +56,7 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
         status = response.status
         return response
     finally:
-        _log(request, status, monotonic() - began)
+        _record(request, status, monotonic() - began)
 
 
 async def response_of(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -82,6 +90,7 @@ def authenticated(handler: CallHandler, operation_id: str, required: tuple[str, 
     """Calls the handler after the API key and its scopes were checked."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        request[OPERATION] = operation_id
         services = request.app[SERVICES]
         if services.stopping:
             raise wire_errors.ShuttingDown
@@ -114,15 +123,19 @@ async def _authenticate(services: Services, request: web.Request, now: int) -> k
         return await keys.authenticate(services.database.lookup, request.headers, now)
     except errors.InvalidApiKey:
         if hdrs.AUTHORIZATION in request.headers:
+            metrics.SIGN_IN_FAILURES.labels("api").inc()
             retry_after = services.wrong_keys.note(client_address(services, request), now)
             if retry_after is not None:
                 raise wrong_keys.too_many(retry_after) from None
         raise
 
 
-def _log(request: web.Request, status: int, seconds: float) -> None:
+def _record(request: web.Request, status: int, seconds: float) -> None:
     """Logs the route, never the path: a path can hold a signature or an email address."""
     resource = request.match_info.route.resource
+    operation = request.get(OPERATION) or (resource.canonical if resource is not None else "none")
+    metrics.REQUESTS.labels(operation, status).inc()
+    metrics.REQUEST_SECONDS.labels(operation).observe(seconds)
     principal: keys.Principal | None = request.get(PRINCIPAL)
     client = request.headers.get(_CLIENT_HEADER, "")
     fields = {

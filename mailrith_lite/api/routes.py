@@ -11,6 +11,7 @@ from mailrith_lite.api import (
     health,
     imports,
     memberships,
+    scrape,
     segments,
     sequences,
     subscriber_list,
@@ -173,6 +174,7 @@ def add_routes(app: web.Application) -> None:
     app[SECTIONS_KEY] = SECTIONS
     app.router.add_get("/", front.show_front)
     app.router.add_get(health.PATH, health.healthz)
+    app.router.add_get(scrape.PATH, scrape.get_metrics_with_token)
     app.router.add_get(downloads.PATH, downloads.download)
     upload_page.add_routes(app.router)
     well_known.add_routes(app.router)

@@ -84,6 +84,7 @@ def _fail(message: str, exit_code: int) -> None:
 @click.option("--host", help=f"{_HELP['host']}  [127.0.0.1]")
 @click.option("--port", help=f"{_HELP['port']}  [8787]")
 @click.option("--socket", metavar="PATH", help=_HELP["socket"])
+@click.option("--metrics-port", metavar="PORT", help=_HELP["metrics_port"])
 @click.option("--data-dir", help=f"{_HELP['data_dir']}  [data]")
 @click.option("--public-url", metavar="URL", help=_HELP["public_url"])
 @click.option("--log-format", metavar="text|json", help=f"{_HELP['log_format']}  [text]")

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 import click
 
 from mailrith_lite import __version__, logs
-from mailrith_lite.api.listening import listening
-from mailrith_lite.app import create_app, first_start, open_services
+from mailrith_lite.api.listening import listening, listening_for_metrics
+from mailrith_lite.app import create_app, create_metrics_app, first_start, open_services
 from mailrith_lite.cli.systemd import notify
 from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings
@@ -82,7 +82,10 @@ async def open_service(settings: Settings) -> AsyncIterator[tuple[str, Services]
         print_key = key is not None and settings.bootstrap_key is None
         if print_key:
             click.echo(f"The API key of the new workspace Default, shown only once: {key}", err=True)
-        async with listening(create_app(services), settings, grace=_CLOSE_SECONDS) as address:
+        async with (
+            listening_for_metrics(create_metrics_app(services), settings.metrics_port),
+            listening(create_app(services), settings, grace=_CLOSE_SECONDS) as address,
+        ):
             public = settings.public_url or (address if settings.socket is None else None)
             if print_key and public is not None:
                 click.echo(f"Sign in to the console with this key: {public}/console", err=True)

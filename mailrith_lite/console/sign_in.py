@@ -4,7 +4,7 @@ import re
 
 from aiohttp import web
 
-from mailrith_lite import clock, errors
+from mailrith_lite import clock, errors, metrics
 from mailrith_lite.access import keys
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.console import ended_sessions, forms, templating
@@ -47,6 +47,7 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     try:
         key = await keys.select_active(services.database.lookup, fields.get("key", "").strip(), now)
     except errors.InvalidApiKey:
+        metrics.SIGN_IN_FAILURES.labels("console").inc()
         retry_after = request.app[WRONG_KEYS].note(client_address(services, request), now)
         return await _render_form(request, target, problem=_INVALID_KEY, retry_after=retry_after)
     response = redirect(request, target)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from aiosqlite import Connection
 
-from mailrith_lite import disk, errors
+from mailrith_lite import disk, errors, metrics
 from mailrith_lite.database import requester
 from mailrith_lite.database.failures import translated
 from mailrith_lite.database.migrate import create_or_check
@@ -129,12 +129,14 @@ class Database:
         durable = durable and self._sync_to_disk
         if self._lock.locked() and not housekeeping:
             self._contended_at = monotonic()
+        asked_at = monotonic()
         async with self._lock:
             with translated(self.path):
                 try:
                     if durable:
                         await self._writer.execute("PRAGMA synchronous = FULL")
                     await retry(self._writer, "BEGIN IMMEDIATE")
+                    metrics.WRITER_WAIT_SECONDS.observe(monotonic() - asked_at)
                     yield self._writer
                     try:
                         await finish(self._writer.execute("COMMIT"))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from mailrith_lite import clock, disk, errors
+from mailrith_lite import clock, disk, errors, metrics
 from mailrith_lite.access.workspaces import select_own
 from mailrith_lite.audience import bulk, dry_run, row_lists, tags
 from mailrith_lite.audience.bulk_plan import Change, Outcome
@@ -189,12 +189,14 @@ class ImportPipeline:
                     run.check()
                     chunk = batch[begin : begin + min(pace.rows, run.chunk_rows or MAX_CHUNK_ROWS)]
                     try:
-                        with pace.measure(len(chunk)):
-                            progress = await write(chunk, progress, batches)
+                        with pace.measure(len(chunk)), metrics.CHUNK_SECONDS.time():
+                            before, progress = progress, await write(chunk, progress, batches)
                     except bulk.ChunkTooLarge:
                         pace.halve(len(chunk))
                     else:
                         begin += len(chunk)
+                        if not run.job.dry_run:
+                            _count_rows(before, progress)
                         await run.step()
 
     async def _apply_chunk(
@@ -247,6 +249,14 @@ class ImportPipeline:
 
 def _changes(chunk: Sequence[Row]) -> list[Change]:
     return [row.change for row in chunk if row.change is not None]
+
+
+def _count_rows(before: Progress, after: Progress) -> None:
+    """Call it after the commit."""
+    metrics.ROWS.labels("created").inc(after.created_count - before.created_count)
+    metrics.ROWS.labels("updated").inc(after.updated_count - before.updated_count)
+    metrics.ROWS.labels("unchanged").inc(after.unchanged_count - before.unchanged_count)
+    metrics.ROWS.labels("rejected").inc(after.rejected_count - before.rejected_count)
 
 
 async def _record(

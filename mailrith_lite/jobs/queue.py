@@ -84,6 +84,15 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     job_id: int
 
 
+class OpenCount(msgspec.Struct, frozen=True, kw_only=True):
+    """The jobs of a kind and a status that are not final. `oldest_at`: when the oldest was created."""
+
+    kind: str
+    status: JobStatus
+    count: int
+    oldest_at: int
+
+
 class NotProcessing(Exception):
     """The job is not Processing any more, because it was canceled."""
 
@@ -122,6 +131,15 @@ async def insert_job(
         (workspace_id, kind.name, request_id, dry_run, parent_job_id, now, now),
     )
     return _from_row(next(iter(rows)))
+
+
+async def select_open_counts(connection: Connection) -> list[OpenCount]:
+    """Of all workspaces."""
+    rows = await connection.execute_fetchall(
+        """SELECT kind, status, count(*) AS count, min(created_at) AS oldest_at FROM jobs
+        WHERE completed_at IS NULL GROUP BY kind, status"""
+    )
+    return [OpenCount(**dict(row)) for row in rows]
 
 
 async def find_job(connection: Connection, workspace_id: int, kind: JobKind, public_id: str) -> Job:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic
 from typing import Protocol
 
-from mailrith_lite import clock, disk, ids, logs
+from mailrith_lite import clock, disk, ids, logs, metrics
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import JobKind
@@ -22,6 +22,7 @@ from mailrith_lite.jobs.run import Gate, Interrupted, JobFailed, Run
 
 GRACE = 5.0  # seconds for running chunks to finish when the service stops
 _LAST_WRITE = 1.0  # seconds for a write when the service stops; a lock of another program can last longer
+_ENDED = ("completed", "failed", "canceled")
 _RETRY = 1.0  # seconds before the next attempt, after the database has failed
 
 
@@ -95,6 +96,7 @@ class Runner:
                 await self._note_final(connection, job)
         self._recovered = True
         for job in failed:
+            metrics.JOBS_ENDED.labels(job.kind.name, "failed").inc()
             logs.service.error("job given up", extra={"fields": _fields(job)})
             await self._tidy(job)
 
@@ -122,6 +124,7 @@ class Runner:
         if run := self._runs.get(job.id):
             run.cancel()
         elif before.status == "Queued":
+            metrics.JOBS_ENDED.labels(kind.name, "canceled").inc()
             await self._tidy(job)
             if self._gate is not None:
                 self._gate.stopped(job)
@@ -237,6 +240,8 @@ class Runner:
             self.wake()
             if self._gate is not None:
                 self._gate.stopped(job)
+        if outcome in _ENDED:
+            metrics.JOBS_ENDED.labels(job.kind.name, outcome).inc()
         duration = round((monotonic() - started) * 1_000)
         logs.service.info(f"job {outcome}", extra={"fields": _fields(job) | {"ms": duration}})
 

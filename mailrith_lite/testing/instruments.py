@@ -21,7 +21,7 @@ from mailrith_lite.testing.movable_clock import MovableClock
 from mailrith_lite.testing.recorder import MAX_BODY, RecordedRequest, Recorder
 from mailrith_lite.testing.webhook_box import WebhookBox
 
-_NOT_RECORDED = ("/sandbox", "/healthz", "/docs", "/static", "/console")
+_NOT_RECORDED = ("/sandbox", "/healthz", "/metrics", "/docs", "/static", "/console")
 
 
 class Instruments:

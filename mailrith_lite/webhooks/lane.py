@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import msgspec
 
-from mailrith_lite import clock, logs
+from mailrith_lite import clock, logs, metrics
 from mailrith_lite.database import Database
 from mailrith_lite.jobs.obstacles import is_temporary
 from mailrith_lite.turns import Turns
@@ -193,6 +193,7 @@ class Lane:
             if receiver is None:  # changed while the delivery waited for its place
                 return
             outcome = await self._send(receiver, delivery)
+        metrics.WEBHOOK_ATTEMPTS.labels("delivered" if outcome.error is None else "failed").inc()
         now = clock.now()
         self._attempted.append(_attempted(delivery, outcome, now))
         if outcome.error is None:
