@@ -106,6 +106,11 @@ async def apply(connection: Connection, workspace_id: int, plan: Plan, now: int)
         await _insert_row_tags(connection, plan.row_tags)
     if plan.row_sequences:
         await _insert_row_sequences(connection, plan.row_sequences)
+    if plan.left_again:
+        await connection.execute(
+            "UPDATE subscribers SET changed_by_job = NULL WHERE id IN (SELECT value FROM json_each(?))",
+            (plan.left_again,),
+        )
 
 
 async def _select_size(connection: Connection, workspace_id: int, emails: str) -> tuple[int, int]:

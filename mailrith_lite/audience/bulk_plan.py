@@ -81,7 +81,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     `inserts`, `updates`: JSON lists of states. `members`: a JSON list of the subscribers who get the tags and
     sequences of the job. `row_tags`, `row_sequences`: JSON objects, integer id -> list of the subscribers who get
     it. Each is empty when there is nothing to write. `first_id`: the integer id of the first new subscriber.
-    `changed`: the existing subscribers of `updates`, in the order of their ids.
+    `changed`: the existing subscribers of `updates`, in the order of their ids. `left_again`: a JSON list of the
+    unchanged subscribers of whom a row says again that they have left: no undo of an earlier import may lift that.
     """
 
     first_id: int
@@ -93,6 +94,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     sequence_ids: str
     row_tags: str
     row_sequences: str
+    left_again: str
     outcome: Outcome
 
 
@@ -197,6 +199,7 @@ def plan_changes(
     unknown_sequences: dict[int, list[str]] = {}
     first_new = next_id
     incomplete: list[int] = []
+    left_again: set[int] = set()
     status_kept: list[int] = []
     created = updated = 0
     image = Image()
@@ -235,8 +238,11 @@ def plan_changes(
             if state.id < first_new:
                 chunk_images.add(state, image)
             image = Image()
+        elif change.status in SUPPRESSED and state.changed_by_job not in (None, job_id):
+            left_again.add(state.id)
     inserts = sorted((state for state in by_email.values() if state.id >= first_new), key=attrgetter("email"))
     updates = chunk_images.states()
+    left_again.difference_update(state.id for state in updates)
     members = [*incomplete, *range(first_new, next_id)]
     return Plan(
         first_id=first_new,
@@ -248,6 +254,7 @@ def plan_changes(
         sequence_ids=sequence_ids,
         row_tags=row_tags.as_json(),
         row_sequences=row_sequences.as_json(),
+        left_again=as_json(sorted(left_again)) if left_again else "",
         outcome=Outcome(
             created=created,
             updated=updated,

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from mailrith_lite.errors import StartError
+from mailrith_lite.imports.uploads.file_names import status_of_file
 
 STDIN = Path("-")
 _CSV_ENDINGS = (".csv", ".tsv", ".txt")
@@ -54,7 +55,9 @@ def _inputs(file: Path, directory: Path) -> list[InputFile]:
         with zipfile.ZipFile(file) as archive:
             members = [member for member in archive.infolist() if _is_csv(member)]
             if len(members) > 1:
-                return [_extract(archive, member, directory / str(n)) for n, member in enumerate(members)]
+                return [
+                    _extract(archive, member, directory / str(n), file.stem) for n, member in enumerate(members)
+                ]
     return [InputFile(path=file, name=file.name)]
 
 
@@ -64,7 +67,10 @@ def _is_csv(member: zipfile.ZipInfo) -> bool:
     return not member.is_dir() and not hidden and path.suffix.lower() in _CSV_ENDINGS
 
 
-def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, copy: Path) -> InputFile:
+def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, copy: Path, archive_name: str) -> InputFile:
+    """Named like the file in the archive, after the folders and the archive if these say who the people are."""
     with archive.open(member) as packed, copy.open("wb") as target:
         shutil.copyfileobj(packed, target)
-    return InputFile(path=copy, name=PurePosixPath(member.filename).name)
+    *folders, name = PurePosixPath(member.filename).parts
+    telling = [part for part in (archive_name, *folders) if status_of_file(f"{part}.zip") is not None]
+    return InputFile(path=copy, name=" ".join([*telling, name]))

@@ -281,3 +281,17 @@ def test_meaning_of_a_yes_and_no_column_is_printed_in_few_words(server: Server, 
     meaning = "“nein”, “no”, “n”, … become Unsubscribed; “ja”, “yes”, “y”, … change nothing"
     assert f"  Newsletter = status ({meaning})\n" in result.stderr
     assert "Email: 1 row has no email address\n" in result.stderr
+
+
+def test_archive_and_folder_can_say_who_has_left(server: Server, cwd: Path) -> None:
+    path = cwd / "unsubscribed contacts.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("part 1.csv", "Email\nann@example.com\n")
+    result = run("import", path, env=client_environment(server), cwd=cwd)
+    assert_fails(result, "nothing is imported: 1 question has no answer; answer with the options above")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("bounced/part 2.csv", "Email\nbob@example.com\n")
+    answers = ("--answer", "file_name_status=Unsubscribed", "--answer", "file_name_status=Bounced")
+    result = run("import", path, *answers, env=client_environment(server), cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    assert statuses(server) == ["Unsubscribed", "Bounced"]

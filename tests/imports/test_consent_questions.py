@@ -153,6 +153,12 @@ def test_harmless_column_is_no_question_and_no_status(column: str, cells: list[s
     assert all(one.field.type != "subscriber-status" for one in analysis.proposals)
 
 
+def test_column_about_email_with_many_different_answers_is_a_question() -> None:
+    cells = ["yes", *(f"yes, number {number}" for number in range(100)), "no"]
+    analysis = analysis_of({"Email": [ADDRESS], "May we email you?": cells})
+    assert asked(analysis) == [("consent_column", "May we email you?")]
+
+
 def test_status_of_each_person_makes_the_date_of_leaving_no_question() -> None:
     status = {"Email": [ADDRESS, "b@example.com"], "Status": ["active", "unsubscribed"]}
     assert asked(analysis_of({**status, "Unsubscribed at": ["", DAY]})) == []

@@ -112,6 +112,18 @@ def test_an_opt_out_that_is_said_again_after_the_import_stays(server: Server) ->
     assert people(server)["a@x.com"]["status"] == "Unsubscribed"
 
 
+@pytest.mark.parametrize("saved", ["a@x.com,Active\n", ""])
+@pytest.mark.parametrize("again", ["Unsubscribed", "Bounced", "Blocked"])
+def test_an_opt_out_that_a_later_import_says_again_stays(server: Server, saved: str, again: str) -> None:
+    mappings = [EMAIL, mapped("Status", "subscriber-status")]
+    server.import_csv(f"Email,Status\nb@x.com,\n{saved}", mappings)
+    job = server.import_csv("Email,Status\na@x.com,Blocked\n", mappings)
+    later = server.import_csv(f"Email,Status\na@x.com,{again}\n", mappings)
+    assert later["progress"]["unchanged_count"] == 1
+    assert counts(undo(server, job)) == (0, 0, 1)
+    assert people(server)["a@x.com"]["status"] == "Blocked"
+
+
 def test_an_unsubscribe_that_the_import_itself_made_is_taken_back(server: Server) -> None:
     edit(server, "a@x.com", status="Active")
     job = server.import_csv("Email,Status\na@x.com,Unsubscribed\n", [EMAIL, mapped("Status", "subscriber-status")])

@@ -60,7 +60,8 @@ async def select_analysis(connection: Connection, upload: Upload) -> Analysis | 
         return None
     fields = await custom_fields.select_all_custom_fields(connection, upload.workspace_id)
     files = upload.origin.files
-    file_name = files[0].name if files else upload.file_name or ""
+    # an archive, a folder in it or the file can say who the people are
+    file_name = "/".join(filter(None, (upload.file_name, files[0].name if files else None)))
     analysis = await asyncio.to_thread(
         analyze, upload.facts, fields, encoding=upload.encoding or "UTF-8", file_name=file_name
     )

@@ -5,8 +5,8 @@ from typing import Final
 
 from mailrith_lite.unicode_forms import fold, letters_and_digits
 
-_MOST: Final = 200
-"""Characters of a name that are read."""
+_MOST: Final = 1_000
+"""Characters of a name that are read: a question of a form can be long."""
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 

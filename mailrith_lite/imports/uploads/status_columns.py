@@ -165,7 +165,10 @@ def _find_question(column: ColumnFacts, words: Sequence[str] | None) -> StatusCo
     if words is not None and consent_names.is_state(name) and _has_suppressed(words) and _are_statuses(words):
         return StatusColumn(open=True, known=True, reason="Its cells look like statuses.")
     if consent_names.may_be_consent(name) and (
-        _says_yes_or_no(words) or any(map(consent_names.refuses, words or ())) or _is_dates(column)
+        _says_yes_or_no(words)
+        or any(map(consent_names.refuses, words or ()))
+        or (words is None and _begins_with_yes_or_no(column))
+        or _is_dates(column)
     ):
         return _UNCLEAR
     if words and any(map(consent_names.is_strong_word, words)):
@@ -196,6 +199,13 @@ def _is_dates(column: ColumnFacts) -> bool:
 
 def _says_yes_or_no(words: Iterable[str] | None) -> bool:
     return words is not None and all(vocabulary.yes_or_no(word) is not None for word in words)
+
+
+def _begins_with_yes_or_no(column: ColumnFacts) -> bool:
+    """Whether a column of many different texts, and not of numbers, has an answer among the first."""
+    return column.plain_numbers * 2 < column.filled and any(
+        vocabulary.yes_or_no(cell) is not None or consent_names.refuses(cell) for cell in column.samples
+    )
 
 
 def _is_known(word: str) -> bool:
