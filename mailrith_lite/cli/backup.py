@@ -31,9 +31,10 @@ _KEEP = 7
 @click.option("--keep", metavar="N", type=click.IntRange(min=1), help=f"how many dated files stay there  [{_KEEP}]")
 @data_dir_option
 def backup(file: Path | None, folder: Path | None, keep: int | None, data_dir: str | None) -> None:
-    """Write a consistent copy of the database, also while the service runs. Its version stays as it is.
+    """Write a consistent copy of the database.
 
-    With --to, the oldest copies in the directory are deleted after the new one is written.
+    The service may run meanwhile. The copy keeps the version of the database. With --to, the oldest copies in the
+    directory are deleted after the new one is written.
 
     \b
     Examples:

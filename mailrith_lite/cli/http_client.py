@@ -218,7 +218,9 @@ async def connect(settings: ClientSettings) -> AsyncIterator[ApiClient]:
         StartError: the settings have no key, or its form is wrong.
     """
     if settings.api_key is None:
-        raise StartError("set MAILRITH_API_KEY to an API key of the workspace")
+        raise StartError(
+            "set MAILRITH_API_KEY to an API key of the workspace; `mailrith-lite keys create` makes one"
+        )
     if not re.fullmatch(r"[!-~]+", settings.api_key):
         raise StartError("MAILRITH_API_KEY is not an API key: mrk_ and letters, digits, _ or -")
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
@@ -233,7 +235,9 @@ def _network_errors(url: str) -> Iterator[None]:
     except aiohttp.ClientConnectorCertificateError as error:
         raise Unreachable(f"cannot reach {_origin(url)}: its certificate is not valid", delivered=False) from error
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise Unreachable(f"cannot reach {_origin(url)}; is the service running?", delivered=False) from error
+        raise Unreachable(
+            f"cannot reach {_origin(url)}: check that the service runs there", delivered=False
+        ) from error
     except aiohttp.InvalidURL as error:
         raise StartError(f"{_origin(url)} is not an address; check MAILRITH_API_BASE_URL") from error
     except TimeoutError as error:

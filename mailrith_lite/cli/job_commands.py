@@ -49,7 +49,9 @@ def export(status: str | None, query: str | None, cold_only: bool, output: Path 
 
 @click.group()
 def jobs() -> None:
-    """List, show and cancel imports, exports and undos; undo an import.
+    """List, show, cancel and undo jobs, and save reports.
+
+    A job is an import, an export, or the undo of an import.
 
     \b
     Example:
@@ -66,15 +68,17 @@ def list_jobs(limit: int) -> None:
     Example:
       mailrith-lite jobs list --limit 100
     """
-    from mailrith_lite.cli.printing import print_table
+    from mailrith_lite.cli.printing import print_table, stdout_is_terminal
     from mailrith_lite.cli.remote_jobs import newest_jobs
 
+    newest = run(lambda client: newest_jobs(client, limit))
+    if stdout_is_terminal():  # 80 columns are enough
+        rows = [(job.id, job.status, job.short_counts, job.created_at[:16].replace("T", " ")) for job in newest]
+        print_table(("id", "status", "counts", "created (UTC)"), rows)
+        return
     print_table(
         ("kind", "id", "status", "counts", "created"),
-        [
-            (job.kind.name, job.id, job.status, job.counts, job.created_at)
-            for job in run(lambda client: newest_jobs(client, limit))
-        ],
+        [(job.kind.name, job.id, job.status, job.counts, job.created_at) for job in newest],
     )
 
 
@@ -110,13 +114,40 @@ def cancel_job(job_id: str) -> None:
     click.echo(f"canceled {job.id}" + (f" ({job.counts})" if job.counts else ""))
 
 
+@jobs.command("report")
+@click.argument("job_id", metavar="ID")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="- for stdout  [ID-errors.csv]",
+)
+def save_report(job_id: str, output: Path | None) -> None:
+    """Save the refused rows and warnings of an import as a CSV file.
+
+    The file has the columns of the imported file, then the line, column, code and message of each error. Correct
+    the rows and import the file with `--like ID`. The report of an undo has the people whom it left alone.
+
+    \b
+    Examples:
+      mailrith-lite jobs report import_job_f5trj0n0jhzfa -o refused.csv
+      mailrith-lite import refused.csv --like import_job_f5trj0n0jhzfa
+    """
+    from mailrith_lite.cli import follow
+
+    _check_output(output)
+    run(lambda client: follow.save_report(client, job_id, output))
+
+
 @jobs.command("undo")
 @click.argument("job_id", metavar="ID")
 @click.option("--yes", is_flag=True, help="do not ask")
 def undo_import(job_id: str, yes: bool) -> None:
-    """Undo an import: delete whom it created, and put back what it changed.
+    """Undo an import.
 
-    Says what it would do, and asks. Whoever has been changed since is left alone.
+    Deletes whom it created, and puts back what it changed. Says what it would do, and asks. Whoever has been
+    changed since is left alone.
 
     \b
     Examples:

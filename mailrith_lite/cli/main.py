@@ -37,6 +37,7 @@ def cli() -> None:
     \b
     Start with:
       mailrith-lite serve
+      mailrith-lite import subscribers.csv
     """
 
 
@@ -89,7 +90,7 @@ def _fail(message: str, exit_code: int) -> None:
 @click.option("--public-url", metavar="URL", help=_HELP["public_url"])
 @click.option("--log-format", metavar="text|json", help=f"{_HELP['log_format']}  [text]")
 def serve(**flags: str | None) -> None:
-    """Run the service until SIGINT or SIGTERM.
+    """Run the service until Ctrl-C or SIGTERM.
 
     \b
     Example:

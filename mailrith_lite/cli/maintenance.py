@@ -41,7 +41,7 @@ def migrate(data_dir: str | None) -> None:
 @click.command()
 @data_dir_option
 def compact(data_dir: str | None) -> None:
-    """Give the space of deleted subscribers and jobs back to the disk.
+    """Give the space of deleted data back to the disk.
 
     It needs as much free space as the database file has bytes. It also works while the service runs: a request that
     writes waits, and after ten seconds gets an error that asks to try again.
@@ -69,7 +69,9 @@ def compact(data_dir: str | None) -> None:
 @click.command()
 @data_dir_option
 def doctor(data_dir: str | None) -> None:
-    """Check data directory, database, disk space and clock; exit 1 when something is wrong.
+    """Check data directory, database, disk space and clock.
+
+    The exit code is 1 when something is wrong.
 
     \b
     Example:

@@ -80,8 +80,15 @@ def ask(question: Question) -> Answer:
     click.echo(one_line(question.text), err=True)
     for number, answer in enumerate(question.answers, 1):
         click.echo(one_line(f"  {number}  {answer.label}"), err=True)
-    chosen = click.prompt("Answer", type=click.IntRange(1, len(question.answers)), err=True)
-    return question.answers[chosen - 1]
+    last = len(question.answers)
+
+    def parse(text: str) -> Answer:
+        if text.strip() not in map(str, range(1, last + 1)):
+            raise click.UsageError(f"type a number from 1 to {last}")
+        return question.answers[int(text) - 1]
+
+    answer: Answer = click.prompt(f"Answer (1 to {last})", value_proc=parse, err=True)
+    return answer
 
 
 def default_answer(question: Question) -> Answer | None:

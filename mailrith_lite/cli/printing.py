@@ -17,6 +17,10 @@ Show = Callable[[int, int | None], None]
 """Takes the progress and the total, which is None while it is unknown."""
 
 
+def stdout_is_terminal() -> bool:
+    return Console().is_terminal
+
+
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table on a terminal; tab-separated lines when stdout is not a terminal."""
     console = Console()

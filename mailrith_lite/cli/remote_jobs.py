@@ -58,9 +58,21 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return "" if self.imported_count is None else f"{self.imported_count:,} imported"
 
     @property
+    def short_counts(self) -> str:
+        """`counts` for a narrow table."""
+        return without_zeros(self.counts)
+
+    @property
     def reported_count(self) -> int:
         """How many rows the error report has."""
         return 0 if self.progress is None else self.progress.rejected_count + self.progress.warning_count
+
+
+def without_zeros(counts: str) -> str:
+    """`5 rows: 0 created, 5 updated` becomes `5 rows: 5 updated`."""
+    head, colon, results = counts.rpartition(": ")
+    kept = ", ".join(part for part in results.split(", ") if not part.startswith("0 "))
+    return f"{head}{colon}{kept}" if kept else head or results
 
 
 def _describe(progress: Progress, *, final: bool, dry_run: bool) -> str:

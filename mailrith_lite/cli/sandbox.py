@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 )
 @click.option("--seed-ids", is_flag=True, help="use the same ids, keys and times in every run; stop the clock")
 def sandbox(port: str | None, seed_file: Path | None, seed_ids: bool) -> None:
-    """Serve a new workspace until SIGINT or SIGTERM, and keep nothing.
+    """Run a service for tests, which keeps nothing.
 
-    It has the custom field Company, so that Mailrith's quickstart works. The API key is mrk_example_secret_key.
+    It runs until Ctrl-C or SIGTERM, and has one workspace with the custom field Company, so that Mailrith's
+    quickstart works. The API key is mrk_example_secret_key.
     Control routes change data, time and errors: they are described at http://localhost:8787/sandbox/openapi.json.
 
     \b

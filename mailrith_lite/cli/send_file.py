@@ -1,9 +1,11 @@
 """How an import sends its file: as an upload, which the service decompresses, decodes and analyzes."""
 
+import asyncio
 import contextlib
+import os
 from collections.abc import AsyncGenerator
+from typing import BinaryIO
 
-import aiofiles
 import msgspec
 
 from mailrith_lite.cli.http_client import ApiClient
@@ -40,8 +42,9 @@ async def upload(client: ApiClient, file: InputFile) -> Upload:
         Unreachable, Refused
     """
     started = await client.post(_PATH, _Started)
-    with progress_bar(f"sending {file.name}") as show:
-        async with contextlib.aclosing(_blocks(file, show)) as blocks:  # closes the file if the transfer breaks
+    # opened here and not in a thread: a transfer that breaks while a thread opens a file would leave it open
+    with file.path.open("rb") as opened, progress_bar(f"sending {file.name}") as show:
+        async with contextlib.aclosing(_blocks(opened, show)) as blocks:
             await client.put(started.upload_url, _Stored, blocks, file.name)
     with spinner(f"reading {file.name}"):
         return await client.get(started.self_, Upload)
@@ -63,10 +66,9 @@ def read_text(file: InputFile) -> str | None:
         raise StartError(f"cannot read {file.path}: {error.strerror}") from error
 
 
-async def _blocks(file: InputFile, show: Show) -> AsyncGenerator[bytes]:
-    total, sent = file.path.stat().st_size, 0
-    async with aiofiles.open(file.path, "rb") as opened:
-        while block := await opened.read(_BLOCK):
-            yield block
-            sent += len(block)
-            show(sent, total)
+async def _blocks(opened: BinaryIO, show: Show) -> AsyncGenerator[bytes]:
+    total, sent = os.fstat(opened.fileno()).st_size, 0
+    while block := await asyncio.to_thread(opened.read, _BLOCK):
+        yield block
+        sent += len(block)
+        show(sent, total)

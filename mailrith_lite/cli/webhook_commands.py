@@ -59,7 +59,7 @@ def list_subscriptions(as_json: bool) -> None:
 )
 @as_json
 def create(url: str, name: str | None, patterns: tuple[str, ...], as_json: bool) -> None:
-    """Subscribe an address to events, and print the secret that signs them. It is shown only once.
+    """Subscribe an address to events, and print the secret. It signs the events and is shown only once.
 
     \b
     Example:
@@ -110,7 +110,7 @@ def delete(subscription_id: str) -> None:
 @click.option("--limit", type=click.IntRange(1), default=25, help="how many deliveries  [25]")
 @as_json
 def list_deliveries(subscription_id: str, limit: int, as_json: bool) -> None:
-    """List what was sent to a subscription and what waits, newest first.
+    """List sent and waiting events of a subscription.
 
     \b
     Example:
@@ -160,10 +160,10 @@ def test(subscription_id: str, as_json: bool) -> None:
 @click.option("--port", type=click.IntRange(0, 65_535), default=0, help="port of this machine  [a free one]")
 @click.option("--event", "patterns", multiple=True, metavar="PATTERN", help="may be repeated  [*]")
 def listen(port: int, patterns: tuple[str, ...]) -> None:
-    """Receive events on this machine, verify them, and print each as a line of JSON, until Ctrl-C.
+    """Receive, verify and print events on this machine.
 
-    Makes a subscription, and deletes it at the end. The service must run on this machine with
-    MAILRITH_LITE_ALLOW_PRIVATE_WEBHOOKS=on, as the sandbox does.
+    Each event is a line of JSON, until Ctrl-C. Makes a subscription, and deletes it at the end. The service must
+    run on this machine with MAILRITH_LITE_ALLOW_PRIVATE_WEBHOOKS=on, as the sandbox does.
 
     \b
     Example:

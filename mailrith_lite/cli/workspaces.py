@@ -79,7 +79,7 @@ def list_workspaces(data_dir: str | None) -> None:
 @click.option("--country", help="for the address")
 @data_dir_option
 def update_workspace(workspace: str, data_dir: str | None, **texts: str | None) -> None:
-    """Change the name, address, logo or time zone of a workspace; an empty text removes a value.
+    """Change the name, address, logo or time zone. An empty text removes a value.
 
     \b
     Example:

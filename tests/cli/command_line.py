@@ -5,6 +5,7 @@ Either way a command sees only the environment that its test gives it, and runs 
 
 import contextlib
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -84,6 +85,34 @@ def start_process(
             yield process
         finally:
             process.kill()
+
+
+def run_on_terminal(*arguments: object, keys: str = "", env: Mapping[str, str] | None = None, cwd: Path) -> str:
+    """Runs `mailrith-lite ARGUMENTS` on a terminal on which a person types `keys`; returns what it shows."""
+    keyboard, terminal = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        env=environment({"TERM": "dumb", **(env or {})}),
+        cwd=cwd,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+    ) as process:
+        os.close(terminal)
+        os.write(keyboard, keys.encode())
+        screen = b""
+        while block := _read(keyboard):
+            screen += block
+        assert process.wait(SECONDS) == 0, screen.decode()
+    os.close(keyboard)
+    return screen.decode()
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 4_096)
+    except OSError:  # the process has closed its end
+        return b""
 
 
 def data_rows(result: Result) -> list[list[str]]:

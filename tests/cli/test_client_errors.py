@@ -31,12 +31,12 @@ from cli.command_line import (
         (
             {"MAILRITH_API_BASE_URL": "http://127.0.0.1:1"},
             ("jobs", "list"),
-            "cannot reach http://127.0.0.1:1; is the service running?",
+            "cannot reach http://127.0.0.1:1: check that the service runs there",
         ),
         (
             {"MAILRITH_API_BASE_URL": "http://nowhere.invalid"},
             ("export",),
-            "cannot reach http://nowhere.invalid; is the service running?",
+            "cannot reach http://nowhere.invalid: check that the service runs there",
         ),
         (
             {},
@@ -193,7 +193,7 @@ def test_busy_service_and_broken_connection_are_retried(scripted: Script, cwd: P
     server = scripted(BUSY, None, NO_JOBS)
     result = run("jobs", "list", env=client_environment(server.url), cwd=cwd)
     assert result.exit_code == 0, result.stderr
-    assert len(server.requests) == 4  # imports three times, exports once
+    assert len(server.requests) == 5  # imports three times, exports and undos once
 
 
 def test_submission_is_retried_with_the_same_idempotency_key(scripted: Script, cwd: Path, write: Write) -> None:

@@ -29,3 +29,9 @@ def test_help_has_an_example(cwd: Path, names: tuple[str, ...]) -> None:
 def test_group_without_a_command_prints_its_help(cwd: Path, arguments: tuple[str, ...]) -> None:
     result = run(*arguments, cwd=cwd)
     assert "Commands:\n" in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("keys",), ("workspaces",), ("jobs",), ("webhooks",)])
+def test_summaries_of_commands_fit_80_columns(cwd: Path, arguments: tuple[str, ...]) -> None:
+    result = run(*arguments, "--help", env={"COLUMNS": "80"}, cwd=cwd)
+    assert "..." not in result.stdout.partition("Commands:\n")[2]

@@ -1,8 +1,6 @@
 """How the command `import` asks what the service cannot know, and how options answer."""
 
 import json
-import os
-import pty
 import subprocess
 import zipfile
 from pathlib import Path
@@ -21,6 +19,7 @@ from cli.command_line import (
     environment,
     import_jobs,
     run,
+    run_on_terminal,
     subscribers,
 )
 
@@ -135,27 +134,11 @@ def test_map_of_a_consent_column_answers_its_question(server: Server, cwd: Path,
 
 
 def test_question_is_answered_on_a_terminal(server: Server, cwd: Path, write: Write) -> None:
-    keyboard, terminal = pty.openpty()
-    env = environment({**client_environment(server), "TERM": "dumb"})
-    with subprocess.Popen(
-        [*COMMAND, "import", write(CONSENT)], env=env, cwd=cwd, stdin=terminal, stdout=terminal, stderr=terminal
-    ) as process:
-        os.close(terminal)
-        os.write(keyboard, b"7\n1\n")  # there is no answer 7
-        screen = b""
-        while block := _read(keyboard):
-            screen += block
-        assert process.wait(SECONDS) == 0, screen.decode()
-    os.close(keyboard)
-    assert b'1  Only "ja gerne" may be written to' in screen
+    keys = "7\n1\n"  # there is no answer 7
+    screen = run_on_terminal("import", write(CONSENT), keys=keys, env=client_environment(server), cwd=cwd)
+    assert "Error: type a number from 1 to 4" in screen
+    assert '1  Only "ja gerne" may be written to' in screen
     assert statuses(server) == ["Active", "Unsubscribed"]
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 4_096)
-    except OSError:  # the process has closed its end
-        return b""
 
 
 def zip_of(cwd: Path, **files: str) -> Path:
@@ -262,8 +245,10 @@ def test_corrected_report_is_imported_like_its_import(server: Server, cwd: Path,
     result = run("import", file, *maps, env=client_environment(server), cwd=cwd)
     assert result.exit_code == 0, result.stderr
     (job,) = import_jobs(server)
-    report = server.report(server.call("GET", job["self"]).json["data"])
-    corrected = write(report.replace("Atlantis", "Greece"), "report.csv")
+    saved = run("jobs", "report", job["id"], "-o", "report.csv", env=client_environment(server), cwd=cwd)
+    assert saved.exit_code == 0, saved.stderr
+    assert f"mailrith-lite import report.csv --like {job['id']}\n" in saved.stderr
+    corrected = write((cwd / "report.csv").read_text().replace("Atlantis", "Greece"), "report.csv")
     result = run("import", corrected, "--like", job["id"], env=client_environment(server), cwd=cwd)
     assert result.exit_code == 0, result.stderr
     ann = subscribers(server)["ann@example.com"]

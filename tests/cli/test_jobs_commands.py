@@ -3,9 +3,11 @@
 import re
 from pathlib import Path
 
+import pytest
 from conftest import MAPPINGS, Server
 
-from cli.command_line import EMAIL_NAME, assert_fails, client_environment, csv_file, run
+from cli.command_line import EMAIL_NAME, assert_fails, client_environment, csv_file, run, run_on_terminal
+from mailrith_lite.cli.remote_jobs import without_zeros
 
 
 def test_jobs_are_listed_newest_first(server: Server, cwd: Path) -> None:
@@ -97,3 +99,44 @@ def test_undo_with_yes_prints_the_counts_and_where_the_report_is(server: Server,
 def test_undo_takes_the_id_of_an_import_only(server: Server, cwd: Path) -> None:
     job, _ = server.export_csv()
     assert_fails(run("jobs", "undo", job["id"], env=client_environment(server), cwd=cwd), "not the id of an import")
+
+
+def test_report_is_saved_under_the_name_of_its_job(server: Server, cwd: Path) -> None:
+    job = server.import_csv("Email,Name\nx,X\n")
+    for exit_code in (0, 1):  # a file of this name is never replaced
+        result = run("jobs", "report", job["id"], env=client_environment(server), cwd=cwd)
+        assert result.exit_code == exit_code
+    saved = (cwd / f"{job['id']}-errors.csv").read_text()
+    assert saved.splitlines()[1].startswith("x,X,2,Email,invalid_email,")
+    printed = run("jobs", "report", job["id"], "-o", "-", env=client_environment(server), cwd=cwd)
+    assert printed.stdout.splitlines() == saved.splitlines()
+
+
+def test_job_without_a_report_says_so(server: Server, cwd: Path) -> None:
+    job = server.import_csv(EMAIL_NAME)
+    result = run("jobs", "report", job["id"], env=client_environment(server), cwd=cwd)
+    assert_fails(result, f"{job['id']} has no report: no row was refused")
+
+
+def test_list_fits_a_terminal_of_80_columns(server: Server, cwd: Path) -> None:
+    job = server.import_csv(EMAIL_NAME)
+    env = {**client_environment(server), "TERM": "dumb", "COLUMNS": "80", "LINES": "24"}
+    screen = run_on_terminal("jobs", "list", env=env, cwd=cwd)
+    header, row = screen.splitlines()
+    assert header.split() == ["id", "status", "counts", "created", "(UTC)"]
+    created = job["created_at"][:16].replace("T", " ")
+    assert row.split("  ")[:1] == [job["id"]]
+    assert row.split(maxsplit=2)[2] == f"2 rows: 2 created  {created}"
+
+
+@pytest.mark.parametrize(
+    ("counts", "short"),
+    [
+        ("5 rows: 0 created, 10 updated, 0 unchanged, 3 refused, 0 warnings", "5 rows: 10 updated, 3 refused"),
+        ("0 rows: 0 created, 0 updated, 0 unchanged, 0 refused, 0 warnings", "0 rows"),
+        ("0 exported", "0 exported"),
+        ("", ""),
+    ],
+)
+def test_short_counts_leave_out_zeros(counts: str, short: str) -> None:
+    assert without_zeros(counts) == short
