@@ -87,8 +87,8 @@ def ask(question: Question) -> Answer:
             raise click.UsageError(f"type a number from 1 to {last}")
         return question.answers[int(text) - 1]
 
-    answer: Answer = click.prompt(f"Answer (1 to {last})", value_proc=parse, err=True)
-    return answer
+    chosen: Answer = click.prompt(f"Answer (1 to {last})", value_proc=parse, err=True)
+    return chosen
 
 
 def default_answer(question: Question) -> Answer | None:

@@ -22,6 +22,7 @@ YES_NO: dict[str, str | None] = {
         ({"ja": None}, [], "“ja” changes nothing"),
         ({"out": "Blocked", "": None}, [], "“out” becomes Blocked; blank changes nothing"),
         ({"a": "Active", "b": "Active", "c": "Bounced"}, [], "“a”, “b” become Active; “c” becomes Bounced"),
+        ({"NULL": None, "*": "Unsubscribed"}, [], "every other cell becomes Unsubscribed; “NULL” changes nothing"),
         (YES_NO, [], "“no”, “n”, “0”, … become Unsubscribed; “yes”, “y”, “1”, … change nothing"),
         (YES_NO, ["JA", "Nein"], "“nein”, “no”, “n”, … become Unsubscribed; “ja”, “yes”, “y”, … change nothing"),
         ({}, ["ja"], ""),

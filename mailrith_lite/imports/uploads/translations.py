@@ -4,8 +4,10 @@ from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
+from mailrith_lite.imports.mapping import OTHER_CELLS
 from mailrith_lite.unicode_forms import fold
 
+_NAMES = {"": "blank", OTHER_CELLS: "every other cell"}
 _MOST = 3
 """Words of one meaning that are listed."""
 
@@ -41,7 +43,7 @@ def describe(groups: Iterable[WordGroup]) -> str:
 
 
 def _describe(group: WordGroup) -> str:
-    names = [f"“{word}”" if word else "blank" for word in group.words]
+    names = [_NAMES.get(word, f"“{word}”") for word in group.words]
     one = len(names) == 1 and not group.more
     if group.meaning is None:
         effect = "changes nothing" if one else "change nothing"
