@@ -43,7 +43,7 @@ def test_the_times_of_a_job_are_in_order(server: Server) -> None:
     [
         ('a@x.com,A\nb@x.com,"B\n', 3),
         ("a@x.com,A\n" * 70_000 + 'b@x.com,"B\nc@x.com,C\n', 70_002),
-        ("a@x.com,A\n" * 70_000 + "b@x.com,\0\n", 70_002),
+        (f"a@x.com,{'A' * 40}\n" * 70_000 + "b@x.com,\0\n", 70_002),  # after what the search of a header reads
         ('"a@x.com","A\n\n\n"\nb@x.com,"B" C\n', 6),
         ("a@x.com,A\nb@x.com," + "x" * ((1 << 20) + 1) + "\n", 3),
     ],
@@ -81,9 +81,8 @@ def test_every_row_is_in_exactly_one_count(server: Server, seed: int) -> None:
     lines = []
     for _ in range(400):
         email = chance.choice([*emails, "nobody", "", "USER1@X.COM"])
-        lines.append(
-            f"{email},{chance.choice(['', 'A', 'B', 'x' * 201])},{chance.choice(['', 'Active', 'Bounced'])}"
-        )
+        name = chance.choice(["", "A", "B", "x" * 201] if email else ["A", "B", "x" * 201])  # never a blank row
+        lines.append(f"{email},{name},{chance.choice(['', 'Active', 'Bounced'])}")
         lines += [""] * chance.randrange(2)
     for _ in range(2):
         job = server.import_csv("Email,Name,Status\n" + "\n".join(lines), [*MAPPINGS, STATUS])
