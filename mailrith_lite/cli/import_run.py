@@ -13,6 +13,7 @@ from mailrith_lite.cli.follow import follow_import
 from mailrith_lite.cli.http_client import ApiClient, Unreachable, new_idempotency_key
 from mailrith_lite.cli.import_plan import Wishes, plan_files
 from mailrith_lite.cli.input_files import InputFile, open_inputs
+from mailrith_lite.cli.like_check import check_like
 from mailrith_lite.cli.printing import one_line, print_table
 from mailrith_lite.cli.remote_jobs import Job, path_of, submit_import
 from mailrith_lite.cli.tag_option import tag_members
@@ -66,7 +67,7 @@ async def prepare(
 
     Raises:
         Unreachable, Refused
-        StartError: see `plan_files`.
+        StartError: see `plan_files` and `check_like`.
     """
     shared = await _shared_members(client, options)
     keys = _keys(files, options.idempotency_key)
@@ -76,7 +77,11 @@ async def prepare(
     else:
         if wishes.status is not None:
             shared["status"] = wishes.status
-        bodies = [({"upload_id": (await send_file.upload(client, file)).id}, shared) for file in files]
+        bodies = []
+        for file in files:
+            sent = await send_file.upload(client, file)
+            await check_like(client, file, sent.analysis, like=options.like, status=wishes.status)
+            bodies.append(({"upload_id": sent.id}, shared))
     submissions = []
     for file, key, (source, members) in zip(files, keys, bodies, strict=True):
         # with a key of the user's own the request carries the text itself: a repeated command is the same request

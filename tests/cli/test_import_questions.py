@@ -260,6 +260,32 @@ def test_corrected_report_is_imported_like_its_import(server: Server, cwd: Path,
     )
 
 
+def test_file_with_a_question_that_its_import_did_not_have_is_not_imported_like_it(
+    server: Server, cwd: Path, write: Write
+) -> None:
+    result = run("import", write(EMAILS), env=client_environment(server), cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    (job,) = import_jobs(server)
+    more = write("Email,Opted out of offers\nann@example.com,no\ncid@example.com,yes\n")
+    known = write("Email,Opted out\nann@example.com,no\ncid@example.com,yes\n", "known.csv")
+    for file in (more, known, write("Email\ncid@example.com\n", GONE)):
+        result = run("import", file, "--like", job["id"], env=client_environment(server), cwd=cwd)
+        assert_fails(result, f"nothing is imported: {job['id']} does not answer this about {file.name}")
+    assert statuses(server) == ["Active", "Active"]
+    result = run(
+        "import",
+        cwd / GONE,
+        "--like",
+        job["id"],
+        "--status",
+        "Unsubscribed",
+        env=client_environment(server),
+        cwd=cwd,
+    )
+    assert result.exit_code == 0, result.stderr
+    assert statuses(server) == ["Active", "Active", "Unsubscribed"]
+
+
 def test_meaning_of_a_yes_and_no_column_is_printed_in_few_words(server: Server, cwd: Path, write: Write) -> None:
     file = write("Email,Newsletter\nann@example.com,ja\n,nein\n")
     result = run("import", file, env=client_environment(server), cwd=cwd)
