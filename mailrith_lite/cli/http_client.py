@@ -259,10 +259,19 @@ def _refusal(url: str, answer: aiohttp.ClientResponse, data: bytes) -> StartErro
     request_id = answer.headers.get("x-mailrith-request-id")
     hints = (error.code, error.details.get("field"), request_id and f"request {request_id}")
     return Refused(
-        f"{_sentence(error.message)} ({_listing(hints)})",
+        f"{_advice(error, answer.status)} ({_listing(hints)})",
         code=error.code,
         retry_after=_retry_after(answer) if answer.status in (429, 503) else None,
     )
+
+
+def _advice(error: _Error, status: int) -> str:
+    """The sentence of the API, in the words of the command line where it is about the key."""
+    if status != 401:
+        return _sentence(error.message)
+    unknown = error.code == "invalid_api_key"
+    reason = "the service does not know the key in MAILRITH_API_KEY" if unknown else _sentence(error.message)
+    return f"{reason}; `mailrith-lite keys create` makes another"
 
 
 def _foreign_answer(url: str, answer: aiohttp.ClientResponse) -> StartError:

@@ -7,7 +7,7 @@ import click
 import msgspec
 
 from mailrith_lite.cli.map_option import MapOption
-from mailrith_lite.cli.printing import one_line
+from mailrith_lite.cli.printing import one_line, print_text
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports.uploads.analysis import Answer, Question
 from mailrith_lite.imports.uploads.answers import CONSENT_QUESTIONS, question_key
@@ -77,7 +77,7 @@ def can_ask() -> bool:
 
 def ask(question: Question) -> Answer:
     """Asks on the terminal."""
-    click.echo(one_line(question.text), err=True)
+    print_text(question.text)
     for number, answer in enumerate(question.answers, 1):
         click.echo(one_line(f"  {number}  {answer.label}"), err=True)
     last = len(question.answers)

@@ -38,6 +38,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console.print(table)
 
 
+def print_text(text: str) -> None:
+    """A sentence on stderr. A terminal breaks its lines between words."""
+    line = one_line(text)
+    console = Console(stderr=True)
+    if console.is_terminal:
+        line = click.wrap_text(line, console.width, subsequent_indent="  ")
+    click.echo(line, err=True)
+
+
 def print_items(
     columns: Sequence[str], items: Iterable[T], row: Callable[[T], Sequence[str]], *, as_json: bool
 ) -> None:

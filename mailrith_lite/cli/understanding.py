@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import click
 
 from mailrith_lite.cli.map_option import field_name
-from mailrith_lite.cli.printing import one_line
+from mailrith_lite.cli.printing import one_line, print_text
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
 from mailrith_lite.imports.uploads.analysis import Analysis, Problem
 from mailrith_lite.imports.uploads.sources.known import label_of
@@ -22,7 +22,7 @@ def print_form(file_name: str, analysis: Analysis, row_count: int) -> None:
     form = ", ".join((rows, analysis.encoding, delimiter, header))
     tool = label_of(analysis.source)
     source = "" if tool is None else f"; it looks like an export of {tool}"
-    click.echo(one_line(f"{file_name}: {form}{source}"), err=True)
+    print_text(f"{file_name}: {form}{source}")
 
 
 def print_mappings(analysis: Analysis, mappings: Sequence[ColumnMapping], labels: Mapping[str, str]) -> None:
@@ -34,8 +34,8 @@ def print_mappings(analysis: Analysis, mappings: Sequence[ColumnMapping], labels
         click.echo(f"  {one_line(mapping.csv_column):<{width}} = {one_line(meaning)}", err=True)
     mapped = {mapping.csv_column for mapping in mappings}
     if rest := [column.name for column in analysis.columns if column.name not in mapped]:
-        click.echo(one_line(f"Left out: {', '.join(rest)}"), err=True)
-        click.echo("To keep a column: --map COLUMN=FIELD, or --map COLUMN=new:Text for a custom field.", err=True)
+        print_text(f"Left out: {', '.join(rest)}")
+        print_text("To keep a column: --map COLUMN=FIELD, or --map COLUMN=new:Text for a custom field.")
 
 
 def print_problems(analysis: Analysis, problems: Iterable[Problem]) -> None:

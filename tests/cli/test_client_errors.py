@@ -26,7 +26,11 @@ from cli.command_line import (
     [
         ({"MAILRITH_API_KEY": ""}, ("jobs", "list"), "set MAILRITH_API_KEY"),
         ({"MAILRITH_API_KEY": "mrk_\nx"}, ("jobs", "list"), "MAILRITH_API_KEY is not an API key"),
-        ({"MAILRITH_API_KEY": "mrk_unknown_key_of_nobody"}, ("jobs", "list"), "(invalid_api_key, request "),
+        (
+            {"MAILRITH_API_KEY": "mrk_unknown_key_of_nobody"},
+            ("jobs", "list"),
+            "makes another (invalid_api_key, request ",
+        ),
         ({"MAILRITH_API_BASE_URL": "localhost"}, ("jobs", "list"), "MAILRITH_API_BASE_URL takes an address"),
         (
             {"MAILRITH_API_BASE_URL": "http://127.0.0.1:1"},

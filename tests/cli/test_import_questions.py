@@ -306,3 +306,12 @@ def test_archive_and_folder_can_say_who_has_left(server: Server, cwd: Path) -> N
     result = run("import", path, *answers, env=client_environment(server), cwd=cwd)
     assert result.exit_code == 0, result.stderr
     assert statuses(server) == ["Unsubscribed", "Bounced"]
+
+
+def test_lines_on_a_terminal_break_between_words(server: Server, cwd: Path, write: Write) -> None:
+    names = [f"Column number {number}" for number in range(20)]
+    env = {**client_environment(server), "COLUMNS": "60", "LINES": "24"}
+    screen = run_on_terminal("import", write(f"Email,{','.join(names)}\nann@example.com\n"), env=env, cwd=cwd)
+    left_out = screen[screen.index("Left out: ") : screen.index("To keep a column")].splitlines()
+    assert max(map(len, left_out)) <= 60
+    assert " ".join(line.strip() for line in left_out) == f"Left out: {', '.join(names)}"
