@@ -103,13 +103,17 @@ async def open_services(
             try:
                 yield services
             finally:
-                services.stopping = True
-                for task in background:
-                    task.cancel()
-                await asyncio.gather(services.runner.stop(), dispatcher.stop())
-                await asyncio.wait(background)
-                await _save_last_key_use(services)
-                await services.uploads.close()
+                await _stop(services, background)
+
+
+async def _stop(services: Services, background: Sequence[asyncio.Task[None]]) -> None:
+    services.stopping = True
+    for task in background:
+        task.cancel()
+    await asyncio.gather(services.runner.stop(), services.dispatcher.stop())
+    await asyncio.wait(background)
+    await _save_last_key_use(services)
+    await services.uploads.close()
 
 
 async def _save_last_key_use(services: Services) -> None:

@@ -28,6 +28,8 @@ _FORMULA = re.compile(
 )
 _NEEDS_QUOTES = re.compile(r'[,;|"\r\n]')
 _DELIMITER_LIKE = re.compile(r'[,;\t|"\r\n]')
+_NAME = re.compile(r'\s*(?:"((?:[^"]|"")*+)"\s*(?=[,;|\n]|\Z)|([^,;|\n]*+))(?:[,;|\n]|\Z)')
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
 def guard(cell: str) -> str:
@@ -71,6 +73,20 @@ def split_list(cell: str, separator: str = ",") -> list[str]:
             raise ValueError("the list continues after a line break")
         items = records[0]
     return [item for item in map(str.strip, items) if item]
+
+
+def split_names(text: str) -> list[str]:
+    """The names of a cell, without blank ones, between `,`, `;`, `|` and line ends.
+
+    Unlike `split_list`, it refuses nothing: a quote that does not go around a whole name is a part of the name.
+    """
+    items = []
+    for match in _NAME.finditer(text.strip()):
+        quoted, plain = match.groups()
+        item = plain if quoted is None else quoted.replace('""', '"')
+        if item := _CONTROL.sub(" ", item).strip():
+            items.append(item)
+    return items
 
 
 def header_line(names: Iterable[str]) -> bytes:

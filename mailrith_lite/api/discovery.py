@@ -192,21 +192,8 @@ async def get_capabilities(call: Call) -> Data[Capabilities]:
         authentication=Authentication(scopes_supported=list(scopes.ALL)),
         credential=_credential(key),
         discovery=addresses,
-        sdks=Sdks(
-            typescript=Sdk(
-                package_name="@mailrith/sdk", docs_url=addresses.typescript_sdk_url, language="typescript"
-            ),
-            python=Sdk(package_name="mailrith-sdk", docs_url=addresses.python_sdk_url, language="python"),
-        ),
-        mcp=Mcp(
-            package_name="@mailrith/mcp-server",
-            docs_url=addresses.mcp_docs_url,
-            server_url=addresses.mcp_url,
-            supported_transports=["streamable_http", "stdio"],
-            active_toolsets=_listed(call.request, _TOOLSETS_HEADER),
-            active_operation_ids=_listed(call.request, _OPERATIONS_HEADER),
-            read_only=_switched(call.request, _READ_ONLY_HEADER),
-        ),
+        sdks=_sdks(addresses),
+        mcp=_mcp(call.request, addresses),
         conventions=Conventions(),
         limitations=_limitations(),
         events=Events(
@@ -218,6 +205,25 @@ async def get_capabilities(call: Call) -> Data[Capabilities]:
         resources=_resources(call.request.app[SECTIONS], call.principal.scopes),
     )
     return Data(capabilities)
+
+
+def _sdks(addresses: Addresses) -> Sdks:
+    return Sdks(
+        typescript=Sdk(package_name="@mailrith/sdk", docs_url=addresses.typescript_sdk_url, language="typescript"),
+        python=Sdk(package_name="mailrith-sdk", docs_url=addresses.python_sdk_url, language="python"),
+    )
+
+
+def _mcp(request: web.Request, addresses: Addresses) -> Mcp:
+    return Mcp(
+        package_name="@mailrith/mcp-server",
+        docs_url=addresses.mcp_docs_url,
+        server_url=addresses.mcp_url,
+        supported_transports=["streamable_http", "stdio"],
+        active_toolsets=_listed(request, _TOOLSETS_HEADER),
+        active_operation_ids=_listed(request, _OPERATIONS_HEADER),
+        read_only=_switched(request, _READ_ONLY_HEADER),
+    )
 
 
 def _listed(request: web.Request, header: str) -> list[str] | UnsetType:

@@ -178,6 +178,101 @@ class _Images:
         ]
 
 
+class _Planner:
+    """Takes the changes of a chunk in their order, and makes the plan."""
+
+    def __init__(
+        self, known: str, next_id: int, tag_ids: str, sequence_ids: str, lists: RowLists, job_id: int | None
+    ) -> None:
+        saved = _known_decoder.decode(known)
+        self._by_email = {state.email: state for state in map(_merge, saved)}
+        self._images = _Images(saved, job_id)
+        self._image = Image()
+        self._tags = _Memberships(lists.tags, tag_ids)
+        self._sequences = _Memberships(lists.sequences, sequence_ids)
+        self._job_id = job_id
+        self._first_new = self._next_id = next_id
+        self._incomplete: list[int] = []
+        self._left_again: set[int] = set()
+        self._updated = 0
+        self._status_kept: list[int] = []
+        self._unknown_sequences: dict[int, list[str]] = {}
+
+    def add(self, change: Change) -> None:
+        state = self._by_email.get(change.email)
+        if state is None:
+            self._create(change)
+        elif self._update(state, change):
+            self._updated += 1
+
+    def _create(self, change: Change) -> None:
+        state = self._by_email[change.email] = _new_state(self._next_id, change, self._job_id)
+        self._next_id += 1
+        if change.tags:
+            self._tags.add(state.id, change.tags, state.tag_ids)
+        if change.sequences:
+            self._join_sequences(state, change)
+
+    def _update(self, state: State, change: Change) -> bool:
+        """Whether the subscriber, who is saved or came earlier in the chunk, is altered."""
+        image = self._image
+        altered, status_kept = _alter(state, change, image)
+        if status_kept:
+            self._status_kept.append(change.line)
+        if change.tags and (added := self._tags.add(state.id, change.tags, state.tag_ids)):
+            image.tags += added
+            altered = True
+        if change.sequences and (joined := self._join_sequences(state, change)):
+            self._images.join(state, image, joined)
+            altered = True
+        if state.missing_tags or state.missing_sequences:
+            image.tags += state.missing_tags
+            self._images.join(state, image, state.missing_sequences)
+            state.missing_tags, state.missing_sequences = [], []
+            self._incomplete.append(state.id)
+            altered = True
+        if altered:
+            if state.id < self._first_new:
+                self._images.add(state, image)
+            self._image = Image()
+        elif change.status in SUPPRESSED and state.changed_by_job not in (None, self._job_id):
+            self._left_again.add(state.id)
+        return altered
+
+    def _join_sequences(self, state: State, change: Change) -> list[int]:
+        if unknown := self._sequences.unknown(change.sequences):
+            self._unknown_sequences[change.line] = unknown
+        return self._sequences.add(state.id, change.sequences, state.sequence_ids)
+
+    def plan(self, changes: int, tag_ids: str, sequence_ids: str) -> Plan:
+        """`changes`: how many there were."""
+        new = (state for state in self._by_email.values() if state.id >= self._first_new)
+        inserts = sorted(new, key=attrgetter("email"))
+        updates = self._images.states()
+        left_again = self._left_again.difference(state.id for state in updates)
+        members = [*self._incomplete, *range(self._first_new, self._next_id)]
+        created = self._next_id - self._first_new
+        return Plan(
+            first_id=self._first_new,
+            changed=self._images.changed(),
+            inserts=as_json(inserts) if inserts else "",
+            updates=as_json(updates) if updates else "",
+            members=as_json(members) if members else "",
+            tag_ids=tag_ids,
+            sequence_ids=sequence_ids,
+            row_tags=self._tags.as_json(),
+            row_sequences=self._sequences.as_json(),
+            left_again=as_json(sorted(left_again)) if left_again else "",
+            outcome=Outcome(
+                created=created,
+                updated=self._updated,
+                unchanged=changes - created - self._updated,
+                status_kept=self._status_kept,
+                unknown_sequences=self._unknown_sequences,
+            ),
+        )
+
+
 def plan_changes(
     known: str,
     changes: Sequence[Change],
@@ -191,78 +286,10 @@ def plan_changes(
 
     `job_id`: of the import that makes the changes, by its integer id.
     """
-    saved = _known_decoder.decode(known)
-    by_email = {state.email: state for state in map(_merge, saved)}
-    chunk_images = _Images(saved, job_id)
-    row_tags = _Memberships(lists.tags, tag_ids)
-    row_sequences = _Memberships(lists.sequences, sequence_ids)
-    unknown_sequences: dict[int, list[str]] = {}
-    first_new = next_id
-    incomplete: list[int] = []
-    left_again: set[int] = set()
-    status_kept: list[int] = []
-    created = updated = 0
-    image = Image()
+    planner = _Planner(known, next_id, tag_ids, sequence_ids, lists, job_id)
     for change in changes:
-        state = by_email.get(change.email)
-        is_new = state is None
-        altered = False
-        if state is None:
-            state = by_email[change.email] = _new_state(next_id, change, job_id)
-            next_id += 1
-        else:
-            altered, kept = _alter(state, change, image)
-            if kept:
-                status_kept.append(change.line)
-        if change.tags and (added := row_tags.add(state.id, change.tags, state.tag_ids)) and not is_new:
-            image.tags += added
-            altered = True
-        if change.sequences:
-            joined = row_sequences.add(state.id, change.sequences, state.sequence_ids)
-            if joined and not is_new:
-                chunk_images.join(state, image, joined)
-                altered = True
-            if unknown := row_sequences.unknown(change.sequences):
-                unknown_sequences[change.line] = unknown
-        if is_new:
-            created += 1
-            continue
-        if state.missing_tags or state.missing_sequences:
-            image.tags += state.missing_tags
-            chunk_images.join(state, image, state.missing_sequences)
-            state.missing_tags, state.missing_sequences = [], []
-            incomplete.append(state.id)
-            altered = True
-        if altered:
-            updated += 1
-            if state.id < first_new:
-                chunk_images.add(state, image)
-            image = Image()
-        elif change.status in SUPPRESSED and state.changed_by_job not in (None, job_id):
-            left_again.add(state.id)
-    inserts = sorted((state for state in by_email.values() if state.id >= first_new), key=attrgetter("email"))
-    updates = chunk_images.states()
-    left_again.difference_update(state.id for state in updates)
-    members = [*incomplete, *range(first_new, next_id)]
-    return Plan(
-        first_id=first_new,
-        changed=chunk_images.changed(),
-        inserts=as_json(inserts) if inserts else "",
-        updates=as_json(updates) if updates else "",
-        members=as_json(members) if members else "",
-        tag_ids=tag_ids,
-        sequence_ids=sequence_ids,
-        row_tags=row_tags.as_json(),
-        row_sequences=row_sequences.as_json(),
-        left_again=as_json(sorted(left_again)) if left_again else "",
-        outcome=Outcome(
-            created=created,
-            updated=updated,
-            unchanged=len(changes) - created - updated,
-            status_kept=status_kept,
-            unknown_sequences=unknown_sequences,
-        ),
-    )
+        planner.add(change)
+    return planner.plan(len(changes), tag_ids, sequence_ids)
 
 
 def _new_state(subscriber_id: int, change: Change, job_id: int | None) -> State:

@@ -6,9 +6,10 @@ from typing import Any
 import msgspec
 
 from mailrith_lite import errors, ids
+from mailrith_lite.audience import list_page
 from mailrith_lite.audience.input_checks import check_label
 from mailrith_lite.audience.values import CHOICE_TYPES, FieldType
-from mailrith_lite.database import MAX_ID, Connection, Row
+from mailrith_lite.database import Connection, Row
 from mailrith_lite.unicode_forms import compose, fold
 
 MAX_LABEL = 100
@@ -72,12 +73,7 @@ async def select_custom_fields(
         f"""SELECT {_COLUMNS} FROM custom_fields WHERE workspace_id = :workspace_id AND id < :before_id
             AND (:search IS NULL OR instr(label_key, :search) OR instr(lower(type), :search))
         ORDER BY id DESC LIMIT :limit""",
-        {
-            "workspace_id": workspace_id,
-            "before_id": before_id or MAX_ID,
-            "search": search and fold(search.strip()),
-            "limit": limit,
-        },
+        list_page.parameters(workspace_id, search, before_id, limit),
     )
     return [_from_row(row) for row in rows]
 

@@ -1,31 +1,18 @@
 """Cells with the names of tags or sequences: `VIP, Spring fair`, `a;b`, `a|b`, `"a, b","c"`."""
 
 import functools
-import re
 from collections.abc import Callable
 
 from mailrith_lite.audience.values import Refused
+from mailrith_lite.cells import split_names
 from mailrith_lite.unicode_forms import compose, fold
 
-_ITEM = re.compile(r'\s*(?:"((?:[^"]|"")*+)"\s*(?=[,;|\n]|\Z)|([^,;|\n]*+))(?:[,;|\n]|\Z)')
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _CACHED_CELLS = 4_096
 
 
 def names_reader(max_name: int) -> Callable[[str], tuple[str, ...]]:
     """A function that reads the names of a cell, each once ignoring case; it raises Refused for a longer name."""
     return functools.lru_cache(_CACHED_CELLS)(functools.partial(_read_names, max_name))
-
-
-def split_names(text: str) -> list[str]:
-    """The items between `,`, `;`, `|` and line ends, without blank ones. Quotes go around a whole item."""
-    items = []
-    for match in _ITEM.finditer(text.strip()):
-        quoted, plain = match.groups()
-        item = plain if quoted is None else quoted.replace('""', '"')
-        if item := _CONTROL.sub(" ", item).strip():
-            items.append(item)
-    return items
 
 
 def _read_names(max_name: int, text: str) -> tuple[str, ...]:

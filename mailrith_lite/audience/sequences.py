@@ -6,9 +6,10 @@ from typing import Any, Literal
 import msgspec
 
 from mailrith_lite import errors, ids
+from mailrith_lite.audience import list_page
 from mailrith_lite.audience.input_checks import check_label
 from mailrith_lite.audience.values import has_control
-from mailrith_lite.database import MAX_ID, Connection, Row
+from mailrith_lite.database import Connection, Row
 from mailrith_lite.unicode_forms import compose, fold
 
 SequenceStatus = Literal["running", "paused"]
@@ -194,12 +195,7 @@ async def select_sequences(
             OR instr(fold(name), :search) OR instr(status, :search)
             OR instr(fold(reply_to_email), :search))
         ORDER BY id DESC LIMIT :limit""",
-        {
-            "workspace_id": workspace_id,
-            "before_id": before_id or MAX_ID,
-            "search": search and fold(search.strip()),
-            "limit": limit,
-        },
+        list_page.parameters(workspace_id, search, before_id, limit),
     )
     return [SequenceSummary(**dict(row)) for row in rows]
 

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 import msgspec
 
 from mailrith_lite import errors
+from mailrith_lite.audience import list_page
 from mailrith_lite.audience.input_checks import check_description, check_label
-from mailrith_lite.database import MAX_ID, Connection, Row
+from mailrith_lite.database import Connection, Row
 from mailrith_lite.unicode_forms import compose, fold
 
 MAX_NAME = 100
@@ -95,12 +96,7 @@ async def select_tags(
         f"""SELECT {_COLUMNS} FROM tags WHERE workspace_id = :workspace_id AND id < :before_id
             AND (:search IS NULL OR instr(name_key, :search) OR instr(fold(description), :search))
         ORDER BY id DESC LIMIT :limit""",
-        {
-            "workspace_id": workspace_id,
-            "before_id": before_id or MAX_ID,
-            "search": search and fold(search.strip()),
-            "limit": limit,
-        },
+        list_page.parameters(workspace_id, search, before_id, limit),
     )
     return [_from_row(row) for row in rows]
 

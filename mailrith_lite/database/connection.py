@@ -138,19 +138,25 @@ class Database:
                     await retry(self._writer, "BEGIN IMMEDIATE")
                     metrics.WRITER_WAIT_SECONDS.observe(monotonic() - asked_at)
                     yield self._writer
-                    try:
-                        await finish(self._writer.execute("COMMIT"))
-                    finally:
-                        if not housekeeping:
-                            self._changes[changes] += 1  # also after a failed COMMIT: it may have taken effect
+                    await self._commit(None if housekeeping else changes)
                 except BaseException as error:
-                    if isinstance(error, asyncio.CancelledError):
-                        await finish(abandon(self._writer))
-                    await finish(self._writer.rollback())  # does nothing if no transaction is open
+                    await self._roll_back(error)
                     raise
                 finally:
                     if durable:
                         await finish(self._writer.execute("PRAGMA synchronous = NORMAL"))
+
+    async def _commit(self, changes: Changes | None) -> None:
+        try:
+            await finish(self._writer.execute("COMMIT"))
+        finally:
+            if changes is not None:
+                self._changes[changes] += 1  # also after a failed COMMIT: it may have taken effect
+
+    async def _roll_back(self, error: BaseException) -> None:
+        if isinstance(error, asyncio.CancelledError):
+            await finish(abandon(self._writer))
+        await finish(self._writer.rollback())  # does nothing if no transaction is open
 
     async def settled(self) -> None:
         """Waits for the end of the transaction that is open now, if there is one."""

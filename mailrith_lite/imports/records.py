@@ -92,18 +92,12 @@ def read_all_records(
             return
         except csv.Error as error:
             raise BrokenFile(_explain(error, file, delimiter, line, reader.line_num + lines.skipped)) from error
-        except TooWide as error:
-            raise BrokenFile(f"line {line}: {error}") from None
-        except Unreadable as error:
-            raise BrokenFile(f"line {reader.line_num + lines.skipped + 1}: {error}") from error
-        except UnicodeDecodeError as error:
-            text = f"line {reader.line_num + lines.skipped + 1}: the text is not valid UTF-8"
-            raise BrokenFile(text) from error
+        except (TooWide, Unreadable, UnicodeDecodeError) as error:
+            raise _broken(error, line, reader.line_num + lines.skipped + 1) from error
         if line == 1 and _names_delimiter(cells, delimiter):
             continue
-        if cells and (
-            (cells[0] and cells[0][0].isalnum()) or not _is_blank(cells)
-        ):  # most rows need no closer look
+        # The first cell of most rows begins with a letter or a digit: no other cell has to be looked at.
+        if cells and (cells[0][:1].isalnum() or not _is_blank(cells)):
             blank = 0
             if len(cells) > width and not any(map(str.strip, cells[width:])):
                 del cells[width:]
@@ -112,6 +106,13 @@ def read_all_records(
         blank += read_ahead
         if line % _CHECK_LINES == 0:
             check()
+
+
+def _broken(error: Exception, first_line: int, last_line: int) -> BrokenFile:
+    """`first_line`: of the record. `last_line`: the one that cannot be read."""
+    if isinstance(error, UnicodeDecodeError):
+        return BrokenFile(f"line {last_line}: the text is not valid UTF-8")
+    return BrokenFile(f"line {first_line if isinstance(error, TooWide) else last_line}: {error}")
 
 
 def has_row(path: Path, layout: Layout) -> bool:

@@ -90,9 +90,7 @@ class RowReader:
     def read(self, line: int, cells: list[str]) -> Row:
         count = len(cells)
         if count > self._width:
-            message = f"The row has {count:,} cells and the header {self._width}; remove the extra cells."
-            refusal = values.Refused("too_many_columns", message)
-            return Row(line=line, cells=_NO_CELLS, error=_error(line, cells, "", refusal))
+            return self._too_wide(line, cells)
         members: dict[str, Any] = {}
         custom_fields: dict[str, Any] = {}
         left_out: list[RowError] = []
@@ -123,22 +121,28 @@ class RowReader:
                     members[step.member] = value
             if self._name_parts:
                 step = self._name_parts[-1]
-                try:
-                    _join_name(members)
-                except values.Refused as refusal:
-                    if not self._leave_out:
-                        raise
-                    left_out.append(_error(line, cells, step.column, refusal, warning=True))
+                left_out += self._join_name(line, cells, members)
         except values.Refused as refusal:
             return Row(line=line, cells=_NO_CELLS, error=_error(line, cells, step.column, refusal))
         if self._status is not None:
             members.setdefault("status", self._status)
-        return Row(
-            line=line,
-            cells=cells if self._may_warn else _NO_CELLS,
-            change=Change(line=line, custom_fields=custom_fields, **members),
-            left_out=left_out,
-        )
+        change = Change(line=line, custom_fields=custom_fields, **members)
+        kept_cells = cells if self._may_warn else _NO_CELLS
+        return Row(line=line, cells=kept_cells, change=change, left_out=left_out)
+
+    def _join_name(self, line: int, cells: list[str], members: dict[str, Any]) -> list[RowError]:
+        try:
+            _join_name(members)
+        except values.Refused as refusal:
+            if not self._leave_out:
+                raise
+            return [_error(line, cells, self._name_parts[-1].column, refusal, warning=True)]
+        return []
+
+    def _too_wide(self, line: int, cells: list[str]) -> Row:
+        message = f"The row has {len(cells):,} cells and the header {self._width}; remove the extra cells."
+        refusal = values.Refused("too_many_columns", message)
+        return Row(line=line, cells=_NO_CELLS, error=_error(line, cells, "", refusal))
 
     def status_kept(self, row: Row) -> RowError:
         """The warning names the column that asked for the status."""

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 
 from mailrith_lite import ids
+from mailrith_lite.audience import list_page
 from mailrith_lite.audience.segments.definition import Definition, referenced_ids
-from mailrith_lite.database import MAX_ID, Connection, Row
+from mailrith_lite.database import Connection, Row
 from mailrith_lite.unicode_forms import fold
 
 _COLUMNS = "id, name, description, definition, created_at, updated_at"
@@ -37,12 +38,7 @@ async def select_segments(
         f"""SELECT {_COLUMNS} FROM segments WHERE workspace_id = :workspace_id AND id < :before_id
             AND (:search IS NULL OR instr(name_key, :search) OR instr(fold(description), :search))
         ORDER BY id DESC LIMIT :limit""",
-        {
-            "workspace_id": workspace_id,
-            "before_id": before_id or MAX_ID,
-            "search": search and fold(search.strip()),
-            "limit": limit,
-        },
+        list_page.parameters(workspace_id, search, before_id, limit),
     )
     return [_from_row(row) for row in rows]
 
