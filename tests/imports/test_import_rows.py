@@ -81,7 +81,7 @@ def test_every_row_error_is_reported_with_its_line_and_column(server: Server) ->
         ("Select (Dropdown)", "Green", "invalid_custom_field"),
         ("Single Select", "Red, Deep Blue", "invalid_custom_field"),
         ("Multi Select", "Red, Green", "invalid_custom_field"),
-        ("Multi Select", '"Red', "invalid_custom_field"),
+        ("Multi Select", '"Green', "invalid_custom_field"),
     ],
 )
 def test_a_row_with_an_invalid_custom_field_is_refused(
