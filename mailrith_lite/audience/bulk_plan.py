@@ -140,7 +140,7 @@ class _Memberships:
 
 
 class _Images:
-    """The images of the existing subscribers whom the chunk changes."""
+    """The images of the existing subscribers that the chunk changes."""
 
     def __init__(self, known: Sequence[_Known], job_id: int | None) -> None:
         self._job_id = job_id
