@@ -6,6 +6,7 @@ import pytest
 from test_analysis import ADDRESS, analysis_of
 
 from mailrith_lite.imports.mapping import translate
+from mailrith_lite.imports.uploads import leaving
 from mailrith_lite.imports.uploads.analysis import Analysis, Question
 from mailrith_lite.imports.uploads.answers import apply_answers
 from mailrith_lite.unicode_forms import fold
@@ -224,3 +225,36 @@ def test_unsubscribe_time_of_some_people_in_a_joined_export_is_a_question_about_
     unsubscribed, cleaned = analysis.questions
     assert meaning(analysis, unsubscribed, "filled", DAY) == "Unsubscribed"
     assert meaning(analysis, cleaned, "filled", DAY) == "Bounced"
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *(
+            "unsub",
+            "Un-subscribed",
+            "desubscribed",
+            "not subscribed",
+            "never_subscribed",
+            "not opted in",
+            "opting out",
+        ),
+        *("black list", "on the block-list", "suppression", "do_not_email", "don’t contact", "no more e-mails"),
+        *(
+            "removed from the list",
+            "hard bounce",
+            "bounced",
+            "complained",
+            "spam complaint",
+            "abgemeldet",
+            "abbestellt",
+        ),
+        *("opting out", "abbestellt"),
+        *("desabonnee", "désinscrit", "dada de baja", "descadastrado", "disiscritta", "uitgeschreven", "afgemeld"),
+        *("wypisana", "配信停止", "購読解除", "退会", "отписался"),
+    ],
+)
+def test_quick_look_at_a_text_misses_no_cell_about_leaving(cell: str) -> None:
+    for text in (cell, cell.upper(), f"since May: {cell}, said he"):
+        assert leaving.cell_says_left(text)
+        assert leaving.may_say_left(f"a\n{text}\n")

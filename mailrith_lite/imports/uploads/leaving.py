@@ -52,12 +52,11 @@ _CELLS: Final = re.compile(
     r"|afgemeld|wypisan|配信停止|配信拒否|購読解除|購読停止|退会|отпис"
 )
 _CELL_HINTS: Final = (
-    *("nsub", "n-sub", "n sub", "esub", "t sub", "r sub", "opt", "list", "uppress", "do not", "don't", "dont"),
-    *("more ", "ounce", "complain", "abgem", "abbes", "sabonn", "sinscri", "baja", "descada", "disisc", "uitges"),
-    *("afgem", "wypisa", "do-not", "do_not", "don’t", "t_sub", "t-sub", "r_sub", "r-sub", "opted", "配信", "購読"),
-    *("退会", "отпис"),
+    *("nsub", "subscri", "opt", "list", "uppress", "do not", "do-not", "do_not", "don", "ounce", "complain"),
+    *("more", "abgem", "abbes", "sabonn", "sinscri", "de baja", "descada", "disisc", "uitges", "afgem", "wypisa"),
+    *("配信", "購読", "退会", "отпис"),
 )
-"""Each text that `_CELLS` finds has one of these. A look for them costs a fiftieth of the pattern."""
+"""Each text that `_CELLS` finds has one of these. To look for them is faster than to match the pattern."""
 
 
 def name_says_left(name: str) -> bool:
