@@ -27,6 +27,7 @@ PROJECT = (
     "MANIFEST.in",
     "Makefile",
     "README.md",
+    "SECURITY.md",
     "benchmarks",
     "compose.yaml",
     "contrib",
