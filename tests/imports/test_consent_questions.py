@@ -100,6 +100,7 @@ def test_filled_cell_of_a_column_about_leaving_is_a_question(column: str, cell: 
         ("Customer status", ["active", "disabled"]),
         ("Email status", ["valid", "valid", "valid", "invalid"]),
         ("ステータス", ["配信中", "配信停止"]),
+        ("メルマガ", ["希望する", "希望しない"]),
         ("Opt-in", ["yes", "N/A"]),
         ("Email marketing", ["Accepts", "Does not accept"]),
         ("Is globally ineligible", ["false", "true"]),
@@ -191,12 +192,12 @@ def test_blank_cell_of_a_confirmation_date_is_unconfirmed_if_a_person_says_so() 
     assert [meaning(analysis, question, "blank", cell) for cell in (DAY, "")] == ["Active", "Unconfirmed"]
 
 
-def test_file_of_people_who_have_left_is_a_question_also_if_a_column_calls_all_of_them_active() -> None:
-    cells = {"Email": [ADDRESS, *OTHER_ADDRESSES[:2]], "Status": ["active", "subscribed", "subscribed"]}
+def test_file_of_people_who_have_left_is_a_question_also_if_a_column_says_otherwise_of_all() -> None:
+    cells = {"Email": [ADDRESS, *OTHER_ADDRESSES[:2]], "Status": ["active", "pending", "pending"]}
     analysis = analysis_of(cells, file_name="unsubscribed.csv")
     assert asked(analysis) == [("file_name_status", None)]
     choice = apply_answers(analysis, [analysis.questions[0].answers[0]])
-    assert (choice.status, choice.mappings[1].values) == ("Unsubscribed", {"active": None, "subscribed": None})
+    assert (choice.status, choice.mappings[1].values) == ("Unsubscribed", {"active": None, "pending": None})
 
 
 def test_no_answer_about_a_column_makes_people_active_in_a_file_of_people_who_have_left() -> None:

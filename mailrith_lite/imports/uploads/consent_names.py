@@ -134,8 +134,9 @@ _STATE: Final = _folded("status, state, Zustand, statut, estado, stato, situaç�
 _HOLDERS: Final = frozenset(["account", "profile", "konto", "email", "customer", "kunde", "client"])
 _NEGATIONS: Final = frozenset(["not", "non", "nicht", "pas", "não", "nao", "niet", "nie", "never"])
 _REFUSING: Final = re.compile(
-    r"\b(?:no|not|none|never|nothing|non|nein|nicht|kein\w*|nie|nunca|ningun\w*|mai|nej|ei|nem|ne|net|нет|nao|geen|jamais|"
-    r"aucun\w*|out|ko|stop\w*|denied|declined|refused|withdrawn|revoked|objected|rejected|negato|abgelehnt|verweigert|いいえ|拒否)\b"
+    r"\b(?:no|not|none|never|nothing|non|nein|nicht|kein\w*|nie|nunca|ningun\w*|mai|nej|ei|nem|ne|net|нет|nao|geen|"
+    r"jamais|aucun\w*|out|ko|stop\w*|denied|declined|refused|withdrawn|revoked|objected|rejected|negato|abgelehnt|verweigert)\b"
+    r"|いいえ|拒否|しない|不要"
 )
 """A word of a cell that says no in other words."""
 

@@ -122,9 +122,9 @@ def _statuses(column: ColumnFacts, proposals: Proposals) -> dict[str, Status | N
 
 
 def _decides(column: ColumnFacts, values: Mapping[str, Status | None], row_count: int) -> bool:
-    """Whether the column has a status for each person, and not the same for all."""
+    """Whether the column has a status for each person, and says of some that they have left."""
     statuses = {values[word] for word in column.words or () if word in values}
-    return column.filled == row_count and None not in statuses and not statuses <= {"Active"}
+    return column.filled == row_count and None not in statuses and not statuses.isdisjoint(vocabulary.SUPPRESSED)
 
 
 def _about_header(facts: FileFacts, proposals: Proposals, source: Source | None) -> Iterable[Question]:
