@@ -16,6 +16,7 @@ from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Connection
 from mailrith_lite.http import wire_errors
+from mailrith_lite.jobs.kinds import IMPORT
 
 MAX_LISTED = 100
 
@@ -52,6 +53,7 @@ class SubscriberQuery(PageQuery, frozen=True, kw_only=True):
     sequence_id: Ids | None = None
     sequence_ids: Ids | None = None
     sequence_operator: SequenceOperator = "is_active_in_any_of"
+    import_job_id: Text | None = None
 
 
 async def list_subscribers(call: Call, query: SubscriberQuery) -> PageOf[SubscriberResource]:
@@ -59,8 +61,9 @@ async def list_subscribers(call: Call, query: SubscriberQuery) -> PageOf[Subscri
 
     Newest first. A subscriber must match every filter: `search` (an id, a status, or part of a name or email, in
     any case), `email` (the whole address), `status`, `cold_only` (Active, and has not opened an email for 90 days,
-    or has never opened one and subscribed 30 days ago or earlier), tags and sequences. An id that the workspace
-    does not have matches nobody.
+    or has never opened one and subscribed 30 days ago or earlier), tags, sequences, and `import_job_id` (an import
+    that has created or changed them, while undos were on; the contract does not have this one). An id that the
+    workspace does not have matches nobody.
     """
     page = query.page(ids.SUBSCRIBER)
     async with call.database.read() as connection:
@@ -95,6 +98,7 @@ async def _filter(connection: Connection, workspace_id: int, query: SubscriberQu
         tag_operator=query.tag_operator,
         sequence_ids=sequence_ids,
         sequence_operator=query.sequence_operator,
+        import_job_id=None if query.import_job_id is None else IMPORT.decode(query.import_job_id) or 0,
     )
 
 

@@ -65,7 +65,7 @@ class UndoPreviewResource(UndoProgress, frozen=True, kw_only=True):
 
 
 class UndoJob(msgspec.Struct, frozen=True, kw_only=True):
-    """`report_url`: a CSV file with `email` and `reason` of those whom the undo has skipped."""
+    """`report_url`: a CSV file with `email` and `reason` of the people that the undo has skipped."""
 
     id: str
     self_: str = msgspec.field(name="self")
@@ -109,9 +109,9 @@ _REFUSALS = (
 async def create_undo(call: Call, body: Body[UndoRequest | None]) -> Accepted[UndoJob]:
     """Undo a subscriber import
 
-    Whom the import created is deleted; whom it changed gets back what it changed. Whoever has been changed since is
-    left alone, and is in the report. The Idempotency-Key belongs to this import: another import can have the same.
-    The hosted service does not have this operation.
+    The undo deletes the people that the import created, and puts back what it changed in others. It skips people
+    who have been changed since; they are in the report. The Idempotency-Key belongs to this import: another import
+    can have the same. The hosted service does not have this operation.
     """
     answer = await idempotency.create(
         call, body, Body.decode, _insert, changes="nobody", scope=call.request.match_info["job_id"]
@@ -158,7 +158,7 @@ async def preview_undo(call: Call) -> Data[UndoPreviewResource]:
 async def cancel_undo_of_import(call: Call) -> Data[UndoJob]:
     """Cancel the undo of a subscriber import
 
-    Whom it has processed by then stays as it is now. Another undo can process the rest.
+    People who have been processed stay as they are now. Another undo can process the rest.
     """
     async with call.database.read() as connection:
         public_id = (await _find_of_import(call, connection)).public_id
@@ -191,7 +191,7 @@ async def get_undo(call: Call) -> Data[UndoJob]:
 async def cancel_undo(call: Call) -> Data[UndoJob]:
     """Cancel an undo job of a subscriber import
 
-    Whom it has processed by then stays as it is now. Another undo can process the rest.
+    People who have been processed stay as they are now. Another undo can process the rest.
     """
     return await _cancel(call, call.request.match_info["job_id"])
 

@@ -35,7 +35,7 @@ def of_subscriber(before: Subscriber, after: Subscriber) -> Alteration:
 
 
 def of_changed(changed: Iterable[Changed]) -> list[Alteration]:
-    """Of the existing subscribers whom a chunk of an import changes."""
+    """Of the existing subscribers that a chunk of an import changes."""
     return [
         of_image(one.subscriber_id, one.image, previous_status=_previous(one), status=one.status) for one in changed
     ]

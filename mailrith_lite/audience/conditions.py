@@ -113,3 +113,11 @@ def join_conditions(match: str, parts: Sequence[str]) -> str:
     if len(parts) == 1:
         return parts[0]
     return f"({(' AND ' if match == 'all' else ' OR ').join(parts)})"
+
+
+def changed_by_import(bindings: Bindings, job_id: int) -> str:
+    """The import with this integer id has created or changed the subscriber."""
+    job = bindings.bind(job_id)
+    return f"""(EXISTS (SELECT 1 FROM import_changes WHERE job_id = {job} AND subscriber_id = subscribers.id)
+        OR subscribers.id <= (SELECT last_id FROM import_creations WHERE job_id = {job}
+            AND first_id <= subscribers.id ORDER BY first_id DESC LIMIT 1))"""

@@ -11,7 +11,8 @@ class SubscriberFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Every part that is set must hold.
 
     `tag_ids` and `sequence_ids` hold only ids that exist in the workspace. None: no filter. Empty: none of the
-    given ids exist, so a positive operator matches nobody.
+    given ids exist, so a positive operator matches nobody. `import_job_id`: the integer id of an import that has
+    created or changed the subscriber.
     """
 
     search: str | None = None
@@ -22,6 +23,7 @@ class SubscriberFilter(msgspec.Struct, frozen=True, kw_only=True):
     tag_operator: TagOperator = "has_any_of"
     sequence_ids: tuple[int, ...] | None = None
     sequence_operator: SequenceOperator = "is_active_in_any_of"
+    import_job_id: int | None = None
 
     def where(self, bindings: Bindings, workspace_id: int, now: int) -> str:
         """The filter as an SQL condition on `subscribers`."""
@@ -38,6 +40,8 @@ class SubscriberFilter(msgspec.Struct, frozen=True, kw_only=True):
             parts.append(conditions.tags(bindings, self.tag_operator, self.tag_ids))
         if self.sequence_ids is not None:
             parts.append(conditions.sequences(bindings, self.sequence_operator, self.sequence_ids))
+        if self.import_job_id is not None:
+            parts.append(conditions.changed_by_import(bindings, self.import_job_id))
         return " AND ".join(parts)
 
 

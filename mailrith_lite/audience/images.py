@@ -66,7 +66,7 @@ class State(msgspec.Struct, array_like=True, gc=False):
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """An existing subscriber whom a change alters. `status`: after the change."""
+    """An existing subscriber that a change alters. `status`: after the change."""
 
     subscriber_id: int
     status: Status

@@ -82,6 +82,8 @@ def _access_paths(
     by_tag, by_sequence = subscriber_filter.tag_ids is not None, subscriber_filter.sequence_ids is not None
     if subscriber_filter.email is not None:
         yield _AccessPath(tables="subscribers INDEXED BY subscribers_email")
+    elif subscriber_filter.import_job_id is not None:
+        yield from _import_paths(subscriber_filter.import_job_id, bindings, before)
     elif by_tag and not conditions.is_negative(subscriber_filter.tag_operator):
         yield from _tag_paths(subscriber_filter, bindings, before)
     elif by_sequence and not conditions.is_negative(subscriber_filter.sequence_operator):
@@ -94,6 +96,21 @@ def _access_paths(
         yield _AccessPath(tables="subscribers INDEXED BY subscribers_by_status")
     else:
         yield _NEWEST
+
+
+def _import_paths(job_id: int, bindings: Bindings, before: str) -> Iterator[_AccessPath]:
+    job = bindings.bind(job_id)
+    yield _AccessPath(
+        tables="import_changes AS change CROSS JOIN subscribers ON subscribers.id = change.subscriber_id",
+        condition=f"change.job_id = {job} AND change.subscriber_id < {before}",
+        order="change.subscriber_id DESC",
+    )
+    yield _AccessPath(
+        tables="""import_creations AS range CROSS JOIN subscribers INDEXED BY subscribers_newest
+            ON subscribers.id BETWEEN range.first_id AND range.last_id""",
+        condition=f"range.job_id = {job} AND range.first_id < {before}",
+        order="range.first_id DESC, subscribers.id DESC",
+    )
 
 
 def _tag_paths(subscriber_filter: SubscriberFilter, bindings: Bindings, before: str) -> Iterator[_AccessPath]:

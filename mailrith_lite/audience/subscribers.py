@@ -113,7 +113,7 @@ async def update_subscriber(connection: Connection, workspace_id: int, subscribe
 
 
 async def update_changed_by_hand(connection: Connection, workspace_id: int, subscriber_id: int) -> None:
-    """For a request that alters no member and still says something about the subscriber: no undo may undo it."""
+    """Makes undos skip the subscriber. For a request that says that they opted out or in, but alters no member."""
     await connection.execute(
         "UPDATE subscribers SET changed_by_job = NULL WHERE workspace_id = ? AND id = ?",
         (workspace_id, subscriber_id),
@@ -123,9 +123,9 @@ async def update_changed_by_hand(connection: Connection, workspace_id: int, subs
 async def delete_unchanged(
     connection: Connection, workspace_id: int, first_id: int, last_id: int, job_id: int
 ) -> int:
-    """Deletes those from `first_id` to `last_id` whom nothing has changed since the import with this integer id.
+    """Deletes the subscribers from `first_id` to `last_id` whose latest change is by this import.
 
-    Returns their number.
+    `job_id`: its integer id. Returns the number of deleted subscribers.
     """
     cursor = await connection.execute(
         """DELETE FROM subscribers WHERE id BETWEEN ? AND ? AND +workspace_id = ? AND changed_by_job = ?""",

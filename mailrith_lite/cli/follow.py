@@ -51,7 +51,7 @@ async def follow_undo(client: ApiClient, job: Job) -> None:
         job = await wait_for_end(client, job, _with_people(show))
     click.echo(f"{job.id}: {job.counts}")
     if job.report_url is not None:
-        click.echo(f"Those who were left alone, as a CSV file: {job.report_url}")
+        click.echo(f"The people that were skipped, as a CSV file: {job.report_url}")
     if job.status != "Completed":
         raise StartError(f"{job.id} failed: {job.error_message}")
 

@@ -146,8 +146,8 @@ def save_report(job_id: str, output: Path | None) -> None:
 def undo_import(job_id: str, yes: bool) -> None:
     """Undo an import.
 
-    Deletes whom it created, and puts back what it changed. Says what it would do, and asks. Whoever has been
-    changed since is left alone.
+    Deletes the people that the import created, and puts back what it changed in others. Says what it would do, and
+    asks. Skips people who have been changed since.
 
     \b
     Examples:

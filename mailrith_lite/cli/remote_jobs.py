@@ -92,7 +92,7 @@ def _describe(progress: Progress, *, final: bool, dry_run: bool) -> str:
 def _describe_undo(people: UndoPreview | Progress) -> str:
     return (
         f"{people.restored_count:,} restored, {people.deleted_count:,} deleted, "
-        f"{people.skipped_count:,} left alone because something has changed them since"
+        f"{people.skipped_count:,} skipped because they have been changed since"
     )
 
 

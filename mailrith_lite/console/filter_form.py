@@ -9,17 +9,19 @@ from mailrith_lite import ids
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.vocabulary import STATUSES, Status
 from mailrith_lite.http import wire_errors
+from mailrith_lite.jobs.kinds import IMPORT
 
 MAX_SEARCH = 254
 
 
 class FilterForm(msgspec.Struct, frozen=True, kw_only=True):
-    """`tag`, `sequence`: public ids."""
+    """`tag`, `sequence`, `imported`: public ids; the last of an import job."""
 
     search: str | None = None
     status: Status | None = None
     tag: str | None = None
     sequence: str | None = None
+    imported: str | None = None
     cold: bool = False
 
     @property
@@ -35,6 +37,7 @@ class FilterForm(msgspec.Struct, frozen=True, kw_only=True):
             cold_only=self.cold,
             tag_ids=_decode(ids.TAG, self.tag),
             sequence_ids=_decode(ids.SEQUENCE, self.sequence),
+            import_job_id=None if self.imported is None else IMPORT.decode(self.imported) or 0,
         )
 
 
@@ -55,6 +58,7 @@ def parse(fields: Mapping[str, str]) -> FilterForm:
         status=status,
         tag=fields.get("tag") or None,
         sequence=fields.get("sequence") or None,
+        imported=fields.get("imported") or None,
         cold=bool(fields.get("cold")),
     )
 

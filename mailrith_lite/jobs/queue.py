@@ -23,7 +23,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """The counts of all kinds of job; `JobKind.counts` names those of a kind.
 
     Each row that an import has processed is created, updated, unchanged or rejected; a row with a warning is one of
-    these, too. Each person whom an undo has processed is restored, deleted or skipped. `rows_total` is None until
+    these, too. Each person that an undo has processed is restored, deleted or skipped. `rows_total` is None until
     the rows are counted.
     """
 

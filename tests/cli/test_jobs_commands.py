@@ -78,7 +78,7 @@ def test_cancel_ends_running_and_queued_jobs(server: Server, cwd: Path) -> None:
 def test_undo_says_what_it_would_do_and_changes_nothing_without_yes(server: Server, cwd: Path) -> None:
     job = server.import_csv(EMAIL_NAME)
     result = run("jobs", "undo", job["id"], env=client_environment(server), cwd=cwd)
-    assert result.stdout.startswith("This would be the result: 0 restored, 2 deleted, 0 left alone")
+    assert result.stdout.startswith("This would be the result: 0 restored, 2 deleted, 0 skipped")
     assert_fails(result, "say --yes")
     assert len(server.rows("SELECT 1 FROM subscribers")) == 2
 
@@ -88,7 +88,7 @@ def test_undo_with_yes_prints_the_counts_and_where_the_report_is(server: Server,
     server.call("POST", "/v1/subscribers", {"email": "b@x.com", "name": "By hand"})
     result = run("jobs", "undo", job["id"], "--yes", env=client_environment(server), cwd=cwd)
     assert result.exit_code == 0, result.stderr
-    assert "0 restored, 1 deleted, 1 left alone because something has changed them since" in result.stdout
+    assert "0 restored, 1 deleted, 1 skipped because they have been changed since" in result.stdout
     address = result.stdout.rsplit(" ", 1)[1].strip()
     assert server.fetch(address).body.startswith(b"email,reason")
     listed = run("jobs", "list", env=client_environment(server), cwd=cwd).stdout.splitlines()

@@ -17,14 +17,14 @@ def test_an_import_leads_to_what_its_undo_would_do_and_the_button_starts_it(serv
     assert f'imports/{path.rpartition("/")[2]}/undo">Undo</a>' in visitor.get(path).body.decode()
     preview = visitor.get(f"{path}/undo")
     assert heading(preview) == "Undo the import"
-    assert "Would be restored 0 Would be deleted 1 Would be left alone 1" in text(preview)
+    assert "Would be restored 0 Would be deleted 1 Would be skipped 1" in text(preview)
     assert len(server.rows("SELECT 1 FROM subscribers")) == 2
     started = visitor.post(f"{path}/undo")
     assert started.status == 303
     server.drain()
     page = visitor.get(started.headers["location"])
     assert heading(page) == "Undo Completed"
-    assert "Restored 0 Deleted 1 Left alone 1" in text(page)
+    assert "Restored 0 Deleted 1 Skipped 1" in text(page)
     assert "b@x.com" in text(page)
     report = visitor.get(f"{started.headers['location']}/report")
     assert b"b@x.com,changed_since" in visitor.get(report.headers["location"]).body
@@ -50,3 +50,15 @@ def test_the_undo_needs_the_scopes_of_an_import(server: Server) -> None:
     assert ">Undo</a>" not in visitor.get(path).body.decode()
     assert visitor.get(f"{path}/undo").status == 403
     assert visitor.post(f"{path}/undo").status == 403
+
+
+def test_an_import_leads_to_its_people(server: Server) -> None:
+    visitor, path = signed_in(server), imported(server)
+    server.call("POST", "/v1/subscribers", {"email": "other@x.com"})
+    job_id = path.rpartition("/")[2]
+    address = f"/console/subscribers?imported={job_id}"
+    assert f'subscribers?imported={job_id}">People of this import</a>' in visitor.get(path).body.decode()
+    page = visitor.get(address)
+    assert heading(page) == "People of an import"
+    assert ("a@x.com" in text(page), "b@x.com" in text(page), "other@x.com" in text(page)) == (True, True, False)
+    assert "Export these" not in text(page)

@@ -6,6 +6,7 @@ import pytest
 from conftest import Server
 from undone import EMAIL, NAME, counts, mapped, people, set_status, skipped, undo
 
+from mailrith_lite.imports.undo.image_retention import ImageRetention
 from mailrith_lite.jobs.kinds import IMPORT
 
 
@@ -277,3 +278,30 @@ def test_an_import_of_another_workspace_is_unknown(server: Server) -> None:
         reply = server.call(method, f"{IMPORT.path}/{job['id']}/undo{path}", key=key)
         assert (reply.status, reply.error["code"]) == (404, "subscriber_import_job_not_found")
     assert "a@x.com" in people(server)
+
+
+def people_of(server: Server, job: Any, query: str = "", **options: Any) -> list[str]:
+    reply = server.call("GET", f"/v1/subscribers?import_job_id={job['id']}{query}", **options)
+    assert reply.status == 200, reply.body
+    return [one["email"] for one in reply.json["data"]]
+
+
+def test_the_people_of_an_import_are_those_that_it_created_or_changed(server: Server) -> None:
+    edit(server, "changed@x.com", name="Before")
+    edit(server, "same@x.com", name="Same")
+    first = server.import_csv("Email,Name\nchanged@x.com,After\nsame@x.com,Same\na@x.com,Ada\nb@x.com,Bob\n")
+    second = server.import_csv("Email,Name\nb@x.com,Bill\nc@x.com,Cora\n")
+    assert people_of(server, first) == ["b@x.com", "a@x.com", "changed@x.com"]
+    assert people_of(server, second) == ["c@x.com", "b@x.com"]
+    assert people_of(server, first, "&search=bill") == ["b@x.com"]
+    (newest,) = server.call("GET", f"/v1/subscribers?import_job_id={first['id']}&limit=1").json["data"]
+    assert people_of(server, first, f"&starting_after={newest['id']}") == ["a@x.com", "changed@x.com"]
+    assert people_of(server, first, key=server.new_key(workspace="Other")) == []
+    assert people_of(server, {"id": "nothing"}) == []
+
+
+def test_the_people_of_an_import_stay_listed_after_its_images_are_gone(server: Server) -> None:
+    edit(server, "changed@x.com", name="Before")
+    job = server.import_csv("Email,Name\nchanged@x.com,After\na@x.com,Ada\n")
+    server.wait(ImageRetention(server.services.database, ttl=0).remove_expired())
+    assert people_of(server, job) == ["a@x.com", "changed@x.com"]

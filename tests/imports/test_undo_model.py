@@ -83,6 +83,7 @@ class Undos(RuleBasedStateMachine):
         job = self.server.import_csv(text, COLUMNS, key=self.key)
         altered = False
         before = copy.deepcopy(self.people)
+        left_again = set()
         for email, name, status, tag in rows:
             person = self.people.get(email)
             if person is None:
@@ -95,6 +96,11 @@ class Undos(RuleBasedStateMachine):
                 person.touched.add(job["id"])
                 if not person.imports or person.imports[-1][0] != job["id"]:
                     person.imports.append((job["id"], before[email]))
+            elif status in SUPPRESSED:
+                left_again.add(email)
+        for email in left_again:
+            if job["id"] not in self.people[email].touched:
+                self.people[email].imports = []
         if altered:
             self.jobs.append(job)
 

@@ -1,1 +1,1 @@
-"""Undoes an import, without undoing what people have done since."""
+"""Undoes an import, but no later change."""

@@ -25,14 +25,14 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IdRange(msgspec.Struct, frozen=True, kw_only=True):
-    """Subscribers whom the import created: all of its workspace from `first_id` to `last_id`, which is included."""
+    """The subscribers of the workspace from `first_id` to `last_id`, both included: the import created them."""
 
     first_id: int
     last_id: int
 
 
 class CreatedChunk(msgspec.Struct, frozen=True, kw_only=True):
-    """`last_id`: the chunk ends with this id. `skipped`: a JSON list of those whom something has changed since."""
+    """`last_id`: the chunk ends with this id. `skipped`: a JSON list of those that changed since the import."""
 
     last_id: int
     skipped: str
@@ -51,7 +51,7 @@ async def insert_plan(connection: Connection, job_id: int, plan: Plan) -> None:
         await _merge_images(connection, job_id, earlier)
     mixed = await _select_known(connection, job_id, [one.subscriber_id for one in first])
     await _insert_images(connection, job_id, [one for one in first if one.subscriber_id not in mixed])
-    if mixed:  # something else changed them between two rows of the import: no undo may touch them
+    if mixed:  # a request or another import changed them between two rows of this one: an undo must skip them
         await connection.execute(
             "UPDATE subscribers SET changed_by_job = NULL WHERE id IN (SELECT value FROM json_each(?))",
             (_json(sorted(mixed)),),
@@ -104,7 +104,7 @@ async def select_created(
 
 
 async def select_people_count(connection: Connection, workspace_id: int, job_id: int) -> int:
-    """The subscribers who still exist, of those whom the import has created or changed and no undo has restored."""
+    """The subscribers that the import created or changed, without those that are deleted or restored."""
     rows = await connection.execute_fetchall(
         """SELECT (SELECT count(*) FROM import_creations AS range JOIN subscribers
                 ON workspace_id = :workspace_id AND subscribers.id BETWEEN range.first_id AND range.last_id
@@ -171,7 +171,7 @@ async def _insert_created(connection: Connection, job_id: int, first_id: int, la
 
 
 async def _select_known(connection: Connection, job_id: int, subscriber_ids: Sequence[int]) -> set[int]:
-    """Those of them whom an earlier row of the import has created or changed."""
+    """Those that an earlier row of the import has created or changed."""
     rows = await connection.execute_fetchall(
         """SELECT value AS id FROM json_each(:ids)
         WHERE EXISTS (SELECT 1 FROM import_changes WHERE job_id = :job_id AND subscriber_id = value)

@@ -1,4 +1,5 @@
-"""Runs an undo: deletes whom the import created, then restores whom it changed, then deletes what nobody uses.
+"""Runs an undo: deletes the people that the import created, restores those that it changed, then deletes what is
+unused of its tags and custom fields.
 
 Each chunk is one transaction with its counters and its checkpoint.
 """
@@ -105,7 +106,7 @@ class UndoPipeline:
                 await work.run.step()
 
     async def _restore_chunk(self, work: _Work, rows: int) -> bool:
-        """Returns False if nobody is left."""
+        """Returns False if there are no more people."""
         job, import_job_id = work.run.job, work.undo.import_job_id
         async with self._database.write(changes=job.workspace_id) as connection:
             fields = {field.id: field for field in await select_all_custom_fields(connection, job.workspace_id)}
@@ -133,7 +134,7 @@ class UndoPipeline:
         )
 
     async def _finish(self, work: _Work) -> None:
-        """Somebody who was counted may have been deleted by hand since, so the total is what was processed."""
+        """The total becomes the number of processed people: some may have been deleted after they were counted."""
         job = work.run.job
         async with self._database.write(changes=job.workspace_id) as connection:
             await leftovers.delete_unused(connection, job.workspace_id, work.undo.import_job_id, clock.now())

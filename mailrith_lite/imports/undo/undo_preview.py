@@ -6,7 +6,7 @@ from mailrith_lite.database import Connection
 
 
 class UndoPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """People. `skipped_count`: those whom something has changed since the import."""
+    """Numbers of people. `skipped_count`: people who have been changed since the import."""
 
     rows_total: int
     restored_count: int

@@ -1,4 +1,4 @@
-"""The report of an undo: whom it has left alone, as CSV."""
+"""The report of an undo: the people that it has skipped, as CSV."""
 
 import asyncio
 import csv
@@ -14,7 +14,7 @@ from mailrith_lite.imports.undo.undo_table import REPORT_COLUMNS, Skip
 async def stream_skips(
     database: Database, workspace_id: int, job_id: int, *, formula_guard: bool
 ) -> AsyncIterator[bytes]:
-    """The columns `email` and `reason`, in UTF-8, in pieces. Who has been deleted since is left out."""
+    """The columns `email` and `reason`, in UTF-8, in pieces. People who have been deleted since are left out."""
     yield header_line(list(REPORT_COLUMNS))
     after_id = 0
     while True:

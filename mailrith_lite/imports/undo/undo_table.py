@@ -1,4 +1,4 @@
-"""The tables `undos` and `undo_skips`: which import an undo is of, how far it is, and whom it has left alone."""
+"""The tables `undos` and `undo_skips`: the import of each undo, its checkpoint, and the people that it skips."""
 
 from typing import Final, Literal
 
@@ -78,7 +78,7 @@ class Skip(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def select_skips(connection: Connection, workspace_id: int, job_id: int, *, after_id: int) -> list[Skip]:
-    """The next ones whom an undo has left alone and who still exist, by their integer ids."""
+    """The next people that the undo has skipped and that still exist, by their integer ids."""
     rows = await connection.execute_fetchall(
         """SELECT subscriber_id, email, reason FROM undo_skips
         JOIN subscribers ON subscribers.id = subscriber_id AND +subscribers.workspace_id = :workspace_id
