@@ -259,3 +259,22 @@ def test_quick_look_at_a_text_misses_no_cell_about_leaving(cell: str) -> None:
     for text in (cell, cell.upper(), f"since May: {cell}, said he"):
         assert leaving.cell_says_left(text)
         assert leaving.may_say_left(f"a\n{text}\n")
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "text"),
+    [
+        ("Abgemeldet am", ["", DAY], "The column Abgemeldet am seems to say that 1 person is Unsubscribed."),
+        ("Bounced at", [DAY, "", DAY], "The column Bounced at seems to say that 2 people are Bounced."),
+        (
+            "Spam complaint date",
+            [DAY, ""],
+            "The column Spam complaint date seems to say that 1 person is Complained.",
+        ),
+        ("blocked_at", [DAY, ""], "The column blocked_at seems to say that 1 person is Blocked."),
+        ("Deleted at", [DAY, ""], "The column Deleted at seems to say that 1 person is Unsubscribed."),
+    ],
+)
+def test_question_about_a_date_of_leaving_counts_the_people(column: str, cells: list[str], text: str) -> None:
+    [question] = analysis_of_column(column, cells).questions
+    assert question.text == f"{text} May they be written to?"

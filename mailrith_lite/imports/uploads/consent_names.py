@@ -241,6 +241,13 @@ def means_left(name: str) -> bool:
     return meaning is not None and meaning.yes is not None
 
 
+def status_of_detail(name: str) -> Status:
+    """The status of people with a filled cell under a name such as `Bounced at`; else Unsubscribed."""
+    meaning = meaning_of_detail(name)
+    status = None if meaning is None else meaning.yes
+    return "Unsubscribed" if status is None or status not in vocabulary.SUPPRESSED else status
+
+
 def meaning_of_detail(name: str) -> YesNo | None:
     """What a yes would mean in the column that this one is a detail of: of `Confirmed` for `Confirmed at`."""
     return yes_no_meaning(" ".join(_without_details(name)))

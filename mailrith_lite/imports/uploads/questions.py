@@ -217,7 +217,7 @@ def _about_consent(facts: FileFacts, proposals: Proposals) -> Iterable[Question]
             yield Question(
                 code="consent_column",
                 column=column.name,
-                text=_consent_text(column),
+                text=_consent_text(column, status),
                 answers=[
                     *_meanings(column, status),
                     Answer(
@@ -231,7 +231,10 @@ def _about_consent(facts: FileFacts, proposals: Proposals) -> Iterable[Question]
             yield _about_blank(column, status.values, status.blank)
 
 
-def _consent_text(column: ColumnFacts) -> str:
+def _consent_text(column: ColumnFacts, status: StatusColumn) -> str:
+    if status.left is not None:
+        people = "1 person is" if column.filled == 1 else f"{column.filled:,} people are"
+        return f"The column {column.name} seems to say that {people} {status.left}. May they be written to?"
     cells = [*column.left, *(word for word in column.words or () if leaving.cell_says_left(word))][:_CHOICES]
     some = f", for example {', '.join(cells)}" if cells else ""
     return f"The column {column.name} seems to say who may be written to{some}. What does it mean?"

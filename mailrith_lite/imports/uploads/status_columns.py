@@ -120,7 +120,7 @@ def blank_beside_active(column: ColumnFacts, values: Mapping[str, str | None], r
 def _find_detail(column: ColumnFacts, words: Sequence[str] | None, row_count: int) -> StatusColumn | None:
     """A column such as `Unsubscribed at`: a filled cell says that the person has left."""
     if consent_names.means_left(column.name):
-        return departure("Unsubscribed")
+        return departure(consent_names.status_of_detail(column.name))
     if consent_names.may_be_consent(column.name) and any(map(consent_names.refuses, words or ())):
         return _UNCLEAR
     return _says_left(column, words) or _find_partial(column, row_count)
@@ -159,7 +159,7 @@ def _find_question(column: ColumnFacts, words: Sequence[str] | None) -> StatusCo
     if _is_sign_up(column):
         return _UNCLEAR if consent_names.refuses(column.dates.refused) else _says_left(column, words)
     if _is_dates(column) and consent_names.means_left(name):
-        return departure("Unsubscribed")
+        return departure(consent_names.status_of_detail(column.name))
     if consent_names.looks_like_consent(name):
         return StatusColumn(open=True, reason="Its name is about consent, and its cells are not known.")
     if words is not None and consent_names.is_state(name) and _has_suppressed(words) and _are_statuses(words):
