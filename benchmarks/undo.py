@@ -1,4 +1,4 @@
-"""What the possibility of an undo costs an import, and how long an undo takes beside its import."""
+"""What the possibility of an undo costs an import, and how long an undo takes compared with its import."""
 
 import statistics
 import tempfile

@@ -1,4 +1,4 @@
-"""/healthz: whether the service works, and what keeps it from working as it should."""
+"""/healthz: whether the service works, and its problems."""
 
 import asyncio
 from typing import Literal

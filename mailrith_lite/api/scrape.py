@@ -24,7 +24,7 @@ async def get_metrics(request: web.Request) -> web.StreamResponse:
 async def get_metrics_with_token(request: web.Request) -> web.StreamResponse:
     """
     Raises:
-        NotFound: no token is set, or the request has another one; nobody learns which.
+        NotFound: no token is set, or the request has another one; the answer does not say which.
     """
     token = request.app[SERVICES].settings.metrics_token
     sent = request.headers.get(hdrs.AUTHORIZATION, "").encode(errors="surrogateescape")

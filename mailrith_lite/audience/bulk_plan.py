@@ -82,7 +82,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     sequences of the job. `row_tags`, `row_sequences`: JSON objects, integer id -> list of the subscribers who get
     it. Each is empty when there is nothing to write. `first_id`: the integer id of the first new subscriber.
     `changed`: the existing subscribers of `updates`, in the order of their ids. `left_again`: a JSON list of the
-    unchanged subscribers of whom a row says again that they have left: no undo of an earlier import may lift that.
+    unchanged subscribers whose row repeats a suppressed status: no undo of an earlier import may lift it.
     """
 
     first_id: int

@@ -77,7 +77,7 @@ decoder = msgspec.json.Decoder(Image, float_hook=Decimal)
 
 
 def without_equals(image: Image, state: State) -> Image:
-    """The image without what several changes have put back."""
+    """The image without members that a later change has set to the old value again."""
     plain: dict[str, Any] = {
         name: value
         for name in _PLAIN

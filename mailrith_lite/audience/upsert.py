@@ -110,7 +110,7 @@ async def change(
     if changed != saved:
         changed = msgspec.structs.replace(changed, updated_at=context.now)
         await subscribers.update_subscriber(connection, context.workspace_id, changed)
-    elif evidence is not None or sent.status in SUPPRESSED:  # an opt-out counts, also when it is said again
+    elif evidence is not None or sent.status in SUPPRESSED:  # a repeated opt-out counts, too
         await subscribers.update_changed_by_hand(connection, context.workspace_id, saved.id)
     return changed
 

@@ -18,7 +18,7 @@ class _Health(msgspec.Struct, frozen=True):
 
 @click.command()
 def healthz() -> None:
-    """Ask the service whether it is well.
+    """Check whether the service works.
 
     The exit code is 1 when it does not answer or cannot work. It needs no key. A service that works with a
     problem, such as a full disk, is degraded: the command prints the problem and exits 0, because a restart does

@@ -127,7 +127,7 @@ def save_report(job_id: str, output: Path | None) -> None:
     """Save the refused rows and warnings of an import as a CSV file.
 
     The file has the columns of the imported file, then the line, column, code and message of each error. Correct
-    the rows and import the file with `--like ID`. The report of an undo has the people whom it left alone.
+    the rows and import the file with `--like ID`. The report of an undo has the people that it skipped.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Whether the mappings of an earlier import answer all that a file asks about consent."""
+"""Whether the mappings of an earlier import answer all questions of a file about consent."""
 
 from collections.abc import Collection
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Puts a backup in the place of a database. Call it under the lock of the data directory."""
+"""Replaces a database with a backup. Call it under the lock of the data directory."""
 
 import contextlib
 import os

@@ -42,7 +42,7 @@ class MappedField(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 class Mapping(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One entry of a request's `mappings`. `values`: a cell, ignoring case -> what it means; null means blank, and
-    the cell `*` stands for every other filled cell."""
+    the cell `*` means every other filled cell."""
 
     csv_column: str
     field: MappedField

@@ -121,7 +121,7 @@ def pytest_terminal_summary(terminalreporter: "pytest.TerminalReporter", config:
         for line in _lines(terminalreporter, _PROPERTY) or ["nothing to report"]:
             terminalreporter.line(line)
     if leftovers := _lines(terminalreporter, _LEFTOVER):
-        terminalreporter.section("what tests of mailrith planned in vain, and sent in vain")
+        terminalreporter.section("unused failures and unknown fields in tests of mailrith")
         for line in leftovers:
             terminalreporter.line(line)
 

@@ -160,7 +160,7 @@ class Mailrith:
         return report_client(self._recorder.select(self._all_workspace_ids(), self._begin))
 
     def leftovers(self) -> list[str]:
-        """What a test has planned and no request met, and the fields of requests that no operation knows."""
+        """The planned faults that no request met, and the fields of requests that no operation has."""
         unknown = [one.message for one in self.whole_report().bad if one.code == "unknown_field"]
         plans = [line for one in (self, *self._children) for line in one._unmet_plans()]
         return [*plans, *unknown]

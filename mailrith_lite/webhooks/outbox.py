@@ -22,7 +22,7 @@ from mailrith_lite.webhooks.subscription_table import Subscription, Wanted, sele
 
 
 class Members(msgspec.Struct, frozen=True, kw_only=True):
-    """Subscribers of whom the same member changes. `sql` selects their integer ids as `id`, with `parameters`."""
+    """Subscribers in which the same member changes. `sql` selects their integer ids as `id`, with `parameters`."""
 
     sql: str
     parameters: Mapping[str, Any]

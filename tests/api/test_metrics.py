@@ -103,7 +103,7 @@ def test_no_label_names_a_client(service: Server) -> None:
 
 
 @pytest.mark.parametrize("token", [None, TOKEN])
-def test_metrics_are_not_there_without_the_token(serve: Callable[..., Server], token: str | None) -> None:
+def test_metrics_are_not_found_without_the_token(serve: Callable[..., Server], token: str | None) -> None:
     server = serve(metrics_token=token)
     for sent in (None, KEY, TOKEN[:-1], f"{TOKEN}x", "\u00fc"):
         headers = {} if sent is None else {"Authorization": f"Bearer {sent}"}

@@ -114,7 +114,7 @@ def test_a_canceled_import_that_applied_rows_can_be_undone(server: Server) -> No
     assert get(server, "/v1/subscribers") == []
 
 
-def test_past_undo_ttl_an_import_cannot_be_undone_and_its_images_go(server: Server) -> None:
+def test_import_cannot_be_undone_after_undo_ttl_and_its_images_are_deleted(server: Server) -> None:
     server.call("POST", "/v1/subscribers", {"email": "a@x.com", "name": "Before"})
     job = server.import_csv(CSV)
     assert len(server.rows("SELECT image FROM import_changes WHERE image IS NOT NULL")) == 1
@@ -195,7 +195,7 @@ def test_after_a_canceled_undo_another_one_processes_the_rest(server: Server) ->
     assert [one["status"] for one in get(server, UNDO.path)] == ["Queued", "Failed"]
 
 
-def test_events_of_an_undo_are_those_of_the_people_whom_it_restores(server: Server) -> None:
+def test_events_of_an_undo_are_about_the_people_that_it_restores(server: Server) -> None:
     server.call("POST", "/v1/subscribers", {"email": "a@x.com", "name": "Before", "status": "Active"})
     job = server.import_csv(
         "Email,Name,Status\na@x.com,After,Unsubscribed\nb@x.com,New,\n",

@@ -97,7 +97,7 @@ def test_damaged_database_is_replaced_only_when_somebody_accepts_what_is_lost(co
     assert "good  database\n" in run("doctor", "--data-dir", store, cwd=store.parent).stdout
 
 
-def test_changes_in_the_wal_of_a_killed_service_go_aside_and_not_into_the_backup(copy: Path, store: Path) -> None:
+def test_changes_in_the_wal_of_a_killed_service_are_kept_aside_and_not_restored(copy: Path, store: Path) -> None:
     with sqlite3.connect(store / "mailrith.db") as writer:
         writer.execute("UPDATE tags SET description = 'in the WAL'")
         writer.commit()

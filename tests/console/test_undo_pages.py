@@ -1,4 +1,4 @@
-"""The pages of an undo: what it would do, its start, and what became of it."""
+"""The pages of an undo: what it would do, its start, and its result."""
 
 from conftest import Server
 
@@ -6,13 +6,13 @@ from .visitor import heading, signed_in, text
 
 
 def imported(server: Server) -> str:
-    """The page of an import that created two people, of whom one has been changed since."""
+    """The page of an import that created two people, one of which has changed since."""
     job = server.import_csv("Email,Name\na@x.com,Ada\nb@x.com,Bob\n")
     server.call("POST", "/v1/subscribers", {"email": "b@x.com", "name": "By hand"})
     return f"/console/imports/{job['id']}"
 
 
-def test_an_import_leads_to_what_its_undo_would_do_and_the_button_starts_it(server: Server) -> None:
+def test_page_of_an_import_links_to_the_preview_of_its_undo_and_the_button_starts_it(server: Server) -> None:
     visitor, path = signed_in(server), imported(server)
     assert f'imports/{path.rpartition("/")[2]}/undo">Undo</a>' in visitor.get(path).body.decode()
     preview = visitor.get(f"{path}/undo")
@@ -31,7 +31,7 @@ def test_an_import_leads_to_what_its_undo_would_do_and_the_button_starts_it(serv
     assert server.rows("SELECT email FROM subscribers") == [("b@x.com",)]
 
 
-def test_an_import_that_has_been_undone_leads_to_its_undo(server: Server) -> None:
+def test_page_of_an_undone_import_links_to_its_undo(server: Server) -> None:
     visitor, path = signed_in(server), imported(server)
     visitor.post(f"{path}/undo")
     server.drain()

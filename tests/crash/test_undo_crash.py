@@ -21,7 +21,8 @@ def request(first: int, last: int, name: str, **body: Any) -> dict[str, Any]:
 
 
 def prepare(service: Service) -> tuple[Any, Content]:
-    """An import that created and changed people, of whom a later one has changed some; and what was before both.
+    """An import that created and changed people, a later import that has changed some of them, and the people
+    before both.
 
     The service runs, and has completed both imports.
     """

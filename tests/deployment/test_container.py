@@ -1,4 +1,4 @@
-"""The Containerfile by its steps, without an engine: they run in a directory that stands for the image."""
+"""The Containerfile by its steps, without an engine: they run in a directory instead of an image."""
 
 import json
 import os

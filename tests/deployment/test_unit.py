@@ -25,7 +25,7 @@ def ask(path: Path, *headers: str) -> bytes:
         return b"".join(iter(lambda: client.recv(1 << 16), b""))
 
 
-def test_service_listens_on_a_unix_socket_and_believes_the_proxy_there(tmp_path: Path) -> None:
+def test_service_listens_on_a_unix_socket_and_trusts_the_proxy_there(tmp_path: Path) -> None:
     with start_process(*SERVE, env=BOOTSTRAP, cwd=tmp_path) as process:
         line = line_with(process.stdout, "serving")
         assert "serving unix:socket (data directory: store)" in line
@@ -51,7 +51,7 @@ def test_service_listens_on_a_unix_socket_and_believes_the_proxy_there(tmp_path:
     assert not path.exists()
 
 
-def test_file_in_the_place_of_the_socket_stops_the_start(tmp_path: Path) -> None:
+def test_file_with_the_name_of_the_socket_stops_the_start(tmp_path: Path) -> None:
     (tmp_path / "socket").write_text("precious")
     assert_fails(
         run_process(*SERVE, cwd=tmp_path), "cannot listen on socket: Address already in use; choose another path"
@@ -60,7 +60,7 @@ def test_file_in_the_place_of_the_socket_stops_the_start(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["notify", "@mailrith-lite-test-{pid}"])
-def test_systemd_hears_when_the_service_is_ready_and_when_it_stops(tmp_path: Path, name: str) -> None:
+def test_systemd_gets_a_message_when_the_service_is_ready_and_when_it_stops(tmp_path: Path, name: str) -> None:
     name = name.format(pid=os.getpid())
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.settimeout(SECONDS)

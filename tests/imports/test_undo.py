@@ -1,4 +1,4 @@
-"""An undo takes back what an import did to people, and leaves alone whoever has changed since."""
+"""An undo reverts what an import did to people, and skips people who have changed since."""
 
 from typing import Any
 
@@ -105,7 +105,7 @@ def test_nobody_loses_an_opt_out(server: Server, status: str) -> None:
     assert skipped(server, done) == ["known@x.com,changed_since", "left@x.com,changed_since"]
 
 
-def test_an_opt_out_that_is_said_again_after_the_import_stays(server: Server) -> None:
+def test_opt_out_that_is_repeated_after_the_import_stays(server: Server) -> None:
     edit(server, "a@x.com", status="Active")
     job = server.import_csv("Email,Status\na@x.com,Unsubscribed\n", [EMAIL, mapped("Status", "subscriber-status")])
     set_status(server, "a@x.com", "Unsubscribed")
@@ -115,7 +115,7 @@ def test_an_opt_out_that_is_said_again_after_the_import_stays(server: Server) ->
 
 @pytest.mark.parametrize("saved", ["a@x.com,Active\n", ""])
 @pytest.mark.parametrize("again", ["Unsubscribed", "Bounced", "Blocked"])
-def test_an_opt_out_that_a_later_import_says_again_stays(server: Server, saved: str, again: str) -> None:
+def test_opt_out_that_a_later_import_repeats_stays(server: Server, saved: str, again: str) -> None:
     mappings = [EMAIL, mapped("Status", "subscriber-status")]
     server.import_csv(f"Email,Status\nb@x.com,\n{saved}", mappings)
     job = server.import_csv("Email,Status\na@x.com,Blocked\n", mappings)
@@ -125,7 +125,7 @@ def test_an_opt_out_that_a_later_import_says_again_stays(server: Server, saved: 
     assert people(server)["a@x.com"]["status"] == "Blocked"
 
 
-def test_an_unsubscribe_that_the_import_itself_made_is_taken_back(server: Server) -> None:
+def test_unsubscribe_that_the_import_itself_made_is_undone(server: Server) -> None:
     edit(server, "a@x.com", status="Active")
     job = server.import_csv("Email,Status\na@x.com,Unsubscribed\n", [EMAIL, mapped("Status", "subscriber-status")])
     assert counts(undo(server, job)) == (1, 0, 0)
@@ -168,7 +168,7 @@ def give_evidence(server: Server, person: Any) -> None:
 @pytest.mark.parametrize(
     "change", [edit_name, add_tag, remove_tag, add_sequence, set_field, import_again, give_evidence]
 )
-def test_whoever_has_changed_since_is_left_alone_and_reported(server: Server, change: Any, email: str) -> None:
+def test_people_who_have_changed_since_are_skipped_and_reported(server: Server, change: Any, email: str) -> None:
     edit(server, "known@x.com", name="Known")
     job = server.import_csv("Email,Name\nknown@x.com,Changed\nnew@x.com,New\n", new_tag_name="Fair")
     change(server, people(server)[email])
@@ -193,7 +193,7 @@ def import_the_same(server: Server, person: Any) -> None:
 
 
 @pytest.mark.parametrize("change", [patch_same_name, add_same_tag, import_the_same])
-def test_what_altered_nothing_does_not_count_as_a_change(server: Server, change: Any) -> None:
+def test_request_that_altered_nothing_does_not_count_as_a_change(server: Server, change: Any) -> None:
     job = server.import_csv("Email,Name\na@x.com,Ada\n", new_tag_name="Fair")
     change(server, people(server)["a@x.com"])
     assert counts(undo(server, job)) == (0, 1, 0)
@@ -241,7 +241,7 @@ def test_tags_and_fields_that_the_import_made_stay_while_somebody_uses_them(serv
     assert server.call("GET", "/v1/custom-fields").json["data"] == []
 
 
-def test_a_deleted_tag_or_field_does_not_come_back_and_the_rest_does(server: Server) -> None:
+def test_deleted_tag_or_field_is_not_restored_and_the_rest_is(server: Server) -> None:
     field = make(server, "/v1/custom-fields", label="Size", type="Text")
     edit(server, "a@x.com", name="Before", custom_fields={"Size": "S"})
     columns = [EMAIL, NAME, {"csv_column": "Size", "field": {"type": "custom-field", "custom_field_id": field}}]
@@ -254,7 +254,7 @@ def test_a_deleted_tag_or_field_does_not_come_back_and_the_rest_does(server: Ser
     assert (person["name"], person["custom_fields"], person["tags"]) == ("Before", {}, [])
 
 
-def test_a_value_that_its_field_no_longer_takes_does_not_come_back(server: Server) -> None:
+def test_value_that_its_field_no_longer_takes_is_not_restored(server: Server) -> None:
     field = make(server, "/v1/custom-fields", label="Size", type="Single Select", settings={"options": ["S", "M"]})
     edit(server, "a@x.com", custom_fields={"Size": "S"})
     columns = [EMAIL, {"csv_column": "Size", "field": {"type": "custom-field", "custom_field_id": field}}]
@@ -265,7 +265,7 @@ def test_a_value_that_its_field_no_longer_takes_does_not_come_back(server: Serve
     assert people(server)["a@x.com"]["custom_fields"] == {field: "M"}
 
 
-def test_a_person_whom_somebody_has_deleted_is_not_counted(server: Server) -> None:
+def test_person_who_was_deleted_is_not_counted(server: Server) -> None:
     job = server.import_csv("Email,Name\na@x.com,Ada\nb@x.com,Bob\n")
     assert server.call("DELETE", people(server)["a@x.com"]["self"]).status == 204
     assert counts(undo(server, job)) == (0, 1, 0)

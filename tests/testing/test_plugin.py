@@ -281,7 +281,7 @@ LEFTOVERS = [
 
 
 @pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["one process", "xdist"])
-def test_the_summary_tells_planned_failures_and_fields_in_vain(
+def test_the_summary_lists_unused_failures_and_unknown_fields(
     pytester: pytest.Pytester, options: tuple[str, ...]
 ) -> None:
     result = run_session(pytester, LEFT, *options)
@@ -290,7 +290,7 @@ def test_the_summary_tells_planned_failures_and_fields_in_vain(
     result.stdout.no_fnmatch_line("*test_nothing: *")
 
 
-def test_strict_makes_what_was_in_vain_a_failure(pytester: pytest.Pytester) -> None:
+def test_strict_makes_unused_failures_and_unknown_fields_an_error(pytester: pytest.Pytester) -> None:
     result = run_session(pytester, LEFT, "-o", "mailrith_strict=true")
     result.assert_outcomes(passed=1, failed=3)
     result.stdout.fnmatch_lines(["mailrith_strict: a planned failure for listTags waits for 1 more request"])

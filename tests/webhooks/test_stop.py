@@ -47,7 +47,7 @@ def test_a_stop_does_not_wait_for_a_receiver_and_the_next_start_sends_again(tmp_
         assert under_way < {request.headers["webhook-id"] for request in receiver.received}
 
 
-def test_results_of_the_last_tries_are_saved_by_a_stop(tmp_path: Path) -> None:
+def test_results_of_the_last_attempts_are_saved_by_a_stop(tmp_path: Path) -> None:
     with Receiver().running() as receiver:
         with service(tmp_path / "data").serving() as first:
             body = {"name": "Receiver", "url": receiver.url, "event_patterns": ["*"]}

@@ -1,4 +1,4 @@
-"""Plans in memory what a chunk of an undo puts back."""
+"""Plans in memory what a chunk of an undo restores."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal

@@ -142,7 +142,7 @@ def departure(status: Status) -> StatusColumn:
 
 
 def _find_named_status(column: ColumnFacts, words: Sequence[str] | None) -> StatusColumn | None:
-    """Most of the people must have a known status: `valid` beside `invalid` is none."""
+    """Most of the people must have a known status: a column of `valid` and `invalid` is not a status."""
     known = sum(
         count
         for word, count in (column.words or {}).items()
