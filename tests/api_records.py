@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 from conftest import Reply, Server
 
@@ -30,6 +31,13 @@ def field(server: Server, label: str, kind: str = "Text", options: list[str] | N
 
 def sequence(server: Server, name: str = "Welcome", **body: Any) -> Any:
     return data_of(server.call("POST", "/v1/sequences", {"name": name, "definition": {"emails": []}, **body}))
+
+
+def page(server: Server, path: str, **query: Any) -> Any:
+    """The items of a list and its pagination. `query`: the parameters."""
+    reply = server.call("GET", f"{path}?{urlencode(query)}")
+    assert reply.status == 200, reply.body
+    return reply.json
 
 
 def email(**members: Any) -> Any:

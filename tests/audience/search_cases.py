@@ -1,6 +1,11 @@
-"""Subscribers with unusual names and emails, and the searches that match them."""
+"""Subscribers with unusual names and emails, the searches that match them, and calls of the search."""
+
+import population
 
 from mailrith_lite import ids
+from mailrith_lite.audience import search_index
+from mailrith_lite.audience.filters import SubscriberFilter
+from mailrith_lite.database import Database
 
 # integer id -> (email, name)
 PEOPLE = {
@@ -78,3 +83,15 @@ SEARCHES: list[tuple[str, list[int]]] = [
     (ids.encode(ids.SUBSCRIBER, 77), []),
     (ids.encode(ids.TAG, 5), []),
 ]
+
+
+async def catch_up(database: Database) -> int:
+    """Updates the whole index; returns the number of batches."""
+    batches = 0
+    while await search_index.catch_up(database):
+        batches += 1
+    return batches
+
+
+async def search(database: Database, text: str) -> list[int]:
+    return await population.page(database, SubscriberFilter(search=text))
