@@ -290,7 +290,7 @@ def test_the_summary_lists_unused_failures_and_unknown_fields(
     result.stdout.no_fnmatch_line("*test_nothing: *")
 
 
-def test_strict_makes_unused_failures_and_unknown_fields_an_error(pytester: pytest.Pytester) -> None:
+def test_strict_fails_a_test_with_unused_failures_or_unknown_fields(pytester: pytest.Pytester) -> None:
     result = run_session(pytester, LEFT, "-o", "mailrith_strict=true")
     result.assert_outcomes(passed=1, failed=3)
     result.stdout.fnmatch_lines(["mailrith_strict: a planned failure for listTags waits for 1 more request"])
