@@ -44,10 +44,10 @@ def _raise_open_files() -> None:
     A system that refuses, such as macOS with a hard limit that it does not grant, leaves the limit as it is.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    for wanted in (hard, _OPEN_FILES):
-        if wanted == resource.RLIM_INFINITY or wanted > soft:
+    for target in (hard, _OPEN_FILES):
+        if target == resource.RLIM_INFINITY or target > soft:
             with contextlib.suppress(ValueError, OSError):
-                resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+                resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
                 return
 
 

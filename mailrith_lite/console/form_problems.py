@@ -45,7 +45,8 @@ def find_problems(form: ColumnForm, analysis: Analysis, custom_fields: Sequence[
 
 
 def from_error(error: errors.InvalidRequest, mappings: Sequence[Mapping], analysis: Analysis) -> Problems:
-    """A refusal of the import. `mappings`: those of the refused request."""
+    """The problems of the page, from the error that refused the import. `mappings`: those of the refused
+    request."""
     text = _DELETED.get(error.details.get("reason", ""), error.message)
     field = error.details.get("field", "")
     places = {column.name: place for place, column in enumerate(analysis.columns)}

@@ -18,7 +18,7 @@ from mailrith_lite.jobs.queue import Job
 from mailrith_lite.webhooks import delivery_table, events, patterns
 from mailrith_lite.webhooks.delivery_table import Events
 from mailrith_lite.webhooks.events import Source
-from mailrith_lite.webhooks.subscription_table import Subscription, Wanted, select_wanted
+from mailrith_lite.webhooks.subscription_table import ActiveSubscriptions, Subscription, select_active
 
 
 class Members(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,18 +47,18 @@ class Outbox:
         now: int,
     ) -> None:
         """One subscriber who is new (`before` is None) or may have changed."""
-        wanted = await select_wanted(connection, workspace_id)
-        if wanted.subscriptions:
-            await self._record(connection, workspace_id, wanted, events.of_change(before, after, source), now)
+        active = await select_active(connection, workspace_id)
+        if active.subscriptions:
+            await self._record(connection, workspace_id, active, events.of_change(before, after, source), now)
 
     async def record_chunk(
         self, connection: Connection, workspace_id: int, source: Source, plan: Plan, now: int
     ) -> None:
         """The subscribers that a chunk of an import creates or changes."""
-        wanted = await select_wanted(connection, workspace_id)
-        if wanted.any_of(patterns.CREATED, patterns.UPDATED, patterns.STATUS_CHANGED):
+        active = await select_active(connection, workspace_id)
+        if active.any_of(patterns.CREATED, patterns.UPDATED, patterns.STATUS_CHANGED):
             planned = await asyncio.to_thread(events.of_plan, plan, source)
-            await self._record(connection, workspace_id, wanted, planned, now)
+            await self._record(connection, workspace_id, active, planned, now)
 
     async def record_alterations(
         self,
@@ -69,17 +69,17 @@ class Outbox:
         now: int,
     ) -> None:
         """Many subscribers who change in different ways."""
-        wanted = await select_wanted(connection, workspace_id)
-        if wanted.any_of(patterns.UPDATED, patterns.STATUS_CHANGED):
+        active = await select_active(connection, workspace_id)
+        if active.any_of(patterns.UPDATED, patterns.STATUS_CHANGED):
             planned = await asyncio.to_thread(events.of_alterations, altered, source)
-            await self._record(connection, workspace_id, wanted, planned, now)
+            await self._record(connection, workspace_id, active, planned, now)
 
     async def record_members(
         self, connection: Connection, workspace_id: int, source: Source, members: Members, now: int
     ) -> None:
         """Many subscribers who lose a tag, a sequence or a value. Call it while `sql` selects them."""
-        wanted = await select_wanted(connection, workspace_id)
-        if not wanted.by(patterns.UPDATED):
+        active = await select_active(connection, workspace_id)
+        if not active.by(patterns.UPDATED):
             return
         rows = await connection.execute_fetchall(
             f"SELECT json_group_array(json_array(id)) AS rows, count(*) AS count FROM ({members.sql})",
@@ -87,13 +87,13 @@ class Outbox:
         )
         row = next(iter(rows))
         lost = events.of_members(row["rows"], row["count"], members.changed, source)
-        await self._record(connection, workspace_id, wanted, [lost], now)
+        await self._record(connection, workspace_id, active, [lost], now)
 
     async def record_job(self, connection: Connection, job: Job) -> None:
         """A job that has just become final. A dry run changes nothing, and makes no event."""
         if not job.dry_run:
-            wanted = await select_wanted(connection, job.workspace_id)
-            await self._record(connection, job.workspace_id, wanted, [events.of_job(job)], clock.now())
+            active = await select_active(connection, job.workspace_id)
+            await self._record(connection, job.workspace_id, active, [events.of_job(job)], clock.now())
 
     async def record_test(self, connection: Connection, subscription: Subscription, now: int) -> int:
         """An event of the type `webhook.test` for this subscription alone. Returns the delivery's integer id."""
@@ -109,9 +109,14 @@ class Outbox:
             listener()
 
     async def _record(
-        self, connection: Connection, workspace_id: int, wanted: Wanted, recorded: Iterable[Events], now: int
+        self,
+        connection: Connection,
+        workspace_id: int,
+        active: ActiveSubscriptions,
+        recorded: Iterable[Events],
+        now: int,
     ) -> None:
         for some in recorded:
-            if some.count and (subscription_ids := wanted.by(some.type)):
+            if some.count and (subscription_ids := active.by(some.type)):
                 await delivery_table.insert_events(connection, workspace_id, subscription_ids, some, now)
                 self.notify()

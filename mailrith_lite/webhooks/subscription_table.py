@@ -45,7 +45,7 @@ class Subscription(msgspec.Struct, frozen=True, kw_only=True):
         return ids.encode(ids.WEBHOOK_SUBSCRIPTION, self.id)
 
 
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+class ActiveSubscriptions(msgspec.Struct, frozen=True, kw_only=True):
     """The active subscriptions of a workspace."""
 
     subscriptions: list[Subscription]
@@ -84,14 +84,14 @@ def _from_row(row: Row) -> Subscription:
     return Subscription(**values)
 
 
-async def select_wanted(connection: Connection, workspace_id: int) -> Wanted:
+async def select_active(connection: Connection, workspace_id: int) -> ActiveSubscriptions:
     """Call it in the transaction of the change: one look-up, which most workspaces answer with nothing."""
     rows = await connection.execute_fetchall(
         f"""SELECT {_COLUMNS} FROM webhook_subscriptions
         WHERE workspace_id = ? AND deleted_at IS NULL AND status = 'active'""",
         (workspace_id,),
     )
-    return Wanted(subscriptions=[_from_row(row) for row in rows])
+    return ActiveSubscriptions(subscriptions=[_from_row(row) for row in rows])
 
 
 async def select_subscriptions(

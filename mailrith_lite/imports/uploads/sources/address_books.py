@@ -6,7 +6,7 @@ ADDRESS_BOOKS = (
     Source(
         name="google-contacts",
         label="Google Contacts",
-        told_by=(
+        identified_by=(
             ("First Name", "Last Name", "Labels", "E-mail 1 - Value"),
             ("Name", "Given Name", "Family Name", "E-mail 1 - Value"),
         ),
@@ -25,7 +25,7 @@ ADDRESS_BOOKS = (
     Source(
         name="outlook",
         label="Outlook",
-        told_by=(
+        identified_by=(
             ("First Name", "Last Name", "E-mail Address", "E-mail Type"),
             ("First Name", "Last Name", "E-mail Address", "E-mail 2 Address"),
             ("Vorname", "Nachname", "E-Mail-Adresse", "E-Mail-Typ"),

@@ -6,7 +6,7 @@ CUSTOMERS = (
     Source(
         name="hubspot",
         label="HubSpot",
-        told_by=(
+        identified_by=(
             ("Record ID", "First Name", "Last Name", "Email"),
             ("Contact ID", "Email", "Lifecycle Stage", "Contact owner"),
             ("Record ID - Contact", "Email"),
@@ -31,7 +31,7 @@ CUSTOMERS = (
     Source(
         name="klaviyo",
         label="Klaviyo",
-        told_by=(("Email", "Klaviyo ID"), ("Email", "Email Marketing Consent", "SMS Marketing Consent")),
+        identified_by=(("Email", "Klaviyo ID"), ("Email", "Email Marketing Consent", "SMS Marketing Consent")),
         columns={
             "Email": "email",
             "First Name": "first-name",
@@ -48,7 +48,7 @@ CUSTOMERS = (
     Source(
         name="shopify",
         label="Shopify",
-        told_by=(
+        identified_by=(
             ("Email", "Accepts Email Marketing", "Total Spent"),
             ("Email", "Accepts Marketing", "Total Spent"),
             ("Email", "Accepts Email Marketing", "Tax Exempt"),
@@ -69,7 +69,7 @@ CUSTOMERS = (
     Source(
         name="woocommerce",
         label="WooCommerce",
-        told_by=(
+        identified_by=(
             ("Email", "Date Registered", "Last Active", "AOV"),
             ("Email", "Date Registered", "Total Spend", "Orders"),
         ),
@@ -84,7 +84,7 @@ CUSTOMERS = (
     Source(
         name="civicrm",
         label="CiviCRM",
-        told_by=(
+        identified_by=(
             ("Contact ID", "Email", "Do Not Email"),
             ("Contact ID", "Email", "No Bulk Emails (User Opt Out)"),
             ("Contact ID", "Email", "No Bulk Emails"),
@@ -110,7 +110,7 @@ CUSTOMERS = (
     Source(
         name="mautic",
         label="Mautic",
-        told_by=(
+        identified_by=(
             ("firstname", "lastname", "email", "points", "date_identified"),
             ("firstname", "lastname", "email", "dateIdentified"),
             ("firstname", "lastname", "email", "doNotContact"),

@@ -13,7 +13,7 @@ from mailrith_lite.unicode_forms import letters_and_digits
 MAILRITH: Final = Source(
     name="mailrith",
     label="Mailrith",
-    told_by=(COLUMNS,),
+    identified_by=(COLUMNS,),
     columns={
         "Email": "email",
         "Name": "name",

@@ -14,7 +14,7 @@ NEWSLETTERS = (
     Source(
         name="mailchimp",
         label="Mailchimp",
-        told_by=(("Email Address", "LEID", "EUID"),),
+        identified_by=(("Email Address", "LEID", "EUID"),),
         columns={
             "Email Address": "email",
             "First Name": "first-name",
@@ -32,7 +32,7 @@ NEWSLETTERS = (
     Source(
         name="kit",
         label="Kit",
-        told_by=(
+        identified_by=(
             ("email", "first_name", "created_at", "status", "tags"),
             ("email", "first_name", "state", "created_at"),
         ),
@@ -49,7 +49,7 @@ NEWSLETTERS = (
     Source(
         name="substack",
         label="Substack",
-        told_by=(
+        identified_by=(
             ("email", "active_subscription", "expiry"),
             ("Email", "Stripe plan", "Start date", "Emails opened (6mo)"),
         ),
@@ -66,7 +66,7 @@ NEWSLETTERS = (
     Source(
         name="ghost",
         label="Ghost",
-        told_by=(("email", "subscribed_to_emails", "complimentary_plan"),),
+        identified_by=(("email", "subscribed_to_emails", "complimentary_plan"),),
         columns={
             "email": "email",
             "name": "name",
@@ -79,7 +79,7 @@ NEWSLETTERS = (
     Source(
         name="beehiiv",
         label="beehiiv",
-        told_by=(
+        identified_by=(
             ("email", "status", "utm_source", "utm_medium", "referral_code"),
             ("email", "status", "subscription_tier", "utm_source"),
             ("email", "status", "tier", "referring_site"),
@@ -101,7 +101,7 @@ NEWSLETTERS = (
     Source(
         name="buttondown",
         label="Buttondown",
-        told_by=(
+        identified_by=(
             ("email", "subscriber_type", "creation_date"),
             ("email_address", "type", "creation_date", "metadata"),
         ),
@@ -129,7 +129,7 @@ NEWSLETTERS = (
     Source(
         name="listmonk",
         label="listmonk",
-        told_by=(
+        identified_by=(
             ("uuid", "email", "name", "attributes", "status"),
             ("uuid", "email", "name", "attribs", "status"),
         ),
@@ -143,7 +143,7 @@ NEWSLETTERS = (
     Source(
         name="brevo",
         label="Brevo",
-        told_by=(
+        identified_by=(
             ("EMAIL", "EMAIL_BLACKLISTED"),
             ("EMAIL", "ADDED_TIME", "MODIFIED_TIME"),
         ),
@@ -165,7 +165,7 @@ NEWSLETTERS = (
     Source(
         name="mailerlite",
         label="MailerLite",
-        told_by=(
+        identified_by=(
             ("Subscriber", "Sent", "Opens", "Clicks", "Subscribed"),
             ("Subscriber", "Sent", "Opened", "Clicked", "Subscribed"),
             ("Email", "Signup IP", "Signup timestamp", "Confirmation timestamp"),
@@ -188,7 +188,7 @@ NEWSLETTERS = (
     Source(
         name="activecampaign",
         label="ActiveCampaign",
-        told_by=(
+        identified_by=(
             ("Email", "First Name", "Last Name", "Lists", "Tags", "Date Created"),
             ("Contact ID", "Email", "First Name", "Last Name", "Tags", "Date Subscribed"),
             ("Email", "Full Name", "Lists", "Tags", "Status", "IP Address"),
@@ -208,7 +208,7 @@ NEWSLETTERS = (
     Source(
         name="constant-contact",
         label="Constant Contact",
-        told_by=(
+        identified_by=(
             ("Email address", "Email permission status"),
             ("Email address", "Email status", "Email update source"),
         ),
@@ -237,7 +237,7 @@ NEWSLETTERS = (
     Source(
         name="campaign-monitor",
         label="Campaign Monitor",
-        told_by=(
+        identified_by=(
             ("Email Address", "Name", "Date Subscribed"),
             ("Email", "Name", "Date Subscribed", "Status"),
         ),
@@ -254,7 +254,7 @@ NEWSLETTERS = (
     Source(
         name="phplist",
         label="phpList",
-        told_by=(
+        identified_by=(
             ("email", "confirmed", "blacklisted", "htmlemail"),
             ("email", "confirmed", "blacklisted", "bouncecount"),
         ),
@@ -272,7 +272,7 @@ NEWSLETTERS = (
     Source(
         name="mailpoet",
         label="MailPoet",
-        told_by=(
+        identified_by=(
             ("Email", "Global status", "List status"),
             ("Email", "First name", "Last name", "Global status"),
         ),
@@ -290,7 +290,7 @@ NEWSLETTERS = (
     Source(
         name="sendgrid",
         label="SendGrid",
-        told_by=(
+        identified_by=(
             ("EMAIL", "ALTERNATE_EMAILS", "CREATED_AT"),
             ("EMAIL", "ALTERNATE_EMAILS", "CONTACT_ID"),
         ),

@@ -36,15 +36,15 @@ COMPLAINED: Final = YesNo(yes="Complained")
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """`name`: of the API. `label`: for people. `told_by`: sets of column names; a file that has all names of a set
-    comes from the tool. `columns`: name -> what it becomes; of several that become the same, the first that has a
-    filled cell. `status_by`: a column that only files of such people have -> their status. `day_first`: how the
+    """`name`: of the API. `label`: for people. `identified_by`: sets of column names; a file with all names of a
+    set comes from the tool. `columns`: name -> what it becomes; of several that become the same, the first that has
+    a filled cell. `status_by`: a column that only files of such people have -> their status. `day_first`: how the
     tool writes a date that could be read in two ways. Names are compared by letters and digits, ignoring case.
     """
 
     name: str
     label: str
-    told_by: tuple[tuple[str, ...], ...]
+    identified_by: tuple[tuple[str, ...], ...]
     columns: Mapping[str, Meaning]
     status_by: Mapping[str, Status] = {}
     day_first: bool = False
@@ -52,7 +52,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     def evidence(self, keys: Collection[str]) -> int:
         """The number of columns that identify the tool; 0 if the file does not come from it. `keys`: of the file's
         columns."""
-        sets = ([letters_and_digits(name) for name in names] for names in self.told_by)
+        sets = ([letters_and_digits(name) for name in names] for names in self.identified_by)
         return max((len(names) for names in sets if all(name in keys for name in names)), default=0)
 
     @property
