@@ -3,7 +3,7 @@
 from typing import Annotated, Any, ClassVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from mailrith_lite import clock, errors
 from mailrith_lite.api import codec, example, idempotency, parameters, resources
@@ -20,7 +20,7 @@ from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table, submit
 from mailrith_lite.exports.export_table import Export, Selection
 from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.kinds import EXPORT
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 from mailrith_lite.jobs.queue import Job, JobStatus
 
 PATH = EXPORT.path
@@ -35,12 +35,16 @@ Query = Annotated[
 ]
 
 
+ImportId = Annotated[str, Meta(description="An import that has created or changed the subscribers")]
+
+
 class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
     CODES: ClassVar[Codes] = Codes(fields={"status": "invalid_export_status"})
 
     query: Query | None = None
     status: Status | None = None
     cold_only: bool | None = None
+    import_job_id: ImportId | None = None
 
     EXAMPLE: ClassVar[dict[str, Any]] = {"query": "example.com", "status": "Active"}
 
@@ -149,7 +153,22 @@ def _selection(body: Body[ExportRequest | None]) -> Selection:
         raise errors.InvalidRequest(
             f"query takes at most {parameters.MAX_TEXT} characters, without a NUL.", field="query"
         )
-    return Selection(query=query or None, status=request.status, cold_only=bool(request.cold_only))
+    import_id = UNSET if request.import_job_id is None else _import_id(request.import_job_id)
+    return Selection(
+        query=query or None, status=request.status, cold_only=bool(request.cold_only), import_job_id=import_id
+    )
+
+
+def _import_id(public_id: str) -> str:
+    """
+    Raises:
+        InvalidRequest: this is not the id of an import.
+    """
+    if IMPORT.decode(public_id) is None:
+        raise errors.InvalidRequest(
+            f"import_job_id takes the id of an import, such as {IMPORT.encode(1)}.", field="import_job_id"
+        )
+    return public_id
 
 
 async def _insert(call: Call, selection: Selection, connection: Connection, now: int) -> Answer:

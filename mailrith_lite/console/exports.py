@@ -1,6 +1,7 @@
 """/console/exports/…: start an export, and its page."""
 
 from aiohttp import web
+from msgspec import UNSET
 
 from mailrith_lite import clock, errors
 from mailrith_lite.audience import listing
@@ -90,4 +91,6 @@ def _is_available(job: Job, export: Export, now: int) -> bool:
 
 
 def _selection(form: FilterForm) -> Selection:
-    return Selection(query=form.search, status=form.status, cold_only=form.cold)
+    return Selection(
+        query=form.search, status=form.status, cold_only=form.cold, import_job_id=form.imported or UNSET
+    )

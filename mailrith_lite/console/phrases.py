@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from msgspec import UnsetType
+
 from mailrith_lite.exports.export_table import Selection
 
 _EXPECTED = {
@@ -56,4 +58,6 @@ def selection(selection: Selection) -> str:
     text = f"{' and '.join(kinds)} subscribers" if kinds else "All subscribers"
     if selection.query is not None:
         text += f" matching “{selection.query}”"
+    if not isinstance(selection.import_job_id, UnsetType):
+        text += f" of the import {selection.import_job_id}"
     return text[:1].upper() + text[1:]

@@ -3,24 +3,37 @@
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Connection, Row
+from mailrith_lite.jobs.kinds import IMPORT
 
-_COLUMNS = "exports.query, exports.status, exports.cold_only, file_name, expires_at"
+_COLUMNS = "exports.query, exports.status, exports.cold_only, exports.import_job_id, file_name, expires_at"
 _TABLES = "exports JOIN jobs ON jobs.id = exports.job_id"
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which subscribers to export. `query` means the same as `search` in the list of subscribers."""
+    """Which subscribers to export. `query` means the same as `search` in the list of subscribers.
+
+    `import_job_id`: the public id of an import that has created or changed them.
+    """
 
     query: str | None = None
     status: Status | None = None
     cold_only: bool = False
+    import_job_id: str | UnsetType = UNSET
+
+    @property
+    def import_number(self) -> int | None:
+        """The integer id of the import; 0 for a text that is not the id of an import."""
+        return None if isinstance(self.import_job_id, UnsetType) else IMPORT.decode(self.import_job_id) or 0
 
     def subscriber_filter(self) -> SubscriberFilter:
-        return SubscriberFilter(search=self.query, status=self.status, cold_only=self.cold_only)
+        return SubscriberFilter(
+            search=self.query, status=self.status, cold_only=self.cold_only, import_job_id=self.import_number
+        )
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +49,8 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
 
 def _from_row(row: Row) -> Export:
     selection: dict[str, Any] = {"query": row["query"], "status": row["status"]}
+    if row["import_job_id"] is not None:
+        selection["import_job_id"] = IMPORT.encode(row["import_job_id"])
     return Export(
         selection=Selection(cold_only=bool(row["cold_only"]), **selection),
         file_name=row["file_name"],
@@ -45,8 +60,8 @@ def _from_row(row: Row) -> Export:
 
 async def insert_export(connection: Connection, job_id: int, selection: Selection) -> None:
     await connection.execute(
-        "INSERT INTO exports (job_id, query, status, cold_only) VALUES (?, ?, ?, ?)",
-        (job_id, selection.query, selection.status, selection.cold_only),
+        "INSERT INTO exports (job_id, query, status, cold_only, import_job_id) VALUES (?, ?, ?, ?, ?)",
+        (job_id, selection.query, selection.status, selection.cold_only, selection.import_number),
     )
 
 

@@ -137,6 +137,7 @@ SPECIAL_CASES: dict[str, list[Case]] = {
     ],
     "createSubscriberExportJob": [
         *(Case(kind, {"query": "ID"}, 202) for kind in (ids.SUBSCRIBER, "email", "name")),
+        Case(IMPORT.id_prefix, {"import_job_id": "ID"}, 202),
     ],
 }
 CASES = {route.operation_id: [*common_cases(route), *SPECIAL_CASES.get(route.operation_id, [])] for route in ROUTES}

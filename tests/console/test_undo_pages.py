@@ -61,4 +61,5 @@ def test_an_import_leads_to_its_people(server: Server) -> None:
     page = visitor.get(address)
     assert heading(page) == "People of an import"
     assert ("a@x.com" in text(page), "b@x.com" in text(page), "other@x.com" in text(page)) == (True, True, False)
-    assert "Export these" not in text(page)
+    assert "Export these" in text(page)
+    assert "2 subscribers" in text(visitor.get(f"/console/exports/new?imported={job_id}"))

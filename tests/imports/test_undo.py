@@ -305,3 +305,16 @@ def test_the_people_of_an_import_stay_listed_after_its_images_are_gone(server: S
     job = server.import_csv("Email,Name\nchanged@x.com,After\na@x.com,Ada\n")
     server.wait(ImageRetention(server.services.database, ttl=0).remove_expired())
     assert people_of(server, job) == ["a@x.com", "changed@x.com"]
+
+
+def test_an_export_of_an_import_has_its_people_alone(server: Server) -> None:
+    edit(server, "other@x.com")
+    job = server.import_csv("Email,Name\na@x.com,Ada\nb@x.com,Bob\n")
+    export, text = server.export_csv(import_job_id=job["id"])
+    assert export["selection"]["import_job_id"] == job["id"]
+    assert [line.split(",")[0] for line in text.splitlines()[1:]] == ["a@x.com", "b@x.com"]
+
+
+def test_an_export_of_something_that_is_not_an_import_is_refused(server: Server) -> None:
+    reply = server.call("POST", "/v1/jobs/subscriber-exports", {"import_job_id": "tag_1"})
+    assert (reply.status, reply.error["details"]["field"]) == (400, "import_job_id")
