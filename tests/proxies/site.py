@@ -71,5 +71,7 @@ def site(folder: Path, program: str, path: str, **settings: Any) -> Iterator[Sit
     }
     with Server(Settings(**values)).serving() as server:
         upstream = server.url.removeprefix("http://")
+        if program == "caddy":
+            upstream = upstream.replace("unix:", "unix/")
         with PROGRAMS[program](folder, port, upstream) as proxy:
             yield Site(server, proxy, path)

@@ -102,6 +102,19 @@ def test_path_reaches_the_service_as_the_client_wrote_it(public: Site, caplog: p
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
+def test_proxy_reaches_the_service_on_a_unix_socket(
+    program: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (
+        site(tmp_path, program, "", socket=tmp_path / "socket", trusted_proxies=()) as public,
+        caplog.at_level(logging.INFO, "mailrith_lite.access"),
+    ):
+        upload = public.call("POST", UPLOADS, headers=FORGED)
+    assert upload.json["data"]["upload_url"].startswith(f"{public.url}/uploads/")
+    assert [record.fields["address"] for record in caplog.records] == [CLIENT]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_large_body_is_refused_by_the_service_itself(program: str, tmp_path: Path) -> None:
     with site(tmp_path, program, "", max_body_bytes=MEBIBYTE) as public:
         refused = public.call("POST", IMPORTS, {"csv_text": "x" * 3 * MEBIBYTE, "mappings": MAPPINGS})
