@@ -50,15 +50,15 @@ def without_query(handler: Handler) -> Handler:
     return handle
 
 
-async def _call(handler: Handler, taken: Signature, call: Call, found: dict[str, Any]) -> web.StreamResponse:
+async def _call(handler: Handler, taken: Signature, call: Call, arguments: dict[str, Any]) -> web.StreamResponse:
     if taken.body is not None:
         async with receive(call, taken.request, kind=taken.body, optional=taken.optional_body) as body:
-            return await handler(call, body=body, **found)
+            return await handler(call, body=body, **arguments)
     if taken.request is not None:
         async with receive(call, taken.request) as body:
-            found["form"] = body.decode()
-        _check_change(found["form"])
-    return await handler(call, **found)
+            arguments["form"] = body.decode()
+        _check_change(arguments["form"])
+    return await handler(call, **arguments)
 
 
 def _check_change(form: msgspec.Struct) -> None:

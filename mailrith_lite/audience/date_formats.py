@@ -144,13 +144,13 @@ def _read(text: str, date_format: DateFormat) -> _Written | None:
 
 
 def _calendar(text: str, read_day: Callable[[str], date | None]) -> _Written | None:
-    found = _TIME.search(text, 6)
-    day = read_day(text if found is None else text[: found.start()])
+    match = _TIME.search(text, 6)
+    day = read_day(text if match is None else text[: match.start()])
     if day is None:
         return None
-    if found is None:
+    if match is None:
         return _Written(day=day)
-    hour, minute, second, fraction, half, zone, sign, offset_hours, offset_minutes = found.groups()
+    hour, minute, second, fraction, half, zone, sign, offset_hours, offset_minutes = match.groups()
     hours, minutes, seconds = int(hour), int(minute), int(second or 0)
     if half is not None:
         if not 1 <= hours <= 12:
@@ -171,27 +171,27 @@ def _calendar(text: str, read_day: Callable[[str], date | None]) -> _Written | N
 
 
 def _iso(text: str) -> date | None:
-    found = _ISO.fullmatch(text)
-    return None if found is None else date(int(found[1]), int(found[2]), int(found[3]))
+    match = _ISO.fullmatch(text)
+    return None if match is None else date(int(match[1]), int(match[2]), int(match[3]))
 
 
 def _year_first(text: str) -> date | None:
-    if found := _YEAR_FIRST.fullmatch(text):
-        return date(int(found[1]), int(found[3]), int(found[4]))
-    if found := _EIGHT_DIGITS.fullmatch(text) or _JAPANESE.fullmatch(text):
-        return date(int(found[1]), int(found[2]), int(found[3]))
+    if match := _YEAR_FIRST.fullmatch(text):
+        return date(int(match[1]), int(match[3]), int(match[4]))
+    if match := _EIGHT_DIGITS.fullmatch(text) or _JAPANESE.fullmatch(text):
+        return date(int(match[1]), int(match[2]), int(match[3]))
     return _named(text)
 
 
 def _day_first(text: str) -> date | None:
-    if found := _YEAR_LAST.fullmatch(text):
-        return date(_year(found[4]), int(found[3]), int(found[1]))
+    if match := _YEAR_LAST.fullmatch(text):
+        return date(_year(match[4]), int(match[3]), int(match[1]))
     return _named(text)
 
 
 def _month_first(text: str) -> date | None:
-    if found := _YEAR_LAST.fullmatch(text):
-        return date(_year(found[4]), int(found[1]), int(found[3]))
+    if match := _YEAR_LAST.fullmatch(text):
+        return date(_year(match[4]), int(match[1]), int(match[3]))
     return _named(text)
 
 
@@ -228,22 +228,22 @@ def _year(digits: str) -> int:
 
 def _excel(text: str) -> _Written | None:
     """Days since the end of 1899, with the time of day as a fraction."""
-    found = _EXCEL.fullmatch(text)
-    if found is None or int(found[1]) < _FIRST_EXCEL:
+    match = _EXCEL.fullmatch(text)
+    if match is None or int(match[1]) < _FIRST_EXCEL:
         return None
-    day = _EXCEL_EPOCH + timedelta(days=int(found[1]))
-    if found[2] is None:
+    day = _EXCEL_EPOCH + timedelta(days=int(match[1]))
+    if match[2] is None:
         return _Written(day=day)
-    seconds = round(float(f"0.{found[2]}") * 86_400)
+    seconds = round(float(f"0.{match[2]}") * 86_400)
     return _Written(day=day + timedelta(days=seconds // 86_400), time=seconds % 86_400 * 1_000)
 
 
 def _unix(text: str) -> _Written | None:
     """Seconds since 1970 with 9 or 10 digits, or milliseconds with 12 or 13: from 1973 to 2286."""
-    found = _UNIX.fullmatch(text)
-    if found is None:
+    match = _UNIX.fullmatch(text)
+    if match is None:
         return None
-    milliseconds = int(found[3] or found[1] + (found[2] or "").ljust(3, "0")[:3])
+    milliseconds = int(match[3] or match[1] + (match[2] or "").ljust(3, "0")[:3])
     return _Written(
         day=datetime.fromtimestamp(milliseconds // 1_000, UTC).date(), time=milliseconds % clock.DAY, offset=0
     )

@@ -23,8 +23,8 @@ def addresses(text: str) -> list[str]:
         parts = [bare for part in _BETWEEN.split(visible) if (bare := _bare(part))]
     else:
         parts = [*filter(_has_address, map(_bare, _BETWEEN.split(named[1]))), _bare(named[2].strip())]
-    found = list(dict.fromkeys(filter(_has_address, parts)))
-    return found if len(found) > 1 or all(map(_has_address, parts)) else []
+    result = list(dict.fromkeys(filter(_has_address, parts)))
+    return result if len(result) > 1 or all(map(_has_address, parts)) else []
 
 
 def _bare(part: str) -> str:

@@ -100,13 +100,13 @@ def email_cell(text: str) -> str:
     except Refused as refusal:
         if vocabulary.is_blank(text):
             raise Refused("missing_email", "The email is missing.") from None
-        found = mailboxes.addresses(text) if len(text) <= mailboxes.MAX_LENGTH else []
-        if len(found) > 1:
+        addresses = mailboxes.addresses(text) if len(text) <= mailboxes.MAX_LENGTH else []
+        if len(addresses) > 1:
             raise Refused("invalid_email", f"{quoted(text)} has two addresses; keep one of them.") from None
-        if not found or found[0] == text:
+        if not addresses or addresses[0] == text:
             raise
         try:
-            return email(found[0])
+            return email(addresses[0])
         except Refused:
             raise refusal from None
 
@@ -270,10 +270,10 @@ def _shortest(number: Decimal) -> int | Decimal:
 
 def day(text: str) -> str:
     """`YYYY-MM-DD` of an ISO 8601 date, without its time."""
-    found = None if vocabulary.is_blank(text) else _iso_day(text)
-    if found is None:
+    result = None if vocabulary.is_blank(text) else _iso_day(text)
+    if result is None:
         raise Refused("invalid_custom_field", "The date is missing.")
-    return found
+    return result
 
 
 def _iso_day(text: str) -> str | None:
@@ -284,11 +284,11 @@ def _iso_day(text: str) -> str | None:
 
 
 def _day(text: str, date_format: DateFormat) -> str | None:
-    found = date_formats.read_date(text, date_format)
-    if found is None:
+    result = date_formats.read_date(text, date_format)
+    if result is None:
         _refuse_unless_blank(text, f"is not a date such as {date_formats.EXAMPLES[date_format]}")
         return None
-    return found.isoformat()
+    return result.isoformat()
 
 
 def _checkbox(text: str) -> bool | None:

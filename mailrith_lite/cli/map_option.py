@@ -83,12 +83,12 @@ def field_name(field: MappedField, labels: Mapping[str, str]) -> str:
 
 
 def _mapping(column: str, text: str, labels: Mapping[str, str]) -> ColumnMapping:
-    if found := _field(column, text, labels):
-        return ColumnMapping(csv_column=column, field=found)
+    if target := _field(column, text, labels):
+        return ColumnMapping(csv_column=column, field=target)
     field, _, written = text.rpartition(":")
     for form in (*DATE_FORMATS, *get_args(NumberFormat)):
-        if form == written.strip() and (found := _field(column, field.strip(), labels)):
-            return ColumnMapping(csv_column=column, field=found, format=form)
+        if form == written.strip() and (target := _field(column, field.strip(), labels)):
+            return ColumnMapping(csv_column=column, field=target, format=form)
     known = ", ".join([*(field.label.lower() for field in STANDARD_FIELDS), *labels.values()])
     types = ", ".join(f"new:{one}" for one in _NEW_TYPES.values())
     raise StartError(one_line(f"there is no field {text}; there are {known}. {types} create a custom field"))

@@ -142,8 +142,8 @@ def view_columns(
     names = {target.id: target.name for target in targets(custom_fields)}
     questions = {question.column: question_field(question, analysis) for question in analysis.questions}
     cell_problems: dict[str, list[CellProblem]] = {}
-    for found in analysis.problems:
-        cell_problems.setdefault(found.column, []).append(found)
+    for problem in analysis.problems:
+        cell_problems.setdefault(problem.column, []).append(problem)
     views: list[ColumnView] = []
     for place, (column, choice, proposal) in enumerate(
         zip(analysis.columns, form.columns, proposals.columns, strict=True)

@@ -68,18 +68,18 @@ def _from_x_forwarded(own: str, headers: CIMultiDictProxy[str], trusted: Sequenc
 
 def _from_forwarded(own: str, elements: Sequence[str], trusted: Sequence[Network]) -> Sender:
     """Scheme and host come from the proxy that the client has reached."""
-    found = Sender(address=own)
+    result = Sender(address=own)
     address = own
     for element in reversed(elements):
         parts = dict(_parameter(part) for part in element.split(";"))
         node = _parse_node(parts.get("for", ""))
-        found = Sender(
+        result = Sender(
             address=str(node or address), scheme=_scheme(parts.get("proto")), host=parts.get("host") or None
         )
         if node is None or not _is_trusted(node, trusted):
             break
         address = str(node)
-    return found
+    return result
 
 
 def _client(own: str, nodes: Sequence[str], trusted: Sequence[Network]) -> str:

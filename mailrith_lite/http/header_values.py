@@ -65,8 +65,8 @@ def field_name(disposition: str) -> str:
 def cookie(headers: MultiMapping[str], name: str) -> str:
     """The first cookie of this name; empty if there is none, or if it is not printable ASCII."""
     text = ";".join(headers.getall(hdrs.COOKIE, ()))[:_MAX_COOKIES]
-    found = re.search(rf"(?:^|;)[ \t]*+{re.escape(name)}=([^;]*+)", text)
-    value = found[1].rstrip(" \t") if found else ""
+    match = re.search(rf"(?:^|;)[ \t]*+{re.escape(name)}=([^;]*+)", text)
+    value = match[1].rstrip(" \t") if match else ""
     return value if value.isascii() and value.isprintable() else ""
 
 

@@ -54,22 +54,24 @@ def with_formats(columns: Sequence[Column], findings: Findings) -> list[Column]:
     """
     decided = []
     for column in columns:
-        found = findings.formats.get(column.index)
-        if isinstance(found, Undecided):
-            raise JobFailed(_undecided(column, found))
-        decided.append(column if found is None else msgspec.structs.replace(column, format=found))
+        column_format = findings.formats.get(column.index)
+        if isinstance(column_format, Undecided):
+            raise JobFailed(_undecided(column, column_format))
+        decided.append(column if column_format is None else msgspec.structs.replace(column, format=column_format))
     return decided
 
 
-async def check_tags(connection: Connection, workspace_id: int, columns: Sequence[Column], found: Findings) -> None:
+async def check_tags(
+    connection: Connection, workspace_id: int, columns: Sequence[Column], findings: Findings
+) -> None:
     """
     Raises:
         JobFailed: the rows would create more than MAX_NEW_TAGS tags.
     """
-    if len(found.tags) <= MAX_NEW_TAGS:
+    if len(findings.tags) <= MAX_NEW_TAGS:
         return
-    known = await row_lists.select_tag_ids(connection, workspace_id, map(fold, found.tags))
-    if len(found.tags) - len(known) > MAX_NEW_TAGS:
+    known = await row_lists.select_tag_ids(connection, workspace_id, map(fold, findings.tags))
+    if len(findings.tags) - len(known) > MAX_NEW_TAGS:
         column = next(column.name for column in columns if column.type == "tags")
         raise JobFailed(
             f'The column "{column}" has more than {MAX_NEW_TAGS:,} new tags; '
@@ -77,9 +79,10 @@ async def check_tags(connection: Connection, workspace_id: int, columns: Sequenc
         )
 
 
-def _undecided(column: Column, found: Undecided) -> str:
-    first, second = found.first, found.second
+def _undecided(column: Column, undecided: Undecided) -> str:
+    first, second = undecided.first, undecided.second
     return (
-        f'The column "{column.name}" can be read in two ways: "{found.cell}" is {first.value} ({first.format}) or '
-        f"{second.value} ({second.format}). Say which with format in its mapping. Nothing was imported."
+        f'The column "{column.name}" can be read in two ways: "{undecided.cell}" is {first.value} '
+        f"({first.format}) or {second.value} ({second.format}). "
+        "Say which with format in its mapping. Nothing was imported."
     )

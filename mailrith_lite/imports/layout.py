@@ -93,21 +93,21 @@ def read_layout(
 def _read_records(text: str, delimiter: str) -> _Reading:
     file = io.StringIO(text, newline="")
     regular = _regular_record(delimiter)
-    found: list[_Record] = []
+    result: list[_Record] = []
     begin = 0
     try:
         for line, cells in records.read_all_records(file, delimiter, read_ahead=False):
             end = file.tell()
             if end == _PREFIX:  # the record may continue
-                return _Reading(delimiter=delimiter, records=found, broken=True)
+                return _Reading(delimiter=delimiter, records=result, broken=True)
             is_regular = regular.fullmatch(text, *_without_line_ends(text, begin, end)) is not None
-            found.append(_Record(line=line, cells=cells, regular=is_regular))
+            result.append(_Record(line=line, cells=cells, regular=is_regular))
             begin = end
-            if len(found) == _COMPARED_RECORDS:
+            if len(result) == _COMPARED_RECORDS:
                 break
     except BrokenFile:  # another delimiter may be right
-        return _Reading(delimiter=delimiter, records=found, broken=True)
-    return _Reading(delimiter=delimiter, records=found, broken=False)
+        return _Reading(delimiter=delimiter, records=result, broken=True)
+    return _Reading(delimiter=delimiter, records=result, broken=False)
 
 
 def _without_line_ends(text: str, begin: int, end: int) -> tuple[int, int]:
@@ -133,9 +133,9 @@ def _mapped_header(reading: _Reading, mapped_names: Sequence[str]) -> Layout | N
         if not 0 < len(record.cells) <= _MAX_CELLS:
             continue
         names = column_names.from_header(record.cells)
-        found = [ColumnNames(names).find(name) for name in mapped_names]
+        matches = [ColumnNames(names).find(name) for name in mapped_names]
         # A name such as `Column 1`, which replaces a blank cell, does not make a row the header.
-        if all(found) and any(record.cells[position].strip() for positions in found for position in positions):
+        if all(matches) and any(record.cells[position].strip() for positions in matches for position in positions):
             return Layout(delimiter=reading.delimiter, header_line=record.line, names=names)
     return None
 

@@ -226,13 +226,13 @@ def _unknown_parameters(requests: Sequence[RecordedRequest]) -> Iterator[Finding
 def _unknown_fields(requests: Sequence[RecordedRequest]) -> Iterator[Finding]:
     """Members of a JSON body that the operation does not have and has ignored. A refusal names them itself."""
     by_name: dict[str, list[RecordedRequest]] = {}
-    for request in requests:
-        known = operations.field_names(request.operation_id)
-        if known is None or not request.whole or (request.status or 400) >= 400:
+    for sent in requests:
+        known = operations.field_names(sent.operation_id)
+        if known is None or not sent.whole or (sent.status or 400) >= 400:
             continue
         with contextlib.suppress(ValueError):
-            if isinstance(body := request.json, dict):
+            if isinstance(body := sent.json, dict):
                 for name in body.keys() - known:
-                    by_name.setdefault(f"{name[:100]} to {request.operation_id}", []).append(request)
+                    by_name.setdefault(f"{name[:100]} to {sent.operation_id}", []).append(sent)
     for name, senders in sorted(by_name.items()):
         yield from _finding("unknown_field", f"sent the unknown field {name}", senders)

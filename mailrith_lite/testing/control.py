@@ -170,10 +170,10 @@ async def list_events(sandbox: Sandbox, workspace_id: int, form: Nothing) -> lis
 
 async def wait_for_events(sandbox: Sandbox, workspace_id: int, form: WaitForEvents) -> list[Event]:
     """Wait for `count` events of a type, or of any, and return the first ones."""
-    found = await sandbox.wait_for_events(workspace_id, form.type, form.count, form.timeout)
-    if len(found) < form.count:
-        raise TimeoutError(f"{len(found)} of {form.count} events came within {form.timeout:g} s")
-    return found[: form.count]
+    events = await sandbox.wait_for_events(workspace_id, form.type, form.count, form.timeout)
+    if len(events) < form.count:
+        raise TimeoutError(f"{len(events)} of {form.count} events came within {form.timeout:g} s")
+    return events[: form.count]
 
 
 async def list_deliveries(sandbox: Sandbox, workspace_id: int, form: Nothing) -> list[SentEvent]:

@@ -109,16 +109,16 @@ class WebhookBox:
         Raises:
             ValueError: no event has this type.
         """
-        found: list[Event] = []
+        events: list[Event] = []
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while True:
                     changed = self._next_change
-                    found = await self.select_events(workspace_id, event_type)
-                    if len(found) >= count:
+                    events = await self.select_events(workspace_id, event_type)
+                    if len(events) >= count:
                         break
                     await changed.wait()
-        return found
+        return events
 
     async def select_sent(self, workspace_id: int) -> list[SentEvent]:
         """Of all subscriptions of the workspace, oldest first, at most MOST_DELIVERIES of each."""

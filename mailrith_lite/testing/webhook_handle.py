@@ -43,13 +43,13 @@ class Webhooks:
         while True:
             left = deadline - monotonic()
             wait = max(0.0, min(left, _LONGEST_WAIT))
-            found = self._server.ask(Sandbox.wait_for_events, self._workspace_id(), event_type, count, wait)
-            if len(found) >= count:
-                return found[:count]
+            events = self._server.ask(Sandbox.wait_for_events, self._workspace_id(), event_type, count, wait)
+            if len(events) >= count:
+                return events[:count]
             if left <= 0:
                 types = ", ".join(event.type for event in self.events) or "none"
                 raise TimeoutError(
-                    f"{len(found)} of {count} events {event_type or 'of any type'} came within {timeout:g} s;"
+                    f"{len(events)} of {count} events {event_type or 'of any type'} came within {timeout:g} s;"
                     f" there were: {types}"
                 )
 

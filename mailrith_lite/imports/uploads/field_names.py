@@ -139,11 +139,11 @@ def known_names(field_type: MappedType) -> list[str]:
 @functools.cache
 def _types() -> dict[str, tuple[MappedType, int]]:
     """The key of a name -> the type, and the place of the name among those of the type. The first type counts."""
-    found: dict[str, tuple[MappedType, int]] = {}
+    result: dict[str, tuple[MappedType, int]] = {}
     for field_type in _NAMES:
         for place, name in enumerate(known_names(field_type)):
-            found.setdefault(letters_and_digits(name), (field_type, place))
-    return found
+            result.setdefault(letters_and_digits(name), (field_type, place))
+    return result
 
 
 def type_of(name: str) -> MappedType | None:

@@ -120,8 +120,8 @@ class Proposals:
             by_key.setdefault(letters_and_digits(column.name), []).append(column)
         reason = f"{source.label} has this column."
         named = [(by_key.get(key, [])[:1], meaning) for key, meaning in source.meanings.items()]
-        found = [(columns[0], meaning) for columns, meaning in named if columns]
-        for column, meaning in sorted(found, key=lambda pair: not pair[0].filled):
+        candidates = [(columns[0], meaning) for columns, meaning in named if columns]
+        for column, meaning in sorted(candidates, key=lambda pair: not pair[0].filled):
             self._propose_meaning(column, meaning, reason)
 
     def _propose_meaning(self, column: ColumnFacts, meaning: Meaning, reason: str) -> None:
