@@ -138,13 +138,14 @@ def _record(request: web.Request, status: int, seconds: float) -> None:
     metrics.REQUEST_SECONDS.labels(operation).observe(seconds)
     principal: keys.Principal | None = request.get(PRINCIPAL)
     client = request.headers.get(_CLIENT_HEADER, "")
+    services = request.config_dict.get(SERVICES)
     fields = {
         "request_id": request[REQUEST_ID],
         "method": request.method,
         "route": resource.canonical if resource is not None else None,
         "status": status,
         "ms": round(seconds * 1_000, 1),
-        "address": client_address(request.app[SERVICES], request),
+        "address": request.remote if services is None else client_address(services, request),
         "workspace": ids.encode(ids.WORKSPACE, principal.workspace_id) if principal else None,
         "key": ids.encode(ids.API_KEY, principal.key_id) if principal else None,
         "client": client if re.fullmatch(r"[\w./-]{1,64}", client, re.ASCII) else None,
