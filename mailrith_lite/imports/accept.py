@@ -118,8 +118,10 @@ async def prepared(
         InvalidRequest, InvalidBody: the error names the field that must change.
         Conflict: another job has taken the upload, or the import that this one is like is not finished.
     """
-    async with database.read() as connection:
-        earlier = await like.select_earlier(connection, workspace_id, order.like)
+    earlier = Earlier()
+    if order.like is not None:  # else the import waits for no reader
+        async with database.read() as connection:
+            earlier = await like.select_earlier(connection, workspace_id, order.like)
     order = _completed(order, earlier)
     upload = None if order.upload_id is None else await _select_usable(database, workspace_id, order)
     write = _source_writer(order, upload, uploads)

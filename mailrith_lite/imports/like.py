@@ -30,15 +30,13 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
     invalid_cells: InvalidCells | None = None
 
 
-async def select_earlier(connection: Connection, workspace_id: int, public_id: str | None) -> Earlier:
+async def select_earlier(connection: Connection, workspace_id: int, public_id: str) -> Earlier:
     """Tags and sequences that have been deleted since are not in it.
 
     Raises:
         InvalidRequest: the workspace has no such import.
         Conflict: the import is not finished.
     """
-    if public_id is None:
-        return Earlier()
     job_id = IMPORT.decode(public_id)
     job = None if job_id is None else await queue.select_job(connection, workspace_id, IMPORT, job_id)
     if job is None:

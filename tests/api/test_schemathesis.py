@@ -36,6 +36,8 @@ BEYOND_A_SCHEMA = {
     r"mappings(\[\d+\]\..*)?": "the columns of csv_text, one of them the email",
     "url": "a public address without a user name",
     "upload_id": "an upload of the workspace",
+    "like|import_job_id": "an import of the workspace",
+    "header|delimiter|encoding|file": "what the file has, and only for an upload",
     r"(existing_tag_ids|sequence_ids)\[\d+\]": "a tag or sequence of the workspace",
 }
 """Field -> the rule that no schema can express. A 400 may name these fields for a value that the schema allows."""
