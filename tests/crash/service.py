@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 KEY = "mrk_example_secret_key"
-ROUNDS = int(os.environ.get("MAILRITH_LITE_CRASH_ROUNDS", "3"))
+ROUNDS = int(os.environ.get("MAILRITH_LITE_CRASH_ROUNDS", "2"))
 ROWS = 60_000
 IMPORTS = "/v1/jobs/subscriber-imports"
 EXPORTS = "/v1/jobs/subscriber-exports"
