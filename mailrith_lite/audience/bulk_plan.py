@@ -120,16 +120,12 @@ class _Memberships:
         self._job_ids = set(_ids_decoder.decode(job_ids))
         self._subscribers: dict[int, list[int]] = {}
 
-    def add(self, subscriber_id: int, names: Sequence[str], has: list[int]) -> list[int]:
-        """Adds them to `has` and to what is written. Returns the integer ids of those that are new."""
-        added = []
-        for name in names:
-            number = self._ids.get(name)
-            if number is None or number in has or number in self._job_ids:
-                continue
-            has.append(number)
+    def add(self, subscriber_id: int, names: Sequence[str], has: tuple[int, ...]) -> tuple[int, ...]:
+        """Adds those that are not in `has` to what is written, and returns their integer ids."""
+        named = dict.fromkeys(self._ids[name] for name in names if name in self._ids)
+        added = tuple(number for number in named if number not in has and number not in self._job_ids)
+        for number in added:
             self._subscribers.setdefault(number, []).append(subscriber_id)
-            added.append(number)
         return added
 
     def unknown(self, names: Sequence[str]) -> list[str]:
@@ -209,7 +205,7 @@ class _Planner:
         state = self._by_email[change.email] = _new_state(self._next_id, change, self._job_id)
         self._next_id += 1
         if change.tags:
-            self._tags.add(state.id, change.tags, state.tag_ids)
+            self._add_tags(state, change)
         if change.sequences:
             self._join_sequences(state, change)
 
@@ -219,7 +215,7 @@ class _Planner:
         altered, status_kept = _alter(state, change, image)
         if status_kept:
             self._status_kept.append(change.line)
-        if change.tags and (added := self._tags.add(state.id, change.tags, state.tag_ids)):
+        if change.tags and (added := self._add_tags(state, change)):
             image.tags += added
             altered = True
         if change.sequences and (joined := self._join_sequences(state, change)):
@@ -228,7 +224,7 @@ class _Planner:
         if state.missing_tags or state.missing_sequences:
             image.tags += state.missing_tags
             self._images.join(state, image, state.missing_sequences)
-            state.missing_tags, state.missing_sequences = [], []
+            state.missing_tags = state.missing_sequences = ()
             self._incomplete.append(state.id)
             altered = True
         if altered:
@@ -239,10 +235,17 @@ class _Planner:
             self._left_again.add(state.id)
         return altered
 
-    def _join_sequences(self, state: State, change: Change) -> list[int]:
+    def _add_tags(self, state: State, change: Change) -> tuple[int, ...]:
+        added = self._tags.add(state.id, change.tags, state.tag_ids)
+        state.tag_ids += added
+        return added
+
+    def _join_sequences(self, state: State, change: Change) -> tuple[int, ...]:
         if unknown := self._sequences.unknown(change.sequences):
             self._unknown_sequences[change.line] = unknown
-        return self._sequences.add(state.id, change.sequences, state.sequence_ids)
+        joined = self._sequences.add(state.id, change.sequences, state.sequence_ids)
+        state.sequence_ids += joined
+        return joined
 
     def plan(self, changes: int, tag_ids: str, sequence_ids: str) -> Plan:
         """`changes`: how many there were."""
@@ -301,20 +304,20 @@ def _new_state(subscriber_id: int, change: Change, job_id: int | None) -> State:
         change.country,
         dict(change.custom_fields),
         name_key(change.name or ""),
-        [],
+        (),
         change.subscribed_at,
         change.last_opened_at,
-        [],
-        [],
-        [],
+        (),
+        (),
+        (),
         job_id,
     )
 
 
 def _merge(known: _Known) -> State:
     state = known.state
-    state.tag_ids = list({*state.tag_ids, *known.tag_ids})
-    state.sequence_ids = list({*state.sequence_ids, *known.sequence_ids})
+    state.tag_ids = tuple({*state.tag_ids, *known.tag_ids})
+    state.sequence_ids = tuple({*state.sequence_ids, *known.sequence_ids})
     return state
 
 

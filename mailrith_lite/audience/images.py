@@ -47,7 +47,10 @@ class Image(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class State(msgspec.Struct, array_like=True, gc=False):
-    """A subscriber in the course of a chunk. `STATE` in bulk.py selects the members in this order."""
+    """A subscriber in the course of a chunk. `STATE` in bulk.py selects the members in this order.
+
+    The ids are tuples because an empty tuple costs nothing: most of the many subscribers of a chunk have none.
+    """
 
     id: int
     email: str
@@ -56,12 +59,12 @@ class State(msgspec.Struct, array_like=True, gc=False):
     country: str | None
     custom_fields: dict[str, Any]
     name_key: str | None
-    missing_tags: list[int]  # those of the job that the subscriber lacks
+    missing_tags: tuple[int, ...]  # those of the job that the subscriber lacks
     subscribed_at: int | None  # None: when the chunk is applied
     last_opened_at: int | None
-    tag_ids: list[int]  # those that the rows gave
-    sequence_ids: list[int]
-    missing_sequences: list[int]
+    tag_ids: tuple[int, ...]  # those that the rows gave
+    sequence_ids: tuple[int, ...]
+    missing_sequences: tuple[int, ...]
     changed_by_job: int | None  # the import that made the latest change
 
 

@@ -93,7 +93,7 @@ class RowReader:
             return self._too_wide(line, cells)
         members: dict[str, Any] = {}
         custom_fields: dict[str, Any] = {}
-        left_out: list[RowError] = []
+        left_out: tuple[RowError, ...] = ()
         step = self._steps[0]
         try:
             for step in self._steps:
@@ -109,7 +109,7 @@ class RowReader:
                 except values.Refused as refusal:
                     if step.decides or not self._leave_out:
                         raise
-                    left_out.append(_error(line, cells, step.column, refusal, warning=True))
+                    left_out += (_error(line, cells, step.column, refusal, warning=True),)
                     continue
                 if value is None:
                     continue
@@ -130,14 +130,14 @@ class RowReader:
         kept_cells = cells if self._may_warn else _NO_CELLS
         return Row(line=line, cells=kept_cells, change=change, left_out=left_out)
 
-    def _join_name(self, line: int, cells: list[str], members: dict[str, Any]) -> list[RowError]:
+    def _join_name(self, line: int, cells: list[str], members: dict[str, Any]) -> tuple[RowError, ...]:
         try:
             _join_name(members)
         except values.Refused as refusal:
             if not self._leave_out:
                 raise
-            return [_error(line, cells, self._name_parts[-1].column, refusal, warning=True)]
-        return []
+            return (_error(line, cells, self._name_parts[-1].column, refusal, warning=True),)
+        return ()
 
     def _too_wide(self, line: int, cells: list[str]) -> Row:
         message = f"The row has {len(cells):,} cells and the header {self._width}; remove the extra cells."
