@@ -1,6 +1,6 @@
 """/downloads: finished exports and error reports. The signed link replaces the key."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -45,9 +45,9 @@ async def download(request: web.Request) -> web.StreamResponse:
         case kinds.EXPORT:
             return await _send_export(request, services, workspace_id, public_id)
         case kinds.UNDO:
-            return await _send_skips(request, services, workspace_id, public_id)
+            return await _send_report(request, services, workspace_id, UNDO, stream_skips, "skipped")
         case _:
-            return await _send_report(request, services, workspace_id, public_id)
+            return await _send_report(request, services, workspace_id, IMPORT, stream_report, "errors")
 
 
 async def _send_export(
@@ -92,23 +92,19 @@ def _file_not_found() -> errors.NotFound:
 
 
 async def _send_report(
-    request: web.Request, services: Services, workspace_id: int, public_id: str
+    request: web.Request,
+    services: Services,
+    workspace_id: int,
+    kind: kinds.JobKind,
+    stream: Callable[..., AsyncIterator[bytes]],
+    ending: str,
 ) -> web.StreamResponse:
+    """`stream`: the rows of the report. `ending`: of the file's name."""
     async with services.database.read() as connection:
-        job = await queue.find_job(connection, workspace_id, IMPORT, public_id)
+        job = await queue.find_job(connection, workspace_id, kind, request.match_info["job_id"])
     guard = services.settings.export_formula_guard
-    blocks = stream_report(services.database, workspace_id, job.id, formula_guard=guard)
-    return await _send_blocks(request, f"{job.public_id}-errors.csv", blocks)
-
-
-async def _send_skips(
-    request: web.Request, services: Services, workspace_id: int, public_id: str
-) -> web.StreamResponse:
-    async with services.database.read() as connection:
-        job = await queue.find_job(connection, workspace_id, UNDO, public_id)
-    guard = services.settings.export_formula_guard
-    blocks = stream_skips(services.database, workspace_id, job.id, formula_guard=guard)
-    return await _send_blocks(request, f"{job.public_id}-skipped.csv", blocks)
+    blocks = stream(services.database, workspace_id, job.id, formula_guard=guard)
+    return await _send_blocks(request, f"{job.public_id}-{ending}.csv", blocks)
 
 
 async def _send_blocks(request: web.Request, file_name: str, blocks: AsyncIterator[bytes]) -> web.StreamResponse:

@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mailrith_lite.audience import images
-from mailrith_lite.audience.images import Changed, Image, State
+from mailrith_lite.audience.images import Changed, ChunkImages, Image, State
 from mailrith_lite.audience.subscribers import name_key
 from mailrith_lite.audience.vocabulary import SUPPRESSED, Status, strictest
 
@@ -135,45 +134,6 @@ class _Memberships:
         return as_json(self._subscribers) if self._subscribers else ""
 
 
-class _Images:
-    """The images of the existing subscribers that the chunk changes."""
-
-    def __init__(self, known: Sequence[_Known], job_id: int | None) -> None:
-        self._job_id = job_id
-        self._removed = {one.state.id: set(one.removed_sequences) for one in known if one.removed_sequences}
-        self._states: dict[int, State] = {}
-        self._images: dict[int, Image] = {}
-        self._twice: set[int] = set()
-
-    def add(self, state: State, image: Image) -> None:
-        """A change that altered the subscriber; `image` has what it replaced."""
-        earlier = self._images.get(state.id)
-        if earlier is not None:
-            earlier.merge(image)
-            self._twice.add(state.id)
-            return
-        image.changed_by_job, state.changed_by_job = state.changed_by_job, self._job_id
-        self._states[state.id], self._images[state.id] = state, image
-
-    def join(self, state: State, image: Image, sequence_ids: Sequence[int]) -> None:
-        removed = self._removed.get(state.id, set())
-        image.joined += [number for number in sequence_ids if number not in removed]
-        image.rejoined += [number for number in sequence_ids if number in removed]
-
-    def states(self) -> list[State]:
-        return list(self._states.values())
-
-    def changed(self) -> list[Changed]:
-        for subscriber_id in self._twice:
-            self._images[subscriber_id] = images.without_equals(
-                self._images[subscriber_id], self._states[subscriber_id]
-            )
-        return [
-            Changed(subscriber_id=number, status=self._states[number].status, image=image)
-            for number, image in sorted(self._images.items())
-        ]
-
-
 class _Planner:
     """Takes the changes of a chunk in their order, and makes the plan."""
 
@@ -182,7 +142,8 @@ class _Planner:
     ) -> None:
         saved = _known_decoder.decode(known)
         self._by_email = {state.email: state for state in map(_merge, saved)}
-        self._images = _Images(saved, job_id)
+        removed = {one.state.id: set(one.removed_sequences) for one in saved if one.removed_sequences}
+        self._images = ChunkImages(removed, job_id)
         self._image = Image()
         self._tags = _Memberships(lists.tags, tag_ids)
         self._sequences = _Memberships(lists.sequences, sequence_ids)

@@ -64,7 +64,7 @@ class FormatTally:
         return sum(count for formats, count in self._counts.items() if _is_read(formats, cell_format))
 
     def refused(self, cell_format: Format) -> str:
-        """A cell that the format does not read; "" if there is none."""
+        """A cell that the format does not read; "" if it reads all cells."""
         unread = (cell for formats, cell in self._examples.items() if not _is_read(formats, cell_format))
         return next(unread, "")
 

@@ -1,6 +1,6 @@
 """Images of subscribers before a change: what it replaces and adds, so that it can be undone."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -79,24 +79,43 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 decoder = msgspec.json.Decoder(Image, float_hook=Decimal)
 
 
-def without_equals(image: Image, state: State) -> Image:
-    """The image without members that a later change has set to the old value again."""
-    plain: dict[str, Any] = {
-        name: value
-        for name in _PLAIN
-        if (value := getattr(image, name)) is not UNSET and value != getattr(state, name)
-    }
-    fields = {
-        number: value for number, value in image.custom_fields.items() if value != state.custom_fields.get(number)
-    }
-    return Image(
-        **plain,
-        custom_fields=fields,
-        tags=image.tags,
-        joined=image.joined,
-        rejoined=image.rejoined,
-        changed_by_job=image.changed_by_job,
-    )
+class ChunkImages:
+    """The images of the existing subscribers that a chunk changes."""
+
+    def __init__(self, removed: Mapping[int, Collection[int]], job_id: int | None) -> None:
+        """`removed`: subscriber -> the sequences in which the membership is on record as removed."""
+        self._removed = removed
+        self._job_id = job_id
+        self._states: dict[int, State] = {}
+        self._images: dict[int, Image] = {}
+        self._twice: set[int] = set()
+
+    def add(self, state: State, image: Image) -> None:
+        """A change that altered the subscriber; `image` has what it replaced."""
+        earlier = self._images.get(state.id)
+        if earlier is not None:
+            earlier.merge(image)
+            self._twice.add(state.id)
+            return
+        image.changed_by_job, state.changed_by_job = state.changed_by_job, self._job_id
+        self._states[state.id], self._images[state.id] = state, image
+
+    def join(self, state: State, image: Image, sequence_ids: Sequence[int]) -> None:
+        removed = self._removed.get(state.id, ())
+        image.joined += [number for number in sequence_ids if number not in removed]
+        image.rejoined += [number for number in sequence_ids if number in removed]
+
+    def states(self) -> list[State]:
+        return list(self._states.values())
+
+    def changed(self) -> list[Changed]:
+        for subscriber_id in self._twice:
+            image, state = self._images[subscriber_id], self._states[subscriber_id]
+            self._images[subscriber_id] = _without_equals(image, state)
+        return [
+            Changed(subscriber_id=number, status=self._states[number].status, image=image)
+            for number, image in sorted(self._images.items())
+        ]
 
 
 def restore(state: State, image: Image, fields: Mapping[int, CustomField]) -> bool:
@@ -123,6 +142,26 @@ def restore(state: State, image: Image, fields: Mapping[int, CustomField]) -> bo
     state.name_key = name_key(state.name)
     state.changed_by_job = image.changed_by_job
     return True
+
+
+def _without_equals(image: Image, state: State) -> Image:
+    """The image without members that a later change has set to the old value again."""
+    plain: dict[str, Any] = {
+        name: value
+        for name in _PLAIN
+        if (value := getattr(image, name)) is not UNSET and value != getattr(state, name)
+    }
+    fields = {
+        number: value for number, value in image.custom_fields.items() if value != state.custom_fields.get(number)
+    }
+    return Image(
+        **plain,
+        custom_fields=fields,
+        tags=image.tags,
+        joined=image.joined,
+        rejoined=image.rejoined,
+        changed_by_job=image.changed_by_job,
+    )
 
 
 def _fits(field: CustomField, value: Any) -> bool:

@@ -141,7 +141,7 @@ def strictest(statuses: Iterable[Status]) -> Status:
     """The one that permits the least.
 
     Raises:
-        ValueError: there is none.
+        ValueError: `statuses` is empty.
     """
     return min(statuses, key=STRICTEST_FIRST.index)
 

@@ -30,7 +30,7 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FilePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`members`: of the import request, besides its source. `open`: the questions that nobody has answered."""
+    """`members`: all members of the import request but its source. `open`: the questions without an answer."""
 
     file: InputFile
     upload: Upload

@@ -114,7 +114,11 @@ def _literal(host: str) -> str | None:
     try:
         return str(ip_address(host))
     except ValueError:
-        pass
+        return _old_form(host)
+
+
+def _old_form(host: str) -> str | None:
+    """An IPv4 address in a form that only resolvers know."""
     try:
         return socket.inet_ntoa(socket.inet_aton(host.rstrip(".")))
     except OSError:

@@ -52,7 +52,10 @@ _LONGEST: Final = 4
 
 
 def status_of_file(file_name: str) -> Status | None:
-    """The status that the name of a file says, such as `unsubscribed_members_export_4f2a.csv`; Active is none."""
+    """The status that the name of a file says: Unsubscribed for `unsubscribed_members_export_4f2a.csv`.
+
+    None if the name says nothing, or Active.
+    """
     words = words_of(file_name.rsplit(".", 1)[0])
     parts = [
         " ".join(words[start : start + size])
