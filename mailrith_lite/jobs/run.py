@@ -1,8 +1,9 @@
-"""One attempt to run a job, and the gate that can hold it up."""
+"""One attempt to run a job: its pipeline, and the gate that can hold it up."""
 
 import asyncio
 from typing import Protocol
 
+from mailrith_lite.database import Connection
 from mailrith_lite.jobs.queue import Job, NotProcessing
 
 
@@ -75,3 +76,21 @@ class Run:
             raise NotProcessing
         if self._stopping:
             raise Interrupted
+
+
+class Pipeline(Protocol):
+    """Does the work of one kind of job; `app` registers one for each kind."""
+
+    async def run(self, run: Run) -> None:
+        """Does the work from the job's checkpoint on, and calls `run.step` between chunks.
+
+        Raises:
+            JobFailed: the job cannot be done.
+            NotProcessing, Interrupted: from `run.step` and `run.check`.
+        """
+
+    async def complete(self, connection: Connection, job: Job, now: int) -> None:
+        """Writes the kind's own columns in the transaction that completes the job."""
+
+    async def tidy(self, job: Job) -> None:
+        """Deletes the files that a final job no longer needs. The runner can call it twice."""

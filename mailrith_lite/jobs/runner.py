@@ -10,7 +10,6 @@ from asyncio import sleep
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic
-from typing import Protocol
 
 from mailrith_lite import clock, disk, ids, logs, metrics
 from mailrith_lite.database import Connection, Database
@@ -18,30 +17,12 @@ from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import JobKind
 from mailrith_lite.jobs.obstacles import is_temporary
 from mailrith_lite.jobs.queue import Candidate, Job, JobStatus, NotProcessing
-from mailrith_lite.jobs.run import Gate, Interrupted, JobFailed, Run
+from mailrith_lite.jobs.run import Gate, Interrupted, JobFailed, Pipeline, Run
 
 GRACE = 5.0  # seconds for running chunks to finish when the service stops
 _LAST_WRITE = 1.0  # seconds for a write when the service stops; a lock of another program can last longer
 _ENDED = ("completed", "failed", "canceled")
 _RETRY = 1.0  # seconds before the next attempt, after the database has failed
-
-
-class Pipeline(Protocol):
-    """Does the work of one kind of job; `app` registers one for each kind."""
-
-    async def run(self, run: Run) -> None:
-        """Does the work from the job's checkpoint on, and calls `run.step` between chunks.
-
-        Raises:
-            JobFailed: the job cannot be done.
-            NotProcessing, Interrupted: from `run.step` and `run.check`.
-        """
-
-    async def complete(self, connection: Connection, job: Job, now: int) -> None:
-        """Writes the kind's own columns in the transaction that completes the job."""
-
-    async def tidy(self, job: Job) -> None:
-        """Deletes the files that a final job no longer needs. The runner can call it twice."""
 
 
 OnFinal = Callable[[Connection, Job], Awaitable[None]]
