@@ -1,5 +1,6 @@
 """The names of a file's columns: what a header cell is called, and which column a mapping means."""
 
+import re
 from collections.abc import Callable, Sequence
 
 from mailrith_lite.audience.export_columns import REPORT_COLUMNS
@@ -9,6 +10,7 @@ from mailrith_lite.unicode_forms import compose, fold
 SHOWN_COLUMNS = 250
 SHOWN_CHARACTERS = 200
 SHOWN_BYTES = 12 << 10
+_MADE_UP = re.compile(r"Column [0-9]{1,4}(?: \([0-9]{1,4}\))?")
 _MARKS = " \t:*"
 """Forms put these after the name of a field."""
 
@@ -39,6 +41,11 @@ def from_header(cells: Sequence[str]) -> list[str]:
 
 def without_header(width: int) -> list[str]:
     return [f"Column {number}" for number in range(1, width + 1)]
+
+
+def is_made_up(name: str) -> bool:
+    """Whether the column has no name of its own, such as `Column 4`."""
+    return _MADE_UP.fullmatch(name) is not None
 
 
 def without_report_columns(names: list[str]) -> list[str]:

@@ -278,3 +278,54 @@ def test_quick_look_at_a_text_misses_no_cell_about_leaving(cell: str) -> None:
 def test_question_about_a_date_of_leaving_counts_the_people(column: str, cells: list[str], text: str) -> None:
     [question] = analysis_of_column(column, cells).questions
     assert question.text == f"{text} May they be written to?"
+
+
+@pytest.mark.parametrize("name", ["Opt-in date", "Optin time", "Opted in", "Double opt-in date"])
+def test_opt_in_date_of_some_people_only_is_a_question_and_no_answer_loses_it(name: str) -> None:
+    analysis = analysis_of_column(name, [DAY, "", "2023-02-01"])
+    assert asked(analysis) == [("consent_column", name)]
+    assert meaning(analysis, analysis.questions[0], "blank", "") in ("Unsubscribed", "Unconfirmed")
+
+
+def test_opt_in_date_that_says_nothing_about_consent_is_the_sign_up_time() -> None:
+    analysis = analysis_of_column("Opt-in date", [DAY, "", "2023-02-01"])
+    [ignore] = [one for one in analysis.questions[0].answers if one.value == "ignore"]
+    [mapping] = [one for one in apply_answers(analysis, [ignore]).mappings if one.csv_column == "Opt-in date"]
+    assert mapping.field.type == "subscribed-at"
+
+
+@pytest.mark.parametrize("name", ["Opt-in date", "Signup date", "Subscribed", "Inscrit le"])
+def test_sign_up_time_of_everybody_is_no_question(name: str) -> None:
+    analysis = analysis_of_column(name, [DAY, "2024-03-01", "2023-02-01"])
+    assert (asked(analysis), analysis.proposals[1].field.type) == ([], "subscribed-at")
+
+
+@pytest.mark.parametrize("name", ["Signup date", "Subscribed", "Subscribed at", "Inscrit le", "Date added"])
+def test_missing_sign_up_time_is_no_question(name: str) -> None:
+    assert asked(analysis_of_column(name, [DAY, "", "2023-02-01"])) == []
+
+
+def test_status_of_each_person_answers_for_a_missing_opt_in_date() -> None:
+    analysis = analysis_of(
+        {"Email": [ADDRESS, *OTHER_ADDRESSES[:1]], "Status": ["active", "unsubscribed"], "Opt-in date": [DAY, ""]}
+    )
+    assert asked(analysis) == []
+    assert [one.field.type for one in analysis.proposals] == ["email", "subscriber-status", "subscribed-at"]
+
+
+@pytest.mark.parametrize("words", [("yes", "no"), ("1", "0"), ("true", "true")])
+def test_yes_and_no_without_a_name_is_a_question(words: tuple[str, str]) -> None:
+    assert asked(analysis_of_column("Column 2", words)) == [("consent_column", "Column 2")]
+
+
+def test_consent_column_of_a_known_tool_with_other_words_is_a_question() -> None:
+    analysis = analysis_of(
+        {
+            "Email": [ADDRESS, *OTHER_ADDRESSES[:1]],
+            "Accepts Email Marketing": ["Accepts", "Declined"],
+            "Total Spent": ["0", "0"],
+        }
+    )
+    assert (analysis.source, asked(analysis)) == ("shopify", [("consent_column", "Accepts Email Marketing")])
+    assert meaning(analysis, analysis.questions[0], "Accepts", "Declined") == "Unsubscribed"
+    assert meaning(analysis, analysis.questions[0], "Accepts", "Accepts") is None

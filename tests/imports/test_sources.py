@@ -105,6 +105,10 @@ PEOPLE: dict[str, dict[str, tuple[str, str, str | None, str | None, str]]] = {
         "bla": ("Blocked", "Bla", None, "2024-01-05", ""),
     },
     "sendgrid": {"sen": ("Active", "Sen Grid", "US", "2022-01-02", "")},
+    "sendgrid-bounces": {
+        "boo": ("Bounced", "", None, None, ""),
+        "inv": ("Bounced", "", None, None, ""),
+    },
     "shopify": {
         "sho": ("Active", "Sho Pify", "SE", None, "horeca vip"),
         "nos": ("Unsubscribed", "Nos Hop", "NO", None, ""),

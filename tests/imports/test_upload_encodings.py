@@ -120,7 +120,7 @@ def test_a_file_that_is_utf8_but_for_some_bytes_needs_an_answer(server: Server) 
     upload = ready(server, WRONG)
     assert look(server, upload)["encoding"] == "UTF-8, windows-1252"
     (question,) = look(server, upload)["analysis"]["questions"]
-    assert (question["code"], "line 4" in question["text"]) == ("mixed_encoding", True)
+    assert (question["code"], "1 byte is not, on line 4." in question["text"]) == ("mixed_encoding", True)
     assert question["answers"][0]["request"] == {"encoding": "utf-8, windows-1252"}
     reply = submit(server, upload)
     assert (reply.status, reply.error["details"]) == (400, {"field": "encoding", "reason": "mixed_encoding"})

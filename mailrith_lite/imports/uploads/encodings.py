@@ -34,7 +34,8 @@ _PLAUSIBLE = -4.5
 """The least log-likelihood for each byte that is not ASCII."""
 _ESCAPE = b"\x1b"
 _SURROGATES = re.compile("[\udc80-\udcff]")
-_MAX_LINES = 10
+MAX_LINES = 10
+"""How many lines with wrong bytes are named."""
 
 
 class Conversion(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,7 +105,7 @@ class _Mixture:
 
     def translate(self, block: str) -> str:
         count = len(_SURROGATES.findall(block))
-        if len(self.wrong_lines) < _MAX_LINES:
+        if len(self.wrong_lines) < MAX_LINES:
             self._note_lines(block, count)
         if not count:
             return block
@@ -116,7 +117,7 @@ class _Mixture:
         if self._after_return and block[0] == "\n":  # the line end is a CRLF across two blocks
             lines.read(1)
         for line in lines if count else ():
-            if len(self.wrong_lines) < _MAX_LINES and _SURROGATES.search(line):
+            if len(self.wrong_lines) < MAX_LINES and _SURROGATES.search(line):
                 self._note_line()
             self._line += line.endswith(("\r", "\n"))
         if not count:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from mailrith_lite.imports.uploads import file_names
+from mailrith_lite.imports.uploads import encodings, file_names
 from mailrith_lite.imports.uploads.archives import ArchivedFile
 from mailrith_lite.imports.uploads.originals import Origin
 from mailrith_lite.imports.uploads.questions import Answer, ImportPiece, Question
@@ -18,9 +18,11 @@ def find_origin_questions(origin: Origin) -> Iterable[Question]:
         )
     if origin.wrong_lines:
         lines = ", ".join(map(str, origin.wrong_lines))
+        count = "1 byte is not" if origin.wrong_bytes == 1 else f"{origin.wrong_bytes:,} bytes are not"
+        others = " and others" if len(origin.wrong_lines) == encodings.MAX_LINES else ""
         yield Question(
             code="mixed_encoding",
-            text=f"The file is UTF-8, but not on line {lines}. How should the bytes there be read?",
+            text=f"The file is UTF-8, but {count}, on line {lines}{others}. How should they be read?",
             answers=[
                 Answer(
                     label="As letters of windows-1252; the rest stays UTF-8",

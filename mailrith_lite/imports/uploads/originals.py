@@ -14,9 +14,10 @@ SUFFIX = ".raw"
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """`wrong_lines`: the first lines of a UTF-8 file with bytes that are not UTF-8. `files`: the CSV files of an
-    archive; the upload shows the first."""
+    """`wrong_bytes`: how many bytes of a UTF-8 file are not UTF-8. `wrong_lines`: the first lines that have any.
+    `files`: the CSV files of an archive; the upload shows the first."""
 
+    wrong_bytes: int = 0
     wrong_lines: list[int] = []
     files: list[ArchivedFile] = []
 

@@ -129,6 +129,8 @@ class Proposals:
             self._quiet.add(column.name)
         elif isinstance(meaning, str):
             self._propose(column, MappedField(type=meaning), reason)
+        elif isinstance(meaning, YesNo) and status_columns.has_strange_words(column):
+            self.status_columns[column.name] = status_columns.UNKNOWN_WORDS
         else:
             values = status_columns.by_source(meaning, column)
             self._propose(column, MappedField(type="subscriber-status"), reason, values)
@@ -232,21 +234,23 @@ class Proposals:
                 )
 
     def _close_details(self) -> None:
-        """A status column with as many people who have left makes `Unsubscribed at` no question."""
-        suppressed = max(
-            (
-                status_columns.count_left(column)
-                for column in self._facts.columns
-                if (proposal := self.by_column.get(column.name)) is not None
-                and proposal.mapping.field.type == "subscriber-status"
-                and not proposal.mapping.values
-                and column.filled == self._facts.row_count
-            ),
-            default=0,
-        )
+        """A status for each person answers for `Opt-in date`, and with as many people who have left as
+        `Unsubscribed at` has, for that, too."""
+        deciding = [
+            column
+            for column in self._facts.columns
+            if (proposal := self.by_column.get(column.name)) is not None
+            and proposal.mapping.field.type == "subscriber-status"
+            and None not in (proposal.mapping.values or {}).values()  # as of yes and no
+            and column.filled == self._facts.row_count
+        ]
+        suppressed = max(map(status_columns.count_left, deciding), default=0)
         for column in self._facts.columns:
             status = self.status_columns.get(column.name)
-            if status is not None and status.left is not None and column.filled <= suppressed:
+            if status is None or not status.open:
+                continue
+            is_detail = status.blank is not None and deciding
+            if is_detail or (status.left is not None and column.filled <= suppressed):
                 del self.status_columns[column.name]
 
     def _propose_by_names(self) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from mailrith_lite.audience import vocabulary
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.vocabulary import Status
+from mailrith_lite.imports.fields import FIELDS
 from mailrith_lite.imports.mapping import OTHER_CELLS, MappedField
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
 from mailrith_lite.imports.uploads import consent_names, field_names, file_names, leaving, status_columns
@@ -220,15 +221,23 @@ def _about_consent(facts: FileFacts, proposals: Proposals) -> Iterable[Question]
                 text=_consent_text(column, status),
                 answers=[
                     *_meanings(column, status),
-                    Answer(
-                        label="It says nothing about who may be written to",
-                        value=IGNORE,
-                        request=ImportPiece(),
-                    ),
+                    _says_nothing(column, proposals),
                 ],
             )
         elif status is not None and status.blank is not None:
             yield _about_blank(column, status.values, status.blank)
+
+
+def _says_nothing(column: ColumnFacts, proposals: Proposals) -> Answer:
+    """A column such as `Opt-in date` then is what else its name says."""
+    named = field_names.type_of(column.name)
+    mapped = {proposal.mapping.field.type for proposal in proposals.by_column.values()}
+    mappings = []
+    if named is not None and FIELDS[named].moment and named not in mapped:
+        mappings = [ColumnMapping(csv_column=column.name, field=MappedField(type=named))]
+    return Answer(
+        label="It says nothing about who may be written to", value=IGNORE, request=ImportPiece(mappings=mappings)
+    )
 
 
 def _consent_text(column: ColumnFacts, status: StatusColumn) -> str:

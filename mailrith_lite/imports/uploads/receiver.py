@@ -86,7 +86,9 @@ class Receiver:
             layout=layout,
             row_count=facts.row_count,
             facts=facts,
-            origin=Origin(wrong_lines=text.conversion.wrong_lines, files=files),
+            origin=Origin(
+                wrong_bytes=text.conversion.wrong_bytes, wrong_lines=text.conversion.wrong_lines, files=files
+            ),
         )
 
     def _unpack(self, part: Path) -> tuple[list[ArchivedFile], str | None]:

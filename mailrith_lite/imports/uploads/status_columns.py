@@ -7,10 +7,11 @@ import msgspec
 
 from mailrith_lite.audience import vocabulary
 from mailrith_lite.audience.vocabulary import Status
+from mailrith_lite.imports import column_names
 from mailrith_lite.imports.uploads import consent_names, field_names, leaving
 from mailrith_lite.imports.uploads.column_facts import ColumnFacts
 from mailrith_lite.imports.uploads.sources.source import Words, YesNo
-from mailrith_lite.unicode_forms import fold
+from mailrith_lite.unicode_forms import fold, letters_and_digits
 
 Translation = dict[str, Status | None]
 _USUAL: Final = ("yes", "no", "y", "n", "true", "false", "t", "f", "1", "0", "on", "off")
@@ -31,6 +32,9 @@ class StatusColumn(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+_OPT_IN: Final = "optin"
+"""Of the names of sign-up times, those with it are about consent: `Opt-in date`, and not `Subscribed at`."""
+UNKNOWN_WORDS: Final = StatusColumn(open=True, reason="Its name is about consent, and its cells are not known.")
 _UNCLEAR: Final = StatusColumn(open=True, reason="Its name and its cells may say who may be written to.")
 
 
@@ -58,6 +62,8 @@ def find_status(column: ColumnFacts, row_count: int) -> StatusColumn | None:
     meaning = consent_names.yes_no_meaning(name)
     if words is not None and meaning is not None and all(map(_is_known, words)):
         return _find_yes_no(column, meaning, words, row_count)
+    if meaning is not None and meaning.no is not None and _is_dates(column) and not column.dates.refused:
+        return _find_partial(column, meaning, row_count)
     if consent_names.has_details(name) and not _says_yes_or_no(words):
         return _find_detail(column, words, row_count)
     if field_names.type_of(name) == "subscriber-status":
@@ -65,6 +71,14 @@ def find_status(column: ColumnFacts, row_count: int) -> StatusColumn | None:
     if words is not None and _are_statuses(words) and any(map(consent_names.is_strong_word, words)):
         return StatusColumn(reason="Its cells are statuses.")
     return _find_question(column, words)
+
+
+def has_strange_words(column: ColumnFacts) -> bool:
+    """Whether most of the filled cells are neither yes nor no nor a status."""
+    known = sum(
+        count for word, count in (column.words or {}).items() if vocabulary.is_blank(word) or _is_known(word)
+    )
+    return 2 * known < column.filled
 
 
 def _find_yes_no(column: ColumnFacts, meaning: YesNo, words: Sequence[str], row_count: int) -> StatusColumn:
@@ -123,15 +137,15 @@ def _find_detail(column: ColumnFacts, words: Sequence[str] | None, row_count: in
         return departure(consent_names.status_of_detail(column.name))
     if consent_names.may_be_consent(column.name) and any(map(consent_names.refuses, words or ())):
         return _UNCLEAR
-    return _says_left(column, words) or _find_partial(column, row_count)
-
-
-def _find_partial(column: ColumnFacts, row_count: int) -> StatusColumn | None:
-    """A column such as `Confirmed at` or `Consent date`, with a date for some people only."""
     meaning = consent_names.meaning_of_detail(column.name)
+    return _says_left(column, words) or _find_partial(column, meaning, row_count)
+
+
+def _find_partial(column: ColumnFacts, meaning: YesNo | None, row_count: int) -> StatusColumn | None:
+    """A column such as `Confirmed at` or `Opt-in date`, with a date for some people only. `meaning`: of a yes."""
     if meaning is None or meaning.no is None or column.filled == row_count or not _is_dates(column):
         return None
-    if field_names.type_of(column.name) is not None:
+    if field_names.type_of(column.name) is not None and _OPT_IN not in letters_and_digits(column.name):
         return None
     return StatusColumn(open=True, blank=meaning.no, reason="It has a date for some people only.")
 
@@ -161,9 +175,11 @@ def _find_question(column: ColumnFacts, words: Sequence[str] | None) -> StatusCo
     if _is_dates(column) and consent_names.means_left(name):
         return departure(consent_names.status_of_detail(column.name))
     if consent_names.looks_like_consent(name):
-        return StatusColumn(open=True, reason="Its name is about consent, and its cells are not known.")
+        return UNKNOWN_WORDS
     if words is not None and consent_names.is_state(name) and _has_suppressed(words) and _are_statuses(words):
         return StatusColumn(open=True, known=True, reason="Its cells look like statuses.")
+    if column_names.is_made_up(name) and words is not None and _says_yes_or_no(words):
+        return _UNCLEAR
     if consent_names.may_be_consent(name) and (
         _says_yes_or_no(words)
         or any(map(consent_names.refuses, words or ()))

@@ -306,4 +306,11 @@ NEWSLETTERS = (
             "SPAM_REPORT": COMPLAINED,
         },
     ),
+    Source(
+        name="sendgrid",
+        label="SendGrid",
+        identified_by=(("status", "reason", "email", "created"),),  # its bounces, blocks and invalid addresses
+        columns={"email": "email", "status": None, "reason": None, "created": None},
+        status_by={"reason": "Bounced"},
+    ),
 )
