@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from mailrith_lite import clock, disk, errors, logs
-from mailrith_lite.access import keys, workspaces
+from mailrith_lite.access import audit, keys, workspaces
 from mailrith_lite.access.keys import KeyUse
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.api import idempotency, scrape
@@ -261,6 +261,9 @@ async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
     retention = Retention(services.database, ttl=services.settings.webhook_ttl)
     images = ImageRetention(services.database, ttl=services.settings.undo_ttl)
 
+    async def remove_audit() -> None:
+        await audit.remove_expired(services.database, ttl=services.settings.audit_ttl)
+
     async def shrink_wal() -> None:
         if not services.runner.busy:
             await services.database.shrink_wal()
@@ -273,6 +276,7 @@ async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
             delete_records,
             retention.remove_expired,
             images.remove_expired,
+            remove_audit,
             save_key_use,
             shrink_wal,
         ):

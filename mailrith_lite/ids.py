@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Final
 
 API_KEY: Final = "api_key"
+AUDIT_ENTRY: Final = "audit_entry"
 CUSTOM_FIELD: Final = "custom_field"
 DELIVERY: Final = "delivery"
 EVENT: Final = "event"

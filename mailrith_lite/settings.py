@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allow_private_webhooks: bool = False
     webhook_ttl: int = 30 * 86_400
     undo_ttl: int = 30 * 86_400
+    audit_ttl: int = 365 * 86_400
     bootstrap_key: str | None = None
     trusted_proxies: tuple[Network, ...] = ()
     wrong_key_limit: int = 1_000
@@ -225,6 +226,11 @@ SETTINGS = (
     Setting(name="webhook_ttl", parse=duration, help="how long a delivery of a webhook is kept"),
     Setting(
         name="undo_ttl", parse=_duration_or_none, help="how long an import can be undone; 0 keeps nothing for it"
+    ),
+    Setting(
+        name="audit_ttl",
+        parse=_duration_or_none,
+        help="how long an entry of the audit is kept; 0 keeps all of them",
     ),
     Setting(
         name="bootstrap_key",

@@ -50,6 +50,8 @@ VALID: list[tuple[str, str, Any]] = [
     ("socket", "/run/mailrith-lite/socket", Path("/run/mailrith-lite/socket")),
     ("undo_ttl", "0", 0),
     ("undo_ttl", "7d", 604_800),
+    ("audit_ttl", "0", 0),
+    ("audit_ttl", "90d", 90 * 86_400),
 ]
 INVALID = [
     ("allow_private_webhooks", "perhaps"),

@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from aiohttp import web
 
+from mailrith_lite.access.audit import Actor
 from mailrith_lite.access.keys import Principal
 from mailrith_lite.database import Database
+from mailrith_lite.http.acting import actor
 from mailrith_lite.http.services import Services
 
 
@@ -22,6 +24,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def workspace_id(self) -> int:
         return self.principal.workspace_id
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, for the audit."""
+        return actor(self.request, "api")
 
     @property
     def database(self) -> Database:

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, ids
+from mailrith_lite.access import audit
 from mailrith_lite.api import codec, example, idempotency, in_use, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
@@ -156,6 +157,7 @@ async def delete_custom_field(call: Call) -> NoContent:
         now = clock.now()
         await _record(call, connection, field, custom_fields.HAVING_VALUE, now)
         await custom_fields.delete_custom_field(connection, call.workspace_id, field.id, now)
+        await audit.record(connection, call.actor, "custom_field.deleted", ids.encode(ids.CUSTOM_FIELD, field.id))
     return NoContent()
 
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from mailrith_lite import clock, errors
+from mailrith_lite.access import audit
 from mailrith_lite.api import codec, example, idempotency, parameters, resources
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
@@ -174,6 +175,7 @@ def _import_id(public_id: str) -> str:
 async def _insert(call: Call, selection: Selection, connection: Connection, now: int) -> Answer:
     limit = call.services.settings.max_queued_jobs
     job = await submit.insert(connection, call.workspace_id, selection, call.request_id, max_queued=limit, now=now)
+    await audit.record(connection, call.actor, "export.created", job.public_id)
     resource = _resource(call, job, Export(selection=selection, file_name=None, expires_at=None))
     return Answer(status=202, body=codec.data(resource), location=resource.self_)
 

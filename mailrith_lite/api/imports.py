@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from mailrith_lite import clock, ids
+from mailrith_lite.access import audit
 from mailrith_lite.api import codec, example, idempotency, resources
 from mailrith_lite.api.bodies import LargeBody
 from mailrith_lite.api.call import Call
@@ -174,6 +175,8 @@ async def cancel_import(call: Call) -> Data[ImportJob]:
 async def _insert(call: Call, prepared: PreparedImport, connection: Connection, now: int) -> Answer:
     limit = call.services.settings.max_queued_jobs
     job = await prepared.insert(connection, call.request_id, max_queued=limit, now=now)
+    if not job.dry_run:
+        await audit.record(connection, call.actor, "import.created", job.public_id)
     resource = _resource(call, job, prepared.plan, None)
     return Answer(status=202, body=codec.data(resource), location=resource.self_)
 

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.access import workspaces
+from mailrith_lite.access import audit, workspaces
 from mailrith_lite.api import codec, example, idempotency, in_use, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
@@ -206,6 +206,7 @@ async def delete_segment(call: Call) -> NoContent:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)
         await in_use.check_segment(connection, call.workspace_id, segment.id)
         await segment_table.delete_segment(connection, call.workspace_id, segment.id)
+        await audit.record(connection, call.actor, "segment.deleted", ids.encode(ids.SEGMENT, segment.id))
     return NoContent()
 
 

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, ids
+from mailrith_lite.access import audit
 from mailrith_lite.api import codec, example, idempotency, in_use, resources, sequence_definition, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
@@ -225,6 +226,7 @@ async def delete_sequence(call: Call) -> NoContent:
         lost = Members(sql=sequences.MEMBERS, parameters={"id": sequence.id}, changed="sequence_ids")
         await call.services.outbox.record_members(connection, call.workspace_id, API, lost, clock.now())
         await sequences.delete_sequence(connection, call.workspace_id, sequence.id)
+        await audit.record(connection, call.actor, "sequence.deleted", ids.encode(ids.SEQUENCE, sequence.id))
     return NoContent()
 
 

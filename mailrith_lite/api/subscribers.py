@@ -7,7 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.access import scopes, workspaces
+from mailrith_lite.access import audit, scopes, workspaces
 from mailrith_lite.api import codec, example, idempotency, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
@@ -208,6 +208,8 @@ async def delete_subscriber(call: Call) -> NoContent:
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         subscriber = await resources.find(call, connection, "subscriber", subscribers.select_subscriber)
         await subscribers.delete_subscriber(connection, call.workspace_id, subscriber.id)
+        public_id = ids.encode(ids.SUBSCRIBER, subscriber.id)
+        await audit.record(connection, call.actor, "subscriber.deleted", public_id)
     return NoContent()
 
 

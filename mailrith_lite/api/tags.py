@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, ids
+from mailrith_lite.access import audit
 from mailrith_lite.api import codec, example, idempotency, in_use, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
@@ -117,6 +118,7 @@ async def delete_tag(call: Call) -> NoContent:
         lost = Members(sql=tags.MEMBERS, parameters={"id": tag.id}, changed="tags")
         await call.services.outbox.record_members(connection, call.workspace_id, API, lost, clock.now())
         await tags.delete_tag(connection, call.workspace_id, tag.id)
+        await audit.record(connection, call.actor, "tag.deleted", ids.encode(ids.TAG, tag.id))
     return NoContent()
 
 

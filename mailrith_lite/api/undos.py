@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from mailrith_lite import clock, errors
+from mailrith_lite.access import audit
 from mailrith_lite.api import codec, example, idempotency, resources
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
@@ -202,6 +203,7 @@ async def _insert(call: Call, _: UndoRequest | None, connection: Connection, now
     undo = await undo_state.insert_undo(
         connection, job, call.request_id, ttl=settings.undo_ttl, max_queued=settings.max_queued_jobs, now=now
     )
+    await audit.record(connection, call.actor, "import.undone", job.public_id, details={"undo": undo.public_id})
     resource = _resource(call, undo, Undo(import_job_id=job.id))
     return Answer(status=202, body=codec.data(resource), location=resource.self_)
 

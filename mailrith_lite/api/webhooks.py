@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from mailrith_lite import clock, ids
+from mailrith_lite.access import audit
 from mailrith_lite.api import codec, example, idempotency, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
@@ -173,6 +174,7 @@ async def update_subscription(call: Call, form: WebhookSubscriptionChange) -> Da
     async with call.database.write(durable=True, changes="nobody") as connection:
         saved = await find(call, connection)
         changed = await subscriptions.change(connection, _terms(call, clock.now()), saved, sent)
+        await audit.record(connection, call.actor, "webhook.updated", changed.public_id)
     call.services.dispatcher.reload(changed.id)
     return Data(_resource(changed))
 
@@ -185,6 +187,7 @@ async def delete_subscription(call: Call) -> Data[DeletedSubscription]:
     async with call.database.write(durable=True, changes="nobody") as connection:
         subscription = await find(call, connection)
         await subscription_table.update_deleted(connection, call.workspace_id, subscription.id, clock.now())
+        await audit.record(connection, call.actor, "webhook.deleted", subscription.public_id)
     call.services.dispatcher.reload(subscription.id)
     return Data(DeletedSubscription(id=subscription.public_id))
 
@@ -196,6 +199,7 @@ async def rotate_secret(call: Call) -> Data[NewSecret]:
     """
     async with call.database.write(durable=True, changes="nobody") as connection:
         rotated = await subscriptions.rotate(connection, await find(call, connection), clock.now())
+        await audit.record(connection, call.actor, "webhook.secret_rotated", rotated.public_id)
     call.services.dispatcher.reload(rotated.id)
     return Data(_with_secret(rotated))
 
@@ -214,6 +218,7 @@ async def _create(call: Call, request: WebhookSubscriptionRequest, connection: C
         name=request.name, url=request.url, event_patterns=request.event_patterns, status=request.status
     )
     created = _with_secret(await subscriptions.create(connection, _terms(call, now), sent))
+    await audit.record(connection, call.actor, "webhook.created", created.subscription.id)
     return Answer(status=201, body=codec.data(created), location=created.subscription.self_)
 
 

@@ -4,6 +4,7 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite import clock, errors, ids
+from mailrith_lite.access import audit
 from mailrith_lite.audience import custom_fields
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.vocabulary import STATUSES
@@ -185,6 +186,8 @@ async def queue_import(call: SessionRequest, order: ImportOrder) -> Job:
         job = await prepared.insert(
             connection, call.request_id, max_queued=services.settings.max_queued_jobs, now=clock.now()
         )
+        if not job.dry_run:
+            await audit.record(connection, call.actor, "import.created", job.public_id)
     services.runner.wake()
     return job
 

@@ -4,6 +4,7 @@ from aiohttp import web
 from msgspec import UNSET
 
 from mailrith_lite import clock, errors
+from mailrith_lite.access import audit
 from mailrith_lite.audience import listing
 from mailrith_lite.audience.vocabulary import STATUSES
 from mailrith_lite.console import filter_form, phrases, templating
@@ -57,6 +58,7 @@ async def start_export(call: SessionRequest, fields: Fields) -> web.StreamRespon
             max_queued=call.services.settings.max_queued_jobs,
             now=clock.now(),
         )
+        await audit.record(connection, call.actor, "export.created", job.public_id)
     call.services.runner.wake()
     return redirect(call.request, job_path(EXPORT, job.public_id))
 

@@ -8,6 +8,7 @@ from yarl import URL
 
 from mailrith_lite import clock, errors
 from mailrith_lite.access import keys, scopes
+from mailrith_lite.access.audit import Actor
 from mailrith_lite.access.key_table import ApiKey
 from mailrith_lite.access.keys import Principal
 from mailrith_lite.console import forms
@@ -17,6 +18,7 @@ from mailrith_lite.console.paths import PATH, SIGN_IN_PATH, redirect
 from mailrith_lite.console.session import Session, Sessions, find_key, renew
 from mailrith_lite.database import Database
 from mailrith_lite.http import wire_errors
+from mailrith_lite.http.acting import actor
 from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, REQUESTER, SERVICES, Services
 from mailrith_lite.http.statuses import Handler
 from mailrith_lite.jobs.kinds import KINDS, JobKind
@@ -42,6 +44,11 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def workspace_id(self) -> int:
         return self.principal.workspace_id
+
+    @property
+    def actor(self) -> Actor:
+        """Who acts, for the audit."""
+        return actor(self.request, "console")
 
     @property
     def database(self) -> Database:

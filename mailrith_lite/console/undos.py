@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from mailrith_lite import clock, errors
+from mailrith_lite.access import audit
 from mailrith_lite.console import imports, templating
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_pages import find_job
@@ -59,6 +60,7 @@ async def start_undo(call: SessionRequest, _: Fields) -> web.StreamResponse:
             max_queued=settings.max_queued_jobs,
             now=clock.now(),
         )
+        await audit.record(connection, call.actor, "import.undone", job.public_id, details={"undo": undo.public_id})
     call.services.runner.wake()
     return redirect(call.request, job_path(UNDO, undo.public_id))
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from mailrith_lite import clock, errors, ids
+from mailrith_lite.access import audit
 from mailrith_lite.console import templating
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.paths import WEBHOOKS_PATH, redirect
@@ -40,6 +41,7 @@ async def create(call: SessionRequest, fields: Fields) -> web.StreamResponse:
     )
     async with call.database.write(durable=True, changes="nobody") as connection:
         new = await subscriptions.create(connection, _terms(call), sent)
+        await audit.record(connection, call.actor, "webhook.created", new.public_id)
     return await _render(call, new, secret=signing.as_text(new.secret))
 
 
@@ -57,6 +59,8 @@ async def act(call: SessionRequest, fields: Fields) -> web.StreamResponse:
         raise errors.InvalidRequest("The console has no such button; open the page again.", field="action")
     async with call.database.write(durable=True, changes="nobody") as connection:
         subscription = await _ACTIONS[name](call, connection, await _find(call, connection), fields)
+        if (action := _AUDITED.get(name)) is not None:
+            await audit.record(connection, call.actor, action, subscription.public_id)
         call.services.outbox.notify()
     call.services.dispatcher.reload(subscription.id)
     if name == "rotate":
@@ -112,6 +116,12 @@ _ACTIONS: dict[str, Action] = {
     "resend": _resend,
     "rotate": _rotate,
     "delete": _delete,
+}
+_AUDITED: dict[str, audit.Action] = {
+    "activate": "webhook.updated",
+    "disable": "webhook.updated",
+    "rotate": "webhook.secret_rotated",
+    "delete": "webhook.deleted",
 }
 
 

@@ -1,0 +1,122 @@
+"""The audit: who did what that matters, when, and from where."""
+
+import json
+from typing import Any
+
+import pytest
+from api_calls import OPERATIONS, Workspace, example
+from conftest import KEY, Server
+
+from mailrith_lite import clock, ids
+from mailrith_lite.access import audit
+from mailrith_lite.access.audit import Actor, Entry
+from mailrith_lite.database import Database
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT
+
+CHANGES = {
+    "createSubscriberExportJob": "export.created",
+    "createSubscriberImportJob": "import.created",
+    "undoSubscriberImport": "import.undone",
+    "deleteSubscriber": "subscriber.deleted",
+    "deleteTag": "tag.deleted",
+    "deleteCustomField": "custom_field.deleted",
+    "deleteSegment": "segment.deleted",
+    "deleteSequence": "sequence.deleted",
+    "createWebhookSubscription": "webhook.created",
+    "updateWebhookSubscription": "webhook.updated",
+    "rotateWebhookSubscriptionSecret": "webhook.secret_rotated",
+    "deleteWebhookSubscription": "webhook.deleted",
+}
+ACTOR = Actor(via="api", workspace_id=1, key_id=1, address="192.0.2.1", request_id="req_1")
+
+
+def entries(server: Server, *actions: str) -> list[Entry]:
+    """The entries with these actions, the newest first."""
+
+    async def select() -> list[Entry]:
+        async with server.services.database.read() as connection:
+            return await audit.select_entries(connection, None, actions=actions, limit=100)
+
+    selected: list[Entry] = server.wait(select())
+    return selected
+
+
+@pytest.mark.parametrize(("operation", "action"), CHANGES.items())
+def test_change_over_the_api_is_recorded(server: Server, operation: str, action: str) -> None:
+    workspace = Workspace(server, server.new_key(workspace="shop"))
+    route = OPERATIONS[operation]
+    known = workspace.create_named(route)
+    path, headers = route.path.format(**known), {"x-mailrith-request-id": "this request"}
+    reply = server.call(route.method, path, example(route), key=workspace.key, headers=headers)
+    assert reply.status in route.statuses, reply.body
+    (entry,) = [one for one in entries(server) if one.request_id == "this request"]
+    data = reply.json["data"] if reply.body else {}
+    public_id = data.get("subscription", data)["id"] if action.endswith(".created") else next(iter(known.values()))
+    assert (entry.action, entry.object_id) == (action, public_id)
+    assert (entry.via, entry.address, entry.workspace_name) == ("api", "127.0.0.1", "shop")
+    assert entry.key_name == "test"
+
+
+def test_dry_run_and_refused_change_are_not_recorded(server: Server) -> None:
+    body = {"csv_text": "Email\na@example.com\n", "mappings": [{"csv_column": "Email", "field": {"type": "email"}}]}
+    assert server.call("POST", IMPORT.path, {**body, "dry_run": True}).status == 202
+    assert server.call("DELETE", f"/v1/tags/{ids.encode(ids.TAG, 99)}").status == 404
+    assert entries(server, "import", "tag") == []
+
+
+def test_audit_has_no_address_of_a_subscriber_and_no_cell(server: Server) -> None:
+    person = server.call("POST", "/v1/subscribers", {"email": "secret@example.com"}).json["data"]
+    export = {"query": "secret@example.com"}
+    assert server.call("POST", EXPORT.path, export).status == 202
+    assert server.call("DELETE", f"/v1/subscribers/{person['id']}").status == 204
+    text = json.dumps(server.rows("SELECT * FROM audit_entries"))
+    assert "secret" not in text
+    assert KEY not in text
+
+
+async def record(database: Database, *actions: audit.Action, actor: Actor = ACTOR) -> None:
+    async with database.write() as connection:
+        for action in actions:
+            await audit.record(connection, actor, action, "tag_1")
+
+
+async def select(database: Database, workspace_id: int | None = None, **filters: Any) -> list[str]:
+    async with database.read() as connection:
+        selected = await audit.select_entries(connection, workspace_id, **{"limit": 10, **filters})
+    return [entry.action for entry in selected]
+
+
+async def test_entries_are_listed_newest_first_and_page_by_page(database: Database) -> None:
+    await record(database, "tag.deleted", "key.created", "key.revoked")
+    assert await select(database, limit=2) == ["key.revoked", "key.created"]
+    assert await select(database, before_id=2) == ["tag.deleted"]
+
+
+async def test_entries_are_filtered_by_action_and_by_its_first_part(database: Database) -> None:
+    await record(database, "tag.deleted", "key.created", "key.revoked")
+    assert await select(database, actions=["key"]) == ["key.revoked", "key.created"]
+    assert await select(database, actions=["key.created", "tag.deleted"]) == ["key.created", "tag.deleted"]
+    assert await select(database, actions=["ke"]) == []
+
+
+async def test_workspace_sees_its_own_entries_only(database: Database) -> None:
+    await record(database, "tag.deleted")
+    await record(database, "key.created", actor=audit.command_line(2))
+    assert await select(database, 1) == ["tag.deleted"]
+    assert await select(database, 2) == ["key.created"]
+    assert await select(database) == ["key.created", "tag.deleted"]
+
+
+async def test_expired_entries_are_deleted(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "_BATCH", 2)
+    now = clock.now()
+    clock.use(lambda: now - 10 * clock.SECOND)
+    await record(database, *["tag.deleted"] * 5)
+    clock.use(lambda: now)
+    await record(database, "key.created")
+    await audit.remove_expired(database, ttl=0)
+    assert len(await select(database)) == 6
+    await audit.remove_expired(database, ttl=10)
+    assert len(await select(database)) == 6
+    await audit.remove_expired(database, ttl=9)
+    assert await select(database) == ["key.created"]
