@@ -7,9 +7,11 @@ from aiohttp import web
 
 from mailrith_lite.access.audit import Actor
 from mailrith_lite.access.keys import Principal
+from mailrith_lite.catalog.door import Door
 from mailrith_lite.database import Database
 from mailrith_lite.http.acting import actor
 from mailrith_lite.http.services import Services
+from mailrith_lite.webhooks import events
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +31,12 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     def actor(self) -> Actor:
         """Who acts, for the audit."""
         return actor(self.request, "api")
+
+    @property
+    def door(self) -> Door:
+        return Door(
+            workspace_id=self.workspace_id, actor=self.actor, source=events.API, outbox=self.services.outbox
+        )
 
     @property
     def database(self) -> Database:

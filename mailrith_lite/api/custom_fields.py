@@ -6,8 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, ids
-from mailrith_lite.access import audit
-from mailrith_lite.api import codec, example, idempotency, in_use, resources, texts
+from mailrith_lite.api import codec, example, idempotency, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.codes import Codes
@@ -16,12 +15,10 @@ from mailrith_lite.api.resources import Change, SearchQuery, new_or_saved
 from mailrith_lite.api.responses import Created, Data, NoContent, PageOf
 from mailrith_lite.api.route import refuses
 from mailrith_lite.audience import custom_fields, field_conversion
-from mailrith_lite.audience.alterations import field_member
 from mailrith_lite.audience.custom_fields import CustomField
-from mailrith_lite.audience.values import CHOICE_TYPES, FieldType
+from mailrith_lite.audience.values import FieldType
+from mailrith_lite.catalog import field_change, in_use, removal
 from mailrith_lite.database import Connection
-from mailrith_lite.webhooks.events import API
-from mailrith_lite.webhooks.outbox import Members
 
 PATH = "/v1/custom-fields"
 _CODES = Codes(own="invalid_custom_field")
@@ -124,23 +121,14 @@ async def update_custom_field(call: Call, form: CustomFieldChange) -> Data[Custo
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         field = await resources.find(call, connection, "custom_field", custom_fields.select_custom_field)
-        field_type = new_or_saved(form.type, field.type)
-        saved = field.options if field_type in CHOICE_TYPES else []
-        options = saved if isinstance(form.settings, UnsetType) else form.settings.options
-        target = await field_conversion.prepare(
+        changed = await field_change.change_custom_field(
             connection,
-            call.workspace_id,
+            call.door,
             field,
             label=new_or_saved(form.label, field.label),
-            field_type=field_type,
-            options=options,
+            field_type=new_or_saved(form.type, field.type),
+            options=None if isinstance(form.settings, UnsetType) else form.settings.options,
         )
-        if field_conversion.narrows(field, target):
-            type_changes = target.type != field.type
-            await in_use.check_custom_field(connection, call.workspace_id, field.id, type_changes=type_changes)
-        now = clock.now()
-        changed = await field_conversion.apply(connection, call.workspace_id, field, target, now)
-        await _record(call, connection, field, f"{custom_fields.HAVING_VALUE} AND updated_at = :now", now)
     return Data(_resource(changed))
 
 
@@ -153,19 +141,8 @@ async def delete_custom_field(call: Call) -> NoContent:
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         field = await resources.find(call, connection, "custom_field", custom_fields.select_custom_field)
-        await in_use.check_custom_field(connection, call.workspace_id, field.id)
-        now = clock.now()
-        await _record(call, connection, field, custom_fields.HAVING_VALUE, now)
-        await custom_fields.delete_custom_field(connection, call.workspace_id, field.id, now)
-        await audit.record(connection, call.actor, "custom_field.deleted", ids.encode(ids.CUSTOM_FIELD, field.id))
+        await removal.delete_custom_field(connection, call.door, field)
     return NoContent()
-
-
-async def _record(call: Call, connection: Connection, field: CustomField, sql: str, now: int) -> None:
-    """Events of the subscribers whose value of the field changes. `sql` selects them."""
-    parameters = {"workspace_id": call.workspace_id, "path": custom_fields.json_path(field.id), "now": now}
-    members = Members(sql=sql, parameters=parameters, changed=field_member(field.id))
-    await call.services.outbox.record_members(connection, call.workspace_id, API, members, now)
 
 
 async def _create(call: Call, request: CustomFieldRequest, connection: Connection, now: int) -> Answer:

@@ -10,8 +10,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.access import audit, workspaces
-from mailrith_lite.api import codec, example, idempotency, in_use, resources, texts
+from mailrith_lite.access import workspaces
+from mailrith_lite.api import codec, example, idempotency, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.codes import Codes
@@ -24,6 +24,7 @@ from mailrith_lite.audience.segments.compiler import References
 from mailrith_lite.audience.segments.definition import Definition
 from mailrith_lite.audience.segments.segment_query import Counts, Query
 from mailrith_lite.audience.segments.segment_table import Segment
+from mailrith_lite.catalog import in_use, removal
 from mailrith_lite.database import Connection
 
 PATH = "/v1/segments"
@@ -204,9 +205,7 @@ async def delete_segment(call: Call) -> NoContent:
     """
     async with call.database.write(durable=True, changes="nobody") as connection:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)
-        await in_use.check_segment(connection, call.workspace_id, segment.id)
-        await segment_table.delete_segment(connection, call.workspace_id, segment.id)
-        await audit.record(connection, call.actor, "segment.deleted", ids.encode(ids.SEGMENT, segment.id))
+        await removal.delete_segment(connection, call.door, segment)
     return NoContent()
 
 

@@ -6,8 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, ids
-from mailrith_lite.access import audit
-from mailrith_lite.api import codec, example, idempotency, in_use, resources, sequence_definition, texts
+from mailrith_lite.api import codec, example, idempotency, resources, sequence_definition, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.codes import Codes
@@ -18,9 +17,8 @@ from mailrith_lite.api.route import refuses
 from mailrith_lite.api.sequence_definition import RawDefinition
 from mailrith_lite.audience import sequences
 from mailrith_lite.audience.sequences import Sequence, SequenceSettings, SequenceStatus, SequenceSummary
+from mailrith_lite.catalog import in_use, removal
 from mailrith_lite.database import Connection
-from mailrith_lite.webhooks.events import API
-from mailrith_lite.webhooks.outbox import Members
 
 PATH = "/v1/sequences"
 _CODES = Codes(own="invalid_sequence")
@@ -222,11 +220,7 @@ async def delete_sequence(call: Call) -> NoContent:
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         sequence = await resources.find(call, connection, "sequence", sequences.select_sequence)
-        await in_use.check_sequence(connection, call.workspace_id, sequence.id)
-        lost = Members(sql=sequences.MEMBERS, parameters={"id": sequence.id}, changed="sequence_ids")
-        await call.services.outbox.record_members(connection, call.workspace_id, API, lost, clock.now())
-        await sequences.delete_sequence(connection, call.workspace_id, sequence.id)
-        await audit.record(connection, call.actor, "sequence.deleted", ids.encode(ids.SEQUENCE, sequence.id))
+        await removal.delete_sequence(connection, call.door, sequence)
     return NoContent()
 
 

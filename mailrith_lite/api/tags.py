@@ -6,8 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from mailrith_lite import clock, ids
-from mailrith_lite.access import audit
-from mailrith_lite.api import codec, example, idempotency, in_use, resources, texts
+from mailrith_lite.api import codec, example, idempotency, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.codes import Codes
@@ -17,9 +16,8 @@ from mailrith_lite.api.responses import Created, Data, NoContent, PageOf
 from mailrith_lite.api.route import refuses
 from mailrith_lite.audience import tags
 from mailrith_lite.audience.tags import Tag
+from mailrith_lite.catalog import in_use, removal
 from mailrith_lite.database import Connection
-from mailrith_lite.webhooks.events import API
-from mailrith_lite.webhooks.outbox import Members
 
 PATH = "/v1/tags"
 _CODES = Codes(fields={"name": "invalid_tag_name"})
@@ -114,11 +112,7 @@ async def delete_tag(call: Call) -> NoContent:
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         tag = await resources.find(call, connection, "tag", tags.select_tag)
-        await in_use.check_tag(connection, call.workspace_id, tag.id)
-        lost = Members(sql=tags.MEMBERS, parameters={"id": tag.id}, changed="tags")
-        await call.services.outbox.record_members(connection, call.workspace_id, API, lost, clock.now())
-        await tags.delete_tag(connection, call.workspace_id, tag.id)
-        await audit.record(connection, call.actor, "tag.deleted", ids.encode(ids.TAG, tag.id))
+        await removal.delete_tag(connection, call.door, tag)
     return NoContent()
 
 

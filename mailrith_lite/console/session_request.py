@@ -11,6 +11,7 @@ from mailrith_lite.access import keys, scopes
 from mailrith_lite.access.audit import Actor
 from mailrith_lite.access.key_table import ApiKey
 from mailrith_lite.access.keys import Principal
+from mailrith_lite.catalog.door import Door
 from mailrith_lite.console import forms
 from mailrith_lite.console.cookies import get_cookie, set_cookie
 from mailrith_lite.console.forms import TOKEN_FIELD, Fields
@@ -22,6 +23,7 @@ from mailrith_lite.http.acting import actor
 from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, REQUESTER, SERVICES, Services
 from mailrith_lite.http.statuses import Handler
 from mailrith_lite.jobs.kinds import KINDS, JobKind
+from mailrith_lite.webhooks import events
 
 SESSION_COOKIE = "mailrith_console"
 SESSIONS = web.AppKey("sessions", Sessions)
@@ -49,6 +51,12 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     def actor(self) -> Actor:
         """Who acts, for the audit."""
         return actor(self.request, "console")
+
+    @property
+    def door(self) -> Door:
+        return Door(
+            workspace_id=self.workspace_id, actor=self.actor, source=events.CONSOLE, outbox=self.services.outbox
+        )
 
     @property
     def database(self) -> Database:

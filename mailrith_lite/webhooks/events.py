@@ -21,7 +21,7 @@ _NO_SUBSCRIBER = "[[null]]"
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Through what subscribers changed: `api`, or the name of a kind of job. `id`: of the job."""
+    """Through what subscribers changed: `api`, `console`, or the name of a kind of job. `id`: of the job."""
 
     type: str
     id: str | None = None
@@ -32,6 +32,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 API = Source(type="api")
+CONSOLE = Source(type="console")
 
 
 def of_change(before: Subscriber | None, after: Subscriber, source: Source) -> list[Events]:
