@@ -11,9 +11,11 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from mailrith_lite import clock, disk, errors, logs
+from mailrith_lite import __version__, clock, disk, errors, ids, logs
 from mailrith_lite.access import audit, keys, workspaces
+from mailrith_lite.access.audit import Actor
 from mailrith_lite.access.keys import KeyUse
+from mailrith_lite.access.refused_keys import RefusedKeys
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.api import idempotency, scrape
 from mailrith_lite.api.middleware import add_headers, add_hsts, boundary
@@ -112,17 +114,18 @@ async def _stop(services: Services, background: Sequence[asyncio.Task[None]]) ->
         task.cancel()
     await asyncio.gather(services.runner.stop(), services.dispatcher.stop())
     await asyncio.wait(background)
-    await _save_last_key_use(services)
+    await _save_counts(services)
     await services.uploads.close()
 
 
-async def _save_last_key_use(services: Services) -> None:
-    """Gives up when the disk is full or another program holds a lock: only the times of last use are lost."""
+async def _save_counts(services: Services) -> None:
+    """Gives up when the disk is full or another program holds a lock: only what the memory has counted is lost."""
     try:
         async with asyncio.timeout(_LAST_WRITE_SECONDS):
             await services.key_use.save(services.database)
+            await services.refused_keys.save(services.database)
     except (errors.StorageFull, errors.DatabaseBusy, TimeoutError):
-        logs.service.warning("when keys were last used could not be saved")
+        logs.service.warning("when keys were last used, and which were refused, could not be saved")
 
 
 async def _build(
@@ -166,6 +169,7 @@ async def _build(
         upload_links=Links(secret, "upload"),
         key_use=KeyUse(),
         wrong_keys=WrongKeys(settings.wrong_key_limit),
+        refused_keys=RefusedKeys(),
         segment_counts=SegmentCounts(database),
         secret=secret,
         imports_directory=imports_directory,
@@ -244,8 +248,17 @@ async def first_start(services: Services) -> str | None:
         now = clock.now()
         key = services.settings.bootstrap_key or keys.new_key()
         workspace = await workspaces.insert_workspace(connection, "Default", now)
-        await keys.insert(connection, workspace_id=workspace.id, name="First key", key=key, now=now)
+        number = await keys.insert(connection, workspace_id=workspace.id, name="First key", key=key, now=now)
+        actor = Actor(via="service", workspace_id=workspace.id)
+        await audit.record(connection, actor, "workspace.created", workspace.public_id)
+        await audit.record(connection, actor, "key.created", ids.encode(ids.API_KEY, number))
         return key
+
+
+async def record_start(services: Services) -> None:
+    """Writes into the audit that this version has started, and the settings that differ from their defaults."""
+    details = {"version": __version__, "settings": services.settings.changed()}
+    await audit.record_alone(services.database, Actor(via="service"), "service.started", details=details)
 
 
 async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
@@ -257,6 +270,9 @@ async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
 
     async def save_key_use() -> None:
         await services.key_use.save(services.database)
+
+    async def save_refused_keys() -> None:
+        await services.refused_keys.save(services.database)
 
     retention = Retention(services.database, ttl=services.settings.webhook_ttl)
     images = ImageRetention(services.database, ttl=services.settings.undo_ttl)
@@ -278,6 +294,7 @@ async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
             images.remove_expired,
             remove_audit,
             save_key_use,
+            save_refused_keys,
             shrink_wal,
         ):
             try:

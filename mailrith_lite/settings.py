@@ -56,6 +56,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[Network, ...] = ()
     wrong_key_limit: int = 1_000
 
+    def changed(self) -> dict[str, str]:
+        """The settings that differ from their defaults, by name, as texts. Of a secret only that it is set."""
+        default = Settings()
+        return {
+            setting.name: "(set)" if setting.secret else _as_text(getattr(self, setting.name))
+            for setting in SETTINGS
+            if getattr(self, setting.name) != getattr(default, setting.name)
+        }
+
+
+def _as_text(value: object) -> str:
+    """Without the user and the password of an address."""
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return re.sub(r"//[^/]*@", "//", str(value))
+
 
 class ClientSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The settings of the commands that call a service; Mailrith's own command line uses the same names."""

@@ -20,6 +20,7 @@ from mailrith_sdk import MailrithClient
 from mailrith_lite import disk
 from mailrith_lite.access import keys, workspaces
 from mailrith_lite.access.keys import KeyUse
+from mailrith_lite.access.refused_keys import RefusedKeys
 from mailrith_lite.access.scopes import ALL
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.app import DATABASE_FILE, first_start
@@ -253,6 +254,7 @@ class ReusedService:
             except sqlite3.OperationalError:  # a transaction of the earlier test has not ended
                 return False
         services.key_use, services.wrong_keys = KeyUse(), WrongKeys(server.settings.wrong_key_limit)
+        services.refused_keys = RefusedKeys()
         assert server.wait(first_start(services)) == KEY
         return True
 

@@ -9,6 +9,7 @@ import mailrith_lite
 PACKAGE = Path(mailrith_lite.__file__).parent
 WIRES = {"api", "console", "cli"}  # their pages and resources are those of another room
 SHARED = {
+    "audit": "`access` keeps it, the command line and the console show it",
     "exports": "the room, its API resource and its pages",
     "imports": "the room, its API resource and its pages",
     "jobs": "the room, and the pages that list jobs of every kind",

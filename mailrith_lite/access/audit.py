@@ -44,6 +44,7 @@ ACTIONS: Final[tuple[Action, ...]] = get_args(Action)
 Via = Literal["api", "console", "link", "command", "service"]
 """`link`: a signed link. `command`: the command line on the data directory."""
 
+_COLUMNS = "occurred_at, action, via, workspace_id, key_id, address, request_id, object_id, details"
 _BATCH = 2_000
 
 
@@ -91,8 +92,7 @@ async def record(
     `details`: no address of a subscriber, no cell, no key.
     """
     await connection.execute(
-        """INSERT INTO audit_entries
-        (occurred_at, action, via, workspace_id, key_id, address, request_id, object_id, details)
+        f"""INSERT INTO audit_entries ({_COLUMNS})
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             clock.now(),
@@ -172,6 +172,28 @@ async def select_entries(
         },
     )
     return [_from_row(row) for row in rows]
+
+
+async def insert_later(connection: Connection) -> None:
+    """Takes over the entries that the attached database `replaced` has after the last one of this database.
+
+    It may be the database of another service, or of a version without an audit: entries of a workspace that this
+    database does not have stay there.
+    """
+    tables = await connection.execute_fetchall(
+        "SELECT 1 FROM replaced.sqlite_schema WHERE type = 'table' AND name = 'audit_entries'"
+    )
+    if not list(tables):
+        return
+    await connection.execute(
+        f"""INSERT INTO main.audit_entries ({_COLUMNS})
+        SELECT {_COLUMNS} FROM replaced.audit_entries AS later
+        WHERE id > (SELECT coalesce(max(id), 0) FROM main.audit_entries)
+            AND (workspace_id IS NULL OR EXISTS (SELECT 1
+                FROM main.workspaces AS own JOIN replaced.workspaces AS other USING (id, created_at)
+                WHERE own.id = later.workspace_id))
+        ORDER BY id"""
+    )
 
 
 async def remove_expired(database: Database, *, ttl: int) -> None:

@@ -99,29 +99,55 @@ async def authenticate(connection: Connection, headers: Mapping[str, str], now: 
         InvalidApiKey: the header is missing or malformed, or the key is unknown.
         RevokedApiKey, ExpiredApiKey
     """
-    scheme, _, presented = headers.get("Authorization", "").partition(" ")
+    return principal(await select_active(connection, presented(headers), now))
+
+
+def presented(headers: Mapping[str, str]) -> str:
+    """The key in the header Authorization.
+
+    Raises:
+        InvalidApiKey: the header is missing, or of another scheme.
+    """
+    scheme, _, key = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise errors.InvalidApiKey
-    return principal(await select_active(connection, presented.strip(), now))
+    return key.strip()
 
 
-async def select_active(connection: Connection, presented: str, now: int) -> ApiKey:
+async def select_active(connection: Connection, text: str, now: int) -> ApiKey:
     """
     Raises:
+        InvalidApiKey, RevokedApiKey, ExpiredApiKey: as `select_presented` and `check_active` do.
+    """
+    key = await select_presented(connection, text)
+    check_active(key, now)
+    return key
+
+
+async def select_presented(connection: Connection, text: str) -> ApiKey:
+    """The key, also one that has ended.
+
+    Raises:
         InvalidApiKey: the text is not a key, or the key is unknown.
+    """
+    if not text.startswith(PREFIX) or not text.isascii():
+        raise errors.InvalidApiKey
+    text_hash = hash_key(text)
+    key = await key_table.select_key_by_hash(connection, text_hash)
+    if key is None or not hmac.compare_digest(key.key_hash, text_hash):
+        raise errors.InvalidApiKey
+    return key
+
+
+def check_active(key: ApiKey, now: int) -> None:
+    """
+    Raises:
         RevokedApiKey: the key was revoked or rotated.
         ExpiredApiKey
     """
-    if not presented.startswith(PREFIX) or not presented.isascii():
-        raise errors.InvalidApiKey
-    presented_hash = hash_key(presented)
-    key = await key_table.select_key_by_hash(connection, presented_hash)
-    if key is None or not hmac.compare_digest(key.key_hash, presented_hash):
-        raise errors.InvalidApiKey
     status = key.status(now)
-    if status == "active":
-        return key
-    raise errors.ExpiredApiKey if status == "expired" else errors.RevokedApiKey
+    if status != "active":
+        raise errors.ExpiredApiKey if status == "expired" else errors.RevokedApiKey
 
 
 def principal(key: ApiKey) -> Principal:

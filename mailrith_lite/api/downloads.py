@@ -2,14 +2,16 @@
 
 from collections.abc import AsyncIterator, Callable
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 
 from mailrith_lite import clock, errors, ids
+from mailrith_lite.access import audit
 from mailrith_lite.api.call import Call
 from mailrith_lite.exports.export_pipeline import file_path
 from mailrith_lite.exports.export_table import select_export
 from mailrith_lite.http import wire_errors
+from mailrith_lite.http.acting import actor
 from mailrith_lite.http.addresses import base_address
 from mailrith_lite.http.header_values import has_broken_date
 from mailrith_lite.http.services import REQUESTER, SERVICES, Services
@@ -63,6 +65,7 @@ async def _send_export(
         raise _file_not_found()
     if has_broken_date(request.headers):
         raise wire_errors.InvalidHttp("If-Modified-Since, If-Unmodified-Since and If-Range take a date of HTTP.")
+    await _record(request, services, "export.downloaded", public_id)
     response = _File(path, headers=_HEADERS | _attachment(export.file_name))
     await response.prepare(request)
     return response
@@ -102,9 +105,16 @@ async def _send_report(
     """`stream`: the rows of the report. `ending`: of the file's name."""
     async with services.database.read() as connection:
         job = await queue.find_job(connection, workspace_id, kind, request.match_info["job_id"])
+    await _record(request, services, "report.downloaded", job.public_id)
     guard = services.settings.export_formula_guard
     blocks = stream(services.database, workspace_id, job.id, formula_guard=guard)
     return await _send_blocks(request, f"{job.public_id}-{ending}.csv", blocks)
+
+
+async def _record(request: web.Request, services: Services, action: audit.Action, public_id: str) -> None:
+    """Before the first byte goes out. Each part of a file is a download."""
+    if request.method != hdrs.METH_HEAD:
+        await audit.record_alone(services.database, actor(request, "link"), action, public_id)
 
 
 async def _send_blocks(request: web.Request, file_name: str, blocks: AsyncIterator[bytes]) -> web.StreamResponse:

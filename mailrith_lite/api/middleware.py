@@ -6,12 +6,13 @@ from time import monotonic
 from aiohttp import hdrs, web
 
 from mailrith_lite import clock, errors, ids, logs, metrics
-from mailrith_lite.access import keys, scopes, wrong_keys
+from mailrith_lite.access import keys, scopes
 from mailrith_lite.api.call import Call, CallHandler
 from mailrith_lite.api.envelope import respond
 from mailrith_lite.database import Requester
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.addresses import client_address, relative_address
+from mailrith_lite.http.key_check import check_key
 from mailrith_lite.http.services import (
     OPERATION,
     PRINCIPAL,
@@ -95,7 +96,7 @@ def authenticated(handler: CallHandler, operation_id: str, required: tuple[str, 
         if services.stopping:
             raise wire_errors.ShuttingDown
         now = clock.now()
-        principal = await _authenticate(services, request, now)
+        principal = await _authenticate(services, request)
         request[PRINCIPAL] = principal
         request[REQUESTER].workspace_id = principal.workspace_id
         services.key_use.note(principal.key_id, now)
@@ -113,21 +114,12 @@ def authenticated(handler: CallHandler, operation_id: str, required: tuple[str, 
     return handle
 
 
-async def _authenticate(services: Services, request: web.Request, now: int) -> keys.Principal:
+async def _authenticate(services: Services, request: web.Request) -> keys.Principal:
     """
     Raises:
-        InvalidApiKey
-        RateLimited: the key is wrong, and this address has sent too many wrong keys before.
+        InvalidApiKey, RateLimited: as `check_key` does; the first also without a key.
     """
-    try:
-        return await keys.authenticate(services.database.lookup, request.headers, now)
-    except errors.InvalidApiKey:
-        if hdrs.AUTHORIZATION in request.headers:
-            metrics.SIGN_IN_FAILURES.labels("api").inc()
-            retry_after = services.wrong_keys.note(client_address(services, request), now)
-            if retry_after is not None:
-                raise wrong_keys.too_many(retry_after) from None
-        raise
+    return keys.principal(await check_key(request, keys.presented(request.headers), "api", services.wrong_keys))
 
 
 def _record(request: web.Request, status: int, seconds: float) -> None:

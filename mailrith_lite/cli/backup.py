@@ -107,11 +107,14 @@ def restore(file: Path, as_of_backup: bool, data_dir: str | None) -> None:
     database = path / DATABASE_FILE
     if file.exists() and database.exists() and file.samefile(database):
         raise StartError(f"{file} is the database itself; name a backup")
-    later = _Later()
-    reconcile = None if as_of_backup else later.keep
     with data_directory(path):
+        later = _Later(reads_replaced=database.exists() and not as_of_backup)
         try:
-            result = asyncio.run(restore_database(file, database, path / "backups", reconcile=reconcile))
+            result = asyncio.run(
+                restore_database(
+                    file, database, path / "backups", reconcile=later.keep, reads_replaced=later.reads_replaced
+                )
+            )
         except ReplacedUnreadable as error:
             raise StartError(
                 f"{error}; so nobody knows who opted out after the backup, and which keys were revoked: "
@@ -127,15 +130,21 @@ def restore(file: Path, as_of_backup: bool, data_dir: str | None) -> None:
 class _Later:
     """What happened after the backup and stays."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reads_replaced: bool) -> None:
+        """`reads_replaced`: the replaced database says what happened."""
+        self.reads_replaced = reads_replaced
         self._opted_out = self._keys = 0
 
     async def keep(self, connection: "Connection") -> None:
-        from mailrith_lite.access import key_table
+        from mailrith_lite.access import audit, key_table
         from mailrith_lite.audience import opt_outs
 
-        self._opted_out = await opt_outs.update_opted_out(connection, clock.now())
-        self._keys = await key_table.update_keys_ended(connection)
+        if self.reads_replaced:
+            self._opted_out = await opt_outs.update_opted_out(connection, clock.now())
+            self._keys = await key_table.update_keys_ended(connection)
+            await audit.insert_later(connection)
+        details = {"opted_out": self._opted_out, "keys_ended": self._keys, "as_of_backup": not self.reads_replaced}
+        await audit.record(connection, audit.command_line(), "database.restored", details=details)
 
     def report(self) -> None:
         if self._opted_out:

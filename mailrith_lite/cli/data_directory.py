@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -63,6 +63,28 @@ def write(data_dir: str | None, work: "Callable[[Connection], Awaitable[T]]") ->
             return await work(connection)
 
     return asyncio.run(run())
+
+
+def read_pages(data_dir: str | None, select: "Callable[[Connection, T | None], Awaitable[list[T]]]") -> Iterator[T]:
+    """All items of a list that is selected page by page, without a lock.
+
+    `select` gets the last item of the page before, and None for the first page.
+    """
+    with asyncio.Runner() as runner:
+        stack = contextlib.AsyncExitStack()
+        try:
+            database = runner.run(stack.enter_async_context(open_database(data_dir)))
+
+            async def select_page(last: T | None) -> list[T]:
+                async with database.read() as connection:
+                    return await select(connection, last)
+
+            page = runner.run(select_page(None))
+            while page:
+                yield from page
+                page = runner.run(select_page(page[-1]))
+        finally:
+            runner.run(stack.aclose())
 
 
 def _directory(data_dir: str | None) -> Path:

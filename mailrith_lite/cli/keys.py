@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailrith_lite import clock, settings
+from mailrith_lite import clock, ids, settings
 from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, write
 from mailrith_lite.cli.workspaces import checked_name, find_workspace, only_workspace
 from mailrith_lite.errors import StartError
@@ -39,8 +39,8 @@ def create_key(
     Example:
       mailrith-lite keys create --name Import --scope subscribers:import --scope live_actions:write
     """
+    from mailrith_lite.access import audit, scopes
     from mailrith_lite.access import keys as access_keys
-    from mailrith_lite.access import scopes
 
     if unknown := [scope for scope in chosen_scopes if scope not in scopes.ALL]:
         raise click.UsageError(f"unknown scope {unknown[0]}; scopes are {', '.join(scopes.ALL)}")
@@ -53,7 +53,7 @@ def create_key(
             owner = await only_workspace(connection)
         else:
             owner = await find_workspace(connection, workspace)
-        await access_keys.insert(
+        number = await access_keys.insert(
             connection,
             workspace_id=owner.id,
             name=checked_name(name),
@@ -62,6 +62,8 @@ def create_key(
             expires_at=None if lifetime is None else now + lifetime * clock.SECOND,
             now=now,
         )
+        public_id = ids.encode(ids.API_KEY, number)
+        await audit.record(connection, audit.command_line(owner.id), "key.created", public_id)
 
     write(data_dir, create)
     click.echo(key)
@@ -115,6 +117,7 @@ def rotate_key(key_id: str, data_dir: str | None) -> None:
     Example:
       mailrith-lite keys rotate api_key_9wdvsq5zmmz0n
     """
+    from mailrith_lite.access import audit
     from mailrith_lite.access import keys as access_keys
 
     existing_directory(data_dir)
@@ -125,7 +128,9 @@ def rotate_key(key_id: str, data_dir: str | None) -> None:
         now = clock.now()
         if old.status(now) != "active":
             raise StartError(f"the key {key_id} is {old.status(now)}; create a new one instead")
-        await access_keys.replace(connection, old, key, now)
+        new_id = ids.encode(ids.API_KEY, await access_keys.replace(connection, old, key, now))
+        actor = audit.command_line(old.workspace_id)
+        await audit.record(connection, actor, "key.rotated", old.public_id, details={"new_key": new_id})
 
     write(data_dir, rotate)
     click.echo(key)
@@ -141,7 +146,7 @@ def revoke_key(key_id: str, data_dir: str | None) -> None:
     Example:
       mailrith-lite keys revoke api_key_9wdvsq5zmmz0n
     """
-    from mailrith_lite.access import key_table
+    from mailrith_lite.access import audit, key_table
     from mailrith_lite.access import keys as access_keys
 
     existing_directory(data_dir)
@@ -150,6 +155,7 @@ def revoke_key(key_id: str, data_dir: str | None) -> None:
         key = await access_keys.find(connection, key_id)
         if key.revoked_at is None:
             await key_table.update_key_revoked(connection, key.id, clock.now())
+            await audit.record(connection, audit.command_line(key.workspace_id), "key.revoked", key.public_id)
         return key.name
 
     click.echo(f"revoked {key_id} ({write(data_dir, revoke)})")

@@ -12,6 +12,7 @@ import click
 
 from mailrith_lite import __version__
 from mailrith_lite.cli import (
+    audit,
     backup,
     health_check,
     import_command,
@@ -107,6 +108,7 @@ for command in (
     *keys.COMMANDS,
     *workspaces.COMMANDS,
     *webhook_commands.COMMANDS,
+    *audit.COMMANDS,
     *backup.COMMANDS,
     *maintenance.COMMANDS,
     *health_check.COMMANDS,

@@ -12,7 +12,7 @@ import click
 
 from mailrith_lite import __version__, logs
 from mailrith_lite.api.listening import listening, listening_for_metrics
-from mailrith_lite.app import create_app, create_metrics_app, first_start, open_services
+from mailrith_lite.app import create_app, create_metrics_app, first_start, open_services, record_start
 from mailrith_lite.cli.systemd import notify
 from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings
@@ -79,6 +79,7 @@ async def open_service(settings: Settings) -> AsyncIterator[tuple[str, Services]
     """Starts the service and gives its address. At the end it refuses requests, puts jobs back, and closes."""
     async with open_services(settings) as services:
         key = await first_start(services)
+        await record_start(services)
         print_key = key is not None and settings.bootstrap_key is None
         if print_key:
             click.echo(f"The API key of the new workspace Default, shown only once: {key}", err=True)

@@ -35,12 +35,15 @@ def create_workspace(name: str, data_dir: str | None) -> None:
     Example:
       mailrith-lite workspaces create "Second shop"
     """
+    from mailrith_lite.access import audit
     from mailrith_lite.access import workspaces as table
 
     async def create(connection: "Connection") -> str:
         if await table.select_workspace(connection, checked_name(name)) is not None:
             raise StartError(f"there is a workspace {name} already")
-        return (await table.insert_workspace(connection, checked_name(name), clock.now())).public_id
+        workspace = await table.insert_workspace(connection, checked_name(name), clock.now())
+        await audit.record(connection, audit.command_line(workspace.id), "workspace.created", workspace.public_id)
+        return workspace.public_id
 
     click.echo(write(data_dir, create))
 
@@ -85,6 +88,7 @@ def update_workspace(workspace: str, data_dir: str | None, **texts: str | None) 
     Example:
       mailrith-lite workspaces update Default --time-zone Europe/Berlin --city Berlin
     """
+    from mailrith_lite.access import audit
     from mailrith_lite.access import workspaces as table
 
     existing_directory(data_dir)
@@ -101,6 +105,10 @@ def update_workspace(workspace: str, data_dir: str | None, **texts: str | None) 
         if other is not None and other.id != target.id:
             raise StartError(f"there is a workspace {other.name} already")
         await table.update_workspace(connection, target.id, changes, clock.now())
+        details = {"changed": sorted(changes)}
+        await audit.record(
+            connection, audit.command_line(target.id), "workspace.updated", target.public_id, details=details
+        )
         return target.public_id
 
     click.echo(f"updated {write(data_dir, update)}")

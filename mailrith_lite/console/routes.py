@@ -4,6 +4,7 @@ from aiohttp import web
 
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.console import (
+    audit,
     columns,
     corrections,
     exports,
@@ -79,6 +80,8 @@ def _add_routes(router: web.UrlDispatcher) -> None:
 
     router.add_get("/subscribers", page(subscribers.show_subscribers, *_READ))
     router.add_get("/subscribers/{subscriber_id}", page(subscribers.show_subscriber, *_READ))
+
+    router.add_get("/audit", page(audit.show_audit, "workspace:read"))
 
     router.add_get("/webhooks", page(webhooks.show_webhooks, "webhooks:read"))
     router.add_post("/webhooks", form(webhooks.create, *webhooks.LIVE_SCOPES))

@@ -4,8 +4,8 @@ import re
 
 from aiohttp import web
 
-from mailrith_lite import clock, errors, metrics
-from mailrith_lite.access import keys
+from mailrith_lite import clock, errors
+from mailrith_lite.access import audit, keys
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.console import ended_sessions, forms, templating
 from mailrith_lite.console.cookies import delete_cookie, get_cookie, set_cookie
@@ -19,8 +19,9 @@ from mailrith_lite.console.session_request import (
     load_session,
     set_session,
 )
-from mailrith_lite.http.addresses import client_address
-from mailrith_lite.http.services import SERVICES
+from mailrith_lite.http.acting import actor
+from mailrith_lite.http.key_check import check_key
+from mailrith_lite.http.services import PRINCIPAL, SERVICES
 
 WRONG_KEYS = web.AppKey("wrong_keys", WrongKeys)
 MAX_WRONG_KEYS = 10  # of one address within a minute
@@ -45,11 +46,13 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     target, now = _target(fields.get("next", "")), clock.now()
     services = request.config_dict[SERVICES]
     try:
-        key = await keys.select_active(services.database.lookup, fields.get("key", "").strip(), now)
+        key = await check_key(request, fields.get("key", "").strip(), "console", request.app[WRONG_KEYS])
     except errors.InvalidApiKey:
-        metrics.SIGN_IN_FAILURES.labels("console").inc()
-        retry_after = request.app[WRONG_KEYS].note(client_address(services, request), now)
-        return await _render_form(request, target, problem=_INVALID_KEY, retry_after=retry_after)
+        return await _render_form(request, target, problem=_INVALID_KEY)
+    except errors.RateLimited as error:
+        return await _render_form(request, target, problem=_TOO_MANY, retry_after=error.retry_after)
+    request[PRINCIPAL] = keys.principal(key)
+    await audit.record_alone(services.database, actor(request, "console"), "console.signed_in")
     response = redirect(request, target)
     set_session(request, response, sessions.begin(key, now), now)
     delete_cookie(request, response, _FORM_COOKIE)
@@ -61,6 +64,7 @@ async def sign_out(call: SessionRequest, _: Fields) -> web.StreamResponse:
     async with call.database.write(durable=True, changes="nobody") as connection:
         now = clock.now()
         await ended_sessions.insert_ended(connection, call.session.token, now + 2 * MAX_IDLE, now)
+        await audit.record(connection, call.actor, "console.signed_out")
     response = redirect(call.request, SIGN_IN_PATH)
     delete_cookie(call.request, response, SESSION_COOKIE)
     return response
@@ -76,7 +80,7 @@ async def _render_form(
         request,
         "sign-in.html",
         status=status,
-        problem=problem if retry_after is None else _TOO_MANY,
+        problem=problem,
         target=target,
         form_token=request.app[SESSIONS].form_token(_sign_in_token(token)),
     )

@@ -30,11 +30,11 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     aside: Path | None
 
 
-async def restore(source: Path, path: Path, aside: Path, *, reconcile: Reconcile | None) -> Restored:
+async def restore(source: Path, path: Path, aside: Path, *, reconcile: Reconcile, reads_replaced: bool) -> Restored:
     """Replaces the database at `path` by a copy of `source`, which is migrated.
 
-    `aside`: the folder for the old database. `reconcile` changes the copy before it takes the place, with the old
-    database attached as `replaced`.
+    `aside`: the folder for the old database. `reconcile` changes the copy before it takes the place. With
+    `reads_replaced`, the old database is then attached as `replaced`.
 
     Raises:
         StartError: the source is no usable backup.
@@ -47,11 +47,8 @@ async def restore(source: Path, path: Path, aside: Path, *, reconcile: Reconcile
         before = await _copy_checked(source, copy)
         async with connect(copy, ()) as connection:
             await migrate(connection, migrations())
-        target = None
-        if path.exists():
-            if reconcile is not None:
-                await _reconcile(copy, path, reconcile)
-            target = await _set_aside(path, aside)
+        await _reconcile(copy, path if reads_replaced else None, reconcile)
+        target = await _set_aside(path, aside) if path.exists() else None
         copy.rename(path)
         disk.sync_directory(path.parent)
     finally:
@@ -80,15 +77,18 @@ async def _copy_checked(source: Path, copy: Path) -> int:
     return version
 
 
-async def _reconcile(copy: Path, path: Path, reconcile: Reconcile) -> None:
+async def _reconcile(copy: Path, replaced: Path | None, reconcile: Reconcile) -> None:
     async with connect(copy, ()) as connection:
         try:
-            await connection.execute("ATTACH ? AS replaced", (f"{path.absolute().as_uri()}?mode=ro",))
+            if replaced is not None:
+                await connection.execute("ATTACH ? AS replaced", (f"{replaced.absolute().as_uri()}?mode=ro",))
             await connection.execute("BEGIN")
             await reconcile(connection)
             await connection.execute("COMMIT")
         except sqlite3.DatabaseError as error:
-            raise ReplacedUnreadable(f"the database {path} cannot be read: {error}") from error
+            if replaced is None:
+                raise
+            raise ReplacedUnreadable(f"the database {replaced} cannot be read: {error}") from error
 
 
 async def _set_aside(path: Path, folder: Path) -> Path:

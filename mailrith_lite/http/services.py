@@ -5,7 +5,9 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
+from mailrith_lite.access.key_table import ApiKey
 from mailrith_lite.access.keys import KeyUse, Principal
+from mailrith_lite.access.refused_keys import RefusedKeys
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
 from mailrith_lite.database import Database, Requester
@@ -29,6 +31,7 @@ class Services(msgspec.Struct, kw_only=True):
     upload_links: Links
     key_use: KeyUse
     wrong_keys: WrongKeys
+    refused_keys: RefusedKeys
     segment_counts: SegmentCounts
     secret: bytes
     imports_directory: Path
@@ -40,6 +43,8 @@ class Services(msgspec.Struct, kw_only=True):
 SERVICES = web.AppKey("services", Services)
 REQUEST_ID = web.RequestKey("request_id", str)
 PRINCIPAL = web.RequestKey("principal", Principal)
+REFUSED_KEY = web.RequestKey("refused_key", ApiKey)
+"""A key that was revoked or has expired: for the log and the audit."""
 REQUESTER = web.RequestKey("requester", Requester)
 OPERATION = web.RequestKey("operation", str)
 RESPONSE_STARTED = web.RequestKey("response_started", bool)

@@ -5,7 +5,7 @@ from aiohttp import web
 from mailrith_lite import clock, ids, links
 from mailrith_lite.access import key_table, keys
 from mailrith_lite.access.keys import Principal
-from mailrith_lite.http.services import SERVICES, Services
+from mailrith_lite.http.services import PRINCIPAL, SERVICES, Services
 from mailrith_lite.links import Links
 
 DOWNLOAD_PATH = "/downloads/{workspace_id}/{job_id}"
@@ -26,7 +26,7 @@ def sign_path(of_purpose: Links, path: str, principal: Principal, expires_at: in
 
 
 async def check_link(request: web.Request, of_purpose: Links) -> None:
-    """Accepts a link that has expired.
+    """Accepts a link that has expired. Afterwards the request is one of the link's key.
 
     Raises:
         InvalidSignature: the signature is not that of the link, or the key does not exist.
@@ -39,6 +39,7 @@ async def check_link(request: web.Request, of_purpose: Links) -> None:
         raise links.invalid_signature()
     holder = _holder(key.public_id, keys.fingerprint(key))
     of_purpose.check_signature(request.path, holder, query.get("expires", ""), query.get("signature", ""))
+    request[PRINCIPAL] = keys.principal(key)
     if key.status(clock.now()) != "active":
         raise links.revoked()
 

@@ -1,15 +1,18 @@
 """The audit: who did what that matters, when, and from where."""
 
 import json
+import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from api_calls import OPERATIONS, Workspace, example
-from conftest import KEY, Server
+from conftest import KEY, MAPPINGS, Server
 
 from mailrith_lite import clock, ids
-from mailrith_lite.access import audit
+from mailrith_lite.access import audit, refused_keys
 from mailrith_lite.access.audit import Actor, Entry
+from mailrith_lite.access.refused_keys import RefusedKeys
 from mailrith_lite.database import Database
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 
@@ -120,3 +123,58 @@ async def test_expired_entries_are_deleted(database: Database, monkeypatch: pyte
     assert len(await select(database)) == 6
     await audit.remove_expired(database, ttl=9)
     assert await select(database) == ["key.created"]
+
+
+def test_report_download_and_each_part_of_an_export_are_recorded(server: Server) -> None:
+    job = server.import_csv("Email\nada@example.com\nbroken\n", MAPPINGS[:1])
+    export, _ = server.export_csv()
+    for url, headers in (
+        (job["error_report_url"], {}),
+        (export["download_url"], {}),
+        (export["download_url"], {"Range": "bytes=5-"}),
+        (export["download_url"].replace("signature=", "signature=x"), {}),  # a wrong signature, which is refused
+    ):
+        server.fetch(url, headers)
+    assert [(entry.via, entry.action, entry.object_id) for entry in entries(server, "report", "export")] == [
+        *[("link", "export.downloaded", export["id"])] * 2,
+        ("link", "report.downloaded", job["id"]),
+        ("link", "export.downloaded", export["id"]),  # by export_csv
+        ("api", "export.created", export["id"]),
+    ]
+
+
+def test_start_records_settings_that_differ_and_no_secret(serve: Callable[..., Server]) -> None:
+    server = serve(public_url="https://user:password@mail.example.com", metrics_token="a-long-secret-of-my-own")
+    (start,) = entries(server, "service")
+    changed = start.details["settings"]
+    assert (changed["public_url"], changed["metrics_token"]) == ("https://mail.example.com", "(set)")
+    assert changed["bootstrap_key"] == "(set)"
+    assert set(changed) == {"public_url", "metrics_token", "bootstrap_key", "port", "data_dir"}
+
+
+def test_download_goes_on_while_the_audit_cannot_be_written(
+    server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    export, _ = server.export_csv()
+    with sqlite3.connect(server.services.database.path) as blocker:
+        blocker.execute("BEGIN IMMEDIATE")
+        monkeypatch.setattr("mailrith_lite.database.opening._BUSY_TIMEOUT", 0.0)
+        assert server.fetch(export["download_url"]).status == 200
+        blocker.rollback()
+    blocker.close()
+    (line,) = [record for record in caplog.records if "takes its place" in record.getMessage()]
+    assert line.fields["action"] == "export.downloaded"  # type: ignore[attr-defined]
+    assert line.fields["object"] == export["id"]  # type: ignore[attr-defined]
+
+
+def test_refused_keys_are_bounded_and_equal_ones_are_one_entry(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refused_keys, "_MAX_COUNTED", 2)
+    refused = RefusedKeys()
+    for address in ("192.0.2.1", "192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"):
+        refused.note(Actor(via="api", address=address), "invalid_api_key")
+    for _ in range(2):  # the second time there is nothing to save
+        server.wait(refused.save(server.services.database))
+    counted = [(entry.address, entry.details["count"]) for entry in entries(server, "key.refused")]
+    assert sorted(counted, key=str) == [("192.0.2.1", 2), ("192.0.2.2", 1), (None, 2)]

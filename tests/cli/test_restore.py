@@ -75,6 +75,29 @@ def test_restored_database_is_the_backup_but_for_opt_outs_and_ended_keys(
     assert server.call("GET", "/v1/tags", key=(store / "leaked").read_text()).status == 401
 
 
+def audited(store: Path) -> list[tuple[str, str]]:
+    """(action, details) of the entries, the newest first."""
+    with sqlite3.connect(store / "mailrith.db") as restored:
+        return restored.execute("SELECT action, details FROM audit_entries ORDER BY id DESC").fetchall()
+
+
+def test_restore_keeps_later_entries_of_the_audit_and_adds_its_own(copy: Path, store: Path) -> None:
+    before = audited(store)
+    assert before[0][0] == "key.revoked"
+    assert restore(copy, store).exit_code == 0
+    after = audited(store)
+    assert after[0] == ("database.restored", '{"opted_out":1,"keys_ended":1,"as_of_backup":false}')
+    assert after[1:] == before
+
+
+def test_restore_takes_over_no_entries_of_another_workspace(copy: Path, store: Path, cwd: Path) -> None:
+    with sqlite3.connect(store / "mailrith.db") as other:  # as if another service had written it
+        other.execute("UPDATE workspaces SET created_at = created_at - 1")
+    other.close()
+    assert restore(copy, store).exit_code == 0
+    assert "key.revoked" not in dict(audited(store))
+
+
 def test_backup_is_restored_as_it_was_when_somebody_says_so(
     copy: Path, store: Path, serve: Callable[..., Server]
 ) -> None:

@@ -82,6 +82,7 @@ def paths(service: Server) -> dict[str, str]:
         "corrections": f"/console/imports/{job['id']}/correct",
         "upload": uploading.address(service, upload),
         "webhooks": "/console/webhooks",
+        "audit": "/console/audit",
         "webhook": f"/console/webhooks/{webhook['id']}",
     }
 

@@ -27,6 +27,7 @@ READ = [
     ("/console/exports/{export}/part", ["subscribers:export"], 200),
     ("/console/exports/{export}/live", ["subscribers:export"], 200),
     ("/console/exports/{export}/file", ["subscribers:export"], 303),
+    ("/console/audit", ["workspace:read"], 200),
     ("/console/subscribers", ["subscribers:read"], 200),
     ("/console/subscribers/{subscriber}", ["subscribers:read"], 200),
 ]
