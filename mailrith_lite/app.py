@@ -21,6 +21,7 @@ from mailrith_lite.api import idempotency, scrape
 from mailrith_lite.api.middleware import add_headers, add_hsts, boundary
 from mailrith_lite.api.routes import add_routes
 from mailrith_lite.audience import blocks, search_index
+from mailrith_lite.audience.history_retention import HistoryRetention
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
 from mailrith_lite.console.paths import PATH as CONSOLE_PATH
 from mailrith_lite.console.routes import create_console
@@ -276,6 +277,9 @@ async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
 
     retention = Retention(services.database, ttl=services.settings.webhook_ttl)
     images = ImageRetention(services.database, ttl=services.settings.undo_ttl)
+    history = HistoryRetention(
+        services.database, ttl=services.settings.history_ttl, values_ttl=services.settings.undo_ttl
+    )
 
     async def remove_audit() -> None:
         await audit.remove_expired(services.database, ttl=services.settings.audit_ttl)
@@ -293,6 +297,7 @@ async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
             retention.remove_expired,
             images.remove_expired,
             remove_audit,
+            history.remove_expired,
             save_key_use,
             save_refused_keys,
             shrink_wal,

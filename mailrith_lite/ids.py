@@ -12,6 +12,7 @@ from typing import Final
 
 API_KEY: Final = "api_key"
 AUDIT_ENTRY: Final = "audit_entry"
+CHANGE: Final = "change"
 CUSTOM_FIELD: Final = "custom_field"
 DELIVERY: Final = "delivery"
 EVENT: Final = "event"

@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_ttl: int = 30 * 86_400
     undo_ttl: int = 30 * 86_400
     audit_ttl: int = 365 * 86_400
+    history_ttl: int = 365 * 86_400
     bootstrap_key: str | None = None
     trusted_proxies: tuple[Network, ...] = ()
     wrong_key_limit: int = 1_000
@@ -247,6 +248,11 @@ SETTINGS = (
         name="audit_ttl",
         parse=_duration_or_none,
         help="how long an entry of the audit is kept; 0 keeps all of them",
+    ),
+    Setting(
+        name="history_ttl",
+        parse=_duration_or_none,
+        help="how long the history of a subscriber goes back; 0 for ever",
     ),
     Setting(
         name="bootstrap_key",

@@ -33,6 +33,7 @@ OURS = {
     "listSubscriberImportUndoJobs": ("subscribers:import",),
     "getSubscriberImportUndoJob": ("subscribers:import",),
     "cancelSubscriberImportUndoJob": ("subscribers:import", "live_actions:write"),
+    "listSubscriberChanges": ("subscribers:read",),
     "testWebhookSubscription": ("webhooks:write", "live_actions:write"),
     "listWebhookDeliveries": ("webhooks:read",),
     "getWebhookDelivery": ("webhooks:read",),
@@ -91,6 +92,8 @@ def listed(route: Route) -> str:
     """The kind of the items of a list."""
     if route.operation_id == "listWebhookDeliveries":
         return ids.DELIVERY
+    if route.operation_id == "listSubscriberChanges":
+        return ids.CHANGE
     if route.path == UNDO.path:
         return UNDO.id_prefix
     return next(kind for kind, creator in CREATORS.items() if creator.path == route.path)

@@ -51,7 +51,9 @@ VALID: list[tuple[str, str, Any]] = [
     ("undo_ttl", "0", 0),
     ("undo_ttl", "7d", 604_800),
     ("audit_ttl", "0", 0),
+    ("history_ttl", "0", 0),
     ("audit_ttl", "90d", 90 * 86_400),
+    ("history_ttl", "90d", 90 * 86_400),
 ]
 INVALID = [
     ("allow_private_webhooks", "perhaps"),

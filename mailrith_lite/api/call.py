@@ -35,7 +35,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def door(self) -> Door:
         return Door(
-            workspace_id=self.workspace_id, actor=self.actor, source=events.API, outbox=self.services.outbox
+            workspace_id=self.workspace_id,
+            actor=self.actor,
+            source=events.API,
+            outbox=self.services.outbox,
+            keeps_values=self.services.settings.undo_ttl > 0,
         )
 
     @property

@@ -18,12 +18,13 @@ from mailrith_lite.api.responses import CreatedOrUpdated, Data, NoContent
 from mailrith_lite.api.route import refuses
 from mailrith_lite.audience import added_memberships, listed_ids, subscribers, tags, upsert, values
 from mailrith_lite.audience.added_memberships import AddedMemberships
+from mailrith_lite.audience.changes import NO_STATEMENT, Statement
 from mailrith_lite.audience.consent import ConsentEvidence
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
 from mailrith_lite.audience.vocabulary import Status
+from mailrith_lite.catalog import recording
 from mailrith_lite.database import Connection
-from mailrith_lite.webhooks import events
 
 PATH = "/v1/subscribers"
 LIVE_SCOPES = ("subscribers:write", "live_actions:write")
@@ -184,7 +185,8 @@ async def update_subscriber(call: Call, form: SubscriberChange) -> Data[Subscrib
         subscriber = await upsert.change(connection, terms, saved, profile, evidence)
         return await added_memberships.add(connection, terms.workspace_id, subscriber, added, terms.now)
 
-    return Data(subscriber_resource(await change_subscriber(call, change)))
+    said = _statement(form.status, evidence)
+    return Data(subscriber_resource(await change_subscriber(call, change, said)))
 
 
 async def update_subscriber_status(call: Call, form: StatusRequest) -> Data[SubscriberResource]:
@@ -197,7 +199,8 @@ async def update_subscriber_status(call: Call, form: StatusRequest) -> Data[Subs
         profile = SubscriberInput(status=form.status)
         return await upsert.change(connection, terms, saved, profile, form.consent_evidence)
 
-    return Data(subscriber_resource(await change_subscriber(call, change)))
+    said = _statement(form.status, form.consent_evidence)
+    return Data(subscriber_resource(await change_subscriber(call, change, said)))
 
 
 async def delete_subscriber(call: Call) -> NoContent:
@@ -214,14 +217,16 @@ async def delete_subscriber(call: Call) -> NoContent:
 
 
 async def change_subscriber(
-    call: Call, change: Callable[[Connection, Subscriber, UpsertContext], Awaitable[Subscriber]]
+    call: Call,
+    change: Callable[[Connection, Subscriber, UpsertContext], Awaitable[Subscriber]],
+    said: Statement = NO_STATEMENT,
 ) -> Subscriber:
-    """Changes the subscriber of the path in a transaction."""
+    """Changes the subscriber of the path in a transaction. `said`: by the request."""
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         saved = await resources.find(call, connection, "subscriber", subscribers.select_subscriber)
         now = clock.now()
         changed = await change(connection, saved, await _terms(call, connection, now))
-        await call.services.outbox.record_change(connection, call.workspace_id, events.API, saved, changed, now)
+        await recording.record_change(connection, call.door, saved, changed, now, said=said)
         return changed
 
 
@@ -246,7 +251,8 @@ async def _upsert(call: Call, request: SubscriberRequest, connection: Connection
     else:
         subscriber = await upsert.change(connection, terms, saved, profile, evidence)
     subscriber = await added_memberships.add(connection, call.workspace_id, subscriber, _added(request), now)
-    await call.services.outbox.record_change(connection, call.workspace_id, events.API, saved, subscriber, now)
+    said = _statement(request.status, evidence)
+    await recording.record_change(connection, call.door, saved, subscriber, now, said=said)
     resource = subscriber_resource(subscriber)
     body = codec.data(resource)
     if saved is not None:
@@ -269,6 +275,10 @@ def _profile(request: SubscriberChange) -> SubscriberInput:
         subscribed_on=request.subscribed_on,
         custom_fields={} if isinstance(request.custom_fields, UnsetType) else request.custom_fields,
     )
+
+
+def _statement(status: Status | UnsetType, evidence: ConsentEvidence | None) -> Statement:
+    return Statement(status=None if isinstance(status, UnsetType) else status, evidence=evidence is not None)
 
 
 def _evidence(request: SubscriberChange) -> ConsentEvidence | None:

@@ -79,6 +79,12 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 decoder = msgspec.json.Decoder(Image, float_hook=Decimal)
 
 
+def replaced(image: Image) -> dict[str, Any]:
+    """Member -> the value that the change replaces; a custom field is named `custom_fields.` and its integer id."""
+    plain = {name: value for name in _PLAIN if (value := getattr(image, name)) is not UNSET}
+    return plain | {f"custom_fields.{number}": value for number, value in image.custom_fields.items()}
+
+
 class ChunkImages:
     """The images of the existing subscribers that a chunk changes."""
 

@@ -24,7 +24,7 @@ _TAGS = """(SELECT json_group_array(json_array(tags.id, tags.name)) FROM subscri
 _SEQUENCES = """(SELECT json_group_array(sequence_id) FROM subscriber_sequences
     WHERE subscriber_sequences.subscriber_id = subscribers.id AND subscriber_sequences.status = 'active')"""
 COLUMNS = f"""subscribers.id, email, name, status, country, custom_fields, subscribed_at, last_opened_at,
-    created_at, updated_at, {_TAGS} AS tags, {_SEQUENCES} AS sequence_ids"""
+    created_at, updated_at, changed_by_job, {_TAGS} AS tags, {_SEQUENCES} AS sequence_ids"""
 
 
 class SubscriberTag(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -38,7 +38,10 @@ _tags_decoder = msgspec.json.Decoder(list[SubscriberTag])
 
 
 class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
-    """`custom_fields`: the field's integer id, as text, -> its value. `sequence_ids`: the active memberships."""
+    """`custom_fields`: the field's integer id, as text, -> its value. `sequence_ids`: the active memberships.
+
+    `changed_by_job`: the import that has made the latest change; None if something else has.
+    """
 
     id: int
     email: str
@@ -52,6 +55,7 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
     last_opened_at: int | None
     created_at: int
     updated_at: int
+    changed_by_job: int | None = None
 
 
 class ExportBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,4 +217,5 @@ def from_row(row: Row) -> Subscriber:
         last_opened_at=row["last_opened_at"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
+        changed_by_job=row["changed_by_job"],
     )

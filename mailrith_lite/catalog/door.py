@@ -3,14 +3,24 @@
 import msgspec
 
 from mailrith_lite.access.audit import Actor
+from mailrith_lite.audience.changes import Origin
 from mailrith_lite.webhooks.events import Source
 from mailrith_lite.webhooks.outbox import Outbox
 
 
 class Door(msgspec.Struct, frozen=True, kw_only=True):
-    """`actor`: for the audit. `source`: for the events, which go to `outbox`."""
+    """`actor`: for the audit. `source`: for the events, which go to `outbox`.
+
+    `keeps_values`: the history keeps old and new values, because undos are on.
+    """
 
     workspace_id: int
     actor: Actor
     source: Source
     outbox: Outbox
+    keeps_values: bool
+
+    @property
+    def origin(self) -> Origin:
+        """For the history."""
+        return Origin(source="console" if self.actor.via == "console" else "api", key_id=self.actor.key_id)

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from mailrith_lite import clock
-from mailrith_lite.audience import custom_fields, field_conversion
+from mailrith_lite.audience import changes, custom_fields, field_conversion
 from mailrith_lite.audience.alterations import field_member
+from mailrith_lite.audience.changes import Details
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.values import CHOICE_TYPES, FieldType
-from mailrith_lite.catalog import in_use
+from mailrith_lite.catalog import in_use, recording
 from mailrith_lite.catalog.door import Door
 from mailrith_lite.database import Connection
 from mailrith_lite.webhooks.outbox import Members
@@ -48,7 +49,8 @@ async def change_custom_field(
 
 
 async def record_members(connection: Connection, door: Door, field: CustomField, sql: str, now: int) -> None:
-    """Events of the subscribers whose value of the field changes. `sql` selects them."""
+    """History and events of the subscribers whose value of the field changes. `sql` selects them."""
     parameters = {"workspace_id": door.workspace_id, "path": custom_fields.json_path(field.id), "now": now}
     members = Members(sql=sql, parameters=parameters, changed=field_member(field.id))
-    await door.outbox.record_members(connection, door.workspace_id, door.source, members, now)
+    details = Details(members=[changes.field_name(field.id)])
+    await recording.record_members(connection, door, members, details, now)

@@ -1,4 +1,5 @@
-"""Deletes a tag, custom field, sequence or segment, with the events of its subscribers and an entry of the audit.
+"""Deletes a tag, custom field, sequence or segment, with the history and events of its subscribers and an entry of
+the audit.
 
 Call each function in a transaction that changes the workspace's audience.
 """
@@ -6,12 +7,13 @@ Call each function in a transaction that changes the workspace's audience.
 from mailrith_lite import clock, ids
 from mailrith_lite.access import audit
 from mailrith_lite.audience import custom_fields, sequences, tags
+from mailrith_lite.audience.changes import Details
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.segments import segment_table
 from mailrith_lite.audience.segments.segment_table import Segment
 from mailrith_lite.audience.sequences import Sequence
 from mailrith_lite.audience.tags import Tag
-from mailrith_lite.catalog import field_change, in_use
+from mailrith_lite.catalog import field_change, in_use, recording
 from mailrith_lite.catalog.door import Door
 from mailrith_lite.database import Connection
 from mailrith_lite.webhooks.outbox import Members
@@ -24,7 +26,7 @@ async def delete_tag(connection: Connection, door: Door, tag: Tag) -> None:
     """
     await in_use.check_tag(connection, door.workspace_id, tag.id)
     lost = Members(sql=tags.MEMBERS, parameters={"id": tag.id}, changed="tags")
-    await door.outbox.record_members(connection, door.workspace_id, door.source, lost, clock.now())
+    await recording.record_members(connection, door, lost, Details(removed_tags=[tag.id]), clock.now())
     await tags.delete_tag(connection, door.workspace_id, tag.id)
     await audit.record(connection, door.actor, "tag.deleted", ids.encode(ids.TAG, tag.id))
 
@@ -48,7 +50,7 @@ async def delete_sequence(connection: Connection, door: Door, sequence: Sequence
     """
     await in_use.check_sequence(connection, door.workspace_id, sequence.id)
     lost = Members(sql=sequences.MEMBERS, parameters={"id": sequence.id}, changed="sequence_ids")
-    await door.outbox.record_members(connection, door.workspace_id, door.source, lost, clock.now())
+    await recording.record_members(connection, door, lost, Details(left=[sequence.id]), clock.now())
     await sequences.delete_sequence(connection, door.workspace_id, sequence.id)
     await audit.record(connection, door.actor, "sequence.deleted", ids.encode(ids.SEQUENCE, sequence.id))
 

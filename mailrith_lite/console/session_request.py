@@ -55,7 +55,11 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def door(self) -> Door:
         return Door(
-            workspace_id=self.workspace_id, actor=self.actor, source=events.CONSOLE, outbox=self.services.outbox
+            workspace_id=self.workspace_id,
+            actor=self.actor,
+            source=events.CONSOLE,
+            outbox=self.services.outbox,
+            keeps_values=self.services.settings.undo_ttl > 0,
         )
 
     @property

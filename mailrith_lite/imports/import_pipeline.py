@@ -224,10 +224,13 @@ class ImportPipeline:
                 job_id=job.id,
             )
             batches.read_ahead()  # only now: planning and parsing in two threads would slow each other down
+            change_id = None
+            if plan.keeps_images:
+                change_id = await change_table.insert_chunk(connection, job.workspace_id, job.id, chunk_plan, now)
             await bulk.apply(connection, job.workspace_id, chunk_plan, now)
             await change_table.insert_made(connection, job.id, "tag", lists.new_tags)
             if plan.keeps_images:
-                await change_table.insert_plan(connection, job.id, chunk_plan)
+                await change_table.insert_plan(connection, job.id, change_id, chunk_plan)
             await self._outbox.record_chunk(connection, job.workspace_id, source, chunk_plan, now)
             return await _record(connection, job, reader, chunk, progress, chunk_plan.outcome, now)
 

@@ -40,6 +40,8 @@ class FullWorkspace(Workspace):
             custom_fields={self.known[ids.CUSTOM_FIELD]: word},
             new_tags=[word],
         )
+        history = self.call("listSubscriberChanges", self.known)
+        self.known[ids.CHANGE] = history.json["data"][0]["id"]
         own = {**self.known, "unused_sequence": self.known[ids.SEQUENCE]}
         assert self.call("addSubscriberSequence", own).status == 200
 

@@ -20,7 +20,7 @@ from mailrith_lite.jobs.kinds import EXPORT, IMPORT
 from mailrith_lite.settings import Settings
 
 UNUSED = 987_654_321  # no row has this integer id
-NONEXISTENT = {kind: ids.encode(kind, UNUSED) for kind in CREATORS} | {
+NONEXISTENT = {kind: ids.encode(kind, UNUSED) for kind in (*CREATORS, ids.CHANGE)} | {
     "name": "initech",
     "email": "initech@example.com",
 }

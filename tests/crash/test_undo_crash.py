@@ -86,5 +86,5 @@ def processed(undo: Any) -> tuple[int, int, int]:
 
 def images_left(service: Service) -> int:
     with contextlib.closing(sqlite3.connect(service.directory / "mailrith.db")) as connection:
-        ((count,),) = connection.execute("SELECT count(*) FROM import_changes WHERE image IS NOT NULL").fetchall()
+        ((count,),) = connection.execute("SELECT count(*) FROM import_changes WHERE restored_in IS NULL").fetchall()
         return int(count)

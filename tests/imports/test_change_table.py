@@ -24,9 +24,12 @@ async def apply(connection: Connection, workspace_id: int, job_id: int | None, n
     """A chunk with one row."""
     change = Change(line=1, email="a@x.com", name=name)
     plan = await bulk.plan(connection, workspace_id, [change], tag_ids=[], sequence_ids=[], job_id=job_id)
+    change_id = (
+        None if job_id is None else await change_table.insert_chunk(connection, workspace_id, job_id, plan, 1)
+    )
     await bulk.apply(connection, workspace_id, plan, 1)
     if job_id is not None:
-        await change_table.insert_plan(connection, job_id, plan)
+        await change_table.insert_plan(connection, job_id, change_id, plan)
 
 
 async def edit(connection: Connection, workspace_id: int) -> None:
@@ -56,6 +59,9 @@ async def test_an_undo_skips_who_was_changed_between_two_chunks_of_the_import(
         assert await rows(connection, "SELECT image FROM import_changes") == (
             [('{"name":"Before"}',)] if known else []
         )
+        assert await rows(connection, "SELECT change_id, details FROM subscriber_changes") == [
+            (2, '{"before":{"name":"First"}}')
+        ]
 
 
 async def test_two_chunks_of_an_import_keep_the_oldest_value(database: Database) -> None:
@@ -74,6 +80,7 @@ async def test_created_people_of_neighboring_chunks_are_one_range(database: Data
         for first in (0, 3, 6):
             changes = [Change(line=n, email=f"p{n}@x.com") for n in range(first, first + 3)]
             plan = await bulk.plan(connection, workspace_id, changes, tag_ids=[], sequence_ids=[], job_id=job_id)
+            change_id = await change_table.insert_chunk(connection, workspace_id, job_id, plan, 1)
             await bulk.apply(connection, workspace_id, plan, 1)
-            await change_table.insert_plan(connection, job_id, plan)
+            await change_table.insert_plan(connection, job_id, change_id, plan)
         assert await rows(connection, "SELECT first_id, last_id FROM import_creations") == [(1, 9)]

@@ -1,7 +1,8 @@
 """Imports, edits, opt-outs, deletions and undos in any order: a plain model of people says what must be there.
 
 The model keeps, for each person, a stack of the imports that have changed them since the last other change. An undo
-takes back the top of the stack. MAILRITH_LITE_EXAMPLES sets the number of examples.
+takes back the top of the stack. The model also notes what happened to each person: the history must say the same.
+MAILRITH_LITE_EXAMPLES sets the number of examples.
 """
 
 import copy
@@ -44,6 +45,20 @@ class Person:
     def state(self) -> tuple[str, str, list[str]]:
         return self.name, self.status, sorted(self.tags)
 
+    def changes_since(self, before: "Person") -> dict[str, tuple[Any, Any]]:
+        """Member -> (before, after), or (added, removed)."""
+        changes: dict[str, tuple[Any, Any]] = {
+            member: (old, new)
+            for member, old, new in (
+                ("name", before.name, self.name),
+                ("status", before.status, self.status),
+            )
+            if old != new
+        }
+        if self.tags != before.tags:
+            changes["tags"] = (sorted(self.tags - before.tags), sorted(before.tags - self.tags))
+        return changes
+
     def apply(self, name: str, status: str, tag: str) -> bool:
         """What a row of an import does to somebody who exists. Returns whether it alters anything."""
         before = self.state()
@@ -56,6 +71,16 @@ class Person:
         return self.state() != before
 
 
+@dataclass
+class Happening:
+    """What the history has about one change. "?": a value that is not kept."""
+
+    source: str
+    job_id: str | None
+    action: str
+    changes: dict[str, tuple[Any, Any]]
+
+
 class Undos(RuleBasedStateMachine):
     server: Server
 
@@ -64,6 +89,8 @@ class Undos(RuleBasedStateMachine):
         self.key = self.server.new_key(workspace=f"Workspace {id(self)}")
         self.people: dict[str, Person] = {}
         self.jobs: list[Any] = []
+        self.history: dict[str, list[Happening]] = {}
+        self.tag_names: dict[str, str] = {}
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         reply = self.server.call(method, path, body, key=self.key)
@@ -91,6 +118,7 @@ class Undos(RuleBasedStateMachine):
                     name, status or "Active", {tag} - {""}, [(job["id"], None)], {job["id"]}
                 )
                 altered = True
+                self.history[email] = [Happening("import", job["id"], "created", {})]
             elif person.apply(name, status, tag):
                 altered = True
                 person.touched.add(job["id"])
@@ -99,25 +127,45 @@ class Undos(RuleBasedStateMachine):
             elif status in SUPPRESSED:
                 left_again.add(email)
         for email in left_again:
-            if job["id"] not in self.people[email].touched:
-                self.people[email].imports = []
+            person = self.people[email]
+            if job["id"] not in person.touched:
+                if person.imports:
+                    repeated = {"status": (person.status, person.status)}
+                    self.history[email].append(Happening("import", job["id"], "updated", repeated))
+                person.imports = []
+        for email, person in self.people.items():
+            if email not in before and job["id"] in person.touched:
+                self.history[email][0].changes = {"status": ("?", person.status)}
+            elif job["id"] in person.touched:
+                changes = person.changes_since(before[email])
+                self.history[email].append(Happening("import", job["id"], "updated", changes))
         if altered:
             self.jobs.append(job)
+        self.tag_names |= {tag["id"]: tag["name"] for tag in self.call("GET", "/v1/tags")}
 
     @rule(email=emails, name=names, status=st.sampled_from(["Active", "Unsubscribed"]))
     def edit(self, email: str, name: str, status: str) -> None:
         self.call("POST", "/v1/subscribers", {"email": email, "name": name, "status": status})
-        person = self.people.setdefault(email, Person(name, status))
-        if (person.name, person.status) != (name, status) or status in SUPPRESSED:
-            person.imports = []
+        if email not in self.people:
+            self.people[email] = Person(name, status)
+            self.history[email] = [Happening("api", None, "created", {"status": ("?", status)})]
+            return
+        person = self.people[email]
+        before = copy.deepcopy(person)
         person.name, person.status = name, status
+        changes = person.changes_since(before)
+        if status in SUPPRESSED:
+            changes["status"] = (before.status, status)
+        if changes:
+            person.imports = []
+            self.history[email].append(Happening("api", None, "updated", changes))
 
     @precondition(lambda self: self.people)
     @rule(data=st.data())
     def delete(self, data: st.DataObject) -> None:
         email = data.draw(st.sampled_from(sorted(self.people)))
         self.call("DELETE", self.listed()[email]["self"])
-        del self.people[email]
+        del self.people[email], self.history[email]
 
     @precondition(lambda self: self.jobs)
     @rule(data=st.data())
@@ -129,14 +177,46 @@ class Undos(RuleBasedStateMachine):
             if person.imports and person.imports[-1][0] == job["id"]:
                 _, before = person.imports[-1]
                 if before is None:
-                    del self.people[email]
+                    del self.people[email], self.history[email]
                     deleted += 1
                 else:
                     self.people[email] = before
+                    self.note_undo(email, job["id"], done["id"])
                     restored += 1
             elif job["id"] in person.touched:
                 skipped += 1
         assert counts(done) == (restored, deleted, skipped)
+
+    def note_undo(self, email: str, job_id: str, undo_id: str) -> None:
+        """The import's new values are not kept after its undo, which puts the old ones back."""
+        imported = next(one for one in self.history[email] if one.job_id == job_id and one.action == "updated")
+        restored: dict[str, tuple[Any, Any]] = {}
+        for member, (old, _) in imported.changes.items():
+            if member == "tags":
+                restored[member] = ([], old)  # the added ones are removed
+            else:
+                restored[member] = ("?", old)
+                imported.changes[member] = (old, "?")
+        self.history[email].append(Happening("undo", undo_id, "updated", restored))
+
+    @invariant()
+    def history_is_what_happened(self) -> None:
+        for email, one in self.listed().items():
+            entries = self.call("GET", f"{one['self']}/history?limit=100")
+            assert [self.happening(entry) for entry in reversed(entries)] == self.history[email]
+
+    def happening(self, entry: Any) -> Happening:
+        changes = {
+            one["member"]: tuple(
+                sorted(map(self.tag_names.__getitem__, one[part])) for part in ("added", "removed")
+            )
+            if one["member"] == "tags"
+            else (one.get("before", "?"), one.get("after", "?"))
+            for one in entry["changes"]
+        }
+        source = entry["source"]
+        job_id = None if source["type"] == "api" else source["id"]
+        return Happening(source["type"], job_id, entry["action"], changes)
 
     @invariant()
     def people_are_those_of_the_model(self) -> None:

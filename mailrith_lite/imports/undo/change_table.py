@@ -8,9 +8,10 @@ from typing import Literal
 
 import msgspec
 
-from mailrith_lite.audience import bulk, images
+from mailrith_lite.audience import bulk, changes, images
 from mailrith_lite.audience.bulk_plan import Plan
-from mailrith_lite.audience.images import Changed
+from mailrith_lite.audience.changes import Details, Origin
+from mailrith_lite.audience.images import Changed, Image
 from mailrith_lite.database import Connection
 
 MadeKind = Literal["tag", "custom_field"]
@@ -39,8 +40,22 @@ class CreatedChunk(msgspec.Struct, frozen=True, kw_only=True):
     skipped_count: int
 
 
-async def insert_plan(connection: Connection, job_id: int, plan: Plan) -> None:
-    """Call it in the transaction that applies the plan, after it."""
+async def insert_chunk(connection: Connection, workspace_id: int, job_id: int, plan: Plan, now: int) -> int | None:
+    """Call it in the transaction that applies the plan, before it. Returns the integer id of the change.
+
+    None: the chunk changes nobody.
+    """
+    if not (plan.outcome.created or plan.changed or plan.left_again):
+        return None
+    origin = Origin(source="import", job_id=job_id)
+    change_id = await changes.insert_change(connection, workspace_id, origin, now)
+    if plan.left_again:
+        await changes.insert_repeated_status(connection, change_id, plan.left_again)
+    return change_id
+
+
+async def insert_plan(connection: Connection, job_id: int, change_id: int | None, plan: Plan) -> None:
+    """Call it in the transaction that applies the plan, after it. `change_id`: of `insert_chunk`."""
     if plan.outcome.created:
         await _insert_created(connection, job_id, plan.first_id, plan.first_id + plan.outcome.created - 1)
     if not plan.changed:
@@ -50,8 +65,12 @@ async def insert_plan(connection: Connection, job_id: int, plan: Plan) -> None:
     if earlier:
         await _merge_images(connection, job_id, earlier)
     mixed = await _select_known(connection, job_id, [one.subscriber_id for one in first])
-    await _insert_images(connection, job_id, [one for one in first if one.subscriber_id not in mixed])
+    assert change_id is not None
+    await _insert_images(connection, job_id, change_id, [one for one in first if one.subscriber_id not in mixed])
     if mixed:  # a request or another import changed them between two rows of this one: an undo must skip them
+        rows = {one.subscriber_id: _details(one.image) for one in first if one.subscriber_id in mixed}
+        await changes.insert_rows(connection, change_id, rows)
+        await changes.update_keeps_values(connection, change_id)
         await connection.execute(
             "UPDATE subscribers SET changed_by_job = NULL WHERE id IN (SELECT value FROM json_each(?))",
             (_json(sorted(mixed)),),
@@ -109,7 +128,7 @@ async def select_people_count(connection: Connection, workspace_id: int, job_id:
         """SELECT (SELECT count(*) FROM import_creations AS range JOIN subscribers
                 ON workspace_id = :workspace_id AND subscribers.id BETWEEN range.first_id AND range.last_id
                 WHERE range.job_id = :job_id)
-            + (SELECT count(*) FROM import_changes WHERE job_id = :job_id AND image IS NOT NULL)""",
+            + (SELECT count(*) FROM import_changes WHERE job_id = :job_id AND restored_in IS NULL)""",
         {"workspace_id": workspace_id, "job_id": job_id},
     )
     return int(next(iter(rows))[0])
@@ -129,7 +148,7 @@ async def select_changed(
                 sum(size) OVER (ORDER BY subscriber_id ROWS UNBOUNDED PRECEDING) - size AS before
             FROM (SELECT subscriber_id, image, length(image) + length(custom_fields) AS size
                 FROM import_changes JOIN subscribers ON subscribers.id = subscriber_id
-                WHERE job_id = :job_id AND subscriber_id > :after_id AND image IS NOT NULL
+                WHERE job_id = :job_id AND subscriber_id > :after_id AND restored_in IS NULL
                 ORDER BY subscriber_id LIMIT :limit)
         )
         SELECT json_group_array(json_array({bulk.STATE}, json(image), changed_by_job IS :job_id))
@@ -148,12 +167,22 @@ async def select_changed(
     return str(next(iter(rows))[0])
 
 
-async def update_restored(connection: Connection, job_id: int, subscriber_ids: str) -> None:
-    """`subscriber_ids`: a JSON list. That the import has changed them stays on record, without the image."""
+async def update_restored(connection: Connection, job_id: int, change_id: int, subscriber_ids: str) -> None:
+    """`job_id`: of the import. `change_id`: of the undo's chunk. `subscriber_ids`: a JSON list."""
     await connection.execute(
-        """UPDATE import_changes SET image = NULL
+        """UPDATE import_changes SET restored_in = ?
         WHERE job_id = ? AND subscriber_id IN (SELECT value FROM json_each(?))""",
-        (job_id, subscriber_ids),
+        (change_id, job_id, subscriber_ids),
+    )
+
+
+def _details(image: Image) -> Details:
+    """Of a change whose image the undo cannot use."""
+    return Details(
+        before=images.replaced(image),
+        tags=image.tags,
+        joined=sorted([*image.joined, *image.rejoined]),
+        changed_by_job=image.changed_by_job,
     )
 
 
@@ -182,12 +211,12 @@ async def _select_known(connection: Connection, job_id: int, subscriber_ids: Seq
     return {int(row["id"]) for row in rows}
 
 
-async def _insert_images(connection: Connection, job_id: int, changed: Sequence[Changed]) -> None:
+async def _insert_images(connection: Connection, job_id: int, change_id: int, changed: Sequence[Changed]) -> None:
     rows = [(one.subscriber_id, one.image) for one in changed]
     await connection.execute(
-        """INSERT INTO import_changes (job_id, subscriber_id, image)
-        SELECT ?, json_extract(value, '$[0]'), value -> 1 FROM json_each(?)""",
-        (job_id, _json(rows)),
+        """INSERT INTO import_changes (job_id, subscriber_id, image, change_id)
+        SELECT ?, json_extract(value, '$[0]'), value -> 1, ? FROM json_each(?)""",
+        (job_id, change_id, _json(rows)),
     )
 
 
@@ -196,7 +225,7 @@ async def _merge_images(connection: Connection, job_id: int, changed: Sequence[C
     later = {one.subscriber_id: one.image for one in changed}
     rows = await connection.execute_fetchall(
         """SELECT subscriber_id, image FROM import_changes WHERE job_id = ?
-            AND subscriber_id IN (SELECT value FROM json_each(?)) AND image IS NOT NULL""",
+            AND subscriber_id IN (SELECT value FROM json_each(?)) AND restored_in IS NULL""",
         (job_id, _json(list(later))),
     )
     merged = []

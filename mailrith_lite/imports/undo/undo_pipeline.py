@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import msgspec
 
 from mailrith_lite import clock
-from mailrith_lite.audience import bulk, memberships, subscribers
+from mailrith_lite.audience import bulk, changes, memberships, subscribers
+from mailrith_lite.audience.changes import Origin
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports.pace import Pace
@@ -128,7 +129,9 @@ class UndoPipeline:
         await memberships.delete_tags(connection, planned.tags)
         await memberships.delete_sequences(connection, planned.joined)
         await memberships.update_sequences_removed(connection, planned.rejoined)
-        await change_table.update_restored(connection, import_job_id, planned.restored)
+        origin = Origin(source="undo", job_id=job.id)
+        change_id = await changes.insert_change(connection, job.workspace_id, origin, now)
+        await change_table.update_restored(connection, import_job_id, change_id, planned.restored)
         await self._outbox.record_alterations(
             connection, job.workspace_id, Source.of_job(job), planned.altered, now
         )

@@ -24,10 +24,10 @@ async def select_preview(connection: Connection, workspace_id: int, import_job_i
             (SELECT count(*) FROM import_creations AS range CROSS JOIN subscribers
                 ON subscribers.id BETWEEN range.first_id AND range.last_id AND +workspace_id = :workspace_id
                 WHERE range.job_id = :job_id AND changed_by_job = :job_id) AS deleted,
-            (SELECT count(*) FROM import_changes WHERE job_id = :job_id AND image IS NOT NULL) AS changed,
+            (SELECT count(*) FROM import_changes WHERE job_id = :job_id AND restored_in IS NULL) AS changed,
             (SELECT count(*) FROM import_changes CROSS JOIN subscribers
                 ON subscribers.id = subscriber_id AND +workspace_id = :workspace_id
-                WHERE job_id = :job_id AND image IS NOT NULL AND changed_by_job = :job_id) AS restored""",
+                WHERE job_id = :job_id AND restored_in IS NULL AND changed_by_job = :job_id) AS restored""",
         {"workspace_id": workspace_id, "job_id": import_job_id},
     )
     row = next(iter(rows))

@@ -1,0 +1,213 @@
+"""The history of a subscriber, newest first: what `changes` has of them, and what imports and undos keep elsewhere.
+
+An import keeps the values that it replaces, but not the new ones: these are the old values of the next change, or
+those that the subscriber has now. To find them, the history goes back from the present. `changed_by_job`, which
+each change keeps as it was before, shows where a change is not on record; values before that are unknown.
+"""
+
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from mailrith_lite.audience import changes, images
+from mailrith_lite.audience.changes import ChangeSource, Details
+from mailrith_lite.audience.images import Image
+from mailrith_lite.audience.subscribers import Subscriber
+from mailrith_lite.database import Connection, Row
+
+TAGS: Final = "tags"
+SEQUENCES: Final = "sequence_ids"
+_MOST_IMPORTS: Final = 500
+
+
+class MemberChange(msgspec.Struct, frozen=True, kw_only=True):
+    """`member`: as in `Details`, or TAGS or SEQUENCES. `before`, `after`: UNSET where the value is not kept.
+
+    `added`, `removed`: the integer ids of tags or sequences.
+    """
+
+    member: str
+    before: Any | UnsetType = UNSET
+    after: Any | UnsetType = UNSET
+    added: list[int] | UnsetType = UNSET
+    removed: list[int] | UnsetType = UNSET
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of the subscriber. `id`: of the row in `changes`, which other subscribers may share."""
+
+    id: int
+    source: ChangeSource
+    key_id: int | None
+    job_id: int | None
+    occurred_at: int
+    created: bool
+    evidence: bool
+    changes: list[MemberChange]
+
+
+class _KeptImage(Image, kw_only=True):
+    """An image, or what is kept of it. `members`: those whose values are not kept."""
+
+    members: list[str] = msgspec.field(default_factory=list)
+
+
+_decoder = msgspec.json.Decoder(_KeptImage, float_hook=Decimal)
+
+
+class _Past:
+    """What is known of the subscriber before the changes that `read` has seen.
+
+    `changed_by_job`: the import that made the latest change by then.
+    """
+
+    def __init__(self, subscriber: Subscriber) -> None:
+        self._values = changes.state(subscriber)
+        self._complete = True  # a custom field that is not in the values has none
+        self.changed_by_job = subscriber.changed_by_job
+
+    def expect(self, changed_by_job: int | None) -> None:
+        """The next change was made by this import. If another one was the latest, a change is not on record."""
+        if self.changed_by_job != changed_by_job:
+            self._values, self._complete = {}, False
+
+    def value(self, member: str) -> Any | UnsetType:
+        if member in self._values:
+            return self._values[member]
+        return None if self._complete and changes.field_number(member) is not None else UNSET
+
+    def replace(self, before: dict[str, Any], unknown: list[str]) -> None:
+        for member in unknown:
+            self._values[member] = UNSET
+        self._values |= before
+
+
+async def select_history(connection: Connection, workspace_id: int, subscriber: Subscriber) -> list[Entry]:
+    """The whole history, newest first: at most MOST_CHANGES changes, and the newest imports with their undos."""
+    parameters = {"workspace_id": workspace_id, "id": subscriber.id, "most": _MOST_IMPORTS}
+    own = await connection.execute_fetchall(
+        """SELECT change.*, own.details AS own_details
+        FROM subscriber_changes AS own JOIN changes AS change ON change.id = own.change_id
+        WHERE own.subscriber_id = :id AND change.workspace_id = :workspace_id""",
+        parameters,
+    )
+    by_imports = await connection.execute_fetchall(
+        """SELECT change.*, coalesce(image, kept) AS image, restored_in
+        FROM import_changes JOIN changes AS change ON change.id = import_changes.change_id
+        WHERE subscriber_id = :id AND change.workspace_id = :workspace_id
+        ORDER BY change.id DESC LIMIT :most""",
+        parameters,
+    )
+    undone = await connection.execute_fetchall(
+        """SELECT change.*, coalesce(image, kept) AS image, import_changes.job_id AS import_job_id
+        FROM import_changes JOIN changes AS change ON change.id = import_changes.restored_in
+        WHERE subscriber_id = :id AND change.workspace_id = :workspace_id
+        ORDER BY change.id DESC LIMIT :most""",
+        parameters,
+    )
+    creation = await connection.execute_fetchall(
+        """SELECT change.* FROM (SELECT job_id, last_id FROM import_creations
+            WHERE first_id <= :id ORDER BY first_id DESC LIMIT 1) AS range
+        JOIN changes AS change ON change.job_id = range.job_id
+        WHERE range.last_id >= :id AND change.workspace_id = :workspace_id
+        ORDER BY change.occurred_at <> :created_at, change.id LIMIT 1""",
+        {**parameters, "created_at": subscriber.created_at},
+    )
+    past = _Past(subscriber)
+    steps = [
+        (row["id"], read, row)
+        for rows, read in (
+            (own, _own_entry),
+            (by_imports, _import_entry),
+            (undone, _undo_entry),
+            (creation, _creation_entry),
+        )
+        for row in rows
+    ]
+    return [read(row, past, subscriber) for _, read, row in sorted(steps, key=lambda step: -step[0])]
+
+
+def _own_entry(row: Row, past: _Past, _: Subscriber) -> Entry:
+    """A change that has a row in `subscriber_changes`."""
+    shared = row["own_details"] is None  # a tag, sequence or field was deleted: nobody has changed the subscriber
+    details = changes.decoder.decode(row["details"] if shared else row["own_details"])
+    if not shared and not details.created:
+        past.expect(None)
+    changed = _changes(details, past)
+    past.replace(details.before, details.members)
+    if not shared:
+        past.changed_by_job = details.changed_by_job
+    return _entry(row, changed, details)
+
+
+def _import_entry(row: Row, past: _Past, _: Subscriber) -> Entry:
+    details, job_id = _of_image(row["image"]), row["job_id"]
+    past.expect(job_id)
+    changed = _changes(details, past)
+    past.replace(details.before, details.members)
+    past.changed_by_job = details.changed_by_job
+    return _entry(row, changed, details)
+
+
+def _undo_entry(row: Row, past: _Past, _: Subscriber) -> Entry:
+    """The image of the import has what the undo has put back; what was there before is not kept."""
+    image = _of_image(row["image"])
+    past.expect(image.changed_by_job)
+    members = [*image.before, *image.members]
+    details = Details(after=image.before, members=image.members, removed_tags=image.tags, left=image.joined)
+    changed = _changes(details, past)
+    past.replace({}, members)
+    past.changed_by_job = row["import_job_id"]
+    return _entry(row, changed, details)
+
+
+def _creation_entry(row: Row, past: _Past, subscriber: Subscriber) -> Entry:
+    past.expect(row["job_id"])
+    status = past.value("status")
+    details = Details(created=True, after={} if status is UNSET else {"status": status})
+    entry = _entry(row, _changes(details, past), details)
+    return msgspec.structs.replace(entry, occurred_at=subscriber.created_at)
+
+
+def _of_image(text: str | None) -> Details:
+    image = _decoder.decode(text) if text else _KeptImage()
+    return Details(
+        before=images.replaced(image),
+        members=image.members,
+        tags=image.tags,
+        joined=sorted([*image.joined, *image.rejoined]),
+        changed_by_job=image.changed_by_job,
+    )
+
+
+def _changes(details: Details, past: _Past) -> list[MemberChange]:
+    """`past`: as it was after the change."""
+    members = [
+        MemberChange(
+            member=member,
+            before=details.before.get(member, UNSET),
+            after=details.after[member] if member in details.after else past.value(member),
+        )
+        for member in dict.fromkeys([*details.before, *details.after])
+    ]
+    members += [MemberChange(member=member) for member in details.members]
+    if details.tags or details.removed_tags:
+        members.append(MemberChange(member=TAGS, added=details.tags, removed=details.removed_tags))
+    if details.joined or details.left:
+        members.append(MemberChange(member=SEQUENCES, added=details.joined, removed=details.left))
+    return members
+
+
+def _entry(row: Row, changed: list[MemberChange], details: Details) -> Entry:
+    return Entry(
+        id=row["id"],
+        source=row["source"],
+        key_id=row["key_id"],
+        job_id=row["job_id"],
+        occurred_at=row["occurred_at"],
+        created=details.created,
+        evidence=details.evidence,
+        changes=changed,
+    )

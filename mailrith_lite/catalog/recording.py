@@ -1,0 +1,37 @@
+"""Records what a request does to subscribers: in their history, and as events for webhooks.
+
+Call each function in the transaction of the change.
+"""
+
+from mailrith_lite.audience import changes
+from mailrith_lite.audience.changes import NO_STATEMENT, Details, Statement
+from mailrith_lite.audience.subscribers import Subscriber
+from mailrith_lite.catalog.door import Door
+from mailrith_lite.database import Connection
+from mailrith_lite.webhooks.outbox import Members
+
+
+async def record_change(
+    connection: Connection,
+    door: Door,
+    before: Subscriber | None,
+    after: Subscriber,
+    now: int,
+    *,
+    said: Statement = NO_STATEMENT,
+) -> None:
+    """One subscriber who is new (`before` is None) or may have changed. `said`: by the request."""
+    details = changes.of_change(before, after, said)
+    if details is not None:
+        await changes.insert_of_subscriber(
+            connection, door.workspace_id, door.origin, after.id, details, now, keeps_values=door.keeps_values
+        )
+    await door.outbox.record_change(connection, door.workspace_id, door.source, before, after, now)
+
+
+async def record_members(connection: Connection, door: Door, members: Members, details: Details, now: int) -> None:
+    """Many subscribers who lose a tag, a sequence or a value. Call it while `members.sql` selects them."""
+    await changes.insert_of_members(
+        connection, door.workspace_id, door.origin, members.sql, members.parameters, details, now
+    )
+    await door.outbox.record_members(connection, door.workspace_id, door.source, members, now)
