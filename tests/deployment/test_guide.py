@@ -94,7 +94,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 
 def test_every_command_of_the_guide_works_in_its_order(machine: Machine) -> None:
-    install, first, ask, unit, data, public, keys, copies, restore, upgrade, damaged = blocks()
+    install, first, ask, unit, data, public, keys, copies, restore, upgrade, audit, damaged = blocks()
     machine.run(install)
     with subprocess.Popen(
         machine.command(f"exec {first}"),
@@ -135,6 +135,7 @@ def test_every_command_of_the_guide_works_in_its_order(machine: Machine) -> None
     assert "restored " in machine.run(restore)
     machine.run(upgrade)
     assert machine.run("mailrith-lite healthz") == "ok\n"
+    assert "\tservice.started\t" in machine.run(audit)
     (machine.root / "var/lib/mailrith-lite/mailrith.db").write_bytes(b"damaged" * 1_000)
     assert "restored " in machine.run(damaged)
     assert machine.run("mailrith-lite healthz") == "ok\n"
