@@ -210,4 +210,14 @@ class StorageLost(ServiceError):
 
 
 class StartError(Exception):
-    """A command cannot do its work; the text is the one line that the user reads."""
+    """A command cannot do its work; the text is the one line that the user reads.
+
+    `code` is stable and machine-readable; `exit_code` is the command's.
+    """
+
+    code = "command_failed"
+    exit_code: ClassVar[int] = 1
+
+    def document(self) -> dict[str, Any]:
+        """The error as a program reads it."""
+        return {"code": self.code, "message": str(self)}

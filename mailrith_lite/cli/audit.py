@@ -43,11 +43,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     help="only this, such as key.created, or key for everything about keys; may be repeated",
 )
 @click.option("--workspace", metavar="NAME_OR_ID", help="only entries of this workspace")
-@click.option("--json", "as_json", is_flag=True, help="each entry as a line of JSON")
 @data_dir_option
-def show_audit(
-    since: str, actions: tuple[str, ...], workspace: str | None, as_json: bool, data_dir: str | None
-) -> None:
+def show_audit(since: str, actions: tuple[str, ...], workspace: str | None, data_dir: str | None) -> None:
     """Show who changed, exported or deleted what, and when.
 
     The newest entry is first. It also lists keys, sign-ins, refused keys, and starts of the service with the
@@ -76,7 +73,7 @@ def show_audit(
             limit=_PAGE,
         )
 
-    print_items(_COLUMNS, map(_line, read_pages(data_dir, select)), _row, as_json=as_json)
+    print_items(_COLUMNS, map(_line, read_pages(data_dir, select)), _row)
 
 
 def _check(actions: tuple[str, ...]) -> None:

@@ -42,6 +42,7 @@ def backup(file: Path | None, folder: Path | None, keep: int | None, data_dir: s
       mailrith-lite backup --to /backups --keep 7
     """
     from mailrith_lite.app import DATABASE_FILE
+    from mailrith_lite.cli.printing import print_result
     from mailrith_lite.database import copy_database, dated_name, refusing_unusable
 
     if (file is None) == (folder is None):
@@ -57,9 +58,10 @@ def backup(file: Path | None, folder: Path | None, keep: int | None, data_dir: s
             asyncio.run(copy_database(database, target))
     except OSError as error:
         raise StartError(f"cannot write {target}: {error.strerror}") from error
-    click.echo(f"wrote {target} ({target.stat().st_size:,} bytes)")
-    if folder is not None:
-        _delete_older(folder, keep or _KEEP)
+    size = target.stat().st_size
+    deleted = [] if folder is None else _delete_older(folder, keep or _KEEP)
+    text = "\n".join([f"wrote {target} ({size:,} bytes)", *(f"deleted {old}" for old in deleted)])
+    print_result(text, {"file": str(target), "bytes": size, "deleted": [str(old) for old in deleted]})
 
 
 def _folder(folder: Path | None) -> Path:
@@ -72,12 +74,13 @@ def _folder(folder: Path | None) -> Path:
     return folder
 
 
-def _delete_older(folder: Path, keep: int) -> None:
-    """The names sort by time. A file of another name stays."""
+def _delete_older(folder: Path, keep: int) -> list[Path]:
+    """Returns what it deleted. The names sort by time. A file of another name stays."""
     dated = re.compile(rf"{_NAME}-\d{{4}}-\d\d-\d\dT\d\d-\d\d-\d\dZ\.db")
-    for old in sorted(path for path in folder.iterdir() if dated.fullmatch(path.name))[:-keep]:
+    older = sorted(path for path in folder.iterdir() if dated.fullmatch(path.name))[:-keep]
+    for old in older:
         old.unlink()
-        click.echo(f"deleted {old}")
+    return older
 
 
 @click.command()
@@ -100,6 +103,7 @@ def restore(file: Path, as_of_backup: bool, data_dir: str | None) -> None:
       mailrith-lite restore /backups/mailrith-2026-04-11.db
     """
     from mailrith_lite.app import DATABASE_FILE, data_directory
+    from mailrith_lite.cli.printing import print_result
     from mailrith_lite.database import ReplacedUnreadable
     from mailrith_lite.database import restore as restore_database
 
@@ -121,10 +125,17 @@ def restore(file: Path, as_of_backup: bool, data_dir: str | None) -> None:
                 "add --as-of-backup to restore it nevertheless"
             ) from error
     migrated = f", migrated from version {result.before} to {result.after}" if result.before != result.after else ""
-    click.echo(f"restored {file} to {path}{migrated}")
-    if result.aside is not None:
-        click.echo(f"the database that was there is now {result.aside}")
-    later.report()
+    aside = "" if result.aside is None else f"\nthe database that was there is now {result.aside}"
+    document = {
+        "file": str(file),
+        "data_directory": str(path),
+        "before": result.before,
+        "after": result.after,
+        "replaced_database": None if result.aside is None else str(result.aside),
+        "opted_out_later": later.opted_out,
+        "keys_ended_later": later.keys,
+    }
+    print_result(f"restored {file} to {path}{migrated}{aside}{later.text()}", document)
 
 
 class _Later:
@@ -133,24 +144,26 @@ class _Later:
     def __init__(self, *, reads_replaced: bool) -> None:
         """`reads_replaced`: the replaced database says what happened."""
         self.reads_replaced = reads_replaced
-        self._opted_out = self._keys = 0
+        self.opted_out = self.keys = 0
 
     async def keep(self, connection: "Connection") -> None:
         from mailrith_lite.access import audit, key_table
         from mailrith_lite.audience import opt_outs
 
         if self.reads_replaced:
-            self._opted_out = await opt_outs.update_opted_out(connection, clock.now())
-            self._keys = await key_table.update_keys_ended(connection)
+            self.opted_out = await opt_outs.update_opted_out(connection, clock.now())
+            self.keys = await key_table.update_keys_ended(connection)
             await audit.insert_later(connection)
-        details = {"opted_out": self._opted_out, "keys_ended": self._keys, "as_of_backup": not self.reads_replaced}
+        details = {"opted_out": self.opted_out, "keys_ended": self.keys, "as_of_backup": not self.reads_replaced}
         await audit.record(connection, audit.command_line(), "database.restored", details=details)
 
-    def report(self) -> None:
-        if self._opted_out:
-            click.echo(f"subscribers who opted out after the backup, and stay so: {self._opted_out:,}")
-        if self._keys:
-            click.echo(f"keys that were revoked or rotated after the backup, and stay so: {self._keys:,}")
+    def text(self) -> str:
+        text = ""
+        if self.opted_out:
+            text += f"\nsubscribers who opted out after the backup, and stay so: {self.opted_out:,}"
+        if self.keys:
+            text += f"\nkeys that were revoked or rotated after the backup, and stay so: {self.keys:,}"
+        return text
 
 
 COMMANDS = (backup, restore)

@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from mailrith_lite import settings
+from mailrith_lite.cli import output
+from mailrith_lite.errors import StartError
 
 if TYPE_CHECKING:
     from mailrith_lite.cli.http_client import ApiClient
@@ -24,6 +27,20 @@ def run(work: Callable[["ApiClient"], Awaitable[T]]) -> T:
             return await work(client)
 
     return asyncio.run(run_connected())
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Asks on the terminal, unless `yes`.
+
+    Raises:
+        StartError: the answer is no, or nobody can answer.
+    """
+    if yes:
+        return
+    if not sys.stdin.isatty() or output.current().as_json:
+        raise StartError("nothing was changed; say --yes to do it without a question")
+    if not click.confirm(question, err=True):
+        raise StartError("nothing was changed")
 
 
 def parse_status(text: str | None) -> str | None:

@@ -50,7 +50,9 @@ async def open_database(data_dir: str | None) -> "AsyncIterator[Database]":
     except OSError as error:
         raise StartError(f"cannot use the data directory {directory}: {error.strerror}") from error
     if not (directory / DATABASE_FILE).exists():
-        click.echo(f"made a new database in {directory}; name another data directory with --data-dir", err=True)
+        from mailrith_lite.cli.printing import print_note
+
+        print_note(f"made a new database in {directory}; name another data directory with --data-dir")
     async with Database.open(directory / DATABASE_FILE) as database:
         yield database
 

@@ -143,7 +143,7 @@ async def _import_messy(client: ApiClient, file: Path) -> None:
     assert progress is not None
     results = (progress.created_count, progress.updated_count, progress.unchanged_count, progress.rejected_count)
     click.echo(f"No row is lost: {' + '.join(map(str, results))} = {sum(results)} of {progress.rows_total}.")
-    click.echo("status_kept is a warning: an import never makes an unsubscribed person Active again.")
+    click.echo("A suppressed status that stays is a warning; the rest of the row was applied.")
     answer = "the same job" if again.id == job.id else f"another job, {again.id}"
     click.echo(f"The same request with the same key again: the answer is {answer}, and nothing is imported twice.")
 

@@ -4,11 +4,13 @@ import codecs
 import contextlib
 import csv
 import io
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import msgspec
 
 from mailrith_lite.audience.export_columns import REPORT_COLUMNS
+from mailrith_lite.audience.values import quoted
+from mailrith_lite.cells import unguard
 from mailrith_lite.cli.http_client import ApiClient
 from mailrith_lite.errors import StartError
 
@@ -17,12 +19,12 @@ _OPTIONAL_CELLS = frozenset({"invalid_country", "invalid_custom_field", "invalid
 
 
 class ReportedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A refused cell or row, or a warning. `line`: of the imported file."""
+    """A refused cell or row, or a warning. `line`: of the imported file. `cell`: quoted; empty without a cell."""
 
     line: str
     column: str
-    code: str
-    message: str
+    cell: str
+    reason: str
 
 
 async def first_rows(client: ApiClient, url: str, limit: int) -> list[ReportedRow]:
@@ -34,12 +36,11 @@ async def first_rows(client: ApiClient, url: str, limit: int) -> list[ReportedRo
     """
     rows: list[ReportedRow] = []
     async with contextlib.aclosing(_records(client.stream(url))) as records:
-        start = await _error_columns(records)
+        columns = await _imported_columns(records)
         async for cells in records:
-            if len(cells) < start + 4:
+            if len(cells) < len(columns) + 4:
                 raise StartError("the error report cannot be shown: a row has too few columns")
-            line, column, code, message = cells[start : start + 4]
-            rows.append(ReportedRow(line=line, column=column, code=code, message=message))
+            rows.append(_reported(columns, cells))
             if len(rows) == limit:
                 break
     return rows
@@ -54,20 +55,28 @@ async def count_left_out(client: ApiClient, url: str) -> int:
     """
     count = 0
     async with contextlib.aclosing(_records(client.stream(url))) as records:
-        start = await _error_columns(records)
+        start = len(await _imported_columns(records))
         async for cells in records:
             count += len(cells) >= start + 4 and cells[start + 2] in _OPTIONAL_CELLS
     return count
 
 
-async def _error_columns(records: AsyncGenerator[list[str]]) -> int:
-    """Reads the header, and returns the position of the first column that the service has added."""
+def _reported(columns: Sequence[str], cells: Sequence[str]) -> ReportedRow:
+    """Most messages begin with the cell, which has a column of its own here."""
+    line, column, _, message = map(unguard, cells[len(columns) : len(columns) + 4])
+    text = unguard(cells[columns.index(column)]) if column in columns else ""
+    cell = quoted(text) if text.strip() else ""
+    return ReportedRow(line=line, column=column, cell=cell, reason=message.removeprefix(f"{cell} "))
+
+
+async def _imported_columns(records: AsyncGenerator[list[str]]) -> list[str]:
+    """Reads the header, and returns its columns before those that the service has added."""
     header: list[str] = await anext(records, [])
     names = list(REPORT_COLUMNS)
     places = [place for place in range(len(header)) if header[place : place + len(names)] == names]
     if not places:
         raise StartError("the error report cannot be shown: its header is not known")
-    return places[-1]
+    return [unguard(name) for name in header[: places[-1]]]
 
 
 async def _records(blocks: AsyncIterator[bytes]) -> AsyncGenerator[list[str]]:

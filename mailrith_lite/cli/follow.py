@@ -3,39 +3,39 @@
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-import click
-
-from mailrith_lite.cli import download, error_report
+from mailrith_lite.cli import download, error_report, output
 from mailrith_lite.cli.download import STDOUT
 from mailrith_lite.cli.http_client import ApiClient
-from mailrith_lite.cli.printing import print_table, progress_bar, spinner
+from mailrith_lite.cli.printing import print_json, print_note, print_result, print_table
+from mailrith_lite.cli.progress import Show, progress_bar
 from mailrith_lite.cli.remote_jobs import Job, path_of, wait_for_end
 from mailrith_lite.errors import StartError
 
 _REPORTED_ROWS = 20
 
 
-async def follow_import(client: ApiClient, job: Job, label: str, *, quiet: bool = False) -> Job:
-    """Shows a progress bar, then the counts and the first rows of the error report, unless `quiet`.
+async def follow_import(client: ApiClient, job: Job, name: str, *, one_of_several: bool = False) -> Job:
+    """Shows a progress bar, then the counts and the first rows of the error report.
 
-    Returns the final job, which may have failed.
+    `name`: of the file; of several files, the result says it. Returns the final job, which may have failed.
 
     Raises:
         Unreachable, Refused
     """
-    click.echo(f"Accepted as {job.id}", err=True)
-    with progress_bar(label) as show:
-        job = await wait_for_end(client, job, _with_rows(show))
-    if quiet:
+    print_note(f"Accepted as {job.id}")
+    with progress_bar(name) as show:
+        job = await wait_for_end(client, job, with_progress(show))
+    if output.current().as_json:
+        print_json({"file": name} | await _document(client, job))
         return job
     if job.status == "Completed" or job.imported_count:
-        click.echo(f"{job.id}: {job.counts}")
-    if job.error_report_url is not None:
+        file = f"{name}: " if one_of_several else ""
+        print_result(f"{file}{job.id}: {job.counts}", None)
+    if job.error_report_url is not None and not output.current().quiet:
         await _print_report(client, job, job.error_report_url)
-        click.echo(
-            f"To get these rows as a CSV file and correct them: mailrith-lite jobs report {job.id}", err=True
-        )
+        print_note(f"To get these rows as a CSV file and correct them: mailrith-lite jobs report {job.id}")
     return job
 
 
@@ -46,14 +46,27 @@ async def follow_undo(client: ApiClient, job: Job) -> None:
         Unreachable, Refused
         StartError: the undo failed.
     """
-    click.echo(f"Accepted as {job.id}", err=True)
+    print_note(f"Accepted as {job.id}")
     with progress_bar(f"{job.kind.name} of an import") as show:
-        job = await wait_for_end(client, job, _with_people(show))
-    click.echo(f"{job.id}: {job.counts}")
-    if job.report_url is not None:
-        click.echo(f"The people that were skipped, as a CSV file: {job.report_url}")
-    if job.status != "Completed":
-        raise StartError(f"{job.id} failed: {job.error_message}")
+        job = await wait_for_end(client, job, with_progress(show))
+    report = f"\nThe people that were skipped, as a CSV file: {job.report_url}" if job.report_url else ""
+    print_result(f"{job.id}: {job.counts}{report}", await _document(client, job))
+    check_completed(job)
+
+
+async def follow_job(client: ApiClient, job_id: str) -> None:
+    """Shows a progress bar, then the counts.
+
+    Raises:
+        Unreachable, Refused
+        StartError: the job failed.
+    """
+    job = await client.get(path_of(job_id), Job)
+    with progress_bar(f"{job.kind.name} {job.id}") as show:
+        job = await wait_for_end(client, job, with_progress(show))
+    if job.counts or output.current().as_json:
+        print_result(f"{job.id}: {job.counts}", await _document(client, job))
+    check_completed(job)
 
 
 async def follow_export(client: ApiClient, job: Job, output: Path | None) -> Path:
@@ -63,16 +76,15 @@ async def follow_export(client: ApiClient, job: Job, output: Path | None) -> Pat
         Unreachable, Refused
         StartError: the job failed, the file cannot be written, or a file has the default name already.
     """
-    with spinner("exporting"):
-        job = await wait_for_end(client, job, lambda _: None)
-    if job.status != "Completed":
-        raise StartError(f"{job.id} failed: {job.error_message}")
+    with progress_bar("exporting") as show:
+        job = await wait_for_end(client, job, with_progress(show))
+    check_completed(job)
     if job.download_url is None or job.file_name is None:
         raise StartError(f"the file of {job.id} has expired; export again")
     target = _new_file(output, job.file_name)
     size = await download.save(client, job.download_url, target)
-    place = "stdout" if target == STDOUT else target
-    click.echo(f"{job.id}: {job.counts} to {place} ({size:,} bytes)", err=target == STDOUT)
+    document = await _document(client, job) | {"saved_as": str(target), "bytes": size}
+    _print_saved(f"{job.id}: {job.counts} to {{}} ({size:,} bytes)", target, document)
     return target
 
 
@@ -90,11 +102,33 @@ async def save_report(client: ApiClient, job_id: str, output: Path | None) -> No
         raise StartError(f"{job_id} has no report: {reason}")
     target = _new_file(output, f"{job_id}-errors.csv")
     size = await download.save(client, url, target)
-    place = "stdout" if target == STDOUT else target
-    click.echo(f"The report of {job_id} is in {place} ({size:,} bytes)", err=True)
+    document = {"job_id": job_id, "saved_as": str(target), "bytes": size}
+    _print_saved(f"The report of {job_id} is in {{}} ({size:,} bytes)", target, document)
     if job.error_report_url is not None:
         file = "FILE" if target == STDOUT else shlex.quote(str(target))
-        click.echo(f"Correct its rows, and import it again: mailrith-lite import {file} --like {job_id}", err=True)
+        print_note(f"Correct its rows, and import it again: mailrith-lite import {file} --like {job_id}")
+
+
+def check_completed(job: Job) -> None:
+    """
+    Raises:
+        StartError: the job failed.
+    """
+    if job.status != "Completed":
+        raise StartError(f"{job.id} failed: {job.error_message}")
+
+
+def _print_saved(sentence: str, target: Path, document: dict[str, Any]) -> None:
+    """`sentence`: with `{}` for the place. A file on stdout must stand there alone."""
+    if target == STDOUT:
+        print_note(sentence.format("stdout"))
+    else:
+        print_result(sentence.format(target), document)
+
+
+async def _document(client: ApiClient, job: Job) -> dict[str, Any]:
+    """The job as the API has it. Only --json prints it, so that otherwise no request is made."""
+    return await client.get(path_of(job.id), dict[str, Any]) if output.current().as_json else {}
 
 
 def _new_file(output: Path | None, default_name: str) -> Path:
@@ -108,18 +142,10 @@ def _new_file(output: Path | None, default_name: str) -> Path:
     return target
 
 
-def _with_rows(show: Callable[[int, int | None], None]) -> Callable[[Job], None]:
+def with_progress(show: Show) -> Callable[[Job], None]:
     def show_job(job: Job) -> None:
-        if job.progress is not None:
-            show(job.progress.rows_processed, job.progress.rows_total)
-
-    return show_job
-
-
-def _with_people(show: Callable[[int, int | None], None]) -> Callable[[Job], None]:
-    def show_job(job: Job) -> None:
-        if (people := job.progress) is not None:
-            show(people.restored_count + people.deleted_count + people.skipped_count, people.rows_total)
+        if job.done is not None:
+            show(job.done, None if job.progress is None else job.progress.rows_total)
 
     return show_job
 
@@ -127,8 +153,8 @@ def _with_people(show: Callable[[int, int | None], None]) -> Callable[[Job], Non
 async def _print_report(client: ApiClient, job: Job, url: str) -> None:
     rows = await error_report.first_rows(client, url, _REPORTED_ROWS)
     print_table(
-        ("line", "column", "code", "message"), [(row.line, row.column, row.code, row.message) for row in rows]
+        ("line", "column", "cell", "reason"), [(row.line, row.column, row.cell, row.reason) for row in rows]
     )
     more = job.reported_count - len(rows)
     if more > 0:
-        click.echo(f"and {more:,} more")
+        print_result(f"and {more:,} more", None)

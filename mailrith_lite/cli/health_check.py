@@ -31,6 +31,8 @@ def healthz() -> None:
     import urllib.error
     import urllib.request
 
+    from mailrith_lite.cli.printing import print_value
+
     base = settings.load_client(os.environ).api_base_url
     try:
         with urllib.request.urlopen(f"{base}/healthz", timeout=_TIMEOUT) as answer:  # noqa: S310 - http or https
@@ -40,7 +42,8 @@ def healthz() -> None:
         raise StartError(f"the service at {base} cannot work: it answers {error.code}; read its log") from error
     except (OSError, msgspec.DecodeError) as error:
         raise StartError(f"no service answers at {base}; start it, or set MAILRITH_API_BASE_URL") from error
-    click.echo(": ".join([health.status, ", ".join(health.problems)]) if health.problems else health.status)
+    text = ": ".join([health.status, ", ".join(health.problems)]) if health.problems else health.status
+    print_value(text, health)
 
 
 COMMANDS = (healthz,)

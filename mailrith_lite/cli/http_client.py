@@ -10,7 +10,7 @@ import contextlib
 import io
 import re
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import aiohttp
@@ -35,6 +35,8 @@ _BLOCK = 1 << 16
 class Unreachable(StartError):
     """`delivered`: the service may have received the request."""
 
+    code = "unreachable"
+
     def __init__(self, message: str, *, delivered: bool) -> None:
         super().__init__(message)
         self.delivered = delivered
@@ -43,10 +45,23 @@ class Unreachable(StartError):
 class Refused(StartError):
     """`code`: of the API. `retry_after`: in seconds; None when a repetition cannot succeed."""
 
-    def __init__(self, message: str, *, code: str, retry_after: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        details: Mapping[str, Any],
+        request_id: str | None,
+        retry_after: float | None = None,
+    ) -> None:
+        hints = (code, details.get("field"), request_id and f"request {request_id}")
+        super().__init__(f"{message} ({_listing(hints)})")
         self.code = code
         self.retry_after = retry_after
+        self._document = {"code": code, "message": message, "details": details, "request_id": request_id}
+
+    def document(self) -> dict[str, Any]:
+        return self._document
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -256,11 +271,11 @@ def _refusal(url: str, answer: aiohttp.ClientResponse, data: bytes) -> StartErro
         error = msgspec.json.decode(data, type=_Envelope).error
     except (msgspec.DecodeError, UnicodeError):
         return _foreign_answer(url, answer)
-    request_id = answer.headers.get("x-mailrith-request-id")
-    hints = (error.code, error.details.get("field"), request_id and f"request {request_id}")
     return Refused(
-        f"{_advice(error, answer.status)} ({_listing(hints)})",
+        _advice(error, answer.status),
         code=error.code,
+        details=error.details,
+        request_id=answer.headers.get("x-mailrith-request-id"),
         retry_after=_retry_after(answer) if answer.status in (429, 503) else None,
     )
 

@@ -3,14 +3,11 @@
 import functools
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from mailrith_lite.cli.client_command import parse_status, run
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command("import")
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="print the result of every row, but change nothing")
 @click.option("--strict", is_flag=True, help="exit with 1 if a row was refused")
 @click.option("--yes", is_flag=True, help="ask nothing; a question about consent still needs --answer")
-@click.option("--json", "as_json", is_flag=True, help="print the finished job as JSON, a line for each file")
 @click.option(
     "--idempotency-key", metavar="K", help="a repeated command with the same key makes no second job  [random]"
 )

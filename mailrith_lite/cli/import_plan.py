@@ -3,15 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import click
 import msgspec
 
 from mailrith_lite.cli import open_questions, understanding
 from mailrith_lite.cli.http_client import ApiClient
 from mailrith_lite.cli.input_files import InputFile
 from mailrith_lite.cli.map_option import MapOption, custom_field_labels, parse_map
-from mailrith_lite.cli.open_questions import GivenAnswer
-from mailrith_lite.cli.printing import one_line
+from mailrith_lite.cli.open_questions import GivenAnswer, Unanswered
+from mailrith_lite.cli.printing import one_line, print_note
 from mailrith_lite.cli.send_file import Upload, upload
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports.fields import FIELDS
@@ -43,7 +42,8 @@ async def plan_files(client: ApiClient, files: Sequence[InputFile], wishes: Wish
 
     Raises:
         Unreachable, Refused
-        StartError: an option does not fit, no column is the email, or a question has no answer.
+        Unanswered
+        StartError: an option does not fit, or no column is the email.
     """
     labels = await custom_field_labels(client)
     uploads = [await upload(client, file) for file in files]
@@ -54,9 +54,7 @@ async def plan_files(client: ApiClient, files: Sequence[InputFile], wishes: Wish
     for plan in unanswered:
         open_questions.print_open(plan.file.name, plan.open)
     if unanswered:
-        count = sum(len(plan.open) for plan in unanswered)
-        noun = "question has" if count == 1 else "questions have"
-        raise StartError(f"nothing is imported: {count} {noun} no answer; answer with the options above")
+        raise Unanswered({plan.file.name: plan.open for plan in unanswered})
     return plans
 
 
@@ -97,7 +95,7 @@ def _answers(
             unanswered.append(question)
             continue
         answers.append(answer)
-        click.echo(one_line(f"{question_key(question)}: {answer.label}"), err=True)
+        print_note(f"{question_key(question)}: {answer.label}")
     return answers, unanswered
 
 

@@ -5,17 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import click
 import msgspec
 
-from mailrith_lite.cli import error_report, send_file
+from mailrith_lite.cli import error_report, output, send_file
 from mailrith_lite.cli.follow import follow_import
 from mailrith_lite.cli.http_client import ApiClient, Unreachable, new_idempotency_key
 from mailrith_lite.cli.import_plan import Wishes, plan_files
 from mailrith_lite.cli.input_files import InputFile, open_inputs
 from mailrith_lite.cli.like_check import check_like
-from mailrith_lite.cli.printing import one_line, print_table
-from mailrith_lite.cli.remote_jobs import Job, path_of, submit_import
+from mailrith_lite.cli.printing import one_line, print_note
+from mailrith_lite.cli.remote_jobs import Interrupted, Job, submit_import
 from mailrith_lite.cli.tag_option import tag_members
 from mailrith_lite.errors import StartError
 
@@ -29,7 +28,6 @@ class ImportOptions(msgspec.Struct, frozen=True, kw_only=True):
     leave_out_invalid_cells: bool = False
     dry_run: bool = False
     strict: bool = False
-    as_json: bool = False
     idempotency_key: str | None = None
 
 
@@ -51,12 +49,8 @@ async def import_all(client: ApiClient, *, file: Path, wishes: Wishes, options: 
     """
     with open_inputs(file) as files:
         submissions = await prepare(client, files, wishes, options)
-        jobs = [await _import(client, one, options) for one in submissions]
-    if len(jobs) > 1 and not options.as_json:
-        print_table(
-            ("file", "id", "status", "counts"),
-            [(one.file.name, job.id, job.status, job.counts) for one, job in zip(submissions, jobs, strict=True)],
-        )
+        several = len(submissions) > 1
+        jobs = [await _import(client, one, options, one_of_several=several) for one in submissions]
     check_results(jobs, strict=options.strict)
 
 
@@ -94,7 +88,7 @@ async def prepare(
 async def submit(client: ApiClient, submission: Submission) -> Job:
     """
     Raises:
-        Unreachable: the message says what to do before the command is repeated.
+        Unreachable, Interrupted: the message says what to do before the command is repeated.
         Refused
     """
     advice = "see `mailrith-lite jobs list` before you send it again"
@@ -103,8 +97,7 @@ async def submit(client: ApiClient, submission: Submission) -> Job:
     try:
         return await submit_import(client, submission.body, key=submission.key)
     except asyncio.CancelledError:  # Ctrl-C
-        click.echo(f"Perhaps it was accepted already; {advice}", err=True)
-        raise
+        raise Interrupted(f"stopped; perhaps the import was accepted already; {advice}") from None
     except Unreachable as error:
         if not error.delivered:
             raise
@@ -152,13 +145,12 @@ def _keys(files: Sequence[InputFile], given: str | None) -> list[str]:
     return [f"{given[:250]} {number}" for number in range(1, len(files) + 1)]
 
 
-async def _import(client: ApiClient, submission: Submission, options: ImportOptions) -> Job:
-    name = submission.file.name
-    job = await follow_import(client, await submit(client, submission), name, quiet=options.as_json)
-    if options.as_json:
-        document = {"file": name} | await client.get(path_of(job.id), dict[str, Any])
-        click.echo(msgspec.json.encode(document).decode())
-    elif not options.leave_out_invalid_cells:
+async def _import(
+    client: ApiClient, submission: Submission, options: ImportOptions, *, one_of_several: bool
+) -> Job:
+    job = await submit(client, submission)
+    job = await follow_import(client, job, submission.file.name, one_of_several=one_of_several)
+    if not options.leave_out_invalid_cells:
         await _print_advice(client, job)
     return job
 
@@ -167,8 +159,10 @@ async def _print_advice(client: ApiClient, job: Job) -> None:
     """Says how many people an unreadable optional cell kept out."""
     if job.progress is None or not job.progress.rejected_count or job.error_report_url is None:
         return
+    if output.current().quiet or output.current().as_json:
+        return
     count = await error_report.count_left_out(client, job.error_report_url)
     if count:
         rows = "1 row was" if count == 1 else f"{count:,} rows were"
         advice = "--leave-out-invalid-cells imports the row without it"
-        click.echo(f"{rows} refused for a cell that is optional: {advice}", err=True)
+        print_note(f"{rows} refused for a cell that is optional: {advice}")

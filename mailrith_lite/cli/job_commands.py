@@ -1,12 +1,12 @@
 """The commands `export` and `jobs …`. They use the HTTP API of a running service."""
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailrith_lite.cli.client_command import parse_status, run
+from mailrith_lite.cli import output
+from mailrith_lite.cli.client_command import confirm, parse_status, run
 from mailrith_lite.errors import StartError
 
 if TYPE_CHECKING:
@@ -68,18 +68,14 @@ def list_jobs(limit: int) -> None:
     Example:
       mailrith-lite jobs list --limit 100
     """
-    from mailrith_lite.cli.printing import print_table, stdout_is_terminal
-    from mailrith_lite.cli.remote_jobs import newest_jobs
+    from mailrith_lite.cli.printing import print_items, stdout_is_terminal
+    from mailrith_lite.cli.remote_jobs import job_of, newest_jobs
 
-    newest = run(lambda client: newest_jobs(client, limit))
+    columns: tuple[str, ...] = ("kind", "id", "status", "counts", "created")
+    row = _row
     if stdout_is_terminal():  # 80 columns are enough
-        rows = [(job.id, job.status, job.short_counts, job.created_at[:16].replace("T", " ")) for job in newest]
-        print_table(("id", "status", "counts", "created (UTC)"), rows)
-        return
-    print_table(
-        ("kind", "id", "status", "counts", "created"),
-        [(job.kind.name, job.id, job.status, job.counts, job.created_at) for job in newest],
-    )
+        columns, row = ("id", "status", "counts", "created (UTC)"), _short_row
+    print_items(columns, run(lambda client: newest_jobs(client, limit)), lambda one: row(job_of(one)))
 
 
 @jobs.command("show")
@@ -92,10 +88,27 @@ def show_job(job_id: str) -> None:
       mailrith-lite jobs show import_job_f5trj0n0jhzfa
     """
     from mailrith_lite.cli.printing import print_fields
-    from mailrith_lite.cli.remote_jobs import Job, path_of
+    from mailrith_lite.cli.remote_jobs import job_of, path_of
 
     path = path_of(job_id)
-    print_fields(_fields(run(lambda client: client.get(path, Job))))
+    document = run(lambda client: client.get(path, dict[str, Any]))
+    print_fields(_fields(job_of(document)), document)
+
+
+@jobs.command("wait")
+@click.argument("job_id", metavar="ID")
+def wait_for_job(job_id: str) -> None:
+    """Wait for the end of a job, and print its counts.
+
+    The exit code is 1 when the job fails.
+
+    \b
+    Example:
+      mailrith-lite jobs wait import_job_f5trj0n0jhzfa
+    """
+    from mailrith_lite.cli.follow import follow_job
+
+    run(lambda client: follow_job(client, job_id))
 
 
 @jobs.command("cancel")
@@ -107,11 +120,13 @@ def cancel_job(job_id: str) -> None:
     Example:
       mailrith-lite jobs cancel import_job_f5trj0n0jhzfa
     """
-    from mailrith_lite.cli.remote_jobs import Job, path_of
+    from mailrith_lite.cli.printing import print_result
+    from mailrith_lite.cli.remote_jobs import job_of, path_of
 
     path = path_of(job_id)
-    job = run(lambda client: client.post(f"{path}/cancel", Job))
-    click.echo(f"canceled {job.id}" + (f" ({job.counts})" if job.counts else ""))
+    document = run(lambda client: client.post(f"{path}/cancel", dict[str, Any]))
+    job = job_of(document)
+    print_result(f"canceled {job.id}" + (f" ({job.counts})" if job.counts else ""), document)
 
 
 @jobs.command("report")
@@ -156,13 +171,13 @@ def undo_import(job_id: str, yes: bool) -> None:
     """
     from mailrith_lite.cli.follow import follow_undo
     from mailrith_lite.cli.http_client import new_idempotency_key
-    from mailrith_lite.cli.remote_jobs import preview_undo, submit_undo
+    from mailrith_lite.cli.printing import print_result
+    from mailrith_lite.cli.remote_jobs import describe_undo, preview_undo, submit_undo
 
-    click.echo(f"This would be the result: {run(lambda client: preview_undo(client, job_id))}")
-    if not yes and not sys.stdin.isatty():
-        raise StartError("nothing was changed; say --yes to undo the import without a question")
-    if not yes and not click.confirm(f"Undo {job_id}?"):
-        raise StartError("nothing was changed")
+    result = run(lambda client: preview_undo(client, job_id))
+    if not yes or not output.current().as_json:
+        print_result(f"This would be the result: {describe_undo(result)}", result)
+    confirm(f"Undo {job_id}?", yes=yes)
 
     async def work(client: "ApiClient") -> None:
         await follow_undo(client, await submit_undo(client, job_id, key=new_idempotency_key()))
@@ -176,12 +191,24 @@ def _check_output(path: Path | None) -> None:
     Raises:
         StartError: no file can be written there.
     """
-    if path is None or str(path) == "-":
+    if path is None:
+        return
+    if str(path) == "-":
+        if output.current().as_json:
+            raise click.UsageError("--json and -o - both print on stdout; leave out one of them")
         return
     if path.is_dir():
         raise StartError(f"{path} is a directory; name a file")
     if not path.parent.is_dir():
         raise StartError(f"cannot write {path}: there is no directory {path.parent}")
+
+
+def _row(job: "Job") -> tuple[str, ...]:
+    return job.kind.name, job.id, job.status, job.counts, job.created_at
+
+
+def _short_row(job: "Job") -> tuple[str, ...]:
+    return job.id, job.status, job.short_counts, job.created_at[:16].replace("T", " ")
 
 
 def _fields(job: "Job") -> list[tuple[str, str]]:

@@ -1,10 +1,10 @@
 """Commands for API keys. They work on the data directory, also while the service runs."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailrith_lite import clock, ids, settings
+from mailrith_lite import clock, settings
 from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, write
 from mailrith_lite.cli.workspaces import checked_name, find_workspace, only_workspace
 from mailrith_lite.errors import StartError
@@ -41,13 +41,14 @@ def create_key(
     """
     from mailrith_lite.access import audit, scopes
     from mailrith_lite.access import keys as access_keys
+    from mailrith_lite.cli.printing import print_value
 
     if unknown := [scope for scope in chosen_scopes if scope not in scopes.ALL]:
         raise click.UsageError(f"unknown scope {unknown[0]}; scopes are {', '.join(scopes.ALL)}")
     lifetime = _duration(expires_in)
     key = access_keys.new_key()
 
-    async def create(connection: "Connection") -> None:
+    async def create(connection: "Connection") -> "ApiKey":
         now = clock.now()
         if workspace is None:
             owner = await only_workspace(connection)
@@ -62,11 +63,11 @@ def create_key(
             expires_at=None if lifetime is None else now + lifetime * clock.SECOND,
             now=now,
         )
-        public_id = ids.encode(ids.API_KEY, number)
-        await audit.record(connection, audit.command_line(owner.id), "key.created", public_id)
+        created = await _select(connection, number)
+        await audit.record(connection, audit.command_line(owner.id), "key.created", created.public_id)
+        return created
 
-    write(data_dir, create)
-    click.echo(key)
+    print_value(key, {"key": key, **_document(write(data_dir, create))})
 
 
 @keys.command("list")
@@ -80,7 +81,7 @@ def list_keys(workspace: str | None, data_dir: str | None) -> None:
       mailrith-lite keys list --workspace Default
     """
     from mailrith_lite.access import key_table, scopes
-    from mailrith_lite.cli.printing import print_table
+    from mailrith_lite.cli.printing import print_items
 
     existing_directory(data_dir)
 
@@ -88,22 +89,19 @@ def list_keys(workspace: str | None, data_dir: str | None) -> None:
         owner = await find_workspace(connection, workspace) if workspace is not None else None
         return await key_table.select_keys(connection, owner.id if owner else None)
 
-    now = clock.now()
-    print_table(
+    print_items(
         ("id", "name", "workspace", "key", "status", "scopes", "expires", "last used"),
-        [
-            (
-                key.public_id,
-                key.name,
-                key.workspace_name,
-                key.preview,
-                key.status(now),
-                "all" if len(key.scopes) == len(scopes.ALL) else " ".join(key.scopes),
-                clock.optional_rfc3339(key.expires_at) or "never",
-                clock.optional_rfc3339(key.last_used_at) or "never",
-            )
-            for key in write(data_dir, select)
-        ],
+        map(_document, write(data_dir, select)),
+        lambda key: (
+            key["id"],
+            key["name"],
+            key["workspace"],
+            key["preview"],
+            key["status"],
+            "all" if len(key["scopes"]) == len(scopes.ALL) else " ".join(key["scopes"]),
+            key["expires_at"] or "never",
+            key["last_used_at"] or "never",
+        ),
     )
 
 
@@ -119,21 +117,22 @@ def rotate_key(key_id: str, data_dir: str | None) -> None:
     """
     from mailrith_lite.access import audit
     from mailrith_lite.access import keys as access_keys
+    from mailrith_lite.cli.printing import print_value
 
     existing_directory(data_dir)
     key = access_keys.new_key()
 
-    async def rotate(connection: "Connection") -> None:
+    async def rotate(connection: "Connection") -> "ApiKey":
         old = await access_keys.find(connection, key_id)
         now = clock.now()
         if old.status(now) != "active":
             raise StartError(f"the key {key_id} is {old.status(now)}; create a new one instead")
-        new_id = ids.encode(ids.API_KEY, await access_keys.replace(connection, old, key, now))
+        new = await _select(connection, await access_keys.replace(connection, old, key, now))
         actor = audit.command_line(old.workspace_id)
-        await audit.record(connection, actor, "key.rotated", old.public_id, details={"new_key": new_id})
+        await audit.record(connection, actor, "key.rotated", old.public_id, details={"new_key": new.public_id})
+        return new
 
-    write(data_dir, rotate)
-    click.echo(key)
+    print_value(key, {"key": key, **_document(write(data_dir, rotate))})
 
 
 @keys.command("revoke")
@@ -148,17 +147,42 @@ def revoke_key(key_id: str, data_dir: str | None) -> None:
     """
     from mailrith_lite.access import audit, key_table
     from mailrith_lite.access import keys as access_keys
+    from mailrith_lite.cli.printing import print_result
 
     existing_directory(data_dir)
 
-    async def revoke(connection: "Connection") -> str:
+    async def revoke(connection: "Connection") -> "ApiKey":
         key = await access_keys.find(connection, key_id)
         if key.revoked_at is None:
             await key_table.update_key_revoked(connection, key.id, clock.now())
             await audit.record(connection, audit.command_line(key.workspace_id), "key.revoked", key.public_id)
-        return key.name
+        return await _select(connection, key.id)
 
-    click.echo(f"revoked {key_id} ({write(data_dir, revoke)})")
+    key = write(data_dir, revoke)
+    print_result(f"revoked {key_id} ({key.name})", _document(key))
+
+
+async def _select(connection: "Connection", number: int) -> "ApiKey":
+    """A key that exists."""
+    from mailrith_lite.access import key_table
+
+    key = await key_table.select_key(connection, number)
+    assert key is not None
+    return key
+
+
+def _document(key: "ApiKey") -> dict[str, Any]:
+    return {
+        "id": key.public_id,
+        "name": key.name,
+        "workspace": key.workspace_name,
+        "preview": key.preview,
+        "status": key.status(clock.now()),
+        "scopes": key.scopes,
+        "created_at": clock.rfc3339(key.created_at),
+        "expires_at": clock.optional_rfc3339(key.expires_at),
+        "last_used_at": clock.optional_rfc3339(key.last_used_at),
+    }
 
 
 def _duration(text: str | None) -> int | None:

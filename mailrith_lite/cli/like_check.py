@@ -3,13 +3,12 @@
 from collections.abc import Collection
 from pathlib import Path
 
-import click
 import msgspec
 
 from mailrith_lite.audience.export_columns import REPORT_COLUMNS
 from mailrith_lite.cli.http_client import ApiClient
 from mailrith_lite.cli.input_files import InputFile
-from mailrith_lite.cli.printing import one_line
+from mailrith_lite.cli.printing import one_line, print_text
 from mailrith_lite.cli.remote_jobs import path_of
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports.mapping import Mapping
@@ -47,7 +46,7 @@ async def check_like(
     texts = [question.text for question in questions if not _is_decided(question, mapped, has_status=has_status)]
     texts += [f"The column {name} says who may be written to." for name in columns if name not in mapped]
     for text in texts:
-        click.echo(one_line(f"{file.name}: {text}"), err=True)
+        print_text(f"{file.name}: {text}")
     if texts:
         raise StartError(
             one_line(

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from mailrith_lite import clock
 from mailrith_lite.cli.http_client import ApiClient, Refused
+from mailrith_lite.cli.printing import print_note, print_text
 from mailrith_lite.cli.remote_webhooks import PATH, NewSecret, path_of
 from mailrith_lite.errors import StartError
 from mailrith_lite.webhooks import signing
@@ -32,7 +33,7 @@ async def print_events(client: ApiClient, port: int, patterns: Sequence[str]) ->
     async def receive(request: web.Request) -> web.Response:
         body = await request.read()
         if not _is_valid(secret, request, body):
-            click.echo("refused a request whose signature is not valid", err=True)
+            print_text("refused a request whose signature is not valid")
             return web.Response(status=400)
         click.echo(body)
         return web.Response(status=204)
@@ -40,7 +41,7 @@ async def print_events(client: ApiClient, port: int, patterns: Sequence[str]) ->
     async with _serving(receive, port) as url:
         new = await _subscribe(client, url, patterns)
         secret = signing.from_text(new.signing_secret)
-        click.echo(f"listening on {url} for {', '.join(patterns)}; Ctrl-C ends", err=True)
+        print_note(f"listening on {url} for {', '.join(patterns)}; Ctrl-C ends")
         try:
             await _stopped()
         finally:

@@ -7,6 +7,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -20,6 +21,7 @@ from mailrith_lite.cli import (
     keys,
     maintenance,
     openapi,
+    output,
     sandbox,
     webhook_commands,
     workspaces,
@@ -54,32 +56,65 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # the terminal's encoding may lack letters of a name
     try:
+        _run(arguments)
+    except _Failure as failure:
+        _print(failure, as_json=output.JSON_FLAG in arguments)
+        sys.exit(failure.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone: no message can reach it
+        sys.exit(1)
+
+
+class _Failure(Exception):
+    """`document`: the error for a program."""
+
+    def __init__(self, message: str, document: dict[str, Any], exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.document = document
+        self.exit_code = exit_code
+
+
+def _run(arguments: Sequence[str]) -> None:
+    """
+    Raises:
+        _Failure, SystemExit, BrokenPipeError
+    """
+    try:
         "".join(arguments).encode()
     except UnicodeEncodeError:
-        _fail("an argument is not valid text in this locale", 2)
+        raise _failure("an argument is not valid text in this locale", "invalid_usage", 2) from None
     try:
         cli.main(args=arguments, prog_name="mailrith-lite", standalone_mode=False)
     except click.exceptions.Exit as result:
         sys.exit(result.exit_code)
     except click.Abort:
-        _fail("stopped", 130)
+        raise _failure("stopped", "stopped", 130) from None
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        _fail(error.format_message(), error.exit_code)
-    except (StartError, BadSetting, ServiceError) as error:
-        _fail(str(error), 1)
+        raise _failure(error.format_message(), "invalid_usage", error.exit_code) from error
+    except BadSetting as error:
+        raise _failure(str(error), "invalid_setting") from error
+    except StartError as error:
+        raise _Failure(str(error), error.document(), error.exit_code) from error
+    except ServiceError as error:
+        raise _failure(str(error), error.error_code) from error
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone: no message can reach it
-        sys.exit(1)
+        raise
     except OSError as error:  # a file that cannot be read or written, wherever a command meets it
-        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1)
+        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise _failure(message, "file_error") from error
 
 
-def _fail(message: str, exit_code: int) -> None:
-    click.echo(f"mailrith-lite: {' '.join(message.split())}", err=True)
-    sys.exit(exit_code)
+def _failure(message: str, code: str, exit_code: int = 1) -> _Failure:
+    return _Failure(message, {"code": code, "message": message}, exit_code)
+
+
+def _print(failure: _Failure, *, as_json: bool) -> None:
+    from mailrith_lite.cli.printing import print_error
+
+    print_error(f"mailrith-lite: {' '.join(str(failure).split())}", failure.document, as_json=as_json)
 
 
 @cli.command()
@@ -116,3 +151,4 @@ for command in (
     *sandbox.COMMANDS,
 ):
     cli.add_command(command)
+output.add_options(cli.commands.values(), output.OPTIONS)

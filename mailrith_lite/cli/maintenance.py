@@ -29,13 +29,16 @@ def migrate(data_dir: str | None) -> None:
       mailrith-lite migrate --data-dir data
     """
     from mailrith_lite.app import data_directory, upgrade_database
+    from mailrith_lite.cli.printing import print_result
 
     with data_directory(existing_directory(data_dir)) as directory:
         result = asyncio.run(upgrade_database(directory))
     if result.copy is None:
-        click.echo(f"the database is of version {result.after} already")
+        text = f"the database is of version {result.after} already"
     else:
-        click.echo(f"migrated the database from version {result.before} to {result.after}; copy: {result.copy}")
+        text = f"migrated the database from version {result.before} to {result.after}; copy: {result.copy}"
+    copy = None if result.copy is None else str(result.copy)
+    print_result(text, {"before": result.before, "after": result.after, "copy": copy})
 
 
 @click.command()
@@ -52,6 +55,7 @@ def compact(data_dir: str | None) -> None:
     """
     from mailrith_lite.app import DATABASE_FILE
     from mailrith_lite.audience import search_index
+    from mailrith_lite.cli.printing import print_result
 
     file = existing_directory(data_dir) / DATABASE_FILE
     before = file.stat().st_size
@@ -63,7 +67,11 @@ def compact(data_dir: str | None) -> None:
             await database.compact()
 
     asyncio.run(run())
-    click.echo(f"compacted {file} ({before:,} bytes before, {file.stat().st_size:,} bytes now)")
+    after = file.stat().st_size
+    print_result(
+        f"compacted {file} ({before:,} bytes before, {after:,} bytes now)",
+        {"file": str(file), "bytes_before": before, "bytes_after": after},
+    )
 
 
 @click.command()

@@ -1,11 +1,13 @@
 """The questions of an analysis: `--answer`, `--map` or `--status` answers them, or a person on the terminal."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import click
 import msgspec
 
+from mailrith_lite.cli import output
 from mailrith_lite.cli.map_option import MapOption
 from mailrith_lite.cli.printing import one_line, print_text
 from mailrith_lite.errors import StartError
@@ -26,6 +28,27 @@ class GivenAnswer(msgspec.Struct, frozen=True, kw_only=True):
             if self.text.casefold().startswith(f"{key}=".casefold()):
                 return self.text[len(key) + 1 :].strip()
         return None
+
+
+class Unanswered(StartError):
+    """Questions have no answer, so nothing is imported."""
+
+    code = "open_questions"
+
+    def __init__(self, questions: Mapping[str, Sequence[Question]]) -> None:
+        """`questions`: by the name of their file."""
+        count = sum(map(len, questions.values()))
+        noun = "question has" if count == 1 else "questions have"
+        super().__init__(f"nothing is imported: {count} {noun} no answer; answer with the options above")
+        self._questions = questions
+
+    def document(self) -> dict[str, Any]:
+        questions = [
+            {"file": file, "key": question_key(one), "text": one.text, "answers": one.answers}
+            for file, of_file in self._questions.items()
+            for one in of_file
+        ]
+        return super().document() | {"details": {"questions": questions}}
 
 
 def find_answer(question: Question, given: Sequence[GivenAnswer]) -> Answer | None:
@@ -72,14 +95,14 @@ def is_decided(question: Question, maps: Sequence[MapOption], status: str | None
 
 def can_ask() -> bool:
     """Whether there is a person at a terminal."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
+    return sys.stdin.isatty() and sys.stderr.isatty() and not output.current().as_json
 
 
 def ask(question: Question) -> Answer:
     """Asks on the terminal."""
     print_text(question.text)
     for number, answer in enumerate(question.answers, 1):
-        click.echo(one_line(f"  {number}  {answer.label}"), err=True)
+        print_text(f"  {number}  {answer.label}")
     last = len(question.answers)
 
     def parse(text: str) -> Answer:
@@ -101,7 +124,7 @@ def default_answer(question: Question) -> Answer | None:
 def print_open(file_name: str, questions: Iterable[Question]) -> None:
     """Each question, and the flags that answer it."""
     for question in questions:
-        click.echo(one_line(f"{file_name}: {question.text}"), err=True)
+        print_text(f"{file_name}: {question.text}")
         for answer in question.answers:
             flag = f'--answer "{question_key(question)}={answer.value}"'
-            click.echo(one_line(f"  {flag}  {answer.label}"), err=True)
+            print_text(f"  {flag}  {answer.label}")

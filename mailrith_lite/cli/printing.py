@@ -1,94 +1,135 @@
-"""How commands print: with rich on a terminal, as plain lines for a file or another program."""
+"""How commands print: with rich on a terminal, as plain lines for a file or another program, or as JSON."""
 
-import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TextIO, TypeVar
 
 import click
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from mailrith_lite.cli import output
+
 T = TypeVar("T")
 
-Show = Callable[[int, int | None], None]
-"""Takes the progress and the total, which is None while it is unknown."""
+_INDENT = "  "
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console of rich with the colors of the terminal, or without any if the user wants none."""
+    return Console(stderr=stderr, color_system="auto" if output.current().color else None, highlight=False)
 
 
 def stdout_is_terminal() -> bool:
-    return Console().is_terminal
+    return console().is_terminal
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table on a terminal; tab-separated lines when stdout is not a terminal."""
-    console = Console()
-    if not console.is_terminal:
-        for row in rows:
-            click.echo("\t".join(map(one_line, row)))  # rich would turn tabs into spaces
+def print_items(columns: Sequence[str], items: Iterable[T], row: Callable[[T], Sequence[str]]) -> None:
+    """A list: a table of the items, or with --json each item as a line."""
+    if output.current().as_json:
+        for item in items:
+            print_json(item)
+    else:
+        print_table(columns, map(row, items))
+
+
+def print_fields(fields: Iterable[tuple[str, str]], document: Any) -> None:
+    """One thing: a `name value` line for each field that has a value, or with --json the document."""
+    if output.current().as_json:
+        print_json(document)
         return
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    rows = list(rows)
-    for position, column in enumerate(columns):  # people copy ids, so an id is never folded
-        width = max((len(row[position]) for row in rows), default=None) if column == "id" else None
-        table.add_column(column, no_wrap=column == "id", min_width=width, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(one_line(cell)) for cell in row))
-    console.print(table)
+    for name, value in fields:
+        if value:
+            _print_wrapped(f"{name:<10} {one_line(value)}", sys.stdout, indent=" " * 11)
+
+
+def print_value(text: str, document: Any) -> None:
+    """What the user asked for, such as a new key: also with --quiet."""
+    if output.current().as_json:
+        print_json(document)
+    else:
+        click.echo(text)
+
+
+def print_result(text: str, document: Any) -> None:
+    """What the command did, as lines of a sentence each: not with --quiet."""
+    if output.current().as_json:
+        print_json(document)
+    elif not output.current().quiet:
+        for line in text.splitlines():
+            _print_wrapped(one_line(line), sys.stdout)
+
+
+def print_note(text: str) -> None:
+    """A sentence on stderr that a program does not need: not with --quiet or --json."""
+    if not output.current().quiet:
+        print_text(text)
 
 
 def print_text(text: str) -> None:
-    """A sentence on stderr. A terminal breaks its lines between words."""
-    line = one_line(text)
-    console = Console(stderr=True)
-    if console.is_terminal:
-        line = click.wrap_text(line, console.width, subsequent_indent="  ")
-    click.echo(line, err=True)
+    """A sentence on stderr, not with --json: there only an error is on stderr."""
+    if not output.current().as_json:
+        _print_wrapped(one_line(text), sys.stderr)
 
 
-def print_items(
-    columns: Sequence[str], items: Iterable[T], row: Callable[[T], Sequence[str]], *, as_json: bool
-) -> None:
-    """A table of the items, or each as a line of JSON."""
-    if not as_json:
-        print_table(columns, map(row, items))
+def print_error(line: str, document: Any, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(msgspec.json.encode({"error": document}), err=True)
+    else:
+        _print_wrapped(one_line(line), sys.stderr)
+
+
+def print_json(document: Any) -> None:
+    click.echo(msgspec.json.encode(document))
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table on a terminal; tab-separated lines when stdout is not a terminal.
+
+    A terminal that is too narrow for the longest words of each column gets one `column value` line for each cell.
+    """
+    target = console()
+    if not target.is_terminal:
+        for row in rows:
+            click.echo("\t".join(map(one_line, row)))  # rich would turn tabs into spaces
         return
-    for item in items:
-        click.echo(msgspec.json.encode(item).decode())
-
-
-def print_fields(fields: Iterable[tuple[str, str]]) -> None:
-    """One `name value` a line, without the fields that have no value."""
-    for name, value in fields:
-        if value:
-            click.echo(f"{name:<10} {one_line(value)}")
-
-
-@contextlib.contextmanager
-def progress_bar(label: str) -> Iterator[Show]:
-    """A progress bar on stderr until the end of the context; nothing when stderr is not a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda done, total: None
+    rows = [[one_line(cell) for cell in row] for row in rows]
+    table = _table(columns, rows)
+    if Measurement.get(target, target.options.update(width=10_000), table).minimum <= target.width:
+        target.print(table)
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
-        task = bar.add_task(one_line(label), total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-@contextlib.contextmanager
-def spinner(label: str) -> Iterator[None]:
-    """Like progress_bar, for work of unknown length."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield
-        return
-    with console.status(label):
-        yield
+    width = max(map(len, columns))
+    for number, row in enumerate(rows):
+        if number:
+            click.echo()
+        for name, cell in zip(columns, row, strict=True):
+            if cell:
+                _print_wrapped(f"{name:<{width}}  {cell}", sys.stdout, indent=" " * (width + 2))
 
 
 def one_line(text: str) -> str:
     """Replaces what is not printable: line ends, tabs, and escape codes that a terminal would obey."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """People copy ids, so an id is never folded."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for position, column in enumerate(columns):
+        width = max((len(row[position]) for row in rows), default=None) if column == "id" else None
+        table.add_column(column, no_wrap=column == "id", min_width=width, overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _print_wrapped(line: str, stream: TextIO, *, indent: str = _INDENT) -> None:
+    """A word that is longer than the line, such as an address, stays whole: people copy it."""
+    if stream.isatty():
+        width = console(stderr=stream is sys.stderr).width
+        line = textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    click.echo(line, file=stream)

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import click
 import msgspec
 
 from mailrith_lite.cli.http_client import ApiClient, Refused, Unreachable
@@ -15,6 +14,13 @@ from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS, UNDO, JobKind
 from mailrith_lite.jobs.queue import Progress
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0  # seconds between polls; the service's Retry-After is one
+
+
+class Interrupted(StartError):
+    """The user has ended the command, and work in the service continues."""
+
+    code = "stopped"
+    exit_code = 130
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,12 +53,22 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in ("Completed", "Failed")
 
     @property
+    def done(self) -> int | None:
+        """How many rows or people the job has done."""
+        if self.progress is None:
+            return self.exported_count
+        people = self.progress
+        if self.kind == UNDO:
+            return people.restored_count + people.deleted_count + people.skipped_count
+        return people.rows_processed
+
+    @property
     def counts(self) -> str:
         """The counts in words; empty when the job has none yet."""
         if self.kind == EXPORT:
             return "" if self.exported_count is None else f"{self.exported_count:,} exported"
         if self.kind == UNDO and self.progress is not None:
-            return _describe_undo(self.progress)
+            return describe_undo(self.progress)
         if self.progress is not None:
             return _describe(self.progress, final=self.final, dry_run=self.dry_run)
         return "" if self.imported_count is None else f"{self.imported_count:,} imported"
@@ -66,6 +82,17 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     def reported_count(self) -> int:
         """How many rows the error report has."""
         return 0 if self.progress is None else self.progress.rejected_count + self.progress.warning_count
+
+
+def job_of(document: dict[str, Any]) -> Job:
+    """
+    Raises:
+        StartError: the API describes no job so.
+    """
+    try:
+        return msgspec.convert(document, Job)
+    except msgspec.ValidationError as error:
+        raise StartError(f"the service does not answer like Mailrith's API: {error}") from None
 
 
 def without_zeros(counts: str) -> str:
@@ -89,21 +116,21 @@ def _describe(progress: Progress, *, final: bool, dry_run: bool) -> str:
     return f"{rows} {noun}{'; would have been' if dry_run else ''}: {', '.join(results)}"
 
 
-def _describe_undo(people: UndoPreview | Progress) -> str:
+def describe_undo(people: UndoPreview | Progress) -> str:
     return (
         f"{people.restored_count:,} restored, {people.deleted_count:,} deleted, "
         f"{people.skipped_count:,} skipped because they have been changed since"
     )
 
 
-async def preview_undo(client: ApiClient, import_id: str) -> str:
-    """What the undo of the import would do now, in words.
+async def preview_undo(client: ApiClient, import_id: str) -> UndoPreview:
+    """What the undo of the import would do now.
 
     Raises:
         StartError: this is not the id of an import.
         Unreachable, Refused
     """
-    return _describe_undo(await client.get(f"{_undo_path(import_id)}/preview", UndoPreview))
+    return await client.get(f"{_undo_path(import_id)}/preview", UndoPreview)
 
 
 async def submit_undo(client: ApiClient, import_id: str, *, key: str) -> Job:
@@ -160,7 +187,7 @@ async def wait_for_end(client: ApiClient, job: Job, show: Callable[[Job], None])
     """Polls the job until it is final, and calls `show` with each state.
 
     Raises:
-        Unreachable: the job continues; the message names the command that shows it.
+        Unreachable, Interrupted: the job continues; the message names the command that waits for it.
     """
     wait = _FIRST_WAIT
     try:
@@ -170,31 +197,30 @@ async def wait_for_end(client: ApiClient, job: Job, show: Callable[[Job], None])
             wait = min(2 * wait, _LONGEST_WAIT)
             job = await client.get(path_of(job.id), Job)
     except asyncio.CancelledError:  # Ctrl-C
-        click.echo(f"The job continues; to see it: mailrith-lite jobs show {job.id}", err=True)
-        raise
+        raise Interrupted(f"stopped; the job continues; to follow it: mailrith-lite jobs wait {job.id}") from None
     except Unreachable as error:
-        advice = f"once it is back, see the job with: mailrith-lite jobs show {job.id}"
+        advice = f"once it is back, follow the job with: mailrith-lite jobs wait {job.id}"
         raise Unreachable(f"{error}; {advice}", delivered=True) from error
     show(job)
     return job
 
 
-async def newest_jobs(client: ApiClient, limit: int) -> list[Job]:
-    """The newest jobs of all kinds that the key may read.
+async def newest_jobs(client: ApiClient, limit: int) -> list[dict[str, Any]]:
+    """The newest jobs of all kinds that the key may read, as the API has them.
 
     Raises:
         Unreachable
         Refused: the key may read no kind of job.
     """
-    jobs: list[Job] = []
+    jobs: list[dict[str, Any]] = []
     refusals: list[Refused] = []
     for kind in KINDS:
         try:
-            jobs += await client.list_first(kind.path, Job, limit)
+            jobs += await client.list_first(kind.path, dict[str, Any], limit)
         except Refused as refusal:
             if refusal.code != "insufficient_scope":
                 raise
             refusals.append(refusal)
     if len(refusals) == len(KINDS):
         raise refusals[0]
-    return sorted(jobs, key=lambda job: job.created_at, reverse=True)[:limit]
+    return sorted(jobs, key=lambda job: job_of(job).created_at, reverse=True)[:limit]

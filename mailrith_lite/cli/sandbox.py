@@ -68,6 +68,7 @@ def _read_seed(file: Path) -> "Seed":
 
 
 async def _serve(settings: "Settings", seed: "Seed", *, stable: bool) -> None:
+    from mailrith_lite.cli.printing import print_value
     from mailrith_lite.errors import MailrithError
     from mailrith_lite.testing.control_routes import add_routes
     from mailrith_lite.testing.local_requests import refuse_foreign_hosts
@@ -89,7 +90,10 @@ async def _serve(settings: "Settings", seed: "Seed", *, stable: bool) -> None:
             await box.seed(access.workspace_id, with_quickstart_field(seed))
         except (MailrithError, ValueError) as error:
             raise StartError(f"the seed breaks a rule: {error}") from error
-        click.echo(f"mailrith-lite {__version__} sandbox {box.listener.url} (key: {EXAMPLE_KEY}; nothing is kept)")
+        print_value(
+            f"mailrith-lite {__version__} sandbox {box.listener.url} (key: {EXAMPLE_KEY}; nothing is kept)",
+            {"version": __version__, "address": box.listener.url, "key": EXAMPLE_KEY},
+        )
         sys.stdout.flush()
         await stop.wait()
 

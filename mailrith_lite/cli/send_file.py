@@ -10,7 +10,7 @@ import msgspec
 
 from mailrith_lite.cli.http_client import ApiClient
 from mailrith_lite.cli.input_files import InputFile
-from mailrith_lite.cli.printing import Show, progress_bar, spinner
+from mailrith_lite.cli.progress import Show, progress_bar, spinner
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports.uploads.analysis import Analysis
 

@@ -13,6 +13,7 @@ import click
 from mailrith_lite import __version__, logs
 from mailrith_lite.api.listening import listening, listening_for_metrics
 from mailrith_lite.app import create_app, create_metrics_app, first_start, open_services, record_start
+from mailrith_lite.cli.printing import print_value
 from mailrith_lite.cli.systemd import notify
 from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings
@@ -66,7 +67,16 @@ async def _serve(settings: Settings, notify_socket: str | None) -> None:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores SIGHUP
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with open_service(settings) as (address, _):
-        click.echo(f"mailrith-lite {__version__} serving {address} (data directory: {settings.data_dir})")
+        public = "" if settings.public_url is None else f"; public address: {settings.public_url}"
+        print_value(
+            f"mailrith-lite {__version__} serving {address} (data directory: {settings.data_dir}{public})",
+            {
+                "version": __version__,
+                "address": address,
+                "public_address": settings.public_url or address,
+                "data_directory": str(settings.data_dir),
+            },
+        )
         sys.stdout.flush()
         notify(notify_socket, "READY=1")
         await stop.wait()

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-import click
-
 from mailrith_lite.cli.map_option import field_name
-from mailrith_lite.cli.printing import one_line, print_text
+from mailrith_lite.cli.printing import one_line, print_note
 from mailrith_lite.imports.mapping import Mapping as ColumnMapping
 from mailrith_lite.imports.uploads.analysis import Analysis, Problem
 from mailrith_lite.imports.uploads.sources.known import label_of
@@ -22,7 +20,7 @@ def print_form(file_name: str, analysis: Analysis, row_count: int) -> None:
     form = ", ".join((rows, analysis.encoding, delimiter, header))
     tool = label_of(analysis.source)
     source = "" if tool is None else f"; it looks like an export of {tool}"
-    print_text(f"{file_name}: {form}{source}")
+    print_note(f"{file_name}: {form}{source}")
 
 
 def print_mappings(analysis: Analysis, mappings: Sequence[ColumnMapping], labels: Mapping[str, str]) -> None:
@@ -31,11 +29,11 @@ def print_mappings(analysis: Analysis, mappings: Sequence[ColumnMapping], labels
     samples = {column.name: column.samples for column in analysis.columns}
     for mapping in mappings:
         meaning = _meaning(mapping, labels, samples.get(mapping.csv_column, []))
-        click.echo(f"  {one_line(mapping.csv_column):<{width}} = {one_line(meaning)}", err=True)
+        print_note(f"  {one_line(mapping.csv_column):<{width}} = {one_line(meaning)}")
     mapped = {mapping.csv_column for mapping in mappings}
     if rest := [column.name for column in analysis.columns if column.name not in mapped]:
-        print_text(f"Left out: {', '.join(rest)}")
-        print_text("To keep a column: --map COLUMN=FIELD, or --map COLUMN=new:Text for a custom field.")
+        print_note(f"Left out: {', '.join(rest)}")
+        print_note("To keep a column: --map COLUMN=FIELD, or --map COLUMN=new:Text for a custom field.")
 
 
 def print_problems(analysis: Analysis, problems: Iterable[Problem]) -> None:
@@ -44,12 +42,12 @@ def print_problems(analysis: Analysis, problems: Iterable[Problem]) -> None:
     for problem in problems:
         if problem.code == "missing_email":
             rows = "1 row has" if problem.count == 1 else f"{problem.count:,} rows have"
-            click.echo(one_line(f"{problem.column}: {rows} no email address"), err=True)
+            print_note(f"{problem.column}: {rows} no email address")
             continue
         of = f" of {filled[problem.column]:,}" if problem.column in filled else ""
         noun = "cell" if filled.get(problem.column, problem.count) == 1 else "cells"
         text = f'{problem.column}: {problem.count:,}{of} {noun} cannot be read ({problem.code}): "{problem.sample}"'
-        click.echo(one_line(text), err=True)
+        print_note(text)
 
 
 def _meaning(mapping: ColumnMapping, labels: Mapping[str, str], samples: Sequence[str]) -> str:

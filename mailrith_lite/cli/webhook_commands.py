@@ -1,6 +1,7 @@
 """The commands `webhooks …`. They use the HTTP API of a running service."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,8 +9,7 @@ from mailrith_lite.cli.client_command import run
 
 if TYPE_CHECKING:
     from mailrith_lite.cli.http_client import ApiClient
-
-as_json = click.option("--json", "as_json", is_flag=True, help="print JSON, one item a line")
+    from mailrith_lite.cli.remote_webhooks import Delivery, NewSecret
 
 
 @click.group()
@@ -23,8 +23,7 @@ def webhooks() -> None:
 
 
 @webhooks.command("list")
-@as_json
-def list_subscriptions(as_json: bool) -> None:
+def list_subscriptions() -> None:
     """List the subscriptions of the workspace.
 
     \b
@@ -47,7 +46,6 @@ def list_subscriptions(as_json: bool) -> None:
             one.last_delivery_error or one.last_delivery_status or "",
             one.url,
         ),
-        as_json=as_json,
     )
 
 
@@ -57,8 +55,7 @@ def list_subscriptions(as_json: bool) -> None:
 @click.option(
     "--event", "patterns", multiple=True, metavar="PATTERN", help="such as subscriber.*; may be repeated  [*]"
 )
-@as_json
-def create(url: str, name: str | None, patterns: tuple[str, ...], as_json: bool) -> None:
+def create(url: str, name: str | None, patterns: tuple[str, ...]) -> None:
     """Subscribe an address to events, and print the secret. It signs the events and is shown only once.
 
     \b
@@ -70,13 +67,12 @@ def create(url: str, name: str | None, patterns: tuple[str, ...], as_json: bool)
 
     body = {"url": url, "name": name or url[:80], "event_patterns": patterns or ["*"]}
     key = new_idempotency_key()
-    _print_secret(run(lambda client: client.post(PATH, NewSecret, body, key=key)), as_json=as_json)
+    _print_secret(run(lambda client: client.post(PATH, NewSecret, body, key=key)))
 
 
 @webhooks.command("rotate")
 @click.argument("subscription_id", metavar="ID")
-@as_json
-def rotate(subscription_id: str, as_json: bool) -> None:
+def rotate(subscription_id: str) -> None:
     """Replace the secret of a subscription, and print the new one. It is shown only once.
 
     \b
@@ -86,7 +82,7 @@ def rotate(subscription_id: str, as_json: bool) -> None:
     from mailrith_lite.cli.remote_webhooks import NewSecret, path_of
 
     path = f"{path_of(subscription_id)}/rotate-secret"
-    _print_secret(run(lambda client: client.post(path, NewSecret)), as_json=as_json)
+    _print_secret(run(lambda client: client.post(path, NewSecret)))
 
 
 @webhooks.command("delete")
@@ -98,18 +94,18 @@ def delete(subscription_id: str) -> None:
     Example:
       mailrith-lite webhooks delete webhook_subscription_f5trj0n0jhzfa
     """
+    from mailrith_lite.cli.printing import print_result
     from mailrith_lite.cli.remote_webhooks import path_of
 
     path = path_of(subscription_id)
     run(lambda client: client.delete(path))
-    click.echo(f"deleted {subscription_id}")
+    print_result(f"deleted {subscription_id}", {"id": subscription_id, "deleted": True})
 
 
 @webhooks.command("deliveries")
 @click.argument("subscription_id", metavar="ID")
 @click.option("--limit", type=click.IntRange(1), default=25, help="how many deliveries  [25]")
-@as_json
-def list_deliveries(subscription_id: str, limit: int, as_json: bool) -> None:
+def list_deliveries(subscription_id: str, limit: int) -> None:
     """List sent and waiting events of a subscription.
 
     \b
@@ -119,14 +115,13 @@ def list_deliveries(subscription_id: str, limit: int, as_json: bool) -> None:
     from mailrith_lite.cli.remote_webhooks import Delivery, path_of
 
     path = f"{path_of(subscription_id)}/deliveries"
-    _print_deliveries(run(lambda client: client.list_first(path, Delivery, limit)), as_json=as_json)
+    _print_deliveries(run(lambda client: client.list_first(path, Delivery, limit)))
 
 
 @webhooks.command("resend")
 @click.argument("subscription_id", metavar="ID")
 @click.argument("delivery_id", metavar="DELIVERY")
-@as_json
-def resend(subscription_id: str, delivery_id: str, as_json: bool) -> None:
+def resend(subscription_id: str, delivery_id: str) -> None:
     """Send an event again, and print the result.
 
     \b
@@ -136,13 +131,12 @@ def resend(subscription_id: str, delivery_id: str, as_json: bool) -> None:
     from mailrith_lite.cli.remote_webhooks import delivery_path, path_of
 
     path = delivery_path(path_of(subscription_id), delivery_id)
-    _send(path_of(subscription_id), f"{path}/resend", as_json=as_json)
+    _send(path_of(subscription_id), f"{path}/resend")
 
 
 @webhooks.command("test")
 @click.argument("subscription_id", metavar="ID")
-@as_json
-def test(subscription_id: str, as_json: bool) -> None:
+def test(subscription_id: str) -> None:
     """Send an event of the type webhook.test, and print the result.
 
     The exit code is 1 when the receiver does not accept it.
@@ -153,7 +147,7 @@ def test(subscription_id: str, as_json: bool) -> None:
     """
     from mailrith_lite.cli.remote_webhooks import path_of
 
-    _send(path_of(subscription_id), f"{path_of(subscription_id)}/test", as_json=as_json)
+    _send(path_of(subscription_id), f"{path_of(subscription_id)}/test")
 
 
 @webhooks.command("listen")
@@ -174,7 +168,7 @@ def listen(port: int, patterns: tuple[str, ...]) -> None:
     run(lambda client: print_events(client, port, patterns or ("*",)))
 
 
-def _send(subscription_path: str, path: str, *, as_json: bool) -> None:
+def _send(subscription_path: str, path: str) -> None:
     from mailrith_lite.cli.remote_webhooks import Delivery, wait_for_try
 
     async def work(client: "ApiClient") -> Delivery:
@@ -182,23 +176,20 @@ def _send(subscription_path: str, path: str, *, as_json: bool) -> None:
         return await wait_for_try(client, subscription_path, delivery)
 
     delivery = run(work)
-    _print_deliveries([delivery], as_json=as_json)
+    _print_deliveries([delivery])
     if delivery.status != "delivered":
         raise SystemExit(1)
 
 
-def _print_secret(new: Any, *, as_json: bool) -> None:
+def _print_secret(new: "NewSecret") -> None:
     """The id on stderr, so that the secret alone is on stdout."""
-    import msgspec
+    from mailrith_lite.cli.printing import print_note, print_value
 
-    if as_json:
-        click.echo(msgspec.json.encode(new).decode())
-        return
-    click.echo(f"{new.subscription.id} sends to {new.subscription.url}; its secret, shown only once:", err=True)
-    click.echo(new.signing_secret)
+    print_note(f"{new.subscription.id} sends to {new.subscription.url}; its secret, shown only once:")
+    print_value(new.signing_secret, new)
 
 
-def _print_deliveries(deliveries: Any, *, as_json: bool) -> None:
+def _print_deliveries(deliveries: "Sequence[Delivery]") -> None:
     from mailrith_lite.cli.printing import print_items
 
     print_items(
@@ -213,7 +204,6 @@ def _print_deliveries(deliveries: Any, *, as_json: bool) -> None:
             one.next_attempt_at or "",
             one.error or "",
         ),
-        as_json=as_json,
     )
 
 

@@ -1,8 +1,9 @@
 """Commands for workspaces. They work on the data directory, also while the service runs."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from mailrith_lite import clock
 from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, write
@@ -37,15 +38,17 @@ def create_workspace(name: str, data_dir: str | None) -> None:
     """
     from mailrith_lite.access import audit
     from mailrith_lite.access import workspaces as table
+    from mailrith_lite.cli.printing import print_value
 
-    async def create(connection: "Connection") -> str:
+    async def create(connection: "Connection") -> "Workspace":
         if await table.select_workspace(connection, checked_name(name)) is not None:
             raise StartError(f"there is a workspace {name} already")
         workspace = await table.insert_workspace(connection, checked_name(name), clock.now())
         await audit.record(connection, audit.command_line(workspace.id), "workspace.created", workspace.public_id)
-        return workspace.public_id
+        return workspace
 
-    click.echo(write(data_dir, create))
+    workspace = write(data_dir, create)
+    print_value(workspace.public_id, _document(workspace))
 
 
 @workspaces.command("list")
@@ -58,15 +61,13 @@ def list_workspaces(data_dir: str | None) -> None:
       mailrith-lite workspaces list
     """
     from mailrith_lite.access import workspaces as table
-    from mailrith_lite.cli.printing import print_table
+    from mailrith_lite.cli.printing import print_items
 
     existing_directory(data_dir)
-    print_table(
+    print_items(
         ("id", "name", "created"),
-        [
-            (workspace.public_id, workspace.name, clock.rfc3339(workspace.created_at))
-            for workspace in write(data_dir, table.select_workspaces)
-        ],
+        map(_document, write(data_dir, table.select_workspaces)),
+        lambda workspace: (workspace["id"], workspace["name"], workspace["created_at"]),
     )
 
 
@@ -90,6 +91,7 @@ def update_workspace(workspace: str, data_dir: str | None, **texts: str | None) 
     """
     from mailrith_lite.access import audit
     from mailrith_lite.access import workspaces as table
+    from mailrith_lite.cli.printing import print_result
 
     existing_directory(data_dir)
     changes = {field: text.strip() or None for field, text in texts.items() if text is not None}
@@ -99,7 +101,7 @@ def update_workspace(workspace: str, data_dir: str | None, **texts: str | None) 
         changes["name"] = checked_name(changes["name"] or "")
     _check(changes)
 
-    async def update(connection: "Connection") -> str:
+    async def update(connection: "Connection") -> "Workspace":
         target = await find_workspace(connection, workspace)
         other = await table.select_workspace(connection, changes.get("name") or "")
         if other is not None and other.id != target.id:
@@ -109,9 +111,10 @@ def update_workspace(workspace: str, data_dir: str | None, **texts: str | None) 
         await audit.record(
             connection, audit.command_line(target.id), "workspace.updated", target.public_id, details=details
         )
-        return target.public_id
+        return await table.select_own(connection, target.id)
 
-    click.echo(f"updated {write(data_dir, update)}")
+    updated = write(data_dir, update)
+    print_result(f"updated {updated.public_id}", _document(updated))
 
 
 async def find_workspace(connection: "Connection", name_or_id: str) -> "Workspace":
@@ -142,6 +145,11 @@ async def only_workspace(connection: "Connection") -> "Workspace":
         names = ", ".join(workspace.name for workspace in existing)
         raise StartError(f"there are several workspaces ({names}); name one with --workspace")
     return existing[0]
+
+
+def _document(workspace: "Workspace") -> dict[str, Any]:
+    times = {"created_at": clock.rfc3339(workspace.created_at), "updated_at": clock.rfc3339(workspace.updated_at)}
+    return msgspec.structs.asdict(workspace) | {"id": workspace.public_id} | times
 
 
 def checked_name(text: str) -> str:

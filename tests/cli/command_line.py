@@ -33,7 +33,7 @@ def csv_file(rows: int) -> str:
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
     modules = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
-    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", **modules, **changes}
+    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": "/nonexistent", **modules, **changes}
 
 
 def client_environment(server: Server | str, key: str = KEY) -> dict[str, str]:

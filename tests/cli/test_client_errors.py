@@ -242,7 +242,7 @@ def test_error_names_the_command_that_shows_the_job_when_the_service_stops_answe
 ) -> None:
     server = scripted(*UNTIL_THE_SUBMISSION, answered(202, QUEUED), None)
     result = run("import", write(EMAIL_NAME), env=client_environment(server.url), cwd=cwd)
-    assert_fails(result, "see the job with: mailrith-lite jobs show import_job_x")
+    assert_fails(result, "follow the job with: mailrith-lite jobs wait import_job_x")
 
 
 def test_export_file_name_with_a_path_is_written_into_the_current_directory(scripted: Script, cwd: Path) -> None:

@@ -158,9 +158,8 @@ def test_each_file_of_a_zip_is_a_job_with_the_status_of_its_name(server: Server,
     result = run("import", path, *options, env=client_environment(server), cwd=cwd)
     assert result.exit_code == 0, result.stderr
     assert statuses(server) == ["Active", "Unsubscribed"]
-    names, _, states, counts = zip(*(line.split("\t") for line in result.stdout.splitlines()[-2:]), strict=True)
+    names, _, counts = zip(*(line.split(": ", 2) for line in result.stdout.splitlines()), strict=True)
     assert names == ("subscribed.csv", "unsubscribed.csv")
-    assert states == ("Completed", "Completed")
     assert all(count.startswith("1 row: 1 created") for count in counts)
 
 

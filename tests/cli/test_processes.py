@@ -59,7 +59,7 @@ def test_terminal_shows_a_progress_bar_and_a_table(server: Server, cwd: Path, wr
                 output += block
         os.close(ours)
     assert process.returncode == 0
-    for part in ("list.csv", "2/2", "line", "column", "message", "invalid_email"):
+    for part in ("list.csv", "2/2", "line", "column", "cell", "reason", "is not an email address"):
         assert part.encode() in output, output
 
 
@@ -71,7 +71,9 @@ def test_interrupt_leaves_the_job_running_and_names_the_command_that_shows_it(
         process.send_signal(signal.SIGINT)
         stderr = process.communicate(timeout=SECONDS)[1]
     assert process.returncode == 130
-    assert f"The job continues; to see it: mailrith-lite jobs show {job_id}\n" in stderr
+    assert stderr.endswith(
+        f"mailrith-lite: stopped; the job continues; to follow it: mailrith-lite jobs wait {job_id}\n"
+    )
     assert "Traceback" not in stderr
     assert import_jobs(server)[0]["status"] in ("Queued", "Processing")
 
