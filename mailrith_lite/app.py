@@ -332,8 +332,12 @@ def _secret(directory: Path) -> bytes:
         part.rename(path)
         disk.sync_directory(directory)
     secret = path.read_bytes()
-    if len(secret) < _SECRET_BYTES:
-        raise errors.StartError(
-            f"{path} is too short to sign links; put the original back, or delete it to end all links and sessions"
-        )
+    if problem := secret_problem(path, secret):
+        raise errors.StartError(problem)
     return secret
+
+
+def secret_problem(path: Path, secret: bytes) -> str | None:
+    if len(secret) >= _SECRET_BYTES:
+        return None
+    return f"{path} is too short to sign links; put the original back, or delete it to end all links and sessions"

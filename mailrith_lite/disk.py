@@ -6,9 +6,11 @@ import errno
 import os
 import re
 import stat
-from collections.abc import AsyncIterator, Container, Iterator
+from collections.abc import AsyncIterator, Iterator, Set
 from pathlib import Path
 from typing import BinaryIO
+
+import msgspec
 
 _PIECE = 1 << 20  # bytes
 _SMALL_WRITE = 1 << 17  # bytes
@@ -55,15 +57,30 @@ def _fill(path: Path) -> None:
         file.write(os.urandom(_RESERVE))  # a file system that compresses would keep no space for zeros
 
 
-async def sweep(directory: Path, name: re.Pattern[str], kept: Container[str]) -> None:
-    """Deletes the files with such a name that are not in `kept`, in a thread, because there can be many."""
-    await asyncio.to_thread(_sweep, directory, name, kept)
+class NamedFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """The files of a directory that the database names. `pattern`: of the names that the service gives.
+
+    A file in `required` must exist, one in `optional` may.
+    """
+
+    pattern: re.Pattern[str]
+    required: Set[str]
+    optional: Set[str] = frozenset()
+
+    def orphans(self, directory: Path) -> Iterator[Path]:
+        """The service's files that no row names."""
+        kept = self.required | self.optional
+        return (path for path in files_in(directory) if self.pattern.fullmatch(path.name) and path.name not in kept)
 
 
-def _sweep(directory: Path, name: re.Pattern[str], kept: Container[str]) -> None:
-    for path in files_in(directory):
-        if name.fullmatch(path.name) and path.name not in kept:
-            path.unlink()
+async def sweep(directory: Path, named: NamedFiles) -> None:
+    """Deletes the orphans, in a thread, because there can be many."""
+    await asyncio.to_thread(_sweep, directory, named)
+
+
+def _sweep(directory: Path, named: NamedFiles) -> None:
+    for path in named.orphans(directory):
+        path.unlink()
 
 
 async def remove(*paths: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import first_version
 import pytest
 from conftest import KEY, MAPPINGS, Reply, Server
 from uploading import put, start
@@ -189,6 +190,29 @@ def test_first_start_on_a_full_disk_is_a_one_line_error(small_disk: Path, serve:
     with full(small_disk, free=1 << 16), pytest.raises(errors.StartError, match="full") as refused:
         serve(data_dir=small_disk / "data")
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("free", "message"),
+    [
+        (0, "its disk is full; make room first"),
+        (FOR_THE_INDEX, "cannot copy the database before its migration: .*No space left on device"),
+    ],
+    ids=["no byte", "room to read"],
+)
+def test_first_start_after_an_upgrade_on_a_full_disk_is_a_one_line_error_and_changes_nothing(
+    small_disk: Path, serve: Callable[..., Server], free: int, message: str
+) -> None:
+    directory = small_disk / "data"
+    directory.mkdir(mode=0o700)
+    first_version.create(directory / "mailrith.db")
+    before = (directory / "mailrith.db").read_bytes()
+    with full(small_disk, free=free), pytest.raises(errors.StartError, match=message) as refused:
+        serve(data_dir=directory)
+    assert "\n" not in str(refused.value)
+    assert (directory / "mailrith.db").read_bytes() == before
+    assert not list(directory.glob("backups/*"))
+    assert serve(data_dir=directory).call("GET", "/healthz", key=None).status == 200
 
 
 def test_expired_file_is_deleted_although_nothing_can_be_written(

@@ -15,6 +15,7 @@ from mailrith_lite import __version__
 from mailrith_lite.cli import (
     audit,
     backup,
+    doctor,
     health_check,
     import_command,
     job_commands,
@@ -146,6 +147,7 @@ for command in (
     *audit.COMMANDS,
     *backup.COMMANDS,
     *maintenance.COMMANDS,
+    *doctor.COMMANDS,
     *health_check.COMMANDS,
     *openapi.COMMANDS,
     *sandbox.COMMANDS,

@@ -3,7 +3,7 @@
 from mailrith_lite.database.connection import MAX_ID, Changes, Connection, Database, Row, can_compile
 from mailrith_lite.database.copies import check_database, copy_database, dated_name
 from mailrith_lite.database.migrate import Upgrade, check_version, upgrade
-from mailrith_lite.database.opening import connect_to_read, refusing_unusable
+from mailrith_lite.database.opening import connect_to_read, refusing_unusable, sqlite_problem
 from mailrith_lite.database.requester import ClientLeft, Requester
 from mailrith_lite.database.restoring import ReplacedUnreadable, Restored, restore
 
@@ -26,5 +26,6 @@ __all__ = [
     "dated_name",
     "refusing_unusable",
     "restore",
+    "sqlite_problem",
     "upgrade",
 ]

@@ -25,7 +25,7 @@ def translated(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         if is_locked(error):
             raise errors.DatabaseBusy from error
-        if _is_full(error, path):
+        if is_full(error, path):
             raise errors.StorageFull from error
         raise
 
@@ -34,7 +34,8 @@ def is_locked(error: sqlite3.OperationalError) -> bool:
     return error.sqlite_errorcode & 0xFF in _LOCKED
 
 
-def _is_full(error: sqlite3.OperationalError, path: Path) -> bool:
+def is_full(error: sqlite3.DatabaseError, path: Path) -> bool:
+    """`path`: of the database. Whether the error comes from a full disk."""
     code = error.sqlite_errorcode
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE):
         return True

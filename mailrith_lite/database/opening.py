@@ -13,7 +13,7 @@ import aiosqlite
 from aiosqlite import Connection
 
 from mailrith_lite import errors
-from mailrith_lite.database.failures import is_locked
+from mailrith_lite.database.failures import is_full, is_locked
 from mailrith_lite.database.settle import abandon, finish
 from mailrith_lite.unicode_forms import fold
 
@@ -82,17 +82,23 @@ def refusing_unusable(path: Path) -> Iterator[None]:
     Raises:
         StartError: the file is not a database, is damaged, locked or unreadable, or SQLite is too old.
     """
-    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-        raise errors.StartError(
-            f"SQLite {sqlite3.sqlite_version} is too old; use a Python with SQLite "
-            f"{'.'.join(map(str, OLDEST_SQLITE))} or newer"
-        )
+    if problem := sqlite_problem():
+        raise errors.StartError(problem)
     try:
         yield
     except sqlite3.DatabaseError as error:
         if type(error) not in _UNUSABLE:
             raise
+        if is_full(error, path):
+            raise errors.StartError(f"cannot use the database {path}: its disk is full; make room first") from error
         raise errors.StartError(f"cannot use the database {path}: {error}") from error
+
+
+def sqlite_problem() -> str | None:
+    if sqlite3.sqlite_version_info >= OLDEST_SQLITE:
+        return None
+    oldest = ".".join(map(str, OLDEST_SQLITE))
+    return f"SQLite {sqlite3.sqlite_version} is too old; use a Python with SQLite {oldest} or newer"
 
 
 class _Connection(sqlite3.Connection):

@@ -60,9 +60,8 @@ class ExportPipeline:
     async def sweep(self) -> None:
         """Deletes the incomplete files of a process that died. Call it before any job runs."""
         async with self._database.read() as connection:
-            job_ids = await export_table.select_ids_with_file(connection)
-        names = {file_path(self._directory, EXPORT.encode(job_id)).name for job_id in job_ids}
-        await disk.sweep(self._directory, _FILE_NAME, names)
+            named = await named_files(connection)
+        await disk.sweep(self._directory, named)
 
     async def remove_expired(self) -> None:
         """Deletes the files whose link has expired, before it writes: on a full disk this makes room."""
@@ -103,9 +102,20 @@ class ExportPipeline:
             return count
 
 
+async def named_files(connection: Connection) -> disk.NamedFiles:
+    """The files of completed exports that have not been deleted yet."""
+    job_ids = await export_table.select_ids_with_file(connection)
+    names = {_file_name(EXPORT.encode(job_id)) for job_id in job_ids}
+    return disk.NamedFiles(pattern=_FILE_NAME, required=names)
+
+
 def file_path(directory: Path, public_job_id: str) -> Path:
     """The path of the file of a completed export."""
-    return directory / f"{public_job_id}.csv"
+    return directory / _file_name(public_job_id)
+
+
+def _file_name(public_job_id: str) -> str:
+    return f"{public_job_id}.csv"
 
 
 def _write_lines(file: BinaryIO, writer: Writer, rows: str) -> None:

@@ -79,8 +79,8 @@ class ImportPipeline:
     async def sweep(self) -> None:
         """Deletes the files that no unfinished job names. Call it before the first request."""
         async with self._database.read() as connection:
-            sources = await import_table.select_open_sources(connection)
-        await disk.sweep(self._directory, _FILE_NAME, sources)
+            named = await named_files(connection)
+        await disk.sweep(self._directory, named)
 
     async def _first_pass(self, run: Run, plan: ImportPlan, path: Path) -> tuple[ImportPlan, Progress]:
         """Reads the whole file. Returns the plan with the formats of its columns.
@@ -248,6 +248,12 @@ class ImportPipeline:
         batches.read_ahead()
         async with self._database.write(changes="nobody") as connection:
             return await _record(connection, job, reader, chunk, progress, outcome, clock.now())
+
+
+async def named_files(connection: Connection) -> disk.NamedFiles:
+    """The source files of unfinished imports."""
+    sources = await import_table.select_open_sources(connection)
+    return disk.NamedFiles(pattern=_FILE_NAME, required=sources)
 
 
 def _changes(chunk: Sequence[Row]) -> list[Change]:

@@ -133,6 +133,12 @@ async def insert_job(
     return _from_row(next(iter(rows)))
 
 
+async def select_latest_change(connection: Connection) -> int:
+    """When a job of any workspace last changed; 0 without jobs."""
+    rows = await connection.execute_fetchall("SELECT ifnull(max(updated_at), 0) AS at FROM jobs")
+    return int(next(iter(rows))["at"])
+
+
 async def select_open_counts(connection: Connection) -> list[OpenCount]:
     """Of all workspaces."""
     rows = await connection.execute_fetchall(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import Server
 
-from cli.command_line import Write
+from cli.command_line import Write, run
 
 
 @pytest.fixture
@@ -31,3 +31,11 @@ def write(cwd: Path) -> Write:
 def data_dir(server: Server) -> Path:
     """Of a running service."""
     return server.settings.data_dir
+
+
+@pytest.fixture
+def stopped_data_dir(tmp_path: Path) -> Path:
+    """A data directory with a database, without a running service."""
+    directory = tmp_path / "stopped"
+    assert run("keys", "create", "--name", "First", "--data-dir", directory, cwd=tmp_path).exit_code == 0
+    return directory

@@ -1,4 +1,4 @@
-"""The commands `backup`, `compact` and `doctor`."""
+"""The commands `backup` and `compact`, and a data directory that no command can use."""
 
 import contextlib
 import re
@@ -9,30 +9,8 @@ from typing import Any
 import pytest
 from conftest import Server
 
-from cli.command_line import Result, assert_fails, csv_file, run
-from mailrith_lite.http.services import Services
-
-SUMMARIES = {"subscriber_blocks": (), "tag_blocks": ("tags",), "sequence_blocks": ("sequences",)}
-"""Table of block counts -> tables whose own counts are sums of these."""
-
-
-@pytest.fixture
-def stopped_data_dir(tmp_path: Path) -> Path:
-    """A data directory with a database, without a running service."""
-    directory = tmp_path / "stopped"
-    assert run("keys", "create", "--name", "First", "--data-dir", directory, cwd=tmp_path).exit_code == 0
-    return directory
-
-
-def doctor(data_dir: Path) -> Result:
-    return run("doctor", "--data-dir", data_dir, cwd=data_dir.parent)
-
-
-def damage(data_dir: Path) -> None:
-    """Overwrites three pages in the middle of the database."""
-    with (data_dir / "mailrith.db").open("r+b") as file:
-        file.seek(3 * 4_096)
-        file.write(b"\xee" * 3 * 4_096)
+from cli.command_line import assert_fails, csv_file, run
+from cli.damage import damage
 
 
 def counts(database: Path) -> dict[str, Any]:
@@ -133,49 +111,6 @@ def test_compact_frees_the_space_of_deleted_subscribers_while_the_service_runs(
     assert server.call("POST", "/v1/tags", {"name": "After"}).status == 201
 
 
-# --- doctor -------------------------------------------------------------------------------------------------------
-
-
-def test_doctor_reports_a_running_service_as_good(data_dir: Path) -> None:
-    result = doctor(data_dir)
-    assert result.exit_code == 0, result.stdout
-    subjects = ("data directory", "database", "disk space", "clock")
-    assert result.stdout.splitlines() == [f"good  {subject}" for subject in subjects]
-
-
-@pytest.mark.parametrize("name", [".", "mailrith.db"])
-def test_doctor_names_files_that_others_may_read(stopped_data_dir: Path, name: str) -> None:
-    path = stopped_data_dir / name
-    path.chmod(path.stat().st_mode | 0o044)
-    result = doctor(stopped_data_dir)
-    assert_fails(result, "something is wrong; see above")
-    assert f"bad   data directory: others may read {path}; chmod go-rwx {path}\n" in result.stdout
-    assert "good  database\n" in result.stdout
-
-
-def test_doctor_reports_a_damaged_database(stopped_data_dir: Path) -> None:
-    damage(stopped_data_dir)
-    result = doctor(stopped_data_dir)
-    assert_fails(result, "something is wrong; see above")
-    assert "bad   database: " in result.stdout
-
-
-@pytest.mark.parametrize("table", SUMMARIES)
-def test_doctor_reports_a_wrong_count(server: Server, data_dir: Path, table: str) -> None:
-    client = server.sdk()
-    sequence = client.sequences.create(body={"name": "Welcome", "definition": {"emails": []}})["data"]
-    server.import_csv("Email,Name\na@example.com,A\n", new_tag_name="New", sequence_ids=[sequence["id"]])
-    assert "good  database\n" in doctor(data_dir).stdout
-
-    async def add_one(services: Services) -> None:
-        async with services.database.write() as connection:
-            await connection.execute(f"UPDATE {table} SET members = members + 1")
-
-    server.wait(add_one(server.services))
-    problems = "; ".join(f"{one} has a wrong count" for one in (*SUMMARIES[table], table))
-    assert f"bad   database: {problems}\n" in doctor(data_dir).stdout
-
-
 # --- a data directory that cannot be used -------------------------------------------------------------------------
 
 
@@ -188,13 +123,6 @@ def test_damaged_database_is_a_one_line_error(
 ) -> None:
     damage(stopped_data_dir)
     assert_fails(run(*command, "--data-dir", stopped_data_dir, cwd=stopped_data_dir.parent), message)
-
-
-def test_file_that_is_not_a_database_is_a_one_line_error(stopped_data_dir: Path) -> None:
-    (stopped_data_dir / "mailrith.db").write_text("a shopping list, long enough to be read as a header")
-    result = doctor(stopped_data_dir)
-    assert_fails(result, "something is wrong; see above")
-    assert "bad   database: file is not a database" in result.stdout
 
 
 @pytest.mark.parametrize(

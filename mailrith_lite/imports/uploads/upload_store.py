@@ -160,9 +160,8 @@ class UploadStore:
     async def sweep(self) -> None:
         """Deletes the files that no upload names. Call it before the first request."""
         async with self._database.read() as connection:
-            sources = await upload_table.select_sources(connection)
-        originals_of = {originals.original_of(Path(source)).name for source in sources}
-        await disk.sweep(self._directory, receiver.FILE_NAME, sources | originals_of)
+            named = await named_files(connection)
+        await disk.sweep(self._directory, named)
 
     async def remove_expired(self) -> None:
         """Deletes the files of expired uploads, and a day later the uploads.
@@ -184,3 +183,10 @@ class UploadStore:
         for source in sources:
             path = self._directory / source
             await disk.remove(path, originals.original_of(path))
+
+
+async def named_files(connection: Connection) -> disk.NamedFiles:
+    """The files of uploads that no job has taken."""
+    sources = await upload_table.select_sources(connection)
+    names = {originals.original_of(Path(source)).name for source in sources}
+    return disk.NamedFiles(pattern=receiver.FILE_NAME, required=sources, optional=names)
