@@ -1,5 +1,5 @@
 """`python -m mailrith_lite` is the command `mailrith-lite`."""
 
-from mailrith_lite.cli.main import main
+from mailrith_lite.cli.entry import main
 
 main()

@@ -72,41 +72,41 @@ def create_metrics_app(services: Services) -> web.Application:
 
 @contextlib.asynccontextmanager
 async def open_services(
+    directory: Path,
     settings: Settings,
     *,
     gate: Gate | None = None,
     webhook_gate: WebhookGate | None = None,
     sync_to_disk: bool = True,
 ) -> AsyncIterator[Services]:
-    """Locks the data directory, opens the database, and runs the jobs, the webhooks and the background tasks.
+    """Opens the database, and runs the jobs, the webhooks and the background tasks. `directory` is locked.
 
     `gate` decides when jobs take a step, `webhook_gate` when events are sent. `sync_to_disk=False`: no data has to
     survive a power cut.
 
     Raises:
-        StartError: the data directory cannot be used, or another process serves it.
+        StartError: the directory cannot be used.
     """
-    with data_directory(settings.data_dir) as directory:
-        await upgrade_database(directory)
-        outbox = Outbox()
-        async with (
-            Database.open(
-                directory / DATABASE_FILE, sync_to_disk=sync_to_disk, query_timeout=settings.query_timeout
-            ) as database,
-            Dispatcher.running(
-                database, outbox, allow_private=settings.allow_private_webhooks, gate=webhook_gate
-            ) as dispatcher,
-        ):
-            services, exports = await _build(settings, directory, database, outbox, dispatcher, gate)
-            await services.runner.start()
-            background = [
-                asyncio.create_task(_delete_expired(services, exports), name="housekeeping"),
-                asyncio.create_task(_update_indexes(services), name="indexes"),
-            ]
-            try:
-                yield services
-            finally:
-                await _stop(services, background)
+    await upgrade_database(directory)
+    outbox = Outbox()
+    async with (
+        Database.open(
+            directory / DATABASE_FILE, sync_to_disk=sync_to_disk, query_timeout=settings.query_timeout
+        ) as database,
+        Dispatcher.running(
+            database, outbox, allow_private=settings.allow_private_webhooks, gate=webhook_gate
+        ) as dispatcher,
+    ):
+        services, exports = await _build(settings, directory, database, outbox, dispatcher, gate)
+        await services.runner.start()
+        background = [
+            asyncio.create_task(_delete_expired(services, exports), name="housekeeping"),
+            asyncio.create_task(_update_indexes(services), name="indexes"),
+        ]
+        try:
+            yield services
+        finally:
+            await _stop(services, background)
 
 
 async def _stop(services: Services, background: Sequence[asyncio.Task[None]]) -> None:

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 from aiohttp import web
 
 from mailrith_lite import errors
@@ -18,57 +19,67 @@ _BACKLOG = 128
 _SOCKET_MODE = 0o660  # a connection needs the right to write; others of the machine do not have it
 
 
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """Sockets of this process on which it does not listen yet: connections are refused.
+
+    `address`: what a client of `service` connects to. `metrics`: empty without a listener of their own.
+    """
+
+    service: list[socket.socket]
+    metrics: list[socket.socket]
+    address: str
+
+
 @contextlib.asynccontextmanager
-async def listening(app: web.Application, settings: Settings, *, grace: float) -> AsyncIterator[str]:
-    """Listens; yields the address. At the end, requests have `grace` seconds to finish.
+async def binding(settings: Settings) -> AsyncIterator[Bound]:
+    """Takes the addresses of the settings until the context ends.
 
     Raises:
-        StartError: the address cannot be used.
+        StartError: an address cannot be used.
     """
-    runner = ApiRunner(app, shutdown_timeout=grace)
     with contextlib.ExitStack() as stack:
-        bound = stack.enter_context(_unix_socket(settings.socket)) if settings.socket else None
-        await runner.setup()
-        try:
-            if bound is None:
-                yield await _listen_on_port(runner, settings.host, settings.port)
-            else:
-                await _UnixSite(runner, bound).start()
-                yield f"unix:{settings.socket}"
-            app[SERVICES].stopping = True
-        finally:
-            await runner.cleanup()
+        if settings.socket is not None:
+            service = [stack.enter_context(_unix_socket(settings.socket))]
+            address = f"unix:{settings.socket}"
+        else:
+            service = await _bind(stack, settings.host, settings.port, flag="--port")
+            host = f"[{settings.host}]" if ":" in settings.host else settings.host
+            address = f"http://{host}:{service[0].getsockname()[1]}"
+        metrics = []
+        if settings.metrics_port is not None:
+            metrics = await _bind(stack, "127.0.0.1", settings.metrics_port, flag="--metrics-port")
+        yield Bound(service=service, metrics=metrics, address=address)
 
 
 @contextlib.asynccontextmanager
-async def listening_for_metrics(app: web.Application, port: int | None) -> AsyncIterator[None]:
-    """Listens on the port of this machine's own address. None: does nothing.
-
-    Raises:
-        StartError: the port cannot be used.
-    """
-    if port is None:
-        yield
-        return
-    runner = ApiRunner(app)
+async def listening(app: web.Application, sockets: Sequence[socket.socket], *, grace: float) -> AsyncIterator[None]:
+    """Listens on the sockets. At the end, requests have `grace` seconds to finish."""
+    runner = ApiRunner(app, shutdown_timeout=grace)
     await runner.setup()
     try:
-        await _listen_on_port(runner, "127.0.0.1", port, flag="--metrics-port")
+        for bound in sockets:
+            await _site(runner, bound).start()
         yield
+        app[SERVICES].stopping = True
     finally:
         await runner.cleanup()
 
 
-async def _listen_on_port(runner: web.AppRunner, host: str, port: int, *, flag: str = "--port") -> str:
-    site = web.TCPSite(runner, host, port)
+def _site(runner: web.AppRunner, bound: socket.socket) -> web.BaseSite:
+    return _UnixSite(runner, bound) if bound.family == socket.AF_UNIX else web.SockSite(runner, bound)
+
+
+async def _bind(stack: contextlib.ExitStack, host: str, port: int, *, flag: str) -> list[socket.socket]:
+    """A socket for each address of the host. asyncio binds them, because it knows the options that each needs."""
     try:
-        await site.start()
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port, start_serving=False)
     except OSError as error:
         raise errors.StartError(
             f"cannot listen on {host}:{port}: {_reason(error)}; choose another with {flag}"
         ) from error
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{runner.addresses[0][1]}"
+    bound = [stack.enter_context(socket.fromfd(one.fileno(), one.family, one.type)) for one in server.sockets]
+    server.close()
+    return bound
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from mailrith_lite import __version__
 from mailrith_lite.cli import (
     audit,
     backup,
+    dependencies,
     doctor,
     health_check,
     import_command,
@@ -133,6 +134,8 @@ def serve(**flags: str | None) -> None:
     Example:
       mailrith-lite serve --port 8787 --data-dir data
     """
+    if problems := dependencies.missing_or_old():
+        raise StartError(f"a package does not fit: {', '.join(problems)}; {dependencies.how_to_install()}")
     from mailrith_lite.cli.serve import run
 
     run(load(os.environ, **flags), notify_socket=os.environ.get("NOTIFY_SOCKET"))

@@ -11,8 +11,15 @@ from collections.abc import AsyncIterator
 import click
 
 from mailrith_lite import __version__, logs
-from mailrith_lite.api.listening import listening, listening_for_metrics
-from mailrith_lite.app import create_app, create_metrics_app, first_start, open_services, record_start
+from mailrith_lite.api.listening import binding, listening
+from mailrith_lite.app import (
+    create_app,
+    create_metrics_app,
+    data_directory,
+    first_start,
+    open_services,
+    record_start,
+)
 from mailrith_lite.cli.printing import print_value
 from mailrith_lite.cli.systemd import notify
 from mailrith_lite.http.services import Services
@@ -86,18 +93,22 @@ async def _serve(settings: Settings, notify_socket: str | None) -> None:
 
 @contextlib.asynccontextmanager
 async def open_service(settings: Settings) -> AsyncIterator[tuple[str, Services]]:
-    """Starts the service and gives its address. At the end it refuses requests, puts jobs back, and closes."""
-    async with open_services(settings) as services:
-        key = await first_start(services)
-        await record_start(services)
-        print_key = key is not None and settings.bootstrap_key is None
-        if print_key:
-            click.echo(f"The API key of the new workspace Default, shown only once: {key}", err=True)
-        async with (
-            listening_for_metrics(create_metrics_app(services), settings.metrics_port),
-            listening(create_app(services), settings, grace=_CLOSE_SECONDS) as address,
-        ):
-            public = settings.public_url or (address if settings.socket is None else None)
-            if print_key and public is not None:
-                click.echo(f"Sign in to the console with this key: {public}/console", err=True)
-            yield address, services
+    """Starts the service and gives its address. At the end it refuses requests, puts jobs back, and closes.
+
+    The addresses are taken before anything is migrated or created, and answer when the first key exists.
+    """
+    with data_directory(settings.data_dir) as directory:
+        async with binding(settings) as bound, open_services(directory, settings) as services:
+            key = await first_start(services)
+            await record_start(services)
+            print_key = key is not None and settings.bootstrap_key is None
+            if print_key:
+                click.echo(f"The API key of the new workspace Default, shown only once: {key}", err=True)
+            async with (
+                listening(create_metrics_app(services), bound.metrics, grace=_CLOSE_SECONDS),
+                listening(create_app(services), bound.service, grace=_CLOSE_SECONDS),
+            ):
+                public = settings.public_url or (bound.address if settings.socket is None else None)
+                if print_key and public is not None:
+                    click.echo(f"Sign in to the console with this key: {public}/console", err=True)
+                yield bound.address, services

@@ -12,7 +12,7 @@ from aiohttp.typedefs import Middleware
 
 from mailrith_lite import clock, disk, ids
 from mailrith_lite.access import key_table, keys, scopes, workspaces
-from mailrith_lite.app import create_app, open_services
+from mailrith_lite.app import create_app, data_directory, open_services
 from mailrith_lite.http.services import Services
 from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.jobs import queue
@@ -262,21 +262,22 @@ async def open_sandbox(
     clock.use(instruments.clock.now)
     if stable:
         _make_stable(settings.data_dir)
-    async with open_services(
-        settings, gate=instruments.gate, webhook_gate=instruments.webhooks, sync_to_disk=False
-    ) as services:
-        instruments.gate.attach(services.database, services.runner)
-        instruments.webhooks.attach(services.database, services.outbox, services.dispatcher)
-        app = create_app(services, middlewares=[*middlewares, instruments.middleware()])
-        app.on_response_prepare.append(instruments.add_date)
-        listener = Listener(app, (settings.host, *further_hosts), settings.port, grace=_GRACE)
-        sandbox = Sandbox(services, instruments, listener, stable=stable)
-        if add_routes is not None:
-            add_routes(app.router, sandbox)
-        async with listener.listening():
-            yield sandbox
-            services.stopping = True
-            await services.dispatcher.stop(_GRACE)
+    with data_directory(settings.data_dir) as directory:
+        async with open_services(
+            directory, settings, gate=instruments.gate, webhook_gate=instruments.webhooks, sync_to_disk=False
+        ) as services:
+            instruments.gate.attach(services.database, services.runner)
+            instruments.webhooks.attach(services.database, services.outbox, services.dispatcher)
+            app = create_app(services, middlewares=[*middlewares, instruments.middleware()])
+            app.on_response_prepare.append(instruments.add_date)
+            listener = Listener(app, (settings.host, *further_hosts), settings.port, grace=_GRACE)
+            sandbox = Sandbox(services, instruments, listener, stable=stable)
+            if add_routes is not None:
+                add_routes(app.router, sandbox)
+            async with listener.listening():
+                yield sandbox
+                services.stopping = True
+                await services.dispatcher.stop(_GRACE)
 
 
 def load_settings(directory: Path, **values: object) -> Settings:

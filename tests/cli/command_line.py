@@ -7,6 +7,7 @@ import contextlib
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -113,6 +114,16 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 4_096)
     except OSError:  # the process has closed its end
         return b""
+
+
+def has_ipv6() -> bool:
+    """Whether this machine has ::1."""
+    try:
+        with socket.socket(socket.AF_INET6) as bound:
+            bound.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 def data_rows(result: Result) -> list[list[str]]:

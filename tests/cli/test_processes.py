@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import MAPPINGS, Server
 
 from cli.command_line import (
@@ -40,6 +41,27 @@ def test_help_imports_nothing_heavy(cwd: Path) -> None:
     code = "import sys, mailrith_lite.cli.main; print(sorted({'aiohttp', 'rich', 'aiosqlite'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("package", "module", "command"),
+    [("aiohttp", None, "serve"), ("click", "click", "--help")],
+    ids=["older", "so old that a command cannot be imported"],
+)
+def test_package_that_is_too_old_is_a_one_line_error(
+    cwd: Path, tmp_path: Path, package: str, module: str | None, command: str
+) -> None:
+    old = tmp_path / "old"
+    information = old / f"{package}-0.1.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 0.1\n")
+    if module is not None:
+        (old / f"{module}.py").touch()
+    path = os.pathsep.join([str(old), os.environ.get("PYTHONPATH", "")])
+    result = run_process(command, env={"PYTHONPATH": path}, cwd=cwd)
+    assert_fails(result, f"a package does not fit: {package} 0.1 (needs ")
+    assert "; run `make install`" in result.stderr
+    assert not list(cwd.iterdir())
 
 
 def test_argument_that_is_not_text_is_a_one_line_error(cwd: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import subprocess
 import urllib.request
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from cli.command_line import (
     address,
     assert_fails,
     csv_file,
+    has_ipv6,
     line_with,
     run,
     run_process,
@@ -78,6 +80,27 @@ def test_one_process_serves_a_data_directory_that_only_its_owner_reads(cwd: Path
         assert_fails(third, f"cannot listen on 127.0.0.1:{port}: ")
         assert call(url, "/v1/tags")["data"] == []  # the key of the environment
         assert KEY not in stop(process, signal.SIGINT)
+
+
+def test_start_at_a_port_that_is_in_use_makes_no_key(cwd: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        result = run_process("serve", "--port", port, "--data-dir", "store", cwd=cwd)
+    assert_fails(result, f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another with --port")
+    assert "mrk_" not in result.stderr
+    assert not (cwd / "store" / "mailrith.db").exists()
+    with start_process(*SERVE, cwd=cwd) as process:  # this is the first start
+        address(process)
+        assert "mrk_" in stop(process, signal.SIGTERM)
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no ::1")
+def test_service_listens_on_ipv6(cwd: Path) -> None:
+    with start_process(*SERVE, "--host", "::1", env=BOOTSTRAP, cwd=cwd) as process:
+        url = address(process)
+        assert url.startswith("http://[::1]:")
+        assert call(url, "/v1/tags")["data"] == []
+        assert "address=::1" in stop(process, signal.SIGTERM)
 
 
 def test_signal_during_an_import_stops_cleanly_and_the_next_start_completes_it(cwd: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from cli.command_line import run_process, start_process
+from cli.command_line import has_ipv6, run_process, start_process
 from conftest import Server
 from jsonschema import Draft202012Validator
 from mailrith_sdk import MailrithApiError, MailrithClient
@@ -21,15 +21,6 @@ from openapi_spec_validator import validate
 from mailrith_lite.testing.control import CONTROLS
 
 KEY = "mrk_example_secret_key"
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as bound:
-            bound.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
 
 
 class Sandbox:
