@@ -17,6 +17,7 @@ from mailrith_lite.database.opening import connect, refusing_unusable
 
 KEPT_COPIES = 3
 _COPY_NAME = "before-version-"
+_OF_LITESTREAM = "_litestream_"  # it may make its tables in a new file before the service makes its own
 
 
 class Upgrade(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +143,7 @@ async def check_known(connection: aiosqlite.Connection, known: Mapping[int, str]
     """
     version, newest = await read_version(connection), max(known)
     rows = await connection.execute_fetchall("SELECT name FROM sqlite_schema WHERE type = 'table'")
-    tables = {row[0] for row in rows}
+    tables = {row[0] for row in rows if not row[0].startswith(_OF_LITESTREAM)}
     if tables and (version == 0 or not {"workspaces", "jobs"} <= tables):
         raise errors.StartError(f"{path} is the database of another program; name another data directory")
     if version > newest:

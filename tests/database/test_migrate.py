@@ -87,6 +87,14 @@ async def test_a_newer_database_is_refused_and_not_changed(tmp_path: Path) -> No
     assert schema(path) == before
 
 
+async def test_tables_that_litestream_makes_in_a_new_file_do_not_stop_the_start(tmp_path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "test.db")) as connection:
+        connection.execute("CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY, seq INTEGER)")
+    async with Database.open(tmp_path / "test.db"):
+        pass
+    assert version(tmp_path / "test.db") == max(migrations())
+
+
 async def test_a_migration_that_fails_is_rolled_back(tmp_path: Path) -> None:
     path = tmp_path / "failing.db"
     async with connected(path) as connection:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from cli.command_line import SECONDS, line_with
 from proxies.programs import free_port
+from uploading import wait_for
 
 SOURCE = Path(__file__).parents[2]
 COPIED = ("pyproject.toml", "setup.cfg", "README.md", "LICENSE", "mailrith_lite", "contrib")
@@ -25,6 +26,7 @@ SYSTEMCTL = Path(__file__).with_name("systemctl.py")
 PYTHON3 = r"""[ "$1 $2" = "-m venv" ]
 "$PYTHON" -m venv --without-pip "$3"
 echo "$PACKAGES" > "$(echo "$3"/lib/python3*/site-packages)/packages.pth"
+ln -s "$(dirname "$PYTHON")/litestream" "$3/bin/"
 printf '#!/bin/sh\nexec "$PYTHON" -m pip --python %s "$@"\n' "$3/bin/python" > "$3/bin/pip"
 chmod +x "$3/bin/pip"
 """
@@ -50,7 +52,8 @@ class Machine:
         self.port = free_port()
         self.exports = ""
         programs = root / "programs"
-        for folder in (programs, root / "home", root / "etc/systemd/system", self.source):
+        self.units = root / "etc/systemd/system"
+        for folder in (programs, root / "home", self.units, self.source):
             folder.mkdir(parents=True)
         write_program(programs / "systemctl", shlex.join([sys.executable, str(SYSTEMCTL)]) + ' "$@"')
         write_program(programs / "python3", PYTHON3)
@@ -60,6 +63,8 @@ class Machine:
                 shutil.copytree(path, self.source / name, ignore=shutil.ignore_patterns("__pycache__"))
             else:
                 shutil.copy(path, self.source)
+        configuration = self.source / "contrib" / "litestream.yml"
+        configuration.write_text(self.moved(configuration.read_text()))
         self.environment = {
             "PATH": f"{programs}:/usr/bin:/bin",
             "HOME": str(root / "home"),
@@ -72,29 +77,39 @@ class Machine:
             "PIP_NO_BUILD_ISOLATION": "0",
         }
 
+    def moved(self, text: str) -> str:
+        """The text with the paths below `root`."""
+        return re.sub(r"(?<![\w.])/(opt|etc|var|mnt|backups)\b", rf"{self.root}/\1", text)
+
     def command(self, block: str) -> list[str]:
-        moved = re.sub(r"(?<![\w.])/(opt|etc|var|backups)\b", rf"{self.root}/\1", block)
+        moved = self.moved(block)
         self.exports += "".join(f"{line}\n" for line in moved.splitlines() if line.startswith("export "))
         return ["sh", "-euc", self.exports + moved]
 
     def run(self, block: str) -> str:
-        finished = subprocess.run(
-            self.command(block), cwd=self.source, env=self.environment, capture_output=True, encoding="utf-8"
-        )
+        finished = self._run(block)
         assert finished.returncode == 0, (block, finished.stdout, finished.stderr)
         return finished.stdout
+
+    def succeeds(self, block: str) -> bool:
+        return self._run(block).returncode == 0
+
+    def _run(self, block: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.command(block), cwd=self.source, env=self.environment, capture_output=True, encoding="utf-8"
+        )
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     made = Machine(tmp_path)
     yield made
-    if (tmp_path / "pid").exists():
+    if (made.units / "mailrith-lite.service").exists():
         made.run("systemctl stop mailrith-lite")
 
 
 def test_every_command_of_the_guide_works_in_its_order(machine: Machine) -> None:
-    install, first, ask, unit, data, public, keys, copies, restore, upgrade, audit, damaged = blocks()
+    install, first, ask, unit, public, data, keys, copies, replica, recover, restore, upgrade, audit, damaged = blocks()
     machine.run(install)
     with subprocess.Popen(
         machine.command(f"exec {first}"),
@@ -117,9 +132,9 @@ def test_every_command_of_the_guide_works_in_its_order(machine: Machine) -> None
     machine.run(unit)
     assert (machine.root / "etc/mailrith-lite/bootstrap-key").stat().st_mode & 0o777 == 0o600
     assert machine.run("mailrith-lite healthz") == "ok\n"
-    assert "good  database\n" in machine.run(data)
     machine.run(public)
     assert "MAILRITH_LITE_PUBLIC_URL" in (machine.root / "etc/mailrith-lite/environment").read_text()
+    assert "good  database\n" in machine.run(data)
 
     lines = keys.splitlines()
     machine.run(lines[0])
@@ -132,6 +147,10 @@ def test_every_command_of_the_guide_works_in_its_order(machine: Machine) -> None
             machine.run(line)
 
     assert machine.run(copies).count("wrote ") == 2
+    machine.run(replica)
+    copy = machine.root / "backups" / "from-the-replica.db"
+    wait_for(lambda: machine.succeeds(recover))  # the first snapshot takes a moment
+    assert "restored " in machine.run(restore.replace("/backups/before-the-move.db", str(copy)))
     assert "restored " in machine.run(restore)
     machine.run(upgrade)
     assert machine.run("mailrith-lite healthz") == "ok\n"

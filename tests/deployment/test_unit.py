@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from cli.command_line import BOOTSTRAP, SECONDS, assert_fails, line_with, run_process, start_process
 
-UNIT = Path(__file__).parents[2] / "contrib" / "mailrith-lite.service"
+CONTRIB = Path(__file__).parents[2] / "contrib"
 SERVE = ("serve", "--data-dir", "store", "--socket", "socket")
 
 
@@ -75,11 +75,17 @@ def test_systemd_gets_a_message_when_the_service_is_ready_and_when_it_stops(tmp_
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="there is no systemd-analyze")
-def test_systemd_understands_every_line_of_the_unit(tmp_path: Path) -> None:
-    program = "/opt/mailrith-lite/bin/mailrith-lite"
-    text = UNIT.read_text()
-    assert f"ExecStart={program} serve\n" in text
-    unit = tmp_path / UNIT.name
-    unit.write_text(text.replace(program, sys.executable))
-    verified = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, encoding="utf-8")
+def test_systemd_understands_every_line_of_the_units(tmp_path: Path) -> None:
+    units = []
+    for name, command in (
+        ("mailrith-lite.service", "mailrith-lite serve"),
+        ("mailrith-lite-replica.service", "litestream replicate -config /etc/mailrith-lite/litestream.yml"),
+    ):
+        text = (CONTRIB / name).read_text()
+        program = f"/opt/mailrith-lite/bin/{command.partition(' ')[0]}"
+        assert f"ExecStart=/opt/mailrith-lite/bin/{command}\n" in text
+        units.append(tmp_path / name)
+        units[-1].write_text(text.replace(program, sys.executable))
+    command = ["systemd-analyze", "verify", *map(str, units)]
+    verified = subprocess.run(command, capture_output=True, encoding="utf-8")
     assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")

@@ -64,9 +64,7 @@ def nginx(folder: Path, port: int, upstream: str) -> Iterator[Proxy]:
         f"{user} daemon off; worker_processes 1; pid {folder / 'pid'}; error_log stderr notice; events {{}}\n"
         f"http {{ access_log off; client_body_temp_path {bodies}; {paths} include {site}; }}\n"
     )
-    with _running(
-        [program, "-e", "stderr", "-p", str(folder), "-c", str(main)], "start worker process "
-    ) as process:
+    with running([program, "-e", "stderr", "-p", str(folder), "-c", str(main)], "start worker process ") as process:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         trust = ssl.create_default_context(cafile=str(certificate))
         yield Proxy(port=port, pids=(process.pid, *map(int, children)), trust=trust, bodies=bodies)
@@ -87,7 +85,7 @@ def caddy(folder: Path, port: int, upstream: str) -> Iterator[Proxy]:
         "MAILRITH_LITE_UPSTREAM": upstream,
     }
     command = [program, "run", "--config", str(main), "--adapter", "caddyfile"]
-    with _running(command, "certificate obtained successfully", variables) as process:
+    with running(command, "certificate obtained successfully", variables) as process:
         trust = ssl.create_default_context(cafile=str(folder / "pki/authorities/local/root.crt"))
         _wait_for_certificate(port, trust)
         yield Proxy(port=port, pids=(process.pid,), trust=trust, bodies=None)
@@ -107,7 +105,7 @@ def _program(name: str) -> str:
 
 
 @contextlib.contextmanager
-def _running(
+def running(
     command: list[str], ready: str, variables: Mapping[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
     """`ready`: part of the line on stderr that the program writes when it serves."""
