@@ -2,11 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SERVICE := $(VENV)/.service
 INSTALLED := $(VENV)/.installed
+LOWEST := .venv-lowest
 PARALLEL := -n auto --maxprocesses 4 --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help install check test test-fast lint types format run demo bench screenshots countries clean
+.PHONY: help install check test test-fast lowest lint types format run demo bench screenshots countries clean
 unexport PYTHONDONTWRITEBYTECODE  # without compiled files, every process of the tests compiles the package again
 
 help: ## list the targets
@@ -14,10 +16,15 @@ help: ## list the targets
 
 install: $(INSTALLED) ## make .venv with the service and all tools
 
-$(INSTALLED): setup.cfg pyproject.toml
+$(SERVICE): setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed: make PYTHON=python3.12")'
-	@echo "Installing into $(VENV): this takes about half a minute"
+	@echo "Installing the service into $(VENV)"
 	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(INSTALLED): $(SERVICE)
+	@echo "Installing the tools for tests and development into $(VENV): this takes about half a minute"
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[test,dev]'
 	@touch $@
 
@@ -28,6 +35,11 @@ test: install ## run every test (MAILRITH_LITE_CRASH_ROUNDS=50 for more rounds o
 
 test-fast: install ## run the quick tests: about a minute
 	MAILRITH_LITE_EXAMPLES=$${MAILRITH_LITE_EXAMPLES-20} $(BIN)/pytest $(PARALLEL) -p no:schemathesis --fast $(ARGS)
+
+lowest: install ## run the quick tests with the lowest versions that setup.cfg allows
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv pip install --quiet --python $(LOWEST) --resolution lowest-direct --editable '.[test]'
+	$(MAKE) --no-print-directory test-fast BIN=$(LOWEST)/bin
 
 lint: install ## check style and the direction of imports
 	$(BIN)/ruff check .
@@ -41,10 +53,10 @@ format: install ## format the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-run: install ## serve on http://localhost:8787 with data/ as data directory
+run: $(SERVICE) ## serve on http://localhost:8787 with data/ as data directory
 	$(BIN)/mailrith-lite serve
 
-demo: install ## import the sample files, show the outcome of every row, export them
+demo: $(SERVICE) ## import the sample files, show the outcome of every row, export them
 	$(BIN)/python -m mailrith_lite.cli.demo
 
 bench: install ## measure speed and memory as ratios to plain scripts
@@ -57,5 +69,5 @@ countries: install ## write the names of countries again, after an update of pyc
 	PYTHONPATH=. $(BIN)/python tools/countries.py
 
 clean: ## remove what make creates (never the content of data/)
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(LOWEST) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -20,6 +20,7 @@ PROJECT = (
     ".ci",
     ".dockerignore",
     ".editorconfig",
+    ".github",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "Containerfile",
