@@ -47,9 +47,12 @@ def doctor(data_dir: str | None) -> None:
     Example:
       mailrith-lite doctor --data-dir data
     """
+    from mailrith_lite.cli.printing import print_items
+
     checks = list(_checks(existing_directory(data_dir)))
-    for check in checks:
-        click.echo(f"{check.status:<4}  {check.subject}{f': {check.problem}' if check.problem else ''}")
+    print_items(
+        ("status", "subject", "problem"), checks, lambda check: (check.status, check.subject, check.problem or "")
+    )
     if any(check.status == "bad" for check in checks):
         raise StartError("something is wrong; see above")
 

@@ -68,7 +68,7 @@ def test_restored_database_is_the_backup_but_for_opt_outs_and_ended_keys(
     ]
     with sqlite3.connect(aside.removeprefix("the database that was there is now ")) as replaced:
         assert replaced.execute("SELECT name FROM tags ORDER BY id").fetchall() == [("Before",), ("After",)]
-    assert "good  database\n" in run("doctor", "--data-dir", store, cwd=store.parent).stdout
+    assert "good\tdatabase\t\n" in run("doctor", "--data-dir", store, cwd=store.parent).stdout
     server = serve(data_dir=store)
     assert [tag["name"] for tag in server.call("GET", "/v1/tags").json["data"]] == ["Before"]
     assert statuses(server) == {"ada@example.com": "Active", "bob@example.com": "Unsubscribed"}
@@ -117,7 +117,7 @@ def test_damaged_database_is_replaced_only_when_somebody_accepts_what_is_lost(co
     assert restore(copy, store, "--as-of-backup").exit_code == 0
     (aside,) = (store / "backups").glob("replaced-*.db")
     assert digest(aside) == damaged
-    assert "good  database\n" in run("doctor", "--data-dir", store, cwd=store.parent).stdout
+    assert "good\tdatabase\t\n" in run("doctor", "--data-dir", store, cwd=store.parent).stdout
 
 
 def test_changes_in_the_wal_of_a_killed_service_are_kept_aside_and_not_restored(copy: Path, store: Path) -> None:
@@ -147,7 +147,7 @@ def test_backup_of_an_older_version_is_migrated_in_a_new_directory(store: Path) 
     assert digest(store.parent / "old.db") == before
     assert not (store / "backups").exists()
     assert {path.name for path in store.iterdir()} == {"lock", "mailrith.db", "reserve"}
-    assert "good  database\n" in run("doctor", "--data-dir", store, cwd=store.parent).stdout
+    assert "good\tdatabase\t\n" in run("doctor", "--data-dir", store, cwd=store.parent).stdout
 
 
 def newer(path: Path) -> None:

@@ -135,7 +135,7 @@ def test_every_command_of_the_guide_works_in_its_order(machine: Machine) -> None
     assert machine.run("mailrith-lite healthz") == "ok\n"
     machine.run(public)
     assert "MAILRITH_LITE_PUBLIC_URL" in (machine.root / "etc/mailrith-lite/environment").read_text()
-    assert "good  database\n" in machine.run(data)
+    assert "good\tdatabase\t\n" in machine.run(data)
 
     lines = keys.splitlines()
     machine.run(lines[0])
@@ -158,4 +158,4 @@ def test_every_command_of_the_guide_works_in_its_order(machine: Machine) -> None
     (machine.root / "var/lib/mailrith-lite/mailrith.db").write_bytes(b"damaged" * 1_000)
     assert "restored " in machine.run(damaged)
     assert machine.run("mailrith-lite healthz") == "ok\n"
-    assert "good  database\n" in machine.run("mailrith-lite doctor")
+    assert "good\tdatabase\t\n" in machine.run("mailrith-lite doctor")

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 from cli.command_line import SECONDS, csv_file, run
 from conftest import Server
-from crash.service import IMPORTS, Service, import_request
+from crash.service import IMPORTS, Content, Service, import_request
 from proxies.programs import running
 
 PROGRAM = Path(sys.executable).with_name("litestream")
@@ -70,6 +71,11 @@ def count(database: Path) -> int:
         return int(connection.execute("SELECT count(*) FROM subscribers").fetchone()[0])
 
 
+def without_sequences(service: Service) -> Content:
+    """A restore is in the audit, so the sequence of its table goes on."""
+    return msgspec.structs.replace(service.content(), sequences=[])
+
+
 def test_replica_of_a_service_that_was_killed_restores_every_row(
     tmp_path: Path, folder: Path, service: Callable[[str], Service]
 ) -> None:
@@ -88,7 +94,7 @@ def test_replica_of_a_service_that_was_killed_restores_every_row(
     assert result.exit_code == 0, result.stderr
     checked = run("doctor", "--data-dir", restored.directory, cwd=tmp_path)
     assert checked.exit_code == 0, checked.stdout
-    assert restored.content() == killed.content()
+    assert without_sequences(restored) == without_sequences(killed)
     restored.start()
     assert restored.call("GET", job["self"])["imported_count"] == job["imported_count"]
 
