@@ -40,6 +40,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
             source=events.API,
             outbox=self.services.outbox,
             keeps_values=self.services.settings.undo_ttl > 0,
+            require_evidence=self.services.settings.require_consent_evidence,
         )
 
     @property

@@ -41,7 +41,10 @@ class ChangedMember(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubscriberChangeResource(msgspec.Struct, frozen=True, kw_only=True):
-    """`id`: subscribers that one request, or one part of a job, has changed together have the same."""
+    """`id`: subscribers that one request, or one part of a job, has changed together have the same.
+
+    `reason`: what a person has written in the console.
+    """
 
     id: str
     action: Literal["created", "updated"]
@@ -49,6 +52,7 @@ class SubscriberChangeResource(msgspec.Struct, frozen=True, kw_only=True):
     source: ChangeOrigin
     changes: list[ChangedMember]
     consent_evidence: bool
+    reason: str | None
 
     EXAMPLE: ClassVar[dict[str, Any]] = {
         "id": ids.encode(ids.CHANGE, 2),
@@ -60,6 +64,7 @@ class SubscriberChangeResource(msgspec.Struct, frozen=True, kw_only=True):
             {"member": "tags", "added": [ids.encode(ids.TAG, 1)], "removed": []},
         ],
         "consent_evidence": False,
+        "reason": None,
     }
 
 
@@ -86,6 +91,7 @@ def _resource(entry: Entry) -> SubscriberChangeResource:
         source=ChangeOrigin(type=entry.source, id=origin_id(entry)),
         changes=[_changed_member(change) for change in entry.changes],
         consent_evidence=entry.evidence,
+        reason=entry.reason or None,
     )
 
 

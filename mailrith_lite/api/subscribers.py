@@ -1,13 +1,12 @@
 """/v1/subscribers"""
 
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from mailrith_lite import clock, errors, ids
-from mailrith_lite.access import audit, scopes, workspaces
+from mailrith_lite.access import scopes
 from mailrith_lite.api import codec, example, idempotency, resources, texts
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
@@ -23,7 +22,7 @@ from mailrith_lite.audience.consent import ConsentEvidence
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
 from mailrith_lite.audience.vocabulary import Status
-from mailrith_lite.catalog import recording
+from mailrith_lite.catalog import recording, removal
 from mailrith_lite.database import Connection
 
 PATH = "/v1/subscribers"
@@ -210,38 +209,19 @@ async def delete_subscriber(call: Call) -> NoContent:
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         subscriber = await resources.find(call, connection, "subscriber", subscribers.select_subscriber)
-        await subscribers.delete_subscriber(connection, call.workspace_id, subscriber.id)
-        public_id = ids.encode(ids.SUBSCRIBER, subscriber.id)
-        await audit.record(connection, call.actor, "subscriber.deleted", public_id)
+        await removal.delete_subscriber(connection, call.door, subscriber.id)
     return NoContent()
 
 
-async def change_subscriber(
-    call: Call,
-    change: Callable[[Connection, Subscriber, UpsertContext], Awaitable[Subscriber]],
-    said: Statement = NO_STATEMENT,
-) -> Subscriber:
+async def change_subscriber(call: Call, change: recording.Change, said: Statement = NO_STATEMENT) -> Subscriber:
     """Changes the subscriber of the path in a transaction. `said`: by the request."""
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         saved = await resources.find(call, connection, "subscriber", subscribers.select_subscriber)
-        now = clock.now()
-        changed = await change(connection, saved, await _terms(call, connection, now))
-        await recording.record_change(connection, call.door, saved, changed, now, said=said)
-        return changed
-
-
-async def _terms(call: Call, connection: Connection, now: int) -> UpsertContext:
-    workspace = await workspaces.select_own(connection, call.workspace_id)
-    return UpsertContext(
-        workspace_id=call.workspace_id,
-        time_zone=workspace.time_zone,
-        require_evidence=call.services.settings.require_consent_evidence,
-        now=now,
-    )
+        return await recording.change_subscriber(connection, call.door, saved, change, said)
 
 
 async def _upsert(call: Call, request: SubscriberRequest, connection: Connection, now: int) -> Answer:
-    terms = await _terms(call, connection, now)
+    terms = await recording.select_terms(connection, call.door, now)
     profile, evidence = _profile(request), _evidence(request)
     saved = await upsert.select_by_email(connection, call.workspace_id, request.email)
     if saved is None:

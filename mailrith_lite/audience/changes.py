@@ -37,7 +37,8 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `before`, `after`: member -> value; that of a custom field is named `custom_fields.` and its integer id.
     `members`: those that have changed, and whose values are not kept. The other lists have integer ids. `evidence`:
-    the change came with evidence of consent. `changed_by_job`: the import that had made the latest change before.
+    the change came with evidence of consent. `reason`: what a person has written. `changed_by_job`: the import that
+    had made the latest change before.
     """
 
     created: bool = False
@@ -49,6 +50,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     joined: list[int] = []
     left: list[int] = []
     evidence: bool = False
+    reason: str = ""
     changed_by_job: int | None = None
 
     def without_values(self) -> "Details":
@@ -66,6 +68,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Status | None = None
     evidence: bool = False
+    reason: str = ""
 
 
 NO_STATEMENT: Final = Statement()
@@ -118,7 +121,9 @@ def of_change(before: Subscriber | None, after: Subscriber, said: Statement = NO
         left=sorted(was_in - is_in),
         evidence=said.evidence,
     )
-    return None if details == Details() else msgspec.structs.replace(details, changed_by_job=before.changed_by_job)
+    if details == Details():
+        return None
+    return msgspec.structs.replace(details, reason=said.reason, changed_by_job=before.changed_by_job)
 
 
 async def insert_change(

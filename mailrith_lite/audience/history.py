@@ -45,6 +45,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     occurred_at: int
     created: bool
     evidence: bool
+    reason: str
     changes: list[MemberChange]
 
 
@@ -209,5 +210,6 @@ def _entry(row: Row, changed: list[MemberChange], details: Details) -> Entry:
         occurred_at=row["occurred_at"],
         created=details.created,
         evidence=details.evidence,
+        reason=details.reason,
         changes=changed,
     )

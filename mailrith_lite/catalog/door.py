@@ -11,7 +11,8 @@ from mailrith_lite.webhooks.outbox import Outbox
 class Door(msgspec.Struct, frozen=True, kw_only=True):
     """`actor`: for the audit. `source`: for the events, which go to `outbox`.
 
-    `keeps_values`: the history keeps old and new values, because undos are on.
+    `keeps_values`: the history keeps old and new values, because undos are on. `require_evidence`: a subscriber
+    becomes Active only with evidence of consent.
     """
 
     workspace_id: int
@@ -19,6 +20,7 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
     source: Source
     outbox: Outbox
     keeps_values: bool
+    require_evidence: bool
 
     @property
     def origin(self) -> Origin:

@@ -1,14 +1,41 @@
-"""Records what a request does to subscribers: in their history, and as events for webhooks.
+"""Changes a subscriber, and records what a request does to subscribers: in their history, and as events.
 
 Call each function in the transaction of the change.
 """
 
+from collections.abc import Awaitable, Callable
+
+from mailrith_lite import clock
+from mailrith_lite.access import workspaces
 from mailrith_lite.audience import changes
 from mailrith_lite.audience.changes import NO_STATEMENT, Details, Statement
 from mailrith_lite.audience.subscribers import Subscriber
+from mailrith_lite.audience.upsert import UpsertContext
 from mailrith_lite.catalog.door import Door
 from mailrith_lite.database import Connection
 from mailrith_lite.webhooks.outbox import Members
+
+Change = Callable[[Connection, Subscriber, UpsertContext], Awaitable[Subscriber]]
+
+
+async def change_subscriber(
+    connection: Connection, door: Door, saved: Subscriber, change: Change, said: Statement = NO_STATEMENT
+) -> Subscriber:
+    """`said`: by the request."""
+    now = clock.now()
+    changed = await change(connection, saved, await select_terms(connection, door, now))
+    await record_change(connection, door, saved, changed, now, said=said)
+    return changed
+
+
+async def select_terms(connection: Connection, door: Door, now: int) -> UpsertContext:
+    workspace = await workspaces.select_own(connection, door.workspace_id)
+    return UpsertContext(
+        workspace_id=door.workspace_id,
+        time_zone=workspace.time_zone,
+        require_evidence=door.require_evidence,
+        now=now,
+    )
 
 
 async def record_change(

@@ -1,12 +1,11 @@
-"""Deletes a tag, custom field, sequence or segment, with the history and events of its subscribers and an entry of
-the audit.
+"""Deletes a subscriber, tag, custom field, sequence or segment, with history, events and an entry of the audit.
 
 Call each function in a transaction that changes the workspace's audience.
 """
 
 from mailrith_lite import clock, ids
 from mailrith_lite.access import audit
-from mailrith_lite.audience import custom_fields, sequences, tags
+from mailrith_lite.audience import custom_fields, sequences, subscribers, tags
 from mailrith_lite.audience.changes import Details
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.segments import segment_table
@@ -17,6 +16,11 @@ from mailrith_lite.catalog import field_change, in_use, recording
 from mailrith_lite.catalog.door import Door
 from mailrith_lite.database import Connection
 from mailrith_lite.webhooks.outbox import Members
+
+
+async def delete_subscriber(connection: Connection, door: Door, subscriber_id: int) -> None:
+    await subscribers.delete_subscriber(connection, door.workspace_id, subscriber_id)
+    await audit.record(connection, door.actor, "subscriber.deleted", ids.encode(ids.SUBSCRIBER, subscriber_id))
 
 
 async def delete_tag(connection: Connection, door: Door, tag: Tag) -> None:

@@ -15,6 +15,7 @@ from mailrith_lite.console import (
     new_import,
     several_files,
     sign_in,
+    subscriber,
     subscribers,
     undos,
     webhooks,
@@ -79,7 +80,12 @@ def _add_routes(router: web.UrlDispatcher) -> None:
         router.add_post(f"{path}/cancel", form(job_pages.cancel(kind), *kind.write_scopes))
 
     router.add_get("/subscribers", page(subscribers.show_subscribers, *_READ))
-    router.add_get("/subscribers/{subscriber_id}", page(subscribers.show_subscriber, *_READ))
+    router.add_get("/subscribers/{subscriber_id}", page(subscriber.show_subscriber, *_READ))
+    router.add_post("/subscribers/{subscriber_id}", form(subscriber.act, *_READ, *subscriber.WRITE_SCOPES))
+    router.add_get(
+        "/subscribers/{subscriber_id}/erase", page(subscriber.show_erasure, *_READ, *subscriber.WRITE_SCOPES)
+    )
+    router.add_post("/subscribers/{subscriber_id}/erase", form(subscriber.erase, *_READ, *subscriber.WRITE_SCOPES))
 
     router.add_get("/audit", page(audit.show_audit, "workspace:read"))
 

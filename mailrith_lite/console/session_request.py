@@ -60,6 +60,7 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
             source=events.CONSOLE,
             outbox=self.services.outbox,
             keeps_values=self.services.settings.undo_ttl > 0,
+            require_evidence=self.services.settings.require_consent_evidence,
         )
 
     @property

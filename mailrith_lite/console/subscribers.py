@@ -1,15 +1,13 @@
-"""/console/subscribers: the filtered list, and the page of a subscriber."""
+"""/console/subscribers: the filtered list."""
 
 import msgspec
 from aiohttp import web
 
-from mailrith_lite import clock, errors, ids
-from mailrith_lite.audience import listing, subscribers
+from mailrith_lite import clock, ids
+from mailrith_lite.audience import listing
 from mailrith_lite.audience.subscribers import Subscriber
-from mailrith_lite.audience.values import field_text
 from mailrith_lite.audience.vocabulary import STATUSES
 from mailrith_lite.console import filter_form, names, templating
-from mailrith_lite.console.names import Option
 from mailrith_lite.console.session_request import SessionRequest
 
 PAGE_SIZE = 50
@@ -20,13 +18,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     subscriber: Subscriber
-
-
-class FieldValue(msgspec.Struct, frozen=True, kw_only=True):
-    """`label`: the id of the custom field where the key may not read its label."""
-
-    label: str
-    text: str
 
 
 async def show_subscribers(call: SessionRequest) -> web.StreamResponse:
@@ -58,34 +49,3 @@ async def show_subscribers(call: SessionRequest) -> web.StreamResponse:
         more=len(matching) > PAGE_SIZE,
         first=before_id is None,
     )
-
-
-async def show_subscriber(call: SessionRequest) -> web.StreamResponse:
-    public_id = call.request.match_info["subscriber_id"]
-    number = ids.decode(ids.SUBSCRIBER, public_id) or 0
-    async with call.database.read() as connection:
-        subscriber = await subscribers.select_subscriber(connection, call.workspace_id, number)
-        if subscriber is None:
-            raise errors.NotFound.of("subscriber", public_id)
-        labels = await names.field_labels(connection, call)
-        sequences = await names.sequence_names(connection, call, subscriber.sequence_ids)
-    return await templating.render_page(
-        call.request,
-        "subscriber.html",
-        subscriber=subscriber,
-        public_id=public_id,
-        values=_values(subscriber, labels),
-        tags=[Option(id=ids.encode(ids.TAG, tag.id), name=tag.name) for tag in subscriber.tags],
-        sequences=sequences,
-    )
-
-
-def _values(subscriber: Subscriber, labels: dict[int, str]) -> list[FieldValue]:
-    """`labels`: by integer id."""
-    return [
-        FieldValue(
-            label=labels.get(int(key)) or ids.encode(ids.CUSTOM_FIELD, int(key)),
-            text=field_text(value),
-        )
-        for key, value in subscriber.custom_fields.items()
-    ]

@@ -18,6 +18,8 @@ FORMS_OF_PAGES = (
     "/console/imports/import_job_0000000000000/correct",
     "/console/uploads",
     "/console/uploads/upload_0000000000000",
+    "/console/subscribers/subscriber_0000000000000",
+    "/console/subscribers/subscriber_0000000000000/erase",
 )
 """Forms with the address of their page."""
 

@@ -22,8 +22,11 @@ GET = (
     "/console/exports/{export_job}/live",
     "/console/exports/{export_job}/file",
     "/console/subscribers/{subscriber}",
+    "/console/subscribers/{subscriber}/erase",
 )
 POST = (
+    "/console/subscribers/{subscriber}?x=1",
+    "/console/subscribers/{subscriber}/erase?x=1",
     "/console/imports/{import_job}/cancel",
     "/console/imports/{import_job}/correct",
     "/console/exports/{export_job}/cancel",
