@@ -12,6 +12,15 @@ from mailrith_lite.errors import StartError
 STDOUT = Path("-")
 
 
+def check_free(target: Path, *, force: bool) -> None:
+    """
+    Raises:
+        StartError: it is an existing file, which only `force` replaces.
+    """
+    if target.is_file() and not force:
+        raise StartError(f"{target} exists already; give a new name with -o, or replace it with --force")
+
+
 async def save(client: ApiClient, url: str, target: Path) -> int:
     """Returns the size in bytes. A regular file at `target` is replaced.
 

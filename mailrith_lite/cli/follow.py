@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mailrith_lite.cli import download, error_report, output
-from mailrith_lite.cli.download import STDOUT
+from mailrith_lite.cli.download import STDOUT, check_free
 from mailrith_lite.cli.http_client import ApiClient
 from mailrith_lite.cli.printing import print_json, print_note, print_result, print_table
 from mailrith_lite.cli.progress import Show, progress_bar
@@ -69,38 +69,38 @@ async def follow_job(client: ApiClient, job_id: str) -> None:
     check_completed(job)
 
 
-async def follow_export(client: ApiClient, job: Job, output: Path | None) -> Path:
-    """Downloads the file to `output`, by default under its own name, and returns where it is.
+async def follow_export(client: ApiClient, job: Job, target: Path | None, *, force: bool = False) -> Path:
+    """Downloads the file to `target`, by default under its own name, and returns where it is.
 
     Raises:
         Unreachable, Refused
-        StartError: the job failed, the file cannot be written, or a file has the default name already.
+        StartError: the job failed, the file cannot be written, or it exists and `force` does not replace it.
     """
     with progress_bar("exporting") as show:
         job = await wait_for_end(client, job, with_progress(show))
     check_completed(job)
     if job.download_url is None or job.file_name is None:
         raise StartError(f"the file of {job.id} has expired; export again")
-    target = _new_file(output, job.file_name)
+    target = _target(target, job.file_name, force=force)
     size = await download.save(client, job.download_url, target)
     document = await _document(client, job) | {"saved_as": str(target), "bytes": size}
     _print_saved(f"{job.id}: {job.counts} to {{}} ({size:,} bytes)", target, document)
     return target
 
 
-async def save_report(client: ApiClient, job_id: str, output: Path | None) -> None:
-    """Downloads the report of a job to `output`, by default as `ID-errors.csv`, and says how to send it again.
+async def save_report(client: ApiClient, job_id: str, target: Path | None, *, force: bool) -> None:
+    """Downloads the report of a job to `target`, by default as `ID-errors.csv`, and says how to send it again.
 
     Raises:
         Unreachable, Refused
-        StartError: the job has no report, the file cannot be written, or a file has the default name already.
+        StartError: the job has no report, the file cannot be written, or it exists and `force` does not replace it.
     """
     job = await client.get(path_of(job_id), Job)
     url = job.error_report_url or job.report_url
     if url is None:
         reason = "no row was refused and no cell has a warning" if job.final else "the job still runs"
         raise StartError(f"{job_id} has no report: {reason}")
-    target = _new_file(output, f"{job_id}-errors.csv")
+    target = _target(target, f"{job_id}-errors.csv", force=force)
     size = await download.save(client, url, target)
     document = {"job_id": job_id, "saved_as": str(target), "bytes": size}
     _print_saved(f"The report of {job_id} is in {{}} ({size:,} bytes)", target, document)
@@ -131,14 +131,13 @@ async def _document(client: ApiClient, job: Job) -> dict[str, Any]:
     return await client.get(path_of(job.id), dict[str, Any]) if output.current().as_json else {}
 
 
-def _new_file(output: Path | None, default_name: str) -> Path:
+def _target(target: Path | None, default_name: str, *, force: bool) -> Path:
     """
     Raises:
-        StartError: a file has the default name already.
+        StartError: the file exists.
     """
-    target = output if output is not None else Path(Path(default_name).name)
-    if output is None and target.exists():
-        raise StartError(f"there is a file {target} already; name one with -o")
+    target = Path(Path(default_name).name) if target is None else target
+    check_free(target, force=force)
     return target
 
 

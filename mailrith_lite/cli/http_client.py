@@ -10,8 +10,8 @@ import contextlib
 import io
 import re
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar
 
 import aiohttp
 import msgspec
@@ -23,6 +23,7 @@ from mailrith_lite.settings import ClientSettings
 
 T = TypeVar("T")
 
+NO_QUERY: Mapping[str, str] = {}
 PAGE = 100  # the largest `limit` that the API takes
 _DELAYS_BEFORE_FIRST_ANSWER = (0.3, 0.7)  # seconds between attempts; short, because perhaps no service runs there
 _DELAYS_AFTER_FIRST_ANSWER = (0.5, 1.0, 2.0)  # long enough for a restart of the service
@@ -111,6 +112,17 @@ class ApiClient:
         sent = b"" if body is None else msgspec.json.encode(body)
         return self._decode((await self._request("POST", path, sent, key)).data, form)
 
+    async def change(
+        self, method: Literal["PUT", "PATCH", "DELETE"], path: str, form: type[T], body: Any = None
+    ) -> T:
+        """Changes a resource, and returns it as it is now. Never retries.
+
+        Raises:
+            Unreachable, Refused
+        """
+        sent = None if body is None else msgspec.json.encode(body)
+        return self._decode((await self._request(method, path, sent)).data, form)
+
     async def delete(self, path: str) -> None:
         """
         Raises:
@@ -137,29 +149,35 @@ class ApiClient:
         except (msgspec.DecodeError, UnicodeError):
             raise _foreign_answer(url, answer) from None
 
-    async def list_items(self, path: str, form: type[T]) -> AsyncGenerator[T]:
+    async def list_items(
+        self, path: str, form: type[T], query: Mapping[str, str | Sequence[str]] = NO_QUERY
+    ) -> AsyncGenerator[T]:
         """All items of a list, newest first. The next page is requested after the last item of a page.
+
+        `query`: the filter, without the parameters of the page.
 
         Raises:
             Unreachable, Refused
         """
-        address = f"{path}?limit={PAGE}"
+        address = URL(path).with_query(query).update_query(limit=PAGE)
         while True:
-            answer = await self._request("GET", address)
+            answer = await self._request("GET", str(address))
             for item in self._decode(answer.data, list[form]):  # type: ignore[valid-type]
                 yield item
             if not answer.pagination.has_more or answer.pagination.next_cursor is None:
                 return
-            address = f"{path}?limit={PAGE}&starting_after={answer.pagination.next_cursor}"
+            address = address.update_query(starting_after=answer.pagination.next_cursor)
 
-    async def list_first(self, path: str, form: type[T], limit: int) -> list[T]:
+    async def list_first(
+        self, path: str, form: type[T], limit: int, query: Mapping[str, str | Sequence[str]] = NO_QUERY
+    ) -> list[T]:
         """The newest items of a list.
 
         Raises:
             Unreachable, Refused
         """
         items: list[T] = []
-        async with contextlib.aclosing(self.list_items(path, form)) as rest:
+        async with contextlib.aclosing(self.list_items(path, form, query)) as rest:
             async for item in rest:
                 items.append(item)
                 if len(items) == limit:
@@ -210,6 +228,8 @@ class ApiClient:
         self._answered = True
         if not 200 <= answer.status < 300:
             raise _refusal(self._base, answer, data)
+        if answer.status == 204:
+            return _Answer(data=msgspec.Raw(b"null"))
         try:
             return msgspec.json.decode(data, type=_Answer)
         except (msgspec.DecodeError, UnicodeError):

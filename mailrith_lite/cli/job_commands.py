@@ -1,5 +1,6 @@
 """The commands `export` and `jobs …`. They use the HTTP API of a running service."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,35 +15,44 @@ if TYPE_CHECKING:
     from mailrith_lite.cli.remote_jobs import Job
 
 
+def _output_option(default: str) -> Callable[[Any], Any]:
+    return click.option(
+        "-o",
+        "--output",
+        "target",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help=f"- for stdout  [{default}]",
+    )
+
+
+_force_option = click.option("--force", is_flag=True, help="replace an existing file")
+
+
 @click.command()
 @click.option("--status", metavar="STATUS", help="only subscribers of this status, such as Active")
 @click.option("--query", metavar="Q", help="only subscribers with this text in the email or name")
 @click.option("--cold-only", is_flag=True, help="only subscribers who have opened no email for a long time")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="- for stdout  [the file name of the job]",
-)
-def export(status: str | None, query: str | None, cold_only: bool, output: Path | None) -> None:
-    """Export subscribers to a CSV file.
+@_output_option("the file name of the job")
+@_force_option
+def export(status: str | None, query: str | None, cold_only: bool, target: Path | None, force: bool) -> None:
+    """Export subscribers to a CSV file. An existing file is replaced only with --force.
 
     \b
     Examples:
       mailrith-lite export
-      mailrith-lite export --status Active -o active.csv
+      mailrith-lite export --status Active -o active.csv --force
     """
     from mailrith_lite.cli.follow import follow_export
     from mailrith_lite.cli.http_client import new_idempotency_key
     from mailrith_lite.cli.remote_jobs import submit_export
 
-    _check_output(output)
+    _check_target(target, force=force)
     selection = {"query": query, "status": parse_status(status), "cold_only": cold_only}
 
     async def work(client: "ApiClient") -> None:
         job = await submit_export(client, selection, key=new_idempotency_key())
-        await follow_export(client, job, output)
+        await follow_export(client, job, target, force=force)
 
     run(work)
 
@@ -131,14 +141,9 @@ def cancel_job(job_id: str) -> None:
 
 @jobs.command("report")
 @click.argument("job_id", metavar="ID")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="- for stdout  [ID-errors.csv]",
-)
-def save_report(job_id: str, output: Path | None) -> None:
+@_output_option("ID-errors.csv")
+@_force_option
+def save_report(job_id: str, target: Path | None, force: bool) -> None:
     """Save the refused rows and warnings of an import as a CSV file.
 
     The file has the columns of the imported file, then the line, column, code and message of each error. Correct
@@ -151,8 +156,8 @@ def save_report(job_id: str, output: Path | None) -> None:
     """
     from mailrith_lite.cli import follow
 
-    _check_output(output)
-    run(lambda client: follow.save_report(client, job_id, output))
+    _check_target(target, force=force)
+    run(lambda client: follow.save_report(client, job_id, target, force=force))
 
 
 @jobs.command("undo")
@@ -185,12 +190,14 @@ def undo_import(job_id: str, yes: bool) -> None:
     run(work)
 
 
-def _check_output(path: Path | None) -> None:
+def _check_target(path: Path | None, *, force: bool) -> None:
     """Called before the export starts.
 
     Raises:
         StartError: no file can be written there.
     """
+    from mailrith_lite.cli.download import check_free
+
     if path is None:
         return
     if str(path) == "-":
@@ -201,6 +208,7 @@ def _check_output(path: Path | None) -> None:
         raise StartError(f"{path} is a directory; name a file")
     if not path.parent.is_dir():
         raise StartError(f"cannot write {path}: there is no directory {path.parent}")
+    check_free(path, force=force)
 
 
 def _row(job: "Job") -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from mailrith_lite import __version__
 from mailrith_lite.cli import (
     audit,
     backup,
+    catalog_commands,
     dependencies,
     doctor,
     health_check,
@@ -25,6 +26,7 @@ from mailrith_lite.cli import (
     openapi,
     output,
     sandbox,
+    subscriber_commands,
     webhook_commands,
     workspaces,
 )
@@ -144,6 +146,8 @@ def serve(**flags: str | None) -> None:
 for command in (
     import_command.import_file,
     *job_commands.COMMANDS,
+    *subscriber_commands.COMMANDS,
+    *catalog_commands.COMMANDS,
     *keys.COMMANDS,
     *workspaces.COMMANDS,
     *webhook_commands.COMMANDS,

@@ -257,7 +257,7 @@ def test_interrupted_download_leaves_the_old_file(scripted: Script, cwd: Path) -
     (cwd / "out.csv").write_text("from yesterday")
     answer = completed_export(file_name="out.csv", download_url="{url}/file")
     server = scripted(answer, (200, {"Content-Length": "100"}, b"Email\r\n"))
-    result = run("export", "-o", "out.csv", env=client_environment(server.url), cwd=cwd)
+    result = run("export", "-o", "out.csv", "--force", env=client_environment(server.url), cwd=cwd)
     assert_fails(result, "the connection to http://127.0.0.1:")
     assert [path.read_text() for path in cwd.iterdir()] == ["from yesterday"]
 

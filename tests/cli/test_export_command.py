@@ -34,17 +34,25 @@ def emails(text: str) -> list[str]:
         (("--cold-only",), []),
     ],
 )
-def test_export_replaces_the_file_of_the_output_option(
+def test_export_with_force_replaces_the_file_of_the_output_option(
     filled: Server, cwd: Path, options: tuple[str, ...], expected: list[str]
 ) -> None:
     target = cwd / "out.csv"
     target.write_text("from yesterday\n")
-    result = run("export", *options, "-o", "out.csv", env=client_environment(filled), cwd=cwd)
+    result = run("export", *options, "-o", "out.csv", "--force", env=client_environment(filled), cwd=cwd)
     assert result.exit_code == 0, result.stderr
     assert emails(target.read_text()) == expected
     size = f"{target.stat().st_size:,}"
     assert result.stdout.endswith(f": {len(expected)} exported to out.csv ({size} bytes)\n")
     assert [path.name for path in cwd.iterdir()] == ["out.csv"]
+
+
+def test_export_makes_no_job_for_a_file_that_exists(filled: Server, cwd: Path) -> None:
+    (cwd / "out.csv").write_text("from yesterday\n")
+    result = run("export", "-o", "out.csv", env=client_environment(filled), cwd=cwd)
+    assert_fails(result, "out.csv exists already; give a new name with -o, or replace it with --force")
+    assert (cwd / "out.csv").read_text() == "from yesterday\n"
+    assert filled.call("GET", EXPORT.path).json["data"] == []
 
 
 def test_export_to_stdout_prints_the_file_alone(filled: Server, cwd: Path) -> None:
@@ -70,7 +78,7 @@ def test_export_without_output_takes_the_name_of_the_job_and_replaces_nothing(fi
     own = cwd / written.name.replace(*short_ids)
     own.write_text("own file")
     again = run("export", env=client_environment(filled), cwd=cwd)
-    assert_fails(again, f"there is a file {own.name} already")
+    assert_fails(again, f"{own.name} exists already; give a new name with -o")
     assert own.read_text() == "own file"
     assert len(list(cwd.iterdir())) == 2
 
