@@ -21,11 +21,11 @@ from mailrith_lite.audience.values import Refused
 from mailrith_lite.cells import unguard
 from mailrith_lite.imports import own_process, records
 from mailrith_lite.imports.mapping import translate
-from mailrith_lite.imports.records import Layout
+from mailrith_lite.imports.records import Block, Layout
 from mailrith_lite.unicode_forms import fold
 
-_RECORDS_AT_ONCE = 10_000
-_COUNTED_AT_ONCE = 50_000
+_BLOCKS_AT_ONCE = 8
+"""A few thousand rows, so that a cell that many rows have is read once."""
 
 
 class ColumnTask(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,8 +63,8 @@ class _Result(msgspec.Struct, frozen=True, kw_only=True):
 class _Pass:
     """Reads blocks of rows. Blocking: call `read` in a thread or in a process of its own."""
 
-    def __init__(self, task: Task, rows: Iterator[tuple[int, list[str]]]) -> None:
-        self._rows = rows
+    def __init__(self, task: Task, blocks: Iterator[Block]) -> None:
+        self._blocks = blocks
         self._count = 0
         self._guard = task.formula_guard
         self._columns = task.columns
@@ -81,24 +81,21 @@ class _Pass:
         Raises:
             BrokenFile: the file cannot be read; the text names the line.
         """
-        if not self._columns:
-            count = records.advance(self._rows, _COUNTED_AT_ONCE)
-            self._count += count
-            return count == _COUNTED_AT_ONCE
-        block = [cells for _, cells in itertools.islice(self._rows, _RECORDS_AT_ONCE)]
-        self._count += len(block)
+        blocks = itertools.islice(self._blocks, _BLOCKS_AT_ONCE)
+        rows = list(itertools.chain.from_iterable(block.rows for block in blocks))
+        self._count += len(rows)
         for column in self._columns:
-            self._add(column, block)
-        return len(block) == _RECORDS_AT_ONCE
+            self._add(column, rows)
+        return bool(rows)
 
     def findings(self) -> Findings:
         formats = {index: tally.decide() for index, tally in self._tallies.items()}
         return Findings(rows=self._count, formats=formats, tags=list(self._tags.values()))
 
-    def _add(self, column: ColumnTask, block: Sequence[list[str]]) -> None:
+    def _add(self, column: ColumnTask, rows: Sequence[list[str]]) -> None:
         index = column.index
         tally = self._tallies.get(index)
-        for cell, count in Counter(cells[index] for cells in block if index < len(cells)).items():
+        for cell, count in Counter(cells[index] for cells in rows if index < len(cells)).items():
             text = unguard(cell) if self._guard else cell
             text = translate(column.values, text)
             if tally is not None:
@@ -125,7 +122,7 @@ async def read_file(path: Path, task: Task, check: Callable[[], None] = lambda: 
     if path.stat().st_size >= own_process.LARGE:
         return await _read_in_process(path, task, check)
     with records.open_source(path) as file:
-        reading = _Pass(task, records.read_records(file, task.layout, check))
+        reading = _Pass(task, records.read_blocks(file, task.layout, check))
         while await asyncio.to_thread(reading.read):
             check()
         check()
@@ -155,7 +152,7 @@ def _main(path: str, task_file: str) -> None:
     task = msgspec.json.decode(Path(task_file).read_bytes(), type=Task)
     try:
         with records.open_source(Path(path)) as file:
-            reading = _Pass(task, records.read_records(file, task.layout))
+            reading = _Pass(task, records.read_blocks(file, task.layout))
             while reading.read():
                 pass
             result = _Result(findings=reading.findings())

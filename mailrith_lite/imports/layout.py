@@ -96,7 +96,7 @@ def _read_records(text: str, delimiter: str) -> _Reading:
     result: list[_Record] = []
     begin = 0
     try:
-        for line, cells in records.read_all_records(file, delimiter, read_ahead=False):
+        for line, cells in records.read_line_by_line(file, delimiter):
             end = file.tell()
             if end == _PREFIX:  # the record may continue
                 return _Reading(delimiter=delimiter, records=result, broken=True)

@@ -18,11 +18,13 @@ class BlankTrimmer:
         self._rest = re.compile(rf"({rest}){blanks}")
         self._cell = re.compile(rf'{blanks}("{rest}){blanks}|([^{mark}]*+)')
 
+    def may_trim(self, text: str) -> bool:
+        """Whether there are blanks next to a quote."""
+        return ' "' in text or '" ' in text or (self._tabs and ('\t"' in text or '"\t' in text))
+
     def trim(self, line: str, *, quoted: bool) -> str:
         """`quoted`: the line begins within a quoted cell."""
-        if '"' not in line or not (
-            ' "' in line or '" ' in line or (self._tabs and ('\t"' in line or '"\t' in line))
-        ):
+        if not self.may_trim(line):
             return line
         pieces: list[str] = []
         position = 0

@@ -1,9 +1,11 @@
 """Reads a source file as records, each with its line number. `layout` finds the delimiter and the header."""
 
 import csv
+import io
 import itertools
+import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -14,11 +16,11 @@ from mailrith_lite.imports.quotes import BlankTrimmer
 
 DELIMITERS = ",;\t|"
 MAX_CELL = 1 << 20  # characters
-_CHECK_LINES = 50_000
-_LONG_RUN = 100
-"""Blank lines after which the next ones are skipped in blocks."""
 NAMED_DELIMITER = re.compile(rf'"?sep=([{DELIMITERS}])"?(?:\r\n?|\n)', re.IGNORECASE)
 _CTRL_Z = "\x1a"
+_SURROGATE = re.compile("[\udc80-\udcff]")
+"""A byte that is not UTF-8, as `surrogateescape` decodes it."""
+_FIRST_CELL = operator.itemgetter(0)
 
 csv.field_size_limit(MAX_CELL)
 
@@ -44,75 +46,185 @@ def open_source(path: Path) -> TextIO:
     return path.open(encoding="utf-8-sig", newline="")
 
 
+class Block(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows that follow one another. `lines`: the number of the first line of each."""
+
+    lines: Sequence[int]
+    rows: list[list[str]]
+
+
 def read_records(
     file: TextIO, layout: Layout, check: Callable[[], None] = lambda: None
 ) -> Iterator[tuple[int, list[str]]]:
-    """(the number of its first line, its cells) of every row: every record after the header that is not blank.
-
-    Blank cells beyond the header are left out. `check` and errors as in `read_all_records`.
-    """
-    rows = read_all_records(
-        file, layout.delimiter, check, first_line=max(1, layout.header_line), width=len(layout.names) or MAX_CELLS
+    """(the number of its first line, its cells) of every row. The rest as in `read_blocks`."""
+    return itertools.chain.from_iterable(
+        zip(block.lines, block.rows, strict=True) for block in read_blocks(file, layout, check)
     )
-    return itertools.islice(rows, 1 if layout.has_header else 0, None)
 
 
-def read_all_records(
-    file: TextIO,
-    delimiter: str,
-    check: Callable[[], None] = lambda: None,
-    *,
-    first_line: int = 1,
-    width: int = MAX_CELLS,
-    read_ahead: bool = True,
-) -> Iterator[tuple[int, list[str]]]:
-    """(the number of its first line, its cells) of every record that has a cell that is not blank.
+def read_blocks(file: TextIO, layout: Layout, check: Callable[[], None] = lambda: None) -> Iterator[Block]:
+    """The rows: every record after the header that has a cell that is not blank.
 
-    Skips the lines before `first_line`, a first line that only names the delimiter (`sep=;`), and a Ctrl-Z alone in
-    its line, with which old systems end a file. Leaves out blank cells beyond `width`. Calls `check` from time to
-    time during a long run of blank lines; an exception from it ends the reading. Without `read_ahead`, the file's
-    position is always after the record.
+    Skips a first line that only names the delimiter (`sep=;`), and a Ctrl-Z alone in its line, with which old
+    systems end a file. Leaves out blank cells beyond the header. Calls `check` from time to time during a long run
+    of blank lines; an exception from it ends the reading.
 
     Raises:
         BrokenFile: the quotes, a NUL character or a size make the rest unreadable.
     """
-    lines = Lines(file, delimiter)
-    lines.skip_to(first_line)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    blank = 0
-    while True:
-        line = reader.line_num + lines.skipped + 1
-        lines.start_row()
-        try:
-            if blank == _LONG_RUN:
-                lines.skip_blank(check)
-                line, blank = reader.line_num + lines.skipped + 1, 0
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise BrokenFile(_explain(error, file, delimiter, line, reader.line_num + lines.skipped)) from error
-        except (TooWide, Unreadable, UnicodeDecodeError) as error:
-            raise _broken(error, line, reader.line_num + lines.skipped + 1) from error
-        if line == 1 and _names_delimiter(cells, delimiter):
-            continue
-        # The first cell of most rows begins with a letter or a digit: no other cell has to be looked at.
-        if cells and (cells[0][:1].isalnum() or not _is_blank(cells)):
-            blank = 0
-            if len(cells) > width and not any(map(str.strip, cells[width:])):
-                del cells[width:]
-            yield line, cells
-            continue
-        blank += read_ahead
-        if line % _CHECK_LINES == 0:
+    reader = _BlockReader(file, layout.delimiter, width=len(layout.names) or MAX_CELLS)
+    begin = 1 if layout.has_header else 0
+    for block in reader.read(first_line=max(1, layout.header_line)):
+        if len(block.rows) > begin:
+            yield Block(lines=block.lines[begin:], rows=block.rows[begin:]) if begin else block
+        else:
             check()
+        begin = max(0, begin - len(block.rows))
 
 
-def _broken(error: Exception, first_line: int, last_line: int) -> BrokenFile:
-    """`first_line`: of the record. `last_line`: the one that cannot be read."""
-    if isinstance(error, UnicodeDecodeError):
-        return BrokenFile(f"line {last_line}: the text is not valid UTF-8")
-    return BrokenFile(f"line {first_line if isinstance(error, TooWide) else last_line}: {error}")
+def read_line_by_line(file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """As `read_records` without a header; the position of the file is always after the record."""
+    return _RecordReader(Lines(file, delimiter), file, delimiter).read()
+
+
+class _RecordReader:
+    """Reads one record after another, with all checks, and finds the reason why one cannot be read."""
+
+    def __init__(self, lines: Lines, file: TextIO, delimiter: str) -> None:
+        self._lines = lines
+        self._file = file
+        self._delimiter = delimiter
+        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
+
+    def read(self) -> Iterator[tuple[int, list[str]]]:
+        """The records that are not blank, until `lines` ends.
+
+        Raises:
+            BrokenFile
+        """
+        lines = self._lines
+        while True:
+            line = lines.count + 1
+            lines.start_row()
+            try:
+                cells = next(self._reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise BrokenFile(_explain(error, self._file, self._delimiter, line, lines.count)) from error
+            except TooWide as error:
+                raise BrokenFile(f"line {line}: {error}") from error
+            except Unreadable as error:
+                raise BrokenFile(f"line {lines.count + 1}: {error}") from error
+            if cells and not _is_blank(cells) and not (line == 1 and _names_delimiter(cells, self._delimiter)):
+                yield line, cells
+
+
+class _BlockReader:
+    """Reads blocks of lines with few calls for a whole block. A block with anything unusual goes to a
+    `_RecordReader`.
+
+    A block that is read at once is shorter than every limit of a cell, a row and the number of cells.
+    """
+
+    def __init__(self, file: TextIO, delimiter: str, *, width: int) -> None:
+        """Blank cells beyond `width` are left out."""
+        self._file = file
+        self._delimiter = delimiter
+        self._width = width
+        self._lines = Lines(file, delimiter)
+        self._records = _RecordReader(self._lines, file, delimiter)
+        self._trimmer = BlankTrimmer(delimiter)
+
+    def read(self, *, first_line: int) -> Iterator[Block]:
+        """Skips the lines before `first_line`. A block can be without rows.
+
+        Raises:
+            BrokenFile
+        """
+        try:
+            self._lines.skip_to(first_line)
+            while text := self._lines.read_block():
+                block = None if self._is_unusual(text) else self._read_at_once(text)
+                if block is None:
+                    yield from self._read_carefully(text)
+                else:
+                    yield block
+        except UnicodeDecodeError as error:
+            raise BrokenFile(f"line {_undecodable_line(self._file.name)}: the text is not valid UTF-8") from error
+
+    def _is_unusual(self, text: str) -> bool:
+        return (
+            len(text) >= MAX_CELLS
+            or "\0" in text
+            or _CTRL_Z in text
+            or ('"' in text and self._trimmer.may_trim(text))
+            or (self._lines.count == 0 and text.lstrip('"')[:4].lower() == "sep=")
+        )
+
+    def _read_at_once(self, text: str) -> Block | None:
+        """None if a record continues in the next block, or cannot be read."""
+        block = self._parse(text) if '"' in text else self._split(text)
+        if block is None:
+            return None
+        lines, rows = block.lines, block.rows
+        if not all(map(str.strip, map(_FIRST_CELL, rows))):
+            filled = [not _is_blank(row) for row in rows]
+            lines, rows = list(itertools.compress(lines, filled)), list(itertools.compress(rows, filled))
+        if max(map(len, rows), default=0) > self._width:
+            for row in rows:
+                _cut_surplus(row, self._width)
+        return Block(lines=lines, rows=rows)
+
+    def _split(self, text: str) -> Block:
+        """A block without quotes."""
+        first = self._lines.count + 1
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if text.isspace():
+            self._lines.count += text.count("\n") + (text[-1] != "\n")
+            return Block(lines=(), rows=[])
+        rows = [line.split(self._delimiter) for line in text.removesuffix("\n").split("\n")]
+        self._lines.count += len(rows)
+        return Block(lines=range(first, first + len(rows)), rows=rows)
+
+    def _parse(self, text: str) -> Block | None:
+        first = line = self._lines.count + 1
+        lines: list[int] = []
+        rows: list[list[str]] = []
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter, strict=True)
+        try:
+            for cells in reader:
+                if cells:
+                    lines.append(line)
+                    rows.append(cells)
+                line = first + reader.line_num
+        except csv.Error:
+            return None
+        self._lines.count += reader.line_num
+        return Block(lines=lines, rows=rows)
+
+    def _read_carefully(self, text: str) -> Iterator[Block]:
+        """The rows of the block, and of the next ones as long as a record continues there."""
+        self._lines.open_block(text)
+        lines: list[int] = []
+        rows: list[list[str]] = []
+        broken = None
+        try:
+            for line, cells in self._records.read():
+                lines.append(line)
+                _cut_surplus(cells, self._width)
+                rows.append(cells)
+        except BrokenFile as error:
+            broken = error
+        yield Block(lines=lines, rows=rows)
+        if broken is not None:
+            raise broken
+
+
+def _cut_surplus(cells: list[str], width: int) -> None:
+    if len(cells) > width and not any(map(str.strip, cells[width:])):
+        del cells[width:]
 
 
 def has_row(path: Path, layout: Layout) -> bool:
@@ -125,10 +237,18 @@ def has_row(path: Path, layout: Layout) -> bool:
 
 
 def _is_blank(cells: list[str]) -> bool:
+    """Without a filled cell, or with a Ctrl-Z alone."""
     first = cells[0]
     if first and not first.isspace():
         return first == _CTRL_Z and len(cells) == 1
     return not any(map(str.strip, cells))
+
+
+def _undecodable_line(path: str) -> int:
+    """The number of the first line that is not UTF-8."""
+    with Path(path).open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
+        lines = enumerate(iter(lambda: file.readline(MAX_ROW), ""), 1)
+        return next(number for number, line in lines if _SURROGATE.search(line))
 
 
 def _names_delimiter(cells: list[str], delimiter: str) -> bool:

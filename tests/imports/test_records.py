@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def path(tmp_path: Path) -> Path:
 def read_rows(path: Path, text: str | bytes, delimiter: str = ",") -> list[tuple[int, list[str]]]:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with records.open_source(path) as file:
-        return list(records.read_all_records(file, delimiter))
+        return list(records.read_records(file, Layout(delimiter=delimiter, header_line=0, names=[])))
 
 
 def problem(path: Path, text: str | bytes, delimiter: str = ",") -> str:
@@ -193,8 +194,10 @@ def test_text_after_a_closing_quote_is_refused_with_its_line(path: Path, text: s
 
 
 @pytest.mark.parametrize("junk", [b"\xff", b"\xc3(", b"\xed\xa0\x80", b"\xe2\x82"])
-def test_bytes_that_are_not_utf8_are_refused(path: Path, junk: bytes) -> None:
-    assert "not valid UTF-8" in problem(path, b"a,b\n1," + junk + b"\n")
+@pytest.mark.parametrize("rows", [0, 100_000])
+def test_bytes_that_are_not_utf8_are_refused_with_their_line(path: Path, junk: bytes, rows: int) -> None:
+    text = b"a,b\r\n" + b"1,2\r" * rows + b"1," + junk + b"\n" + b"3,4\n" * rows
+    assert problem(path, text) == f"line {rows + 2}: the text is not valid UTF-8"
 
 
 def test_other_delimiters_are_part_of_the_cell(path: Path) -> None:
@@ -250,7 +253,7 @@ def test_blank_cells_beyond_the_header_are_left_out(path: Path, row: str, cells:
 
 def read_line_by_line(path: Path) -> list[tuple[int, list[str]]]:
     with records.open_source(path) as file:
-        return list(records.read_all_records(file, ",", read_ahead=False))
+        return list(records.read_line_by_line(file, ","))
 
 
 ENDS = st.sampled_from(["\n", "\r\n", "\r"])
@@ -273,6 +276,59 @@ def test_skipped_blank_lines_change_no_record_and_no_line_number(path: Path, par
 def test_problem_after_skipped_blank_lines_has_its_line_number(path: Path) -> None:
     assert problem(path, "Email\n" + "\n" * 200_000 + '"x\n').startswith("line 200002: a quote is opened here")
     assert problem(path, "Email\n" + "\r\n" * 200_000 + "a\0\n").startswith("line 200002: there is a NUL")
+
+
+PIECES = st.sampled_from(
+    [
+        *("a", "b", "é", "\u2028", "\0", "\x1a", "sep=", " ", "\t", '"', '""', "\n", "\r\n", "\r"),
+        *(",", ",", ";", '"x, y"', '"x\r\n"', ' "x" ,', ",,,,", "\n\n\n", "a,b\n", "c,d\n"),
+    ]
+)
+
+
+def read_until_broken(records: Iterable[tuple[int, Sequence[str]]]) -> tuple[list[tuple[int, list[str]]], str]:
+    """The records, and why the next one cannot be read."""
+    read = []
+    try:
+        for line, cells in records:
+            read.append((line, list(cells)))
+    except BrokenFile as error:
+        return read, str(error)
+    return read, ""
+
+
+@settings(max_examples=4 * EXAMPLES, deadline=None)
+@given(
+    text=st.lists(PIECES, max_size=40).map("".join),
+    delimiter=st.sampled_from(records.DELIMITERS),
+    block=st.integers(1, 70),
+    width=st.integers(1, 4),
+    limit=st.sampled_from([6, 30, 300_000]),
+)
+def test_blocks_have_the_records_and_the_errors_of_single_lines(
+    text: str, delimiter: str, block: int, width: int, limit: int
+) -> None:
+    layout = Layout(delimiter=delimiter, header_line=0, names=["x"] * width)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "_BLOCK", block)  # characters
+        patch.setattr(lines, "MAX_DELIMITERS", limit)
+        for module in (lines, records):
+            patch.setattr(module, "MAX_CELLS", limit)
+        read = read_until_broken(records.read_records(io.StringIO(text, newline=""), layout))
+        single, problem = read_until_broken(records.read_line_by_line(io.StringIO(text, newline=""), delimiter))
+    assert read == ([(line, without_surplus(cells, width)) for line, cells in single], problem)
+
+
+def without_surplus(cells: list[str], width: int) -> list[str]:
+    return cells if any(cell.strip() for cell in cells[width:]) else cells[:width]
+
+
+def test_blocks_without_anything_unusual_are_not_read_line_by_line(path: Path) -> None:
+    rows = 'a,b\r\n\n"x, y","1\n2"\n,"c"\r1\n,\n' * 1_000
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "_BLOCK", len(rows))
+        patch.delattr(lines.Lines, "open_block")
+        assert len(read_rows(path, rows)) == 4_000
 
 
 @pytest.mark.slow

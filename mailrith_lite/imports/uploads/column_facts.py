@@ -21,6 +21,8 @@ MAX_LEFT = 20
 _NEVER_ABOUT_LEAVING = frozenset(["email", "name", "first-name", "last-name", "country"])
 _SAMPLES = 3
 _MAX_SAMPLE = 60
+_COUNTED = 1_000
+"""Different cells that are counted before their facts are read."""
 _TRIED = 1_000
 """Different cells after which a reader that accepts almost none of them is not tried any more."""
 _HOPELESS = 0.05
@@ -37,7 +39,8 @@ _ISO_DAY = re.compile(_DAY)
 _ISO_MOMENTS = re.compile(rf"(?:{_DAY}(?:[T ]{_TIME})?\n)*+")
 """Only days of the calendar."""
 _KINDS: tuple[Kind, ...] = ("date", "number")
-_ASCII_EDGES = (" \n", "\n ", "\t", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f")
+_BLANK_EDGES = (" \n", "\n ", "\n' ")
+_ASCII_EDGES = ("\t", "\r", "\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x1f")
 _DIGIT = re.compile(r"[0-9]")
 _PLAIN_NUMBER = re.compile(rf"(?!-0\Z)(?=.{{1,{MAX_NUMBER}}}\Z)-?(?:0|[1-9][0-9]*+)(?:\.[0-9]*[1-9])?")
 """A number as an export writes it."""
@@ -151,6 +154,7 @@ class ColumnSurvey:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self._counts: Counter[str] = Counter()  # cells whose facts are not read yet
         self._filled = self._longest = 0
         self._samples: dict[str, None] = {}
         self._words: Counter[str] | None = Counter()
@@ -165,18 +169,21 @@ class ColumnSurvey:
 
     def add(self, cells: Sequence[str]) -> None:
         settled = self._words is None and len(self._samples) == _SAMPLES
-        if not (settled and self._add_settled(cells)):
-            self._add_different(cells)
+        if settled and self._add_settled(cells):
+            return
+        self._counts.update(cells)
+        if len(self._counts) > _COUNTED or _longest(self._counts) > MAX_WORD:
+            self._read_counts()
 
     def _add_settled(self, cells: Sequence[str]) -> bool:
         """Adds cells without counting the different ones, if they are plain emails, or texts that no reader
-        accepts. Returns False otherwise. Most cells of a large file are added in this way.
+        accepts. Returns False otherwise. Most columns of many different cells are added in this way.
         """
         text = "\n".join(cells) + "\n"
         if self._has_edges(cells, text):
             return False
         plain_emails = not self._emails.hopeless and _PLAIN_EMAILS.fullmatch(text) is not None
-        longest = max(map(len, cells))
+        longest = _longest(cells)
         if plain_emails and longest <= _EMAIL_CHARACTERS:
             self._emails.add_all(len(cells))
         elif any(not reader.hopeless for reader in self._readers(text)) or self._may_say_left(text):
@@ -190,8 +197,8 @@ class ColumnSurvey:
         of_digits = (self._numbers, self._days) if _DIGIT.search(text) else ()
         return [self._emails, self._countries, *self._formats.values(), *of_digits]
 
-    def _add_different(self, cells: Iterable[str]) -> None:
-        counts = Counter(cells)
+    def _read_counts(self) -> None:
+        counts, self._counts = self._counts, Counter()
         del counts[""]
         text = "\n".join(counts) + "\n"
         if self._has_edges(counts, text):
@@ -200,12 +207,13 @@ class ColumnSurvey:
         if not counts:
             return
         self._filled += counts.total()
-        self._longest = max(self._longest, max(map(len, counts)))
+        self._longest = max(self._longest, _longest(counts))
         self._take_samples(counts)
         self._count_words(counts, text)
         self._read(counts, text)
 
     def facts(self) -> ColumnFacts:
+        self._read_counts()
         return ColumnFacts(
             name=self.name,
             filled=self._filled,
@@ -231,8 +239,7 @@ class ColumnSurvey:
         if text.isascii():
             return (
                 any(edge in text for edge in _ASCII_EDGES)
-                or text.startswith((" ", "' "))
-                or ("'" in text and "\n' " in text)
+                or (" " in text and (text.startswith((" ", "' ")) or any(edge in text for edge in _BLANK_EDGES)))
                 or (text.count("\n") > max(1, len(counts)))
             )
         return any(cell != cell.strip() or "\n" in cell or cell[:1] == "'" for cell in counts)
@@ -298,6 +305,10 @@ class ColumnSurvey:
             for reader in (self._numbers, self._days):
                 if not reader.hopeless:
                     reader.add(counts.items())
+
+
+def _longest(cells: Collection[str]) -> int:
+    return len(max(cells, key=len, default=""))
 
 
 def _is_email(cell: str) -> bool:

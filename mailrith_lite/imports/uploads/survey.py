@@ -7,7 +7,6 @@ The facts do not depend on a workspace: proposals are made from them later, when
 
 import asyncio
 import itertools
-import operator
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,9 +17,8 @@ from mailrith_lite.imports import column_names, own_process, records
 from mailrith_lite.imports.layout import read_layout
 from mailrith_lite.imports.uploads.column_facts import ColumnFacts, ColumnSurvey
 
-_RECORDS_AT_ONCE = 1_000
-_CELLS = operator.itemgetter(1)
-"""Of a line's number and its cells."""
+_ROWS_AT_ONCE = 1_000
+"""At least, so that a column of a wide file is not read cell by cell."""
 
 
 class FileFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +58,7 @@ class FileSurvey:
         self._source.close()
 
     def start(self, check: Callable[[], None] = lambda: None) -> None:
-        self._records = records.read_records(self._source, self._layout, check)
+        self._blocks = records.read_blocks(self._source, self._layout, check)
 
     def read(self) -> bool:
         """Reads the next rows. False after the last one.
@@ -68,11 +66,15 @@ class FileSurvey:
         Raises:
             BrokenFile: the file cannot be read; the text names the line.
         """
-        rows = list(map(_CELLS, itertools.islice(self._records, _RECORDS_AT_ONCE)))
+        rows: list[list[str]] = []
+        for block in self._blocks:
+            rows += block.rows
+            if len(rows) >= _ROWS_AT_ONCE:
+                break
         self._rows += len(rows)
         for column, cells in zip(self._columns, itertools.zip_longest(*rows, fillvalue=""), strict=False):
             column.add(cells)
-        return len(rows) == _RECORDS_AT_ONCE
+        return len(rows) >= _ROWS_AT_ONCE
 
     def facts(self) -> FileFacts:
         return FileFacts(
