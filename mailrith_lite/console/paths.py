@@ -7,6 +7,9 @@ from mailrith_lite.jobs.kinds import JobKind
 PATH = "/console"
 SIGN_IN_PATH = f"{PATH}/sign-in"
 SUBSCRIBERS_PATH = f"{PATH}/subscribers"
+TAGS_PATH = f"{PATH}/tags"
+CUSTOM_FIELDS_PATH = f"{PATH}/custom-fields"
+SEQUENCES_PATH = f"{PATH}/sequences"
 WEBHOOKS_PATH = f"{PATH}/webhooks"
 
 
@@ -31,6 +34,6 @@ def containing_page(request: web.Request) -> str:
     path = request.rel_url.raw_path
     if path == f"{PATH}/exports":
         return f"{path}/new"
-    for ending in ("/cancel", "/part", "/live", "/sign-out", "/choices"):
+    for ending in ("/cancel", "/part", "/live", "/sign-out", "/choices", "/status", "/delete"):
         path = path.removesuffix(ending)
     return path

@@ -7,16 +7,19 @@ from mailrith_lite.console import (
     audit,
     columns,
     corrections,
+    custom_fields,
     exports,
     imports,
     job_pages,
     jobs,
     live,
     new_import,
+    sequences,
     several_files,
     sign_in,
     subscriber,
     subscribers,
+    tags,
     undos,
     webhooks,
 )
@@ -88,8 +91,32 @@ def _add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/subscribers/{subscriber_id}/erase", form(subscriber.erase, *_READ, *subscriber.WRITE_SCOPES))
 
     router.add_get("/audit", page(audit.show_audit, "workspace:read"))
+    _add_catalog(router)
 
     router.add_get("/webhooks", page(webhooks.show_webhooks, "webhooks:read"))
     router.add_post("/webhooks", form(webhooks.create, *webhooks.LIVE_SCOPES))
     router.add_get("/webhooks/{webhook_subscription_id}", page(webhooks.show_webhook, "webhooks:read"))
     router.add_post("/webhooks/{webhook_subscription_id}", form(webhooks.act, *webhooks.LIVE_SCOPES))
+
+
+def _add_catalog(router: web.UrlDispatcher) -> None:
+    """Pages of what the workspace defines."""
+    router.add_get("/tags", page(tags.show_tags, *tags.READ))
+    router.add_post("/tags", form(tags.create, *tags.WRITE))
+    router.add_get("/tags/{tag_id}", page(tags.show_tag, *tags.READ))
+    router.add_post("/tags/{tag_id}", form(tags.change, *tags.WRITE))
+    router.add_post("/tags/{tag_id}/delete", form(tags.delete, *tags.WRITE))
+
+    fields, field = "/custom-fields", "/custom-fields/{custom_field_id}"
+    router.add_get(fields, page(custom_fields.show_custom_fields, *custom_fields.READ))
+    router.add_post(fields, form(custom_fields.create, *custom_fields.WRITE))
+    router.add_get(field, page(custom_fields.show_custom_field, *custom_fields.READ))
+    router.add_post(field, form(custom_fields.change, *custom_fields.WRITE))
+    router.add_post(f"{field}/delete", form(custom_fields.delete, *custom_fields.WRITE))
+
+    router.add_get("/sequences", page(sequences.show_sequences, *sequences.READ))
+    router.add_post("/sequences", form(sequences.create, *sequences.WRITE))
+    router.add_get("/sequences/{sequence_id}", page(sequences.show_sequence, *sequences.READ))
+    router.add_post("/sequences/{sequence_id}", form(sequences.rename, *sequences.WRITE))
+    router.add_post("/sequences/{sequence_id}/status", form(sequences.set_status, *sequences.LIVE))
+    router.add_post("/sequences/{sequence_id}/delete", form(sequences.delete, *sequences.WRITE))

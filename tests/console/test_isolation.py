@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from api_records import field
 from conftest import MAPPINGS, Reply, Server
 
 from mailrith_lite import ids
@@ -23,6 +24,9 @@ GET = (
     "/console/exports/{export_job}/file",
     "/console/subscribers/{subscriber}",
     "/console/subscribers/{subscriber}/erase",
+    "/console/tags/{tag}",
+    "/console/sequences/{sequence}",
+    "/console/custom-fields/{custom_field}",
 )
 POST = (
     "/console/subscribers/{subscriber}?x=1",
@@ -30,6 +34,13 @@ POST = (
     "/console/imports/{import_job}/cancel",
     "/console/imports/{import_job}/correct",
     "/console/exports/{export_job}/cancel",
+    "/console/tags/{tag}",
+    "/console/tags/{tag}/delete",
+    "/console/sequences/{sequence}",
+    "/console/sequences/{sequence}/status",
+    "/console/sequences/{sequence}/delete",
+    "/console/custom-fields/{custom_field}",
+    "/console/custom-fields/{custom_field}/delete",
 )
 
 
@@ -42,12 +53,14 @@ def foreign(service: Server) -> dict[str, str]:
     (subscriber,) = client.subscribers.list()["data"]
     (tag,) = client.tags.list()["data"]
     sequence = client.sequences.create(body={"name": "Secret", "definition": {"emails": []}})["data"]
+    custom_field = field(service, "Secret")
     return {
         IMPORT.id_prefix: job["id"],
         EXPORT.id_prefix: export["id"],
         ids.SUBSCRIBER: subscriber["id"],
         ids.TAG: tag["id"],
         ids.SEQUENCE: sequence["id"],
+        ids.CUSTOM_FIELD: custom_field["id"],
     }
 
 
@@ -83,6 +96,10 @@ def test_lists_show_nothing_of_another_workspace(service: Server, foreign: dict[
         f"/console/subscribers?sequence={foreign[ids.SEQUENCE]}",
         f"/console/subscribers?before={ids.encode(ids.SUBSCRIBER, UNKNOWN)}",
         "/console/exports/new?search=ada",
+        "/console/tags",
+        "/console/tags?search=secret",
+        "/console/custom-fields",
+        "/console/sequences",
     ):
         page = visitor.get(path)
         assert page.status == 200
