@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
@@ -55,7 +56,7 @@ class Reply:
 class Server:
     """The service in a thread of its own, so that a blocking client can use it.
 
-    A new data directory gets a database that has its tables already.
+    A new data directory gets a database that has its tables already. No commit waits for the disk.
     """
 
     settings: Settings
@@ -85,7 +86,7 @@ class Server:
         async def serve() -> None:
             self._stop = asyncio.Event()
             try:
-                async with open_service(self.settings) as (self.url, self.services):
+                async with open_service(self.settings, sync_to_disk=False) as (self.url, self.services):
                     self._ready.set()
                     await self._stop.wait()
             except BaseException as failure:
@@ -190,6 +191,14 @@ class Server:
         return self.fetch(job["error_report_url"]).body.decode()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def unsynced_files() -> Iterator[None]:
+    """No test has to survive a power cut, and each wait for the disk takes milliseconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """`serve(**settings)`: a service on a free port with a data directory of its own."""
@@ -249,6 +258,7 @@ class ReusedService:
             contextlib.closing(sqlite3.connect(empty, uri=True)) as source,
             contextlib.closing(sqlite3.connect(services.database.path)) as target,
         ):
+            target.execute("PRAGMA synchronous = OFF")
             try:
                 source.backup(target)
             except sqlite3.OperationalError:  # a transaction of the earlier test has not ended
@@ -281,7 +291,7 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    async with Database.open(write_empty_database(tmp_path / "test.db")) as opened:
+    async with Database.open(write_empty_database(tmp_path / "test.db"), sync_to_disk=False) as opened:
         yield opened
 
 

@@ -92,13 +92,17 @@ async def _serve(settings: Settings, notify_socket: str | None) -> None:
 
 
 @contextlib.asynccontextmanager
-async def open_service(settings: Settings) -> AsyncIterator[tuple[str, Services]]:
+async def open_service(settings: Settings, *, sync_to_disk: bool = True) -> AsyncIterator[tuple[str, Services]]:
     """Starts the service and gives its address. At the end it refuses requests, puts jobs back, and closes.
 
     The addresses are taken before anything is migrated or created, and answer when the first key exists.
+    `sync_to_disk` is that of `open_services`.
     """
     with data_directory(settings.data_dir) as directory:
-        async with binding(settings) as bound, open_services(directory, settings) as services:
+        async with (
+            binding(settings) as bound,
+            open_services(directory, settings, sync_to_disk=sync_to_disk) as services,
+        ):
             key = await first_start(services)
             await record_start(services)
             print_key = key is not None and settings.bootstrap_key is None

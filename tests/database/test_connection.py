@@ -2,10 +2,11 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from empty_database import write_empty_database
 
 from mailrith_lite import errors
 from mailrith_lite.database import Connection, Database, can_compile, check_database, copy_database
@@ -34,6 +35,13 @@ async def synchronous(database: Database) -> int:
     async with database.write() as connection:
         rows = await connection.execute_fetchall("PRAGMA synchronous")
     return int(next(iter(rows))[0])
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """A database whose commits wait for the disk, as those of the service do."""
+    async with Database.open(write_empty_database(tmp_path / "test.db")) as opened:
+        yield opened
 
 
 @pytest.fixture
