@@ -4,24 +4,21 @@ import asyncio
 import contextlib
 import fcntl
 import secrets
-from asyncio import sleep
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from mailrith_lite import __version__, clock, disk, errors, ids, logs
+from mailrith_lite import __version__, clock, disk, errors, housekeeping, ids, logs
 from mailrith_lite.access import audit, keys, workspaces
 from mailrith_lite.access.audit import Actor
 from mailrith_lite.access.keys import KeyUse
 from mailrith_lite.access.refused_keys import RefusedKeys
 from mailrith_lite.access.wrong_keys import WrongKeys
-from mailrith_lite.api import idempotency, scrape
+from mailrith_lite.api import scrape
 from mailrith_lite.api.middleware import add_headers, add_hsts, boundary
 from mailrith_lite.api.routes import add_routes
-from mailrith_lite.audience import blocks, search_index
-from mailrith_lite.audience.history_retention import HistoryRetention
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
 from mailrith_lite.console.paths import PATH as CONSOLE_PATH
 from mailrith_lite.console.routes import create_console
@@ -29,7 +26,6 @@ from mailrith_lite.database import Database, Upgrade, upgrade
 from mailrith_lite.exports.export_pipeline import ExportPipeline
 from mailrith_lite.http.services import SERVICES, Services
 from mailrith_lite.imports.import_pipeline import ImportPipeline
-from mailrith_lite.imports.undo.image_retention import ImageRetention
 from mailrith_lite.imports.undo.undo_pipeline import UndoPipeline
 from mailrith_lite.imports.uploads.upload_store import UploadStore
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT, UNDO
@@ -40,13 +36,10 @@ from mailrith_lite.settings import Settings
 from mailrith_lite.webhooks.dispatcher import Dispatcher
 from mailrith_lite.webhooks.lane import Gate as WebhookGate
 from mailrith_lite.webhooks.outbox import Outbox
-from mailrith_lite.webhooks.retention import Retention
 
 DATABASE_FILE = "mailrith.db"
 _SECRET_BYTES = 32  # at least, or signatures could be guessed
-_HOUSEKEEPING_SECONDS = 30.0
 _LAST_WRITE_SECONDS = 1.0
-_INDEX_SECONDS = 1.0
 
 
 def create_app(services: Services, *, middlewares: Sequence[Middleware] = ()) -> web.Application:
@@ -100,8 +93,9 @@ async def open_services(
         services, exports = await _build(settings, directory, database, outbox, dispatcher, gate)
         await services.runner.start()
         background = [
-            asyncio.create_task(_delete_expired(services, exports), name="housekeeping"),
-            asyncio.create_task(_update_indexes(services), name="indexes"),
+            asyncio.create_task(housekeeping.delete_expired(services, exports), name="housekeeping"),
+            asyncio.create_task(housekeeping.erase_deleted(services), name="erasure"),
+            asyncio.create_task(housekeeping.update_indexes(services), name="indexes"),
         ]
         try:
             yield services
@@ -260,65 +254,6 @@ async def record_start(services: Services) -> None:
     """Writes into the audit that this version has started, and the settings that differ from their defaults."""
     details = {"version": __version__, "settings": services.settings.changed()}
     await audit.record_alone(services.database, Actor(via="service"), "service.started", details=details)
-
-
-async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
-    """Deletes what has expired, saves when keys were used, and shrinks the WAL, until the service stops."""
-
-    async def delete_records() -> None:
-        async with services.database.write(housekeeping=True) as connection:
-            await idempotency.delete_expired(connection, clock.now())
-
-    async def save_key_use() -> None:
-        await services.key_use.save(services.database)
-
-    async def save_refused_keys() -> None:
-        await services.refused_keys.save(services.database)
-
-    retention = Retention(services.database, ttl=services.settings.webhook_ttl)
-    images = ImageRetention(services.database, ttl=services.settings.undo_ttl)
-    history = HistoryRetention(
-        services.database, ttl=services.settings.history_ttl, values_ttl=services.settings.undo_ttl
-    )
-
-    async def remove_audit() -> None:
-        await audit.remove_expired(services.database, ttl=services.settings.audit_ttl)
-
-    async def shrink_wal() -> None:
-        if not services.runner.busy:
-            await services.database.shrink_wal()
-
-    while not services.stopping:
-        # Each on its own: on a full disk, one that cannot write must not stop the others, which free space.
-        for step in (
-            exports.remove_expired,
-            services.uploads.remove_expired,
-            delete_records,
-            retention.remove_expired,
-            images.remove_expired,
-            remove_audit,
-            history.remove_expired,
-            save_key_use,
-            save_refused_keys,
-            shrink_wal,
-        ):
-            try:
-                await step()
-            except Exception:
-                logs.service.exception("housekeeping failed; trying again")
-        await sleep(_HOUSEKEEPING_SECONDS)
-
-
-async def _update_indexes(services: Services) -> None:
-    """Keeps the search index and the block counts current. Pauses after each step while a job runs."""
-    index = search_index.Upkeep(services.database)
-    while not services.stopping:
-        more = False
-        try:
-            more = await index.step() or await blocks.refresh(services.database)
-        except Exception:
-            logs.service.exception("the indexes could not be updated; trying again")
-        await sleep(0 if more and not services.runner.busy else _INDEX_SECONDS)
 
 
 def _secret(directory: Path) -> bytes:

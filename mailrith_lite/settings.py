@@ -52,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_ttl: int = 30 * 86_400
     undo_ttl: int = 30 * 86_400
     audit_ttl: int = 365 * 86_400
+    job_ttl: int = 90 * 86_400
     history_ttl: int = 365 * 86_400
     bootstrap_key: str | None = None
     trusted_proxies: tuple[Network, ...] = ()
@@ -248,6 +249,11 @@ SETTINGS = (
         name="audit_ttl",
         parse=_duration_or_none,
         help="how long an entry of the audit is kept; 0 keeps all of them",
+    ),
+    Setting(
+        name="job_ttl",
+        parse=_duration_or_none,
+        help="how long after its end a job is kept, with its refused rows; 0 keeps it for ever",
     ),
     Setting(
         name="history_ttl",

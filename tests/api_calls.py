@@ -14,7 +14,7 @@ from conftest import Reply, Server
 
 from mailrith_lite import clock, ids
 from mailrith_lite.api.routes import ROUTES, SECTIONS, Route
-from mailrith_lite.jobs.kinds import IMPORT, KINDS, UNDO
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS, UNDO, kind_of
 
 OPERATIONS = {route.operation_id: route for route in ROUTES}
 MANIFEST: dict[str, dict[str, Any]] = {
@@ -26,6 +26,9 @@ MANIFEST: dict[str, dict[str, Any]] = {
 OURS = {
     "cancelSubscriberImportJob": ("subscribers:import", "live_actions:write"),
     "cancelSubscriberExportJob": ("subscribers:export",),
+    "deleteSubscriberImportJob": ("subscribers:import", "live_actions:write"),
+    "deleteSubscriberExportJob": ("subscribers:export",),
+    "deleteSubscriberImportUndoJob": ("subscribers:import", "live_actions:write"),
     "undoSubscriberImport": ("subscribers:import", "live_actions:write"),
     "getSubscriberImportUndo": ("subscribers:import",),
     "previewSubscriberImportUndo": ("subscribers:import",),
@@ -42,7 +45,13 @@ OURS = {
 """The operations that the contract does not have, with their scopes."""
 UNDOABLE, UNDONE = f"undoable_{IMPORT.id_prefix}", f"undone_{IMPORT.id_prefix}"
 """Imports that can be undone, and that have an undo."""
-_IMPORTS = {
+FINISHED_EXPORT, FINISHED_UNDO = f"finished_{EXPORT.id_prefix}", f"finished_{UNDO.id_prefix}"
+SPECIAL = (UNDOABLE, UNDONE, FINISHED_EXPORT, FINISHED_UNDO)
+"""Kinds of job in a state that an operation needs."""
+_JOBS = {
+    "deleteSubscriberImportJob": UNDOABLE,
+    "deleteSubscriberExportJob": FINISHED_EXPORT,
+    "deleteSubscriberImportUndoJob": FINISHED_UNDO,
     "undoSubscriberImport": UNDOABLE,
     "previewSubscriberImportUndo": UNDOABLE,
     "getSubscriberImportUndo": UNDONE,
@@ -60,7 +69,7 @@ def operations(routes: Any) -> list[str]:
 
 def kinds(route: Route) -> list[str]:
     """What the path names, in order, such as `tag`; `unused_tag` where a membership is added."""
-    job = _IMPORTS.get(route.operation_id) or next(
+    job = _JOBS.get(route.operation_id) or next(
         (kind.id_prefix for kind in KINDS if route.path.startswith(kind.path)), ""
     )
     named = [job if name == "job_id" else name.removesuffix("_id") for name in route.path_names]
@@ -71,7 +80,7 @@ def kinds(route: Route) -> list[str]:
 
 def base(kind: str) -> str:
     """`tag` for `unused_tag`."""
-    for prefix in ("unused_", "undoable_", "undone_"):
+    for prefix in ("unused_", "undoable_", "undone_", "finished_"):
         kind = kind.removeprefix(prefix)
     return kind
 
@@ -143,6 +152,10 @@ class Workspace:
             return self._undo(self._finished_import())[0]
         if kind == UNDO.id_prefix:
             return self._undo(self._finished_import())[1]
+        if kind == FINISHED_UNDO:
+            return self._finish(self._undo(self._finished_import())[1])
+        if kind == FINISHED_EXPORT:
+            return self._finish(self.create(EXPORT.id_prefix))
         body = example(CREATORS[kind], self.word())
         path = address(CREATORS[kind], known)
         reply = self.server.call("POST", path, body and body | fields, key=self.key)
@@ -154,7 +167,7 @@ class Workspace:
         """New resources for the path of the route: the name of each parameter -> its id."""
         known: dict[str, str] = {}
         for kind in kinds(route):
-            known[kind] = self.create_in(known, kind if kind in (UNDOABLE, UNDONE) else base(kind))
+            known[kind] = self.create_in(known, kind if kind in SPECIAL else base(kind))
         return {name: known[kind] for name, kind in zip(route.path_names, kinds(route), strict=True)}
 
     def _finished_import(self) -> str:
@@ -173,6 +186,24 @@ class Workspace:
                 )
                 await connection.execute(
                     "UPDATE imports SET images = 'kept' WHERE job_id = ?", (IMPORT.decode(public_id),)
+                )
+
+        self.server.wait(finish())
+        return public_id
+
+    def _finish(self, public_id: str) -> str:
+        """The job of this id, after its end, which is written into the database where no job runs."""
+        if not self.server.services.runner._stopping:
+            self.server.drain()
+            return public_id
+        kind = kind_of(public_id)
+        assert kind is not None
+
+        async def finish() -> None:
+            async with self.server.services.database.write() as connection:
+                await connection.execute(
+                    "UPDATE jobs SET status = 'Failed', error_message = 'test', completed_at = ? WHERE id = ?",
+                    (clock.now(), kind.decode(public_id)),
                 )
 
         self.server.wait(finish())

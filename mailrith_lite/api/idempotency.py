@@ -7,6 +7,7 @@ correct a refused request and send it again with its key.
 
 import asyncio
 import contextlib
+import hashlib
 import hmac
 import re
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from typing import Any, TypeVar, overload
 
 import msgspec
 
-from mailrith_lite import clock, errors
+from mailrith_lite import clock, errors, ids
 from mailrith_lite.api.bodies import IN_MEMORY, Body
 from mailrith_lite.api.call import Call
 from mailrith_lite.database import Changes, Connection
@@ -27,11 +28,13 @@ P = TypeVar("P")
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """`replayed`: it is the recorded answer to an earlier request."""
+    """`replayed`: it is the recorded answer to an earlier request. `subscriber_id`: the integer id of the
+    subscriber that the answer shows."""
 
     status: int
     body: bytes
     location: str | None = None
+    subscriber_id: int | None = None
     replayed: bool = False
 
 
@@ -88,6 +91,7 @@ async def create(
     Raises:
         InvalidIdempotencyKey: the key is not 1 to 255 printable ASCII characters.
         Conflict: the key was used with another body.
+        NotFound: the subscriber in the recorded answer was deleted.
     """
     attempt = _attempt(call, body, scope)
     answer = await _replay(call, attempt)
@@ -123,17 +127,24 @@ async def select_answer(connection: Connection, attempt: Attempt, now: int) -> A
 
     Raises:
         Conflict: the key was used with another body.
+        NotFound: the subscriber in the answer was deleted.
     """
     rows = await connection.execute_fetchall(
-        """SELECT body_hash, status, location, body FROM idempotency_records
-        WHERE workspace_id = ? AND operation = ? AND idempotency_key = ? AND expires_at > ?""",
-        (attempt.workspace_id, attempt.operation_id, attempt.key, now),
+        """SELECT body_hash, status, location, body, subscriber_id FROM idempotency_records
+        WHERE workspace_id = ? AND operation = ? AND idempotency_key IN (?, ?) AND expires_at > ?""",
+        (attempt.workspace_id, attempt.operation_id, attempt.key, hashed_key(attempt.key), now),
     )
     for row in rows:
         if not hmac.compare_digest(row["body_hash"], attempt.body_hash):
             raise key_reused()
+        if row["subscriber_id"] is not None and not row["body"]:  # a trigger has emptied it
+            raise subscriber_deleted(row["subscriber_id"])
         return Answer(status=row["status"], body=row["body"], location=row["location"], replayed=True)
     return None
+
+
+def subscriber_deleted(subscriber_id: int) -> errors.NotFound:
+    return errors.NotFound.of("subscriber", ids.encode(ids.SUBSCRIBER, subscriber_id))
 
 
 def key_reused() -> errors.Conflict:
@@ -147,8 +158,8 @@ async def insert_answer(connection: Connection, attempt: Attempt, answer: Answer
     """Call it in the transaction that creates the resource. Replaces an expired record of the same key."""
     await connection.execute(
         """INSERT OR REPLACE INTO idempotency_records
-        (workspace_id, operation, idempotency_key, body_hash, status, location, body, expires_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+        (workspace_id, operation, idempotency_key, body_hash, status, location, body, subscriber_id, expires_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             attempt.workspace_id,
             attempt.operation_id,
@@ -157,6 +168,7 @@ async def insert_answer(connection: Connection, attempt: Attempt, answer: Answer
             answer.status,
             answer.location,
             answer.body,
+            answer.subscriber_id,
             expires_at,
         ),
     )
@@ -164,6 +176,11 @@ async def insert_answer(connection: Connection, attempt: Attempt, answer: Answer
 
 async def delete_expired(connection: Connection, now: int) -> None:
     await connection.execute("DELETE FROM idempotency_records WHERE expires_at <= ?", (now,))
+
+
+def hashed_key(key: str) -> str:
+    """In the place of a key with the address of somebody who was deleted."""
+    return f"sha256 {hashlib.sha256(key.encode()).hexdigest()}"
 
 
 def _attempt(call: Call, body: Body[F], scope: str) -> Attempt | None:

@@ -11,6 +11,7 @@ from mailrith_lite.api import (
     health,
     history,
     imports,
+    job_deletion,
     memberships,
     scrape,
     segments,
@@ -144,6 +145,7 @@ _JOBS = (
     Route("GET", imports.PATH, "listSubscriberImportJobs", _IMPORT, imports.list_imports),
     Route("POST", imports.PATH, "createSubscriberImportJob", _IMPORT_LIVE, imports.create_import),
     Route("GET", _IMPORT_JOB, "getSubscriberImportJob", _IMPORT, imports.get_import),
+    Addition("DELETE", _IMPORT_JOB, "deleteSubscriberImportJob", _IMPORT_LIVE, job_deletion.delete_import),
     Addition("POST", f"{_IMPORT_JOB}/cancel", "cancelSubscriberImportJob", _IMPORT_LIVE, imports.cancel_import),
     Addition("POST", _UNDO, "undoSubscriberImport", _IMPORT_LIVE, undos.create_undo),
     Addition("GET", _UNDO, "getSubscriberImportUndo", _IMPORT, undos.get_undo_of_import),
@@ -151,10 +153,12 @@ _JOBS = (
     Addition("POST", f"{_UNDO}/cancel", "cancelSubscriberImportUndo", _IMPORT_LIVE, undos.cancel_undo_of_import),
     Addition("GET", undos.PATH, "listSubscriberImportUndoJobs", _IMPORT, undos.list_undos),
     Addition("GET", _UNDO_JOB, "getSubscriberImportUndoJob", _IMPORT, undos.get_undo),
+    Addition("DELETE", _UNDO_JOB, "deleteSubscriberImportUndoJob", _IMPORT_LIVE, job_deletion.delete_undo),
     Addition("POST", f"{_UNDO_JOB}/cancel", "cancelSubscriberImportUndoJob", _IMPORT_LIVE, undos.cancel_undo),
     Route("GET", exports.PATH, "listSubscriberExportJobs", _EXPORT, exports.list_exports),
     Route("POST", exports.PATH, "createSubscriberExportJob", _EXPORT_LIVE, exports.create_export),
     Route("GET", _EXPORT_JOB, "getSubscriberExportJob", _EXPORT, exports.get_export),
+    Addition("DELETE", _EXPORT_JOB, "deleteSubscriberExportJob", _EXPORT_LIVE, job_deletion.delete_export),
     Addition("POST", f"{_EXPORT_JOB}/cancel", "cancelSubscriberExportJob", _EXPORT_LIVE, exports.cancel_export),
 )
 

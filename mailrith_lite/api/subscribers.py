@@ -158,12 +158,12 @@ async def get_subscriber(call: Call) -> Data[SubscriberResource]:
     return Data(subscriber_resource(subscriber))
 
 
-@refuses(upsert.already_exists(1))
+@refuses(upsert.already_exists(1), idempotency.subscriber_deleted(1))
 async def upsert_subscriber(call: Call, body: Body[SubscriberRequest]) -> CreatedOrUpdated[SubscriberResource]:
     """Create or upsert a subscriber
 
     The email identifies the subscriber. 201 for a new one, who is `Unconfirmed` without a `status`. 200 for an
-    update: absent fields stay as they are.
+    update: absent fields stay as they are. 404 for a repeated Idempotency-Key whose subscriber was deleted.
     """
     answer = await idempotency.create(call, body, Body.decode, _upsert, changes=call.workspace_id)
     return CreatedOrUpdated(answer)
@@ -205,7 +205,9 @@ async def update_subscriber_status(call: Call, form: StatusRequest) -> Data[Subs
 async def delete_subscriber(call: Call) -> NoContent:
     """Delete a subscriber
 
-    The subscriber's memberships and evidence of consent are deleted too, and cannot be restored.
+    Everything that the service has of them goes, within a minute also from its disk: memberships, evidence of
+    consent, rows in the reports of imports, recorded answers. It cannot be restored. The files of exports stay
+    until they expire.
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         subscriber = await resources.find(call, connection, "subscriber", subscribers.select_subscriber)
@@ -236,8 +238,8 @@ async def _upsert(call: Call, request: SubscriberRequest, connection: Connection
     resource = subscriber_resource(subscriber)
     body = codec.data(resource)
     if saved is not None:
-        return Answer(status=200, body=body)
-    return Answer(status=201, body=body, location=resource.self_)
+        return Answer(status=200, body=body, subscriber_id=subscriber.id)
+    return Answer(status=201, body=body, location=resource.self_, subscriber_id=subscriber.id)
 
 
 def _profile(request: SubscriberChange) -> SubscriberInput:

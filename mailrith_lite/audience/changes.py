@@ -19,6 +19,8 @@ MOST_CHANGES: Final = 500
 MAX_VALUES: Final = 8_192
 """Characters, in JSON, of the values that one change keeps. Of more, it keeps the names of the members."""
 PLAIN: Final = ("email", "name", "status", "country", "subscribed_at", "last_opened_at")
+_DELETED_CHUNKS = 2
+"""At once: a chunk can have a row for each of its subscribers."""
 _FIELD = "custom_fields."
 
 ChangeSource = Literal["api", "console", "command", "import", "undo"]
@@ -217,6 +219,15 @@ async def insert_rows(connection: Connection, change_id: int, rows: Mapping[int,
         "INSERT INTO subscriber_changes (subscriber_id, change_id, details) VALUES (?, ?, ?)",
         [(number, change_id, as_json(details)) for number, details in rows.items()],
     )
+
+
+async def delete_of_job(connection: Connection, job_id: int) -> bool:
+    """Deletes the next chunks of a job from the history. False if there were none."""
+    cursor = await connection.execute(
+        "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE job_id = ? LIMIT ?)",
+        (job_id, _DELETED_CHUNKS),
+    )
+    return cursor.rowcount > 0
 
 
 async def _delete_surplus(connection: Connection, subscriber_id: int) -> None:

@@ -17,14 +17,19 @@ def addresses(text: str) -> list[str]:
 
     The name in `Ada <ada@example.com>` is not other text.
     """
-    visible = _INVISIBLE.sub("", text[:MAX_LENGTH]).strip()
-    named = _NAMED.fullmatch(visible)
+    shown = visible(text[:MAX_LENGTH]).strip()
+    named = _NAMED.fullmatch(shown)
     if named is None:
-        parts = [bare for part in _BETWEEN.split(visible) if (bare := _bare(part))]
+        parts = [bare for part in _BETWEEN.split(shown) if (bare := _bare(part))]
     else:
         parts = [*filter(_has_address, map(_bare, _BETWEEN.split(named[1]))), _bare(named[2].strip())]
     result = list(dict.fromkeys(filter(_has_address, parts)))
     return result if len(result) > 1 or all(map(_has_address, parts)) else []
+
+
+def visible(text: str) -> str:
+    """The text without characters that nobody sees."""
+    return text if text.isascii() else _INVISIBLE.sub("", text)
 
 
 def _bare(part: str) -> str:

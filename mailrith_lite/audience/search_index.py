@@ -4,6 +4,7 @@ The index only gives candidates, and the filter checks each of them. So an index
 never wrong. The rows of one workspace are neighbours in the index, so a search does not read those of another.
 """
 
+from asyncio import sleep
 from collections import Counter
 
 import msgspec
@@ -105,6 +106,24 @@ class Upkeep:
             return await _select_up_to_id(connection)
 
 
+async def erase_deleted(database: Database) -> None:
+    """Takes the texts of deleted and changed subscribers out of the index and its file, a step at a time.
+
+    A step that a job or a request waits for is short; the steps together read and write the whole index.
+    """
+    replaced = 1
+    while replaced:
+        async with database.write(housekeeping=True) as connection:
+            replaced = await _replace_changed(connection)
+        await sleep(0)
+    more = first = True
+    while more:
+        async with database.write(housekeeping=True) as connection:
+            more = await _merge(connection, first=first)
+        first = False
+        await sleep(0)
+
+
 async def optimize(connection: Connection) -> None:
     """Merges the whole index at once. Takes seconds for a million subscribers."""
     await connection.execute("INSERT INTO subscriber_search (subscriber_search) VALUES ('optimize')")
@@ -167,12 +186,39 @@ async def _insert_trigram_counts(connection: Connection, up_to_id: int, last_id:
         WHERE id > ? AND id <= ? AND id % ? = 0""",
         (up_to_id, last_id, _SAMPLE),
     )
-    counts = Counter(
-        (row["workspace_id"], trigram)
-        for row in rows
-        for text in (row["email"], row["name"])
-        for trigram in _trigrams(text)
+    await _add_trigram_counts(
+        connection, Counter(key for row in rows for key in _counted(row["workspace_id"], row["email"], row["name"]))
     )
+
+
+async def _move_trigram_counts(connection: Connection, batch: str) -> None:
+    """Of the subscribers in the batch of the backlog: without the texts of the index, with those of now."""
+    rows = await connection.execute_fetchall(
+        f"""SELECT batch.workspace_id, batch.email, batch.name, subscribers.email AS new_email,
+            coalesce(name_key, lower(subscribers.name)) AS new_name
+        FROM {batch} AS batch LEFT JOIN subscribers ON subscribers.id = subscriber_id
+        WHERE subscriber_id % ? = 0""",
+        (BATCH, _SAMPLE),
+    )
+    changes: Counter[tuple[int, str]] = Counter()
+    for row in rows:
+        changes.subtract(_counted(row["workspace_id"], row["email"], row["name"]))
+        if row["new_email"] is not None:
+            changes.update(_counted(row["workspace_id"], row["new_email"], row["new_name"]))
+    await _add_trigram_counts(connection, changes)
+    await connection.execute(
+        """DELETE FROM search_trigrams WHERE found <= 0
+            AND (workspace_id, trigram) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))""",
+        (msgspec.json.encode([key for key, change in changes.items() if change < 0]).decode(),),
+    )
+
+
+def _counted(workspace_id: int, *texts: str) -> list[tuple[int, str]]:
+    return [(workspace_id, trigram) for text in texts for trigram in _trigrams(text)]
+
+
+async def _add_trigram_counts(connection: Connection, counts: Counter[tuple[int, str]]) -> None:
+    """A count can be below 0, to take trigrams away."""
     counted = [(workspace_id, trigram, count) for (workspace_id, trigram), count in counts.items()]
     await connection.execute(
         """INSERT INTO search_trigrams (workspace_id, trigram, found)
@@ -185,6 +231,7 @@ async def _insert_trigram_counts(connection: Connection, up_to_id: int, last_id:
 async def _replace_changed(connection: Connection) -> int:
     """Replaces the index rows of changed subscribers, and deletes those of deleted ones. Returns their number."""
     batch = "(SELECT * FROM search_backlog ORDER BY workspace_id, subscriber_id LIMIT ?)"
+    await _move_trigram_counts(connection, batch)
     await connection.execute(
         f"""INSERT INTO subscriber_search (subscriber_search, rowid, email, name)
         SELECT 'delete', {_BACKLOG_ROW_ID}, email, name FROM {batch} ORDER BY 2""",

@@ -59,7 +59,7 @@ def export(status: str | None, query: str | None, cold_only: bool, target: Path 
 
 @click.group()
 def jobs() -> None:
-    """List, show, cancel and undo jobs, and save reports.
+    """List, show, cancel, undo and delete jobs, and save reports.
 
     A job is an import, an export, or the undo of an import.
 
@@ -137,6 +137,28 @@ def cancel_job(job_id: str) -> None:
     document = run(lambda client: client.post(f"{path}/cancel", dict[str, Any]))
     job = job_of(document)
     print_result(f"canceled {job.id}" + (f" ({job.counts})" if job.counts else ""), document)
+
+
+@jobs.command("delete")
+@click.argument("job_id", metavar="ID")
+@click.option("--yes", is_flag=True, help="do not ask")
+def delete_job(job_id: str, yes: bool) -> None:
+    """Delete a finished job, with its report or file.
+
+    Subscribers stay as they are. A deleted import can no longer be undone.
+
+    \b
+    Examples:
+      mailrith-lite jobs delete export_job_f5trj0n0jhzfa
+      mailrith-lite jobs delete import_job_f5trj0n0jhzfa --yes
+    """
+    from mailrith_lite.cli.printing import print_result
+    from mailrith_lite.cli.remote_jobs import path_of
+
+    path = path_of(job_id)
+    confirm(f"Delete {job_id}?", yes=yes)
+    run(lambda client: client.delete(path))
+    print_result(f"deleted {job_id}", {"id": job_id, "deleted": True})
 
 
 @jobs.command("report")

@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
 from mailrith_lite import clock
+from mailrith_lite.audience.erasures import TextColumn
 from mailrith_lite.console.column_form import ColumnForm
 from mailrith_lite.database import Connection
 
@@ -15,6 +17,13 @@ MAX_FORMS = 200
 MAX_FORM = 1 << 18
 """Characters of a form; a longer one is not saved."""
 
+TEXT_COLUMN: Final = TextColumn(
+    # A file without a header, read as if it had one: the names of its columns are the cells of a person.
+    select="""SELECT header_hash || source AS key, form AS text, 0 AS job_id FROM import_choices
+        WHERE workspace_id = :workspace_id AND instr(form, '@')""",
+    updates=("DELETE FROM import_choices WHERE workspace_id = :workspace_id AND header_hash || source = :key",),
+    is_json=True,
+)
 _form_decoder = msgspec.json.Decoder(ColumnForm)
 
 

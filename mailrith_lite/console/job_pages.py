@@ -5,12 +5,13 @@ import contextlib
 from aiohttp import web
 
 from mailrith_lite import clock, errors
+from mailrith_lite.catalog import job_removal
 from mailrith_lite.console import templating
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_view import view_job
 from mailrith_lite.console.live import Part, RenderPart
-from mailrith_lite.console.paths import job_path, redirect
-from mailrith_lite.console.session_request import FormHandler, SessionRequest
+from mailrith_lite.console.paths import PATH, job_path, redirect
+from mailrith_lite.console.session_request import FormHandler, PageHandler, SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import JobKind
@@ -46,5 +47,30 @@ def cancel(kind: JobKind) -> FormHandler:
         with contextlib.suppress(errors.Conflict):
             await call.services.runner.cancel(call.workspace_id, kind, public_id)
         return redirect(call.request, job_path(kind, public_id))
+
+    return handle
+
+
+def show_deletion(kind: JobKind) -> PageHandler:
+    """Asks whether to delete the job, and says what goes with it."""
+
+    async def show(call: SessionRequest) -> web.StreamResponse:
+        async with call.database.read() as connection:
+            job = await find_job(connection, call, kind)
+        if not job.final:
+            raise queue.not_final(job.public_id)
+        return await templating.render_page(call.request, "delete-job.html", job=view_job(job, clock.now()))
+
+    return show
+
+
+def delete(kind: JobKind) -> FormHandler:
+    """Deletes a job, and shows the list; a job that somebody has deleted meanwhile is gone anyway."""
+
+    async def handle(call: SessionRequest, _: Fields) -> web.StreamResponse:
+        with contextlib.suppress(errors.NotFound):
+            async with call.database.write(durable=True, changes="nobody") as connection:
+                await job_removal.delete_job(connection, call.actor, await find_job(connection, call, kind))
+        return redirect(call.request, PATH)
 
     return handle

@@ -80,6 +80,8 @@ def _add_routes(router: web.UrlDispatcher) -> None:
         path, progress = job_path(kind, "{job_id}").removeprefix(PATH), job_pages.progress(kind)
         router.add_get(f"{path}/part", page(live.part(progress), *kind.read_scopes))
         router.add_get(f"{path}/live", page(live.stream(progress), *kind.read_scopes))
+        router.add_get(f"{path}/delete", page(job_pages.show_deletion(kind), *kind.write_scopes))
+        router.add_post(f"{path}/delete", form(job_pages.delete(kind), *kind.write_scopes))
         router.add_post(f"{path}/cancel", form(job_pages.cancel(kind), *kind.write_scopes))
 
     router.add_get("/subscribers", page(subscribers.show_subscribers, *_READ))

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
+from asyncio import sleep
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -38,11 +39,14 @@ _WRITER_PRAGMAS = (
     "PRAGMA cache_size = -16384",
     "PRAGMA wal_autocheckpoint = 8000",
     "PRAGMA temp_store = MEMORY",
+    "PRAGMA secure_delete = ON",  # whoever is deleted leaves no bytes in the file
 )
 _READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA foreign_keys = ON", "PRAGMA busy_timeout = 1000")
 _SNAPSHOT_PRAGMAS = ("PRAGMA temp_store = MEMORY",)
 _UPKEEP_PRAGMAS = ("PRAGMA busy_timeout = 0",)
 _LARGE_WAL = 1 << 22  # bytes
+_WAL_ATTEMPTS = 10
+_WAL_PAUSE = 0.25  # seconds
 _SCRATCH_PRAGMAS = (  # the scratch database is deleted with its connection, so it needs no protection
     "PRAGMA scratch.journal_mode = OFF",
     "PRAGMA scratch.synchronous = OFF",
@@ -235,15 +239,29 @@ class Database:
     async def shrink_wal(self) -> None:
         """Empties the WAL if it is large and nobody reads from it at this moment. It may have to be tried again."""
         wal = self.path.with_name(f"{self.path.name}-wal")
-        if not wal.exists() or wal.stat().st_size < _LARGE_WAL:
-            return
+        if wal.exists() and wal.stat().st_size >= _LARGE_WAL:
+            await self._empty_wal()
+
+    async def empty_wal(self) -> bool:
+        """Empties the WAL, so that the file has no earlier state of a page. False while somebody reads from it.
+
+        Waits for short reads, and lets writers in between.
+        """
+        for _ in range(_WAL_ATTEMPTS):
+            if await self._empty_wal():
+                return True
+            await sleep(_WAL_PAUSE)
+        return False
+
+    async def _empty_wal(self) -> bool:
         with translated(self.path):
             async with connect(self.path, _UPKEEP_PRAGMAS) as connection:
                 await connection.execute_fetchall(
                     "PRAGMA wal_checkpoint(PASSIVE)"
                 )  # most of the work, without a lock
                 async with self._lock:
-                    await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+                    rows = await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+                    return not next(iter(rows))["busy"]
 
     async def compact(self) -> None:
         """Rewrites the file, without the space of what was deleted. Writers wait, in other processes, too.

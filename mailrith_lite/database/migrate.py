@@ -80,7 +80,7 @@ async def upgrade(path: Path, copies: Path) -> Upgrade:
     if not path.exists():
         return Upgrade(before=0, after=0, copy=None)
     with refusing_unusable(path):
-        async with connect(path, ()) as connection:
+        async with connect(path, ("PRAGMA secure_delete = ON",)) as connection:
             version = await check_known(connection, known, path)
             if version in (0, max(known)):
                 return Upgrade(before=version, after=version, copy=None)

@@ -5,10 +5,13 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from mailrith_lite.audience import erasures
 from mailrith_lite.audience.filters import SubscriberFilter
+from mailrith_lite.audience.mentions import ERASED
 from mailrith_lite.audience.vocabulary import Status
-from mailrith_lite.database import Connection, Row
+from mailrith_lite.database import Connection, Database, Row
 from mailrith_lite.jobs.kinds import IMPORT
+from mailrith_lite.unicode_forms import fold
 
 _COLUMNS = "exports.query, exports.status, exports.cold_only, exports.import_job_id, file_name, expires_at"
 _TABLES = "exports JOIN jobs ON jobs.id = exports.job_id"
@@ -108,3 +111,23 @@ async def update_file_removed(connection: Connection, job_ids: list[int], now: i
     await connection.executemany(
         "UPDATE exports SET removed_at = ? WHERE job_id = ?", [(now, job_id) for job_id in job_ids]
     )
+
+
+async def erase_queries(database: Database, workspace_id: int) -> None:
+    """Takes the place of the searches that name a deleted person. An unfinished export needs its search."""
+    async with database.read() as connection:
+        rows = await connection.execute_fetchall(
+            f"""SELECT job_id, query FROM {_TABLES}
+            WHERE workspace_id = ? AND completed_at IS NOT NULL AND query IS NOT NULL AND query <> ?""",
+            (workspace_id, ERASED),
+        )
+        erased = [
+            row["job_id"]
+            for row in rows
+            if await erasures.select_searched(connection, workspace_id, fold(row["query"].strip()), row["job_id"])
+        ]
+    if erased:
+        async with database.write(housekeeping=True) as connection:
+            await connection.executemany(
+                "UPDATE exports SET query = ? WHERE job_id = ?", [(ERASED, job_id) for job_id in erased]
+            )

@@ -61,7 +61,7 @@ async def insert_import(connection: Connection, job_id: int, plan: ImportPlan) -
 async def select_import(connection: Connection, workspace_id: int, job_id: int) -> ImportPlan:
     rows = await connection.execute_fetchall(
         """SELECT source, delimiter, header_line, header, columns, tag_ids, sequence_ids, new_tag_name, options,
-            images
+            iif(undo_deleted, 'expired', images) AS images
         FROM imports JOIN jobs ON jobs.id = imports.job_id WHERE job_id = ? AND workspace_id = ?""",
         (job_id, workspace_id),
     )
@@ -96,6 +96,11 @@ async def update_begun(connection: Connection, job_id: int, *, columns: list[Col
     await connection.execute(
         "UPDATE imports SET columns = ?, tag_ids = ? WHERE job_id = ?", (_json(columns), _json(tag_ids), job_id)
     )
+
+
+async def update_undo_deleted(connection: Connection, job_id: int) -> None:
+    """The import counts as one whose undo has expired, and what it keeps ends as usual."""
+    await connection.execute("UPDATE imports SET undo_deleted = 1 WHERE job_id = ?", (job_id,))
 
 
 async def update_images(connection: Connection, job_id: int, images: Images) -> None:

@@ -47,6 +47,24 @@ async def delete_row_errors(connection: Connection, job_id: int) -> bool:
     return cursor.rowcount > 0
 
 
+async def delete_lines(connection: Connection, job_id: int, lines: Sequence[int]) -> None:
+    """All that is reported of the rows that start on these lines."""
+    await connection.execute(
+        "DELETE FROM import_row_errors WHERE job_id = ? AND line IN (SELECT value FROM json_each(?))",
+        (job_id, msgspec.json.encode(lines).decode()),
+    )
+
+
+async def select_jobs_with_rows(connection: Connection, workspace_id: int) -> list[int]:
+    """The integer ids of the imports that have a report."""
+    rows = await connection.execute_fetchall(
+        """SELECT id FROM jobs WHERE workspace_id = ? AND kind = 'import'
+            AND EXISTS (SELECT 1 FROM import_row_errors WHERE job_id = jobs.id) ORDER BY id""",
+        (workspace_id,),
+    )
+    return [int(row["id"]) for row in rows]
+
+
 async def select_row_errors(
     connection: Connection, workspace_id: int, job_id: int, *, after_line: int = 0, after_position: int = 0
 ) -> list[Row]:

@@ -101,6 +101,7 @@ def _from_row(row: Row) -> Job:
     values: dict[str, Any] = dict(row)
     progress = Progress(**{field: values.pop(field) for field in Progress.__struct_fields__})
     kind = kinds.BY_NAME[values.pop("kind")]
+    del values["deleted_at"]
     return Job(kind=kind, progress=progress, dry_run=bool(values.pop("dry_run")), **values)
 
 
@@ -162,7 +163,8 @@ async def find_job(connection: Connection, workspace_id: int, kind: JobKind, pub
 
 async def select_job(connection: Connection, workspace_id: int, kind: JobKind, job_id: int) -> Job | None:
     rows = await connection.execute_fetchall(
-        "SELECT * FROM jobs WHERE workspace_id = ? AND kind = ? AND id = ?", (workspace_id, kind.name, job_id)
+        "SELECT * FROM jobs WHERE workspace_id = ? AND kind = ? AND id = ? AND deleted_at IS NULL",
+        (workspace_id, kind.name, job_id),
     )
     return next(map(_from_row, rows), None)
 
@@ -172,7 +174,8 @@ async def select_jobs(
 ) -> list[Job]:
     """Jobs with an integer id below `before_id` (None: all), newest first."""
     rows = await connection.execute_fetchall(
-        """SELECT * FROM jobs WHERE workspace_id = ? AND kind = ? AND id < ? ORDER BY id DESC LIMIT ?""",
+        """SELECT * FROM jobs WHERE workspace_id = ? AND kind = ? AND id < ? AND deleted_at IS NULL
+        ORDER BY id DESC LIMIT ?""",
         (workspace_id, kind.name, before_id or MAX_ID, limit),
     )
     return [_from_row(row) for row in rows]
@@ -283,6 +286,40 @@ async def delete_jobs(connection: Connection, workspace_id: int) -> None:
     )
 
 
+async def update_deleted(connection: Connection, job: Job, now: int) -> None:
+    """Hides the job. Its rows are deleted later, in small steps.
+
+    Raises:
+        Conflict: the job is not final.
+    """
+    cursor = await connection.execute(
+        """UPDATE jobs SET deleted_at = ?
+        WHERE id = ? AND workspace_id = ? AND completed_at IS NOT NULL AND deleted_at IS NULL""",
+        (now, job.id, job.workspace_id),
+    )
+    if cursor.rowcount != 1:
+        raise not_final(job.public_id)
+
+
+async def select_ended(connection: Connection, condition: str, parameters: dict[str, int]) -> list[Job]:
+    """The final jobs of every workspace that fulfil the condition, which can end with a limit."""
+    rows = await connection.execute_fetchall(
+        f"SELECT * FROM jobs WHERE completed_at IS NOT NULL AND deleted_at IS NULL AND {condition}", parameters
+    )
+    return [_from_row(row) for row in rows]
+
+
+async def select_deleted(connection: Connection) -> list[Job]:
+    """Of every workspace: the jobs that have been deleted and still have rows."""
+    rows = await connection.execute_fetchall("SELECT * FROM jobs WHERE deleted_at IS NOT NULL ORDER BY id")
+    return [_from_row(row) for row in rows]
+
+
+async def delete_job(connection: Connection, job_id: int) -> None:
+    """With its rows in all other tables."""
+    await connection.execute("DELETE FROM jobs WHERE id = ? AND deleted_at IS NOT NULL", (job_id,))
+
+
 async def update_canceled(connection: Connection, job: Job, now: int) -> Job:
     """
     Raises:
@@ -300,6 +337,14 @@ async def update_canceled(connection: Connection, job: Job, now: int) -> Job:
 
 def queue_full(max_queued: int) -> errors.QueueFull:
     return errors.QueueFull(f"{max_queued:,} jobs of this workspace are waiting; try again when some are done.")
+
+
+def not_final(public_id: str) -> errors.Conflict:
+    return errors.Conflict(
+        "The job is not finished; wait for its end, or cancel it, before you delete it.",
+        code="job_not_final",
+        resource=("job", public_id),
+    )
 
 
 def already_final(status: JobStatus, public_id: str) -> errors.Conflict:

@@ -6,10 +6,11 @@ from typing import Literal
 import msgspec
 
 from mailrith_lite import ids
-from mailrith_lite.database import MAX_ID, Connection, Row
+from mailrith_lite.database import MAX_ID, Connection, Database, Row
 from mailrith_lite.webhooks.patterns import EventType
 
 DeliveryStatus = Literal["waiting", "delivered", "failed"]
+_ERASED_AT_ONCE = 2_000
 
 _COLUMNS = """id, workspace_id, subscription_id, event_id, type, subscriber_id, details, occurred_at, status,
     attempts, retries, due_at, tried_at, answer_status, answer, error, milliseconds"""
@@ -156,14 +157,41 @@ async def select_delivery(
 
 
 async def update_attempted(connection: Connection, attempted: Sequence[Delivery]) -> None:
-    """The results of the attempts. A delivery that was deleted stays deleted."""
+    """The results of the attempts. A delivery that was deleted stays deleted.
+
+    The answer to an event about a subscriber who is deleted is not kept: it can be about them.
+    """
     await connection.executemany(
         """UPDATE webhook_deliveries SET status = :status, attempts = :attempts, retries = :retries,
-            due_at = :due_at, tried_at = :tried_at, answer_status = :answer_status, answer = :answer,
+            due_at = :due_at, tried_at = :tried_at, answer_status = :answer_status,
+            answer = CASE WHEN subscriber_id IS NULL
+                OR EXISTS (SELECT 1 FROM subscribers WHERE subscribers.id = subscriber_id) THEN :answer END,
             error = :error, milliseconds = :milliseconds
         WHERE subscription_id = :subscription_id AND id = :id""",
         [msgspec.structs.asdict(one) for one in attempted],
     )
+
+
+async def erase_answers(database: Database, workspace_id: int) -> None:
+    """Deletes the answers to events about deleted subscribers. The events have ids only, and stay."""
+    while True:
+        async with database.read() as connection:
+            rows = await connection.execute_fetchall(
+                """SELECT json_group_array(json_array(subscription_id, id)) AS ids, count(*) AS count FROM (
+                    SELECT subscription_id, id FROM webhook_deliveries
+                    WHERE workspace_id = ? AND answer IS NOT NULL
+                        AND subscriber_id IN (SELECT subscriber_id FROM erasures) LIMIT ?)""",
+                (workspace_id, _ERASED_AT_ONCE),
+            )
+        row = next(iter(rows))
+        if not row["count"]:
+            return
+        async with database.write(housekeeping=True) as connection:
+            await connection.execute(
+                """UPDATE webhook_deliveries SET answer = NULL
+                WHERE (subscription_id, id) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))""",
+                (row["ids"],),
+            )
 
 
 async def update_due_again(

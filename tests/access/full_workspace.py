@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from api_calls import CREATORS, UNDOABLE, UNDONE, Workspace, example
+from api_calls import CREATORS, SPECIAL, Workspace, example
 from conftest import MAPPINGS, Reply, Server
 
 from mailrith_lite import ids
 from mailrith_lite.audience import blocks
+from mailrith_lite.housekeeping.job_retention import JobRetention
 from mailrith_lite.jobs.kinds import IMPORT
 
 
@@ -28,7 +29,7 @@ class FullWorkspace(Workspace):
         for kind in CREATORS:
             if kind != ids.SUBSCRIBER:
                 self.known[kind] = self.create_in(self.known, kind, **_named(kind, word), **special.get(kind, {}))
-        for kind in (UNDOABLE, UNDONE):
+        for kind in SPECIAL:
             self.known[kind] = self.create(kind)
         for kind in (ids.TAG, ids.SEQUENCE):
             self.known[f"unused_{kind}"] = self.create(kind, name=f"Unused {word}")
@@ -56,11 +57,13 @@ def _named(kind: str, word: str) -> dict[str, str]:
 
 
 def contents(server: Server) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row that a request can change, once the upkeep has nothing left to correct."""
-    while server.wait(blocks.refresh(server.services.database)):
+    """Every row that a request can change, once the housekeeping has nothing left to correct or to delete."""
+    services = server.services
+    while server.wait(blocks.refresh(services.database)):
         pass
+    server.wait(JobRetention(services.database, services.exports_directory, ttl=0, undo_ttl=0).remove_expired())
     tables = server.rows(
         """SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
-        AND name NOT LIKE '%search%' AND name <> 'api_keys' ORDER BY name"""
+        AND name NOT LIKE '%search%' AND name NOT IN ('api_keys', 'erasures') ORDER BY name"""
     )
     return {table: sorted(server.rows(f"SELECT * FROM {table}"), key=repr) for (table,) in tables}

@@ -263,3 +263,23 @@ async def test_index_removes_deleted_subscribers(database: Database) -> None:
     async with database.read() as connection:
         rows = await connection.execute_fetchall("SELECT email FROM subscribers ORDER BY id")
     assert await search(database, str(next(iter(rows))["email"])) == [1]
+
+
+async def trigram_counts(database: Database) -> dict[str, int]:
+    async with database.read() as connection:
+        rows = await connection.execute_fetchall("SELECT trigram, found FROM search_trigrams")
+    return {row[0]: row[1] for row in rows}
+
+
+async def test_the_counts_of_trigrams_follow_changes_and_deletions(database: Database) -> None:
+    await insert(database, {number: (f"person{number}@example.com", "Same") for number in range(1, 129)})
+    await catch_up(database)
+    both = await trigram_counts(database)
+    assert (both["sam"], both["n64"], both["128"]) == (2, 1, 1)  # the 64th and the 128th are counted
+    await change(database, 128, SubscriberInput(name="Zqx"))
+    await delete(database, 64)
+    await search_index.erase_deleted(database)
+    counts = await trigram_counts(database)
+    assert (counts["zqx"], counts["128"], counts["per"]) == (1, 1, 1)
+    assert not {"sam", "n64"} & counts.keys()
+    await check_index(database)

@@ -140,3 +140,23 @@ def test_list_fits_a_terminal_of_80_columns(server: Server, cwd: Path) -> None:
 )
 def test_short_counts_leave_out_zeros(counts: str, short: str) -> None:
     assert without_zeros(counts) == short
+
+
+def test_delete_asks_first_and_deletes_the_job(server: Server, cwd: Path) -> None:
+    job, _ = server.export_csv()
+    environment = client_environment(server)
+    assert_fails(run("jobs", "delete", job["id"], env=environment, cwd=cwd), "say --yes")
+    assert server.call("GET", job["self"]).status == 200
+    result = run("jobs", "delete", job["id"], "--yes", env=environment, cwd=cwd)
+    assert (result.exit_code, result.stdout) == (0, f"deleted {job['id']}\n")
+    assert server.call("GET", job["self"]).status == 404
+    assert_fails(
+        run("jobs", "delete", job["id"], "--yes", env=environment, cwd=cwd), "subscriber_export_job_not_found"
+    )
+
+
+def test_delete_refuses_a_job_that_is_not_finished(server: Server, cwd: Path) -> None:
+    server.wait(server.services.runner.stop())
+    job = server.sdk().jobs.create_export(body={})["data"]
+    result = run("jobs", "delete", job["id"], "--yes", env=client_environment(server), cwd=cwd)
+    assert_fails(result, "job_not_final")

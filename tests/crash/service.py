@@ -114,14 +114,14 @@ class Service:
         return http.client.HTTPConnection(self._address.hostname, self._address.port, timeout=60)
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
-        """The `data` of a successful response."""
+        """The `data` of a successful response; None if it has no body."""
         with contextlib.closing(self.connect()) as connection:
             request_headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json", **headers}
             connection.request(method, path, None if body is None else json.dumps(body), request_headers)
             response = connection.getresponse()
             text = response.read()
             assert response.status < 300, text
-            return json.loads(text)["data"]
+            return json.loads(text)["data"] if text else None
 
     def put(self, link: str, file: bytes) -> contextlib.closing[http.client.HTTPConnection]:
         """Sends a file to the link of an upload. The caller reads the response and closes the connection."""

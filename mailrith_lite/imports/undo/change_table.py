@@ -14,6 +14,7 @@ from mailrith_lite.audience.changes import Details, Origin
 from mailrith_lite.audience.images import Changed, Image
 from mailrith_lite.database import Connection
 
+_DELETED_AT_ONCE = 2_000
 MadeKind = Literal["tag", "custom_field"]
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -165,6 +166,16 @@ async def select_changed(
         },
     )
     return str(next(iter(rows))[0])
+
+
+async def delete_changes(connection: Connection, job_id: int) -> bool:
+    """Deletes the next ones of an import, with their images. False if there were none."""
+    cursor = await connection.execute(
+        """DELETE FROM import_changes WHERE job_id = :job_id AND subscriber_id IN (
+            SELECT subscriber_id FROM import_changes WHERE job_id = :job_id ORDER BY subscriber_id LIMIT :limit)""",
+        {"job_id": job_id, "limit": _DELETED_AT_ONCE},
+    )
+    return cursor.rowcount > 0
 
 
 async def update_restored(connection: Connection, job_id: int, change_id: int, subscriber_ids: str) -> None:

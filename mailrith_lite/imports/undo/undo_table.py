@@ -50,10 +50,31 @@ def _from_row(row: Row) -> Undo:
 async def select_latest(connection: Connection, workspace_id: int, import_job_id: int) -> Job | None:
     """The newest undo of the import."""
     rows = await connection.execute_fetchall(
-        "SELECT max(job_id) FROM undos WHERE import_job_id = ?", (import_job_id,)
+        """SELECT max(job_id) FROM undos JOIN jobs ON jobs.id = job_id
+        WHERE import_job_id = ? AND deleted_at IS NULL""",
+        (import_job_id,),
     )
     job_id: int | None = next(iter(rows))[0]
     return None if job_id is None else await queue.select_job(connection, workspace_id, UNDO, job_id)
+
+
+async def select_undo_jobs(connection: Connection, workspace_id: int, import_job_id: int) -> list[Job]:
+    """All undos of the import, oldest first."""
+    rows = await connection.execute_fetchall(
+        "SELECT job_id FROM undos WHERE import_job_id = ? ORDER BY job_id", (import_job_id,)
+    )
+    jobs = [await queue.select_job(connection, workspace_id, UNDO, row["job_id"]) for row in rows]
+    return [job for job in jobs if job is not None]
+
+
+async def delete_skips(connection: Connection, job_id: int) -> bool:
+    """Deletes the next ones. False if there were none."""
+    cursor = await connection.execute(
+        """DELETE FROM undo_skips WHERE job_id = :job_id AND subscriber_id IN (
+            SELECT subscriber_id FROM undo_skips WHERE job_id = :job_id ORDER BY subscriber_id LIMIT :limit)""",
+        {"job_id": job_id, "limit": _REPORT_ROWS},
+    )
+    return cursor.rowcount > 0
 
 
 async def update_undo(connection: Connection, job_id: int, undo: Undo) -> None:

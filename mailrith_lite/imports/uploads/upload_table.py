@@ -165,7 +165,7 @@ async def update_ready(
 async def update_queued(connection: Connection, upload: Upload, job_id: int, now: int) -> None:
     """Call it when the job has its own source file."""
     await connection.execute(
-        """UPDATE uploads SET source = NULL, import_job_id = ?, queued_at = ?
+        """UPDATE uploads SET source = NULL, facts = NULL, import_job_id = ?, queued_at = ?
         WHERE workspace_id = ? AND id = ?""",
         (job_id, now, upload.workspace_id, upload.id),
     )
@@ -214,7 +214,7 @@ async def select_expired(connection: Connection, now: int) -> dict[int, str]:
 async def update_removed(connection: Connection, sources: Mapping[int, str]) -> None:
     """`sources`: as `select_expired` gives them. An upload that has another file by now keeps it."""
     await connection.execute(
-        """UPDATE uploads SET source = NULL
+        """UPDATE uploads SET source = NULL, facts = NULL
         WHERE (id, source) IN (SELECT CAST(key AS INTEGER), value FROM json_each(?))""",
         (msgspec.json.encode(sources).decode(),),
     )
@@ -223,6 +223,11 @@ async def update_removed(connection: Connection, sources: Mapping[int, str]) -> 
 async def delete_expired(connection: Connection, before: int) -> None:
     """Deletes the uploads that no job took and that expired before `before`."""
     await connection.execute("DELETE FROM uploads WHERE queued_at IS NULL AND expires_at < ?", (before,))
+
+
+async def delete_of_job(connection: Connection, job_id: int) -> None:
+    """Deletes the upload that the import has taken."""
+    await connection.execute("DELETE FROM uploads WHERE import_job_id = ?", (job_id,))
 
 
 async def delete_uploads(connection: Connection, workspace_id: int) -> list[str]:

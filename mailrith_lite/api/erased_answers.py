@@ -1,0 +1,104 @@
+"""What the recorded answers to POSTs keep of people who were deleted."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from mailrith_lite.api.idempotency import hashed_key
+from mailrith_lite.audience import erasures, mentions
+from mailrith_lite.audience.erasures import Mention
+from mailrith_lite.audience.mentions import ERASED
+from mailrith_lite.database import Connection, Database, Row
+from mailrith_lite.jobs.kinds import EXPORT
+from mailrith_lite.unicode_forms import fold
+
+_BATCH = 500
+_CREATES_EXPORT = "createSubscriberExportJob"
+
+
+async def erase_answers(database: Database, workspace_id: int) -> None:
+    """Takes the addresses of deleted people out of recorded answers and keys, and their names out of searches.
+
+    The answer about a subscriber is empty since they were deleted. A key with an address is hashed, so that its
+    request is still known.
+    """
+    operation = key = ""
+    while True:
+        async with database.read() as connection:
+            rows = await _select_batch(connection, workspace_id, operation, key)
+            if not rows:
+                return
+            named = await asyncio.to_thread(_mentions, rows)
+            erased = await erasures.select_erased(connection, workspace_id, named)
+            searched = [row for row in rows if await _searches_for_erased(connection, workspace_id, row)]
+        for row in searched:
+            await _write_body(database, workspace_id, row, _without_query(row["body"]))
+        for position in {one.position for one in erased}:
+            addresses = {one.address for one in erased if one.position == position}
+            await _scrub(database, workspace_id, rows[position], addresses)
+        operation, key = rows[-1]["operation"], rows[-1]["key"]
+
+
+async def _select_batch(connection: Connection, workspace_id: int, operation: str, key: str) -> list[Row]:
+    """The next answers and keys that can name somebody."""
+    rows = await connection.execute_fetchall(
+        """SELECT operation, idempotency_key AS key, CAST(body AS TEXT) AS body,
+            subscriber_id IS NOT NULL AS about_subscriber
+        FROM idempotency_records WHERE workspace_id = ? AND (operation, idempotency_key) > (?, ?)
+            AND (instr(idempotency_key, '@') OR operation = ?
+                OR (subscriber_id IS NULL AND instr(CAST(body AS TEXT), '@')))
+        ORDER BY operation, idempotency_key LIMIT ?""",
+        (workspace_id, operation, key, _CREATES_EXPORT, _BATCH),
+    )
+    return list(rows)
+
+
+def _mentions(rows: Sequence[Row]) -> list[Mention]:
+    return [
+        Mention(position=position, address=address)
+        for position, row in enumerate(rows)
+        for address in (
+            *mentions.word_addresses(row["key"]),
+            *(() if row["about_subscriber"] else mentions.json_addresses(row["body"])),
+        )
+    ]
+
+
+async def _searches_for_erased(connection: Connection, workspace_id: int, row: Row) -> bool:
+    if row["operation"] != _CREATES_EXPORT:
+        return False
+    export = msgspec.json.decode(row["body"])["data"]
+    query = export["selection"]["query"]
+    if not query or query == ERASED:
+        return False
+    job_id = EXPORT.decode(export["id"]) or 0
+    return await erasures.select_searched(connection, workspace_id, fold(query.strip()), job_id)
+
+
+def _without_query(body: str) -> str:
+    answer: dict[str, Any] = msgspec.json.decode(body)
+    answer["data"]["selection"]["query"] = ERASED
+    return msgspec.json.encode(answer).decode()
+
+
+async def _scrub(database: Database, workspace_id: int, row: Row, addresses: set[str]) -> None:
+    if not row["about_subscriber"]:
+        await _write_body(database, workspace_id, row, mentions.scrub_json(row["body"], addresses))
+    if mentions.word_addresses(row["key"]) & addresses:
+        async with database.write(housekeeping=True) as connection:
+            await connection.execute(
+                """UPDATE OR REPLACE idempotency_records SET idempotency_key = ?
+                WHERE workspace_id = ? AND operation = ? AND idempotency_key = ?""",
+                (hashed_key(row["key"]), workspace_id, row["operation"], row["key"]),
+            )
+
+
+async def _write_body(database: Database, workspace_id: int, row: Row, body: str) -> None:
+    async with database.write(housekeeping=True) as connection:
+        await connection.execute(
+            """UPDATE idempotency_records SET body = ?
+            WHERE workspace_id = ? AND operation = ? AND idempotency_key = ?""",
+            (body.encode(), workspace_id, row["operation"], row["key"]),
+        )

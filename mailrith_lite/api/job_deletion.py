@@ -1,0 +1,43 @@
+"""DELETE of a job: /v1/jobs/…/{job_id}"""
+
+from mailrith_lite.api.call import Call
+from mailrith_lite.api.responses import NoContent
+from mailrith_lite.api.route import refuses
+from mailrith_lite.catalog import job_removal
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT, UNDO, JobKind
+
+
+@refuses(queue.not_final(IMPORT.encode(1)))
+async def delete_import(call: Call) -> NoContent:
+    """Delete a subscriber import job
+
+    With its report, its undos and its part of the history of subscribers. The people that it imported stay, and can
+    no longer be restored by an undo. The hosted service does not have this operation.
+    """
+    return await _delete(call, IMPORT)
+
+
+@refuses(queue.not_final(EXPORT.encode(1)))
+async def delete_export(call: Call) -> NoContent:
+    """Delete a subscriber export job
+
+    With its file. The hosted service does not have this operation.
+    """
+    return await _delete(call, EXPORT)
+
+
+@refuses(queue.not_final(UNDO.encode(1)))
+async def delete_undo(call: Call) -> NoContent:
+    """Delete an undo job of a subscriber import
+
+    With its report. The people stay as they are. The import of a completed undo cannot be undone again.
+    """
+    return await _delete(call, UNDO)
+
+
+async def _delete(call: Call, kind: JobKind) -> NoContent:
+    async with call.database.write(durable=True, changes="nobody") as connection:
+        job = await queue.find_job(connection, call.workspace_id, kind, call.request.match_info["job_id"])
+        await job_removal.delete_job(connection, call.actor, job)
+    return NoContent()

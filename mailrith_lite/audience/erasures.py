@@ -1,0 +1,123 @@
+"""The table `erasures`: deleted people of whom something may be left. A trigger inserts each of them.
+
+Several rooms have texts that can name such a person. Each room says which, and how a text is found and changed.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from mailrith_lite.audience import mentions
+from mailrith_lite.database import Connection, Database
+
+_DELETED_AT_ONCE: Final = 2_000
+_SHORTEST_QUERY: Final = 3
+"""Characters of a search that can name somebody: a shorter one finds too many."""
+_FINISHED: Final = """last_job_id < coalesce((SELECT min(jobs.id) FROM jobs
+    WHERE completed_at IS NULL AND jobs.workspace_id = erasures.workspace_id), last_job_id + 1)"""
+
+
+class Mention(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """An address in a text. `position`: of the text in a list. `job_id`: of the job that has the text, or 0."""
+
+    position: int
+    address: str
+    job_id: int = 0
+
+
+class TextColumn(msgspec.Struct, frozen=True, kw_only=True):
+    """A column of a table whose texts can name somebody.
+
+    `select`: gives `key`, `text` and `job_id` (0: of no job) of the workspace `:workspace_id`. `updates`: change
+    the row with `:key`; `:text` is the text without the addresses. `is_json`: the texts are JSON.
+    """
+
+    select: str
+    updates: tuple[str, ...]
+    is_json: bool = False
+
+
+async def select_last_id(connection: Connection) -> int:
+    """0 if there is nobody to erase."""
+    rows = await connection.execute_fetchall("SELECT coalesce(max(id), 0) FROM erasures")
+    return int(next(iter(rows))[0])
+
+
+async def select_any_finished(connection: Connection) -> bool:
+    """Whether somebody has no row in an unfinished job, so that a step can erase everything of them."""
+    rows = await connection.execute_fetchall(f"SELECT EXISTS (SELECT 1 FROM erasures WHERE {_FINISHED})")
+    return bool(next(iter(rows))[0])
+
+
+async def select_workspace_ids(connection: Connection) -> list[int]:
+    rows = await connection.execute_fetchall("SELECT DISTINCT workspace_id FROM erasures")
+    return [row["workspace_id"] for row in rows]
+
+
+async def select_erased(connection: Connection, workspace_id: int, named: Iterable[Mention]) -> list[Mention]:
+    """Those that name a deleted person. A job that is newer than the deletion names another one."""
+    rows = await connection.execute_fetchall(
+        """SELECT value ->> 0 AS position, value ->> 1 AS address FROM json_each(?)
+        WHERE EXISTS (SELECT 1 FROM erasures
+            WHERE workspace_id = ? AND email = value ->> 1 AND last_job_id >= value ->> 2)""",
+        (msgspec.json.encode(list(named)).decode(), workspace_id),
+    )
+    return [Mention(position=row["position"], address=row["address"]) for row in rows]
+
+
+async def select_searched(connection: Connection, workspace_id: int, query: str, job_id: int) -> bool:
+    """Whether the search of this job names a deleted person. `query`: case folded."""
+    rows = await connection.execute_fetchall(
+        """SELECT EXISTS (SELECT 1 FROM erasures WHERE workspace_id = :workspace_id AND last_job_id >= :job_id
+            AND (instr(:query, email) OR (length(name) >= :shortest AND instr(:query, name))
+                OR (length(:query) >= :shortest AND (instr(name, :query)
+                    OR instr(substr(email, 1, instr(email, '@')), :query)
+                    OR (instr(:query, '@') AND instr(email, :query))))))""",
+        {"workspace_id": workspace_id, "job_id": job_id, "query": query, "shortest": _SHORTEST_QUERY},
+    )
+    return bool(next(iter(rows))[0])
+
+
+async def erase_texts(database: Database, workspace_id: int, column: TextColumn) -> None:
+    """Takes the addresses of deleted people out of the texts of a column."""
+    async with database.read() as connection:
+        rows = list(await connection.execute_fetchall(column.select, {"workspace_id": workspace_id}))
+        texts = [str(row["text"]) for row in rows]
+        job_ids = [int(row["job_id"]) for row in rows]
+        find = mentions.json_addresses if column.is_json else mentions.word_addresses
+        erased = await select_erased(connection, workspace_id, await asyncio.to_thread(_find, texts, job_ids, find))
+    by_position: dict[int, set[str]] = {}
+    for one in erased:
+        by_position.setdefault(one.position, set()).add(one.address)
+    scrub = mentions.scrub_json if column.is_json else mentions.scrub
+    for position, addresses in by_position.items():
+        parameters: dict[str, Any] = {
+            "workspace_id": workspace_id,
+            "key": rows[position]["key"],
+            "text": scrub(texts[position], addresses),
+        }
+        async with database.write(housekeeping=True) as connection:
+            for update in column.updates:
+                await connection.execute(update, parameters)
+
+
+def _find(texts: Sequence[str], job_ids: Sequence[int], find: Callable[[str], set[str]]) -> list[Mention]:
+    return [
+        Mention(position=position, address=address, job_id=job_id)
+        for position, (text, job_id) in enumerate(zip(texts, job_ids, strict=True))
+        for address in find(text)
+    ]
+
+
+async def delete_finished(connection: Connection, up_to_id: int) -> bool:
+    """Deletes the next entries up to this one. False if there are no more.
+
+    An entry stays while a job is unfinished that may have a row of the person: it can still write one.
+    """
+    cursor = await connection.execute(
+        f"DELETE FROM erasures WHERE id IN (SELECT id FROM erasures WHERE id <= ? AND {_FINISHED} LIMIT ?)",
+        (up_to_id, _DELETED_AT_ONCE),
+    )
+    return cursor.rowcount > 0

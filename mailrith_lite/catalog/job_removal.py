@@ -1,0 +1,65 @@
+"""Deletes a final job: it is hidden at once, and the housekeeping deletes its rows and its files in small steps."""
+
+import msgspec
+
+from mailrith_lite import clock
+from mailrith_lite.access import audit
+from mailrith_lite.access.audit import Actor
+from mailrith_lite.database import MAX_ID, Connection
+from mailrith_lite.imports import import_table
+from mailrith_lite.imports.undo import undo_table
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import IMPORT, UNDO
+from mailrith_lite.jobs.queue import Job
+
+EXPIRED_AT_ONCE = 200
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Moments. Jobs that ended until `ended` have expired, except imports that ended after `undoable`: they can be
+    undone."""
+
+    ended: int
+    undoable: int
+
+
+async def delete_job(connection: Connection, actor: Actor, job: Job) -> None:
+    """Call it in a transaction. The undos of an import go with it. An import without its completed undo cannot be
+    undone again.
+
+    Raises:
+        Conflict: the job or an undo of it is not final.
+    """
+    await _hide(connection, job)
+    await audit.record(connection, actor, "job.deleted", job.public_id)
+
+
+async def delete_expired(connection: Connection, limits: Limits) -> bool:
+    """Hides the next expired jobs of every workspace. False if there were none."""
+    jobs = await queue.select_ended(
+        connection, _EXPIRED, {**msgspec.structs.asdict(limits), "now": clock.now(), "at_once": EXPIRED_AT_ONCE}
+    )
+    for job in jobs:
+        await _hide(connection, job)
+    return bool(jobs)
+
+
+_EXPIRED = f"""completed_at <= :ended AND kind <> '{UNDO.name}' -- an undo goes with its import
+    AND NOT EXISTS (SELECT 1 FROM imports
+        WHERE job_id = jobs.id AND images = 'kept' AND jobs.completed_at > :undoable
+            AND jobs.created_count + jobs.updated_count > 0)
+    AND NOT EXISTS (SELECT 1 FROM undos JOIN jobs AS undo ON undo.id = undos.job_id
+        WHERE import_job_id = jobs.id AND coalesce(undo.completed_at, {MAX_ID}) > :ended)
+    AND NOT EXISTS (SELECT 1 FROM exports WHERE job_id = jobs.id AND removed_at IS NULL AND expires_at > :now)
+    LIMIT :at_once"""
+
+
+async def _hide(connection: Connection, job: Job) -> None:
+    now = clock.now()
+    await queue.update_deleted(connection, job, now)
+    if job.kind == IMPORT:
+        for undo in await undo_table.select_undo_jobs(connection, job.workspace_id, job.id):
+            await queue.update_deleted(connection, undo, now)
+    elif job.kind == UNDO and job.status == "Completed":
+        undo_of = await undo_table.select_undo(connection, job.workspace_id, job.id)
+        await import_table.update_undo_deleted(connection, undo_of.import_job_id)

@@ -1,0 +1,54 @@
+"""Takes the address and every cell of deleted people off the disk.
+
+The rows of a subscriber are deleted with them, in one transaction. This deletes what other tables have of them. The
+table `erasures` lists who is left to erase, so that a crash loses nobody. SQLite overwrites what it deletes with
+zeros (`secure_delete`), and at the end the WAL is emptied.
+"""
+
+from mailrith_lite.api import erased_answers
+from mailrith_lite.audience import erasures, search_index
+from mailrith_lite.console import choices_table
+from mailrith_lite.database import Database
+from mailrith_lite.exports import export_table
+from mailrith_lite.imports import erasing
+from mailrith_lite.webhooks import delivery_table
+
+_TEXT_COLUMNS = (*erasing.TEXT_COLUMNS, choices_table.TEXT_COLUMN)
+
+
+class Erasure:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._last_id = 0  # of the entries that a step has worked on
+        self._wal_has_traces = True  # perhaps of an earlier process
+
+    async def step(self) -> None:
+        """Erases who was deleted so far. Each of its transactions is short.
+
+        What is left is for the next step: people with rows in an unfinished job, and the WAL while somebody reads
+        from it.
+        """
+        async with self._database.read() as connection:
+            last_id = await erasures.select_last_id(connection)
+            due = last_id > self._last_id or await erasures.select_any_finished(connection)
+            workspace_ids = await erasures.select_workspace_ids(connection) if due else []
+        if due:
+            self._wal_has_traces = True
+            await self._erase(workspace_ids, last_id)
+            self._last_id = last_id
+        if self._wal_has_traces:
+            self._wal_has_traces = not await self._database.empty_wal()
+
+    async def _erase(self, workspace_ids: list[int], last_id: int) -> None:
+        for workspace_id in workspace_ids:
+            await erasing.erase_rows(self._database, workspace_id)
+            for column in _TEXT_COLUMNS:
+                await erasures.erase_texts(self._database, workspace_id, column)
+            await export_table.erase_queries(self._database, workspace_id)
+            await delivery_table.erase_answers(self._database, workspace_id)
+            await erased_answers.erase_answers(self._database, workspace_id)
+        await search_index.erase_deleted(self._database)
+        more = True
+        while more:
+            async with self._database.write(housekeeping=True) as connection:
+                more = await erasures.delete_finished(connection, last_id)

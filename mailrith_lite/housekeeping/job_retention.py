@@ -1,0 +1,60 @@
+"""Deletes expired jobs, and those that somebody has deleted, in steps so small that nobody waits long to write."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from mailrith_lite import clock, disk
+from mailrith_lite.audience import changes
+from mailrith_lite.catalog import job_removal
+from mailrith_lite.catalog.job_removal import Limits
+from mailrith_lite.database import Connection, Database
+from mailrith_lite.exports.export_pipeline import file_path
+from mailrith_lite.imports import report
+from mailrith_lite.imports.undo import change_table, undo_table
+from mailrith_lite.imports.uploads import upload_table
+from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.kinds import EXPORT
+from mailrith_lite.jobs.queue import Job
+
+_DELETE_ROWS: tuple[Callable[[Connection, int], Awaitable[bool]], ...] = (
+    report.delete_row_errors,
+    change_table.delete_changes,
+    undo_table.delete_skips,
+    changes.delete_of_job,
+)
+"""Each deletes some rows of a job, and returns False if there were none."""
+
+
+class JobRetention:
+    def __init__(self, database: Database, exports_directory: Path, *, ttl: int, undo_ttl: int) -> None:
+        """`ttl`: seconds after its end for which a job is kept; 0 keeps it for ever. `undo_ttl`: seconds after its
+        end for which an import can be undone; it is kept for so long at least."""
+        self._database = database
+        self._exports_directory = exports_directory
+        self._ttl = ttl * clock.SECOND
+        self._undo_ttl = undo_ttl * clock.SECOND
+
+    async def remove_expired(self) -> None:
+        more = self._ttl > 0
+        while more:
+            now = clock.now()
+            limits = Limits(ended=now - self._ttl, undoable=now - self._undo_ttl)
+            async with self._database.write(housekeeping=True) as connection:
+                more = await job_removal.delete_expired(connection, limits)
+        async with self._database.read() as connection:
+            deleted = await queue.select_deleted(connection)
+        for job in deleted:
+            await self._remove(job)
+
+    async def _remove(self, job: Job) -> None:
+        """The file goes first: on a full disk this makes room."""
+        if job.kind == EXPORT:
+            await disk.remove(file_path(self._exports_directory, job.public_id))
+        for delete_rows in _DELETE_ROWS:
+            more = True
+            while more:
+                async with self._database.write(housekeeping=True) as connection:
+                    more = await delete_rows(connection, job.id)
+        async with self._database.write(housekeeping=True) as connection:
+            await upload_table.delete_of_job(connection, job.id)
+            await queue.delete_job(connection, job.id)

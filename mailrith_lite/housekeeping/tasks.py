@@ -1,0 +1,98 @@
+"""The loops that run until the service stops. A failure is logged, and the loop goes on."""
+
+from asyncio import sleep
+
+from mailrith_lite import clock, logs
+from mailrith_lite.access import audit
+from mailrith_lite.api import idempotency
+from mailrith_lite.audience import blocks, search_index
+from mailrith_lite.audience.history_retention import HistoryRetention
+from mailrith_lite.exports.export_pipeline import ExportPipeline
+from mailrith_lite.housekeeping.erasure import Erasure
+from mailrith_lite.housekeeping.job_retention import JobRetention
+from mailrith_lite.http.services import Services
+from mailrith_lite.imports.undo.image_retention import ImageRetention
+from mailrith_lite.webhooks.retention import Retention
+
+_HOUSEKEEPING_SECONDS = 30.0
+_ERASURE_SECONDS = 20.0
+"""The documented limit is 60 seconds: one step more if somebody reads from the WAL during the first."""
+_INDEX_SECONDS = 1.0
+
+
+async def delete_expired(services: Services, exports: ExportPipeline) -> None:
+    """Deletes what has expired, saves when keys were used, and shrinks the WAL, until the service stops."""
+
+    async def delete_records() -> None:
+        async with services.database.write(housekeeping=True) as connection:
+            await idempotency.delete_expired(connection, clock.now())
+
+    async def save_key_use() -> None:
+        await services.key_use.save(services.database)
+
+    async def save_refused_keys() -> None:
+        await services.refused_keys.save(services.database)
+
+    retention = Retention(services.database, ttl=services.settings.webhook_ttl)
+    images = ImageRetention(services.database, ttl=services.settings.undo_ttl)
+
+    history = HistoryRetention(
+        services.database, ttl=services.settings.history_ttl, values_ttl=services.settings.undo_ttl
+    )
+    jobs = JobRetention(
+        services.database,
+        services.exports_directory,
+        ttl=services.settings.job_ttl,
+        undo_ttl=services.settings.undo_ttl,
+    )
+
+    async def remove_audit() -> None:
+        await audit.remove_expired(services.database, ttl=services.settings.audit_ttl)
+
+    async def shrink_wal() -> None:
+        if not services.runner.busy:
+            await services.database.shrink_wal()
+
+    while not services.stopping:
+        # Each on its own: on a full disk, one that cannot write must not stop the others, which free space.
+        for step in (
+            exports.remove_expired,
+            services.uploads.remove_expired,
+            delete_records,
+            retention.remove_expired,
+            images.remove_expired,
+            jobs.remove_expired,
+            remove_audit,
+            history.remove_expired,
+            save_key_use,
+            save_refused_keys,
+            shrink_wal,
+        ):
+            try:
+                await step()
+            except Exception:
+                logs.service.exception("housekeeping failed; trying again")
+        await sleep(_HOUSEKEEPING_SECONDS)
+
+
+async def erase_deleted(services: Services) -> None:
+    """Takes people who were deleted off the disk, until the service stops."""
+    erasure = Erasure(services.database)
+    while not services.stopping:
+        try:
+            await erasure.step()
+        except Exception:
+            logs.service.exception("deleted people could not be erased; trying again")
+        await sleep(_ERASURE_SECONDS)
+
+
+async def update_indexes(services: Services) -> None:
+    """Keeps the search index and the block counts current. Pauses after each step while a job runs."""
+    index = search_index.Upkeep(services.database)
+    while not services.stopping:
+        more = False
+        try:
+            more = await index.step() or await blocks.refresh(services.database)
+        except Exception:
+            logs.service.exception("the indexes could not be updated; trying again")
+        await sleep(0 if more and not services.runner.busy else _INDEX_SECONDS)

@@ -1,0 +1,224 @@
+"""A deleted person leaves no bytes in the data directory, and everybody else stays."""
+
+import contextlib
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import time_machine
+from api_records import data_of, field, hold_jobs, release_jobs, subscriber
+from conftest import Server
+from uploading import ready
+from webhooks.receiver import Planned, Receiver
+
+from housekeeping import person
+from housekeeping.person import CELL, EMAIL, FIRST_NAME, IMPORTS, MAPPINGS, NAME, mapped
+from mailrith_lite.database import connection
+from mailrith_lite.exports.export_pipeline import ExportPipeline
+from mailrith_lite.housekeeping.erasure import Erasure
+
+EXPORTS = "/v1/jobs/subscriber-exports"
+DAY = 86_400
+
+
+@pytest.fixture
+def server(serve: Callable[..., Server]) -> Server:
+    return serve(allow_private_webhooks=True)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver().running() as running:
+        running.otherwise = Planned(status=200, body=f"saved {NAME}".encode())
+        yield running
+
+
+def erase(server: Server) -> None:
+    server.wait(Erasure(server.services.database).step())
+
+
+def report(server: Server, job: Any) -> list[str]:
+    """The rows of the report as it is now, without the header."""
+    url = data_of(server.call("GET", f"{IMPORTS}/{job['id']}"))["error_report_url"]
+    return server.fetch(url).body.decode().splitlines()[1:]
+
+
+def delete(server: Server, saved: Any) -> None:
+    assert server.call("DELETE", saved["self"]).status == 204
+
+
+def put_through_everything(server: Server, receiver: Receiver) -> Any:
+    """Returns the person."""
+    text_field = field(server, "Notes")
+    subscriber(server, "ada@example.com", name="Ada")
+    subscription = {"name": "Hook", "url": receiver.url, "event_patterns": ["*"]}
+    data_of(server.call("POST", "/v1/webhook-subscriptions", subscription))
+    body = {"email": EMAIL, "name": FIRST_NAME, "status": "Active", "custom_fields": {text_field["id"]: CELL}}
+    saved = data_of(
+        server.call("POST", "/v1/subscribers", body, headers={"Idempotency-Key": f"signup-{EMAIL.upper()}"})
+    )
+    server.import_csv(person.CHANGED)  # its undo keeps the first name
+    server.import_csv(person.REFUSED, MAPPINGS)
+    upload = ready(server, person.REFUSED.replace("Ada", "Adé").encode("latin-1"), name=f"{EMAIL}.csv")
+    job = server.call("POST", IMPORTS, {"upload_id": upload["id"], "mappings": MAPPINGS, "dry_run": True})
+    assert job.status == 202
+    server.drain()
+    assert server.call("POST", IMPORTS, {"upload_id": upload["id"], "mappings": MAPPINGS}).status == 202
+    server.drain()
+    server.import_csv(person.WITHOUT_HEADER, [mapped(EMAIL, "email"), mapped(NAME, "name")])
+    subscriber(server, EMAIL, status="Unsubscribed")
+    server.import_csv(person.WARNED, [*MAPPINGS[:2], mapped("Status", "subscriber-status")])
+    for number, query in enumerate((EMAIL.upper(), NAME, "zqxwv")):
+        export = {"query": query}
+        reply = server.call("POST", EXPORTS, export, headers={"Idempotency-Key": f"export-{number}"})
+        assert reply.status == 202
+    server.drain()
+    server.wait(server.services.dispatcher.drain())
+    return saved
+
+
+def test_a_deleted_person_leaves_no_bytes_in_the_data_directory(
+    server: Server, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    saved = put_through_everything(server, receiver)
+    directory = server.settings.data_dir
+    assert len({one.split(": ")[1] for one in person.traces(directory)}) == len(person.NEEDLES)
+    delete(server, saved)
+    erase(server)
+    assert [one for one in person.traces(directory) if not one.startswith("exports/")] == []
+    assert not {"zqx", "xwv", "kjq"} & person.indexed_trigrams(directory)
+    assert [needle for needle in person.NEEDLES if needle.decode() in caplog.text.lower()] == []
+    with time_machine.travel(time.time() + DAY + 1, tick=True):
+        server.wait(expired_exports(server).remove_expired())
+    assert person.traces(directory) == []
+
+
+def test_everybody_else_stays_when_a_person_is_erased(server: Server) -> None:
+    saved = subscriber(server, EMAIL, name=NAME)
+    other = subscriber(server, f"x{EMAIL}", name="Other")
+    job = server.import_csv(person.REFUSED + f"x{EMAIL},Other,Nowhere\n", MAPPINGS)
+    progress = job["progress"]
+    for query in ("ada@example.com", EMAIL):
+        assert server.call("POST", EXPORTS, {"query": query}).status == 202
+    server.drain()
+    delete(server, saved)
+    erase(server)
+    assert [row.partition(",")[0] for row in report(server, job)] == ["ada@example.com", f"x{EMAIL}"]
+    assert data_of(server.call("GET", f"{IMPORTS}/{job['id']}"))["progress"] == progress
+    assert server.rows("SELECT query FROM exports ORDER BY job_id") == [("ada@example.com",), ("(erased)",)]
+    assert data_of(server.call("GET", other["self"]))["name"] == "Other"
+    found = server.call("GET", f"/v1/subscribers?search=x{EMAIL}").json["data"]
+    assert [one["id"] for one in found] == [other["id"]]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        EMAIL,
+        EMAIL.upper(),
+        f"  {EMAIL} ",
+        f"'{EMAIL}",
+        f"Ada <{EMAIL}>",
+        f'"{EMAIL}"',
+        f"mailto:{EMAIL}?subject=x",
+        f"write to {EMAIL}.",
+        f"a@b.example,{EMAIL}",
+        f"first\n{EMAIL}",
+        EMAIL.replace("@", "\u200b@"),
+        f"{EMAIL}@",
+    ],
+)
+def test_a_refused_row_belongs_to_whoever_has_an_address_in_one_of_its_cells(server: Server, cell: str) -> None:
+    saved = subscriber(server, EMAIL)
+    cell = cell.replace('"', '""')
+    job = server.import_csv(f'Email,Name\nbroken,"{cell}"\nbroken,Ada\n')
+    assert len(report(server, job)) == 2 + cell.count("\n")
+    delete(server, saved)
+    erase(server)
+    assert [row.split(",")[1] for row in report(server, job)] == ["Ada"]
+
+
+def test_a_refused_row_with_an_international_domain_goes_with_its_person(server: Server) -> None:
+    saved = subscriber(server, "zoé@exämple.example".replace("é", "e"))
+    job = server.import_csv("Email,Name,Country\nZOE@EXÄMPLE.example,Zoe,Nowhere\nbroken,Ada,\n", MAPPINGS)
+    delete(server, saved)
+    erase(server)
+    assert [row.split(",")[1] for row in report(server, job)] == ["Ada"]
+
+
+def test_a_person_with_the_address_of_a_deleted_one_keeps_their_refused_rows(server: Server) -> None:
+    delete(server, subscriber(server, EMAIL))
+    subscriber(server, EMAIL)
+    job = server.import_csv(person.REFUSED, MAPPINGS)
+    erase(server)
+    assert len(report(server, job)) == 2
+
+
+def test_the_replay_of_a_deleted_person_is_a_404(server: Server) -> None:
+    for key in ("one", f"signup {EMAIL}"):
+        reply = server.call("POST", "/v1/subscribers", {"email": EMAIL}, headers={"Idempotency-Key": key})
+        delete(server, data_of(reply))
+        for _ in range(2):  # at once, and when everything is erased
+            replay = server.call("POST", "/v1/subscribers", {"email": EMAIL}, headers={"Idempotency-Key": key})
+            assert (replay.status, replay.error["code"]) == (404, "subscriber_not_found")
+            erase(server)
+        other = server.call("POST", "/v1/subscribers", {"email": "b@b.example"}, headers={"Idempotency-Key": key})
+        assert (other.status, other.error["code"]) == (409, "idempotency_key_reused")
+    assert server.rows("SELECT count(*) FROM subscribers") == [(0,)]
+
+
+def test_a_person_in_an_unfinished_import_is_erased_after_its_end(server: Server) -> None:
+    saved = subscriber(server, EMAIL)
+    hold_jobs(server)
+    reply = server.call("POST", IMPORTS, {"csv_text": person.REFUSED, "mappings": MAPPINGS})
+    delete(server, saved)
+    erase(server)
+    assert server.rows("SELECT email FROM erasures") == [(EMAIL,)]
+    release_jobs(server)
+    erase(server)
+    assert len(report(server, data_of(reply))) == 1
+    assert person.traces(server.settings.data_dir) == []
+
+
+def test_people_that_an_undo_deletes_are_erased(server: Server) -> None:
+    job = server.import_csv(f"Email,Name\n{EMAIL},{NAME}\n")
+    server.import_csv(person.REFUSED, MAPPINGS)
+    assert server.call("POST", f"{IMPORTS}/{job['id']}/undo").status == 202
+    server.drain()
+    erase(server)
+    assert person.traces(server.settings.data_dir) == []
+
+
+def test_the_wal_is_emptied_as_soon_as_nobody_reads_from_it(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_WAL_ATTEMPTS", 1)
+    one = Erasure(server.services.database)
+    saved = subscriber(server, EMAIL)
+    with contextlib.closing(sqlite3.connect(server.services.database.path)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM subscribers").fetchall()
+        delete(server, saved)
+        server.wait(one.step())
+        assert person.traces(server.settings.data_dir)
+        subscriber(server, "ada@example.com")  # writers do not wait
+    server.wait(one.step())
+    assert person.traces(server.settings.data_dir) == []
+
+
+def test_a_step_without_deleted_people_writes_nothing(server: Server) -> None:
+    one = Erasure(server.services.database)
+    delete(server, subscriber(server, EMAIL))
+    server.wait(one.step())
+    before = server.services.database.revision(1), server.rows("PRAGMA data_version")
+    server.wait(one.step())
+    assert (server.services.database.revision(1), server.rows("PRAGMA data_version")) == before
+
+
+def expired_exports(server: Server) -> ExportPipeline:
+    services = server.services
+    return ExportPipeline(services.database, services.exports_directory, formula_guard=True, ttl=DAY)
