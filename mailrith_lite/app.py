@@ -15,10 +15,12 @@ from mailrith_lite.access import audit, keys, workspaces
 from mailrith_lite.access.audit import Actor
 from mailrith_lite.access.keys import KeyUse
 from mailrith_lite.access.refused_keys import RefusedKeys
+from mailrith_lite.access.request_rates import RequestRates
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.api import scrape
 from mailrith_lite.api.middleware import add_headers, add_hsts, boundary
 from mailrith_lite.api.routes import add_routes
+from mailrith_lite.audience import search_limit
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
 from mailrith_lite.console.paths import PATH as CONSOLE_PATH
 from mailrith_lite.console.routes import create_console
@@ -33,6 +35,7 @@ from mailrith_lite.jobs.run import Gate
 from mailrith_lite.jobs.runner import Runner
 from mailrith_lite.links import Links
 from mailrith_lite.settings import Settings
+from mailrith_lite.throttle import AtOnce
 from mailrith_lite.webhooks.dispatcher import Dispatcher
 from mailrith_lite.webhooks.lane import Gate as WebhookGate
 from mailrith_lite.webhooks.outbox import Outbox
@@ -84,7 +87,11 @@ async def open_services(
     outbox = Outbox()
     async with (
         Database.open(
-            directory / DATABASE_FILE, sync_to_disk=sync_to_disk, query_timeout=settings.query_timeout
+            directory / DATABASE_FILE,
+            sync_to_disk=sync_to_disk,
+            query_timeout=settings.query_timeout,
+            share=settings.workspace_readers,
+            waiting=settings.max_waiting_reads,
         ) as database,
         Dispatcher.running(
             database, outbox, allow_private=settings.allow_private_webhooks, gate=webhook_gate
@@ -145,7 +152,15 @@ async def _build(
         database, outbox, imports_directory, formula_guard=guard, keeps_images=settings.undo_ttl > 0
     )
     exports = ExportPipeline(database, exports_directory, formula_guard=guard, ttl=settings.export_ttl)
-    uploads = UploadStore(database, uploads_directory, limit=settings.max_upload_bytes, ttl=settings.upload_ttl)
+    uploads = UploadStore(
+        database,
+        uploads_directory,
+        limit=settings.max_upload_bytes,
+        ttl=settings.upload_ttl,
+        transfers=settings.max_transfers,
+        kept_bytes=settings.max_kept_upload_bytes,
+    )
+    searches = AtOnce(settings.max_searches, search_limit.too_many)
     for store in (imports, exports, uploads):
         await store.sweep()
     services = Services(
@@ -165,7 +180,11 @@ async def _build(
         key_use=KeyUse(),
         wrong_keys=WrongKeys(settings.wrong_key_limit),
         refused_keys=RefusedKeys(),
-        segment_counts=SegmentCounts(database),
+        request_rates=RequestRates(
+            key_rate=settings.key_rate, workspace_rate=settings.workspace_rate, burst=settings.rate_burst
+        ),
+        searches=searches,
+        segment_counts=SegmentCounts(database, searches),
         secret=secret,
         imports_directory=imports_directory,
         exports_directory=exports_directory,

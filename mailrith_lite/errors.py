@@ -160,8 +160,10 @@ class TooManyRequests(MailrithError):
 
     code = "rate_limited"
 
-    def __init__(self, message: str, *, retry_after: int = 1) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, code: str | None = None, reason: str | None = None, retry_after: int = 1
+    ) -> None:
+        super().__init__(message, code=code, reason=reason)
         self.retry_after = retry_after
 
 

@@ -26,7 +26,8 @@ service = logging.getLogger("mailrith_lite.service")
 _MAX_LINES = 10_000  # that wait for stderr; later ones are dropped
 _FLUSH_SECONDS = 1.0  # that the end of the process waits for the reader of stderr
 _REPEAT_SECONDS = 60.0  # in which equal warnings and errors are counted
-_MAX_COUNTED = 1_000  # warnings and errors that are counted at a time; others are written
+_MAX_COUNTED = 1_000  # different records that are counted at a time; others are written
+_WRITTEN_REFUSALS = 10  # equal ones: somebody may look for the id of their own request
 
 
 def configure(log_format: str, log_level: str) -> None:
@@ -79,7 +80,8 @@ class _QueueHandler(logging.Handler):
     """Writes lines in a thread, so that a reader of stderr who is slow, or does not read, delays nobody.
 
     When too many lines wait, later ones are dropped. After the next line that is written, a warning says how many.
-    Of equal warnings and errors the first is written, and after a minute a line with the number of the others.
+    Of equal warnings and errors the first is written, and after a minute a line with the number of the others; of
+    equal refused requests the first ten.
     """
 
     def __init__(self, descriptor: int, formatter: logging.Formatter) -> None:
@@ -94,7 +96,7 @@ class _QueueHandler(logging.Handler):
         threading.Thread(target=self._write_lines, name="log", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.WARNING and not self._repeats.is_first(record):
+        if not self._repeats.is_written(record):
             return
         if self._lines.qsize() >= _MAX_LINES:
             self._dropped += 1
@@ -146,12 +148,13 @@ class _QueueHandler(logging.Handler):
 
 
 class _Repeat:
-    """`record`: the first one, without its exception. `count`: the equal ones after it."""
+    """`record`: the first one, without its exception. `written`: equal ones in the log. `count`: the others."""
 
     def __init__(self, record: logging.LogRecord) -> None:
         self.record = copy.copy(record)
         self.record.exc_info = None  # its traceback would keep the data of a request in memory
         self.ends = time.monotonic() + _REPEAT_SECONDS
+        self.written = 1
         self.count = 0
 
 
@@ -159,25 +162,31 @@ class _Repeats:
     """Counts equal records, for all threads.
 
     Exceptions with the same message and places are equal, whichever request or job they come from. Without an
-    exception, records with other fields differ.
+    exception, records with other fields differ. Refused requests have an attribute `equal` that says what counts.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._repeats: dict[str, _Repeat] = {}  # the oldest first
 
-    def is_first(self, record: logging.LogRecord) -> bool:
-        """False for a record that equals one of the last minute: it is counted instead."""
-        failure = record.exc_info[1] if record.exc_info else None
-        cause = failure_places(failure) if failure else [repr(_fields(record))]
-        key = "\n".join([record.name, record.levelname, record.getMessage(), *cause])
+    def is_written(self, record: logging.LogRecord) -> bool:
+        """False for a record that equals enough of the last minute: it is counted instead."""
+        equal = getattr(record, "equal", None)
+        if equal is None and record.levelno < logging.WARNING:
+            return True
+        most = 1 if equal is None else _WRITTEN_REFUSALS
+        key = _identity(record) if equal is None else repr(equal)
         with self._lock:
             repeat = self._repeats.get(key)
-            if repeat is not None:
-                repeat.count += 1
-            elif len(self._repeats) < _MAX_COUNTED:
-                self._repeats[key] = _Repeat(record)
-        return repeat is None
+            if repeat is None:
+                if len(self._repeats) < _MAX_COUNTED:
+                    self._repeats[key] = _Repeat(record)
+                return True
+            if repeat.written < most:
+                repeat.written += 1
+                return True
+            repeat.count += 1
+            return False
 
     def due(self, *, everything: bool = False) -> list[logging.LogRecord]:
         """Ends the counts that are a minute old, or all of them, and returns a record for each repeated one."""
@@ -189,6 +198,12 @@ class _Repeats:
                 ended.append(key)
             repeats = [self._repeats.pop(key) for key in ended]
         return [_repeated_record(repeat) for repeat in repeats if repeat.count]
+
+
+def _identity(record: logging.LogRecord) -> str:
+    failure = record.exc_info[1] if record.exc_info else None
+    cause = failure_places(failure) if failure else [repr(_fields(record))]
+    return "\n".join([record.name, record.levelname, record.getMessage(), *cause])
 
 
 def _repeated_record(repeat: _Repeat) -> logging.LogRecord:

@@ -29,6 +29,9 @@ REQUEST_SECONDS = Histogram(
 SIGN_IN_FAILURES = Counter(
     "mailrith_lite_sign_in_failures", "Wrong API keys, sent to the api or the console.", ["door"], registry=REGISTRY
 )
+LIMITED_REQUESTS = Counter(
+    "mailrith_lite_limited_requests", "Requests that were refused with 429, by limit.", ["limit"], registry=REGISTRY
+)
 JOBS_ENDED = Counter(
     "mailrith_lite_jobs_ended",
     "Jobs that ended, by kind and outcome: completed, failed, canceled.",

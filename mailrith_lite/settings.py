@@ -57,6 +57,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bootstrap_key: str | None = None
     trusted_proxies: tuple[Network, ...] = ()
     wrong_key_limit: int = 1_000
+    key_rate: int = 1_000
+    workspace_rate: int = 2_000
+    rate_burst: int = 10_000
+    workspace_readers: int = 2
+    max_waiting_reads: int = 1_000
+    max_searches: int = 200
+    max_transfers: int = 4
+    max_kept_upload_bytes: int = 20_480 * MEBIBYTE
 
     def changed(self) -> dict[str, str]:
         """The settings that differ from their defaults, by name, as texts. Of a secret only that it is set."""
@@ -111,6 +119,12 @@ def _duration_or_none(text: str) -> int:
 def _count(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,15}", text.strip()) or not int(text):
         raise ValueError("a whole number above zero")
+    return int(text)
+
+
+def _readers(text: str) -> int:
+    if not re.fullmatch(r"[1-5]", text.strip()):
+        raise ValueError("a number from 1 to 5")
     return int(text)
 
 
@@ -272,7 +286,40 @@ SETTINGS = (
         help="proxies whose headers about the client are trusted: addresses and networks, separated by commas",
     ),
     Setting(name="wrong_key_limit", parse=_count, help="wrong API keys that an address may send within a minute"),
+    Setting(name="key_rate", parse=_count, help="requests a second of one key"),
+    Setting(name="workspace_rate", parse=_count, help="requests a second of all keys of a workspace"),
+    Setting(
+        name="rate_burst", parse=_count, help="requests that may come at once after a pause, before a rate counts"
+    ),
+    Setting(
+        name="workspace_readers",
+        parse=_readers,
+        help="of the six readers of the database, those one workspace may use",
+    ),
+    Setting(
+        name="max_waiting_reads", parse=_count, help="requests of a workspace that may wait for a reader at a time"
+    ),
+    Setting(name="max_searches", parse=_count, help="searches and counts of a workspace at a time"),
+    Setting(name="max_transfers", parse=_count, help="files of a workspace that arrive or are analyzed at a time"),
+    Setting(
+        name="max_kept_upload_bytes",
+        parse=_count,
+        help="bytes on the disk of a workspace's uploads that no job has taken",
+    ),
 )
+
+
+def default_text(setting: Setting) -> str:
+    """The default as a variable states it; empty if the setting has none."""
+    value = getattr(Settings(), setting.name)
+    if value is None or value == ():
+        return ""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if setting.parse in (duration, _duration_or_none):
+        unit = next(name for name in ("d", "h", "m", "s") if value % _UNITS[name] == 0)
+        return f"{value // _UNITS[unit]}{unit}"
+    return str(value)
 
 
 def load(environment: Mapping[str, str], **flags: str | None) -> Settings:

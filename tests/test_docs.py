@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from mailrith_lite import __version__
+from mailrith_lite.access.audit import ACTIONS
 from mailrith_lite.api.routes import ROUTES
 from mailrith_lite.audience.values import RefusalCode
 from mailrith_lite.http.statuses import STATUSES
@@ -42,6 +43,12 @@ def test_every_setting_is_in_the_table_with_its_help_and_its_default():
         default, text = documented[ENVIRONMENT_PREFIX + setting.name.upper()]
         assert text == setting.help
         assert load({ENVIRONMENT_PREFIX + setting.name.upper(): default}) == Settings()
+
+
+def test_every_action_of_the_audit_is_in_the_guide():
+    _, _, guide = read("docs/operating.md").partition("### Audit\n")
+    rows = re.findall(r"^\| (`.*?) \|", guide.partition("\n#")[0], re.MULTILINE)
+    assert sorted(re.findall(r"`(.+?)`", " ".join(rows))) == sorted(ACTIONS)
 
 
 def test_every_field_of_the_settings_can_be_set():

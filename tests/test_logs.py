@@ -15,9 +15,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from conftest import KEY, MAPPINGS, Server
 
-from mailrith_lite import logs
+from mailrith_lite import errors, logs
+from mailrith_lite.cli.main import cli
+from mailrith_lite.http import log_fields
 from mailrith_lite.settings import Settings
 
 SECRETS = {
@@ -135,6 +138,14 @@ def send_requests(server: Server) -> Requests:
     ask("GET", f"/v1/tags?api_key={KEY}", key=None)
     ask("POST", "/v1/tags", {"name": SECRETS["tag"]}, headers={"Idempotency-Key": SECRETS["header"]})
     ask("POST", "/v1/tags", {"name": SECRETS["tag"], SECRETS["cell"]: 1})
+    ask("GET", f"/v1/tags?{SECRETS['query']}=1")
+    ask("POST", "/v1/subscribers", {"email": SECRETS["email"], "custom_fields": {SECRETS["cell"]: 1}})
+    ask("POST", "/v1/tags", {"name": 1})
+    for path in (
+        f"/v1/tagz/tag_9wdvsq5zmmz0n/{SECRETS['cell']}",
+        f"/downloads/{signatures['signature of the export']}",
+    ):
+        ask("GET", path)
     ask("GET", "/v1/workspace")
     ask("GET", "/healthz", key=None, headers={"x-mailrith-client": SECRETS["email"]})
     send_malformed(server)
@@ -183,7 +194,7 @@ def test_every_request_has_one_line_with_its_id_and_status(session: Session, lin
 
 
 def test_the_line_of_a_request_has_these_fields(lines: list[dict[str, Any]]) -> None:
-    (line,) = [one for one in lines if one.get("route") == "/v1/subscribers"]
+    (line,) = [one for one in lines if (one.get("route"), one.get("status")) == ("/v1/subscribers", 200)]
     assert set(line) == {
         "time",
         "level",
@@ -208,6 +219,112 @@ def test_a_line_has_the_route_and_never_the_path(lines: list[dict[str, Any]]) ->
     routes = {line["route"] for line in lines if "route" in line}
     assert {"/v1/subscribers/{subscriber_id}", "/downloads/{workspace_id}/{job_id}", "/healthz", None} <= routes
     assert all(line["workspace"] is None for line in lines if line.get("status") in (401, 403) and "route" in line)
+
+
+def refusals(lines: list[dict[str, Any]], route: str | None) -> list[dict[str, Any]]:
+    """Without those whose client has closed the connection."""
+    return [line for line in lines if 400 <= line.get("status", 0) != 499 and line.get("route", "") == route]
+
+
+def test_line_of_a_refused_request_has_its_code_and_field(lines: list[dict[str, Any]]) -> None:
+    tags = {(line["code"], line["field"], line["reason"]) for line in refusals(lines, "/v1/tags")}
+    assert tags == {
+        ("invalid_api_key", None, None),
+        ("invalid_tag_name", "name", None),
+        ("tag_name_conflict", "name", None),
+        ("invalid_request", None, "unknown_field"),  # the client has chosen the name
+        ("invalid_request", None, "unknown_parameter"),
+    }
+    imports = {(line["code"], line["field"]) for line in refusals(lines, "/v1/jobs/subscriber-imports")}
+    assert {("invalid_csv_text", "csv_text"), ("invalid_body", None)} <= imports
+    assert [line["field"] for line in refusals(lines, "/v1/subscribers")] == ["custom_fields"]
+    assert not [line for line in lines if line.get("status") == 200 and "code" in line]
+
+
+def test_line_of_a_path_without_a_route_has_only_its_plain_words(lines: list[dict[str, Any]]) -> None:
+    assert [line["path"] for line in refusals(lines, None)] == ["/…", "/v1/tagz/…/…", "/downloads/…"]
+    assert {line["code"] for line in refusals(lines, None)} == {"not_found"}
+
+
+def test_line_of_a_link_has_the_key_that_it_was_made_for(lines: list[dict[str, Any]]) -> None:
+    downloads = [line for line in lines if line.get("route") == "/downloads/{workspace_id}/{job_id}"]
+    keys = {line["status"]: line["key"] for line in downloads}
+    assert keys[200] is not None
+    assert keys[403] is None  # a wrong signature
+
+
+@pytest.mark.parametrize(
+    ("path", "logged"),
+    [
+        ("/v1/tagz", "/v1/tagz"),
+        ("/wp-login.php", "/…"),
+        ("/.env", "/…"),
+        ("/", "/"),
+        ("/v1/subscribers/subscriber_9wdvsq5zmmz0n/tagz", "/v1/subscribers/…/tagz"),
+        ("/ada@example.com", "/…"),
+        ("/mrk_abcdefghijklmnopqrstuvwxyz", "/…"),
+        ("/abcdefghijklmnopqrstuvwxyz", "/…"),
+        ("/a/b/c/d/e/f/g", "/a/b/c/d/e/f/…"),
+        ("//x", "//x"),
+    ],
+)
+def test_path_is_cut_to_its_plain_words(path: str, logged: str) -> None:
+    assert log_fields.path(path) == logged
+
+
+@pytest.mark.parametrize(
+    ("field", "logged"),
+    [
+        ("mappings[2].field.custom_field_id", "mappings[2].field.custom_field_id"),
+        ("custom_fields.Ada", "custom_fields"),
+        ("mappings[0].values.Ada", "mappings[0].values"),
+        ("custom_fields.Ada Lovelace", "custom_fields"),
+        ("Ada Lovelace", None),
+        ("ada@example.com", None),
+    ],
+)
+def test_field_is_cut_where_the_client_names_it(field: str, logged: str | None) -> None:
+    assert log_fields.refusal(errors.InvalidRequest("No.", field=field))["field"] == logged
+
+
+def test_equal_refusals_are_counted_after_the_tenth(tmp_path: Path) -> None:
+    with process(tmp_path, "json") as service:
+        for number in range(30):
+            for key in ("mrk_one_wrong_example_key", KEY):
+                service.server.call(
+                    "GET", "/v1/tags?wrong=1" if key == KEY else f"/v1/tags?limit={number}", key=key
+                )
+        service.server.call("GET", "/v1/segments?wrong=1")
+        lines = [json.loads(line) for line in service.stop().splitlines()]
+    for status in (401, 400):
+        equal = [line for line in lines if line.get("status") == status and line.get("route") == "/v1/tags"]
+        assert len([line for line in equal if "repeats" not in line]) == 10
+        (repeated,) = [line for line in equal if "repeats" in line]
+        assert (repeated["repeats"], repeated["request_id"]) == (20, equal[0]["request_id"])
+    assert len(refusals(lines, "/v1/segments")) == 1
+
+
+def test_line_of_a_key_that_has_ended_has_its_id(tmp_path: Path) -> None:
+    with process(tmp_path, "json") as service:
+        key_id = json.loads(audit(tmp_path).splitlines()[-1])["object"]
+        command(tmp_path, "keys", "revoke", key_id)
+        service.server.call("GET", "/v1/tags")
+        lines = [json.loads(line) for line in service.stop().splitlines()]
+    (line,) = refusals(lines, "/v1/tags")
+    assert (line["code"], line["key"], line["address"]) == ("revoked_api_key", key_id, "127.0.0.1")
+    (refused,) = [one for one in map(json.loads, audit(tmp_path).splitlines()) if one["action"] == "key.refused"]
+    assert (refused["key"], refused["details"]) == (key_id, {"code": "revoked_api_key", "count": 1})
+
+
+def command(directory: Path, *arguments: str) -> str:
+    """Runs a command on the data directory of the process."""
+    result = CliRunner().invoke(cli, [*arguments, "--data-dir", str(directory / "data")], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def audit(directory: Path) -> str:
+    return command(directory, "audit", "--json", "--action", "key")
 
 
 def test_malformed_requests_have_a_line(lines: list[dict[str, Any]]) -> None:

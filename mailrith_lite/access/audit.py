@@ -27,7 +27,6 @@ Action = Literal[
     "report.downloaded",
     "job.deleted",
     "subscriber.deleted",
-    "subscriber.erased",
     "tag.deleted",
     "custom_field.deleted",
     "sequence.deleted",

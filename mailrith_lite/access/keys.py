@@ -103,15 +103,15 @@ async def authenticate(connection: Connection, headers: Mapping[str, str], now: 
 
 
 def presented(headers: Mapping[str, str]) -> str:
-    """The key in the header Authorization.
+    """The key in the header Authorization; empty if the header is of another scheme.
 
     Raises:
-        InvalidApiKey: the header is missing, or of another scheme.
+        InvalidApiKey: there is no such header.
     """
-    scheme, _, key = headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
+    if "Authorization" not in headers:
         raise errors.InvalidApiKey
-    return key.strip()
+    scheme, _, key = headers["Authorization"].partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 async def select_active(connection: Connection, text: str, now: int) -> ApiKey:

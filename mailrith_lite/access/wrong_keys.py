@@ -39,6 +39,7 @@ class WrongKeys:
 def too_many(retry_after: int) -> errors.RateLimited:
     return errors.RateLimited(
         "Your address has sent too many wrong API keys; check the key, then try again in a minute.",
+        reason="wrong_keys",
         retry_after=retry_after,
     )
 

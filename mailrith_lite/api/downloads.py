@@ -14,7 +14,7 @@ from mailrith_lite.http import wire_errors
 from mailrith_lite.http.acting import actor
 from mailrith_lite.http.addresses import base_address
 from mailrith_lite.http.header_values import has_broken_date
-from mailrith_lite.http.services import REQUESTER, SERVICES, Services
+from mailrith_lite.http.services import PRINCIPAL, REQUESTER, SERVICES, Services
 from mailrith_lite.http.signed_links import DOWNLOAD_PATH, check_link, download_path
 from mailrith_lite.imports.report import stream_report
 from mailrith_lite.imports.undo.undo_report import stream_skips
@@ -39,6 +39,7 @@ async def download(request: web.Request) -> web.StreamResponse:
     if services.stopping:
         raise wire_errors.ShuttingDown
     await check_link(request, services.links)
+    services.request_rates.check(request[PRINCIPAL])
     services.links.check_end(request.query["expires"], clock.now() // clock.SECOND)
     workspace_id = ids.decode(ids.WORKSPACE, request.match_info["workspace_id"]) or 0
     request[REQUESTER].workspace_id = workspace_id

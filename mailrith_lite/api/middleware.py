@@ -10,12 +10,13 @@ from mailrith_lite.access import keys, scopes
 from mailrith_lite.api.call import Call, CallHandler
 from mailrith_lite.api.envelope import respond
 from mailrith_lite.database import Requester
-from mailrith_lite.http import wire_errors
-from mailrith_lite.http.addresses import client_address, relative_address
+from mailrith_lite.http import log_fields, wire_errors
+from mailrith_lite.http.addresses import relative_address
 from mailrith_lite.http.key_check import check_key
 from mailrith_lite.http.services import (
     OPERATION,
     PRINCIPAL,
+    REFUSAL,
     REQUEST_ID,
     REQUESTER,
     RESPONSE_STARTED,
@@ -33,6 +34,7 @@ HEADERS = {
 }
 """Of every response that does not set them itself, as pages and files do."""
 _HSTS = "max-age=31536000"  # seconds: a year
+_FIRST_REFUSED = 400
 _CLIENT_HEADER = "x-mailrith-client"
 
 
@@ -100,6 +102,7 @@ def authenticated(handler: CallHandler, operation_id: str, required: tuple[str, 
         request[PRINCIPAL] = principal
         request[REQUESTER].workspace_id = principal.workspace_id
         services.key_use.note(principal.key_id, now)
+        services.request_rates.check(principal)
         scopes.require(principal.scopes, required)
         return await handler(
             Call(
@@ -123,23 +126,29 @@ async def _authenticate(services: Services, request: web.Request) -> keys.Princi
 
 
 def _record(request: web.Request, status: int, seconds: float) -> None:
-    """Logs the route, never the path: a path can hold a signature or an email address."""
+    """Logs the route, not the path, which can hold an email address. Without a route: what is safe of the path."""
     resource = request.match_info.route.resource
     operation = request.get(OPERATION) or (resource.canonical if resource is not None else "none")
     metrics.REQUESTS.labels(operation, status).inc()
     metrics.REQUEST_SECONDS.labels(operation).observe(seconds)
-    principal: keys.Principal | None = request.get(PRINCIPAL)
+    error = request.get(REFUSAL)
+    if isinstance(error, errors.TooManyRequests):
+        metrics.LIMITED_REQUESTS.labels(error.details.get("reason") or error.error_code).inc()
     client = request.headers.get(_CLIENT_HEADER, "")
-    services = request.config_dict.get(SERVICES)
-    fields = {
-        "request_id": request[REQUEST_ID],
+    answer = {
         "method": request.method,
         "route": resource.canonical if resource is not None else None,
+        **({"path": log_fields.path(request.path)} if resource is None else {}),
         "status": status,
+        **log_fields.refusal(error),
+    }
+    caller = log_fields.caller(request)
+    fields = {
+        "request_id": caller.pop("request_id"),
+        **answer,
         "ms": round(seconds * 1_000, 1),
-        "address": request.remote if services is None else client_address(services, request),
-        "workspace": ids.encode(ids.WORKSPACE, principal.workspace_id) if principal else None,
-        "key": ids.encode(ids.API_KEY, principal.key_id) if principal else None,
+        **caller,
         "client": client if re.fullmatch(r"[\w./-]{1,64}", client, re.ASCII) else None,
     }
-    logs.access.info("request", extra={"fields": fields})
+    equal = (*answer.values(), *caller.values()) if status >= _FIRST_REFUSED else None
+    logs.access.info("request", extra={"fields": fields, "equal": equal})

@@ -119,6 +119,7 @@ class _ApiProtocol(web.RequestHandler):
                 "fields": {
                     "request_id": response.headers[REQUEST_ID_HEADER],
                     "status": response.status,
+                    "code": error.error_code,
                     "address": request.remote,
                 }
             },

@@ -19,6 +19,7 @@ from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.resources import Change, SearchQuery, new_or_saved
 from mailrith_lite.api.responses import Created, Data, NoContent, PageOf
 from mailrith_lite.api.route import refuses
+from mailrith_lite.audience import search_limit
 from mailrith_lite.audience.segments import segment_query, segment_rules, segment_table
 from mailrith_lite.audience.segments.compiler import References
 from mailrith_lite.audience.segments.definition import Definition
@@ -114,6 +115,7 @@ class _Counted(msgspec.Struct, frozen=True, kw_only=True):
     counts: Counts
 
 
+@refuses(search_limit.too_many(200))
 async def list_segments(call: Call, query: SearchQuery) -> PageOf[SegmentSummary]:
     """List segments
 
@@ -132,7 +134,7 @@ async def list_segments(call: Call, query: SearchQuery) -> PageOf[SegmentSummary
     return PageOf(page, items, more=len(segments) > page.limit)
 
 
-@refuses(segment_rules.name_taken())
+@refuses(segment_rules.name_taken(), search_limit.too_many(200))
 async def create_segment(call: Call, body: Body[SegmentRequest]) -> Created[SegmentResource]:
     """Create a segment
 
@@ -143,6 +145,7 @@ async def create_segment(call: Call, body: Body[SegmentRequest]) -> Created[Segm
     return Created(answer)
 
 
+@refuses(search_limit.too_many(200))
 async def get_segment(call: Call) -> Data[SegmentResource]:
     """Get a segment"""
     async with call.database.read(consistent=True) as connection:
@@ -152,7 +155,7 @@ async def get_segment(call: Call) -> Data[SegmentResource]:
     return Data(_resource(segment, await call.services.segment_counts.count(query)))
 
 
-@refuses(segment_rules.name_taken())
+@refuses(segment_rules.name_taken(), search_limit.too_many(200))
 async def update_segment(call: Call, form: SegmentChange) -> Data[SegmentResource]:
     """Update a segment
 
@@ -209,6 +212,7 @@ async def delete_segment(call: Call) -> NoContent:
     return NoContent()
 
 
+@refuses(search_limit.too_many(200))
 async def preview_segment(call: Call, form: PreviewRequest) -> Data[SegmentPreview]:
     """Preview a segment definition
 

@@ -1,5 +1,6 @@
 """GET /v1/subscribers: the list of subscribers, and its filter."""
 
+from contextlib import nullcontext
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
@@ -7,10 +8,11 @@ from msgspec import Meta
 from mailrith_lite import clock, ids
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.codes import Codes
-from mailrith_lite.api.parameters import PageQuery, Text
+from mailrith_lite.api.parameters import Page, PageQuery, Text
 from mailrith_lite.api.responses import PageOf
+from mailrith_lite.api.route import refuses
 from mailrith_lite.api.subscribers import SubscriberResource, subscriber_resource
-from mailrith_lite.audience import listing, sequences, tags
+from mailrith_lite.audience import listing, search_limit, sequences, tags
 from mailrith_lite.audience.conditions import SequenceOperator, TagOperator
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.vocabulary import Status
@@ -56,6 +58,7 @@ class SubscriberQuery(PageQuery, frozen=True, kw_only=True):
     import_job_id: Text | None = None
 
 
+@refuses(search_limit.too_many(200))
 async def list_subscribers(call: Call, query: SubscriberQuery) -> PageOf[SubscriberResource]:
     """List subscribers
 
@@ -66,6 +69,12 @@ async def list_subscribers(call: Call, query: SubscriberQuery) -> PageOf[Subscri
     workspace does not have matches nobody.
     """
     page = query.page(ids.SUBSCRIBER)
+    searching = nullcontext() if query.search is None else call.services.searches.hold(call.workspace_id)
+    with searching:
+        return await _list(call, query, page)
+
+
+async def _list(call: Call, query: SubscriberQuery, page: Page) -> PageOf[SubscriberResource]:
     async with call.database.read() as connection:
         subscriber_filter = await _filter(connection, call.workspace_id, query)
         subscribers = await listing.select_subscribers(

@@ -15,7 +15,7 @@ from mailrith_lite.http import wire_errors
 from mailrith_lite.http.body_stream import pieces
 from mailrith_lite.http.header_values import file_name, media_type
 from mailrith_lite.http.multipart import check_length, receive_form
-from mailrith_lite.http.services import REQUESTER, SERVICES
+from mailrith_lite.http.services import PRINCIPAL, REQUESTER, SERVICES
 from mailrith_lite.http.signed_links import check_link
 from mailrith_lite.http.statuses import Handler, error_headers, outcome, status_of
 from mailrith_lite.imports.uploads import upload_table, usable
@@ -124,6 +124,7 @@ async def _open(request: web.Request) -> Upload:
         raise wire_errors.ShuttingDown
     links, now = services.upload_links, clock.now()
     await check_link(request, links)
+    services.request_rates.check(request[PRINCIPAL])
     expired = _has_expired(request)
     reading = request.method in (hdrs.METH_GET, hdrs.METH_HEAD)
     if expired and not reading:

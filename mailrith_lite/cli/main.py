@@ -31,7 +31,7 @@ from mailrith_lite.cli import (
     workspaces,
 )
 from mailrith_lite.errors import ServiceError, StartError
-from mailrith_lite.settings import SETTINGS, BadSetting, load
+from mailrith_lite.settings import ENVIRONMENT_PREFIX, SETTINGS, BadSetting, default_text, load
 
 _HELP = {setting.name: setting.help for setting in SETTINGS}
 
@@ -121,7 +121,22 @@ def _print(failure: _Failure, *, as_json: bool) -> None:
     print_error(f"mailrith-lite: {' '.join(str(failure).split())}", failure.document, as_json=as_json)
 
 
-@cli.command()
+class _Serve(click.Command):
+    """Its help ends with all settings."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [
+            (
+                ENVIRONMENT_PREFIX + setting.name.upper(),
+                f"{setting.help}  [{default_text(setting)}]".removesuffix("  []"),
+            )
+            for setting in SETTINGS
+        ]
+        with formatter.section("Settings, as environment variables"):
+            formatter.write_dl(rows, col_max=42)
+
+
+@cli.command(cls=_Serve)
 @click.option("--host", help=f"{_HELP['host']}  [127.0.0.1]")
 @click.option("--port", help=f"{_HELP['port']}  [8787]")
 @click.option("--socket", metavar="PATH", help=_HELP["socket"])

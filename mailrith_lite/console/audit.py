@@ -31,7 +31,6 @@ LABELS: Final[dict[str, str]] = {
     "report.downloaded": "Report downloaded",
     "job.deleted": "Job deleted",
     "subscriber.deleted": "Subscriber deleted",
-    "subscriber.erased": "Subscriber erased",
     "tag.deleted": "Tag deleted",
     "custom_field.deleted": "Custom field deleted",
     "sequence.deleted": "Sequence deleted",

@@ -39,10 +39,11 @@ async def show_new_export(call: SessionRequest) -> web.StreamResponse:
 async def _count(call: SessionRequest, selection: Selection) -> int | None:
     """None if counting takes too long."""
     try:
-        async with call.database.read() as connection:
-            return await listing.select_count(
-                connection, call.workspace_id, selection.subscriber_filter(), clock.now()
-            )
+        with call.services.searches.hold(call.workspace_id):
+            async with call.database.read() as connection:
+                return await listing.select_count(
+                    connection, call.workspace_id, selection.subscriber_filter(), clock.now()
+                )
     except errors.QueryTooSlow:
         return None
 

@@ -89,6 +89,7 @@ def page(handler: PageHandler, *required: str) -> Handler:
         call = await load_session(request)
         if call is None:
             return _redirect_to_sign_in(request)
+        call.services.request_rates.check(call.principal)
         scopes.require(call.principal.scopes, required)
         response = await handler(call)
         if _is_page_load(request) and not response.prepared:

@@ -1,5 +1,7 @@
 """/console/subscribers: the filtered list."""
 
+from contextlib import nullcontext
+
 import msgspec
 from aiohttp import web
 
@@ -8,6 +10,7 @@ from mailrith_lite.audience import listing
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.vocabulary import STATUSES
 from mailrith_lite.console import filter_form, names, templating
+from mailrith_lite.console.filter_form import FilterForm
 from mailrith_lite.console.session_request import SessionRequest
 
 PAGE_SIZE = 50
@@ -24,6 +27,12 @@ async def show_subscribers(call: SessionRequest) -> web.StreamResponse:
     """Newest first. The parameter `before` names the last subscriber of the page before."""
     query = call.request.query
     form, before_id = filter_form.parse(query), ids.decode(ids.SUBSCRIBER, query.get("before", ""))
+    searching = nullcontext() if form.search is None else call.services.searches.hold(call.workspace_id)
+    with searching:
+        return await _show(call, form, before_id)
+
+
+async def _show(call: SessionRequest, form: FilterForm, before_id: int | None) -> web.StreamResponse:
     async with call.database.read() as connection:
         matching = await listing.select_subscribers(
             connection,

@@ -4,6 +4,7 @@ from mailrith_lite.database.connection import MAX_ID, Changes, Connection, Datab
 from mailrith_lite.database.copies import check_database, copy_database, dated_name
 from mailrith_lite.database.migrate import Upgrade, check_version, upgrade
 from mailrith_lite.database.opening import connect_to_read, refusing_unusable, sqlite_problem
+from mailrith_lite.database.readers import too_many_reads
 from mailrith_lite.database.requester import ClientLeft, Requester
 from mailrith_lite.database.restoring import ReplacedUnreadable, Restored, restore
 
@@ -27,5 +28,6 @@ __all__ = [
     "refusing_unusable",
     "restore",
     "sqlite_problem",
+    "too_many_reads",
     "upgrade",
 ]

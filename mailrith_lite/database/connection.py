@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
+import sys
 from asyncio import sleep
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
@@ -69,6 +70,8 @@ class Database:
         *,
         sync_to_disk: bool,
         query_timeout: float,
+        share: int,
+        waiting: int,
     ) -> None:
         """`readers`, in this order: `lookup`, `pulse`, those of jobs and housekeeping, those of requests."""
         self.path = path
@@ -78,7 +81,7 @@ class Database:
         self._changes: Counter[Changes] = Counter()
         self.lookup, self.pulse, *readers = readers
         self._job_readers = Readers(readers[:JOB_READERS], share=JOB_READERS)
-        self._readers = Readers(readers[JOB_READERS:], share=SHARE)
+        self._readers = Readers(readers[JOB_READERS:], share=share, waiting=waiting)
         self._writer = writer
         self._lock = asyncio.Lock()
         self._contended_at = float("-inf")
@@ -86,11 +89,18 @@ class Database:
     @classmethod
     @contextlib.asynccontextmanager
     async def open(
-        cls, path: Path, *, sync_to_disk: bool = True, query_timeout: float = QUERY_TIMEOUT
+        cls,
+        path: Path,
+        *,
+        sync_to_disk: bool = True,
+        query_timeout: float = QUERY_TIMEOUT,
+        share: int = SHARE,
+        waiting: int = sys.maxsize,
     ) -> AsyncIterator["Database"]:
         """`sync_to_disk=False`: no commit waits for the disk, for a sandbox whose data need not survive.
 
-        `query_timeout`: seconds that a read of a request may take.
+        `query_timeout`: seconds that a read of a request may take. `share`: the most readers that one workspace has
+        at a time. `waiting`: its most reads that wait for one.
 
         Raises:
             StartError: the file is not a database of this version of the service, is damaged or is locked.
@@ -108,7 +118,15 @@ class Database:
                     await stack.enter_async_context(connect(path, _READER_PRAGMAS))
                     for _ in range(2 + JOB_READERS + READERS)
                 ]
-                yield cls(path, writer, readers, sync_to_disk=sync_to_disk, query_timeout=query_timeout)
+                yield cls(
+                    path,
+                    writer,
+                    readers,
+                    sync_to_disk=sync_to_disk,
+                    query_timeout=query_timeout,
+                    share=share,
+                    waiting=waiting,
+                )
 
     @contextlib.asynccontextmanager
     async def write(
@@ -187,6 +205,7 @@ class Database:
 
         Raises:
             QueryTooSlow, ClientLeft: as `bounded`.
+            RateLimited: too many reads of the workspace wait for a reader.
         """
         by = requester.current()
         async with self.bounded():

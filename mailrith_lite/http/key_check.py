@@ -9,7 +9,7 @@ from mailrith_lite.access.audit import Via
 from mailrith_lite.access.key_table import ApiKey
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.http.acting import actor
-from mailrith_lite.http.services import REFUSED_KEY, SERVICES
+from mailrith_lite.http.services import REFUSAL, REFUSED_KEY, SERVICES
 
 
 async def check_key(request: web.Request, presented: str, via: Via, limit: WrongKeys) -> ApiKey:
@@ -31,8 +31,9 @@ async def check_key(request: web.Request, presented: str, via: Via, limit: Wrong
             by = msgspec.structs.replace(by, workspace_id=refused.workspace_id, key_id=refused.id)
         services.refused_keys.note(by, error.error_code)
         retry_after = limit.note(by.address or "", now)
-        if retry_after is not None:
-            raise wrong_keys.too_many(retry_after) from None
-        raise
+        request[REFUSAL] = (
+            error if retry_after is None else wrong_keys.too_many(retry_after)
+        )  # a form shows it itself
+        raise request[REFUSAL] from None
     del request[REFUSED_KEY]
     return key

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from aiohttp import hdrs, web
 
 from mailrith_lite import disk, errors, logs
-from mailrith_lite.http import wire_errors
-from mailrith_lite.http.services import REQUEST_ID, RESPONSE_STARTED, SERVICES
+from mailrith_lite.http import log_fields, wire_errors
+from mailrith_lite.http.services import REFUSAL, REQUEST_ID, RESPONSE_STARTED, SERVICES
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -72,9 +72,14 @@ async def attempt(request: web.Request, handler: Handler) -> web.StreamResponse 
     try:
         return await handler(request)
     except errors.MailrithError as error:
-        return error
+        return _noted(request, error)
     except web.HTTPException as error:
-        return from_framework(error, request)
+        return _noted(request, from_framework(error, request))
+
+
+def _noted(request: web.Request, error: errors.MailrithError) -> errors.MailrithError:
+    request[REFUSAL] = error
+    return error
 
 
 async def outcome(request: web.Request, handler: Handler) -> web.StreamResponse | errors.MailrithError:
@@ -89,13 +94,14 @@ async def outcome(request: web.Request, handler: Handler) -> web.StreamResponse 
         traceback.clear_frames(error.__traceback__)  # aiohttp's task and this error keep each other, and the body
         raise
     except Exception as error:
-        logs.service.exception("request failed", extra={"fields": {"request_id": request[REQUEST_ID]}})
+        logs.service.exception("request failed", extra={"fields": log_fields.caller(request)})
         if request.get(RESPONSE_STARTED):
             raise ConnectionResetError("the response had started and cannot be finished") from None
         services = request.config_dict.get(SERVICES)
         if services is not None and services.database.is_lost:
-            return errors.StorageLost()
-        return errors.StorageFull() if disk.is_full(error) else wire_errors.InternalError(request[REQUEST_ID])
+            return _noted(request, errors.StorageLost())
+        is_full = disk.is_full(error)
+        return _noted(request, errors.StorageFull() if is_full else wire_errors.InternalError(request[REQUEST_ID]))
 
 
 def from_framework(error: web.HTTPException, request: web.Request | web.BaseRequest) -> errors.MailrithError:

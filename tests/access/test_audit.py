@@ -178,3 +178,16 @@ def test_refused_keys_are_bounded_and_equal_ones_are_one_entry(
         server.wait(refused.save(server.services.database))
     counted = [(entry.address, entry.details["count"]) for entry in entries(server, "key.refused")]
     assert sorted(counted, key=str) == [("192.0.2.1", 2), ("192.0.2.2", 1), (None, 2)]
+
+
+@pytest.mark.parametrize(
+    ("authorization", "count"),
+    [("Bearer mrk_unknown_example_key", 1), ("Basic dXNlcjpwYXNzd29yZA==", 1), ("", 1), (None, 0)],
+)
+def test_refused_key_is_recorded_and_a_request_without_one_is_not(
+    server: Server, authorization: str | None, count: int
+) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    assert server.call("GET", "/v1/tags", key=None, headers=headers).status == 401
+    server.wait(server.services.refused_keys.save(server.services.database))
+    assert [entry.details["count"] for entry in entries(server, "key.refused")] == [1] * count

@@ -97,7 +97,7 @@ def test_no_label_names_a_client(service: Server) -> None:
     service.call("BREW", "/healthz")
     pairs = {pair for _, labels in scrape(service) for pair in labels}
     names = {name for name, _ in pairs}
-    assert names <= {"operation", "status", "kind", "outcome", "fate", "door", "le", "version", "python"}
+    assert names <= {"operation", "status", "kind", "outcome", "fate", "door", "limit", "le", "version", "python"}
     assert not any("somebody" in value or "BREW" in value for _, value in pairs)
     assert ("operation", "none") in pairs
 

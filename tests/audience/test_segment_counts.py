@@ -11,10 +11,12 @@ import population
 import pytest
 from empty_database import write_empty_database
 
+from mailrith_lite.audience import search_limit
 from mailrith_lite.audience.segments.segment_counts import AT_ONCE, CACHE_SIZE, SegmentCounts
 from mailrith_lite.audience.segments.segment_query import Counts, Query
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.database.connection import JOB_READERS
+from mailrith_lite.throttle import AtOnce
 
 
 def everybody(workspace_id: int, parameter: int | None = None) -> Query:
@@ -68,7 +70,7 @@ async def watch(audience: Database) -> Watch:
 
 @pytest.fixture
 def counts(audience: Database) -> SegmentCounts:
-    return SegmentCounts(audience)
+    return SegmentCounts(audience, AtOnce(100, search_limit.too_many))
 
 
 async def delete(connection: Connection, number: int) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from cli.command_line import run
 from mailrith_lite.cli.main import cli
+from mailrith_lite.settings import ENVIRONMENT_PREFIX, SETTINGS, Settings, default_text, load
 
 
 def command_names(group: click.Group, *parents: str) -> Iterator[tuple[str, ...]]:
@@ -23,6 +24,16 @@ def test_help_has_an_example(cwd: Path, names: tuple[str, ...]) -> None:
     assert result.exit_code == 0
     assert result.stdout.startswith(f"Usage: mailrith-lite {' '.join(names)} ")
     assert "mailrith-lite " + " ".join(names) in result.stdout.partition("Example")[2]
+
+
+def test_help_of_serve_lists_every_setting_with_its_default(cwd: Path) -> None:
+    text = " ".join(run("serve", "--help", env={"COLUMNS": "200"}, cwd=cwd).stdout.split())
+    for setting in SETTINGS:
+        default = default_text(setting)
+        end = f" [{default}]" if default else ""
+        assert f"{ENVIRONMENT_PREFIX}{setting.name.upper()} {setting.help}{end}" in text
+        if default:
+            assert load({ENVIRONMENT_PREFIX + setting.name.upper(): default}) == Settings()
 
 
 @pytest.mark.parametrize("arguments", [(), ("keys",), ("workspaces",), ("jobs",)])

@@ -6,6 +6,7 @@ import http.client
 import json
 import select
 import socket
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ import pytest
 from conftest import Server
 from uploading import CSV, PATIENCE, address, files, look, put, start, wait_for
 
-from mailrith_lite.imports.uploads.transfers import MAX_AT_ONCE
+from mailrith_lite.settings import Settings
 
 
 def half_sent(server: Server, upload: Any, file: bytes) -> socket.socket:
@@ -79,13 +80,15 @@ def test_transfers_at_once_leave_one_complete_file(server: Server) -> None:
     assert look(server, upload)["size_bytes"] == path.stat().st_size
 
 
-def test_the_transfers_of_a_workspace_are_limited(server: Server) -> None:
-    started = [start(server) for _ in range(MAX_AT_ONCE + 1)]
+@pytest.mark.parametrize("most", [1, Settings().max_transfers])
+def test_the_transfers_of_a_workspace_are_limited(serve: Callable[..., Server], most: int) -> None:
+    server = serve(max_transfers=most)
+    started = [start(server) for _ in range(most + 1)]
     other = start(server, key=server.new_key(workspace="Other"))
     with contextlib.ExitStack() as stack:
         for upload in started[:-1]:
             stack.enter_context(half_sent(server, upload, LARGE))
-        wait_for(lambda: len(files(server)) == MAX_AT_ONCE)
+        wait_for(lambda: len(files(server)) == most)
         reply = put(server, started[-1])
         assert (reply.status, reply.error["code"], reply.headers["retry-after"]) == (429, "queue_full", "5")
         assert put(server, other).status == 200

@@ -8,13 +8,14 @@ from typing import Any
 import msgspec
 
 from mailrith_lite import errors, ids
-from mailrith_lite.access import scopes, wrong_keys
+from mailrith_lite.access import request_rates, scopes, wrong_keys
 from mailrith_lite.api import bodies, codec, codes, idempotency, parameters, resources, wording
 from mailrith_lite.api.arguments import empty_update
 from mailrith_lite.api.envelope import respond
 from mailrith_lite.api.parameters import Empty
 from mailrith_lite.api.resources import Change
 from mailrith_lite.api.route import Route
+from mailrith_lite.database import too_many_reads
 from mailrith_lite.http import wire_errors
 from mailrith_lite.http.statuses import STATUSES
 from mailrith_lite.jobs.kinds import KINDS, kind_of
@@ -190,6 +191,8 @@ def _possible(route: Route) -> Iterator[errors.MailrithError]:
     if not route.public:
         yield errors.InvalidApiKey()
         yield wrong_keys.too_many(60)
+        yield request_rates.too_many("key", 1_000, 1)
+        yield request_rates.too_many("workspace", 2_000, 1)
         yield errors.RevokedApiKey()
         yield errors.ExpiredApiKey()
         yield wire_errors.ShuttingDown()
@@ -200,6 +203,7 @@ def _possible(route: Route) -> Iterator[errors.MailrithError]:
     yield from route.refusals
     if not route.public:
         yield errors.QueryTooSlow()
+        yield too_many_reads()
     if route.method != "GET":
         yield errors.StorageFull()
         yield errors.DatabaseBusy()

@@ -9,6 +9,7 @@ import msgspec
 from mailrith_lite.audience.segments import segment_query
 from mailrith_lite.audience.segments.segment_query import Counts, Query
 from mailrith_lite.database import Database
+from mailrith_lite.throttle import AtOnce
 
 CACHE_SIZE = 5_000
 AT_ONCE = 2  # a reader stays free, however many workspaces count
@@ -24,8 +25,10 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
 class SegmentCounts:
     """One cache for the life of the process: a count reads every subscriber, and a list of segments takes many."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, searches: AtOnce) -> None:
+        """`searches`: those of each workspace at this moment; a count is one of them."""
         self._database = database
+        self._searches = searches
         # One lock per workspace: it runs one count at a time.
         self._locks: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -35,15 +38,17 @@ class SegmentCounts:
         """Takes a reader of its own, so the caller must not hold one.
 
         Raises:
+            RateLimited: the workspace has too many searches and counts at this moment.
             QueryTooSlow, ClientLeft: as `Database.bounded`; the time includes that of the counts before this one.
         """
         counts = self._cached(query)
         if counts is None:
             lock = self._locks.setdefault(query.workspace_id, asyncio.Lock())
-            async with self._database.bounded(), lock:
-                counts = self._cached(query)  # a caller before us in the queue may have counted the same
-                if counts is None:
-                    counts = await self._count(query)
+            with self._searches.hold(query.workspace_id):
+                async with self._database.bounded(), lock:
+                    counts = self._cached(query)  # a caller before us in the queue may have counted the same
+                    if counts is None:
+                        counts = await self._count(query)
         return counts
 
     def _cached(self, query: Query) -> Counts | None:

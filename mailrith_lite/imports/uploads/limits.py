@@ -23,6 +23,19 @@ async def check_new_upload(connection: Connection, workspace_id: int, now: int) 
         raise too_many_pending(_seconds_until(waiting.pending_until, now))
 
 
+async def check_bytes(
+    connection: Connection, upload: Upload, kept: int, *, coming: int, most: int, now: int
+) -> None:
+    """`kept`: bytes of the workspace's files that no job has taken. `coming`: bytes of another one.
+
+    Raises:
+        QueueFull: together they exceed `most`.
+    """
+    if kept + coming > most:
+        waiting = await upload_table.select_waiting(connection, upload.workspace_id, now)
+        raise too_many_bytes(most, _seconds_until(waiting.ready_until, now))
+
+
 async def check_new_file(connection: Connection, upload: Upload, now: int) -> None:
     """A file that replaces another one is always allowed.
 
@@ -40,6 +53,15 @@ def too_many_pending(retry_after: int) -> errors.QueueFull:
     return errors.QueueFull(
         f"{MAX_PENDING:,} uploads of this workspace wait for their file; use their links, or wait until "
         "the first expires.",
+        retry_after=retry_after,
+    )
+
+
+def too_many_bytes(most: int, retry_after: int) -> errors.QueueFull:
+    return errors.QueueFull(
+        f"The files of this workspace that wait for their import may take {most:,} bytes; import some, or wait "
+        "until the first expires.",
+        code="upload_space_full",
         retry_after=retry_after,
     )
 

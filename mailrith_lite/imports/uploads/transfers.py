@@ -9,7 +9,6 @@ import msgspec
 from mailrith_lite import errors, ids
 from mailrith_lite.imports.uploads.upload_table import Upload
 
-MAX_AT_ONCE = 4
 _RETRY_AFTER = 5  # seconds
 
 
@@ -23,7 +22,9 @@ class _Transfer(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 class Transfers:
     """The transfers of this process that run now."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        """`most`: of one workspace at a time."""
+        self._most = most
         self._by_upload: dict[int, _Transfer] = {}
 
     @contextlib.asynccontextmanager
@@ -37,9 +38,10 @@ class Transfers:
         before = self._by_upload.get(upload.id)
         if before is not None:
             before.scope.reschedule(0)
-        elif sum(other.workspace_id == upload.workspace_id for other in self._by_upload.values()) >= MAX_AT_ONCE:
+        elif sum(other.workspace_id == upload.workspace_id for other in self._by_upload.values()) >= self._most:
             raise errors.QueueFull(
-                f"{MAX_AT_ONCE} files of this workspace are arriving; send this one when one of them is done.",
+                f"{self._most:,} files of this workspace are arriving; send this one when one of them is done.",
+                reason="transfers",
                 retry_after=_RETRY_AFTER,
             )
         try:

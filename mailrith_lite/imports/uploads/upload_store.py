@@ -32,12 +32,19 @@ class Unpacked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UploadStore:
-    def __init__(self, database: Database, directory: Path, *, limit: int, ttl: int) -> None:
-        """`limit`: bytes of a file, also decompressed. `ttl`: seconds."""
+    def __init__(
+        self, database: Database, directory: Path, *, limit: int, ttl: int, transfers: int, kept_bytes: int
+    ) -> None:
+        """`limit`: bytes of a file, also decompressed. `ttl`: seconds.
+
+        `transfers`, `kept_bytes`: the most transfers at a time, and bytes of files that no job has taken, of one
+        workspace.
+        """
         self._database = database
         self._directory = directory
         self._ttl = ttl * clock.SECOND
-        self._transfers = Transfers()
+        self._kept_bytes = kept_bytes
+        self._transfers = Transfers(transfers)
         self._receiver = Receiver(limit)
 
     async def close(self) -> None:
@@ -67,12 +74,13 @@ class UploadStore:
         Raises:
             PayloadTooLarge, UnsupportedMediaType, InvalidFile: the text says what must change.
             Conflict: a job has taken an earlier file of this upload, or a newer transfer has begun.
-            QueueFull: the workspace has too many transfers at this moment, or too many files.
+            QueueFull: the workspace has too many transfers at this moment, too many files, or too many bytes.
             NotFound: the upload was deleted.
             ClientLeft: nobody waits for the answer any more.
         """
         async with self._database.read() as connection:
             await limits.check_new_file(connection, upload, clock.now())
+            await self._check_bytes(connection, upload, 1)
         path = self._directory / f"{secrets.token_hex(16)}.csv"
         try:
             client = requester.current()
@@ -91,6 +99,27 @@ class UploadStore:
         await self.remove(replaced)
         return stored
 
+    async def _check_bytes(self, connection: Connection, upload: Upload, coming: int) -> None:
+        """`coming`: bytes of the file that takes the place of an earlier file of the upload.
+
+        The sizes are those on the disk: a compressed file is larger there. A workspace has a hundred files at most.
+
+        Raises:
+            QueueFull: the workspace's files that no job has taken would have too many bytes.
+        """
+        sources = await upload_table.select_waiting_sources(connection, upload.workspace_id, upload.id)
+        kept = sum(map(self._size, sources))
+        await limits.check_bytes(connection, upload, kept, coming=coming, most=self._kept_bytes, now=clock.now())
+
+    def _size(self, source: str) -> int:
+        """Bytes on the disk, with those of the original. 0 for a file that was just deleted."""
+        path = self._directory / source
+        size = 0
+        for one in (path, originals.original_of(path)):
+            with contextlib.suppress(FileNotFoundError):
+                size += one.stat().st_size
+        return size
+
     async def _make_ready(self, upload: Upload, contents: Contents) -> tuple[Upload, Upload]:
         """(the upload before, the upload now)"""
         async with self._database.write(durable=True, changes="nobody") as connection:
@@ -100,6 +129,7 @@ class UploadStore:
                 raise errors.NotFound.of(usable.RESOURCE, upload.public_id)
             usable.check_unused(before)
             await limits.check_new_file(connection, before, now)
+            await self._check_bytes(connection, before, self._size(contents.source))
             expires_at = now + self._ttl
             return before, await upload_table.update_ready(
                 connection, upload, contents, expires_at=expires_at, now=now

@@ -132,6 +132,16 @@ async def select_waiting(connection: Connection, workspace_id: int, now: int) ->
     return Waiting(**dict(next(iter(rows))))
 
 
+async def select_waiting_sources(connection: Connection, workspace_id: int, but_of: int) -> list[str]:
+    """The files that no job has taken, also of expired uploads. `but_of`: the upload whose file is left out."""
+    rows = await connection.execute_fetchall(
+        """SELECT source FROM uploads
+        WHERE workspace_id = ? AND queued_at IS NULL AND source IS NOT NULL AND id <> ?""",
+        (workspace_id, but_of),
+    )
+    return [row["source"] for row in rows]
+
+
 async def update_ready(
     connection: Connection, upload: Upload, contents: Contents, *, expires_at: int, now: int
 ) -> Upload:
