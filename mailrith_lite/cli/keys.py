@@ -10,6 +10,7 @@ from mailrith_lite.cli.workspaces import checked_name, find_workspace, only_work
 from mailrith_lite.errors import StartError
 
 if TYPE_CHECKING:
+    from mailrith_lite.access.key_changes import NewKey
     from mailrith_lite.access.key_table import ApiKey
     from mailrith_lite.database import Connection
 
@@ -39,35 +40,29 @@ def create_key(
     Example:
       mailrith-lite keys create --name Import --scope subscribers:import --scope live_actions:write
     """
-    from mailrith_lite.access import audit, scopes
-    from mailrith_lite.access import keys as access_keys
-    from mailrith_lite.cli.printing import print_value
+    from mailrith_lite.access import audit, key_changes, scopes
 
     if unknown := [scope for scope in chosen_scopes if scope not in scopes.ALL]:
         raise click.UsageError(f"unknown scope {unknown[0]}; scopes are {', '.join(scopes.ALL)}")
     lifetime = _duration(expires_in)
-    key = access_keys.new_key()
 
-    async def create(connection: "Connection") -> "ApiKey":
+    async def create(connection: "Connection") -> "NewKey":
         now = clock.now()
         if workspace is None:
             owner = await only_workspace(connection)
         else:
             owner = await find_workspace(connection, workspace)
-        number = await access_keys.insert(
+        return await key_changes.create(
             connection,
+            audit.command_line(owner.id),
             workspace_id=owner.id,
             name=checked_name(name),
-            key=key,
             scopes=chosen_scopes or scopes.ALL,
             expires_at=None if lifetime is None else now + lifetime * clock.SECOND,
             now=now,
         )
-        created = await _select(connection, number)
-        await audit.record(connection, audit.command_line(owner.id), "key.created", created.public_id)
-        return created
 
-    print_value(key, {"key": key, **_document(write(data_dir, create))})
+    _print(write(data_dir, create))
 
 
 @keys.command("list")
@@ -115,24 +110,19 @@ def rotate_key(key_id: str, data_dir: str | None) -> None:
     Example:
       mailrith-lite keys rotate api_key_9wdvsq5zmmz0n
     """
-    from mailrith_lite.access import audit
+    from mailrith_lite.access import audit, key_changes
     from mailrith_lite.access import keys as access_keys
-    from mailrith_lite.cli.printing import print_value
 
     existing_directory(data_dir)
-    key = access_keys.new_key()
 
-    async def rotate(connection: "Connection") -> "ApiKey":
+    async def rotate(connection: "Connection") -> "NewKey":
         old = await access_keys.find(connection, key_id)
         now = clock.now()
         if old.status(now) != "active":
             raise StartError(f"the key {key_id} is {old.status(now)}; create a new one instead")
-        new = await _select(connection, await access_keys.replace(connection, old, key, now))
-        actor = audit.command_line(old.workspace_id)
-        await audit.record(connection, actor, "key.rotated", old.public_id, details={"new_key": new.public_id})
-        return new
+        return await key_changes.rotate(connection, audit.command_line(old.workspace_id), old, now)
 
-    print_value(key, {"key": key, **_document(write(data_dir, rotate))})
+    _print(write(data_dir, rotate))
 
 
 @keys.command("revoke")
@@ -145,7 +135,7 @@ def revoke_key(key_id: str, data_dir: str | None) -> None:
     Example:
       mailrith-lite keys revoke api_key_9wdvsq5zmmz0n
     """
-    from mailrith_lite.access import audit, key_table
+    from mailrith_lite.access import audit, key_changes
     from mailrith_lite.access import keys as access_keys
     from mailrith_lite.cli.printing import print_result
 
@@ -153,22 +143,16 @@ def revoke_key(key_id: str, data_dir: str | None) -> None:
 
     async def revoke(connection: "Connection") -> "ApiKey":
         key = await access_keys.find(connection, key_id)
-        if key.revoked_at is None:
-            await key_table.update_key_revoked(connection, key.id, clock.now())
-            await audit.record(connection, audit.command_line(key.workspace_id), "key.revoked", key.public_id)
-        return await _select(connection, key.id)
+        return await key_changes.revoke(connection, audit.command_line(key.workspace_id), key, clock.now())
 
     key = write(data_dir, revoke)
     print_result(f"revoked {key_id} ({key.name})", _document(key))
 
 
-async def _select(connection: "Connection", number: int) -> "ApiKey":
-    """A key that exists."""
-    from mailrith_lite.access import key_table
+def _print(new: "NewKey") -> None:
+    from mailrith_lite.cli.printing import print_value
 
-    key = await key_table.select_key(connection, number)
-    assert key is not None
-    return key
+    print_value(new.key, {"key": new.key, **_document(new.stored)})
 
 
 def _document(key: "ApiKey") -> dict[str, Any]:

@@ -10,7 +10,9 @@ SUBSCRIBERS_PATH = f"{PATH}/subscribers"
 TAGS_PATH = f"{PATH}/tags"
 CUSTOM_FIELDS_PATH = f"{PATH}/custom-fields"
 SEQUENCES_PATH = f"{PATH}/sequences"
+KEYS_PATH = f"{PATH}/keys"
 WEBHOOKS_PATH = f"{PATH}/webhooks"
+_ACTIONS = ("/cancel", "/part", "/live", "/sign-out", "/choices", "/status", "/delete", "/rotate", "/revoke")
 
 
 def job_path(kind: JobKind, public_id: str) -> str:
@@ -34,6 +36,16 @@ def containing_page(request: web.Request) -> str:
     path = request.rel_url.raw_path
     if path == f"{PATH}/exports":
         return f"{path}/new"
-    for ending in ("/cancel", "/part", "/live", "/sign-out", "/choices", "/status", "/delete"):
+    for ending in (
+        "/cancel",
+        "/part",
+        "/live",
+        "/sign-out",
+        "/choices",
+        "/status",
+        "/delete",
+        "/rotate",
+        "/revoke",
+    ):
         path = path.removesuffix(ending)
     return path

@@ -12,6 +12,7 @@ from mailrith_lite.console import (
     imports,
     job_pages,
     jobs,
+    keys,
     live,
     new_import,
     sequences,
@@ -91,6 +92,12 @@ def _add_routes(router: web.UrlDispatcher) -> None:
         "/subscribers/{subscriber_id}/erase", page(subscriber.show_erasure, *_READ, *subscriber.WRITE_SCOPES)
     )
     router.add_post("/subscribers/{subscriber_id}/erase", form(subscriber.erase, *_READ, *subscriber.WRITE_SCOPES))
+
+    router.add_get("/keys", page(keys.show_keys, *keys.READ))
+    router.add_post("/keys", form(keys.create, *keys.WRITE))
+    router.add_get("/keys/{api_key_id}", page(keys.show_key, *keys.READ))
+    router.add_post("/keys/{api_key_id}/rotate", form(keys.rotate, *keys.WRITE))
+    router.add_post("/keys/{api_key_id}/revoke", form(keys.revoke, *keys.WRITE))
 
     router.add_get("/audit", page(audit.show_audit, "workspace:read"))
     _add_catalog(router)

@@ -11,6 +11,8 @@ import uploading
 from conftest import MAPPINGS, Server
 from playwright.sync_api import ViewportSize, expect
 
+from mailrith_lite import ids
+
 from .browser import Browser, find_violations, sign_in, watched
 from .import_pages import upload_file
 from .visitor import signed_in
@@ -89,6 +91,8 @@ def paths(service: Server) -> dict[str, str]:
         "custom field": f"/console/custom-fields/{field['id']}",
         "sequences": "/console/sequences",
         "sequence": f"/console/sequences/{sequence['id']}",
+        "keys": "/console/keys",
+        "key": f"/console/keys/{ids.encode(ids.API_KEY, 1)}",
         "webhooks": "/console/webhooks",
         "audit": "/console/audit",
         "webhook": f"/console/webhooks/{webhook['id']}",

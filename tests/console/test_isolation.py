@@ -28,6 +28,7 @@ GET = (
     "/console/tags/{tag}",
     "/console/sequences/{sequence}",
     "/console/custom-fields/{custom_field}",
+    "/console/keys/{api_key}",
 )
 POST = (
     "/console/subscribers/{subscriber}?x=1",
@@ -43,6 +44,8 @@ POST = (
     "/console/sequences/{sequence}/delete",
     "/console/custom-fields/{custom_field}",
     "/console/custom-fields/{custom_field}/delete",
+    "/console/keys/{api_key}/rotate",
+    "/console/keys/{api_key}/revoke",
 )
 
 
@@ -63,6 +66,7 @@ def foreign(service: Server) -> dict[str, str]:
         ids.TAG: tag["id"],
         ids.SEQUENCE: sequence["id"],
         ids.CUSTOM_FIELD: custom_field["id"],
+        ids.API_KEY: ids.encode(ids.API_KEY, 1),
     }
 
 

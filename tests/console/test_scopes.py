@@ -30,6 +30,7 @@ READ = [
     ("/console/tags", ["tags:read"], 200),
     ("/console/custom-fields", ["custom_fields:read"], 200),
     ("/console/sequences", ["sequences:read"], 200),
+    ("/console/keys", ["workspace:read"], 200),
     ("/console/audit", ["workspace:read"], 200),
     ("/console/subscribers", ["subscribers:read"], 200),
     ("/console/subscribers/{subscriber}", ["subscribers:read"], 200),
