@@ -308,6 +308,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
     if config.getoption("--fast"):
         fast = fast_items(items)
         config.hook.pytest_deselected(items=[item for item in items if item not in fast])

@@ -24,7 +24,7 @@ from model_workspace import Workspace
 from mailrith_lite.audience import blocks, search_index
 from mailrith_lite.settings import Settings
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "20"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "8"))
 START = 1_800_000_000_000
 _numbers = itertools.count(1)
 
@@ -245,6 +245,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.long
 def test_service_gives_the_answers_of_a_plain_model(service: Server) -> None:
     class Bound(Comparison):
         server = service

@@ -136,6 +136,7 @@ def test_the_wheel_names_its_licenses_and_has_their_texts(wheel: Path) -> None:
             assert archive.read(f"{folder}licenses/{text}") == (SOURCE / text).read_bytes()
 
 
+@pytest.mark.long
 def test_the_source_distribution_has_the_whole_project_and_its_tests(source: Path, tmp_path: Path) -> None:
     expected = {path.relative_to(source) for path in source.rglob("*") if path.is_file()}
     expected = {path for path in expected if not {"build", "mailrith_lite.egg-info"} & set(path.parts)}

@@ -1,8 +1,12 @@
-"""Schemathesis sends requests that the OpenAPI document allows, and many that it does not allow."""
+"""Schemathesis sends requests that the OpenAPI document allows, and many that it does not allow.
+
+MAILRITH_LITE_EXAMPLES sets the number of random requests for each operation, and of runs of the state machine.
+"""
 
 import itertools
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,14 +16,17 @@ from api_calls import OPERATIONS, Workspace
 from conftest import KEY, Server
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
-from schemathesis.checks import CheckContext
+from schemathesis.checks import CheckContext, load_all_checks
 from schemathesis.core.transport import Response
+from schemathesis.generation.feedback import FeedbackSources
+from schemathesis.pytest._test_builder import build_operation_test
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 from wire import running_service
 
 from mailrith_lite.api.documentation.openapi import document
 from mailrith_lite.api.routes import SECTIONS
 
+EXAMPLES = os.environ.get("MAILRITH_LITE_EXAMPLES")
 CONDITION = r"definition\.groups\[\d+\]\.conditions\[\d+\]"
 BEYOND_A_SCHEMA = {
     "starting_after": "a cursor of this list",
@@ -47,7 +54,7 @@ CONFIG = {
     "generation": {
         "deterministic": True,
         "database": "none",
-        "max-examples": 7,
+        "max-examples": int(EXAMPLES or 4),
         "with-security-parameters": False,  # else most responses are a 401; the check ignored_auth sends no key
     },
     "checks": {"positive_data_acceptance": {"enabled": False}},  # replaced by accepts_what_the_document_allows
@@ -64,7 +71,12 @@ CONFIG = {
         },
     ],
 }
-api = schemathesis.openapi.from_dict(document(SECTIONS, ["/"]), config=schemathesis.Config.from_dict(CONFIG))
+WITHOUT_RESOURCE = [
+    operation_id
+    for operation_id, route in OPERATIONS.items()
+    if not (route.path_names and route.method in ("PATCH", "PUT"))  # these get a 404; WITH_RESOURCE has them
+]
+WITH_RESOURCE = [operation_id for operation_id, route in OPERATIONS.items() if route.path_names]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +89,25 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def session() -> Iterator[requests.Session]:
     with requests.Session() as opened:
+        opened.trust_env = False  # a look into the environment takes longer than a request
         yield opened
+
+
+@pytest.fixture(scope="module")
+def api() -> Any:
+    return schemathesis.openapi.from_dict(document(SECTIONS, ["/"]), config=schemathesis.Config.from_dict(CONFIG))
+
+
+def check(api: Any, operation_id: str, send: Callable[..., Any]) -> None:
+    """Generates requests of one operation, and calls `send` with each.
+
+    The plugin of Schemathesis does the same at the collection, for all operations and in each worker.
+    """
+    load_all_checks()
+    operation = api.find_operation_by_id(operation_id)
+    build_operation_test(
+        config=api.config, operation=operation, test_func=send, given_kwargs={}, feedback=FeedbackSources()
+    )()
 
 
 @pytest.fixture(scope="module")
@@ -96,26 +126,36 @@ def accepts_what_the_document_allows(ctx: CheckContext, response: Response, case
     return positive_data_acceptance(ctx, response, case)
 
 
-@api.exclude(
-    path_regex="{", method=["PATCH", "PUT"]
-).parametrize()  # without a resource these get a 404; the next test has one
+@pytest.mark.parametrize("operation_id", WITHOUT_RESOURCE)
 def test_every_operation_matches_the_document(
-    case: schemathesis.Case, service: Server, session: requests.Session
+    api: Any, operation_id: str, service: Server, session: requests.Session
 ) -> None:
-    case.call_and_validate(base_url=service.url, session=session)
+    def send(case: schemathesis.Case) -> None:
+        case.call_and_validate(base_url=service.url, session=session)
+
+    check(api, operation_id, send)
 
 
-@api.exclude(path_regex=r"^[^{]*$").parametrize()
+@pytest.mark.parametrize("operation_id", WITH_RESOURCE)
 def test_every_operation_on_an_existing_resource_matches_the_document(
-    case: schemathesis.Case, service: Server, session: requests.Session, workspace: Workspace
+    api: Any, operation_id: str, service: Server, session: requests.Session, workspace: Workspace
 ) -> None:
-    route = OPERATIONS[case.operation.definition.raw["operationId"]]
-    case.path_parameters = workspace.create_named(route)
-    reply = case.call_and_validate(base_url=service.url, session=session)
-    assert reply.status_code != 404
+    route = OPERATIONS[operation_id]
+    reusable = workspace.create_named(route)
+
+    def send(case: schemathesis.Case) -> None:
+        ends = route.method in ("POST", "DELETE")  # a request may delete the resource, or end the job
+        case.path_parameters = workspace.create_named(route) if ends else dict(reusable)
+        reply = case.call_and_validate(base_url=service.url, session=session)
+        assert reply.status_code != 404
+
+    check(api, operation_id, send)
 
 
-def test_a_new_resource_can_be_used_until_it_is_deleted(service: Server, session: requests.Session) -> None:
+@pytest.mark.long
+def test_a_new_resource_can_be_used_until_it_is_deleted(
+    api: Any, service: Server, session: requests.Session
+) -> None:
     """Follows the links of the document: later requests use the ids of earlier responses."""
     number = itertools.count()
 
@@ -135,7 +175,7 @@ def test_a_new_resource_can_be_used_until_it_is_deleted(service: Server, session
         derandomize=True,
         database=None,
         deadline=None,
-        max_examples=30,
+        max_examples=int(EXAMPLES or 12),
         stateful_step_count=8,
         suppress_health_check=[HealthCheck.too_slow],
     )

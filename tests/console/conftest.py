@@ -1,13 +1,15 @@
 """One service and one browser for all tests of a module that do not disturb each other."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from conftest import KEY, Server
 
 from mailrith_lite.settings import Settings
 
-from .browser import Browser, launched
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +20,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator["Browser"]:
     """Not for the whole session: while Playwright runs, it occupies the event loop of this thread."""
+    from .browser import launched  # its import takes long, and the quick tests use no browser
+
     with launched() as browser:
         yield browser

@@ -108,6 +108,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         made.run("systemctl stop mailrith-lite")
 
 
+@pytest.mark.long
 def test_every_command_of_the_guide_works_in_its_order(machine: Machine) -> None:
     install, first, ask, unit, public, data, keys, copies, *later = blocks()
     replica, recover, restore, upgrade, audit, damaged = later

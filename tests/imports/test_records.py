@@ -204,7 +204,7 @@ def test_other_delimiters_are_part_of_the_cell(path: Path) -> None:
     assert read_rows(path, "a;b\nx,y;z|\t\n", ";") == [(1, ["a", "b"]), (2, ["x,y", "z|\t"])]
 
 
-cells = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\0"), max_size=12) | st.text(
+cells = st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=12) | st.text(
     alphabet=",;\t|\"\r\n 'x", max_size=8
 )
 tables = st.integers(1, 5).flatmap(lambda width: st.lists(st.lists(cells, min_size=width, max_size=width)))
