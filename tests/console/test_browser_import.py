@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from mailrith_lite import clock
 from mailrith_lite.access import key_table
 
-from .browser import Browser, find_violations, sign_in, watched
+from .browser import Browser, find_violations, sign_in, sign_in_with_the_form, watched
 from .job_states import claim_export, claim_import, put_back_export, queue_export, wake, write_progress
 
 DATA = Path(__file__).parents[2] / "data"
@@ -60,7 +60,7 @@ def counts(page: Page) -> dict[str, str]:
 
 def test_messy_file_is_mapped_tried_imported_and_exported(browser: Browser, shop: Server, tmp_path: Path) -> None:
     with watched(browser, shop) as page:
-        sign_in(page)
+        sign_in_with_the_form(page)
         page.get_by_role("link", name="New import").click()
         assert find_violations(page) == []
         drop(page, DATA / "messy.csv")
@@ -224,6 +224,7 @@ def test_unreadable_file_is_refused_on_the_same_page(browser: Browser, shop: Ser
 def test_import_works_without_javascript(browser: Browser, shop: Server) -> None:
     with watched(browser, shop, java_script_enabled=False) as page:
         sign_in(page)
+        page.goto("/console")
         page.get_by_role("link", name="New import").click()
         page.get_by_label("CSV file").set_input_files(DATA / "subscribers.csv")
         page.get_by_role("button", name="Continue").click()
