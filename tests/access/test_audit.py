@@ -21,6 +21,9 @@ CHANGES = {
     "createSubscriberImportJob": "import.created",
     "undoSubscriberImport": "import.undone",
     "deleteSubscriber": "subscriber.deleted",
+    "deleteSubscriberImportJob": "job.deleted",
+    "deleteSubscriberImportUndoJob": "job.deleted",
+    "deleteSubscriberExportJob": "job.deleted",
     "deleteTag": "tag.deleted",
     "deleteCustomField": "custom_field.deleted",
     "deleteSegment": "segment.deleted",
@@ -44,11 +47,20 @@ def entries(server: Server, *actions: str) -> list[Entry]:
     return selected
 
 
+def test_every_operation_that_deletes_is_tested_here() -> None:
+    deleting = {name for name, route in OPERATIONS.items() if route.method == "DELETE"}
+    assert deleting - set(CHANGES) == {
+        "removeSubscriberTag",
+        "removeSubscriberSequence",
+    }  # these change a subscriber
+
+
 @pytest.mark.parametrize(("operation", "action"), CHANGES.items())
 def test_change_over_the_api_is_recorded(server: Server, operation: str, action: str) -> None:
     workspace = Workspace(server, server.new_key(workspace="shop"))
     route = OPERATIONS[operation]
     known = workspace.create_named(route)
+    server.drain()  # only a job that has ended can be deleted
     path, headers = route.path.format(**known), {"x-mailrith-request-id": "this request"}
     reply = server.call(route.method, path, example(route), key=workspace.key, headers=headers)
     assert reply.status in route.statuses, reply.body
