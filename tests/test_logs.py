@@ -236,7 +236,7 @@ def test_line_of_a_refused_request_has_its_code_and_field(lines: list[dict[str, 
         ("invalid_request", None, "unknown_parameter"),
     }
     imports = {(line["code"], line["field"]) for line in refusals(lines, "/v1/jobs/subscriber-imports")}
-    assert {("invalid_csv_text", "csv_text"), ("invalid_body", None)} <= imports
+    assert imports == {("invalid_body", None), ("invalid_mappings", "mappings[0].field.type")}
     assert [line["field"] for line in refusals(lines, "/v1/subscribers")] == ["custom_fields"]
     assert not [line for line in lines if line.get("status") == 200 and "code" in line]
 
