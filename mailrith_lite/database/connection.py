@@ -46,6 +46,7 @@ _READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA foreign_keys = ON", "PRAGMA
 _SNAPSHOT_PRAGMAS = ("PRAGMA temp_store = MEMORY",)
 _UPKEEP_PRAGMAS = ("PRAGMA busy_timeout = 0",)
 _LARGE_WAL = 1 << 22  # bytes
+SMALL_FILE = 1 << 24  # bytes
 _WAL_ATTEMPTS = 10
 _WAL_PAUSE = 0.25  # seconds
 _SCRATCH_PRAGMAS = (  # the scratch database is deleted with its connection, so it needs no protection
@@ -281,6 +282,15 @@ class Database:
                 async with self._lock:
                     rows = await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
                     return not next(iter(rows))["busy"]
+
+    async def scrub(self) -> None:
+        """Compacts a small file, which takes a fraction of a second.
+
+        When SQLite divides a page, copies of rows can stay in the unused part of it, and secure_delete does not
+        reach them. In a large file they stay until somebody compacts it.
+        """
+        if self.path.stat().st_size <= SMALL_FILE:
+            await self.compact()
 
     async def compact(self) -> None:
         """Rewrites the file, without the space of what was deleted. Writers wait, in other processes, too.

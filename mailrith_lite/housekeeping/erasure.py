@@ -2,7 +2,7 @@
 
 The rows of a subscriber are deleted with them, in one transaction. This deletes what other tables have of them. The
 table `erasures` lists who is left to erase, so that a crash loses nobody. SQLite overwrites what it deletes with
-zeros (`secure_delete`), and at the end the WAL is emptied.
+zeros (`secure_delete`). At the end a small file is compacted and the WAL is emptied.
 """
 
 from mailrith_lite.api import erased_answers
@@ -20,6 +20,7 @@ class Erasure:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._last_id = 0  # of the entries that a step has worked on
+        self._file_has_traces = False
         self._wal_has_traces = True  # perhaps of an earlier process
 
     async def step(self) -> None:
@@ -33,9 +34,12 @@ class Erasure:
             due = last_id > self._last_id or await erasures.select_any_finished(connection)
             workspace_ids = await erasures.select_workspace_ids(connection) if due else []
         if due:
-            self._wal_has_traces = True
+            self._file_has_traces = self._wal_has_traces = True
             await self._erase(workspace_ids, last_id)
             self._last_id = last_id
+        if self._file_has_traces:
+            await self._database.scrub()
+            self._file_has_traces = False
         if self._wal_has_traces:
             self._wal_has_traces = not await self._database.empty_wal()
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import random
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +18,7 @@ from webhooks.receiver import Planned, Receiver
 
 from housekeeping import person
 from housekeeping.person import CELL, EMAIL, FIRST_NAME, IMPORTS, MAPPINGS, NAME, mapped
-from mailrith_lite.database import connection
+from mailrith_lite.database import Database, connection
 from mailrith_lite.exports.export_pipeline import ExportPipeline
 from mailrith_lite.housekeeping.erasure import Erasure
 
@@ -217,6 +219,37 @@ def test_a_step_without_deleted_people_writes_nothing(server: Server) -> None:
     before = server.services.database.revision(1), server.rows("PRAGMA data_version")
     server.wait(one.step())
     assert (server.services.database.revision(1), server.rows("PRAGMA data_version")) == before
+
+
+async def test_rows_that_sqlite_has_moved_leave_no_copy_in_a_small_database(database: Database) -> None:
+    chance = random.Random(7)
+    emails = [f"{chance.getrandbits(160):040x}@churn.example" for _ in range(3_000)]
+    async with database.write() as writer:
+        await writer.execute(
+            "INSERT INTO workspaces (id, name, created_at, updated_at) VALUES (1, 'Default', 1, 1)"
+        )
+    for begin in range(0, 3_000, 300):  # rows of any length, which others push from page to page
+        async with database.write() as writer:
+            await writer.executemany(
+                """INSERT INTO subscribers (workspace_id, email, name, status, custom_fields, subscribed_at,
+                    created_at, updated_at) VALUES (1, ?, '', 'Active', ?, 1, 1, 1)""",
+                [(email, text_of(chance.randrange(300))) for email in emails[begin : begin + 300]],
+            )
+            await writer.executemany(
+                "UPDATE subscribers SET custom_fields = ? WHERE workspace_id = 1 AND email = ?",
+                [(text_of(chance.randrange(600)), email) for email in chance.sample(emails[: begin + 300], k=200)],
+            )
+    gone = set(chance.sample(emails, k=1_500))
+    async with database.write() as writer:
+        await writer.executemany("DELETE FROM subscribers WHERE email = ?", [(email,) for email in gone])
+    await Erasure(database).step()
+    left = {email.decode() for email in re.findall(rb"[0-9a-f]{40}@churn.example", database.path.read_bytes())}
+    assert left == set(emails) - gone
+
+
+def text_of(length: int) -> str:
+    """Custom fields of this length."""
+    return f'{{"1":"{"x" * length}"}}'
 
 
 def expired_exports(server: Server) -> ExportPipeline:
