@@ -65,12 +65,11 @@ def show_deletion(kind: JobKind) -> PageHandler:
 
 
 def delete(kind: JobKind) -> FormHandler:
-    """Deletes a job, and shows the list; a job that somebody has deleted meanwhile is gone anyway."""
+    """Deletes a job, and shows the list."""
 
     async def handle(call: SessionRequest, _: Fields) -> web.StreamResponse:
-        with contextlib.suppress(errors.NotFound):
-            async with call.database.write(durable=True, changes="nobody") as connection:
-                await job_removal.delete_job(connection, call.actor, await find_job(connection, call, kind))
+        async with call.database.write(durable=True, changes="nobody") as connection:
+            await job_removal.delete_job(connection, call.actor, await find_job(connection, call, kind))
         return redirect(call.request, PATH)
 
     return handle

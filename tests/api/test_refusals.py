@@ -164,7 +164,7 @@ def test_an_unexpected_error_shows_only_the_request_id(server: Server) -> None:
         ("DELETE", "/v1/tags", "GET, HEAD, POST"),
         ("PATCH", IMPORTS, "GET, HEAD, POST"),
         ("GET", f"{IMPORTS}/x/cancel", "POST"),
-        ("PUT", f"{EXPORTS}/x", "GET, HEAD"),
+        ("PUT", f"{EXPORTS}/x", "DELETE, GET, HEAD"),
         ("OPTIONS", "/v1/custom-fields", "GET, HEAD, POST"),
         ("POST", "/healthz", "GET, HEAD"),
         ("POST", "/downloads/a/b", "GET, HEAD"),

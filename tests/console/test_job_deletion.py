@@ -19,7 +19,7 @@ def test_page_of_a_final_job_links_to_the_question_and_its_button_deletes_the_jo
     assert (reply.status, reply.headers["location"]) == (303, "/console")
     assert visitor.get(path).status == 404
     assert job["id"] not in visitor.get("/console").body.decode()
-    assert visitor.post(f"{path}/delete").status == 303  # sent twice
+    assert visitor.post(f"{path}/delete").status == 404
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,16 @@ def test_the_question_says_what_kind_of_job_is_deleted(server: Server, kind: str
     assert heading(visitor.get(f"{path}/delete")) == sentence
     assert visitor.post(f"{path}/delete").status == 303
     assert visitor.get(path).status == 404
+
+
+def test_the_deletion_needs_the_scopes_of_an_import(server: Server) -> None:
+    job = server.import_csv("Email,Name\nada@example.com,Ada\n")
+    path = f"/console/imports/{job['id']}"
+    visitor = signed_in(server, server.new_key(scopes=("subscribers:import",)))
+    assert ">Delete</a>" not in visitor.get(path).body.decode()
+    for reply in (visitor.get(f"{path}/delete"), visitor.post(f"{path}/delete")):
+        assert (reply.status, "It lacks live_actions:write" in text(reply)) == (403, True)
+    assert visitor.get(path).status == 200
 
 
 def test_an_unfinished_job_is_not_deleted(server: Server) -> None:

@@ -39,8 +39,6 @@ READ = [
 FORMS = [
     ("/console/imports/{import}/cancel", ["subscribers:import", "live_actions:write"]),
     ("/console/exports/{export}/cancel", ["subscribers:export"]),
-    ("/console/imports/{import}/delete", ["subscribers:import", "live_actions:write"]),
-    ("/console/exports/{export}/delete", ["subscribers:export"]),
     ("/console/exports", ["subscribers:export"]),
 ]
 

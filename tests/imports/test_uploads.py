@@ -63,7 +63,9 @@ def test_an_upload_shows_its_status_and_its_file_at_every_stage(server: Server) 
     queued = look(server, started)
     assert (queued["status"], queued["import_job_id"]) == ("Queued", job["id"])
     assert queued["queued_at"] == job["created_at"]
-    assert {**queued, "status": "Ready", "import_job_id": None, "queued_at": None} == uploaded
+    changed = {"status": "Ready", "import_job_id": None, "queued_at": None, "analysis": uploaded["analysis"]}
+    assert queued["analysis"] is None
+    assert {**queued, **changed} == uploaded
 
 
 @pytest.mark.slow
