@@ -2,10 +2,15 @@
 
 import asyncio
 import contextlib
+import http.server
 import json
+import queue
+import socket
+import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +24,9 @@ from benchmarks.service import Service, serving
 from benchmarks.speed import ROWS, field_ids
 
 SECONDS = 8.0
+WAITING = 1_000_000
+"""Events that wait while the deliveries are measured."""
+CHANGES = 200
 _RECEIVER = """
 import asyncio, sys
 class Receiver(asyncio.Protocol):
@@ -60,7 +68,8 @@ def measure() -> None:
         limit=1.4,
         details=f"{with_one:.2f} s and {without:.2f} s",
     )
-    _measure_delivery(text)
+    _measure_delivery(rows.csv_text(WAITING))
+    _measure_neighbour()
 
 
 def _import(text: str, *, subscribed: bool) -> float:
@@ -101,6 +110,71 @@ def _measure_delivery(text: str) -> None:
         )
 
 
+def _measure_neighbour() -> None:
+    """How long a change takes to its receiver, alone and beside a receiver that never answers."""
+    with (
+        _Arrivals() as arrivals,
+        tempfile.TemporaryDirectory() as folder,
+        socket.create_server(("127.0.0.1", 0)) as dead,  # the kernel connects, and nobody reads
+        serving(Path(folder) / "data", allow_private_webhooks="on") as service,
+    ):
+        _subscribe(service, arrivals.address)
+        person = service.request("POST", "/v1/subscribers", b'{"email": "ada@example.com"}')["data"]["self"]
+        arrivals.wait()
+        alone = [_delay(service, arrivals, person, number) for number in range(CHANGES)]
+        _subscribe(service, f"http://127.0.0.1:{dead.getsockname()[1]}/", name="Dead")
+        beside = [_delay(service, arrivals, person, number) for number in range(CHANGES)]
+    print_result(
+        "delay of an event, beside a receiver that never answers, median",
+        statistics.median(beside) / statistics.median(alone),
+        "times the delay without it",
+        limit=1.25,
+        details=f"median {statistics.median(beside):.1f} ms and {statistics.median(alone):.1f} ms",
+    )
+
+
+def _delay(service: Service, arrivals: "_Arrivals", person: str, number: int) -> float:
+    """Milliseconds from a change of the person to its event."""
+    began = time.perf_counter()
+    service.request("PATCH", person, json.dumps({"name": f"Ada {began} {number}"}).encode())
+    return (arrivals.wait() - began) * 1_000
+
+
+class _Arrivals:
+    """A receiver that notes when each event arrives."""
+
+    def __init__(self) -> None:
+        self._times: queue.Queue[float] = queue.Queue()
+        times = self._times
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                times.put(time.perf_counter())
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+                """Prints nothing."""
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"http://127.0.0.1:{self._server.server_address[1]}/"
+
+    def __enter__(self) -> "_Arrivals":
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def wait(self) -> float:
+        """The time of the next event."""
+        return self._times.get(timeout=60)
+
+
 @contextlib.contextmanager
 def _serving() -> Iterator[tuple[Service, str]]:
     """A new service, and the address of a receiver."""
@@ -119,9 +193,9 @@ async def _latencies(service: Service, path: str) -> list[float]:
         return await load(session, f"{service.address}{path}", stop)
 
 
-def _subscribe(service: Service, url: str) -> str:
+def _subscribe(service: Service, url: str, name: str = "Receiver") -> str:
     """The path of the subscription."""
-    body = json.dumps({"name": "Receiver", "url": url, "event_patterns": ["subscriber.*"]}).encode()
+    body = json.dumps({"name": name, "url": url, "event_patterns": ["subscriber.*"]}).encode()
     path: str = service.request("POST", "/v1/webhook-subscriptions", body)["data"]["subscription"]["self"]
     return path
 
