@@ -30,8 +30,8 @@ from mailrith_lite.http.services import SERVICES, Services
 from mailrith_lite.imports.import_pipeline import ImportPipeline
 from mailrith_lite.imports.undo.undo_pipeline import UndoPipeline
 from mailrith_lite.imports.uploads.upload_store import UploadStore
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT, UNDO
-from mailrith_lite.jobs.run import Gate
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT, UNDO, JobKind
+from mailrith_lite.jobs.run import Gate, Pipeline
 from mailrith_lite.jobs.runner import Runner
 from mailrith_lite.links import Links
 from mailrith_lite.settings import Settings
@@ -147,32 +147,26 @@ async def _build(
     except OSError as error:
         raise _unusable_directory(directory, error) from error
     await _refuse_files_of_another(database, (imports_directory, exports_directory, uploads_directory))
-    guard = settings.export_formula_guard
     imports = ImportPipeline(
-        database, outbox, imports_directory, formula_guard=guard, keeps_images=settings.undo_ttl > 0
-    )
-    exports = ExportPipeline(database, exports_directory, formula_guard=guard, ttl=settings.export_ttl)
-    uploads = UploadStore(
         database,
-        uploads_directory,
-        limit=settings.max_upload_bytes,
-        ttl=settings.upload_ttl,
-        transfers=settings.max_transfers,
-        kept_bytes=settings.max_kept_upload_bytes,
+        outbox,
+        imports_directory,
+        formula_guard=settings.export_formula_guard,
+        keeps_images=settings.undo_ttl > 0,
     )
-    searches = AtOnce(settings.max_searches, search_limit.too_many)
+    exports = ExportPipeline(
+        database, exports_directory, formula_guard=settings.export_formula_guard, ttl=settings.export_ttl
+    )
+    uploads = _upload_store(settings, database, uploads_directory)
     for store in (imports, exports, uploads):
         await store.sweep()
+    pipelines: dict[JobKind, Pipeline] = {IMPORT: imports, EXPORT: exports, UNDO: UndoPipeline(database, outbox)}
+    concurrency = settings.job_concurrency
+    searches = AtOnce(settings.max_searches, search_limit.too_many)
     services = Services(
         settings=settings,
         database=database,
-        runner=Runner(
-            database,
-            {IMPORT: imports, EXPORT: exports, UNDO: UndoPipeline(database, outbox)},
-            concurrency=settings.job_concurrency,
-            gate=gate,
-            on_final=outbox.record_job,
-        ),
+        runner=Runner(database, pipelines, concurrency=concurrency, gate=gate, on_final=outbox.record_job),
         outbox=outbox,
         dispatcher=dispatcher,
         links=Links(secret),
@@ -191,6 +185,17 @@ async def _build(
         uploads=uploads,
     )
     return services, exports
+
+
+def _upload_store(settings: Settings, database: Database, directory: Path) -> UploadStore:
+    return UploadStore(
+        database,
+        directory,
+        limit=settings.max_upload_bytes,
+        ttl=settings.upload_ttl,
+        transfers=settings.max_transfers,
+        kept_bytes=settings.max_kept_upload_bytes,
+    )
 
 
 @contextlib.contextmanager

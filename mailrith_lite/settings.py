@@ -2,21 +2,35 @@
 
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 
 import msgspec
 
+from mailrith_lite.setting_values import (
+    Network,
+    count,
+    directory,
+    duration,
+    duration_or_none,
+    duration_text,
+    host,
+    key,
+    metrics_port,
+    networks,
+    one_of,
+    port,
+    readers,
+    socket_path,
+    switch,
+    token,
+    url,
+)
+
 ENVIRONMENT_PREFIX = "MAILRITH_LITE_"
 MEBIBYTE = 1 << 20
-MAX_DURATION = 36_500 * 86_400  # a hundred years: a later end may have no date, which has a year of four digits
 _MAX_SECRET = 1_000  # characters
-_MAX_SOCKET_PATH = 103  # bytes that every system takes
-_UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
-Network = IPv4Network | IPv6Network
 LogFormat = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -102,208 +116,104 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     secret: bool = False
 
 
-def duration(text: str) -> int:
-    """Seconds in `90d`, `12h`, `30m`, `45s` or a bare number of seconds."""
-    match = re.fullmatch(r"([0-9]{1,10})([smhd]?)", text.strip())
-    seconds = int(match[1]) * _UNITS[match[2]] if match else 0
-    if not 0 < seconds <= MAX_DURATION:
-        raise ValueError("a duration: a positive number with s, m, h or d, such as 90d, of at most 36500d")
-    return seconds
-
-
-def _duration_or_none(text: str) -> int:
-    """As `duration`, or 0."""
-    return 0 if text.strip() == "0" else duration(text)
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,15}", text.strip()) or not int(text):
-        raise ValueError("a whole number above zero")
-    return int(text)
-
-
-def _readers(text: str) -> int:
-    if not re.fullmatch(r"[1-5]", text.strip()):
-        raise ValueError("a number from 1 to 5")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,5}", text.strip()) or int(text) > 65_535:
-        raise ValueError("a port from 0 to 65535; 0 takes a free one")
-    return int(text)
-
-
-def _metrics_port(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,5}", text.strip()) or not 0 < int(text) <= 65_535:
-        raise ValueError("a port from 1 to 65535")
-    return int(text)
-
-
-def _token(text: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{16,200}", text):
-        raise ValueError("16 to 200 letters, digits or characters of ._~+/=-")
-    return text
-
-
-def _host(text: str) -> str:
-    """Refuses an empty text, which would listen on every address."""
-    if not re.fullmatch(r"[!-~]+", text.strip()):
-        raise ValueError("a name or an address such as 127.0.0.1")
-    return text.strip()
-
-
-def _directory(text: str) -> Path:
-    """Refuses an empty text: it would be the current directory, and the service sets the mode of its directory."""
-    if not text.strip():
-        raise ValueError("a directory")
-    return Path(text)
-
-
-def _socket(text: str) -> Path:
-    if not text.strip() or len(text.encode()) > _MAX_SOCKET_PATH:
-        raise ValueError(f"a path of at most {_MAX_SOCKET_PATH} bytes, such as /run/mailrith-lite/socket")
-    return Path(text)
-
-
-def _switch(text: str) -> bool:
-    values = {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "on": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "off": False,
-    }
-    if text.strip().lower() not in values:
-        raise ValueError("on or off")
-    return values[text.strip().lower()]
-
-
-def _one_of(choices: tuple[str, ...]) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.strip().lower() not in choices:
-            raise ValueError(f"one of {', '.join(choices)}")
-        return text.strip().lower()
-
-    return parse
-
-
-def _url(text: str) -> str:
-    try:
-        parts = urlsplit(text.strip())
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and not (parts.query or parts.fragment)
-        valid = valid and parts.port != 0  # `port` raises ValueError if it is not a port
-    except ValueError:
-        valid = False
-    if not valid or not text.strip().isprintable() or " " in text.strip():
-        raise ValueError("an address such as https://mail.example.com")
-    return text.strip().rstrip("/")
-
-
-def _networks(text: str) -> tuple[Network, ...]:
-    try:
-        return tuple(map(ip_network, text.replace(",", " ").split()))
-    except ValueError:
-        raise ValueError("addresses and networks separated by commas, such as 127.0.0.1,10.0.0.0/8") from None
-
-
-def _key(text: str) -> str:
-    if not re.fullmatch(r"mrk_[A-Za-z0-9_-]{12,200}", text):
-        raise ValueError("a key: mrk_ and 12 to 200 letters, digits, _ or -")
-    return text
-
-
 SETTINGS = (
-    Setting(name="host", parse=_host, help="address to listen on"),
-    Setting(name="port", parse=_port, help="port to listen on; 0 takes a free one"),
+    Setting(name="host", parse=host, help="address to listen on"),
+    Setting(name="port", parse=port, help="port to listen on; 0 takes a free one"),
     Setting(
-        name="socket", parse=_socket, help="Unix socket to listen on, for a proxy, instead of address and port"
+        name="socket",
+        parse=socket_path,
+        help="Unix socket to listen on, for a proxy, instead of address and port",
     ),
-    Setting(name="metrics_port", parse=_metrics_port, help="port of 127.0.0.1 for /metrics alone"),
+    Setting(name="metrics_port", parse=metrics_port, help="port of 127.0.0.1 for /metrics alone"),
     Setting(
         name="metrics_token",
-        parse=_token,
+        parse=token,
         help="bearer token for /metrics on the service's own address; else it is not there",
         secret=True,
     ),
-    Setting(name="data_dir", parse=_directory, help="directory that holds everything the service keeps"),
-    Setting(name="public_url", parse=_url, help="address that clients see, for links; else the request's own"),
-    Setting(name="log_format", parse=_one_of(get_args(LogFormat)), help="text or json"),
-    Setting(name="log_level", parse=_one_of(get_args(LogLevel)), help="debug, info, warning or error"),
-    Setting(name="job_concurrency", parse=_count, help="jobs that run at the same time"),
-    Setting(name="max_body_bytes", parse=_count, help="largest request body, in bytes"),
-    Setting(name="max_upload_bytes", parse=_count, help="largest file of an upload, also unpacked, in bytes"),
-    Setting(name="min_body_speed", parse=_count, help="bytes a second that a body needs after its first minute"),
-    Setting(name="max_queued_jobs", parse=_count, help="jobs of one workspace that may wait at a time"),
+    Setting(name="data_dir", parse=directory, help="directory that holds everything the service keeps"),
+    Setting(name="public_url", parse=url, help="address that clients see, for links; else the request's own"),
+    Setting(name="log_format", parse=one_of(get_args(LogFormat)), help="text or json"),
+    Setting(name="log_level", parse=one_of(get_args(LogLevel)), help="debug, info, warning or error"),
+    Setting(name="job_concurrency", parse=count, help="jobs that run at the same time"),
+    Setting(name="max_body_bytes", parse=count, help="largest request body, in bytes"),
+    Setting(name="max_upload_bytes", parse=count, help="largest file of an upload, also unpacked, in bytes"),
+    Setting(name="min_body_speed", parse=count, help="bytes a second that a body needs after its first minute"),
+    Setting(name="max_queued_jobs", parse=count, help="jobs of one workspace that may wait at a time"),
     Setting(name="query_timeout", parse=duration, help="how long the searches and counts of a request may take"),
     Setting(name="upload_ttl", parse=duration, help="how long an upload's link lasts, and then its file"),
     Setting(name="export_ttl", parse=duration, help="how long an export's file can be downloaded"),
     Setting(name="idempotency_ttl", parse=duration, help="how long an Idempotency-Key is remembered"),
     Setting(
-        name="export_formula_guard", parse=_switch, help="mark cells that a spreadsheet would run as a formula"
+        name="export_formula_guard",
+        parse=switch,
+        help="mark cells that a spreadsheet would run as a formula",
     ),
     Setting(
         name="require_consent_evidence",
-        parse=_switch,
+        parse=switch,
         help="evidence of consent is required to make somebody Active",
     ),
     Setting(
         name="allow_private_webhooks",
-        parse=_switch,
+        parse=switch,
         help="webhooks may go to http addresses, and to private ones",
     ),
     Setting(name="webhook_ttl", parse=duration, help="how long a delivery of a webhook is kept"),
     Setting(
-        name="undo_ttl", parse=_duration_or_none, help="how long an import can be undone; 0 keeps nothing for it"
+        name="undo_ttl",
+        parse=duration_or_none,
+        help="how long an import can be undone; 0 keeps nothing for it",
     ),
     Setting(
         name="audit_ttl",
-        parse=_duration_or_none,
+        parse=duration_or_none,
         help="how long an entry of the audit is kept; 0 keeps all of them",
     ),
     Setting(
         name="job_ttl",
-        parse=_duration_or_none,
+        parse=duration_or_none,
         help="how long after its end a job is kept, with its refused rows; 0 keeps it for ever",
     ),
     Setting(
         name="history_ttl",
-        parse=_duration_or_none,
+        parse=duration_or_none,
         help="how long the history of a subscriber goes back; 0 for ever",
     ),
     Setting(
         name="bootstrap_key",
-        parse=_key,
+        parse=key,
         help="API key that the first start makes, instead of a random one",
         secret=True,
     ),
     Setting(
         name="trusted_proxies",
-        parse=_networks,
+        parse=networks,
         help="proxies whose headers about the client are trusted: addresses and networks, separated by commas",
     ),
-    Setting(name="wrong_key_limit", parse=_count, help="wrong API keys that an address may send within a minute"),
-    Setting(name="key_rate", parse=_count, help="requests a second of one key"),
-    Setting(name="workspace_rate", parse=_count, help="requests a second of all keys of a workspace"),
+    Setting(name="wrong_key_limit", parse=count, help="wrong API keys that an address may send within a minute"),
+    Setting(name="key_rate", parse=count, help="requests a second of one key"),
+    Setting(name="workspace_rate", parse=count, help="requests a second of all keys of a workspace"),
     Setting(
-        name="rate_burst", parse=_count, help="requests that may come at once after a pause, before a rate counts"
+        name="rate_burst",
+        parse=count,
+        help="requests that may come at once after a pause, before a rate counts",
     ),
     Setting(
         name="workspace_readers",
-        parse=_readers,
+        parse=readers,
         help="of the six readers of the database, those one workspace may use",
     ),
     Setting(
-        name="max_waiting_reads", parse=_count, help="requests of a workspace that may wait for a reader at a time"
+        name="max_waiting_reads",
+        parse=count,
+        help="requests of a workspace that may wait for a reader at a time",
     ),
-    Setting(name="max_searches", parse=_count, help="searches and counts of a workspace at a time"),
-    Setting(name="max_transfers", parse=_count, help="files of a workspace that arrive or are analyzed at a time"),
+    Setting(name="max_searches", parse=count, help="searches and counts of a workspace at a time"),
+    Setting(name="max_transfers", parse=count, help="files of a workspace that arrive or are analyzed at a time"),
     Setting(
         name="max_kept_upload_bytes",
-        parse=_count,
+        parse=count,
         help="bytes on the disk of a workspace's uploads that no job has taken",
     ),
 )
@@ -316,9 +226,8 @@ def default_text(setting: Setting) -> str:
         return ""
     if isinstance(value, bool):
         return "on" if value else "off"
-    if setting.parse in (duration, _duration_or_none):
-        unit = next(name for name in ("d", "h", "m", "s") if value % _UNITS[name] == 0)
-        return f"{value // _UNITS[unit]}{unit}"
+    if setting.parse in (duration, duration_or_none):
+        return duration_text(value)
     return str(value)
 
 
@@ -328,16 +237,16 @@ def load(environment: Mapping[str, str], **flags: str | None) -> Settings:
     Raises:
         BadSetting: a value is not valid.
     """
-    values: dict[str, Any] = {}
+    stated: dict[str, Any] = {}
     for setting in SETTINGS:
         source, text = _stated(setting, environment, flags)
         if text is None:
             continue
         try:
-            values[setting.name] = setting.parse(text)
+            stated[setting.name] = setting.parse(text)
         except ValueError as error:
             raise BadSetting(f"{source} takes {error}") from error
-    return Settings(**values)
+    return Settings(**stated)
 
 
 def _stated(
@@ -375,6 +284,6 @@ def load_client(environment: Mapping[str, str]) -> ClientSettings:
     key = environment.get("MAILRITH_API_KEY") or None
     address = environment.get("MAILRITH_API_BASE_URL") or ClientSettings().api_base_url
     try:
-        return ClientSettings(api_key=key, api_base_url=_url(address))
+        return ClientSettings(api_key=key, api_base_url=url(address))
     except ValueError as error:
         raise BadSetting(f"MAILRITH_API_BASE_URL takes {error}") from error

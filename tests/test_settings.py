@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrith_lite import settings
+from mailrith_lite import setting_values, settings
 from mailrith_lite.settings import SETTINGS, BadSetting, Settings
 
 NAMES = [setting.name for setting in SETTINGS]
@@ -184,13 +184,13 @@ def test_the_default_address_is_that_of_the_contract() -> None:
 
 @given(st.integers(1, 36_500), st.sampled_from("smhd"))
 def test_a_duration_is_a_number_times_its_unit(number: int, unit: str) -> None:
-    assert settings.duration(f"{number}{unit}") == number * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[unit]
+    assert setting_values.duration(f"{number}{unit}") == number * {"s": 1, "m": 60, "h": 3_600, "d": 86_400}[unit]
 
 
 @given(st.text())
 def test_any_other_text_is_refused_as_a_duration(text: str) -> None:
     try:
-        assert 0 < settings.duration(text) <= settings.MAX_DURATION
+        assert 0 < setting_values.duration(text) <= setting_values.MAX_DURATION
     except ValueError as error:
         assert "a duration" in str(error)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from mailrith_lite import clock, ids, settings
+from mailrith_lite import clock, ids, setting_values
 from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, read_pages
 from mailrith_lite.cli.workspaces import find_workspace
 
@@ -87,7 +87,7 @@ def _check(actions: tuple[str, ...]) -> None:
 
 def _duration(text: str) -> int:
     try:
-        return settings.duration(text)
+        return setting_values.duration(text)
     except ValueError as error:
         raise click.UsageError(f"--since takes {error}") from error
 

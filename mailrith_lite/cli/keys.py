@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailrith_lite import clock, settings
+from mailrith_lite import clock, setting_values
 from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, write
 from mailrith_lite.cli.workspaces import checked_name, find_workspace, only_workspace
 from mailrith_lite.errors import StartError
@@ -171,7 +171,7 @@ def _document(key: "ApiKey") -> dict[str, Any]:
 
 def _duration(text: str | None) -> int | None:
     try:
-        return None if text is None else settings.duration(text)
+        return None if text is None else setting_values.duration(text)
     except ValueError as error:
         raise click.UsageError(f"--expires-in takes {error}") from error
 

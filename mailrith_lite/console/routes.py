@@ -30,7 +30,7 @@ from mailrith_lite.console.paths import PATH, job_path
 from mailrith_lite.console.session import Sessions
 from mailrith_lite.console.session_request import SESSIONS, form, page
 from mailrith_lite.console.sign_in import MAX_WRONG_KEYS, WRONG_KEYS
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS, UNDO
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS, UNDO, JobKind
 
 _READ = ("subscribers:read",)
 
@@ -47,6 +47,17 @@ def create_console(secret: bytes) -> web.Application:
 
 
 def _add_routes(router: web.UrlDispatcher) -> None:
+    _add_start(router)
+    _add_imports(router)
+    _add_exports(router)
+    for kind in KINDS:
+        _add_job(router, kind)
+    _add_subscribers(router)
+    _add_catalog(router)
+    _add_workspace(router)
+
+
+def _add_start(router: web.UrlDispatcher) -> None:
     router.add_get("", page(jobs.show_jobs))
     router.add_get("/", page(jobs.remove_slash))
     router.add_get("/part", page(live.part(jobs.progress)))
@@ -55,6 +66,8 @@ def _add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/sign-in", sign_in.sign_in)
     router.add_post("/sign-out", form(sign_in.sign_out))
 
+
+def _add_imports(router: web.UrlDispatcher) -> None:
     router.add_get("/imports/new", page(new_import.show_new_import, *IMPORT.write_scopes))
     router.add_post("/imports/new", page(new_import.receive_file, *IMPORT.write_scopes))
     router.add_get("/uploads", page(several_files.show_files, *IMPORT.write_scopes))
@@ -72,19 +85,24 @@ def _add_routes(router: web.UrlDispatcher) -> None:
     router.add_get("/undos/{job_id}", page(undos.show_undo, *UNDO.read_scopes))
     router.add_get("/undos/{job_id}/report", page(undos.send_report, *UNDO.read_scopes))
 
+
+def _add_exports(router: web.UrlDispatcher) -> None:
     router.add_get("/exports/new", page(exports.show_new_export, *EXPORT.read_scopes))
     router.add_post("/exports", form(exports.start_export, *EXPORT.write_scopes))
     router.add_get("/exports/{job_id}", page(exports.show_export, *EXPORT.read_scopes))
     router.add_get("/exports/{job_id}/file", page(exports.send_file, *EXPORT.read_scopes))
 
-    for kind in KINDS:
-        path, progress = job_path(kind, "{job_id}").removeprefix(PATH), job_pages.progress(kind)
-        router.add_get(f"{path}/part", page(live.part(progress), *kind.read_scopes))
-        router.add_get(f"{path}/live", page(live.stream(progress), *kind.read_scopes))
-        router.add_get(f"{path}/delete", page(job_pages.show_deletion(kind), *kind.write_scopes))
-        router.add_post(f"{path}/delete", form(job_pages.delete(kind), *kind.write_scopes))
-        router.add_post(f"{path}/cancel", form(job_pages.cancel(kind), *kind.write_scopes))
 
+def _add_job(router: web.UrlDispatcher, kind: JobKind) -> None:
+    path, progress = job_path(kind, "{job_id}").removeprefix(PATH), job_pages.progress(kind)
+    router.add_get(f"{path}/part", page(live.part(progress), *kind.read_scopes))
+    router.add_get(f"{path}/live", page(live.stream(progress), *kind.read_scopes))
+    router.add_get(f"{path}/delete", page(job_pages.show_deletion(kind), *kind.write_scopes))
+    router.add_post(f"{path}/delete", form(job_pages.delete(kind), *kind.write_scopes))
+    router.add_post(f"{path}/cancel", form(job_pages.cancel(kind), *kind.write_scopes))
+
+
+def _add_subscribers(router: web.UrlDispatcher) -> None:
     router.add_get("/subscribers", page(subscribers.show_subscribers, *_READ))
     router.add_get("/subscribers/{subscriber_id}", page(subscriber.show_subscriber, *_READ))
     router.add_post("/subscribers/{subscriber_id}", form(subscriber.act, *_READ, *subscriber.WRITE_SCOPES))
@@ -93,6 +111,8 @@ def _add_routes(router: web.UrlDispatcher) -> None:
     )
     router.add_post("/subscribers/{subscriber_id}/erase", form(subscriber.erase, *_READ, *subscriber.WRITE_SCOPES))
 
+
+def _add_workspace(router: web.UrlDispatcher) -> None:
     router.add_get("/keys", page(keys.show_keys, *keys.READ))
     router.add_post("/keys", form(keys.create, *keys.WRITE))
     router.add_get("/keys/{api_key_id}", page(keys.show_key, *keys.READ))
@@ -100,7 +120,6 @@ def _add_routes(router: web.UrlDispatcher) -> None:
     router.add_post("/keys/{api_key_id}/revoke", form(keys.revoke, *keys.WRITE))
 
     router.add_get("/audit", page(audit.show_audit, "workspace:read"))
-    _add_catalog(router)
 
     router.add_get("/webhooks", page(webhooks.show_webhooks, "webhooks:read"))
     router.add_post("/webhooks", form(webhooks.create, *webhooks.LIVE_SCOPES))

@@ -1,6 +1,8 @@
 """The loops that run until the service stops. A failure is logged, and the loop goes on."""
 
+import functools
 from asyncio import sleep
+from collections.abc import Awaitable, Callable, Sequence
 
 from mailrith_lite import clock, logs
 from mailrith_lite.access import audit
@@ -22,57 +24,44 @@ _INDEX_SECONDS = 1.0
 
 async def delete_expired(services: Services, exports: ExportPipeline) -> None:
     """Deletes what has expired, saves when keys were used, and shrinks the WAL, until the service stops."""
-
-    async def delete_records() -> None:
-        async with services.database.write(housekeeping=True) as connection:
-            await idempotency.delete_expired(connection, clock.now())
-
-    async def save_key_use() -> None:
-        await services.key_use.save(services.database)
-
-    async def save_refused_keys() -> None:
-        await services.refused_keys.save(services.database)
-
-    retention = Retention(services.database, ttl=services.settings.webhook_ttl)
-    images = ImageRetention(services.database, ttl=services.settings.undo_ttl)
-
-    history = HistoryRetention(
-        services.database, ttl=services.settings.history_ttl, values_ttl=services.settings.undo_ttl
-    )
-    jobs = JobRetention(
-        services.database,
-        services.exports_directory,
-        ttl=services.settings.job_ttl,
-        undo_ttl=services.settings.undo_ttl,
-    )
-
-    async def remove_audit() -> None:
-        await audit.remove_expired(services.database, ttl=services.settings.audit_ttl)
-
-    async def shrink_wal() -> None:
-        if not services.runner.busy:
-            await services.database.shrink_wal()
-
+    steps = (exports.remove_expired, *_steps(services))
     while not services.stopping:
         # Each on its own: on a full disk, one that cannot write must not stop the others, which free space.
-        for step in (
-            exports.remove_expired,
-            services.uploads.remove_expired,
-            delete_records,
-            retention.remove_expired,
-            images.remove_expired,
-            jobs.remove_expired,
-            remove_audit,
-            history.remove_expired,
-            save_key_use,
-            save_refused_keys,
-            shrink_wal,
-        ):
+        for step in steps:
             try:
                 await step()
             except Exception:
                 logs.service.exception("housekeeping failed; trying again")
         await sleep(_HOUSEKEEPING_SECONDS)
+
+
+def _steps(services: Services) -> Sequence[Callable[[], Awaitable[None]]]:
+    database, settings = services.database, services.settings
+    retention = Retention(database, ttl=settings.webhook_ttl)
+    images = ImageRetention(database, ttl=settings.undo_ttl)
+    history = HistoryRetention(database, ttl=settings.history_ttl, values_ttl=settings.undo_ttl)
+    jobs = JobRetention(database, services.exports_directory, ttl=settings.job_ttl, undo_ttl=settings.undo_ttl)
+
+    async def delete_records() -> None:
+        async with database.write(housekeeping=True) as connection:
+            await idempotency.delete_expired(connection, clock.now())
+
+    async def shrink_wal() -> None:
+        if not services.runner.busy:
+            await database.shrink_wal()
+
+    return (
+        services.uploads.remove_expired,
+        delete_records,
+        retention.remove_expired,
+        images.remove_expired,
+        jobs.remove_expired,
+        functools.partial(audit.remove_expired, database, ttl=settings.audit_ttl),
+        history.remove_expired,
+        functools.partial(services.key_use.save, database),
+        functools.partial(services.refused_keys.save, database),
+        shrink_wal,
+    )
 
 
 async def erase_deleted(services: Services) -> None:

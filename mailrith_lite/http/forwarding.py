@@ -7,7 +7,7 @@ import msgspec
 from aiohttp import hdrs, web
 from multidict import CIMultiDictProxy
 
-from mailrith_lite.settings import Network
+from mailrith_lite.setting_values import Network
 
 _FOR, _PROTO, _HOST = "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host"
 _SCHEMES = ("http", "https")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mailrith_lite import clock, ids, settings
+from mailrith_lite import clock, ids, setting_values
 from mailrith_lite.access import scopes as all_scopes
 from mailrith_lite.testing import faults, seed
 from mailrith_lite.testing.client_report import Report, report_client
@@ -44,7 +44,7 @@ class Mailrith:
 
     def create_key(self, *, scopes: Sequence[str] = all_scopes.ALL, expires_in: float | str | None = None) -> str:
         """Another key for this workspace. `expires_in`: seconds, or a text such as "90d"."""
-        seconds = settings.duration(expires_in) if isinstance(expires_in, str) else expires_in
+        seconds = setting_values.duration(expires_in) if isinstance(expires_in, str) else expires_in
         return self._server.ask(Sandbox.new_key, self._workspace_id, tuple(scopes), seconds)
 
     def workspace(self, name: str | None = None) -> "Mailrith":

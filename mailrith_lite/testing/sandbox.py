@@ -16,7 +16,8 @@ from mailrith_lite.app import create_app, data_directory, open_services
 from mailrith_lite.http.services import Services
 from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.jobs import queue
-from mailrith_lite.settings import MAX_DURATION, SETTINGS, Settings, load
+from mailrith_lite.setting_values import MAX_DURATION
+from mailrith_lite.settings import SETTINGS, Settings, load
 from mailrith_lite.testing import seed
 from mailrith_lite.testing.faults import Answer, Delay, Drop, Failure
 from mailrith_lite.testing.instruments import Instruments
