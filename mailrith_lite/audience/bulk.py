@@ -17,14 +17,20 @@ from mailrith_lite.database import Connection
 MAX_CHARACTERS = 1 << 23
 """The custom fields of a chunk's existing subscribers, together, in JSON."""
 
-STATE = """json_array(subscribers.id, subscribers.email, name, status, country, json(custom_fields), name_key,
-    (SELECT json_group_array(tag.value) FROM json_each(:tags) AS tag WHERE NOT EXISTS (
-        SELECT 1 FROM subscriber_tags WHERE subscriber_id = subscribers.id AND tag_id = tag.value)),
-    subscribed_at, last_opened_at, json('[]'), json('[]'),
-    (SELECT json_group_array(sequence.value) FROM json_each(:sequences) AS sequence WHERE NOT EXISTS (
-        SELECT 1 FROM subscriber_sequences AS member WHERE subscriber_id = subscribers.id
-        AND sequence_id = sequence.value AND member.status <> 'removed')),
-    changed_by_job)"""
+
+def _unless_empty(lists: str, query: str) -> str:
+    """The query, which need not run for the subscribers of a chunk without these lists. `lists`: JSON, in SQL."""
+    return f"CASE {lists} WHEN '[]' THEN json('[]') ELSE ({query}) END"
+
+
+_MISSING_TAGS = """SELECT json_group_array(tag.value) FROM json_each(:tags) AS tag WHERE NOT EXISTS (
+    SELECT 1 FROM subscriber_tags WHERE subscriber_id = subscribers.id AND tag_id = tag.value)"""
+_MISSING_SEQUENCES = """SELECT json_group_array(sequence.value) FROM json_each(:sequences) AS sequence
+    WHERE NOT EXISTS (SELECT 1 FROM subscriber_sequences AS member WHERE subscriber_id = subscribers.id
+        AND sequence_id = sequence.value AND member.status <> 'removed')"""
+STATE = f"""json_array(subscribers.id, subscribers.email, name, status, country, json(custom_fields), name_key,
+    {_unless_empty(":tags", _MISSING_TAGS)}, subscribed_at, last_opened_at, json('[]'), json('[]'),
+    {_unless_empty(":sequences", _MISSING_SEQUENCES)}, changed_by_job)"""
 """A saved subscriber's state, as `bulk_plan` reads it."""
 
 
@@ -35,15 +41,16 @@ def known_subscriber(state: str = STATE, subscriber_id: str = "subscribers.id") 
     `state`, `subscriber_id`: in SQL. The parameters are JSON lists of integers: `:tags` and `:sequences` of the
     job, `:row_tags` and `:row_sequences`.
     """
-    return f"""json_array({state},
-        (SELECT json_group_array(tag_id) FROM subscriber_tags
-            WHERE subscriber_id = {subscriber_id} AND tag_id IN (SELECT value FROM json_each(:row_tags))),
-        (SELECT json_group_array(sequence_id) FROM subscriber_sequences
-            WHERE subscriber_id = {subscriber_id} AND status <> 'removed'
-                AND sequence_id IN (SELECT value FROM json_each(:row_sequences))),
-        (SELECT json_group_array(sequence_id) FROM subscriber_sequences
-            WHERE subscriber_id = {subscriber_id} AND status = 'removed' AND sequence_id IN (
-                SELECT value FROM json_each(:row_sequences) UNION ALL SELECT value FROM json_each(:sequences))))"""
+    tags = f"""SELECT json_group_array(tag_id) FROM subscriber_tags
+        WHERE subscriber_id = {subscriber_id} AND tag_id IN (SELECT value FROM json_each(:row_tags))"""
+    sequences = f"""SELECT json_group_array(sequence_id) FROM subscriber_sequences
+        WHERE subscriber_id = {subscriber_id} AND status <> 'removed'
+            AND sequence_id IN (SELECT value FROM json_each(:row_sequences))"""
+    removed = f"""SELECT json_group_array(sequence_id) FROM subscriber_sequences
+        WHERE subscriber_id = {subscriber_id} AND status = 'removed' AND sequence_id IN (
+            SELECT value FROM json_each(:row_sequences) UNION ALL SELECT value FROM json_each(:sequences))"""
+    return f"""json_array({state}, {_unless_empty(":row_tags", tags)}, {_unless_empty(":row_sequences", sequences)},
+        CASE :sequences WHEN '[]' THEN {_unless_empty(":row_sequences", removed)} ELSE ({removed}) END)"""
 
 
 def list_parameters(tags: str, sequences: str, lists: RowLists) -> dict[str, str]:
@@ -93,7 +100,7 @@ async def plan(
 async def apply(connection: Connection, workspace_id: int, plan: Plan, now: int) -> None:
     """Writes a plan. Make the plan in the same transaction."""
     if plan.inserts:
-        await _insert_subscribers(connection, workspace_id, plan.inserts, now)
+        await _insert_subscribers(connection, workspace_id, plan, now)
         await blocks.update_subscriber_counts(connection, workspace_id, plan.first_id)
     if plan.updates:
         await update_states(connection, workspace_id, plan.updates, now)
@@ -144,16 +151,23 @@ async def select_next_id(connection: Connection) -> int:
     return 1 + next((int(row[0]) for row in rows), 0)
 
 
-async def _insert_subscribers(connection: Connection, workspace_id: int, states: str, now: int) -> None:
+async def _insert_subscribers(connection: Connection, workspace_id: int, plan: Plan, now: int) -> None:
     await connection.execute(
         """INSERT INTO subscribers (id, workspace_id, email, name, status, country, custom_fields,
             name_key, subscribed_at, last_opened_at, created_at, updated_at, changed_by_job)
         SELECT json_extract(value, '$[0]'), :workspace_id, json_extract(value, '$[1]'),
             json_extract(value, '$[2]'), json_extract(value, '$[3]'), json_extract(value, '$[4]'),
-            json_extract(value, '$[5]'), json_extract(value, '$[6]'), coalesce(json_extract(value, '$[8]'), :now),
-            json_extract(value, '$[9]'), :now, :now, json_extract(value, '$[13]')
+            json_extract(value, '$[5]'), json_extract(value, '$[6]'),
+            CASE WHEN :have_times THEN coalesce(json_extract(value, '$[8]'), :now) ELSE :now END,
+            CASE WHEN :have_times THEN json_extract(value, '$[9]') END, :now, :now, :job_id
         FROM json_each(:states)""",
-        {"workspace_id": workspace_id, "states": states, "now": now},
+        {
+            "workspace_id": workspace_id,
+            "states": plan.inserts,
+            "have_times": plan.inserts_have_times,
+            "job_id": plan.job_id,
+            "now": now,
+        },
     )
 
 

@@ -69,24 +69,28 @@ class _Known(msgspec.Struct, array_like=True, gc=False):
     """
 
     state: State
-    tag_ids: list[int]
-    sequence_ids: list[int]
-    removed_sequences: list[int]
+    tag_ids: tuple[int, ...]
+    sequence_ids: tuple[int, ...]
+    removed_sequences: tuple[int, ...]
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of a chunk, and what SQLite has to write for it.
 
-    `inserts`, `updates`: JSON lists of states. `members`: a JSON list of the subscribers who get the tags and
-    sequences of the job. `row_tags`, `row_sequences`: JSON objects, integer id -> list of the subscribers who get
-    it. Each is empty when there is nothing to write. `first_id`: the integer id of the first new subscriber.
-    `changed`: the existing subscribers of `updates`, in the order of their ids. `left_again`: a JSON list of the
-    unchanged subscribers whose row repeats a suppressed status: no undo of an earlier import may lift it.
+    `inserts`, `updates`: JSON lists of states. `inserts_have_times`: whether one of `inserts` has a `subscribed_at`
+    or a `last_opened_at`. `members`: a JSON list of the subscribers who get the tags and sequences of the job.
+    `row_tags`, `row_sequences`: JSON objects, integer id -> list of the subscribers who get it. Each is empty when
+    there is nothing to write. `first_id`: the integer id of the first new subscriber. `job_id`: the import that
+    makes the changes. `changed`: the existing subscribers of `updates`, in the order of their ids. `left_again`: a
+    JSON list of the unchanged subscribers whose row repeats a suppressed status: no undo of an earlier import may
+    lift it.
     """
 
     first_id: int
     changed: list[Changed]
+    job_id: int | None
     inserts: str
+    inserts_have_times: bool
     updates: str
     members: str
     tag_ids: str
@@ -219,7 +223,11 @@ class _Planner:
         return Plan(
             first_id=self._first_new,
             changed=self._images.changed(),
+            job_id=self._job_id,
             inserts=as_json(inserts) if inserts else "",
+            inserts_have_times=any(
+                state.subscribed_at is not None or state.last_opened_at is not None for state in inserts
+            ),
             updates=as_json(updates) if updates else "",
             members=as_json(members) if members else "",
             tag_ids=tag_ids,
@@ -277,8 +285,10 @@ def _new_state(subscriber_id: int, change: Change, job_id: int | None) -> State:
 
 def _merge(known: _Known) -> State:
     state = known.state
-    state.tag_ids = tuple({*state.tag_ids, *known.tag_ids})
-    state.sequence_ids = tuple({*state.sequence_ids, *known.sequence_ids})
+    if known.tag_ids:
+        state.tag_ids = tuple({*state.tag_ids, *known.tag_ids})
+    if known.sequence_ids:
+        state.sequence_ids = tuple({*state.sequence_ids, *known.sequence_ids})
     return state
 
 
