@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -21,7 +21,7 @@ from mailrith_lite.audience.values import Refused
 from mailrith_lite.cells import unguard
 from mailrith_lite.imports import own_process, records
 from mailrith_lite.imports.mapping import translate
-from mailrith_lite.imports.records import Block, Layout
+from mailrith_lite.imports.records import Block, EvenBlock, Layout
 from mailrith_lite.unicode_forms import fold
 
 _BLOCKS_AT_ONCE = 8
@@ -63,11 +63,12 @@ class _Result(msgspec.Struct, frozen=True, kw_only=True):
 class _Pass:
     """Reads blocks of rows. Blocking: call `read` in a thread or in a process of its own."""
 
-    def __init__(self, task: Task, blocks: Iterator[Block]) -> None:
+    def __init__(self, task: Task, blocks: Iterator[Block | EvenBlock]) -> None:
         self._blocks = blocks
         self._count = 0
         self._guard = task.formula_guard
         self._columns = task.columns
+        self._width = max((column.index + 1 for column in task.columns), default=0)
         self._tallies = {
             column.index: FormatTally(column.kind) for column in task.columns if column.kind is not None
         }
@@ -81,21 +82,21 @@ class _Pass:
         Raises:
             BrokenFile: the file cannot be read; the text names the line.
         """
-        blocks = itertools.islice(self._blocks, _BLOCKS_AT_ONCE)
-        rows = list(itertools.chain.from_iterable(block.rows for block in blocks))
-        self._count += len(rows)
-        for column in self._columns:
-            self._add(column, rows)
-        return bool(rows)
+        blocks = list(itertools.islice(self._blocks, _BLOCKS_AT_ONCE))
+        self._count += sum(len(block.lines) for block in blocks)
+        if self._columns:
+            columns = [list(block.columns(self._width)) for block in blocks]
+            for column in self._columns:
+                self._add(column, Counter(itertools.chain.from_iterable(part[column.index] for part in columns)))
+        return bool(blocks)
 
     def findings(self) -> Findings:
         formats = {index: tally.decide() for index, tally in self._tallies.items()}
         return Findings(rows=self._count, formats=formats, tags=list(self._tags.values()))
 
-    def _add(self, column: ColumnTask, rows: Sequence[list[str]]) -> None:
-        index = column.index
-        tally = self._tallies.get(index)
-        for cell, count in Counter(cells[index] for cells in rows if index < len(cells)).items():
+    def _add(self, column: ColumnTask, counts: Counter[str]) -> None:
+        tally = self._tallies.get(column.index)
+        for cell, count in counts.items():
             text = unguard(cell) if self._guard else cell
             text = translate(column.values, text)
             if tally is not None:

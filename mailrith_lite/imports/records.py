@@ -5,7 +5,7 @@ import io
 import itertools
 import operator
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -52,6 +52,30 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
     lines: Sequence[int]
     rows: list[list[str]]
 
+    def columns(self, width: int) -> Iterable[Sequence[str]]:
+        """The first `width` columns, each with a cell of every row: "" where a row is shorter."""
+        columns = itertools.zip_longest(*self.rows, fillvalue="")
+        return itertools.islice(itertools.chain(columns, itertools.repeat([""] * len(self.lines))), width)
+
+
+class EvenBlock(msgspec.Struct, frozen=True, kw_only=True):
+    """A `Block` in which all rows have equally many cells: `cells` has those of one row after the other."""
+
+    lines: Sequence[int]
+    cells: list[str]
+
+    @property
+    def rows(self) -> list[list[str]]:
+        return list(map(list, zip(*[iter(self.cells)] * self._width, strict=True)))
+
+    def columns(self, width: int) -> Iterable[Sequence[str]]:
+        columns = (self.cells[index :: self._width] for index in range(min(width, self._width)))
+        return itertools.chain(columns, itertools.repeat([""] * len(self.lines), width - self._width))
+
+    @property
+    def _width(self) -> int:
+        return len(self.cells) // len(self.lines)
+
 
 def read_records(
     file: TextIO, layout: Layout, check: Callable[[], None] = lambda: None
@@ -62,7 +86,9 @@ def read_records(
     )
 
 
-def read_blocks(file: TextIO, layout: Layout, check: Callable[[], None] = lambda: None) -> Iterator[Block]:
+def read_blocks(
+    file: TextIO, layout: Layout, check: Callable[[], None] = lambda: None
+) -> Iterator[Block | EvenBlock]:
     """The rows: every record after the header that has a cell that is not blank.
 
     Skips a first line that only names the delimiter (`sep=;`), and a Ctrl-Z alone in its line, with which old
@@ -75,11 +101,11 @@ def read_blocks(file: TextIO, layout: Layout, check: Callable[[], None] = lambda
     reader = _BlockReader(file, layout.delimiter, width=len(layout.names) or MAX_CELLS)
     begin = 1 if layout.has_header else 0
     for block in reader.read(first_line=max(1, layout.header_line)):
-        if len(block.rows) > begin:
+        if len(block.lines) > begin:
             yield Block(lines=block.lines[begin:], rows=block.rows[begin:]) if begin else block
         else:
             check()
-        begin = max(0, begin - len(block.rows))
+        begin = max(0, begin - len(block.lines))
 
 
 def read_line_by_line(file: TextIO, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -135,8 +161,9 @@ class _BlockReader:
         self._lines = Lines(file, delimiter)
         self._records = _RecordReader(self._lines, file, delimiter)
         self._trimmer = BlankTrimmer(delimiter)
+        self._content = bytes(set(range(256)) - set(delimiter.encode() + b"\n"))  # of cells
 
-    def read(self, *, first_line: int) -> Iterator[Block]:
+    def read(self, *, first_line: int) -> Iterator[Block | EvenBlock]:
         """Skips the lines before `first_line`. A block can be without rows.
 
         Raises:
@@ -162,12 +189,35 @@ class _BlockReader:
             or (self._lines.count == 0 and text.lstrip('"')[:4].lower() == "sep=")
         )
 
-    def _read_at_once(self, text: str) -> Block | None:
+    def _read_at_once(self, text: str) -> Block | EvenBlock | None:
         """None if a record continues in the next block, or cannot be read."""
-        block = self._parse(text) if '"' in text else self._split(text)
-        if block is None:
+        if '"' in text:
+            return self._parse(text)
+        if "\r" in text:
+            text = text.replace("\r\n", "\n").replace("\r", "\n")
+        if text[-1] != "\n":
+            text += "\n"
+        first = self._lines.count + 1
+        self._lines.count += text.count("\n")
+        lines = range(first, self._lines.count + 1)
+        if text.isspace():
+            return Block(lines=(), rows=[])
+        return self._split_evenly(lines, text) or self._tidy(
+            lines, [line.split(self._delimiter) for line in text[:-1].split("\n")]
+        )
+
+    def _split_evenly(self, lines: range, text: str) -> EvenBlock | None:
+        """None if the rows differ in their number of cells, or may be blank, or have more cells than columns."""
+        marks = text.encode().translate(None, self._content)
+        row = marks[: marks.index(b"\n") + 1]
+        if len(row) > self._width or marks != row * len(lines):
             return None
-        lines, rows = block.lines, block.rows
+        cells = text.replace("\n", self._delimiter).split(self._delimiter)
+        del cells[-1]
+        return EvenBlock(lines=lines, cells=cells) if all(map(str.strip, cells[:: len(row)])) else None
+
+    def _tidy(self, lines: Sequence[int], rows: list[list[str]]) -> Block:
+        """Without blank rows, and blank cells beyond the header."""
         if not all(map(str.strip, map(_FIRST_CELL, rows))):
             filled = [not _is_blank(row) for row in rows]
             lines, rows = list(itertools.compress(lines, filled)), list(itertools.compress(rows, filled))
@@ -175,18 +225,6 @@ class _BlockReader:
             for row in rows:
                 _cut_surplus(row, self._width)
         return Block(lines=lines, rows=rows)
-
-    def _split(self, text: str) -> Block:
-        """A block without quotes."""
-        first = self._lines.count + 1
-        if "\r" in text:
-            text = text.replace("\r\n", "\n").replace("\r", "\n")
-        if text.isspace():
-            self._lines.count += text.count("\n") + (text[-1] != "\n")
-            return Block(lines=(), rows=[])
-        rows = [line.split(self._delimiter) for line in text.removesuffix("\n").split("\n")]
-        self._lines.count += len(rows)
-        return Block(lines=range(first, first + len(rows)), rows=rows)
 
     def _parse(self, text: str) -> Block | None:
         first = line = self._lines.count + 1
@@ -202,7 +240,7 @@ class _BlockReader:
         except csv.Error:
             return None
         self._lines.count += reader.line_num
-        return Block(lines=lines, rows=rows)
+        return self._tidy(lines, rows)
 
     def _read_carefully(self, text: str) -> Iterator[Block]:
         """The rows of the block, and of the next ones as long as a record continues there."""

@@ -2,6 +2,7 @@
 
 import functools
 import re
+import string
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 
@@ -31,6 +32,10 @@ _PLAIN_EMAIL = r"[a-zA-Z0-9._+-]++@[a-zA-Z0-9]++(?:[.-][a-zA-Z0-9]++)++"
 _PLAIN_EMAILS = re.compile(rf"(?:{_PLAIN_EMAIL}\n)*+")
 _ONE_PLAIN_EMAIL = re.compile(_PLAIN_EMAIL)
 """Of at most 63 characters it is always valid. The quantifiers are possessive, so the match takes linear time."""
+_LETTERS = string.ascii_letters + string.digits
+_SHAPE = bytes(ord("a" if chr(byte) in _LETTERS else "-") for byte in range(256))
+_MARKS = bytes.maketrans(b"-_", b".+")
+_ADDRESS_MARKS = re.compile(rb"(?:[.+]*+@\.++\n)*+")
 _LEAP_YEAR = "(?:[0-9]{2}(?:0[48]|[2468][048]|[13579][26])|(?:[02468][048]|[13579][26])00)"
 _DAY_OF_YEAR = "(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31"
 _DAY = rf"(?!0000)(?:[0-9]{{4}}-(?:{_DAY_OF_YEAR})|{_LEAP_YEAR}-02-29)"
@@ -182,7 +187,7 @@ class ColumnSurvey:
         text = "\n".join(cells) + "\n"
         if self._has_edges(cells, text):
             return False
-        plain_emails = not self._emails.hopeless and _PLAIN_EMAILS.fullmatch(text) is not None
+        plain_emails = not self._emails.hopeless and _are_plain_emails(text)
         longest = _longest(cells)
         if plain_emails and longest <= _EMAIL_CHARACTERS:
             self._emails.add_all(len(cells))
@@ -292,7 +297,7 @@ class ColumnSurvey:
 
     def _read(self, counts: Counter[str], text: str) -> None:
         if not self._emails.hopeless:
-            if self._longest <= _EMAIL_CHARACTERS and _PLAIN_EMAILS.fullmatch(text):
+            if self._longest <= _EMAIL_CHARACTERS and _are_plain_emails(text):
                 self._emails.add_all(counts.total())
                 return
             self._emails.add(counts.items())
@@ -305,6 +310,17 @@ class ColumnSurvey:
             for reader in (self._numbers, self._days):
                 if not reader.hopeless:
                     reader.add(counts.items())
+
+
+def _are_plain_emails(text: str) -> bool:
+    """Whether all lines are plain emails. Usually it need not match the pattern against all characters."""
+    if text.isascii():
+        raw = text.encode()
+        shape = raw.translate(_SHAPE)
+        # Each mark, and each end of a line, is between letters or digits; so only the order of the marks is open.
+        if shape[:1] == b"a" and b"--" not in shape:
+            return _ADDRESS_MARKS.fullmatch(raw.translate(_MARKS, _LETTERS.encode())) is not None
+    return _PLAIN_EMAILS.fullmatch(text) is not None
 
 
 def _longest(cells: Collection[str]) -> int:

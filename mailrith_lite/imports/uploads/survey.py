@@ -6,7 +6,6 @@ The facts do not depend on a workspace: proposals are made from them later, when
 """
 
 import asyncio
-import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -66,15 +65,18 @@ class FileSurvey:
         Raises:
             BrokenFile: the file cannot be read; the text names the line.
         """
-        rows: list[list[str]] = []
+        columns: list[list[str]] = [[] for _ in self._columns]
+        rows = 0
         for block in self._blocks:
-            rows += block.rows
-            if len(rows) >= _ROWS_AT_ONCE:
+            rows += len(block.lines)
+            for cells, more in zip(columns, block.columns(len(columns)), strict=True):
+                cells += more
+            if rows >= _ROWS_AT_ONCE:
                 break
-        self._rows += len(rows)
-        for column, cells in zip(self._columns, itertools.zip_longest(*rows, fillvalue=""), strict=False):
+        for column, cells in zip(self._columns, columns, strict=True):
             column.add(cells)
-        return len(rows) >= _ROWS_AT_ONCE
+        self._rows += rows
+        return rows >= _ROWS_AT_ONCE
 
     def facts(self) -> FileFacts:
         return FileFacts(
