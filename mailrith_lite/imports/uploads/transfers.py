@@ -40,7 +40,7 @@ class Transfers:
             before.scope.reschedule(0)
         elif sum(other.workspace_id == upload.workspace_id for other in self._by_upload.values()) >= self._most:
             raise errors.QueueFull(
-                f"{self._most:,} files of this workspace arrive or are read; send this one when one of them is done.",
+                f"{self._most:,} files of this workspace arrive or are read; send this one when one is done.",
                 reason="transfers",
                 retry_after=_RETRY_AFTER,
             )
