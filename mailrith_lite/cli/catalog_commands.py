@@ -10,11 +10,14 @@ from mailrith_lite.audience.values import FieldType
 from mailrith_lite.cli.client_command import confirm, run
 
 if TYPE_CHECKING:
-    from mailrith_lite.cli.remote_catalog import Document, Kind
+    from mailrith_lite.cli.http_client import Document
+    from mailrith_lite.cli.remote_catalog import Kind
 
 search_option = click.option("--search", metavar="TEXT", help="only those with this text, in any case")
 yes_option = click.option("--yes", is_flag=True, help="do not ask")
-Row = Callable[["Document"], Sequence[str]]
+_FIELD_TYPES = get_args(FieldType)
+Cells = Callable[[Any], Sequence[str]]
+"""Of a resource in the form of its kind."""
 
 
 @click.group()
@@ -39,7 +42,7 @@ def list_tags(search: str | None) -> None:
     from mailrith_lite.cli.remote_catalog import TAG
 
     columns = ("id", "name", "subscribers", "description")
-    _list(TAG, search, columns, lambda tag: (f"{tag['subscriber_count']:,}", tag["description"] or ""))
+    _list(TAG, search, columns, lambda tag: (f"{tag.subscriber_count:,}", tag.description or ""))
 
 
 @tags.command("make")
@@ -84,7 +87,7 @@ def delete_tag(tag: str, yes: bool) -> None:
     """
     from mailrith_lite.cli.remote_catalog import TAG
 
-    _delete(TAG, tag, lambda one: f"{one['subscriber_count']:,} subscribers lose it.", yes=yes)
+    _delete(TAG, tag, lambda one: f"{one.subscriber_count:,} subscribers lose it.", yes=yes)
 
 
 @click.group()
@@ -109,12 +112,19 @@ def list_fields(search: str | None) -> None:
     from mailrith_lite.cli.remote_catalog import FIELD
 
     columns = ("id", "label", "type", "options")
-    _list(FIELD, search, columns, lambda field: (field["type"], ", ".join(field["settings"]["options"])))
+    _list(FIELD, search, columns, lambda field: (field.type, ", ".join(field.settings.options)))
 
 
 @fields.command("make")
 @click.argument("label")
-@click.option("--type", "field_type", type=click.Choice(get_args(FieldType), case_sensitive=False), default="Text")
+@click.option(
+    "--type",
+    "field_type",
+    metavar="TYPE",
+    type=click.Choice(_FIELD_TYPES, case_sensitive=False),
+    default="Text",
+    help=f"{', '.join(_FIELD_TYPES)}  [Text]",
+)
 @click.option("--option", "options", multiple=True, metavar="TEXT", help="of a select type; may be repeated")
 def make_field(label: str, field_type: str, options: tuple[str, ...]) -> None:
     """Make a custom field, and print its id.
@@ -172,7 +182,9 @@ def segments() -> None:
 @segments.command("list")
 @search_option
 def list_segments(search: str | None) -> None:
-    """List all segments, with the number of subscribers who match them, and of the Active ones among these.
+    """List all segments.
+
+    Each has the number of subscribers who match it, and of the Active ones among them.
 
     \b
     Example:
@@ -181,8 +193,12 @@ def list_segments(search: str | None) -> None:
     from mailrith_lite.cli.remote_catalog import SEGMENT
 
     columns = ("id", "name", "subscribers", "active")
-    counts = ("total_subscriber_count", "confirmed_subscriber_count")
-    _list(SEGMENT, search, columns, lambda segment: [f"{segment[count]:,}" for count in counts])
+    _list(
+        SEGMENT,
+        search,
+        columns,
+        lambda one: (f"{one.total_subscriber_count:,}", f"{one.confirmed_subscriber_count:,}"),
+    )
 
 
 @segments.command("make")
@@ -199,7 +215,9 @@ def list_segments(search: str | None) -> None:
 )
 @click.option("--description", metavar="TEXT")
 def make_segment(name: str, file: Path | None, description: str | None, **conditions: tuple[str, ...]) -> None:
-    """Make a segment of the subscribers who match every option, and print its id.
+    """Make a segment, and print its id.
+
+    It has the subscribers who match every option, and of one option any value.
 
     \b
     Examples:
@@ -248,13 +266,16 @@ def delete_segment(segment: str, yes: bool) -> None:
     _delete(SEGMENT, segment, lambda _: "The subscribers stay as they are.", yes=yes)
 
 
-def _list(kind: "Kind", search: str | None, columns: Sequence[str], further_cells: Row) -> None:
+def _list(kind: "Kind", search: str | None, columns: Sequence[str], further_cells: Cells) -> None:
     """`further_cells`: those after the id and the name."""
     from mailrith_lite.cli.printing import print_items
     from mailrith_lite.cli.remote_catalog import list_all
 
-    documents = run(lambda client: list_all(client, kind, search))
-    print_items(columns, documents, lambda one: (one["id"], kind.name_of(one), *further_cells(one)))
+    def row(document: "Document") -> tuple[str, ...]:
+        one = kind.read(document)
+        return one.id, one.name, *further_cells(one)
+
+    print_items(columns, run(lambda client: list_all(client, kind, search)), row)
 
 
 def _make(kind: "Kind", name: str, **members: Any) -> None:
@@ -262,26 +283,25 @@ def _make(kind: "Kind", name: str, **members: Any) -> None:
     from mailrith_lite.cli.remote_catalog import make
 
     document = run(lambda client: make(client, kind, name, **members))
-    print_value(document["id"], document)
+    print_value(kind.read(document).id, document)
 
 
 def _rename(kind: "Kind", name_or_id: str, new_name: str) -> None:
     from mailrith_lite.cli.printing import print_result
     from mailrith_lite.cli.remote_catalog import rename
 
-    before, after = run(lambda client: rename(client, kind, name_or_id, new_name))
-    print_result(f"renamed {kind.name_of(before)} to {kind.name_of(after)}", after)
+    old_name, document = run(lambda client: rename(client, kind, name_or_id, new_name))
+    print_result(f"renamed {old_name} to {kind.read(document).name}", document)
 
 
-def _delete(kind: "Kind", name_or_id: str, consequence: "Callable[[Document], str]", *, yes: bool) -> None:
+def _delete(kind: "Kind", name_or_id: str, consequence: Callable[[Any], str], *, yes: bool) -> None:
     from mailrith_lite.cli.printing import print_result
     from mailrith_lite.cli.remote_catalog import find
 
-    document = run(lambda client: find(client, kind, name_or_id))
-    name = kind.name_of(document)
-    confirm(f"Delete the {kind.noun} {name}? {consequence(document)}", yes=yes)
-    run(lambda client: client.delete(kind.path_of(document)))
-    print_result(f"deleted {name} ({document['id']})", {"id": document["id"], "deleted": True})
+    one = run(lambda client: find(client, kind, name_or_id))
+    confirm(f"Delete the {kind.noun} {one.name}? {consequence(one)}", yes=yes)
+    run(lambda client: client.delete(kind.path_of(one)))
+    print_result(f"deleted {one.name} ({one.id})", {"id": one.id, "deleted": True})
 
 
 COMMANDS = (tags, fields, segments)

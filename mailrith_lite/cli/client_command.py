@@ -1,6 +1,5 @@
 """What commands that use the HTTP API of a running service have in common."""
 
-import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -9,8 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from mailrith_lite import settings
-from mailrith_lite.cli import output
+from mailrith_lite.cli import output, profiles
 from mailrith_lite.errors import StartError
+from mailrith_lite.settings import ClientSettings
 
 if TYPE_CHECKING:
     from mailrith_lite.cli.http_client import ApiClient
@@ -18,15 +18,52 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+_PROFILE = "mailrith_lite.profile"  # a key in the context of click
+_VARIABLES = ("MAILRITH_API_KEY", "MAILRITH_API_BASE_URL")
+
+
+def _remember(context: click.Context, _: click.Parameter, name: str | None) -> None:
+    if name is not None:
+        context.meta[_PROFILE] = profiles.check_name(name)
+
+
+profile_option = click.option(
+    "--profile",
+    metavar="NAME",
+    expose_value=False,
+    callback=_remember,
+    help=f"of `mailrith-lite login`  [{profiles.DEFAULT}]",
+)
+
+
+def chosen_profile() -> str | None:
+    """The name that `--profile` gives."""
+    name: str | None = click.get_current_context().meta.get(_PROFILE)
+    return name
+
+
+def client_settings() -> ClientSettings:
+    """From the environment, or else from a profile. The two never mix: a key goes to its own service only.
+
+    Raises:
+        BadSetting: a variable is not valid.
+        StartError: there is no such profile, or the environment contradicts `--profile`.
+    """
+    stated = [name for name in _VARIABLES if os.environ.get(name)]
+    name = chosen_profile()
+    if stated and name is not None:
+        raise StartError(f"{stated[0]} is set and goes before a profile; unset it, or leave out --profile")
+    if not stated and name is not None:
+        return profiles.find(name).settings
+    saved = {} if stated else profiles.read()
+    return saved[profiles.DEFAULT].settings if profiles.DEFAULT in saved else settings.load_client(os.environ)
+
+
 def run(work: Callable[["ApiClient"], Awaitable[T]]) -> T:
-    """Runs `work` with a client made from the environment."""
-    from mailrith_lite.cli.http_client import connect
+    """Runs `work` with a client made from the environment or from a profile."""
+    from mailrith_lite.cli.http_client import call
 
-    async def run_connected() -> T:
-        async with connect(settings.load_client(os.environ)) as client:
-            return await work(client)
-
-    return asyncio.run(run_connected())
+    return call(client_settings(), work)
 
 
 def confirm(question: str, *, yes: bool) -> None:

@@ -39,7 +39,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 @click.command()
 @data_dir_option
 def doctor(data_dir: str | None) -> None:
-    """Check the data directory, the database, the disk and the clock.
+    """Check data directory, database, disk and clock.
 
     It prints one line for each subject, and changes nothing. The exit code is 1 when something is wrong.
 

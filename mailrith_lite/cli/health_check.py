@@ -1,11 +1,9 @@
 """The command `healthz`."""
 
-import os
-
 import click
 import msgspec
 
-from mailrith_lite import settings
+from mailrith_lite.cli.client_command import client_settings
 from mailrith_lite.errors import StartError
 
 _TIMEOUT = 8  # seconds
@@ -33,7 +31,7 @@ def healthz() -> None:
 
     from mailrith_lite.cli.printing import print_value
 
-    base = settings.load_client(os.environ).api_base_url
+    base = client_settings().api_base_url
     try:
         with urllib.request.urlopen(f"{base}/healthz", timeout=_TIMEOUT) as answer:  # noqa: S310 - http or https
             health = msgspec.json.decode(answer.read(), type=_Health)

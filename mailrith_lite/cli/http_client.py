@@ -1,16 +1,18 @@
-"""A client of the HTTP API, with one-line errors, and retries where a repeated request is safe.
-
-errors.StartError
-├── Unreachable     no answer came
-└── Refused         the answer is an error
-"""
+"""A client of the HTTP API, with one-line errors, and retries where a repeated request is safe."""
 
 import asyncio
 import contextlib
 import io
 import re
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Mapping,
+    Sequence,
+)
 from typing import Any, Literal, TypeVar
 
 import aiohttp
@@ -18,11 +20,14 @@ import msgspec
 from yarl import URL
 
 from mailrith_lite import __version__
+from mailrith_lite.cli.client_errors import Refused, Unreachable, foreign_answer, network_errors, refusal
 from mailrith_lite.errors import StartError
 from mailrith_lite.settings import ClientSettings
 
 T = TypeVar("T")
 
+Document = dict[str, Any]
+"""A resource as the API has it."""
 NO_QUERY: Mapping[str, str] = {}
 PAGE = 100  # the largest `limit` that the API takes
 _DELAYS_BEFORE_FIRST_ANSWER = (0.3, 0.7)  # seconds between attempts; short, because perhaps no service runs there
@@ -33,38 +38,6 @@ _UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=10)  # the answ
 _BLOCK = 1 << 16
 
 
-class Unreachable(StartError):
-    """`delivered`: the service may have received the request."""
-
-    code = "unreachable"
-
-    def __init__(self, message: str, *, delivered: bool) -> None:
-        super().__init__(message)
-        self.delivered = delivered
-
-
-class Refused(StartError):
-    """`code`: of the API. `retry_after`: in seconds; None when a repetition cannot succeed."""
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        code: str,
-        details: Mapping[str, Any],
-        request_id: str | None,
-        retry_after: float | None = None,
-    ) -> None:
-        hints = (code, details.get("field"), request_id and f"request {request_id}")
-        super().__init__(f"{message} ({_listing(hints)})")
-        self.code = code
-        self.retry_after = retry_after
-        self._document = {"code": code, "message": message, "details": details, "request_id": request_id}
-
-    def document(self) -> dict[str, Any]:
-        return self._document
-
-
 class _Page(msgspec.Struct, frozen=True):
     has_more: bool
     next_cursor: str | None = None
@@ -73,16 +46,6 @@ class _Page(msgspec.Struct, frozen=True):
 class _Answer(msgspec.Struct, frozen=True):
     data: msgspec.Raw
     pagination: _Page = _Page(has_more=False)
-
-
-class _Error(msgspec.Struct, frozen=True):
-    code: str
-    message: str
-    details: dict[str, Any] = {}
-
-
-class _Envelope(msgspec.Struct, frozen=True):
-    error: _Error
 
 
 class ApiClient:
@@ -137,17 +100,17 @@ class ApiClient:
             Unreachable, Refused
         """
         address = URL(url).update_query(file_name=file_name)
-        with _network_errors(url):
+        with network_errors(url):
             async with self._session.put(
                 address, data=blocks, allow_redirects=False, timeout=_UPLOAD_TIMEOUT
             ) as answer:
                 data = await answer.read()
         if answer.status != 200:
-            raise _refusal(url, answer, data)
+            raise refusal(url, answer, data)
         try:
             return self._decode(msgspec.json.decode(data, type=_Answer).data, form)
         except (msgspec.DecodeError, UnicodeError):
-            raise _foreign_answer(url, answer) from None
+            raise foreign_answer(url, answer) from None
 
     async def list_items(
         self, path: str, form: type[T], query: Mapping[str, str | Sequence[str]] = NO_QUERY
@@ -191,10 +154,10 @@ class ApiClient:
             Unreachable: no answer came, or the connection broke.
             Refused: the link is wrong or has expired.
         """
-        with _network_errors(url):
+        with network_errors(url):
             async with self._session.get(url) as answer:
                 if answer.status != 200:
-                    raise _refusal(url, answer, await answer.read())
+                    raise refusal(url, answer, await answer.read())
                 async for block in answer.content.iter_chunked(_BLOCK):
                     yield block
 
@@ -219,7 +182,7 @@ class ApiClient:
     async def _attempt(self, method: str, path: str, body: bytes | None, key: str | None) -> _Answer:
         headers = self._headers if key is None else self._headers | {"Idempotency-Key": key}
         url = self._base + path
-        with _network_errors(self._base):
+        with network_errors(self._base):
             sent = None if body is None else io.BytesIO(body)  # aiohttp sends large bytes in one piece, and warns
             async with self._session.request(
                 method, url, data=sent, headers=headers, allow_redirects=False
@@ -227,19 +190,31 @@ class ApiClient:
                 data = await answer.read()
         self._answered = True
         if not 200 <= answer.status < 300:
-            raise _refusal(self._base, answer, data)
+            raise refusal(self._base, answer, data)
         if answer.status == 204:
             return _Answer(data=msgspec.Raw(b"null"))
         try:
             return msgspec.json.decode(data, type=_Answer)
         except (msgspec.DecodeError, UnicodeError):
-            raise _foreign_answer(self._base, answer) from None
+            raise foreign_answer(self._base, answer) from None
 
     def _decode(self, data: msgspec.Raw, form: type[T]) -> T:
         try:
             return msgspec.json.decode(data, type=form)
         except (msgspec.DecodeError, UnicodeError) as error:
             raise StartError(f"{self._base} does not answer like Mailrith's API: {error}") from None
+
+
+def read_as(document: Document, form: type[T]) -> T:
+    """The members of a resource that a command uses; --json prints the whole document.
+
+    Raises:
+        StartError: the resource has another form.
+    """
+    try:
+        return msgspec.convert(document, form)
+    except msgspec.ValidationError as error:
+        raise StartError(f"the service does not answer like Mailrith's API: {error}") from None
 
 
 def new_idempotency_key() -> str:
@@ -254,82 +229,24 @@ async def connect(settings: ClientSettings) -> AsyncIterator[ApiClient]:
     """
     if settings.api_key is None:
         raise StartError(
-            "set MAILRITH_API_KEY to an API key of the workspace; `mailrith-lite keys create` makes one"
+            "there is no API key: set MAILRITH_API_KEY, or run `mailrith-lite login URL`;"
+            " `mailrith-lite keys create` makes a key"
         )
     if not re.fullmatch(r"[!-~]+", settings.api_key):
-        raise StartError("MAILRITH_API_KEY is not an API key: mrk_ and letters, digits, _ or -")
+        raise StartError("this is not an API key: mrk_ and letters, digits, _ or -; check MAILRITH_API_KEY")
     async with aiohttp.ClientSession(timeout=_TIMEOUT) as session:
         yield ApiClient(session, settings)
 
 
-@contextlib.contextmanager
-def _network_errors(url: str) -> Iterator[None]:
-    """Turns errors of the network into one-line errors."""
-    try:
-        yield
-    except aiohttp.ClientConnectorCertificateError as error:
-        raise Unreachable(f"cannot reach {_origin(url)}: its certificate is not valid", delivered=False) from error
-    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        raise Unreachable(
-            f"cannot reach {_origin(url)}: check that the service runs there", delivered=False
-        ) from error
-    except aiohttp.InvalidURL as error:
-        raise StartError(f"{_origin(url)} is not an address; check MAILRITH_API_BASE_URL") from error
-    except TimeoutError as error:
-        raise Unreachable(f"{_origin(url)} does not answer", delivered=True) from error
-    except (aiohttp.ClientError, ConnectionError) as error:
-        raise Unreachable(f"the connection to {_origin(url)} broke", delivered=True) from error
+def call(settings: ClientSettings, work: Callable[[ApiClient], Awaitable[T]]) -> T:
+    """Runs `work` with a client of its own.
 
+    Raises:
+        StartError: as `connect`, or of `work`.
+    """
 
-def _refusal(url: str, answer: aiohttp.ClientResponse, data: bytes) -> StartError:
-    if answer.status in (301, 302, 303, 307, 308):
-        return StartError(
-            f"{_origin(url)} redirects to {answer.headers.get('Location', 'another address')};"
-            " set MAILRITH_API_BASE_URL to the address of the service itself"
-        )
-    try:
-        error = msgspec.json.decode(data, type=_Envelope).error
-    except (msgspec.DecodeError, UnicodeError):
-        return _foreign_answer(url, answer)
-    return Refused(
-        _advice(error, answer.status),
-        code=error.code,
-        details=error.details,
-        request_id=answer.headers.get("x-mailrith-request-id"),
-        retry_after=_retry_after(answer) if answer.status in (429, 503) else None,
-    )
+    async def run() -> T:
+        async with connect(settings) as client:
+            return await work(client)
 
-
-def _advice(error: _Error, status: int) -> str:
-    """The sentence of the API, in the words of the command line where it is about the key."""
-    if status != 401:
-        return _sentence(error.message)
-    unknown = error.code == "invalid_api_key"
-    reason = "the service does not know the key in MAILRITH_API_KEY" if unknown else _sentence(error.message)
-    return f"{reason}; `mailrith-lite keys create` makes another"
-
-
-def _foreign_answer(url: str, answer: aiohttp.ClientResponse) -> StartError:
-    """The error for an answer that is not of this API: a page of a proxy, or another server."""
-    return StartError(
-        f"{_origin(url)} does not answer like Mailrith's API (HTTP {answer.status}, {answer.content_type});"
-        " check MAILRITH_API_BASE_URL"
-    )
-
-
-def _retry_after(answer: aiohttp.ClientResponse) -> float:
-    text = answer.headers.get("Retry-After", "")
-    return float(text) if text.isascii() and text.isdigit() else 0.0
-
-
-def _origin(url: str) -> str:
-    """Scheme and host. The rest of a signed link is a secret."""
-    return "/".join(url.split("/", 3)[:3])
-
-
-def _sentence(message: str) -> str:
-    return message.rstrip(". ")
-
-
-def _listing(hints: Iterable[Any]) -> str:
-    return ", ".join(str(hint) for hint in hints if hint)
+    return asyncio.run(run())

@@ -41,6 +41,7 @@ def import_file(
     field. COLUMN=new:Text creates a custom field (also Text Area, Number, Date, Checkbox), COLUMN= leaves the
     column out, and COLUMN=FIELD:day-first says how dates are written (also iso, year-first, month-first, excel,
     unix; for numbers point, comma).
+
     The exit code is 0 when rows were imported, even if others were refused; it is 1 when the import failed or
     every row was refused.
 

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 
 from mailrith_lite.cli import error_report, output, send_file
+from mailrith_lite.cli.client_errors import Unreachable
 from mailrith_lite.cli.follow import follow_import
-from mailrith_lite.cli.http_client import ApiClient, Unreachable, new_idempotency_key
+from mailrith_lite.cli.http_client import ApiClient, new_idempotency_key
 from mailrith_lite.cli.import_plan import Wishes, plan_files
 from mailrith_lite.cli.input_files import InputFile, open_inputs
 from mailrith_lite.cli.like_check import check_like

@@ -25,10 +25,26 @@ def keys() -> None:
     """
 
 
-@keys.command("create")
+class _Create(click.Command):
+    """Its help ends with all scopes."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from mailrith_lite.access import scopes
+
+        with formatter.section("Scopes"):
+            formatter.write_text(", ".join(scopes.ALL))
+
+
+@keys.command("create", cls=_Create)
 @click.option("--name", required=True, help="what the key is for")
 @click.option("--workspace", metavar="NAME_OR_ID", help="required when there are several")
-@click.option("--scope", "chosen_scopes", multiple=True, help="may be repeated  [all scopes]")
+@click.option(
+    "--scope",
+    "chosen_scopes",
+    multiple=True,
+    metavar="SCOPE",
+    help="of those below; may be repeated  [all]",
+)
 @click.option("--expires-in", metavar="DURATION", help="such as 90d  [never]")
 @data_dir_option
 def create_key(

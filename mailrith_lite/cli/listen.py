@@ -11,7 +11,8 @@ import click
 from aiohttp import web
 
 from mailrith_lite import clock
-from mailrith_lite.cli.http_client import ApiClient, Refused
+from mailrith_lite.cli.client_errors import Refused
+from mailrith_lite.cli.http_client import ApiClient
 from mailrith_lite.cli.printing import print_note, print_text
 from mailrith_lite.cli.remote_webhooks import PATH, NewSecret, path_of
 from mailrith_lite.errors import StartError

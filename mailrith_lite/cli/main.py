@@ -16,12 +16,14 @@ from mailrith_lite.cli import (
     audit,
     backup,
     catalog_commands,
+    client_command,
     dependencies,
     doctor,
     health_check,
     import_command,
     job_commands,
     keys,
+    login_commands,
     maintenance,
     openapi,
     output,
@@ -158,21 +160,28 @@ def serve(**flags: str | None) -> None:
     run(load(os.environ, **flags), notify_socket=os.environ.get("NOTIFY_SOCKET"))
 
 
-for command in (
+REMOTE: tuple[click.Command, ...] = (
     import_command.import_file,
     *job_commands.COMMANDS,
     *subscriber_commands.COMMANDS,
     *catalog_commands.COMMANDS,
+    *webhook_commands.COMMANDS,
+    *login_commands.COMMANDS,
+    *health_check.COMMANDS,
+)
+"""The commands that use the HTTP API of a service."""
+for command in (
+    *REMOTE,
     *keys.COMMANDS,
     *workspaces.COMMANDS,
-    *webhook_commands.COMMANDS,
     *audit.COMMANDS,
     *backup.COMMANDS,
     *maintenance.COMMANDS,
     *doctor.COMMANDS,
-    *health_check.COMMANDS,
+    login_commands.list_profiles,
     *openapi.COMMANDS,
     *sandbox.COMMANDS,
 ):
     cli.add_command(command)
+output.add_options(REMOTE, [client_command.profile_option])
 output.add_options(cli.commands.values(), output.OPTIONS)

@@ -9,7 +9,8 @@ from mailrith_lite import ids
 from mailrith_lite.audience.date_formats import DATE_FORMATS
 from mailrith_lite.audience.number_formats import NumberFormat
 from mailrith_lite.audience.values import FieldType
-from mailrith_lite.cli.http_client import ApiClient, Refused
+from mailrith_lite.cli.client_errors import Refused
+from mailrith_lite.cli.http_client import ApiClient
 from mailrith_lite.cli.printing import one_line
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports.column_names import ColumnNames

@@ -7,8 +7,8 @@ from typing import Any, TextIO, TypeVar
 
 import click
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -17,6 +17,7 @@ from mailrith_lite.cli import output
 T = TypeVar("T")
 
 _INDENT = "  "
+_GAP = 2  # spaces between the columns of a table
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -98,17 +99,16 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
             click.echo("\t".join(map(one_line, row)))  # rich would turn tabs into spaces
         return
     rows = [[one_line(cell) for cell in row] for row in rows]
-    table = _table(columns, rows)
-    if Measurement.get(target, target.options.update(width=10_000), table).minimum <= target.width:
-        target.print(table)
+    widths = _widths([columns, *rows], target.width)
+    if widths is None:
+        _print_cells(columns, rows)
         return
-    width = max(map(len, columns))
-    for number, row in enumerate(rows):
-        if number:
-            click.echo()
-        for name, cell in zip(columns, row, strict=True):
-            if cell:
-                _print_wrapped(f"{name:<{width}}  {cell}", sys.stdout, indent=" " * (width + 2))
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column, width in zip(columns, widths, strict=True):
+        table.add_column(column, width=width)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    target.print(table)
 
 
 def one_line(text: str) -> str:
@@ -116,15 +116,28 @@ def one_line(text: str) -> str:
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """People copy ids, so an id is never folded."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for position, column in enumerate(columns):
-        width = max((len(row[position]) for row in rows), default=None) if column == "id" else None
-        table.add_column(column, no_wrap=column == "id", min_width=width, overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
+def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
+    """Of the columns, in terminal cells, so that each word is whole; None when there is no room for that."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    words = [[word for cell in column for word in cell.split()] for column in zip(*rows, strict=True)]
+    least = [max(map(cell_len, column), default=0) for column in words]
+    room -= _GAP * (len(widths) - 1)
+    if sum(least) > room:
+        return None
+    while sum(widths) > room:
+        widest = max(range(len(widths)), key=lambda position: widths[position] - least[position])
+        widths[widest] -= 1
+    return widths
+
+
+def _print_cells(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    width = max(map(len, columns))
+    for number, row in enumerate(rows):
+        if number:
+            click.echo()
+        for name, cell in zip(columns, row, strict=True):
+            if cell:
+                _print_wrapped(f"{name:<{width}}  {cell}", sys.stdout, indent=" " * (width + 2))
 
 
 def _print_wrapped(line: str, stream: TextIO, *, indent: str = _INDENT) -> None:

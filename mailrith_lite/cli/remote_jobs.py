@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from mailrith_lite.cli.http_client import ApiClient, Refused, Unreachable
+from mailrith_lite.cli.client_errors import Refused, Unreachable
+from mailrith_lite.cli.http_client import ApiClient, Document, read_as
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports.undo.undo_preview import UndoPreview
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS, UNDO, JobKind
@@ -84,15 +85,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return 0 if self.progress is None else self.progress.rejected_count + self.progress.warning_count
 
 
-def job_of(document: dict[str, Any]) -> Job:
+def job_of(document: Document) -> Job:
     """
     Raises:
         StartError: the API describes no job so.
     """
-    try:
-        return msgspec.convert(document, Job)
-    except msgspec.ValidationError as error:
-        raise StartError(f"the service does not answer like Mailrith's API: {error}") from None
+    return read_as(document, Job)
 
 
 def without_zeros(counts: str) -> str:
@@ -205,18 +203,18 @@ async def wait_for_end(client: ApiClient, job: Job, show: Callable[[Job], None])
     return job
 
 
-async def newest_jobs(client: ApiClient, limit: int) -> list[dict[str, Any]]:
+async def newest_jobs(client: ApiClient, limit: int) -> list[Document]:
     """The newest jobs of all kinds that the key may read, as the API has them.
 
     Raises:
         Unreachable
         Refused: the key may read no kind of job.
     """
-    jobs: list[dict[str, Any]] = []
+    jobs: list[Document] = []
     refusals: list[Refused] = []
     for kind in KINDS:
         try:
-            jobs += await client.list_first(kind.path, dict[str, Any], limit)
+            jobs += await client.list_first(kind.path, Document, limit)
         except Refused as refusal:
             if refusal.code != "insufficient_scope":
                 raise

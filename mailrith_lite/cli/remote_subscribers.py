@@ -6,11 +6,28 @@ from typing import Any
 import msgspec
 
 from mailrith_lite import ids
-from mailrith_lite.cli.http_client import ApiClient, new_idempotency_key
-from mailrith_lite.cli.remote_catalog import SEQUENCE, TAG, Document, find, find_ids
+from mailrith_lite.cli.http_client import ApiClient, Document, new_idempotency_key, read_as
+from mailrith_lite.cli.remote_catalog import SEQUENCE, TAG, Named, find, find_ids
 from mailrith_lite.errors import StartError
 
 PATH = "/v1/subscribers"
+
+
+class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
+    """`custom_fields`: id of a custom field -> value."""
+
+    id: str
+    email: str
+    name: str
+    status: str
+    country: str | None
+    subscribed_at: str
+    last_opened_at: str | None
+    tags: list[Named]
+    sequence_ids: list[str]
+    custom_fields: dict[str, Any]
+    created_at: str
+    updated_at: str
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +65,14 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     tags: Sequence[str] = ()
     removed_tags: tuple[str, ...] = ()
     sequences: tuple[str, ...] = ()
+
+
+def subscriber_of(document: Document) -> Subscriber:
+    """
+    Raises:
+        StartError: the API describes no subscriber so.
+    """
+    return read_as(document, Subscriber)
 
 
 async def find_subscriber(client: ApiClient, address_or_id: str) -> Document:
@@ -98,5 +123,6 @@ async def save(client: ApiClient, address_or_id: str, wish: Wish) -> Document:
     else:
         saved = await client.get(f"{PATH}/{address_or_id}", Document)
     for tag in removed:
-        saved = await client.change("DELETE", f"{PATH}/{saved['id']}/tags/{tag['id']}", Document)
+        path = f"{PATH}/{subscriber_of(saved).id}/tags/{tag.id}"
+        saved = await client.change("DELETE", path, Document)
     return saved

@@ -5,11 +5,20 @@ import re
 
 import msgspec
 
-from mailrith_lite.cli.http_client import ApiClient
+from mailrith_lite.cli.http_client import ApiClient, Document, read_as
 from mailrith_lite.errors import StartError
 from mailrith_lite.webhooks.events import SUBSCRIPTIONS_PATH as PATH
 
-__all__ = ["PATH", "Delivery", "NewSecret", "Subscription", "delivery_path", "path_of", "wait_for_try"]
+__all__ = [
+    "PATH",
+    "Delivery",
+    "NewSecret",
+    "Subscription",
+    "delivery_of",
+    "delivery_path",
+    "path_of",
+    "wait_for_try",
+]
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0  # seconds between polls
 _PATIENCE = 20.0  # seconds: an attempt takes at most 15
@@ -65,20 +74,29 @@ def delivery_path(subscription_path: str, delivery_id: str) -> str:
     return f"{subscription_path}/deliveries/{delivery_id}"
 
 
-async def wait_for_try(client: ApiClient, subscription_path: str, sent: Delivery) -> Delivery:
+def delivery_of(document: Document) -> Delivery:
+    """
+    Raises:
+        StartError: the API describes no delivery so.
+    """
+    return read_as(document, Delivery)
+
+
+async def wait_for_try(client: ApiClient, subscription_path: str, sent: Delivery) -> Document:
     """The delivery after the attempt that `sent` waits for.
 
     Raises:
         Unreachable, Refused
         StartError: the service has not tried in time.
     """
-    path, wait, delivery = delivery_path(subscription_path, sent.id), _FIRST_WAIT, sent
+    path, wait = delivery_path(subscription_path, sent.id), _FIRST_WAIT
     try:
         async with asyncio.timeout(_PATIENCE):
-            while delivery.attempts == sent.attempts:
+            while True:
+                document = await client.get(path, Document)
+                if delivery_of(document).attempts != sent.attempts:
+                    return document
                 await asyncio.sleep(wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
-                delivery = await client.get(path, Delivery)
     except TimeoutError:
         raise StartError("the event still waits: see `mailrith-lite webhooks deliveries` later") from None
-    return delivery

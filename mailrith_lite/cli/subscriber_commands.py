@@ -7,8 +7,8 @@ import click
 from mailrith_lite.cli.client_command import confirm, parse_status, run
 
 if TYPE_CHECKING:
-    from mailrith_lite.cli.http_client import ApiClient
-    from mailrith_lite.cli.remote_catalog import Document
+    from mailrith_lite.cli.http_client import ApiClient, Document
+    from mailrith_lite.cli.remote_subscribers import Subscriber
 
 _COLUMNS = ("id", "email", "name", "status", "country", "tags", "subscribed")
 
@@ -39,8 +39,8 @@ def list_subscribers(status: str | None, limit: int, **filters: Any) -> None:
       mailrith-lite subscribers list --tag "Spring fair" --status Active
       mailrith-lite subscribers list --search example.com --limit 1000 --json
     """
-    from mailrith_lite.cli.printing import print_items, print_note
-    from mailrith_lite.cli.remote_subscribers import PATH, Filter
+    from mailrith_lite.cli.printing import print_items, print_note, stdout_is_terminal
+    from mailrith_lite.cli.remote_subscribers import PATH, Filter, subscriber_of
 
     chosen = Filter(status=parse_status(status), **filters)
 
@@ -48,7 +48,8 @@ def list_subscribers(status: str | None, limit: int, **filters: Any) -> None:
         return await client.list_first(PATH, dict[str, Any], limit + 1, await chosen.query(client))
 
     people = run(work)
-    print_items(_COLUMNS, people[:limit], _row)
+    first = 1 if stdout_is_terminal() else 0  # without the id, 80 columns are enough
+    print_items(_COLUMNS[first:], people[:limit], lambda person: _row(subscriber_of(person))[first:])
     if len(people) > limit:
         print_note(f"There are more: --limit {10 * limit} shows the next; `mailrith-lite export` saves all.")
 
@@ -64,13 +65,13 @@ def show_subscriber(subscriber: str) -> None:
     """
     from mailrith_lite.cli.map_option import custom_field_labels
     from mailrith_lite.cli.printing import print_fields
-    from mailrith_lite.cli.remote_subscribers import find_subscriber
+    from mailrith_lite.cli.remote_subscribers import find_subscriber, subscriber_of
 
     async def work(client: "ApiClient") -> "tuple[Document, dict[str, str]]":
         return await find_subscriber(client, subscriber), await custom_field_labels(client)
 
     person, labels = run(work)
-    print_fields(_fields(person, labels), person)
+    print_fields(_fields(subscriber_of(person), labels), person)
 
 
 @subscribers.command("set")
@@ -100,17 +101,19 @@ def set_subscriber(subscriber: str, yes: bool, **options: Any) -> None:
     """
     from mailrith_lite.audience.vocabulary import SUPPRESSED
     from mailrith_lite.cli.printing import print_result
-    from mailrith_lite.cli.remote_subscribers import find_saved, save
+    from mailrith_lite.cli.remote_subscribers import find_saved, save, subscriber_of
     from mailrith_lite.cli.subscriber_options import wish_of
 
     wish = wish_of(subscriber, **options)
     status = wish.members.get("status")
     if status is not None and status not in SUPPRESSED and not yes:
-        saved = run(lambda client: find_saved(client, subscriber))
-        if saved is not None and saved["status"] in SUPPRESSED:
-            confirm(f"{saved['email']} is {saved['status']}. Change that to {status}?", yes=False)
-    person = run(lambda client: save(client, subscriber, wish))
-    print_result(f"saved {person['email']} ({person['id']}, {person['status']})", person)
+        document = run(lambda client: find_saved(client, subscriber))
+        saved = None if document is None else subscriber_of(document)
+        if saved is not None and saved.status in SUPPRESSED:
+            confirm(f"{saved.email} is {saved.status}. Change that to {status}?", yes=False)
+    document = run(lambda client: save(client, subscriber, wish))
+    person = subscriber_of(document)
+    print_result(f"saved {person.email} ({person.id}, {person.status})", document)
 
 
 @subscribers.command("erase")
@@ -126,42 +129,42 @@ def erase_subscriber(subscriber: str, yes: bool) -> None:
       mailrith-lite subscribers erase ann@example.com --yes
     """
     from mailrith_lite.cli.printing import print_result
-    from mailrith_lite.cli.remote_subscribers import PATH, find_subscriber
+    from mailrith_lite.cli.remote_subscribers import PATH, find_subscriber, subscriber_of
 
-    person = run(lambda client: find_subscriber(client, subscriber))
-    confirm(f"Erase {person['email']}?", yes=yes)
-    run(lambda client: client.delete(f"{PATH}/{person['id']}"))
-    print_result(f"erased {person['email']} ({person['id']})", {"id": person["id"], "deleted": True})
+    person = subscriber_of(run(lambda client: find_subscriber(client, subscriber)))
+    confirm(f"Erase {person.email}?", yes=yes)
+    run(lambda client: client.delete(f"{PATH}/{person.id}"))
+    print_result(f"erased {person.email} ({person.id})", {"id": person.id, "deleted": True})
 
 
-def _row(person: "Document") -> tuple[str, ...]:
+def _row(person: "Subscriber") -> tuple[str, ...]:
     return (
-        person["id"],
-        person["email"],
-        person["name"],
-        person["status"],
-        person["country"] or "",
-        ", ".join(tag["name"] for tag in person["tags"]),
-        person["subscribed_at"][:10],
+        person.id,
+        person.email,
+        person.name,
+        person.status,
+        person.country or "",
+        ", ".join(tag.name for tag in person.tags),
+        person.subscribed_at[:10],
     )
 
 
-def _fields(person: "Document", labels: dict[str, str]) -> list[tuple[str, str]]:
+def _fields(person: "Subscriber", labels: dict[str, str]) -> list[tuple[str, str]]:
     """(name, value); an empty value where the subscriber has none. `labels`: of custom fields, by id."""
-    custom = person["custom_fields"].items()
+    custom = person.custom_fields.items()
     return [
-        ("id", person["id"]),
-        ("email", person["email"]),
-        ("name", person["name"]),
-        ("status", person["status"]),
-        ("country", person["country"] or ""),
-        ("subscribed", person["subscribed_at"]),
-        ("opened", person["last_opened_at"] or ""),
-        ("tags", ", ".join(tag["name"] for tag in person["tags"])),
-        ("sequences", ", ".join(person["sequence_ids"])),
+        ("id", person.id),
+        ("email", person.email),
+        ("name", person.name),
+        ("status", person.status),
+        ("country", person.country or ""),
+        ("subscribed", person.subscribed_at),
+        ("opened", person.last_opened_at or ""),
+        ("tags", ", ".join(tag.name for tag in person.tags)),
+        ("sequences", ", ".join(person.sequence_ids)),
         *((labels.get(field_id, field_id), _text(value)) for field_id, value in custom),
-        ("created", person["created_at"]),
-        ("updated", person["updated_at"]),
+        ("created", person.created_at),
+        ("updated", person.updated_at),
     ]
 
 

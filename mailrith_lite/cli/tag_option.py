@@ -5,7 +5,8 @@ from typing import Any
 
 import msgspec
 
-from mailrith_lite.cli.http_client import ApiClient, Refused, new_idempotency_key
+from mailrith_lite.cli.client_errors import Refused
+from mailrith_lite.cli.http_client import ApiClient, new_idempotency_key
 from mailrith_lite.unicode_forms import fold
 
 

@@ -1,15 +1,14 @@
 """The commands `webhooks …`. They use the HTTP API of a running service."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mailrith_lite.cli.client_command import run
 
 if TYPE_CHECKING:
-    from mailrith_lite.cli.http_client import ApiClient
-    from mailrith_lite.cli.remote_webhooks import Delivery, NewSecret
+    from mailrith_lite.cli.http_client import ApiClient, Document
 
 
 @click.group()
@@ -32,20 +31,12 @@ def list_subscriptions() -> None:
     """
     from mailrith_lite.cli.http_client import PAGE
     from mailrith_lite.cli.printing import print_items
-    from mailrith_lite.cli.remote_webhooks import PATH, Subscription
+    from mailrith_lite.cli.remote_webhooks import PATH
 
     print_items(
         ("id", "name", "status", "events", "attempts", "last result", "address"),
-        run(lambda client: client.list_first(PATH, Subscription, PAGE)),
-        lambda one: (
-            one.id,
-            one.name,
-            one.status,
-            ", ".join(one.event_patterns),
-            f"{one.delivery_attempts:,}",
-            one.last_delivery_error or one.last_delivery_status or "",
-            one.url,
-        ),
+        run(lambda client: client.list_first(PATH, dict[str, Any], PAGE)),
+        _subscription_row,
     )
 
 
@@ -63,11 +54,11 @@ def create(url: str, name: str | None, patterns: tuple[str, ...]) -> None:
       mailrith-lite webhooks create https://example.com/hook --event "subscriber.*" --event "subscriber_import.*"
     """
     from mailrith_lite.cli.http_client import new_idempotency_key
-    from mailrith_lite.cli.remote_webhooks import PATH, NewSecret
+    from mailrith_lite.cli.remote_webhooks import PATH
 
     body = {"url": url, "name": name or url[:80], "event_patterns": patterns or ["*"]}
     key = new_idempotency_key()
-    _print_secret(run(lambda client: client.post(PATH, NewSecret, body, key=key)))
+    _print_secret(run(lambda client: client.post(PATH, dict[str, Any], body, key=key)))
 
 
 @webhooks.command("rotate")
@@ -79,10 +70,10 @@ def rotate(subscription_id: str) -> None:
     Example:
       mailrith-lite webhooks rotate webhook_subscription_f5trj0n0jhzfa
     """
-    from mailrith_lite.cli.remote_webhooks import NewSecret, path_of
+    from mailrith_lite.cli.remote_webhooks import path_of
 
     path = f"{path_of(subscription_id)}/rotate-secret"
-    _print_secret(run(lambda client: client.post(path, NewSecret)))
+    _print_secret(run(lambda client: client.post(path, dict[str, Any])))
 
 
 @webhooks.command("delete")
@@ -112,10 +103,10 @@ def list_deliveries(subscription_id: str, limit: int) -> None:
     Example:
       mailrith-lite webhooks deliveries webhook_subscription_f5trj0n0jhzfa
     """
-    from mailrith_lite.cli.remote_webhooks import Delivery, path_of
+    from mailrith_lite.cli.remote_webhooks import path_of
 
     path = f"{path_of(subscription_id)}/deliveries"
-    _print_deliveries(run(lambda client: client.list_first(path, Delivery, limit)))
+    _print_deliveries(run(lambda client: client.list_first(path, dict[str, Any], limit)))
 
 
 @webhooks.command("resend")
@@ -169,41 +160,63 @@ def listen(port: int, patterns: tuple[str, ...]) -> None:
 
 
 def _send(subscription_path: str, path: str) -> None:
-    from mailrith_lite.cli.remote_webhooks import Delivery, wait_for_try
+    from mailrith_lite.cli.remote_webhooks import delivery_of, wait_for_try
 
-    async def work(client: "ApiClient") -> Delivery:
-        delivery = await client.post(path, Delivery)
-        return await wait_for_try(client, subscription_path, delivery)
+    async def work(client: "ApiClient") -> "Document":
+        return await wait_for_try(client, subscription_path, delivery_of(await client.post(path, dict[str, Any])))
 
     delivery = run(work)
     _print_deliveries([delivery])
-    if delivery.status != "delivered":
+    if delivery_of(delivery).status != "delivered":
         raise SystemExit(1)
 
 
-def _print_secret(new: "NewSecret") -> None:
+def _print_secret(document: "Document") -> None:
     """The id on stderr, so that the secret alone is on stdout."""
+    from mailrith_lite.cli.http_client import read_as
     from mailrith_lite.cli.printing import print_note, print_value
+    from mailrith_lite.cli.remote_webhooks import NewSecret
 
+    new = read_as(document, NewSecret)
     print_note(f"{new.subscription.id} sends to {new.subscription.url}; its secret, shown only once:")
-    print_value(new.signing_secret, new)
+    print_value(new.signing_secret, document)
 
 
-def _print_deliveries(deliveries: "Sequence[Delivery]") -> None:
+def _print_deliveries(deliveries: "Sequence[Document]") -> None:
     from mailrith_lite.cli.printing import print_items
 
-    print_items(
-        ("id", "event", "status", "attempts", "answer", "next attempt", "error"),
-        deliveries,
-        lambda one: (
-            one.id,
-            one.event_type,
-            one.status,
-            str(one.attempts),
-            str(one.answer_status or ""),
-            one.next_attempt_at or "",
-            one.error or "",
-        ),
+    columns = ("id", "event", "status", "attempts", "answer", "next attempt", "error")
+    print_items(columns, deliveries, _delivery_row)
+
+
+def _subscription_row(document: "Document") -> tuple[str, ...]:
+    from mailrith_lite.cli.http_client import read_as
+    from mailrith_lite.cli.remote_webhooks import Subscription
+
+    one = read_as(document, Subscription)
+    return (
+        one.id,
+        one.name,
+        one.status,
+        ", ".join(one.event_patterns),
+        f"{one.delivery_attempts:,}",
+        one.last_delivery_error or one.last_delivery_status or "",
+        one.url,
+    )
+
+
+def _delivery_row(document: "Document") -> tuple[str, ...]:
+    from mailrith_lite.cli.remote_webhooks import delivery_of
+
+    one = delivery_of(document)
+    return (
+        one.id,
+        one.event_type,
+        one.status,
+        str(one.attempts),
+        str(one.answer_status or ""),
+        one.next_attempt_at or "",
+        one.error or "",
     )
 
 

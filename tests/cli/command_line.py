@@ -50,10 +50,10 @@ class Result:
     stderr: str
 
 
-def run(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path) -> Result:
+def run(*arguments: object, env: Mapping[str, str] | None = None, stdin: str = "", cwd: Path) -> Result:
     """Runs `mailrith-lite ARGUMENTS` in this process. An exception that the command lets through fails the test."""
     only = dict.fromkeys(os.environ) | environment(env or {})
-    with CliRunner().isolation(env=only) as (stdout, stderr, _), contextlib.chdir(cwd):
+    with CliRunner().isolation(stdin, env=only) as (stdout, stderr, _), contextlib.chdir(cwd):
         exit_code = 0
         try:
             main([str(argument) for argument in arguments])
@@ -88,8 +88,13 @@ def start_process(
             process.kill()
 
 
-def run_on_terminal(*arguments: object, keys: str = "", env: Mapping[str, str] | None = None, cwd: Path) -> str:
-    """Runs `mailrith-lite ARGUMENTS` on a terminal on which a person types `keys`; returns what it shows."""
+def run_on_terminal(
+    *arguments: object, keys: str = "", prompt: str = "", env: Mapping[str, str] | None = None, cwd: Path
+) -> str:
+    """Runs `mailrith-lite ARGUMENTS` on a terminal on which a person types `keys`; returns what it shows.
+
+    `prompt`: the text before which nothing is typed. A prompt for a secret drops what was typed before it.
+    """
     keyboard, terminal = pty.openpty()
     with subprocess.Popen(
         [*COMMAND, *map(str, arguments)],
@@ -100,9 +105,15 @@ def run_on_terminal(*arguments: object, keys: str = "", env: Mapping[str, str] |
         stderr=terminal,
     ) as process:
         os.close(terminal)
-        os.write(keyboard, keys.encode())
         screen = b""
-        while block := _read(keyboard):
+        typed = False
+        while True:
+            if not typed and prompt.encode() in screen:
+                os.write(keyboard, keys.encode())
+                typed = True
+            block = _read(keyboard)
+            if not block:
+                break
             screen += block
         assert process.wait(SECONDS) == 0, screen.decode()
     os.close(keyboard)

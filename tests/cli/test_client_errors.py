@@ -24,8 +24,12 @@ from cli.command_line import (
 @pytest.mark.parametrize(
     ("changes", "arguments", "message"),
     [
-        ({"MAILRITH_API_KEY": ""}, ("jobs", "list"), "set MAILRITH_API_KEY"),
-        ({"MAILRITH_API_KEY": "mrk_\nx"}, ("jobs", "list"), "MAILRITH_API_KEY is not an API key"),
+        (
+            {"MAILRITH_API_KEY": ""},
+            ("jobs", "list"),
+            "there is no API key: set MAILRITH_API_KEY, or run `mailrith-lite",
+        ),
+        ({"MAILRITH_API_KEY": "mrk_\nx"}, ("jobs", "list"), "this is not an API key: mrk_"),
         (
             {"MAILRITH_API_KEY": "mrk_unknown_key_of_nobody"},
             ("jobs", "list"),

@@ -54,6 +54,14 @@ def test_list_names_the_people_of_an_import(server: Server, command: Command) ->
     assert [row[1] for row in data_rows(command("list", "--import", job["id"]))] == ["bob@example.com"]
 
 
+def test_list_fits_a_terminal_of_80_columns(server: Server, cwd: Path) -> None:
+    subscriber(server, "ann.of.green.gables@example.com", name="Ann", country="CA", new_tags=["Spring fair", "VIP"])
+    env = {**client_environment(server), "TERM": "dumb", "COLUMNS": "80", "LINES": "24"}
+    header, *rows = run_on_terminal("subscribers", "list", env=env, cwd=cwd).splitlines()
+    assert header.split() == ["email", "name", "status", "country", "tags", "subscribed"]
+    assert rows[0].startswith("ann.of.green.gables@example.com")
+
+
 def test_list_says_that_there_are_more(server: Server, command: Command) -> None:
     for number in range(3):
         subscriber(server, f"user{number}@example.com")
