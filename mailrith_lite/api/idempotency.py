@@ -26,6 +26,8 @@ F = TypeVar("F")
 T = TypeVar("T")
 P = TypeVar("P")
 
+_DELETED_AT_ONCE = 2_000
+
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """`replayed`: it is the recorded answer to an earlier request. `subscriber_id`: the integer id of the
@@ -174,8 +176,15 @@ async def insert_answer(connection: Connection, attempt: Attempt, answer: Answer
     )
 
 
-async def delete_expired(connection: Connection, now: int) -> None:
-    await connection.execute("DELETE FROM idempotency_records WHERE expires_at <= ?", (now,))
+async def delete_expired(connection: Connection, now: int) -> bool:
+    """Deletes the next expired records. False if there were none."""
+    cursor = await connection.execute(
+        """DELETE FROM idempotency_records WHERE (workspace_id, operation, idempotency_key) IN (
+            SELECT workspace_id, operation, idempotency_key FROM idempotency_records
+            WHERE expires_at <= ? LIMIT ?)""",
+        (now, _DELETED_AT_ONCE),
+    )
+    return cursor.rowcount > 0
 
 
 def hashed_key(key: str) -> str:

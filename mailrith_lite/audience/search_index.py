@@ -4,7 +4,6 @@ The index only gives candidates, and the filter checks each of them. So an index
 never wrong. The rows of one workspace are neighbours in the index, so a search does not read those of another.
 """
 
-from asyncio import sleep
 from collections import Counter
 
 import msgspec
@@ -111,17 +110,17 @@ async def erase_deleted(database: Database) -> None:
 
     A step that a job or a request waits for is short; the steps together read and write the whole index.
     """
-    replaced = 1
-    while replaced:
-        async with database.write(housekeeping=True) as connection:
-            replaced = await _replace_changed(connection)
-        await sleep(0)
-    more = first = True
-    while more:
-        async with database.write(housekeeping=True) as connection:
-            more = await _merge(connection, first=first)
-        first = False
-        await sleep(0)
+
+    async def replace(connection: Connection) -> bool:
+        return await _replace_changed(connection) > 0
+
+    async def merge(connection: Connection) -> bool:
+        return await _merge(connection, first=False)
+
+    await database.write_in_steps(replace)
+    async with database.write(housekeeping=True) as connection:
+        await _merge(connection, first=True)
+    await database.write_in_steps(merge)
 
 
 async def optimize(connection: Connection) -> None:

@@ -6,7 +6,7 @@ import sqlite3
 import sys
 from asyncio import sleep
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
@@ -168,6 +168,16 @@ class Database:
                 finally:
                     if durable:
                         await finish(self._writer.execute("PRAGMA synchronous = NORMAL"))
+
+    async def write_in_steps(self, step: Callable[[Connection], Awaitable[bool]]) -> None:
+        """Runs the step, each time in a transaction of the housekeeping, until it returns False.
+
+        Other writers get their turns in between.
+        """
+        more = True
+        while more:
+            async with self.write(housekeeping=True) as connection:
+                more = await step(connection)
 
     async def _commit(self, changes: Changes | None) -> None:
         try:

@@ -52,7 +52,4 @@ class Erasure:
             await delivery_table.erase_answers(self._database, workspace_id)
             await erased_answers.erase_answers(self._database, workspace_id)
         await search_index.erase_deleted(self._database)
-        more = True
-        while more:
-            async with self._database.write(housekeeping=True) as connection:
-                more = await erasures.delete_finished(connection, last_id)
+        await self._database.write_in_steps(lambda connection: erasures.delete_finished(connection, last_id))

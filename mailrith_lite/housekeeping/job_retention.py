@@ -1,5 +1,6 @@
 """Deletes expired jobs, and those that somebody has deleted, in steps so small that nobody waits long to write."""
 
+import functools
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job
 
-_DELETE_ROWS: tuple[Callable[[Connection, int], Awaitable[bool]], ...] = (
+_DeleteRows = Callable[[Connection, int], Awaitable[bool]]
+_DELETE_ROWS: tuple[_DeleteRows, ...] = (
     report.delete_row_errors,
     change_table.delete_changes,
     undo_table.delete_skips,
@@ -35,12 +37,10 @@ class JobRetention:
         self._undo_ttl = undo_ttl * clock.SECOND
 
     async def remove_expired(self) -> None:
-        more = self._ttl > 0
-        while more:
+        if self._ttl:
             now = clock.now()
             limits = Limits(ended=now - self._ttl, undoable=now - self._undo_ttl)
-            async with self._database.write(housekeeping=True) as connection:
-                more = await job_removal.delete_expired(connection, limits)
+            await self._database.write_in_steps(lambda connection: job_removal.delete_expired(connection, limits))
         async with self._database.read() as connection:
             deleted = await queue.select_deleted(connection)
         for job in deleted:
@@ -51,10 +51,11 @@ class JobRetention:
         if job.kind == EXPORT:
             await disk.remove(file_path(self._exports_directory, job.public_id))
         for delete_rows in _DELETE_ROWS:
-            more = True
-            while more:
-                async with self._database.write(housekeeping=True) as connection:
-                    more = await delete_rows(connection, job.id)
+            await self._database.write_in_steps(functools.partial(_of_job, delete_rows, job.id))
         async with self._database.write(housekeeping=True) as connection:
             await upload_table.delete_of_job(connection, job.id)
             await queue.delete_job(connection, job.id)
+
+
+async def _of_job(delete_rows: _DeleteRows, job_id: int, connection: Connection) -> bool:
+    return await delete_rows(connection, job_id)

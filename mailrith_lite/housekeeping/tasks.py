@@ -43,8 +43,8 @@ def _steps(services: Services) -> Sequence[Callable[[], Awaitable[None]]]:
     jobs = JobRetention(database, services.exports_directory, ttl=settings.job_ttl, undo_ttl=settings.undo_ttl)
 
     async def delete_records() -> None:
-        async with database.write(housekeeping=True) as connection:
-            await idempotency.delete_expired(connection, clock.now())
+        now = clock.now()
+        await database.write_in_steps(lambda connection: idempotency.delete_expired(connection, now))
 
     async def shrink_wal() -> None:
         if not services.runner.busy:

@@ -5,6 +5,7 @@ import logging
 import random
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -193,6 +194,20 @@ def test_people_that_an_undo_deletes_are_erased(server: Server) -> None:
     server.drain()
     erase(server)
     assert person.traces(server.settings.data_dir) == []
+
+
+def test_an_answer_that_arrives_after_the_deletion_is_not_kept(server: Server, receiver: Receiver) -> None:
+    release = threading.Event()
+    receiver.otherwise = Planned(status=200, body=f"saved {NAME}".encode(), wait=release)
+    hook = {"name": "Hook", "url": receiver.url, "event_patterns": ["*"]}
+    data_of(server.call("POST", "/v1/webhook-subscriptions", hook))
+    saved = subscriber(server, EMAIL, name=NAME)
+    receiver.wait_for(1)
+    delete(server, saved)
+    erase(server)
+    release.set()
+    server.wait(server.services.dispatcher.drain())
+    assert server.rows("SELECT status, answer FROM webhook_deliveries") == [("delivered", None)]
 
 
 def test_the_wal_is_emptied_as_soon_as_nobody_reads_from_it(
