@@ -10,13 +10,11 @@ from typing import Any, Final
 import msgspec
 
 from mailrith_lite.audience import mentions
-from mailrith_lite.database import Connection, Database
+from mailrith_lite.database import MAX_ID, Connection, Database
 
 _DELETED_AT_ONCE: Final = 2_000
 _SHORTEST_QUERY: Final = 3
 """Characters of a search that can name somebody: a shorter one finds too many."""
-_FINISHED: Final = """last_job_id < coalesce((SELECT min(jobs.id) FROM jobs
-    WHERE completed_at IS NULL AND jobs.workspace_id = erasures.workspace_id), last_job_id + 1)"""
 
 
 class Mention(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -39,21 +37,33 @@ class TextColumn(msgspec.Struct, frozen=True, kw_only=True):
     is_json: bool = False
 
 
-async def select_last_id(connection: Connection) -> int:
-    """0 if there is nobody to erase."""
-    rows = await connection.execute_fetchall("SELECT coalesce(max(id), 0) FROM erasures")
-    return int(next(iter(rows))[0])
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """The deleted people of a workspace that are not erased.
+
+    `last_id`: of the newest entry. `first_job_id`: the smallest `last_job_id` of an entry. `unfinished_from`: no
+    job of the workspace before this one can write rows any more.
+    """
+
+    workspace_id: int
+    last_id: int
+    first_job_id: int
+    unfinished_from: int
+
+    @property
+    def any_finished(self) -> bool:
+        """Whether everything of somebody can be erased now."""
+        return self.first_job_id < self.unfinished_from
 
 
-async def select_any_finished(connection: Connection) -> bool:
-    """Whether somebody has no row in an unfinished job, so that a step can erase everything of them."""
-    rows = await connection.execute_fetchall(f"SELECT EXISTS (SELECT 1 FROM erasures WHERE {_FINISHED})")
-    return bool(next(iter(rows))[0])
-
-
-async def select_workspace_ids(connection: Connection) -> list[int]:
-    rows = await connection.execute_fetchall("SELECT DISTINCT workspace_id FROM erasures")
-    return [row["workspace_id"] for row in rows]
+async def select_pending(connection: Connection) -> list[Pending]:
+    rows = await connection.execute_fetchall(
+        """SELECT workspace_id, max(id) AS last_id, min(last_job_id) AS first_job_id, coalesce(
+            (SELECT min(jobs.id) FROM jobs
+                WHERE completed_at IS NULL AND jobs.workspace_id = erasures.workspace_id), ?) AS unfinished_from
+        FROM erasures GROUP BY workspace_id""",
+        (MAX_ID,),
+    )
+    return [Pending(**dict(row)) for row in rows]
 
 
 async def select_erased(connection: Connection, workspace_id: int, named: Iterable[Mention]) -> list[Mention]:
@@ -111,13 +121,15 @@ def _find(texts: Sequence[str], job_ids: Sequence[int], find: Callable[[str], se
     ]
 
 
-async def delete_finished(connection: Connection, up_to_id: int) -> bool:
-    """Deletes the next entries up to this one. False if there are no more.
+async def delete_finished(connection: Connection, pending: Pending) -> bool:
+    """Deletes the next entries that are worked on. False if there are no more.
 
-    An entry stays while a job is unfinished that may have a row of the person: it can still write one.
+    `pending`: as it was before the work. An entry stays if a job was unfinished by then that may have a row of the
+    person.
     """
     cursor = await connection.execute(
-        f"DELETE FROM erasures WHERE id IN (SELECT id FROM erasures WHERE id <= ? AND {_FINISHED} LIMIT ?)",
-        (up_to_id, _DELETED_AT_ONCE),
+        """DELETE FROM erasures WHERE id IN (SELECT id FROM erasures
+            WHERE workspace_id = ? AND id <= ? AND last_job_id < ? LIMIT ?)""",
+        (pending.workspace_id, pending.last_id, pending.unfinished_from, _DELETED_AT_ONCE),
     )
     return cursor.rowcount > 0

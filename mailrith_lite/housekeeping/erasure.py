@@ -5,10 +5,14 @@ table `erasures` lists who is left to erase, so that a crash loses nobody. SQLit
 zeros (`secure_delete`). At the end a small file is compacted and the WAL is emptied.
 """
 
+import functools
+from collections.abc import Sequence
+
 from mailrith_lite.api import erased_answers
 from mailrith_lite.audience import erasures, search_index
+from mailrith_lite.audience.erasures import Pending
 from mailrith_lite.console import choices_table
-from mailrith_lite.database import Database
+from mailrith_lite.database import Connection, Database
 from mailrith_lite.exports import export_table
 from mailrith_lite.imports import erasing
 from mailrith_lite.webhooks import delivery_table
@@ -30,21 +34,20 @@ class Erasure:
         from it.
         """
         async with self._database.read() as connection:
-            last_id = await erasures.select_last_id(connection)
-            due = last_id > self._last_id or await erasures.select_any_finished(connection)
-            workspace_ids = await erasures.select_workspace_ids(connection) if due else []
+            pending = await erasures.select_pending(connection)
+        due = [one for one in pending if one.last_id > self._last_id or one.any_finished]
         if due:
             self._file_has_traces = self._wal_has_traces = True
-            await self._erase(workspace_ids, last_id)
-            self._last_id = last_id
+            await self._erase(due)
+            self._last_id = max(one.last_id for one in due)
         if self._file_has_traces:
             await self._database.scrub()
             self._file_has_traces = False
         if self._wal_has_traces:
             self._wal_has_traces = not await self._database.empty_wal()
 
-    async def _erase(self, workspace_ids: list[int], last_id: int) -> None:
-        for workspace_id in workspace_ids:
+    async def _erase(self, due: Sequence[Pending]) -> None:
+        for workspace_id in (one.workspace_id for one in due):
             await erasing.erase_rows(self._database, workspace_id)
             for column in _TEXT_COLUMNS:
                 await erasures.erase_texts(self._database, workspace_id, column)
@@ -52,4 +55,9 @@ class Erasure:
             await delivery_table.erase_answers(self._database, workspace_id)
             await erased_answers.erase_answers(self._database, workspace_id)
         await search_index.erase_deleted(self._database)
-        await self._database.write_in_steps(lambda connection: erasures.delete_finished(connection, last_id))
+        for one in due:
+            await self._database.write_in_steps(functools.partial(_delete_finished, one))
+
+
+async def _delete_finished(pending: Pending, connection: Connection) -> bool:
+    return await erasures.delete_finished(connection, pending)

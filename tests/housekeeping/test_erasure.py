@@ -19,7 +19,10 @@ from webhooks.receiver import Planned, Receiver
 
 from housekeeping import person
 from housekeeping.person import CELL, EMAIL, FIRST_NAME, IMPORTS, MAPPINGS, NAME, mapped
-from mailrith_lite.database import Database, connection
+from mailrith_lite.audience import erasures
+from mailrith_lite.audience.erasures import Pending
+from mailrith_lite.database import Database
+from mailrith_lite.database import connection as database_connection
 from mailrith_lite.exports.export_pipeline import ExportPipeline
 from mailrith_lite.housekeeping.erasure import Erasure
 
@@ -187,6 +190,29 @@ def test_a_person_in_an_unfinished_import_is_erased_after_its_end(server: Server
     assert person.traces(server.settings.data_dir) == []
 
 
+def test_an_import_that_ends_while_people_are_erased_is_searched_again(server: Server) -> None:
+    saved = subscriber(server, EMAIL)
+    hold_jobs(server)
+    reply = server.call("POST", IMPORTS, {"csv_text": person.REFUSED, "mappings": MAPPINGS})
+    delete(server, saved)
+
+    async def pending() -> Pending:
+        async with server.services.database.read() as connection:
+            (one,) = await erasures.select_pending(connection)
+        return one
+
+    async def finish(before: Pending) -> None:
+        async with server.services.database.write() as connection:
+            await erasures.delete_finished(connection, before)
+
+    before = server.wait(pending())
+    release_jobs(server)
+    server.wait(finish(before))
+    erase(server)
+    assert len(report(server, data_of(reply))) == 1
+    assert person.traces(server.settings.data_dir) == []
+
+
 def test_people_that_an_undo_deletes_are_erased(server: Server) -> None:
     job = server.import_csv(f"Email,Name\n{EMAIL},{NAME}\n")
     server.import_csv(person.REFUSED, MAPPINGS)
@@ -213,7 +239,7 @@ def test_an_answer_that_arrives_after_the_deletion_is_not_kept(server: Server, r
 def test_the_wal_is_emptied_as_soon_as_nobody_reads_from_it(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "_WAL_ATTEMPTS", 1)
+    monkeypatch.setattr(database_connection, "_WAL_ATTEMPTS", 1)
     one = Erasure(server.services.database)
     saved = subscriber(server, EMAIL)
     with contextlib.closing(sqlite3.connect(server.services.database.path)) as reader:
