@@ -75,8 +75,9 @@ def _parts(piece: str) -> Iterator[str]:
 
 def _address(local: str, domain: str) -> Iterator[str]:
     """The address if it is valid."""
-    with contextlib.suppress(values.Refused):
-        yield values.email(f"{local}@{domain}")
+    if local and domain and len(local) + len(domain) < values.MAX_EMAIL:
+        with contextlib.suppress(values.Refused):
+            yield values.email(f"{local}@{domain}")
 
 
 def _strings(value: Any) -> Iterator[str]:
