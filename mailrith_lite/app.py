@@ -22,6 +22,7 @@ from mailrith_lite.api.middleware import add_headers, add_hsts, boundary
 from mailrith_lite.api.routes import add_routes
 from mailrith_lite.audience import search_limit
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
+from mailrith_lite.audience.totals import AudienceTotals
 from mailrith_lite.console.paths import PATH as CONSOLE_PATH
 from mailrith_lite.console.routes import create_console
 from mailrith_lite.database import Database, Upgrade, upgrade
@@ -114,7 +115,7 @@ async def _stop(services: Services, background: Sequence[asyncio.Task[None]]) ->
     services.stopping = True
     for task in background:
         task.cancel()
-    await asyncio.gather(services.runner.stop(), services.dispatcher.stop())
+    await asyncio.gather(services.runner.stop(), services.dispatcher.stop(), services.audience_totals.close())
     await asyncio.wait(background)
     await _save_counts(services)
     await services.uploads.close()
@@ -179,6 +180,7 @@ async def _build(
         ),
         searches=searches,
         segment_counts=SegmentCounts(database, searches),
+        audience_totals=AudienceTotals(database),
         secret=secret,
         imports_directory=imports_directory,
         exports_directory=exports_directory,

@@ -9,6 +9,7 @@ from mailrith_lite import clock, errors
 from mailrith_lite.console import imports, phrases, templating, undos
 from mailrith_lite.console.job_view import JobView, view_job
 from mailrith_lite.console.live import Part
+from mailrith_lite.console.overview import load_overview
 from mailrith_lite.console.paths import PATH, SUBSCRIBERS_PATH, redirect
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
@@ -37,7 +38,13 @@ async def show_jobs(call: SessionRequest) -> web.StreamResponse:
     if not call.job_kinds and call.may("subscribers:read"):
         return redirect(call.request, SUBSCRIBERS_PATH)
     jobs = await _load(call)
-    return await templating.render_page(call.request, "jobs.html", jobs=jobs, query=call.request.query_string)
+    return await templating.render_page(
+        call.request,
+        "jobs.html",
+        jobs=jobs,
+        query=call.request.query_string,
+        overview=await load_overview(call) if jobs.first else None,
+    )
 
 
 async def remove_slash(call: SessionRequest) -> web.StreamResponse:

@@ -11,6 +11,7 @@ from mailrith_lite.access.refused_keys import RefusedKeys
 from mailrith_lite.access.request_rates import RequestRates
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
+from mailrith_lite.audience.totals import AudienceTotals
 from mailrith_lite.database import Database, Requester
 from mailrith_lite.errors import MailrithError
 from mailrith_lite.imports.uploads.upload_store import UploadStore
@@ -41,6 +42,7 @@ class Services(msgspec.Struct, kw_only=True):
     request_rates: RequestRates
     searches: AtOnce
     segment_counts: SegmentCounts
+    audience_totals: AudienceTotals
     secret: bytes
     imports_directory: Path
     exports_directory: Path

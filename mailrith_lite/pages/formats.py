@@ -25,6 +25,11 @@ def date(milliseconds: int) -> str:
     return f"{_utc(milliseconds).day} {_utc(milliseconds):%b %Y}"
 
 
+def month(milliseconds: int) -> str:
+    """`Nov 2026`"""
+    return f"{_utc(milliseconds):%b %Y}"
+
+
 def date_time(milliseconds: int) -> str:
     """`27 Nov 2026, 14:05 UTC`"""
     return f"{date(milliseconds)}, {_utc(milliseconds):%H:%M} UTC"

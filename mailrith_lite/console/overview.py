@@ -1,0 +1,110 @@
+"""What the start page says of the workspace: how many people it has, and what needs attention."""
+
+from typing import Final
+
+import msgspec
+
+from mailrith_lite import clock, disk
+from mailrith_lite.access import key_table
+from mailrith_lite.audience.totals import Totals
+from mailrith_lite.audience.vocabulary import Status
+from mailrith_lite.console.session_request import SessionRequest
+from mailrith_lite.pages import formats
+from mailrith_lite.webhooks import subscription_table
+
+WIDTH: Final = 1_000
+HEIGHT: Final = 160
+_GAP: Final = 12
+_SOON: Final = 14 * 24 * 3_600 * clock.SECOND
+"""A key that ends within this time is named."""
+
+
+class StatusCount(msgspec.Struct, frozen=True, kw_only=True):
+    status: Status
+    count: int
+
+
+class Column(msgspec.Struct, frozen=True, kw_only=True):
+    """A month of the chart; its place and size are in units of the picture."""
+
+    label: str
+    count: int
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Attention(msgspec.Struct, frozen=True, kw_only=True):
+    """`path`: within the console; "" if no page is about it."""
+
+    text: str
+    path: str = ""
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """`statuses`: those that somebody has."""
+
+    total: int
+    counted_at: int
+    statuses: list[StatusCount]
+    columns: list[Column]
+    attention: list[Attention]
+
+
+async def load_overview(call: SessionRequest) -> Overview | None:
+    """None without the scope, and while a large audience is counted for the first time."""
+    if not call.may("subscribers:read"):
+        return None
+    totals = await call.services.audience_totals.get(call.workspace_id)
+    if totals is None:
+        return None
+    return Overview(
+        total=totals.total,
+        counted_at=totals.counted_at,
+        statuses=[StatusCount(status=status, count=count) for status, count in totals.by_status.items() if count],
+        columns=_columns(totals),
+        attention=await _attention(call),
+    )
+
+
+def _columns(totals: Totals) -> list[Column]:
+    most = max(month.count for month in totals.months) or 1
+    step = WIDTH / len(totals.months)
+    columns = []
+    for place, month in enumerate(totals.months):
+        height = HEIGHT * month.count / most
+        columns.append(
+            Column(
+                label=formats.month(month.start),
+                count=month.count,
+                x=round(place * step + _GAP / 2, 1),
+                y=round(HEIGHT - height, 1),
+                width=round(step - _GAP, 1),
+                height=round(height, 1),
+            )
+        )
+    return columns
+
+
+async def _attention(call: SessionRequest) -> list[Attention]:
+    found = []
+    now = clock.now()
+    async with call.database.read() as connection:
+        if call.may("webhooks:read"):
+            for webhook in await subscription_table.select_subscriptions(connection, call.workspace_id):
+                if webhook.last_delivery_status == "failed":
+                    path = f"/webhooks/{webhook.public_id}"
+                    found.append(Attention(text=f"The last delivery to {webhook.name} failed.", path=path))
+        if call.may("workspace:read"):
+            for key in await key_table.select_keys(connection, call.workspace_id):
+                if key.status(now) == "active" and key.expires_at is not None and key.expires_at - now < _SOON:
+                    days = formats.plural((key.expires_at - now) // (24 * 3_600 * clock.SECOND) + 1, "day")
+                    found.append(
+                        Attention(text=f"The key {key.name} ends within {days}.", path=f"/keys/{key.public_id}")
+                    )
+    if not disk.has_room(call.database.path.parent):
+        found.append(Attention(text="The disk is almost full: nothing can be imported until there is room."))
+    if call.services.runner.failing:
+        found.append(Attention(text="Jobs do not run at the moment; the log of the service says why."))
+    return found
