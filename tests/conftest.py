@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import http.client
 import json
 import os
@@ -166,22 +167,50 @@ class Server:
         rows: list[tuple[Any, ...]] = self.wait(select())
         return rows
 
+    def save_database(self, path: Path) -> Path:
+        """Writes the content of the database to a new file, and returns its path."""
+        with (
+            contextlib.closing(sqlite3.connect(self.services.database.path)) as source,
+            contextlib.closing(sqlite3.connect(path)) as target,
+        ):
+            source.backup(target)
+        return path
+
+    def restore_database(self, copy: Path) -> None:
+        """Replaces the content of the database with that of the copy. No job may run.
+
+        Raises:
+            sqlite3.OperationalError: a transaction is open.
+        """
+        with (
+            contextlib.closing(sqlite3.connect(f"{copy.as_uri()}?immutable=1", uri=True)) as source,
+            contextlib.closing(sqlite3.connect(self.services.database.path)) as target,
+        ):
+            target.execute("PRAGMA synchronous = OFF")
+            source.backup(target)
+
+        async def invalidate_caches() -> None:
+            async with self.services.database.write():
+                pass
+
+        self.wait(invalidate_caches())
+
     def import_csv(self, csv_text: str, mappings: Any = None, *, key: str = KEY, **body: Any) -> Any:
         """Submits an import, waits for its end, and returns the job."""
-        client = self.sdk(key)
-        job = client.jobs.create_import(body={"csv_text": csv_text, "mappings": mappings or MAPPINGS, **body})[
-            "data"
-        ]
-        self.drain()
-        return client.jobs.get_import(path={"job_id": job["id"]})["data"]
+        request = {"csv_text": csv_text, "mappings": mappings or MAPPINGS, **body}
+        return self._finished("/v1/jobs/subscriber-imports", request, key)
 
     def export_csv(self, *, key: str = KEY, **body: Any) -> tuple[Any, str]:
         """Submits an export, waits for its end, and returns the job and the text of the file."""
-        client = self.sdk(key)
-        job = client.jobs.create_export(body=body)["data"]
-        self.drain()
-        job = client.jobs.get_export(path={"job_id": job["id"]})["data"]
+        job = self._finished("/v1/jobs/subscriber-exports", body, key)
         return job, self.fetch(job["download_url"]).body.decode()
+
+    def _finished(self, path: str, body: Mapping[str, Any], key: str) -> Any:
+        """The job that the request creates, after its end."""
+        reply = self.call("POST", path, body, key=key)
+        assert reply.status == 202, reply.body
+        self.drain()
+        return self.call("GET", reply.json["data"]["self"], key=key).json["data"]
 
     def fetch(self, url: str, headers: Mapping[str, str] | None = None) -> Reply:
         """Requests a signed link without a key."""
@@ -253,16 +282,10 @@ class ReusedService:
         for directory in (services.imports_directory, services.exports_directory, uploads):
             for path in directory.iterdir():
                 path.unlink()
-        empty = f"{self._empty_database.as_uri()}?immutable=1"
-        with (
-            contextlib.closing(sqlite3.connect(empty, uri=True)) as source,
-            contextlib.closing(sqlite3.connect(services.database.path)) as target,
-        ):
-            target.execute("PRAGMA synchronous = OFF")
-            try:
-                source.backup(target)
-            except sqlite3.OperationalError:  # a transaction of the earlier test has not ended
-                return False
+        try:
+            server.restore_database(self._empty_database)
+        except sqlite3.OperationalError:  # a transaction of the earlier test has not ended
+            return False
         services.key_use, services.wrong_keys = KeyUse(), WrongKeys(server.settings.wrong_key_limit)
         services.refused_keys = RefusedKeys()
         assert server.wait(first_start(services)) == KEY
@@ -305,6 +328,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     path = collection_path.relative_to(Path(__file__).parent).as_posix()
     return True if is_slow_file(path) else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """All collected tests live until the end, so the garbage collector need not look at them again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

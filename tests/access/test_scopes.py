@@ -1,6 +1,7 @@
 """Every operation requires exactly its scopes, and changes nothing without them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from api_calls import ABOUT_THE_API, MANIFEST, OPERATIONS, OURS, PUBLIC
@@ -46,6 +47,11 @@ def ours(service: Server) -> FullWorkspace:
     return FullWorkspace(service, "ours")
 
 
+@pytest.fixture(scope="module")
+def content(service: Server, ours: FullWorkspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return service.save_database(tmp_path_factory.mktemp("content") / "ours.db")
+
+
 def test_every_operation_has_scopes_in_the_contract_or_in_ours() -> None:
     assert set(REQUIRED) == set(OPERATIONS)
 
@@ -71,14 +77,16 @@ def test_a_request_without_one_scope_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_the_scopes_of_an_operation_are_sufficient(service: Server, operation_id: str) -> None:
-    own = FullWorkspace(service, operation_id)
-    key = service.new_key(workspace=operation_id, scopes=REQUIRED[operation_id])
+def test_the_scopes_of_an_operation_are_sufficient(
+    service: Server, ours: FullWorkspace, content: Path, operation_id: str
+) -> None:
+    key = service.new_key(workspace="ours", scopes=REQUIRED[operation_id])
     before = contents(service)
-    reply = own.request(operation_id, key=key)
+    reply = ours.request(operation_id, key=key)
     assert reply.status == OPERATIONS[operation_id].statuses[0], reply.body
     reads = OPERATIONS[operation_id].method == "GET" or operation_id == "previewSegment"
     assert (contents(service) == before) is reads
+    service.restore_database(content)
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
