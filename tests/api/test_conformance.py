@@ -38,7 +38,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def document(world: World) -> Any:
-    return send(world.server, "getPublicApiOpenApiDocument", {}).body
+    """The OpenAPI document, whose schemas allow only the properties that they describe."""
+    return closed(send(world.server, "getPublicApiOpenApiDocument", {}).body)
 
 
 def described(document: Any, operation_id: str) -> Any:
@@ -56,7 +57,7 @@ def check(document: Any, operation_id: str, answer: Answer) -> None:
         return
     (media,) = response["content"]
     assert answer.headers["content-type"].partition(";")[0] == media
-    assert faults(closed(document), closed(response["content"][media]["schema"]), answer.body) == []
+    assert faults(document, response["content"][media]["schema"], answer.body) == []
     if answer.status >= 400:
         examples = [example["value"]["error"] for example in response["content"][media]["examples"].values()]
         assert answer.body["error"]["code"] in [error["code"] for error in examples]

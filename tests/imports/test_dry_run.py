@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from mailrith_lite.audience.vocabulary import STATUSES
 from mailrith_lite.database import Database
 from mailrith_lite.settings import Settings
 
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "20"))
 STATUS = {"csv_column": "Status", "field": {"type": "subscriber-status"}}
 TABLES = ("subscribers", "tags", "subscriber_tags", "subscriber_sequences", "segments", "custom_fields")
 PEOPLE = [f"user{number}@example.com" for number in range(6)]
@@ -75,7 +77,7 @@ CELL_RULES = st.sampled_from(["refuse_row", "leave_out"])
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(
     saved=FILES,
     rows=FILES,
@@ -146,7 +148,7 @@ CHUNKS = st.lists(st.lists(CHANGES, max_size=8), max_size=6)
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
 @given(
     saved=CHUNKS,
     chunks=CHUNKS,
@@ -292,14 +294,14 @@ def test_a_dry_run_keeps_its_file_if_the_upload_gets_a_newer_one(server: Server)
 
 @pytest.mark.slow
 def test_other_requests_can_write_during_a_dry_run(server: Server) -> None:
-    csv_text = "Email,Name\n" + "".join(f"user{number}@example.com,Name\n" for number in range(150_000))
+    csv_text = "Email,Name\n" + "".join(f"user{number}@example.com,Name\n" for number in range(40_000))
     job = server.call("POST", IMPORTS, {"csv_text": csv_text, "mappings": MAPPINGS, "dry_run": True}).json["data"]
     count = 0
     while server.call("GET", job["self"]).json["data"]["status"] in ("Queued", "Processing"):
         assert server.call("POST", "/v1/tags", {"name": f"Tag {count}"}).status == 201
         count += 1
     assert count > 10
-    assert server.call("GET", job["self"]).json["data"]["progress"]["created_count"] == 150_000
+    assert server.call("GET", job["self"]).json["data"]["progress"]["created_count"] == 40_000
     assert server.rows("SELECT count(*) FROM subscribers") == [(0,)]
 
 

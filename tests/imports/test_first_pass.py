@@ -16,10 +16,17 @@ from mailrith_lite.imports.first_pass import ColumnTask, Task
 from mailrith_lite.imports.records import Layout
 
 ROW = b"somebody.with.a.name@example.com,Somebody,\xc3\x84\n"
-MANY = own_process.LARGE // len(ROW) + 1
+LARGE = 1 << 20  # bytes
+MANY = LARGE // len(ROW) + 1
 COUNT = Task(
     layout=Layout(delimiter=",", header_line=1, names=["Email"]), formula_guard=True, columns=[], max_tags=0
 )
+
+
+@pytest.fixture(autouse=True)
+def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of this size are read in a process of their own."""
+    monkeypatch.setattr(own_process, "LARGE", LARGE)
 
 
 class Enough(Exception):

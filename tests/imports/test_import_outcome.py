@@ -202,7 +202,7 @@ def test_updating_many_subscribers_costs_about_as_much_as_creating_them(server: 
 @pytest.mark.slow
 def test_a_file_of_blank_lines_can_be_canceled_at_once(server: Server) -> None:
     client = server.sdk()
-    blank = {"csv_text": "Email\nbob@example.com\n" + "\n" * 20_000_000, "mappings": MAPPINGS[:1]}
+    blank = {"csv_text": "Email\nbob@example.com\n" + "\n" * 8_000_000, "mappings": MAPPINGS[:1]}
     endless = client.jobs.create_import(body=blank)["data"]
     server.call("POST", f"{endless['self']}/cancel")
     server.import_csv("Email\nada@example.com\n", MAPPINGS[:1])

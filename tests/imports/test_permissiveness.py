@@ -3,6 +3,7 @@
 import csv
 import io
 import itertools
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from mailrith_lite.audience.vocabulary import STATUSES, STRICTEST_FIRST, SUPPRESSED, Status
 from mailrith_lite.settings import Settings
 
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "40"))
 COLUMNS = ("State", "Opted out", "Bounced")
 MEANINGS: dict[str, Status | None] = {
     "": None,
@@ -53,7 +55,7 @@ def said(cells: Sequence[str], translations: Sequence[Mapping[str, Status | None
     return statuses
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 @given(
     saved=st.lists(st.none() | st.sampled_from(STATUSES), min_size=12, max_size=12),
     rows=st.lists(st.tuples(st.integers(0, 11), CELL, CELL, CELL), min_size=1, max_size=16),

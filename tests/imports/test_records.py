@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mailrith_lite.imports import lines, records
 from mailrith_lite.imports.records import BrokenFile, Layout
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "75"))
 MEBIBYTE = 1 << 20
 
 

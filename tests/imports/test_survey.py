@@ -19,7 +19,14 @@ from mailrith_lite.imports.uploads.survey import ColumnFacts, survey_file
 EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "150"))
 
 ROW = b"ada@example.com,Ada,\n"
-MANY = own_process.LARGE // len(ROW) + 1
+LARGE = 1 << 20  # bytes
+MANY = LARGE // len(ROW) + 1
+
+
+@pytest.fixture(autouse=True)
+def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of this size are read in a process of their own."""
+    monkeypatch.setattr(own_process, "LARGE", LARGE)
 
 
 @pytest.mark.slow

@@ -84,9 +84,9 @@ def test_utf16_is_detected_by_its_byte_order_mark(server: Server, byte_order: st
 
 @pytest.mark.slow
 def test_the_first_letter_beyond_ascii_may_come_late_in_a_large_file(server: Server) -> None:
-    plain = "".join(f"user{number}@example.com,User\n" for number in range(100_000))
+    plain = "".join(f"user{number}@example.com,User\n" for number in range(20_000))
     upload = ready(server, ("Email,Name\n" + plain + WESTERN.split("\n", 1)[1]).encode("windows-1252"))
-    assert look(server, upload)["row_count"] == 100_003
+    assert look(server, upload)["row_count"] == 20_003
     finished(server, submit(server, upload))
     assert names(server)[-3:] == expected(WESTERN)
 
