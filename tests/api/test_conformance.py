@@ -37,9 +37,14 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture(scope="module")
-def document(world: World) -> Any:
+def served_document(world: World) -> Any:
+    return send(world.server, "getPublicApiOpenApiDocument", {}).body
+
+
+@pytest.fixture(scope="module")
+def document(served_document: Any) -> Any:
     """The OpenAPI document, whose schemas allow only the properties that they describe."""
-    return closed(send(world.server, "getPublicApiOpenApiDocument", {}).body)
+    return closed(served_document)
 
 
 def described(document: Any, operation_id: str) -> Any:
@@ -122,10 +127,10 @@ def test_a_response_matches_the_document(world: World, document: Any, name: str,
 
 
 @pytest.mark.parametrize("name", [name for name in CALLS if MANIFEST[name]["has_request_body"]])
-def test_a_successful_body_matches_the_document(world: World, document: Any, name: str) -> None:
-    sent = described(document, name)["requestBody"]
+def test_a_successful_body_matches_the_document(world: World, served_document: Any, name: str) -> None:
+    sent = described(served_document, name)["requestBody"]
     assert sent.get("required", False) == MANIFEST[name]["request_body_required"]
-    assert faults(document, sent["content"]["application/json"]["schema"], some(name, world)["body"]) == []
+    assert faults(served_document, sent["content"]["application/json"]["schema"], some(name, world)["body"]) == []
 
 
 @pytest.mark.parametrize("name", WITH_KEY)
