@@ -66,6 +66,10 @@ def shoot_pages(page: Page, server: Server) -> str:
     shoot(page, "console-jobs")
     page.goto("/console/subscribers?status=Active&search=berg")
     shoot(page, "console-subscribers")
+    page.locator(".people tbody a").first.click()
+    shoot(page, "console-subscriber")
+    page.goto("/console/keys")
+    shoot(page, "console-keys")
     return import_url
 
 
