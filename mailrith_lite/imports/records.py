@@ -12,6 +12,7 @@ from typing import TextIO
 import msgspec
 
 from mailrith_lite.imports.lines import MAX_CELLS, MAX_ROW, Lines, TooWide, Unreadable
+from mailrith_lite.imports.open_quotes import find_open_quote
 from mailrith_lite.imports.quotes import BlankTrimmer
 
 DELIMITERS = ",;\t|"
@@ -301,7 +302,7 @@ def advance(records: Iterator[tuple[int, list[str]]], count: int) -> int:
 
 def _explain(error: csv.Error, file: TextIO, delimiter: str, first_line: int, last_line: int) -> str:
     text = str(error)
-    opened = _open_quote(file, delimiter, first_line, last_line)
+    opened = find_open_quote(file, delimiter, first_line, last_line)
     if "expected after" in text and opened in (None, last_line):
         return f"line {last_line}: a quote inside a quoted cell must be doubled, and a closing quote ends the cell"
     if "expected after" in text:
@@ -310,37 +311,3 @@ def _explain(error: csv.Error, file: TextIO, delimiter: str, first_line: int, la
         return f"line {opened}: a quote is opened here and never closed"
     cell = f"line {opened}: the cell whose quote opens here" if opened else f"line {last_line}: a cell"
     return f"{cell} is longer than {MAX_CELL:,} characters"
-
-
-def _open_quote(file: TextIO, delimiter: str, first_line: int, last_line: int) -> int | None:
-    """The line of the quote that is still open where the reading stopped. The record starts on `first_line`."""
-    file.seek(0)
-    opened: int | None = None
-    trimmer = BlankTrimmer(delimiter)
-    for number, line in enumerate(iter(lambda: file.readline(MAX_ROW), ""), 1):
-        if number < first_line:
-            continue
-        line = trimmer.trim(line, quoted=opened is not None)
-        position = 0
-        while 0 <= position < len(line):
-            if opened is None and line[position] == '"':
-                opened, position = number, position + 1
-            elif opened is None:
-                position = _after_delimiter(line, delimiter, position)
-            elif (quote := line.find('"', position)) < 0:
-                break
-            elif line.startswith('""', quote):
-                position = quote + 2
-            elif line[quote + 1 : quote + 2] not in (delimiter, "\r", "\n", ""):
-                return opened
-            else:
-                opened, position = None, _after_delimiter(line, delimiter, quote)
-        if number >= last_line:
-            break
-    return opened
-
-
-def _after_delimiter(line: str, delimiter: str, position: int) -> int:
-    """The position after the next delimiter, or the end of the line."""
-    index = line.find(delimiter, position)
-    return index + 1 if index >= 0 else len(line)
