@@ -10,7 +10,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -89,7 +89,12 @@ def start_process(
 
 
 def run_on_terminal(
-    *arguments: object, keys: str = "", prompt: str = "", env: Mapping[str, str] | None = None, cwd: Path
+    *arguments: object,
+    keys: str = "",
+    prompt: str = "",
+    program: Sequence[str] = COMMAND,
+    env: Mapping[str, str] | None = None,
+    cwd: Path,
 ) -> str:
     """Runs `mailrith-lite ARGUMENTS` on a terminal on which a person types `keys`; returns what it shows.
 
@@ -97,7 +102,7 @@ def run_on_terminal(
     """
     keyboard, terminal = pty.openpty()
     with subprocess.Popen(
-        [*COMMAND, *map(str, arguments)],
+        [*program, *map(str, arguments)],
         env=environment({"TERM": "dumb", **(env or {})}),
         cwd=cwd,
         stdin=terminal,
