@@ -59,7 +59,7 @@ def export(status: str | None, query: str | None, cold_only: bool, target: Path 
 
 @click.group()
 def jobs() -> None:
-    """List, show, follow, cancel, undo and delete jobs, and save reports.
+    """List, follow, cancel, undo and delete jobs, and save reports.
 
     A job is an import, an export, or the undo of an import.
 
