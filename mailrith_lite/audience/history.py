@@ -20,6 +20,9 @@ from mailrith_lite.database import Connection, Row
 TAGS: Final = "tags"
 SEQUENCES: Final = "sequence_ids"
 _MOST_IMPORTS: Final = 500
+_OF_WORKSPACE: Final = """change.workspace_id = :workspace_id
+    AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = change.job_id AND jobs.deleted_at IS NOT NULL)"""
+_IMAGE: Final = f"coalesce(iif(length(image) > {changes.MAX_VALUES}, {images.WITHOUT_VALUES}, image), kept)"
 
 
 class MemberChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,30 +92,30 @@ async def select_history(connection: Connection, workspace_id: int, subscriber: 
     """The whole history, newest first: at most MOST_CHANGES changes, and the newest imports with their undos."""
     parameters = {"workspace_id": workspace_id, "id": subscriber.id, "most": _MOST_IMPORTS}
     own = await connection.execute_fetchall(
-        """SELECT change.*, own.details AS own_details
+        f"""SELECT change.*, own.details AS own_details
         FROM subscriber_changes AS own JOIN changes AS change ON change.id = own.change_id
-        WHERE own.subscriber_id = :id AND change.workspace_id = :workspace_id""",
+        WHERE own.subscriber_id = :id AND {_OF_WORKSPACE}""",
         parameters,
     )
     by_imports = await connection.execute_fetchall(
-        """SELECT change.*, coalesce(image, kept) AS image, restored_in
+        f"""SELECT change.*, {_IMAGE} AS image
         FROM import_changes JOIN changes AS change ON change.id = import_changes.change_id
-        WHERE subscriber_id = :id AND change.workspace_id = :workspace_id
+        WHERE subscriber_id = :id AND {_OF_WORKSPACE}
         ORDER BY change.id DESC LIMIT :most""",
         parameters,
     )
     undone = await connection.execute_fetchall(
-        """SELECT change.*, coalesce(image, kept) AS image, import_changes.job_id AS import_job_id
+        f"""SELECT change.*, {_IMAGE} AS image, import_changes.job_id AS import_job_id
         FROM import_changes JOIN changes AS change ON change.id = import_changes.restored_in
-        WHERE subscriber_id = :id AND change.workspace_id = :workspace_id
+        WHERE subscriber_id = :id AND {_OF_WORKSPACE}
         ORDER BY change.id DESC LIMIT :most""",
         parameters,
     )
     creation = await connection.execute_fetchall(
-        """SELECT change.* FROM (SELECT job_id, last_id FROM import_creations
+        f"""SELECT change.* FROM (SELECT job_id, last_id FROM import_creations
             WHERE first_id <= :id ORDER BY first_id DESC LIMIT 1) AS range
         JOIN changes AS change ON change.job_id = range.job_id
-        WHERE range.last_id >= :id AND change.workspace_id = :workspace_id
+        WHERE range.last_id >= :id AND {_OF_WORKSPACE}
         ORDER BY change.occurred_at <> :created_at, change.id LIMIT 1""",
         {**parameters, "created_at": subscriber.created_at},
     )

@@ -53,11 +53,21 @@ async def _remove_values(connection: Connection, before: int) -> bool:
 
 
 async def _remove_changes(connection: Connection, before: int) -> bool:
-    """Looks at the oldest changes alone: their ids are in the order of time. Returns False if there are no more."""
-    cursor = await connection.execute(
-        """DELETE FROM changes WHERE id IN (SELECT id FROM changes ORDER BY id LIMIT ?) AND occurred_at <= ?""",
-        (_BATCH, before),
+    """Looks at the oldest changes alone: their ids are in the order of time. Returns False if there are no more.
+
+    A change can have many subscribers, who go first.
+    """
+    old = (
+        "SELECT id FROM (SELECT id, occurred_at FROM changes ORDER BY id LIMIT :batch) WHERE occurred_at <= :before"
     )
+    parameters = {"batch": _BATCH, "before": before}
+    cursor = await connection.execute(
+        f"""DELETE FROM subscriber_changes WHERE (subscriber_id, change_id) IN (
+            SELECT subscriber_id, change_id FROM subscriber_changes WHERE change_id IN ({old}) LIMIT :batch)""",
+        parameters,
+    )
+    if cursor.rowcount == 0:
+        cursor = await connection.execute(f"DELETE FROM changes WHERE id IN ({old})", parameters)
     return cursor.rowcount > 0
 
 

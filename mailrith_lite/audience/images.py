@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -12,6 +12,14 @@ from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.subscribers import name_key
 from mailrith_lite.audience.vocabulary import Status
 
+WITHOUT_VALUES: Final = """json_set(
+    json_remove(image, '$.name', '$.country', '$.subscribed_at', '$.last_opened_at', '$.custom_fields'),
+    '$.members', (SELECT json_group_array(name) FROM (
+        SELECT key AS name FROM json_each(image)
+        WHERE key IN ('name', 'country', 'subscribed_at', 'last_opened_at')
+        UNION ALL SELECT 'custom_fields.' || key FROM json_each(image, '$.custom_fields'))))"""
+"""What the history has without the values of the column `image`: the names of its members, in `members`, and the
+status, tags and sequences. SQL."""
 _PLAIN = ("name", "status", "country", "subscribed_at", "last_opened_at")
 _value_encoder = msgspec.json.Encoder(decimal_format="number")
 

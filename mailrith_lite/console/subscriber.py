@@ -19,6 +19,7 @@ from mailrith_lite.audience import (
 )
 from mailrith_lite.audience.added_memberships import AddedMemberships
 from mailrith_lite.audience.changes import NO_STATEMENT, Statement
+from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
 from mailrith_lite.audience.values import field_text
@@ -30,6 +31,7 @@ from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.names import Option
 from mailrith_lite.console.paths import SUBSCRIBERS_PATH, redirect
 from mailrith_lite.console.session_request import SessionRequest
+from mailrith_lite.console.subscriber_history import View
 from mailrith_lite.database import Connection
 from mailrith_lite.http.statuses import status_of
 
@@ -195,6 +197,42 @@ _ACTIONS: dict[str, Callable[[SessionRequest, Connection, Subscriber, Fields], A
 }
 
 
+class _Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page has besides the subscriber. `fields`: empty without the scope. `history`: one page of it."""
+
+    time_zone: str | None
+    fields: list[CustomField]
+    sequences: list[Option]
+    tag_choices: list[Option]
+    sequence_choices: list[Option]
+    history: list[View]
+    more: bool
+
+
+async def _load(call: SessionRequest, subscriber: Subscriber, before_id: int | None) -> _Shown:
+    """`before_id`: the last change of the page before."""
+    async with call.database.read() as connection:
+        workspace = await workspaces.select_own(connection, call.workspace_id)
+        fields = []
+        if call.may("custom_fields:read"):
+            fields = await custom_fields.select_all_custom_fields(connection, call.workspace_id)
+        entries = await history.select_history(connection, call.workspace_id, subscriber)
+        older = [entry for entry in entries if before_id is None or entry.id < before_id]
+        sequence_names = await names.sequence_names(connection, call, subscriber.sequence_ids)
+        return _Shown(
+            time_zone=workspace.time_zone,
+            fields=fields,
+            sequences=[
+                Option(id=ids.encode(ids.SEQUENCE, number), name=name)
+                for number, name in zip(subscriber.sequence_ids, sequence_names, strict=True)
+            ],
+            tag_choices=await names.tag_options(connection, call),
+            sequence_choices=await names.sequence_options(connection, call),
+            history=await subscriber_history.view(connection, call, older[:HISTORY_SIZE]),
+            more=len(older) > HISTORY_SIZE,
+        )
+
+
 async def _render(
     call: SessionRequest,
     subscriber: Subscriber,
@@ -203,51 +241,35 @@ async def _render(
     typed: Fields | None = None,
     status: int = 200,
 ) -> web.StreamResponse:
+    """`typed`: a form that was refused."""
     before_id = ids.decode(ids.CHANGE, call.request.query.get("before", ""))
     edited = typed if typed is not None and typed.get("action") == "save" else None
-    async with call.database.read() as connection:
-        workspace = await workspaces.select_own(connection, call.workspace_id)
-        readable = call.may("custom_fields:read")
-        fields = await custom_fields.select_all_custom_fields(connection, call.workspace_id) if readable else []
-        entries = await history.select_history(connection, call.workspace_id, subscriber)
-        older = [entry for entry in entries if before_id is None or entry.id < before_id]
-        views = await subscriber_history.view(connection, call, older[:HISTORY_SIZE])
-        sequence_names = await names.sequence_names(connection, call, subscriber.sequence_ids)
-        tag_choices = await names.tag_options(connection, call)
-        sequence_choices = await names.sequence_options(connection, call)
+    shown = await _load(call, subscriber, before_id)
     return await templating.render_page(
         call.request,
         "subscriber.html",
         status=status,
         subscriber=subscriber,
         public_id=ids.encode(ids.SUBSCRIBER, subscriber.id),
-        inputs=subscriber_form.about_inputs(subscriber, workspace.time_zone, edited),
-        field_inputs=subscriber_form.field_inputs(subscriber, fields, edited),
-        unreadable=[] if readable else _values(subscriber),
-        values=_values(subscriber, {str(field.id): field.label for field in fields}),
+        shown=shown,
+        inputs=subscriber_form.about_inputs(subscriber, shown.time_zone, edited),
+        field_inputs=subscriber_form.field_inputs(subscriber, shown.fields, edited),
+        values=_values(subscriber, {str(field.id): field.label for field in shown.fields}),
         tags=[Option(id=ids.encode(ids.TAG, tag.id), name=tag.name) for tag in subscriber.tags],
-        sequences=[
-            Option(id=ids.encode(ids.SEQUENCE, number), name=name)
-            for number, name in zip(subscriber.sequence_ids, sequence_names, strict=True)
-        ],
-        tag_choices=tag_choices,
-        sequence_choices=sequence_choices,
         statuses=STATUSES,
         left=subscriber.status in SUPPRESSED,
         evidence=call.services.settings.require_consent_evidence,
         typed=typed or {},
         problems=problems or {},
         done=_DONE.get(call.request.query.get("done", ""), ""),
-        history=views,
         first=before_id is None,
-        more=len(older) > HISTORY_SIZE,
     )
 
 
-def _values(subscriber: Subscriber, labels: dict[str, str] | None = None) -> list[FieldValue]:
+def _values(subscriber: Subscriber, labels: dict[str, str]) -> list[FieldValue]:
     """`labels`: by the integer id of the field, as text."""
     return [
-        FieldValue(label=(labels or {}).get(key) or ids.encode(ids.CUSTOM_FIELD, int(key)), text=field_text(value))
+        FieldValue(label=labels.get(key) or ids.encode(ids.CUSTOM_FIELD, int(key)), text=field_text(value))
         for key, value in subscriber.custom_fields.items()
     ]
 

@@ -1,6 +1,6 @@
 """The history of a subscriber as the page shows it: who, when, and what has changed."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -135,7 +135,7 @@ async def _members(
     call: SessionRequest,
     entries: Sequence[Entry],
     member: str,
-    select: Callable[[Connection, SessionRequest, Iterable[int]], Any],
+    select: Callable[[Connection, SessionRequest, Iterable[int]], Awaitable[list[str]]],
 ) -> dict[int, str]:
     """The names of the tags or sequences that the entries have."""
     numbers = sorted(

@@ -12,6 +12,7 @@ from conftest import KEY, Server
 
 from cli.command_line import Result, assert_fails, run
 from mailrith_lite.database.migrate import migrations
+from mailrith_lite.jobs.kinds import IMPORT
 from mailrith_lite.settings import Settings
 
 NEWEST = max(migrations())
@@ -72,7 +73,22 @@ def test_restored_database_is_the_backup_but_for_opt_outs_and_ended_keys(
     server = serve(data_dir=store)
     assert [tag["name"] for tag in server.call("GET", "/v1/tags").json["data"]] == ["Before"]
     assert statuses(server) == {"ada@example.com": "Active", "bob@example.com": "Unsubscribed"}
+    (bob,) = server.call("GET", "/v1/subscribers?email=bob@example.com").json["data"]
+    newest = server.call("GET", f"{bob['self']}/history").json["data"][0]
+    assert newest["source"] == {"type": "command", "id": None}
+    assert newest["changes"] == [{"member": "status", "before": "Active", "after": "Unsubscribed"}]
     assert server.call("GET", "/v1/tags", key=(store / "leaked").read_text()).status == 401
+
+
+def test_undo_after_a_restore_skips_who_opted_out_after_the_backup(
+    copy: Path, store: Path, serve: Callable[..., Server]
+) -> None:
+    assert restore(copy, store).exit_code == 0
+    server = serve(data_dir=store)
+    (job,) = server.call("GET", IMPORT.path).json["data"]
+    assert server.call("POST", f"{job['self']}/undo").status == 202
+    server.drain()
+    assert statuses(server) == {"bob@example.com": "Unsubscribed"}
 
 
 def audited(store: Path) -> list[tuple[str, str]]:

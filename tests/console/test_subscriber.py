@@ -248,5 +248,15 @@ def test_buttons_and_forms_need_the_scopes_of_the_api(
     assert saved(server, person) == before
 
 
+def test_events_of_an_edit_name_the_console(server: Server, person: str) -> None:
+    body = {"name": "Own", "url": "https://localhost/hook", "event_patterns": ["*"]}
+    server.call("POST", "/v1/webhook-subscriptions", body)
+    visitor, path = signed_in(server), page_of(person)
+    visitor.post(path, form_of(visitor, path, name="Ada Lovelace"))
+    assert server.rows("SELECT details FROM webhook_deliveries") == [
+        ('{"source":{"type":"console"},"changed":["name"]}',)
+    ]
+
+
 def test_an_unknown_button_is_refused(server: Server, person: str) -> None:
     assert signed_in(server).post(page_of(person), {"action": "promote"}).status == 400

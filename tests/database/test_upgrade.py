@@ -9,12 +9,16 @@ import first_version
 import pytest
 
 from mailrith_lite import errors
-from mailrith_lite.audience import listing, search_index
+from mailrith_lite.audience import history, listing, search_index, subscribers
 from mailrith_lite.audience.filters import SubscriberFilter
+from mailrith_lite.audience.history import MemberChange
 from mailrith_lite.database import Database, upgrade
-from mailrith_lite.database.migrate import KEPT_COPIES, migrations
+from mailrith_lite.database.migrate import KEPT_COPIES, migrate, migrations
+from mailrith_lite.database.opening import connect
+from mailrith_lite.imports.undo import change_table
 
 NEWEST = max(migrations())
+BEFORE_HISTORY = 17
 
 
 @pytest.fixture
@@ -62,6 +66,40 @@ async def test_upgrade_copies_the_old_version_and_migrates(old: Path, tmp_path: 
     assert result.copy.stat().st_mode & 0o777 == 0o600
     with sqlite3.connect(result.copy) as connection:
         assert connection.execute("SELECT count(*) FROM subscribers").fetchone() == (7,)
+
+
+async def test_upgrade_keeps_what_earlier_imports_did_in_the_history(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    async with connect(path, ()) as connection:
+        await migrate(connection, {n: text for n, text in migrations().items() if n <= BEFORE_HISTORY})
+        await connection.executescript(
+            """INSERT INTO workspaces (name, created_at, updated_at) VALUES ('Acme', 1, 1);
+            INSERT INTO jobs (workspace_id, kind, status, request_id, rows_total, rows_processed, created_count,
+                updated_count, created_at, updated_at, completed_at)
+            VALUES (1, 'import', 'Completed', 'req', 3, 3, 1, 2, 5, 5, 9);
+            INSERT INTO imports (job_id, source, delimiter, header, columns, tag_ids, sequence_ids, images)
+            VALUES (1, '', ',', '[]', '[]', '[]', '[]', 'kept');
+            INSERT INTO subscribers (workspace_id, email, name, status, custom_fields, subscribed_at, created_at,
+                updated_at, changed_by_job)
+            SELECT 1, value || '@x.com', 'After', 'Active', '{}', 1, 1, 1, iif(value = 'restored', NULL, 1)
+            FROM json_each('["changed", "restored", "created"]');
+            INSERT INTO import_changes (job_id, subscriber_id, image)
+            VALUES (1, 1, '{"name":"Before"}'), (1, 2, NULL);
+            INSERT INTO import_creations (job_id, first_id, last_id) VALUES (1, 3, 3);"""
+        )
+    await upgrade(path, tmp_path / "copies")
+    async with Database.open(path) as database, database.read() as connection:
+        assert await change_table.select_people_count(connection, 1, 1) == 2
+        entries = []
+        for number in (1, 2, 3):
+            person = await subscribers.select_subscriber(connection, 1, number)
+            assert person is not None
+            entries += await history.select_history(connection, 1, person)
+    changed, restored, created = entries
+    assert (changed.job_id, changed.occurred_at) == (1, 9)
+    assert changed.changes == [MemberChange(member="name", before="Before", after="After")]
+    assert restored.changes == []
+    assert (created.created, created.job_id, created.occurred_at) == (True, 1, 1)
 
 
 async def test_upgrade_of_the_newest_version_makes_no_copy(old: Path, tmp_path: Path) -> None:

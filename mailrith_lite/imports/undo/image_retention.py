@@ -3,17 +3,11 @@
 from typing import Final
 
 from mailrith_lite import clock
+from mailrith_lite.audience.images import WITHOUT_VALUES
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports import import_table
 
 _BATCH: Final = 2_000
-_WITHOUT_VALUES: Final = """json_set(
-    json_remove(image, '$.name', '$.country', '$.subscribed_at', '$.last_opened_at', '$.custom_fields'),
-    '$.members', (SELECT json_group_array(name) FROM (
-        SELECT key AS name FROM json_each(image)
-        WHERE key IN ('name', 'country', 'subscribed_at', 'last_opened_at')
-        UNION ALL SELECT 'custom_fields.' || key FROM json_each(image, '$.custom_fields'))))"""
-"""What the history shows without the image: the names of its members, the status, tags and sequences."""
 
 
 class ImageRetention:
@@ -56,7 +50,7 @@ async def _remove_batch(connection: Connection, job_id: int, after_id: int) -> i
     last_id: int | None = next(iter(rows))[0]
     if last_id is not None:
         await connection.execute(
-            f"""UPDATE import_changes SET kept = {_WITHOUT_VALUES}, image = NULL
+            f"""UPDATE import_changes SET kept = {WITHOUT_VALUES}, image = NULL
             WHERE job_id = ? AND subscriber_id > ? AND subscriber_id <= ? AND image IS NOT NULL""",
             (job_id, after_id, last_id),
         )
