@@ -28,6 +28,7 @@ def press_until(page: Page, role: Any, name: str) -> None:
 def test_subscriber_is_edited_and_erased_with_the_mouse(browser: Browser, server: Server, person: Any) -> None:
     with watched(browser, server, java_script_enabled=False) as page:
         sign_in(page)
+        page.goto("/console")
         page.get_by_role("link", name="Subscribers").click()
         page.get_by_role("link", name="ada@example.com").click()
         page.get_by_label("Name").fill("Ada Lovelace")
