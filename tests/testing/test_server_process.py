@@ -16,58 +16,48 @@ from mailrith_lite.settings import BadSetting
 from mailrith_lite.testing import serve
 
 PROCESS = ("-o", "mailrith_process=true")
-REPLACING_TESTS = {
-    "a fake file system": """
-    from pyfakefs.fake_filesystem_unittest import Patcher
+GEVENT = f"""
+from gevent import monkey
 
-    def test_fake_files(mailrith):
-        with Patcher() as patcher:
-            patcher.fs.create_file("/data.csv", contents="Email")
-            use(mailrith)
-            assert open("/data.csv").read() == "Email"
-    """,
-    "gevent": """
-    from gevent import monkey
+monkey.patch_all(ssl=False)  # a plugin of pytest has imported ssl already
+{CLIENT}
+def test_greenlets(mailrith):
+    use(mailrith)
+"""
+FAKES = f"""
+import asyncio
+import threading
+import time
+from unittest.mock import MagicMock
 
-    monkey.patch_all(ssl=False)  # a plugin of pytest has imported ssl already
-
-    def test_greenlets(mailrith):
+import freezegun
+from pyfakefs.fake_filesystem_unittest import Patcher
+{CLIENT}
+def test_fake_files(mailrith):
+    with Patcher() as patcher:
+        patcher.fs.create_file("/data.csv", contents="Email")
         use(mailrith)
-    """,
-    "a fake clock": """
-    import freezegun
+        assert open("/data.csv").read() == "Email"
 
-    def test_frozen(mailrith):
-        before = mailrith.clock.now()
-        with freezegun.freeze_time("2020-01-01"):
-            use(mailrith)
-            assert mailrith.clock.now() > before
-    """,
-    "fakes of the standard library": """
-    import asyncio
-    import threading
-    import time
-    from unittest.mock import MagicMock
-
-    def test_fakes(mailrith, monkeypatch):
-        for module, name in (
-            (asyncio, "sleep"), (asyncio, "to_thread"), (threading, "Thread"), (time, "time"), (time, "sleep")
-        ):
-            monkeypatch.setattr(module, name, MagicMock(side_effect=AssertionError))
+def test_fake_clock(mailrith):
+    before = mailrith.clock.now()
+    with freezegun.freeze_time("2020-01-01"):
         use(mailrith)
-    """,
-}
+        assert mailrith.clock.now() > before
+
+def test_fakes_of_the_standard_library(mailrith, monkeypatch):
+    for module, name in (
+        (asyncio, "sleep"), (asyncio, "to_thread"), (threading, "Thread"), (time, "time"), (time, "sleep")
+    ):
+        monkeypatch.setattr(module, name, MagicMock(side_effect=AssertionError))
+    use(mailrith)
+"""
 
 
-@pytest.mark.parametrize("name", REPLACING_TESTS)
-def test_test_can_replace_anything_in_its_process(pytester: pytest.Pytester, name: str) -> None:
-    text = REPLACING_TESTS[name].replace("\n    ", "\n")
-    if name == "gevent":  # patches before it imports
-        first, _, rest = text.partition("def ")
-        text = f"{first}{CLIENT}\ndef {rest}"
-    else:
-        text = CLIENT + text
-    run_session(pytester, text, *PROCESS).assert_outcomes(passed=1)
+@pytest.mark.parametrize(("text", "tests"), [(FAKES, 3), (GEVENT, 1)], ids=["fakes", "gevent"])
+def test_test_can_replace_anything_in_its_process(pytester: pytest.Pytester, text: str, tests: int) -> None:
+    """In two sessions, because gevent patches before anything else is imported."""
+    run_session(pytester, text, *PROCESS).assert_outcomes(passed=tests)
 
 
 def test_controls_need_no_socket(pytester: pytest.Pytester) -> None:
