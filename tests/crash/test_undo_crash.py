@@ -10,8 +10,8 @@ import pytest
 
 from crash.service import IMPORTS, MAPPINGS, ROUNDS, Content, Service
 
-KNOWN = 12_000
-NEW = 24_000
+KNOWN = 8_000
+NEW = 16_000
 
 
 def request(first: int, last: int, name: str, **body: Any) -> dict[str, Any]:

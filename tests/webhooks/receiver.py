@@ -1,6 +1,7 @@
 """A receiver of webhooks: a real HTTP server on loopback. The library of the scheme verifies the signatures."""
 
 import contextlib
+import functools
 import json
 import threading
 from collections import deque
@@ -20,7 +21,7 @@ class Received:
     headers: Mapping[str, str]  # lower-case names
     body: bytes
 
-    @property
+    @functools.cached_property
     def event(self) -> Any:
         return json.loads(self.body)
 
