@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from mailrith_lite.access.keys import new_key
+from mailrith_lite.cli import output
 from mailrith_lite.cli.follow import follow_export, follow_import
 from mailrith_lite.cli.http_client import ApiClient, connect, new_idempotency_key
 from mailrith_lite.cli.import_plan import Wishes
@@ -159,8 +160,9 @@ async def _export(client: ApiClient, file: Path) -> None:
 
 
 def _title(text: str) -> None:
+    line = f"* {text}"
     click.echo()
-    click.secho(f"* {text}", bold=True)
+    click.echo(click.style(line, bold=True) if output.current().color else line)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,21 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> str:
     return stderr
 
 
+def test_first_line_says_the_public_address(cwd: Path) -> None:
+    public = ("--public-url", "https://mail.example.com/lists")
+    with start_process(*SERVE, *public, cwd=cwd) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.endswith("(data directory: store; public address: https://mail.example.com/lists)\n")
+        stop(process, signal.SIGTERM)
+    with start_process(*SERVE, *public, "--json", cwd=cwd) as process:
+        assert process.stdout is not None
+        document = json.loads(process.stdout.readline())
+        assert call(document["address"], "/healthz")["status"] == "ok"
+        assert document["public_address"] == "https://mail.example.com/lists"
+        stop(process, signal.SIGTERM)
+
+
 def test_first_start_prints_a_key_once(cwd: Path) -> None:
     with start_process(*SERVE, cwd=cwd) as process:
         url = address(process)
