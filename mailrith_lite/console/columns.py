@@ -1,5 +1,7 @@
 """/console/uploads/…: match the columns of a file, then start a dry run or an import."""
 
+from typing import Final
+
 import msgspec
 from aiohttp import web
 
@@ -32,6 +34,10 @@ from mailrith_lite.jobs.queue import Job
 
 FILE_FIELD = "file"
 """Names the file in a form: its fields belong to places of columns, so they fit one file only."""
+_ANALYSIS_OF_A_USED_FILE: Final = Analysis(
+    source=None, header_line=None, delimiter=",", encoding="UTF-8", columns=[], questions=[], problems=[]
+)
+"""An import that takes a file leaves none of its cells in the upload. The pages link to the import instead."""
 
 
 class UploadedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,6 +208,8 @@ async def find_file(connection: Connection, call: SessionRequest, public_id: str
     if upload is None or upload.status == "Pending" or upload.expired(clock.now()):
         raise _upload_not_found()
     analysis = await upload_analysis.select_analysis(connection, upload)
+    if analysis is None and upload.import_job_id is not None:
+        analysis = _ANALYSIS_OF_A_USED_FILE
     if analysis is None:  # an older version has received the file
         raise _upload_not_found()
     fields = await custom_fields.select_all_custom_fields(connection, call.workspace_id)
