@@ -1,13 +1,13 @@
 """The audit: who did what that matters, when, and from where."""
 
 import json
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from api_calls import OPERATIONS, Workspace, example
 from conftest import KEY, MAPPINGS, Server
+from plain_sqlite import opened
 
 from mailrith_lite import clock, ids
 from mailrith_lite.access import audit, refused_keys
@@ -168,12 +168,11 @@ def test_download_goes_on_while_the_audit_cannot_be_written(
     server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     export, _ = server.export_csv()
-    with sqlite3.connect(server.services.database.path) as blocker:
+    with opened(server.services.database.path) as blocker:
         blocker.execute("BEGIN IMMEDIATE")
         monkeypatch.setattr("mailrith_lite.database.opening._BUSY_TIMEOUT", 0.0)
         assert server.fetch(export["download_url"]).status == 200
         blocker.rollback()
-    blocker.close()
     (line,) = [record for record in caplog.records if "takes its place" in record.getMessage()]
     assert line.fields["action"] == "export.downloaded"  # type: ignore[attr-defined]
     assert line.fields["object"] == export["id"]  # type: ignore[attr-defined]

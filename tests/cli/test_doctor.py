@@ -2,12 +2,12 @@
 
 import json
 import os
-import sqlite3
 import time
 from pathlib import Path
 
 import pytest
 from conftest import MAPPINGS, Server
+from plain_sqlite import opened
 from uploading import ready
 
 from cli.command_line import Result, assert_fails, run
@@ -170,6 +170,6 @@ def test_clock_that_was_set_back_is_bad(server: Server, data_dir: Path) -> None:
     job = server.import_csv("Email,Name\na@example.com,A\n")
     assert job["status"] == "Completed"
     later = clock.now() + clock.DAY
-    with sqlite3.connect(data_dir / "mailrith.db") as connection:
+    with opened(data_dir / "mailrith.db") as connection:
         connection.execute("UPDATE jobs SET updated_at = ?", (later,))
     assert_bad(data_dir, "clock", f"a job has changed at {clock.rfc3339(later)}, which is in the future")

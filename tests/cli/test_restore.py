@@ -2,13 +2,13 @@
 
 import hashlib
 import os
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import first_version
 import pytest
 from conftest import KEY, Server
+from plain_sqlite import opened
 
 from cli.command_line import Result, assert_fails, run
 from mailrith_lite.database.migrate import migrations
@@ -67,7 +67,7 @@ def test_restored_database_is_the_backup_but_for_opt_outs_and_ended_keys(
         "subscribers who opted out after the backup, and stay so: 1",
         "keys that were revoked or rotated after the backup, and stay so: 1",
     ]
-    with sqlite3.connect(aside.removeprefix("the database that was there is now ")) as replaced:
+    with opened(aside.removeprefix("the database that was there is now ")) as replaced:
         assert replaced.execute("SELECT name FROM tags ORDER BY id").fetchall() == [("Before",), ("After",)]
     assert "good\tdatabase\t\n" in run("doctor", "--data-dir", store, cwd=store.parent).stdout
     server = serve(data_dir=store)
@@ -93,7 +93,7 @@ def test_undo_after_a_restore_skips_who_opted_out_after_the_backup(
 
 def audited(store: Path) -> list[tuple[str, str]]:
     """(action, details) of the entries, the newest first."""
-    with sqlite3.connect(store / "mailrith.db") as restored:
+    with opened(store / "mailrith.db") as restored:
         return restored.execute("SELECT action, details FROM audit_entries ORDER BY id DESC").fetchall()
 
 
@@ -107,9 +107,8 @@ def test_restore_keeps_later_entries_of_the_audit_and_adds_its_own(copy: Path, s
 
 
 def test_restore_takes_over_no_entries_of_another_workspace(copy: Path, store: Path, cwd: Path) -> None:
-    with sqlite3.connect(store / "mailrith.db") as other:  # as if another service had written it
+    with opened(store / "mailrith.db") as other:  # as if another service had written it
         other.execute("UPDATE workspaces SET created_at = created_at - 1")
-    other.close()
     assert restore(copy, store).exit_code == 0
     assert "key.revoked" not in dict(audited(store))
 
@@ -137,20 +136,18 @@ def test_damaged_database_is_replaced_only_when_somebody_accepts_what_is_lost(co
 
 
 def test_changes_in_the_wal_of_a_killed_service_are_kept_aside_and_not_restored(copy: Path, store: Path) -> None:
-    with sqlite3.connect(store / "mailrith.db") as writer:
+    with opened(store / "mailrith.db") as writer:
         writer.execute("UPDATE tags SET description = 'in the WAL'")
-        writer.commit()
         files = {path.name: path.read_bytes() for path in store.glob("mailrith.db*")}
-    writer.close()
     assert files["mailrith.db-wal"]
     for name, content in files.items():  # as after kill -9
         (store / name).write_bytes(content)
     result = restore(copy, store)
     assert result.exit_code == 0, result.stderr
     assert not (store / "mailrith.db-wal").exists()
-    with sqlite3.connect(result.stdout.splitlines()[1].rpartition(" is now ")[2]) as replaced:
+    with opened(result.stdout.splitlines()[1].rpartition(" is now ")[2]) as replaced:
         assert replaced.execute("SELECT DISTINCT description FROM tags").fetchall() == [("in the WAL",)]
-    with sqlite3.connect(store / "mailrith.db") as restored:
+    with opened(store / "mailrith.db") as restored:
         assert restored.execute("SELECT DISTINCT description FROM tags").fetchall() == [(None,)]
 
 
@@ -168,12 +165,12 @@ def test_backup_of_an_older_version_is_migrated_in_a_new_directory(store: Path) 
 
 def newer(path: Path) -> None:
     first_version.create(path)
-    with sqlite3.connect(path) as connection:
+    with opened(path) as connection:
         connection.execute(f"PRAGMA user_version = {NEWEST + 1}")
 
 
 def foreign(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with opened(path) as connection:
         connection.execute("CREATE TABLE songs (title TEXT)")
 
 

@@ -1,11 +1,11 @@
 """Commands on a database of another version: `migrate` migrates it, `backup` copies it, the others refuse it."""
 
 import hashlib
-import sqlite3
 from pathlib import Path
 
 import first_version
 import pytest
+from plain_sqlite import opened
 
 from cli.command_line import address, assert_fails, run, start_process
 from mailrith_lite.database.migrate import migrations
@@ -24,7 +24,7 @@ def old(tmp_path: Path) -> Path:
 
 
 def version(path: Path) -> int:
-    with sqlite3.connect(path) as connection:
+    with opened(path) as connection:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 

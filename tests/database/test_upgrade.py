@@ -1,12 +1,12 @@
 """Only an upgrade changes a database of another version, after it has made a copy."""
 
 import os
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
 import first_version
 import pytest
+from plain_sqlite import opened
 
 from mailrith_lite import errors
 from mailrith_lite.audience import history, listing, search_index, subscribers
@@ -29,23 +29,28 @@ def old(tmp_path: Path) -> Path:
 
 
 def version(path: Path) -> int:
-    with sqlite3.connect(path) as connection:
+    with opened(path) as connection:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def schema(path: Path) -> list[tuple[object, ...]]:
+    with opened(path) as connection:
+        return connection.execute("SELECT * FROM sqlite_schema").fetchall()
+
+
 def foreign(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with opened(path) as connection:
         connection.execute("CREATE TABLE jobs (id)")
 
 
 def foreign_with_a_version(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with opened(path) as connection:
         connection.execute("CREATE TABLE bookmarks (id)")
         connection.execute("PRAGMA user_version = 3")
 
 
 def without_tables(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
+    with opened(path) as connection:
         connection.execute("PRAGMA user_version = 3")
 
 
@@ -64,7 +69,7 @@ async def test_upgrade_copies_the_old_version_and_migrates(old: Path, tmp_path: 
     assert [*(tmp_path / "copies").iterdir()] == [result.copy]
     assert version(result.copy) == 1
     assert result.copy.stat().st_mode & 0o777 == 0o600
-    with sqlite3.connect(result.copy) as connection:
+    with opened(result.copy) as connection:
         assert connection.execute("SELECT count(*) FROM subscribers").fetchone() == (7,)
 
 
@@ -134,7 +139,7 @@ async def test_upgrade_without_room_for_the_copy_changes_nothing(old: Path, tmp_
 
 
 async def test_a_migration_that_fails_at_every_start_leaves_no_copies(old: Path, tmp_path: Path) -> None:
-    with sqlite3.connect(old) as connection:
+    with opened(old) as connection:
         connection.execute("INSERT INTO subscriber_tags VALUES (99, 99)")  # rows that do not exist
     copies = tmp_path / "copies"
     copies.mkdir()
@@ -159,25 +164,25 @@ async def test_the_database_of_another_program_is_refused_and_not_changed(
 ) -> None:
     path = tmp_path / "mailrith.db"
     create(path)
-    before = sqlite3.connect(path).execute("SELECT * FROM sqlite_schema").fetchall()
+    before = schema(path)
     with pytest.raises(errors.StartError, match=message):
         await upgrade(path, tmp_path / "copies")
     with pytest.raises(errors.StartError, match=message):
         async with Database.open(path):
             pass
-    assert sqlite3.connect(path).execute("SELECT * FROM sqlite_schema").fetchall() == before
+    assert schema(path) == before
 
 
 async def test_upgrade_makes_names_equal_that_differ_only_in_the_unicode_form(old: Path, tmp_path: Path) -> None:
     nfc, nfd = "café", "cafe\u0301"
-    with sqlite3.connect(old) as connection:
+    with opened(old) as connection:
         connection.executemany(
             "INSERT INTO tags VALUES (?, 1, ?, ?, NULL, 1, 1)",
             [(10, nfd, nfd), (11, "ole\u0301", "ole\u0301"), (12, nfc, nfc)],
         )
         connection.execute("UPDATE subscribers SET name = ?, name_key = ? WHERE id = 256", (nfd, nfd))
     await upgrade(old, tmp_path / "copies")
-    with sqlite3.connect(old) as connection:
+    with opened(old) as connection:
         keys = connection.execute("SELECT id, name_key FROM tags WHERE id >= 10 ORDER BY id").fetchall()
         assert keys == [(10, nfd), (11, "olé"), (12, nfc)]  # the name of the tag 10 is that of 12 already
     async with Database.open(old) as database:
