@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -66,7 +66,7 @@ async def _copy_checked(source: Path, copy: Path) -> int:
     """Returns the version of the source."""
     if not source.is_file():
         raise errors.StartError(f"there is no file {source}")
-    with refusing_unusable(source):
+    with refusing_unusable(source), _without_new_side_files(source):
         async with connect_to_read(source) as connection:
             version = await check_known(connection, migrations(), source)
         if version == 0:
@@ -75,6 +75,20 @@ async def _copy_checked(source: Path, copy: Path) -> int:
             raise errors.StartError(f"{source} is damaged: {'; '.join(problems)}; use another backup")
         await copy_database(source, copy)
     return version
+
+
+@contextlib.contextmanager
+def _without_new_side_files(path: Path) -> Iterator[None]:
+    """Deletes the index and the empty WAL that a reader makes next to a file in WAL mode, as Litestream has."""
+    sides = [path.with_name(path.name + ending) for ending in _SIDE_FILES]
+    alone = not any(side.exists() for side in sides)
+    try:
+        yield
+    finally:
+        wal = sides[0]
+        if alone and not (wal.exists() and wal.stat().st_size):  # nobody else uses the file
+            for side in sides:
+                side.unlink(missing_ok=True)
 
 
 async def _reconcile(copy: Path, replaced: Path | None, reconcile: Reconcile) -> None:

@@ -92,6 +92,7 @@ def test_replica_of_a_service_that_was_killed_restores_every_row(
     restored = service("restored")
     result = run("restore", folder / "copy.db", "--data-dir", restored.directory, cwd=tmp_path)
     assert result.exit_code == 0, result.stderr
+    assert [path.name for path in folder.glob("copy.db*")] == ["copy.db"]
     checked = run("doctor", "--data-dir", restored.directory, cwd=tmp_path)
     assert checked.exit_code == 0, checked.stdout
     assert without_sequences(restored) == without_sequences(killed)
