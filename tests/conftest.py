@@ -256,6 +256,7 @@ class ReusedService:
 
     def __post_init__(self) -> None:
         self._empty_database = write_empty_database(self.factory.mktemp("empty") / DATABASE_FILE)
+        self._content = self._empty_database
 
     def take(self) -> Server:
         try:
@@ -267,11 +268,18 @@ class ReusedService:
             self.close()
         if self.server is None:
             self.server = self._stop.enter_context(self.start(self.factory.mktemp("reused") / "data"))
+            self._content = self._first_content(self.server)
         return self.server
 
     def close(self) -> None:
         self.server = None
         self._stop.close()
+
+    def _first_content(self, server: Server) -> Path:
+        """Makes the content of a first start, and returns a copy of it."""
+        server.restore_database(self._empty_database)
+        assert server.wait(first_start(server.services)) == KEY
+        return server.save_database(self.factory.mktemp("content") / DATABASE_FILE)
 
     def _made_new(self, server: Server) -> bool:
         services = server.services
@@ -283,12 +291,11 @@ class ReusedService:
             for path in directory.iterdir():
                 path.unlink()
         try:
-            server.restore_database(self._empty_database)
+            server.restore_database(self._content)
         except sqlite3.OperationalError:  # a transaction of the earlier test has not ended
             return False
         services.key_use, services.wrong_keys = KeyUse(), WrongKeys(server.settings.wrong_key_limit)
         services.refused_keys = RefusedKeys()
-        assert server.wait(first_start(services)) == KEY
         return True
 
 
