@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from conftest import KEY, MAPPINGS, Server
 
+from mailrith_lite.imports import own_process
+
 PATH = "/v1/jobs/subscriber-imports"
 STATUS = {"csv_column": "Status", "field": {"type": "subscriber-status"}}
 
@@ -200,7 +202,11 @@ def test_updating_many_subscribers_costs_about_as_much_as_creating_them(server: 
 
 
 @pytest.mark.slow
-def test_a_file_of_blank_rows_can_be_canceled_at_once(server: Server) -> None:
+@pytest.mark.parametrize("large", [1 << 20, 1 << 30], ids=["in its own process", "in this process"])
+def test_a_file_of_blank_rows_can_be_canceled_at_once(
+    server: Server, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    monkeypatch.setattr(own_process, "LARGE", large)
     client = server.sdk()
     rows = "bob@example.com\n" * 100 + ",\n" * 4_000_000  # the first hundred rows are read before the job starts
     blank = {"csv_text": f"Email\n{rows}", "mappings": MAPPINGS[:1]}
