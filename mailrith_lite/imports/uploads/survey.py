@@ -7,6 +7,7 @@ The facts do not depend on a workspace: proposals are made from them later, when
 
 import asyncio
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,9 +95,26 @@ async def survey_file(file: Path) -> FileFacts:
     """
     if file.stat().st_size >= own_process.LARGE:
         return await _survey_in_process(file)
-    with await asyncio.to_thread(FileSurvey, file) as survey:
-        await asyncio.to_thread(survey.start)
-        while await asyncio.to_thread(survey.read):
+    canceled = threading.Event()
+
+    def check() -> None:
+        if canceled.is_set():
+            raise _Canceled
+
+    try:
+        return await asyncio.to_thread(_survey, file, check)
+    finally:
+        canceled.set()  # the thread closes the file
+
+
+class _Canceled(Exception):
+    """Nobody waits for the facts any more."""
+
+
+def _survey(file: Path, check: Callable[[], None] = lambda: None) -> FileFacts:
+    with FileSurvey(file) as survey:
+        survey.start(check)
+        while survey.read():
             pass
         return survey.facts()
 
@@ -111,11 +129,7 @@ async def _survey_in_process(file: Path) -> FileFacts:
 def _main(file: str) -> None:
     own_process.start()
     try:
-        with FileSurvey(Path(file)) as survey:
-            survey.start()
-            while survey.read():
-                pass
-            result = _Result(facts=survey.facts())
+        result = _Result(facts=_survey(Path(file)))
     except records.BrokenFile as error:
         result = _Result(broken=str(error))
     own_process.finish(msgspec.json.encode(result))
