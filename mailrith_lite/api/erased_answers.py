@@ -32,12 +32,18 @@ async def erase_answers(database: Database, workspace_id: int) -> None:
                 return
             named = await asyncio.to_thread(_mentions, rows)
             erased = await erasures.select_erased(connection, workspace_id, named)
-            searched = [row for row in rows if await _searches_for_erased(connection, workspace_id, row)]
-        for row in searched:
-            await _write_body(database, workspace_id, row, _without_query(row["body"]))
-        for position in {one.position for one in erased}:
-            addresses = {one.address for one in erased if one.position == position}
-            await _scrub(database, workspace_id, rows[position], addresses)
+            searched = {
+                position
+                for position, row in enumerate(rows)
+                if await _searches_for_erased(connection, workspace_id, row)
+            }
+        addresses: dict[int, set[str]] = {position: set() for position in searched}
+        for one in erased:
+            addresses.setdefault(one.position, set()).add(one.address)
+        for position, its_addresses in addresses.items():
+            row = rows[position]
+            body = _without_query(row["body"]) if position in searched else row["body"]
+            await _scrub(database, workspace_id, row, body, its_addresses)
         operation, key = rows[-1]["operation"], rows[-1]["key"]
 
 
@@ -83,9 +89,10 @@ def _without_query(body: str) -> str:
     return msgspec.json.encode(answer).decode()
 
 
-async def _scrub(database: Database, workspace_id: int, row: Row, addresses: set[str]) -> None:
+async def _scrub(database: Database, workspace_id: int, row: Row, body: str, addresses: set[str]) -> None:
+    """`body`: that of the row, perhaps without its search."""
     if not row["about_subscriber"]:
-        await _write_body(database, workspace_id, row, mentions.scrub_json(row["body"], addresses))
+        await _write_body(database, workspace_id, row, mentions.scrub_json(body, addresses))
     if mentions.word_addresses(row["key"]) & addresses:
         async with database.write(housekeeping=True) as connection:
             await connection.execute(
