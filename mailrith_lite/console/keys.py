@@ -16,6 +16,7 @@ from mailrith_lite.console.catalog_pages import problems_of
 from mailrith_lite.console.form_problems import Problems
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.paths import KEYS_PATH, redirect
+from mailrith_lite.console.session import find_key
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
 
@@ -38,6 +39,7 @@ async def create(call: SessionRequest, fields: Fields) -> web.StreamResponse:
     except errors.InvalidRequest as error:
         return await _render_list(call, fields, problems_of(error))
     async with call.database.write(durable=True, changes="nobody") as connection:
+        await _check_session(call, connection)
         new = await key_changes.create(
             connection,
             call.actor,
@@ -79,15 +81,27 @@ async def _find(call: SessionRequest, connection: Connection, *, to_change: bool
     """
     Raises:
         NotFound: the workspace has no such key.
-        InsufficientScope: the key is to be changed, and has a scope that the session's key lacks.
+        InvalidApiKey, InsufficientScope: the key is to be changed, and the session has ended, or its key lacks a
+            scope of this one.
     """
     public_id = call.request.match_info["api_key_id"]
     key = await key_table.select_key(connection, ids.decode(ids.API_KEY, public_id) or 0)
     if key is None or key.workspace_id != call.workspace_id:
         raise errors.NotFound.of(ids.API_KEY, public_id)
     if to_change:
+        await _check_session(call, connection)
         scopes.require(call.principal.scopes, key.scopes)
     return key
+
+
+async def _check_session(call: SessionRequest, connection: Connection) -> None:
+    """Call it in the transaction: a slow form can arrive after the key of its session was revoked.
+
+    Raises:
+        InvalidApiKey: the session or its key has ended.
+    """
+    if await find_key(connection, call.session, clock.now()) is None:
+        raise errors.InvalidApiKey
 
 
 def _name(fields: Fields) -> str:

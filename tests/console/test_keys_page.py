@@ -1,6 +1,8 @@
 """The pages of keys: a key is made with scopes that its maker has, replaced and revoked."""
 
+import asyncio
 import re
+from time import monotonic
 
 import pytest
 from conftest import KEY, Server
@@ -104,3 +106,25 @@ def test_session_ends_when_its_own_key_is_replaced(server: Server, visitor: Visi
     assert visitor.get(PAGE).status == 303
     assert server.call("GET", "/v1/tags", key=KEY).status == 401
     assert signed_in(server, new).get(PAGE).status == 200
+
+
+@pytest.mark.parametrize("form", ["new", "rotate", "revoke"])
+def test_form_that_waits_while_the_key_of_its_session_is_revoked_changes_no_key(server: Server, form: str) -> None:
+    server.new_key(scopes=("tags:read",))
+    target = PAGE if form == "new" else f"{path_of_newest(server)}/{form}"
+    maker = signed_in(server, server.new_key(scopes=(*MAY_MAKE, "subscribers:export", "tags:read")))
+    maker.get(PAGE)
+    before = keys(server)
+    database, began = server.services.database, monotonic()
+
+    async def revoke_meanwhile() -> int:
+        async with database.write() as connection:
+            sending = asyncio.create_task(asyncio.to_thread(maker.post, target, NEW))
+            while not database.contended(monotonic() - began):  # noqa: ASYNC110 - until the form waits
+                await asyncio.sleep(0)
+            await connection.execute("UPDATE api_keys SET revoked_at = 1 WHERE id = (SELECT max(id) FROM api_keys)")
+        return (await sending).status
+
+    assert server.wait(revoke_meanwhile()) == 401
+    assert keys(server) == before
+    assert server.rows("SELECT count(*) FROM api_keys WHERE revoked_at OR rotated_at") == [(1,)]
