@@ -157,6 +157,7 @@ async def select_entries(
         FROM audit_entries AS entry
         LEFT JOIN workspaces ON workspaces.id = entry.workspace_id
         LEFT JOIN api_keys ON api_keys.id = entry.key_id
+            AND api_keys.created_at <= entry.occurred_at -- after a restore, a new key can have the id of a lost one
         WHERE {"true" if workspace_id is None else "entry.workspace_id = :workspace_id"}
             AND entry.id < :before_id AND entry.occurred_at >= :since
             AND (:actions = '[]' OR EXISTS (SELECT 1 FROM json_each(:actions)

@@ -10,7 +10,7 @@ from conftest import KEY, MAPPINGS, Server
 from plain_sqlite import opened
 
 from mailrith_lite import clock, ids
-from mailrith_lite.access import audit, refused_keys
+from mailrith_lite.access import audit, keys, refused_keys
 from mailrith_lite.access.audit import Actor, Entry
 from mailrith_lite.access.refused_keys import RefusedKeys
 from mailrith_lite.database import Database
@@ -120,6 +120,21 @@ async def test_workspace_sees_its_own_entries_only(database: Database) -> None:
     assert await select(database, 1) == ["tag.deleted"]
     assert await select(database, 2) == ["key.created"]
     assert await select(database) == ["key.created", "tag.deleted"]
+
+
+async def test_entry_is_not_attributed_to_a_later_key_with_the_same_id(database: Database) -> None:
+    """A restore can lose the key of an entry, and then gives its id to the next new key."""
+    await record(database, "tag.deleted")
+    async with database.write() as connection:
+        await connection.execute(
+            "INSERT INTO workspaces (id, name, created_at, updated_at) VALUES (2, 'Other', 1, 1)"
+        )
+        await keys.insert(
+            connection, workspace_id=2, name="Of others", key=keys.new_key(), now=clock.now() + clock.DAY
+        )
+    async with database.read() as connection:
+        (entry,) = await audit.select_entries(connection, 1, limit=1)
+    assert (entry.key_id, entry.key_name) == (1, None)
 
 
 async def test_expired_entries_are_deleted(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
