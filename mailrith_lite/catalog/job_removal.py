@@ -2,14 +2,15 @@
 
 import msgspec
 
-from mailrith_lite import clock
+from mailrith_lite import clock, errors
 from mailrith_lite.access import audit
 from mailrith_lite.access.audit import Actor
 from mailrith_lite.database import MAX_ID, Connection
+from mailrith_lite.exports import export_table
 from mailrith_lite.imports import import_table
 from mailrith_lite.imports.undo import undo_table
 from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.kinds import IMPORT, UNDO
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT, UNDO
 from mailrith_lite.jobs.queue import Job
 
 EXPIRED_AT_ONCE = 200
@@ -28,7 +29,7 @@ async def delete_job(connection: Connection, actor: Actor, job: Job) -> None:
     undone again.
 
     Raises:
-        Conflict: the job or an undo of it is not final.
+        Conflict: the job, an undo of it or an export of its people is not final.
     """
     await _hide(connection, job)
     await audit.record(connection, actor, "job.deleted", job.public_id)
@@ -50,6 +51,8 @@ _EXPIRED = f"""completed_at <= :ended AND kind <> '{UNDO.name}' -- an undo goes 
             AND jobs.created_count + jobs.updated_count > 0)
     AND NOT EXISTS (SELECT 1 FROM undos JOIN jobs AS undo ON undo.id = undos.job_id
         WHERE import_job_id = jobs.id AND coalesce(undo.completed_at, {MAX_ID}) > :ended)
+    AND id NOT IN (SELECT import_job_id FROM jobs AS export JOIN exports ON exports.job_id = export.id
+        WHERE export.completed_at IS NULL AND import_job_id IS NOT NULL)
     AND NOT EXISTS (SELECT 1 FROM exports WHERE job_id = jobs.id AND removed_at IS NULL AND expires_at > :now)
     LIMIT :at_once"""
 
@@ -58,8 +61,20 @@ async def _hide(connection: Connection, job: Job) -> None:
     now = clock.now()
     await queue.update_deleted(connection, job, now)
     if job.kind == IMPORT:
+        await _check_exports(connection, job)
         for undo in await undo_table.select_undo_jobs(connection, job.workspace_id, job.id):
             await queue.update_deleted(connection, undo, now)
     elif job.kind == UNDO and job.status == "Completed":
         undo_of = await undo_table.select_undo(connection, job.workspace_id, job.id)
         await import_table.update_undo_deleted(connection, undo_of.import_job_id)
+
+
+async def _check_exports(connection: Connection, job: Job) -> None:
+    """An export that selects the people of the import needs what the import has on record of them."""
+    export_id = await export_table.select_open_of_import(connection, job.workspace_id, job.id)
+    if export_id is not None:
+        raise errors.Conflict(
+            "An export of the people of this import is not finished; wait for its end, or cancel it, first.",
+            code="job_not_final",
+            resource=("job", EXPORT.encode(export_id)),
+        )

@@ -85,6 +85,16 @@ async def select_exports(connection: Connection, workspace_id: int, job_ids: lis
     return {row["job_id"]: _from_row(row) for row in rows}
 
 
+async def select_open_of_import(connection: Connection, workspace_id: int, import_job_id: int) -> int | None:
+    """The integer id of an unfinished export that selects the people of this import."""
+    rows = await connection.execute_fetchall(
+        f"""SELECT job_id FROM {_TABLES}
+        WHERE completed_at IS NULL AND workspace_id = ? AND import_job_id = ? LIMIT 1""",
+        (workspace_id, import_job_id),
+    )
+    return next((int(row["job_id"]) for row in rows), None)
+
+
 async def select_ids_with_file(connection: Connection) -> set[int]:
     """The integer ids of jobs that have a file, in all workspaces."""
     rows = await connection.execute_fetchall(

@@ -28,13 +28,23 @@ _DELETE_ROWS: tuple[_DeleteRows, ...] = (
 
 
 class JobRetention:
-    def __init__(self, database: Database, exports_directory: Path, *, ttl: int, undo_ttl: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        exports_directory: Path,
+        *,
+        ttl: int,
+        undo_ttl: int,
+        is_running: Callable[[int], bool],
+    ) -> None:
         """`ttl`: seconds after its end for which a job is kept; 0 keeps it for ever. `undo_ttl`: seconds after its
-        end for which an import can be undone; it is kept for so long at least."""
+        end for which an import can be undone; it is kept for so long at least. `is_running`: whether the job with
+        this integer id still runs. A canceled job does, until its next step, and then needs its rows."""
         self._database = database
         self._exports_directory = exports_directory
         self._ttl = ttl * clock.SECOND
         self._undo_ttl = undo_ttl * clock.SECOND
+        self._is_running = is_running
 
     async def remove_expired(self) -> None:
         if self._ttl:
@@ -44,7 +54,8 @@ class JobRetention:
         async with self._database.read() as connection:
             deleted = await queue.select_deleted(connection)
         for job in deleted:
-            await self._remove(job)
+            if not self._is_running(job.id):
+                await self._remove(job)
 
     async def _remove(self, job: Job) -> None:
         """The file goes first: on a full disk this makes room."""

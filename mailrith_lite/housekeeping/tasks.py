@@ -40,7 +40,13 @@ def _steps(services: Services) -> Sequence[Callable[[], Awaitable[None]]]:
     retention = Retention(database, ttl=settings.webhook_ttl)
     images = ImageRetention(database, ttl=settings.undo_ttl)
     history = HistoryRetention(database, ttl=settings.history_ttl, values_ttl=settings.undo_ttl)
-    jobs = JobRetention(database, services.exports_directory, ttl=settings.job_ttl, undo_ttl=settings.undo_ttl)
+    jobs = JobRetention(
+        database,
+        services.exports_directory,
+        ttl=settings.job_ttl,
+        undo_ttl=settings.undo_ttl,
+        is_running=services.runner.is_running,
+    )
 
     async def delete_records() -> None:
         now = clock.now()

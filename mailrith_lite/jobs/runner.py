@@ -86,6 +86,10 @@ class Runner:
         """Whether a job is running."""
         return bool(self._runs)
 
+    def is_running(self, job_id: int) -> bool:
+        """Also of a job that was canceled, until its pipeline has stopped and its files are tidy."""
+        return job_id in self._runs
+
     def wake(self) -> None:
         """Call it after a job was queued, or when the gate may admit another one."""
         self._idle.clear()

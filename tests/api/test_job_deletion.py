@@ -1,12 +1,14 @@
 """DELETE of a final job: what goes with it, and what stays."""
 
-from typing import Any
+import threading
+from typing import Any, BinaryIO
 
 import pytest
-from api_records import data_of, hold_jobs
+from api_records import data_of, hold_jobs, release_jobs
 from conftest import MAPPINGS, Server
 from uploading import ready
 
+from mailrith_lite import disk
 from mailrith_lite.housekeeping import job_retention
 from mailrith_lite.housekeeping.job_retention import JobRetention
 from mailrith_lite.imports import report
@@ -37,7 +39,11 @@ def undone(server: Server, job: Any) -> Any:
 def remove_deleted(server: Server) -> None:
     services, settings = server.services, server.settings
     retention = JobRetention(
-        services.database, services.exports_directory, ttl=settings.job_ttl, undo_ttl=settings.undo_ttl
+        services.database,
+        services.exports_directory,
+        ttl=settings.job_ttl,
+        undo_ttl=settings.undo_ttl,
+        is_running=services.runner.is_running,
     )
     server.wait(retention.remove_expired())
 
@@ -140,6 +146,41 @@ def test_an_import_with_an_unfinished_undo_is_not_deleted(server: Server) -> Non
         reply = server.call("DELETE", one["self"])
         assert (reply.status, reply.error["code"]) == (409, "job_not_final")
         assert server.call("GET", one["self"]).status == 200
+
+
+def test_an_import_with_an_unfinished_export_of_its_people_is_not_deleted(server: Server) -> None:
+    job = imported(server)
+    hold_jobs(server)
+    export = data_of(server.call("POST", EXPORT.path, {"import_job_id": job["id"]}))
+    reply = server.call("DELETE", job["self"])
+    assert (reply.status, reply.error["code"]) == (409, "job_not_final")
+    assert reply.error["details"]["resource"] == {"type": "job", "id": export["id"]}
+    release_jobs(server)
+    delete(server, job)
+
+
+def test_an_export_that_is_deleted_while_it_stops_leaves_no_file(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, go_on, sync_file = threading.Event(), threading.Event(), disk.sync_file
+
+    def sync_slowly(file: BinaryIO) -> None:
+        written.set()
+        assert go_on.wait(60)
+        sync_file(file)
+
+    monkeypatch.setattr(disk, "sync_file", sync_slowly)
+    server.call("POST", "/v1/subscribers", {"email": "ada@example.com"})
+    job = data_of(server.call("POST", EXPORT.path, {}))
+    assert written.wait(60)
+    assert server.call("POST", f"{job['self']}/cancel").status == 200
+    delete(server, job)
+    remove_deleted(server)
+    go_on.set()
+    server.drain()
+    remove_deleted(server)
+    assert rows(server) == {}
+    assert list(server.services.exports_directory.iterdir()) == []
 
 
 def test_the_audit_names_who_has_deleted_a_job(server: Server) -> None:

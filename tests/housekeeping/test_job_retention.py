@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import time_machine
-from api_records import data_of
+from api_records import data_of, hold_jobs, release_jobs
 from conftest import MAPPINGS, Server
 
 from mailrith_lite.catalog import job_removal
@@ -20,7 +20,11 @@ def remove_expired(server: Server, *, days: float) -> None:
     """As the housekeeping, so many days later."""
     services, settings = server.services, server.settings
     retention = JobRetention(
-        services.database, services.exports_directory, ttl=settings.job_ttl, undo_ttl=settings.undo_ttl
+        services.database,
+        services.exports_directory,
+        ttl=settings.job_ttl,
+        undo_ttl=settings.undo_ttl,
+        is_running=services.runner.is_running,
     )
     with time_machine.travel(time.time() + days * DAY, tick=True):
         server.wait(retention.remove_expired())
@@ -67,6 +71,18 @@ def test_an_import_stays_as_long_as_its_undo(serve: Callable[..., Server]) -> No
     remove_expired(server, days=1.2)
     assert kept(server) == ["import", "undo"]
     remove_expired(server, days=1.6)
+    assert kept(server) == []
+
+
+def test_an_import_stays_until_the_exports_of_its_people_have_ended(serve: Callable[..., Server]) -> None:
+    server = serve(job_ttl=DAY, undo_ttl=DAY, export_ttl=DAY)
+    job = server.import_csv(CSV)
+    hold_jobs(server)
+    data_of(server.call("POST", EXPORT.path, {"import_job_id": job["id"]}))
+    remove_expired(server, days=2)
+    assert kept(server) == ["import", "export"]
+    release_jobs(server)
+    remove_expired(server, days=2)
     assert kept(server) == []
 
 
