@@ -196,6 +196,11 @@ def visible(workspace: FullWorkspace) -> dict[str, bytes]:
     return {name: re.sub(varying, b"", workspace.request(name).body) for name in READS}
 
 
+@pytest.fixture(scope="module")
+def theirs_at_first(theirs: FullWorkspace, content: Path) -> dict[str, bytes]:
+    return visible(theirs)
+
+
 def comparable(workspace: FullWorkspace, reply: Reply, name: str) -> tuple[int, dict[str, str], bytes]:
     """The reply without `name`, the ids of the workspace, and what differs between any two requests."""
     names = ("x-mailrith-request-id", "date", "content-length", "location")
@@ -264,16 +269,16 @@ def test_a_change_with_a_name_of_another_workspace_has_the_outcome_of_an_unused_
     service: Server,
     ours: FullWorkspace,
     theirs: FullWorkspace,
+    theirs_at_first: dict[str, bytes],
     restore: Callable[[], None],
     operation_id: str,
     case: Case,
 ) -> None:
-    before = visible(theirs)
     replies = []
     for known in (theirs.known, NONEXISTENT):
         name = known[case.kind]
         replies.append(comparable(ours, send(ours, operation_id, case, name), name))
-        assert visible(theirs) == before
+        assert visible(theirs) == theirs_at_first
         restore()
     assert replies[0] == replies[1]
     assert replies[0][0] == case.status
