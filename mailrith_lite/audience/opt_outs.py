@@ -1,18 +1,26 @@
-"""Whoever opted out after a backup does not become Active when the backup is restored."""
+"""Whoever opted out after a backup stays opted out when the backup is restored."""
+
+from typing import Final
 
 from mailrith_lite.audience import changes
 from mailrith_lite.audience.changes import Origin
+from mailrith_lite.audience.vocabulary import SUPPRESSED
 from mailrith_lite.database import Connection
 
 _TABLES = """replaced.subscribers AS later
     JOIN replaced.workspaces AS theirs ON theirs.id = later.workspace_id
     JOIN main.workspaces AS own ON own.id = theirs.id AND own.created_at = theirs.created_at"""
-_SAME_PERSON = """subscribers.workspace_id = later.workspace_id AND subscribers.email = later.email
-    AND subscribers.status = 'Active' AND later.status <> 'Active'"""
+_SUPPRESSED: Final = ", ".join(f"'{status}'" for status in sorted(SUPPRESSED))
+_SAME_PERSON = f"""subscribers.workspace_id = later.workspace_id AND subscribers.email = later.email
+    AND later.status <> 'Active' AND (subscribers.status = 'Active'
+        OR (later.status IN ({_SUPPRESSED}) AND subscribers.status NOT IN ({_SUPPRESSED})))"""
 
 
 async def update_opted_out(connection: Connection, now: int) -> int:
-    """Gives Active subscribers the status that they have in the attached database `replaced`. Returns their number.
+    """Gives subscribers the status that they have in the attached database `replaced`, if it is a stricter one.
+
+    That is any other than Active for who is Active, and a suppressed one for who is Unconfirmed. Returns the number
+    of these subscribers.
 
     A workspace of another origin, which only has the same id, is left out. Undos of earlier imports skip them.
     """

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import first_version
 import pytest
+from api_records import data_of
 from conftest import KEY, Server
 from plain_sqlite import opened
 
@@ -78,6 +79,28 @@ def test_restored_database_is_the_backup_but_for_opt_outs_and_ended_keys(
     assert newest["source"] == {"type": "command", "id": None}
     assert newest["changes"] == [{"member": "status", "before": "Active", "after": "Unsubscribed"}]
     assert server.call("GET", "/v1/tags", key=(store / "leaked").read_text()).status == 401
+
+
+@pytest.mark.parametrize(
+    ("backed_up", "later", "restored"),
+    [
+        ("Unconfirmed", "Unsubscribed", "Unsubscribed"),
+        ("Unconfirmed", "Active", "Unconfirmed"),
+        ("Active", "Unconfirmed", "Unconfirmed"),
+        ("Unsubscribed", "Unconfirmed", "Unsubscribed"),
+    ],
+)
+def test_restore_takes_over_later_statuses_that_are_stricter(
+    store: Path, cwd: Path, serve: Callable[..., Server], backed_up: str, later: str, restored: str
+) -> None:
+    path = cwd / "copy.db"
+    server = Server(Settings(port=0, data_dir=store, bootstrap_key=KEY))
+    with server.serving():
+        person = data_of(server.call("POST", "/v1/subscribers", {"email": "eve@example.com", "status": backed_up}))
+        assert run("backup", path, "--data-dir", store, cwd=cwd).exit_code == 0
+        assert server.call("PUT", f"{person['self']}/status", {"status": later}).status == 200
+    assert restore(path, store).exit_code == 0
+    assert statuses(serve(data_dir=store)) == {"eve@example.com": restored}
 
 
 def test_undo_after_a_restore_skips_who_opted_out_after_the_backup(
