@@ -58,7 +58,7 @@ class SubscriberChangeResource(msgspec.Struct, frozen=True, kw_only=True):
         "id": ids.encode(ids.CHANGE, 2),
         "action": "updated",
         "occurred_at": example.TIME,
-        "source": {"type": "import", "id": IMPORT.encode(1)},
+        "source": {"type": IMPORT.name, "id": IMPORT.encode(1)},
         "changes": [
             {"member": "name", "before": "Ada", "after": "Ada Lovelace"},
             {"member": "tags", "added": [ids.encode(ids.TAG, 1)], "removed": []},
@@ -97,7 +97,7 @@ def _resource(entry: Entry) -> SubscriberChangeResource:
 
 def origin_id(entry: Entry) -> str | None:
     if entry.job_id is not None:
-        return (UNDO if entry.source == "undo" else IMPORT).encode(entry.job_id)
+        return (UNDO if entry.source == UNDO.name else IMPORT).encode(entry.job_id)
     return None if entry.key_id is None else ids.encode(ids.API_KEY, entry.key_id)
 
 

@@ -203,7 +203,7 @@ async def _insert(call: Call, _: UndoRequest | None, connection: Connection, now
     undo = await undo_state.insert_undo(
         connection, job, call.request_id, ttl=settings.undo_ttl, max_queued=settings.max_queued_jobs, now=now
     )
-    await audit.record(connection, call.actor, "import.undone", job.public_id, details={"undo": undo.public_id})
+    await audit.record(connection, call.actor, "import.undone", job.public_id, details={UNDO.name: undo.public_id})
     resource = _resource(call, undo, Undo(import_job_id=job.id))
     return Answer(status=202, body=codec.data(resource), location=resource.self_)
 

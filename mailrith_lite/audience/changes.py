@@ -24,6 +24,9 @@ _DELETED_CHUNKS = 2
 _FIELD = "custom_fields."
 
 ChangeSource = Literal["api", "console", "command", "import", "undo"]
+BY_IMPORT: Final = "import"
+BY_UNDO: Final = "undo"
+"""Two of the sources. The rooms above have kinds of job of the same names."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):

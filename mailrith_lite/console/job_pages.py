@@ -14,7 +14,7 @@ from mailrith_lite.console.paths import PATH, job_path, redirect
 from mailrith_lite.console.session_request import FormHandler, PageHandler, SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.kinds import JobKind
+from mailrith_lite.jobs.kinds import EXPORT, IMPORT, JobKind
 from mailrith_lite.jobs.queue import Job
 
 
@@ -59,7 +59,13 @@ def show_deletion(kind: JobKind) -> PageHandler:
             job = await find_job(connection, call, kind)
         if not job.final:
             raise queue.not_final(job.public_id)
-        return await templating.render_page(call.request, "delete-job.html", job=view_job(job, clock.now()))
+        return await templating.render_page(
+            call.request,
+            "delete-job.html",
+            job=view_job(job, clock.now()),
+            import_kind=IMPORT,
+            export_kind=EXPORT,
+        )
 
     return show
 

@@ -8,7 +8,7 @@ from msgspec import UnsetType
 
 from mailrith_lite import ids
 from mailrith_lite.access import key_table
-from mailrith_lite.audience import history
+from mailrith_lite.audience import changes, history
 from mailrith_lite.audience.changes import field_number
 from mailrith_lite.audience.history import Entry, MemberChange
 from mailrith_lite.audience.values import field_text
@@ -76,7 +76,7 @@ async def view(connection: Connection, call: SessionRequest, entries: Sequence[E
 def _view(
     call: SessionRequest, entry: Entry, known: _Names, key_names: dict[int, str], import_names: dict[int, str]
 ) -> View:
-    kind = {"import": IMPORT, "undo": UNDO}.get(entry.source)
+    kind = {changes.BY_IMPORT: IMPORT, changes.BY_UNDO: UNDO}.get(entry.source)
     path = ""
     if kind is not None and entry.job_id is not None:
         by = import_names.get(entry.job_id) or kind.encode(entry.job_id)
@@ -101,8 +101,8 @@ def _title(entry: Entry) -> str:
         "api": f"{action} over the API with the key",
         "console": f"{action} in the console with the key",
         "command": f"{action} by a command of the operator",
-        "import": f"{action} by the import",
-        "undo": "Restored by the undo",
+        changes.BY_IMPORT: f"{action} by the import",
+        changes.BY_UNDO: "Restored by the undo",
     }[entry.source]
 
 
@@ -163,7 +163,8 @@ async def _key_names(connection: Connection, entries: Sequence[Entry]) -> dict[i
 async def _import_names(connection: Connection, call: SessionRequest, entries: Sequence[Entry]) -> dict[int, str]:
     """The names of the files by the integer id of the job."""
     jobs = []
-    for job_id in {entry.job_id for entry in entries if entry.source == "import" and entry.job_id is not None}:
+    imported = {entry.job_id for entry in entries if entry.source == changes.BY_IMPORT}
+    for job_id in filter(None, imported):
         job = await queue.select_job(connection, call.workspace_id, IMPORT, job_id)
         jobs += [] if job is None else [job]
     return await imports.select_file_names(connection, call.workspace_id, jobs)

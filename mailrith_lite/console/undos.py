@@ -60,7 +60,8 @@ async def start_undo(call: SessionRequest, _: Fields) -> web.StreamResponse:
             max_queued=settings.max_queued_jobs,
             now=clock.now(),
         )
-        await audit.record(connection, call.actor, "import.undone", job.public_id, details={"undo": undo.public_id})
+        details = {UNDO.name: undo.public_id}
+        await audit.record(connection, call.actor, "import.undone", job.public_id, details=details)
     call.services.runner.wake()
     return redirect(call.request, job_path(UNDO, undo.public_id))
 

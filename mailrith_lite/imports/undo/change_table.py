@@ -48,7 +48,7 @@ async def insert_chunk(connection: Connection, workspace_id: int, job_id: int, p
     """
     if not (plan.outcome.created or plan.changed or plan.left_again):
         return None
-    origin = Origin(source="import", job_id=job_id)
+    origin = Origin(source=changes.BY_IMPORT, job_id=job_id)
     change_id = await changes.insert_change(connection, workspace_id, origin, now)
     if plan.left_again:
         await changes.insert_repeated_status(connection, change_id, plan.left_again)

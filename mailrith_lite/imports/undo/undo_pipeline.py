@@ -129,7 +129,7 @@ class UndoPipeline:
         await memberships.delete_tags(connection, planned.tags)
         await memberships.delete_sequences(connection, planned.joined)
         await memberships.update_sequences_removed(connection, planned.rejoined)
-        origin = Origin(source="undo", job_id=job.id)
+        origin = Origin(source=changes.BY_UNDO, job_id=job.id)
         change_id = await changes.insert_change(connection, job.workspace_id, origin, now)
         await change_table.update_restored(connection, import_job_id, change_id, planned.restored)
         await self._outbox.record_alterations(
