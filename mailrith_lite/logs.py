@@ -27,7 +27,7 @@ _MAX_LINES = 10_000  # that wait for stderr; later ones are dropped
 _FLUSH_SECONDS = 1.0  # that the end of the process waits for the reader of stderr
 _REPEAT_SECONDS = 60.0  # in which equal warnings and errors are counted
 _MAX_COUNTED = 1_000  # different records that are counted at a time; others are written
-_WRITTEN_REFUSALS = 10  # equal ones: somebody may look for the id of their own request
+_WRITTEN_REFUSALS = 10  # equal lines of refused requests: somebody may look for the id of their own request
 
 
 def configure(log_format: str, log_level: str) -> None:
@@ -77,11 +77,11 @@ def _plain(value: object) -> str:
 
 
 class _QueueHandler(logging.Handler):
-    """Writes lines in a thread, so that a reader of stderr who is slow, or does not read, delays nobody.
+    """Writes lines in a thread, so that a slow reader of stderr does not delay the service.
 
     When too many lines wait, later ones are dropped. After the next line that is written, a warning says how many.
-    Of equal warnings and errors the first is written, and after a minute a line with the number of the others; of
-    equal refused requests the first ten.
+    Writes only the first of equal warnings and errors, and only the first ten of equal refused requests. After a
+    minute, a line has the number of the others.
     """
 
     def __init__(self, descriptor: int, formatter: logging.Formatter) -> None:
@@ -148,7 +148,10 @@ class _QueueHandler(logging.Handler):
 
 
 class _Repeat:
-    """`record`: the first one, without its exception. `written`: equal ones in the log. `count`: the others."""
+    """`record`: the first record, without its exception. `written`: how many equal records the log has.
+
+    `count`: the number of the others.
+    """
 
     def __init__(self, record: logging.LogRecord) -> None:
         self.record = copy.copy(record)
@@ -189,7 +192,7 @@ class _Repeats:
             return False
 
     def due(self, *, everything: bool = False) -> list[logging.LogRecord]:
-        """Ends the counts that are a minute old, or all of them, and returns a record for each repeated one."""
+        """Ends the counts that are a minute old, or all of them. Returns one record for each that was repeated."""
         with self._lock:
             ended = []
             for key, repeat in self._repeats.items():

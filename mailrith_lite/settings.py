@@ -81,7 +81,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_kept_upload_bytes: int = 20_480 * MEBIBYTE
 
     def changed(self) -> dict[str, str]:
-        """The settings that differ from their defaults, by name, as texts. Of a secret only that it is set."""
+        """The settings that differ from their defaults, by name, as texts. For a secret, only that it is set."""
         default = Settings()
         return {
             setting.name: "(set)" if setting.secret else _as_text(getattr(self, setting.name))
@@ -91,7 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _as_text(value: object) -> str:
-    """Without the user and the password of an address."""
+    """The value as a text, without the user and the password of an address."""
     if isinstance(value, tuple):
         return ",".join(map(str, value))
     return re.sub(r"//[^/]*@", "//", str(value))

@@ -1,4 +1,4 @@
-"""How often, and how much at a time, somebody may do something. What is over a limit is refused at once."""
+"""How often, and how much at a time, somebody may do something. An action over a limit is refused at once."""
 
 import contextlib
 import math
@@ -9,7 +9,7 @@ from time import monotonic
 from mailrith_lite import errors
 
 _MAX_OWNERS = (
-    10_000  # beyond that, the one that was idle for longest is forgotten: its next request finds a full bucket
+    10_000  # beyond that, the owner that was idle for longest is deleted, and begins again with a full bucket
 )
 
 
@@ -41,7 +41,7 @@ class Rate:
 
 
 class AtOnce:
-    """Counts what each owner does at this moment, also what only waits for its turn."""
+    """Counts the actions of each owner that run or wait for their turn."""
 
     def __init__(self, most: int, refuse: Callable[[int], errors.TooManyRequests]) -> None:
         """`refuse`: makes the error for what exceeds `most`."""

@@ -327,7 +327,7 @@ def audit(directory: Path) -> str:
     return command(directory, "audit", "--json", "--action", "key")
 
 
-def test_malformed_requests_have_a_line(lines: list[dict[str, Any]]) -> None:
+def test_malformed_requests_have_a_log_line(lines: list[dict[str, Any]]) -> None:
     assert len([line for line in lines if line.get("status") == 400 and "route" not in line]) == 2
 
 

@@ -59,7 +59,7 @@ def test_modules_of_one_name_are_about_one_thing() -> None:
     assert shared == set(SHARED)
 
 
-def test_one_room_owns_what_others_show() -> None:
+def test_a_module_name_belongs_to_one_room_and_its_interfaces() -> None:
     for name, rooms in rooms_by_name().items():
         counts = Counter(rooms)
         owners = [room for room in counts if room not in WIRES]

@@ -48,7 +48,7 @@ _BATCH = 2_000
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who acts. `key_id`: in the console, of the session's key. `address`: of the client."""
+    """Who acts. `key_id`: the key of the request or the console session. `address`: the client's address."""
 
     via: Via
     workspace_id: int | None = None
@@ -74,7 +74,7 @@ class Entry(Actor, frozen=True, kw_only=True):
 
 
 def command_line(workspace_id: int | None = None) -> Actor:
-    """Whoever may use the data directory."""
+    """The actor of a command: a person who may use the data directory. There is no key."""
     return Actor(via="command", workspace_id=workspace_id)
 
 
@@ -117,7 +117,7 @@ async def record_alone(
 ) -> None:
     """As `record`, for what has no transaction of its own, such as a download.
 
-    While the database cannot be written, reads go on: the log then has the entry instead.
+    If the database cannot be written, this raises nothing, and the log has the entry instead.
     """
     try:
         async with database.write(durable=True, housekeeping=True) as connection:
@@ -148,7 +148,7 @@ async def select_entries(
     since: int = 0,
     actions: Sequence[str] = (),
 ) -> list[Entry]:
-    """The newest first. `workspace_id` None: of everything, for the command line of the operator.
+    """Newest first. `workspace_id`: None for the entries of all workspaces, for the command line of the operator.
 
     `since`: milliseconds. `actions`: each an action such as `tag.deleted` or its first part, `tag`; empty: all.
     """

@@ -58,7 +58,7 @@ async def revoke(connection: Connection, actor: Actor, key: ApiKey, now: int) ->
 
 
 async def _select(connection: Connection, number: int) -> ApiKey:
-    """A key that exists."""
+    """The key with this integer id, which must exist."""
     key = await key_table.select_key(connection, number)
     assert key is not None
     return key

@@ -10,7 +10,7 @@ _MAX_COUNTED = 500  # different refusals until the next save; further addresses 
 
 
 class _Refusal(msgspec.Struct):
-    """`actor`: of the first of `count` equal refusals."""
+    """`count` equal refusals. `actor`: who sent the first of them."""
 
     actor: Actor
     code: str
@@ -22,7 +22,7 @@ class RefusedKeys:
         self._refusals: dict[tuple[object, ...], _Refusal] = {}
 
     def note(self, actor: Actor, code: str) -> None:
-        """`actor.key_id`: of a key that has ended; None for an unknown key. `code`: of the error."""
+        """`actor.key_id`: a key that has ended; None for an unknown key. `code`: the code of the error."""
         key = (actor.via, actor.address, actor.key_id, code)
         if key not in self._refusals and len(self._refusals) >= _MAX_COUNTED:
             actor = Actor(via=actor.via, workspace_id=actor.workspace_id, key_id=actor.key_id)

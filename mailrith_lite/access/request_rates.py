@@ -13,7 +13,7 @@ class RequestRates:
         self._by_workspace = Rate(workspace_rate, burst)
 
     def check(self, principal: Principal) -> None:
-        """Counts a request. What a key sends too much does not count for its workspace.
+        """Counts a request. A request that exceeds the rate of its key does not count for the workspace.
 
         Raises:
             RateLimited

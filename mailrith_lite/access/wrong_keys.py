@@ -24,11 +24,11 @@ class WrongKeys:
         self._counts: dict[str, _Count] = {}
 
     def note(self, address: str, now: int) -> int | None:
-        """Counts one wrong key. Above the limit, the seconds until the address may try again."""
+        """Counts one wrong key. Returns None, or above the limit the seconds until the address may try again."""
         site = _site(address)
         count = self._counts.get(site)
         if count is None or not 0 <= now - count.began_at < WINDOW:
-            self._counts.pop(site, None)  # so the dictionary is in the order of the windows
+            self._counts.pop(site, None)  # to insert it again at the end: the dictionary is sorted by `began_at`
             count = self._counts[site] = _Count(began_at=now)
             if len(self._counts) > _MAX_ADDRESSES:
                 del self._counts[next(iter(self._counts))]

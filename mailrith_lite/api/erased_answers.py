@@ -21,8 +21,8 @@ _CREATES_EXPORT = "createSubscriberExportJob"
 async def erase_answers(database: Database, workspace_id: int) -> None:
     """Takes the addresses of deleted people out of recorded answers and keys, and their names out of searches.
 
-    The answer about a subscriber is empty since they were deleted. A key with an address is hashed, so that its
-    request is still known.
+    A trigger emptied the answer about a subscriber when they were deleted. A key with an address is replaced by its
+    hash, so that a repeated request is still recognized.
     """
     operation = key = ""
     while True:

@@ -188,7 +188,7 @@ async def delete_expired(connection: Connection, now: int) -> bool:
 
 
 def hashed_key(key: str) -> str:
-    """In the place of a key with the address of somebody who was deleted."""
+    """The text that replaces a key with the address of a deleted person."""
     return f"sha256 {hashlib.sha256(key.encode()).hexdigest()}"
 
 

@@ -126,7 +126,7 @@ async def _authenticate(services: Services, request: web.Request) -> keys.Princi
 
 
 def _record(request: web.Request, status: int, seconds: float) -> None:
-    """Logs the route, not the path, which can hold an email address. Without a route: what is safe of the path."""
+    """Logs the route, not the path, which can hold an email address. Without a route: the path's plain words."""
     resource = request.match_info.route.resource
     operation = request.get(OPERATION) or (resource.canonical if resource is not None else "none")
     metrics.REQUESTS.labels(operation, status).inc()

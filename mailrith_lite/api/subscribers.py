@@ -216,7 +216,7 @@ async def delete_subscriber(call: Call) -> NoContent:
 
 
 async def change_subscriber(call: Call, change: recording.Change, said: Statement = NO_STATEMENT) -> Subscriber:
-    """Changes the subscriber of the path in a transaction. `said`: by the request."""
+    """Changes the subscriber of the path in a transaction. `said`: what the request says about consent."""
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         saved = await resources.find(call, connection, "subscriber", subscribers.select_subscriber)
         return await recording.change_subscriber(connection, call.door, saved, change, said)

@@ -59,7 +59,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     changed_by_job: int | None = None
 
     def without_values(self) -> "Details":
-        """Keeps the statuses."""
+        """The details with the names of the changed members, but with no value except the status."""
         return msgspec.structs.replace(
             self,
             before=_status_of(self.before),
@@ -140,9 +140,9 @@ async def insert_change(
     details: Details | None = None,
     keeps_values: bool = False,
 ) -> int:
-    """Returns its integer id. `details`: where they are the same for all of its subscribers.
+    """Returns the integer id of the change. `details`: None, unless they are the same for all its subscribers.
 
-    `keeps_values`: the rows of its subscribers have values.
+    `keeps_values`: the rows of the subscribers contain the old and new values.
     """
     row = await connection.execute_insert(
         """INSERT INTO changes (workspace_id, source, key_id, job_id, occurred_at, details, keeps_values)
@@ -201,12 +201,12 @@ async def insert_of_members(
 
 
 async def update_keeps_values(connection: Connection, change_id: int) -> None:
-    """Notes that rows of subscribers have values."""
+    """Records that the rows of the change's subscribers contain values."""
     await connection.execute("UPDATE changes SET keeps_values = 1 WHERE id = ?", (change_id,))
 
 
 async def insert_repeated_status(connection: Connection, change_id: int, subscriber_ids: str) -> None:
-    """Rows of an import that repeat the status of these subscribers. `subscriber_ids`: a JSON list."""
+    """Records that rows of an import repeat the status of these subscribers. `subscriber_ids`: a JSON list."""
     await connection.execute(
         """INSERT INTO subscriber_changes (subscriber_id, change_id, details)
         SELECT subscribers.id, ?, json_object('before', json_object('status', status),
@@ -217,7 +217,7 @@ async def insert_repeated_status(connection: Connection, change_id: int, subscri
 
 
 async def insert_rows(connection: Connection, change_id: int, rows: Mapping[int, Details]) -> None:
-    """By the integer id of the subscriber."""
+    """`rows`: the integer id of a subscriber -> the details of the change."""
     await connection.executemany(
         "INSERT INTO subscriber_changes (subscriber_id, change_id, details) VALUES (?, ?, ?)",
         [(number, change_id, as_json(details)) for number, details in rows.items()],
@@ -225,7 +225,7 @@ async def insert_rows(connection: Connection, change_id: int, rows: Mapping[int,
 
 
 async def delete_of_job(connection: Connection, job_id: int) -> bool:
-    """Deletes the next chunks of a job from the history. False if there were none."""
+    """Deletes the next changes that a job has made. Returns False if there were none."""
     cursor = await connection.execute(
         "DELETE FROM changes WHERE id IN (SELECT id FROM changes WHERE job_id = ? LIMIT ?)",
         (job_id, _DELETED_CHUNKS),

@@ -67,7 +67,7 @@ async def select_pending(connection: Connection) -> list[Pending]:
 
 
 async def select_erased(connection: Connection, workspace_id: int, named: Iterable[Mention]) -> list[Mention]:
-    """Those that name a deleted person. A job that is newer than the deletion names another one."""
+    """The mentions of deleted people. A job that is newer than the deletion means another person."""
     rows = await connection.execute_fetchall(
         """SELECT value ->> 0 AS position, value ->> 1 AS address FROM json_each(?)
         WHERE EXISTS (SELECT 1 FROM erasures

@@ -69,7 +69,7 @@ class _Past:
 
     def __init__(self, subscriber: Subscriber) -> None:
         self._values = changes.state(subscriber)
-        self._complete = True  # a custom field that is not in the values has none
+        self._complete = True  # a custom field that `_values` lacks has no value
         self.changed_by_job = subscriber.changed_by_job
 
     def expect(self, changed_by_job: int | None) -> None:
@@ -134,7 +134,7 @@ async def select_history(connection: Connection, workspace_id: int, subscriber: 
 
 
 def _own_entry(row: Row, past: _Past, _: Subscriber) -> Entry:
-    """A change that has a row in `subscriber_changes`."""
+    """The entry of a change that has a row in `subscriber_changes`."""
     shared = row["own_details"] is None  # a tag, sequence or field was deleted: nobody has changed the subscriber
     details = changes.decoder.decode(row["details"] if shared else row["own_details"])
     if not shared and not details.created:
@@ -156,7 +156,7 @@ def _import_entry(row: Row, past: _Past, _: Subscriber) -> Entry:
 
 
 def _undo_entry(row: Row, past: _Past, _: Subscriber) -> Entry:
-    """The image of the import has what the undo has put back; what was there before is not kept."""
+    """The image of the import has the values after the undo. The values before the undo are not kept."""
     image = _of_image(row["image"])
     past.expect(image.changed_by_job)
     members = [*image.before, *image.members]
@@ -187,7 +187,7 @@ def _of_image(text: str | None) -> Details:
 
 
 def _changes(details: Details, past: _Past) -> list[MemberChange]:
-    """`past`: as it was after the change."""
+    """`past`: the state after the change."""
     members = [
         MemberChange(
             member=member,

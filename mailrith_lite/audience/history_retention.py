@@ -53,9 +53,9 @@ async def _remove_values(connection: Connection, before: int) -> bool:
 
 
 async def _remove_changes(connection: Connection, before: int) -> bool:
-    """Looks at the oldest changes alone: their ids are in the order of time. Returns False if there are no more.
+    """Looks at the oldest changes only, because ids are in the order of time. Returns False if there are no more.
 
-    A change can have many subscribers, who go first.
+    A change can have many subscribers, so their rows are deleted first.
     """
     old = (
         "SELECT id FROM (SELECT id, occurred_at FROM changes ORDER BY id LIMIT :batch) WHERE occurred_at <= :before"

@@ -27,9 +27,10 @@ _value_encoder = msgspec.json.Encoder(decimal_format="number")
 class Image(msgspec.Struct, kw_only=True, omit_defaults=True):
     """The members that a change replaces, as they were. UNSET: the change keeps the member.
 
-    `custom_fields`: the field's integer id, as text, -> its value; None if the subscriber had none. `tags`: integer
-    ids of those that the change adds. `joined`, `rejoined`: the same of sequences; a membership of the latter was
-    on record as removed. `changed_by_job`: the import that had made the change before.
+    `custom_fields`: the field's integer id, as text, -> its value; None if the subscriber had none. `tags`,
+    `joined`: integer ids of the tags and the sequences that the change adds. `rejoined`: integer ids of sequences
+    from which the subscriber was removed, and to which the change adds them again. `changed_by_job`: the import
+    that made the change before this one.
     """
 
     name: str | UnsetType = UNSET
@@ -44,7 +45,7 @@ class Image(msgspec.Struct, kw_only=True, omit_defaults=True):
     changed_by_job: int | None = None
 
     def merge(self, later: "Image") -> None:
-        """Adds the image of a later change by the same import. What this image has already is older, and stays."""
+        """Adds the image of a later change by the same import. A value that this image has already stays."""
         for name in _PLAIN:
             if getattr(self, name) is UNSET:
                 setattr(self, name, getattr(later, name))

@@ -56,7 +56,7 @@ def scrub_json(text: str, erased: Collection[str]) -> str:
 
 
 def _whole(piece: str) -> Iterator[str]:
-    """The addresses that the piece can be: also of two that are written together."""
+    """Every address that the piece can contain, also if two addresses are written together."""
     for local, domain in pairwise(piece.split("@")):
         for one in dict.fromkeys((local, local.lstrip(_BEFORE_ADDRESS))):
             yield from _address(one, domain.rstrip(_BEFORE_ADDRESS))

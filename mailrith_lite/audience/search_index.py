@@ -191,7 +191,7 @@ async def _insert_trigram_counts(connection: Connection, up_to_id: int, last_id:
 
 
 async def _move_trigram_counts(connection: Connection, batch: str) -> None:
-    """Of the subscribers in the batch of the backlog: without the texts of the index, with those of now."""
+    """Subtracts the trigrams of the texts that a batch takes out of the index, and adds those of the new texts."""
     rows = await connection.execute_fetchall(
         f"""SELECT batch.workspace_id, batch.email, batch.name, subscribers.email AS new_email,
             coalesce(name_key, lower(subscribers.name)) AS new_name

@@ -74,13 +74,13 @@ class AudienceTotals:
         self._counting: dict[int, asyncio.Task[None]] = {}
 
     async def get(self, workspace_id: int) -> Totals | None:
-        """The last count while a new one takes long; None if there is no count yet."""
+        """The newest count, or the last one if a new count takes long; None if there is no count yet."""
         revision, totals = self._kept.get(workspace_id, (None, None))
         if revision == self._database.revision(workspace_id):
             return totals
         task = self._counting.get(workspace_id)
         if task is None:
-            # without the request, which may end before the count
+            # in an empty context: the request may end before the count
             task = asyncio.create_task(self._count(workspace_id), context=contextvars.Context())
             self._counting[workspace_id] = task
         await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)

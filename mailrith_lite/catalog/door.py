@@ -1,4 +1,4 @@
-"""The way by which a change comes in: the API or the console."""
+"""The interface through which a change comes in: the API or the console."""
 
 import msgspec
 
@@ -24,5 +24,5 @@ class Door(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def origin(self) -> Origin:
-        """For the history."""
+        """Who makes the change, for the history."""
         return Origin(source="console" if self.actor.via == "console" else "api", key_id=self.actor.key_id)

@@ -17,8 +17,8 @@ EXPIRED_AT_ONCE = 200
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Moments. Jobs that ended until `ended` have expired, except imports that ended after `undoable`: they can be
-    undone."""
+    """Times in milliseconds. A job that ended by `ended` has expired, except an import that ended after `undoable`,
+    because it can still be undone."""
 
     ended: int
     undoable: int

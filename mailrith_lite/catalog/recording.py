@@ -21,7 +21,7 @@ Change = Callable[[Connection, Subscriber, UpsertContext], Awaitable[Subscriber]
 async def change_subscriber(
     connection: Connection, door: Door, saved: Subscriber, change: Change, said: Statement = NO_STATEMENT
 ) -> Subscriber:
-    """`said`: by the request."""
+    """`said`: what the request says about consent."""
     now = clock.now()
     changed = await change(connection, saved, await select_terms(connection, door, now))
     await record_change(connection, door, saved, changed, now, said=said)
@@ -47,7 +47,10 @@ async def record_change(
     *,
     said: Statement = NO_STATEMENT,
 ) -> None:
-    """One subscriber who is new (`before` is None) or may have changed. `said`: by the request."""
+    """Records the change of one subscriber, if there is one. `before`: None for a new subscriber.
+
+    `said`: what the request says about consent.
+    """
     details = changes.of_change(before, after, said)
     if details is not None:
         await changes.insert_of_subscriber(

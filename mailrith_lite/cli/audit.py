@@ -109,7 +109,7 @@ def _line(entry: "Entry") -> Line:
 
 
 def _row(line: Line) -> tuple[str, ...]:
-    """`who`: the key, and through what; whoever uses the command line has no key."""
+    """The key and the interface are in one cell. An entry of the command line has no key."""
     details = ", ".join(f"{name}: {_text(value)}" for name, value in line.details.items())
     return (
         line.time,

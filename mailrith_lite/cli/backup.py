@@ -75,7 +75,7 @@ def _folder(folder: Path | None) -> Path:
 
 
 def _delete_older(folder: Path, keep: int) -> list[Path]:
-    """Returns what it deleted. The names sort by time. A file of another name stays."""
+    """Keeps the newest `keep` dated backups, and returns the deleted ones. Files with other names stay."""
     dated = re.compile(rf"{_NAME}-\d{{4}}-\d\d-\d\dT\d\d-\d\d-\d\dZ\.db")
     older = sorted(path for path in folder.iterdir() if dated.fullmatch(path.name))[:-keep]
     for old in older:
@@ -139,10 +139,10 @@ def restore(file: Path, as_of_backup: bool, data_dir: str | None) -> None:
 
 
 class _Later:
-    """What happened after the backup and stays."""
+    """Opt-outs, ended keys and audit entries after the backup, which the restored database gets."""
 
     def __init__(self, *, reads_replaced: bool) -> None:
-        """`reads_replaced`: the replaced database says what happened."""
+        """`reads_replaced`: they are read from the replaced database."""
         self.reads_replaced = reads_replaced
         self.opted_out = self.keys = 0
 

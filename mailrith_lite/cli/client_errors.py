@@ -16,7 +16,7 @@ from mailrith_lite.errors import StartError
 
 
 class Unreachable(StartError):
-    """`delivered`: the service may have received the request."""
+    """No answer came. `delivered`: the service may have received the request."""
 
     code = "unreachable"
 

@@ -190,7 +190,7 @@ def _space_problem(directory: Path) -> str | None:
 
 
 def _clock_problem(latest: int) -> str | None:
-    """`latest`: when the service last wrote down a time."""
+    """`latest`: the time of the newest change of a job."""
     now = clock.now()
     if now < _EARLIEST:
         return "it is before 2026; links and keys would expire wrongly"

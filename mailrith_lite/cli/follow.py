@@ -19,7 +19,8 @@ _REPORTED_ROWS = 20
 async def follow_import(client: ApiClient, job: Job, name: str, *, one_of_several: bool = False) -> Job:
     """Shows a progress bar, then the counts and the first rows of the error report.
 
-    `name`: of the file; of several files, the result says it. Returns the final job, which may have failed.
+    `name`: the name of the file. `one_of_several`: the result begins with the name. Returns the final job, which
+    may have failed.
 
     Raises:
         Unreachable, Refused
@@ -119,7 +120,7 @@ def check_completed(job: Job) -> None:
 
 
 def _print_saved(sentence: str, target: Path, document: dict[str, Any]) -> None:
-    """`sentence`: with `{}` for the place. A file on stdout must stand there alone."""
+    """`sentence`: has `{}` where the path belongs. It goes to stderr if the file goes to stdout."""
     if target == STDOUT:
         print_note(sentence.format("stdout"))
     else:

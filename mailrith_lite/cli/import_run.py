@@ -79,7 +79,7 @@ async def prepare(
             bodies.append(({"upload_id": sent.id}, shared))
     submissions = []
     for file, key, (source, members) in zip(files, keys, bodies, strict=True):
-        # with a key of the user's own the request carries the text itself: a repeated command is the same request
+        # with the user's Idempotency-Key the request contains the text, so a repeated command sends the same
         text = None if options.idempotency_key is None else send_file.read_text(file)
         body = members | (source if text is None else {"csv_text": text})
         submissions.append(Submission(file=file, body=body, key=key, repeatable=text is not None))

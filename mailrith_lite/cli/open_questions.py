@@ -52,10 +52,10 @@ class Unanswered(StartError):
 
 
 def find_answer(question: Question, given: Sequence[GivenAnswer]) -> Answer | None:
-    """Of several files, each has its own answers: a question takes the last given answer that it has.
+    """The last given answer that the question allows. Another given answer may be for the question of another file.
 
     Raises:
-        StartError: the question has none of the given answers; the message lists those that it has.
+        StartError: the question allows none of the given answers; the message lists the allowed ones.
     """
     values = [value for one in given if (value := one.value_for(question)) is not None]
     for value in reversed(values):

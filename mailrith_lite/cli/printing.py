@@ -72,7 +72,7 @@ def print_note(text: str) -> None:
 
 
 def print_text(text: str) -> None:
-    """A sentence on stderr, not with --json: there only an error is on stderr."""
+    """A sentence on stderr. Prints nothing with --json: then only errors are on stderr."""
     if not output.current().as_json:
         _print_wrapped(one_line(text), sys.stderr)
 
@@ -117,7 +117,7 @@ def one_line(text: str) -> str:
 
 
 def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
-    """Of the columns, in terminal cells, so that each word is whole; None when there is no room for that."""
+    """The widths of the columns, in terminal cells, so that no word is cut; None if there is too little room."""
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     words = [[word for cell in column for word in cell.split()] for column in zip(*rows, strict=True)]
     least = [max(map(cell_len, column), default=0) for column in words]

@@ -49,7 +49,8 @@ def run(settings: Settings, *, notify_socket: str | None = None) -> None:
 def _raise_open_files() -> None:
     """Raises the soft limit of open files, often 1,024 or 256: each connection is an open file.
 
-    A system that refuses, such as macOS with a hard limit that it does not grant, leaves the limit as it is.
+    macOS does not grant its own hard limit, so the second attempt takes the most that it grants. If the system
+    refuses both, the limit stays as it is.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     for target in (hard, _OPEN_FILES):
@@ -95,7 +96,7 @@ async def _serve(settings: Settings, notify_socket: str | None) -> None:
 async def open_service(settings: Settings, *, sync_to_disk: bool = True) -> AsyncIterator[tuple[str, Services]]:
     """Starts the service and gives its address. At the end it refuses requests, puts jobs back, and closes.
 
-    The addresses are taken before anything is migrated or created, and answer when the first key exists.
+    Binds the addresses before it migrates or creates anything. They answer when the first key exists.
     `sync_to_disk` is that of `open_services`.
     """
     with data_directory(settings.data_dir) as directory:

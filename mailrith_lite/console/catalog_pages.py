@@ -60,8 +60,8 @@ async def render_list(
     problems: Problems | None = None,
     **values: Any,
 ) -> web.StreamResponse:
-    """`fields`: of the form for a new item that was refused for the problems. `values`: further ones of the
-    template."""
+    """`fields`: the content of a form for a new item that was refused for the problems. `values`: further variables
+    of the template."""
     query = _parse_query(call, resource)
     async with call.database.read() as connection:
         selected = await select(
@@ -98,7 +98,7 @@ async def find(
 
 
 async def segments_naming(connection: Connection, call: SessionRequest, resource: str, number: int) -> list[Option]:
-    """The segments that keep it from being deleted; empty without the scope."""
+    """The segments that name the item, so that it cannot be deleted; empty if the key lacks the scope."""
     if not call.may("segments:read"):
         return []
     public_id = ids.encode(resource, number)
@@ -107,5 +107,5 @@ async def segments_naming(connection: Connection, call: SessionRequest, resource
 
 
 def problems_of(error: errors.MailrithError) -> Problems:
-    """The message belongs to the element of the form that is called as the field of the error."""
+    """The page shows the message at the form element that has the name of the error's field."""
     return {error.details.get("field", "").rpartition(".")[2].partition("[")[0]: error.message}

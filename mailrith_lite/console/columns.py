@@ -53,7 +53,7 @@ class UploadedFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Earlier(msgspec.Struct, frozen=True, kw_only=True):
-    """The import that the address of the page names."""
+    """The import or dry run that the parameter `like` of the page names."""
 
     job: Job
     plan: ImportPlan
@@ -111,10 +111,12 @@ async def start_import(call: SessionRequest, fields: Fields) -> web.StreamRespon
 async def queue_form(
     call: SessionRequest, file: UploadedFile, form: ColumnForm, *, dry_run: bool = False, like: str | None = None
 ) -> Job | Problems:
-    """The job of the import that the form means, or what is wrong with the form. `like`: the id of its parent.
+    """Queues an import with the choices of the form. Returns its job, or what is wrong with the form.
+
+    `like`: the public id of the parent import.
 
     Raises:
-        Conflict, NotFound: the upload is used, or no longer has this file.
+        Conflict, NotFound: a job has used the upload, or it no longer has this file.
         QueueFull
     """
     if problems := form_problems.find_problems(form, file.analysis, file.custom_fields):

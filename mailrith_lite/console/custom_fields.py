@@ -85,7 +85,7 @@ def _options(fields: Fields) -> list[str]:
 async def _render_list(
     call: SessionRequest, fields: Fields | None = None, problems: Problems | None = None
 ) -> web.StreamResponse:
-    """`fields`: of a form that was refused for the problems."""
+    """`fields`: the content of a form that was refused for the problems."""
     return await catalog_pages.render_list(
         call,
         "custom-fields.html",

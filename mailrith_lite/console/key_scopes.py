@@ -47,7 +47,7 @@ _MEANINGS: Final[dict[str, dict[str, str]]] = {
 
 
 def groups(held: tuple[str, ...]) -> list[Group]:
-    """Those of the scopes that this service uses. `held`: by the key of the session."""
+    """The scopes in `held` that this service uses. `held`: the scopes of the session's key."""
     return [
         Group(title=title, scopes=chosen)
         for title, meanings in _MEANINGS.items()

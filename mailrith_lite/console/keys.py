@@ -59,7 +59,7 @@ async def show_key(call: SessionRequest) -> web.StreamResponse:
 
 
 async def rotate(call: SessionRequest, fields: Fields) -> web.StreamResponse:
-    """Answers with the page of the new key. The session ends if it is the session's own."""
+    """Answers with the page of the new key. The session ends if the old key is the key of the session."""
     now = clock.now()
     async with call.database.write(durable=True, changes="nobody") as connection:
         key = await _find(call, connection, to_change=True)
@@ -130,7 +130,7 @@ def _lifetime(fields: Fields) -> int | None:
 async def _render_list(
     call: SessionRequest, fields: Fields | None = None, problems: Problems | None = None
 ) -> web.StreamResponse:
-    """`fields`: of a form that was refused for the problems."""
+    """`fields`: the content of a form that was refused for the problems."""
     async with call.database.read() as connection:
         listed = await key_table.select_keys(connection, call.workspace_id)
     now = clock.now()

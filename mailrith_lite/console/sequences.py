@@ -27,7 +27,7 @@ async def show_sequences(call: SessionRequest) -> web.StreamResponse:
 
 
 async def create(call: SessionRequest, fields: Fields) -> web.StreamResponse:
-    """Without emails: this service sends none."""
+    """A new sequence has no emails, because this service sends none."""
     settings = SequenceSettings(name=fields.get("name", ""), definition=_NO_EMAILS, email_count=0)
     try:
         async with call.database.write(durable=True, changes="nobody") as connection:
@@ -80,7 +80,7 @@ async def delete(call: SessionRequest, fields: Fields) -> web.StreamResponse:
 async def _render_list(
     call: SessionRequest, fields: Fields | None = None, problems: Problems | None = None
 ) -> web.StreamResponse:
-    """`fields`: of a form that was refused for the problems."""
+    """`fields`: the content of a form that was refused for the problems."""
     return await catalog_pages.render_list(
         call, "sequences.html", ids.SEQUENCE, sequences.select_sequences, fields, problems
     )

@@ -267,7 +267,7 @@ async def _render(
 
 
 def _values(subscriber: Subscriber, labels: dict[str, str]) -> list[FieldValue]:
-    """`labels`: by the integer id of the field, as text."""
+    """`labels`: the integer id of a custom field, as text -> its label."""
     return [
         FieldValue(label=labels.get(key) or ids.encode(ids.CUSTOM_FIELD, int(key)), text=field_text(value))
         for key, value in subscriber.custom_fields.items()

@@ -55,7 +55,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Names(msgspec.Struct, frozen=True, kw_only=True):
-    """By integer id."""
+    """Integer id -> name."""
 
     tags: dict[int, str]
     sequences: dict[int, str]

@@ -68,7 +68,7 @@ async def delete(call: SessionRequest, fields: Fields) -> web.StreamResponse:
 async def _render_list(
     call: SessionRequest, fields: Fields | None = None, problems: Problems | None = None
 ) -> web.StreamResponse:
-    """`fields`: of a form that was refused for the problems."""
+    """`fields`: the content of a form that was refused for the problems."""
     return await catalog_pages.render_list(call, "tags.html", ids.TAG, tags.select_tags, fields, problems)
 
 

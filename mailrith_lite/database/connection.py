@@ -40,7 +40,7 @@ _WRITER_PRAGMAS = (
     "PRAGMA cache_size = -16384",
     "PRAGMA wal_autocheckpoint = 8000",
     "PRAGMA temp_store = MEMORY",
-    "PRAGMA secure_delete = ON",  # whoever is deleted leaves no bytes in the file
+    "PRAGMA secure_delete = ON",  # overwrites deleted rows with zeros
 )
 _READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA foreign_keys = ON", "PRAGMA busy_timeout = 1000")
 _SNAPSHOT_PRAGMAS = ("PRAGMA temp_store = MEMORY",)
@@ -59,7 +59,7 @@ _SCRATCH_PRAGMAS = (  # the scratch database is deleted with its connection, so 
 class Database:
     """`async with Database.open(path) as database:` opens the connections, and makes the tables of a new file.
 
-    `lookup` is a reader for short look-ups by key, and `pulse` one that only shows that the database answers.
+    `lookup` is a reader for short look-ups by key, and `pulse` is one that only shows that the database answers.
     Neither waits for the pools of `read`.
     """
 
@@ -109,7 +109,7 @@ class Database:
         with refusing_unusable(path):
             async with contextlib.AsyncExitStack() as stack:
                 pragmas = _WRITER_PRAGMAS if sync_to_disk else (*_WRITER_PRAGMAS, "PRAGMA synchronous = OFF")
-                if path.is_file():  # before SQLite gives its mode to the files of the WAL
+                if path.is_file():  # first, because SQLite gives the files of the WAL the mode of the database
                     disk.make_private(path, 0o600)
                 writer = await stack.enter_async_context(connect(path, pragmas))
                 disk.make_private(path, 0o600)

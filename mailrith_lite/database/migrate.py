@@ -17,7 +17,7 @@ from mailrith_lite.database.opening import connect, refusing_unusable
 
 KEPT_COPIES = 3
 _COPY_NAME = "before-version-"
-_OF_LITESTREAM = "_litestream_"  # it may make its tables in a new file before the service makes its own
+_OF_LITESTREAM = "_litestream_"  # Litestream may make its tables in a new file before the service makes its own
 
 
 class Upgrade(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +85,7 @@ async def upgrade(path: Path, copies: Path) -> Upgrade:
             if version in (0, max(known)):
                 return Upgrade(before=version, after=version, copy=None)
             for part in disk.private_directory(copies).glob(f"{_COPY_NAME}*.part"):
-                part.unlink()  # of a process that was killed
+                part.unlink()  # left by a process that was killed
             target = copies / f"{_COPY_NAME}{max(known)}-{clock.now()}.db"
             await copy_database(path, target)
             try:

@@ -35,7 +35,7 @@ class Readers:
 
     @contextlib.asynccontextmanager
     async def _lend(self, *, consistent: bool) -> AsyncIterator[Connection]:
-        """A connection, of which one must be idle."""
+        """Takes an idle connection out of the pool for the block. Call it only if there is one."""
         connection = self._idle.pop()
         try:
             if consistent:

@@ -42,7 +42,7 @@ async def restore(source: Path, path: Path, aside: Path, *, reconcile: Reconcile
         OSError: a file cannot be written. The database is unchanged.
     """
     copy = path.with_name(f"{path.name}.restored")
-    _delete(copy)  # of a process that was killed
+    _delete(copy)  # left by a process that was killed
     try:
         before = await _copy_checked(source, copy)
         async with connect(copy, ()) as connection:
@@ -57,7 +57,7 @@ async def restore(source: Path, path: Path, aside: Path, *, reconcile: Reconcile
 
 
 def _delete(copy: Path) -> None:
-    """With its journal, which SQLite would apply to the next file of this name."""
+    """Deletes the file with its journal, which SQLite would apply to the next file of this name."""
     for path in (copy, copy.with_name(f"{copy.name}-journal")):
         path.unlink(missing_ok=True)
 
@@ -79,7 +79,7 @@ async def _copy_checked(source: Path, copy: Path) -> int:
 
 @contextlib.contextmanager
 def _without_new_side_files(path: Path) -> Iterator[None]:
-    """Deletes the index and the empty WAL that a reader makes next to a file in WAL mode, as Litestream has."""
+    """Deletes the index and the empty WAL that a reader makes next to a file in WAL mode, such as Litestream's."""
     sides = [path.with_name(path.name + ending) for ending in _SIDE_FILES]
     alone = not any(side.exists() for side in sides)
     try:
@@ -106,12 +106,13 @@ async def _reconcile(copy: Path, replaced: Path | None, reconcile: Reconcile) ->
 
 
 async def _set_aside(path: Path, folder: Path) -> Path:
-    """Gives the database a second name; its own name never vanishes, or a start would make a new database.
+    """Gives the database a second name in the folder. The first name stays: without it, a start would make a new
+    database.
 
     The WAL must not stay: SQLite would apply it to the restored database.
     """
     target = disk.private_directory(folder) / dated_name("replaced", clock.now())
-    with contextlib.suppress(sqlite3.DatabaseError):  # a damaged database goes aside with its WAL
+    with contextlib.suppress(sqlite3.DatabaseError):  # if the database is damaged, its WAL moves to the folder, too
         async with connect(path, ("PRAGMA wal_checkpoint(TRUNCATE)",)):
             pass  # the last connection deletes the WAL
     os.link(path, target)

@@ -124,7 +124,7 @@ async def update_file_removed(connection: Connection, job_ids: list[int], now: i
 
 
 async def erase_queries(database: Database, workspace_id: int) -> None:
-    """Takes the place of the searches that name a deleted person. An unfinished export needs its search."""
+    """Replaces the searches that name a deleted person. An unfinished export keeps its search, which it needs."""
     async with database.read() as connection:
         rows = await connection.execute_fetchall(
             f"""SELECT job_id, query FROM {_TABLES}

@@ -23,9 +23,9 @@ _TEXT_COLUMNS = (*erasing.TEXT_COLUMNS, choices_table.TEXT_COLUMN)
 class Erasure:
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._last_id = 0  # of the entries that a step has worked on
+        self._last_id = 0  # the newest entry of `erasures` that a step has worked on
         self._file_has_traces = False
-        self._wal_has_traces = True  # perhaps of an earlier process
+        self._wal_has_traces = True  # an earlier process may have left some
 
     async def step(self) -> None:
         """Erases who was deleted so far. Each of its transactions is short.

@@ -105,7 +105,7 @@ def _values(headers: CIMultiDictProxy[str], name: str) -> list[str]:
 
 
 def _last(headers: CIMultiDictProxy[str], name: str) -> str | None:
-    """What the nearest proxy has written."""
+    """The last value, which the nearest proxy has written."""
     values = _values(headers, name)
     return (values[-1].strip() or None) if values else None
 

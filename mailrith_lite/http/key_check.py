@@ -16,7 +16,7 @@ async def check_key(request: web.Request, presented: str, via: Via, limit: Wrong
     """
     Raises:
         InvalidApiKey: the key is unknown, was revoked or has expired.
-        RateLimited: so it is, and this address has sent too many such keys before.
+        RateLimited: the key is refused in the same way, and this address has sent too many such keys before.
     """
     services, now = request.config_dict[SERVICES], clock.now()
     try:
@@ -31,9 +31,8 @@ async def check_key(request: web.Request, presented: str, via: Via, limit: Wrong
             by = msgspec.structs.replace(by, workspace_id=refused.workspace_id, key_id=refused.id)
         services.refused_keys.note(by, error.error_code)
         retry_after = limit.note(by.address or "", now)
-        request[REFUSAL] = (
-            error if retry_after is None else wrong_keys.too_many(retry_after)
-        )  # a form shows it itself
+        # For the log: a form shows the error itself, so the middleware does not see it.
+        request[REFUSAL] = error if retry_after is None else wrong_keys.too_many(retry_after)
         raise request[REFUSAL] from None
     del request[REFUSED_KEY]
     return key

@@ -9,15 +9,15 @@ from mailrith_lite import errors, ids
 from mailrith_lite.http.addresses import client_address
 from mailrith_lite.http.services import PRINCIPAL, REFUSED_KEY, REQUEST_ID, SERVICES
 
-_UNKNOWN = ("unknown_field", "unknown_parameter")  # reasons: the client has chosen the name
-_OF_CLIENTS = ("custom_fields", "values")  # members whose own members the client names
+_UNKNOWN = ("unknown_field", "unknown_parameter")  # with these reasons the field is a name that the client chose
+_OF_CLIENTS = ("custom_fields", "values")  # the client chooses the names of their members
 _FIELD = re.compile(r"[A-Za-z_]+(?:\[\d+\]|\.[A-Za-z_]+)*")
 _WORD = re.compile(r"[a-z]{1,20}(?:-[a-z]{1,20}){0,3}|v\d")
 _MAX_SEGMENTS = 6
 
 
 def caller(request: web.Request) -> dict[str, Any]:
-    """`key`: also of a key that has ended. `address`: behind a trusted proxy the client's."""
+    """`key`: the id of the key, also if it has ended. `address`: of the client, also behind a trusted proxy."""
     services = request.config_dict.get(SERVICES)
     principal, refused = request.get(PRINCIPAL), request.get(REFUSED_KEY)
     workspace_id = principal.workspace_id if principal else refused.workspace_id if refused else None
@@ -31,7 +31,8 @@ def caller(request: web.Request) -> dict[str, Any]:
 
 
 def refusal(error: errors.MailrithError | None) -> dict[str, Any]:
-    """The field is cut where the client names it: the label of a custom field, a word of a cell."""
+    """Code, field and reason. The field ends before a name that the client chose: `custom_fields.Size` becomes
+    `custom_fields`."""
     if error is None:
         return {}
     reason = error.details.get("reason")
@@ -39,7 +40,7 @@ def refusal(error: errors.MailrithError | None) -> dict[str, Any]:
 
 
 def path(text: str) -> str:
-    """A path that no route has. Ids, tokens, names of files and everything else but plain words become `…`."""
+    """A path that no route has. Only plain words stay: ids, tokens, file names and all others become `…`."""
     first, *segments = text.split("/")
     cut = [segment if not segment or _WORD.fullmatch(segment) else "…" for segment in segments[:_MAX_SEGMENTS]]
     return "/".join([first, *cut, *(["…"] if len(segments) > _MAX_SEGMENTS else [])])

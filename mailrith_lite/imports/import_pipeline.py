@@ -296,7 +296,7 @@ async def _record(
 
 
 def _report(reader: RowReader, chunk: Sequence[Row], outcome: Outcome) -> Iterator[RowError]:
-    """In the order of the file."""
+    """The refusals and warnings of a chunk, in the order of the file."""
     kept = set(outcome.status_kept)
     for row in chunk:
         if row.error is not None:

@@ -161,7 +161,8 @@ def _compare(readings: Sequence[_Reading], header: bool | None) -> Layout:
 
 
 def _is_piece(record: _Record) -> bool:
-    """Whether the record is one cell with a stray quote: the beginning of a row that another delimiter divides."""
+    """Whether the record is one cell with a stray quote. With another delimiter this quote may open a cell, and the
+    row may continue on the next line."""
     return len(record.cells) == 1 and not record.regular
 
 

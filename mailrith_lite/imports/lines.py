@@ -24,8 +24,8 @@ class TooWide(Exception):
 
 
 class Lines:
-    """Iterates over the lines of a file, until the file or, if a row ends there, the block that `open_block` took
-    ends.
+    """Iterates over the lines of a file. Stops at the end of the file, or of the block of `open_block` if a row
+    ends there.
 
     `count`: the number of lines that were read. The caller adds those of a block that it reads itself.
     """
@@ -73,7 +73,7 @@ class Lines:
         return self._file.read(_BLOCK) + self._file.readline(MAX_ROW)
 
     def open_block(self, block: str) -> None:
-        """The next lines are those of the block."""
+        """Reads the next lines from this block."""
         self._readline = io.StringIO(block, newline="").readline
 
     def _continue_row(self) -> str:

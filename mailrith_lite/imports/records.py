@@ -60,7 +60,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EvenBlock(msgspec.Struct, frozen=True, kw_only=True):
-    """A `Block` in which all rows have equally many cells: `cells` has those of one row after the other."""
+    """A `Block` in which all rows have equally many cells: `cells` has the cells of all rows in one list."""
 
     lines: Sequence[int]
     cells: list[str]
@@ -218,7 +218,7 @@ class _BlockReader:
         return EvenBlock(lines=lines, cells=cells) if all(map(str.strip, cells[:: len(row)])) else None
 
     def _tidy(self, lines: Sequence[int], rows: list[list[str]]) -> Block:
-        """Without blank rows, and blank cells beyond the header."""
+        """The rows without blank ones, and their cells without blank ones beyond the header."""
         if not all(map(str.strip, map(_FIRST_CELL, rows))):
             filled = [not _is_blank(row) for row in rows]
             lines, rows = list(itertools.compress(lines, filled)), list(itertools.compress(rows, filled))

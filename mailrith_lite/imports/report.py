@@ -24,7 +24,7 @@ _cells_decoder = msgspec.json.Decoder(list[str])
 
 
 async def insert_row_errors(connection: Connection, job_id: int, row_errors: Sequence[RowError]) -> None:
-    """In the order of the file, with all those of a row."""
+    """`row_errors`: in the order of the file. One call must have all errors of a row."""
     rows = await asyncio.to_thread(_as_json, row_errors)
     await connection.execute(
         """INSERT INTO import_row_errors (job_id, line, position, column_name, code, message, warning, cells)
@@ -37,7 +37,7 @@ async def insert_row_errors(connection: Connection, job_id: int, row_errors: Seq
 
 
 async def delete_row_errors(connection: Connection, job_id: int) -> bool:
-    """Deletes at most as many as take a few milliseconds. False if there were none."""
+    """Deletes the next rows of a report, in a few milliseconds. Returns False if there were none."""
     cursor = await connection.execute(
         """DELETE FROM import_row_errors WHERE job_id = :job_id AND (line, position) IN (
             SELECT line, position FROM import_row_errors

@@ -67,7 +67,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def counts(self) -> dict[str, int | None]:
-        """Those that the kind of job has."""
+        """The counts that this kind of job has."""
         return {name: getattr(self.progress, name) for name in self.kind.counts}
 
     @property
@@ -141,7 +141,7 @@ async def select_latest_change(connection: Connection) -> int:
 
 
 async def select_open_counts(connection: Connection) -> list[OpenCount]:
-    """Of all workspaces."""
+    """The open jobs of all workspaces, by kind and status."""
     rows = await connection.execute_fetchall(
         """SELECT kind, status, count(*) AS count, min(created_at) AS oldest_at FROM jobs
         WHERE completed_at IS NULL GROUP BY kind, status"""
@@ -302,7 +302,7 @@ async def update_deleted(connection: Connection, job: Job, now: int) -> None:
 
 
 async def select_ended(connection: Connection, condition: str, parameters: dict[str, int]) -> list[Job]:
-    """The final jobs of every workspace that fulfil the condition, which can end with a limit."""
+    """The final jobs of every workspace that match the condition. The condition can end with `LIMIT`."""
     rows = await connection.execute_fetchall(
         f"SELECT * FROM jobs WHERE completed_at IS NOT NULL AND deleted_at IS NULL AND {condition}", parameters
     )
@@ -310,13 +310,13 @@ async def select_ended(connection: Connection, condition: str, parameters: dict[
 
 
 async def select_deleted(connection: Connection) -> list[Job]:
-    """Of every workspace: the jobs that have been deleted and still have rows."""
+    """The deleted jobs of every workspace that still have rows."""
     rows = await connection.execute_fetchall("SELECT * FROM jobs WHERE deleted_at IS NOT NULL ORDER BY id")
     return [_from_row(row) for row in rows]
 
 
 async def delete_job(connection: Connection, job_id: int) -> None:
-    """With its rows in all other tables."""
+    """Deletes the job and its rows in all other tables."""
     await connection.execute("DELETE FROM jobs WHERE id = ? AND deleted_at IS NOT NULL", (job_id,))
 
 

@@ -102,7 +102,7 @@ async def insert_events(
 
 
 async def _reserve_numbers(connection: Connection, count: int) -> int:
-    """The first of so many new integer ids."""
+    """Reserves integer ids for new deliveries. Returns the first one."""
     rows = await connection.execute_fetchall(
         "UPDATE webhook_numbers SET last_delivery_id = last_delivery_id + ? RETURNING last_delivery_id", (count,)
     )
@@ -110,7 +110,7 @@ async def _reserve_numbers(connection: Connection, count: int) -> int:
 
 
 async def select_due_subscriptions(connection: Connection) -> list[DueSubscription]:
-    """Of every workspace: those that are active and have a waiting event."""
+    """The active subscriptions of every workspace that have a waiting event."""
     rows = await connection.execute_fetchall(
         """SELECT * FROM (SELECT id, workspace_id, (SELECT min(due_at) FROM webhook_deliveries
                 WHERE subscription_id = webhook_subscriptions.id AND due_at IS NOT NULL) AS due_at

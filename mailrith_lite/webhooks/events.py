@@ -21,7 +21,7 @@ _NO_SUBSCRIBER = "[[null]]"
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Through what subscribers changed: `api`, `console`, or the name of a kind of job. `id`: of the job."""
+    """What changed the subscribers: `api`, `console`, or the name of a kind of job. `id`: the id of the job."""
 
     type: str
     id: str | None = None
@@ -36,7 +36,7 @@ CONSOLE = Source(type="console")
 
 
 def of_change(before: Subscriber | None, after: Subscriber, source: Source) -> list[Events]:
-    """None before: the subscriber is new. Empty if nothing is altered."""
+    """`before`: None for a new subscriber. The list is empty if nothing is altered."""
     if before is None:
         return _created([after.id], source)
     return of_alterations([alterations.of_subscriber(before, after)], source)
@@ -74,7 +74,7 @@ def of_test(subscription: Subscription) -> Events:
 
 
 def body(delivery: Delivery) -> bytes:
-    """The same bytes at every attempt."""
+    """The body of the request: the same bytes at every attempt."""
     return msgspec.json.encode(as_received(delivery))
 
 

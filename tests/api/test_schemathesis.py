@@ -120,7 +120,7 @@ def accepts_what_the_document_allows(ctx: CheckContext, response: Response, case
     """The check of Schemathesis, without the rules that no schema can express."""
     if response.status_code == 400:
         fault = response.json()["error"].get("details", {})
-        taken = fault.get("reason") == "name_taken"  # the contract answers 400 for the name of another sequence
+        taken = fault.get("reason") == "name_taken"  # 400 by the contract: another sequence has this name
         if taken or any(re.fullmatch(known, fault.get("field", ""), re.DOTALL) for known in BEYOND_A_SCHEMA):
             return None
     return positive_data_acceptance(ctx, response, case)

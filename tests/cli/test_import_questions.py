@@ -225,7 +225,7 @@ def test_import_in_which_every_row_is_refused_exits_with_1(server: Server, cwd: 
     assert_fails(result, "every row was refused; nobody was imported")
 
 
-def test_rows_refused_for_an_optional_cell_are_counted_with_the_option_that_keeps_them(
+def test_advice_counts_rows_refused_for_an_optional_cell_and_names_the_option(
     server: Server, cwd: Path, write: Write
 ) -> None:
     rows = "ann@example.com,Ireland\nbob@example.com,Atlantis\nnobody,Ireland\ncid@example.com,Lemuria\n"
@@ -259,7 +259,7 @@ def test_corrected_report_is_imported_like_its_import(server: Server, cwd: Path,
     )
 
 
-def test_file_with_a_question_that_its_import_did_not_have_is_not_imported_like_it(
+def test_like_is_refused_for_a_file_with_a_question_that_the_import_did_not_have(
     server: Server, cwd: Path, write: Write
 ) -> None:
     result = run("import", write(EMAILS), env=client_environment(server), cwd=cwd)

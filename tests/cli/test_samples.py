@@ -79,6 +79,6 @@ def test_mailchimp_sample_is_what_its_program_writes(tmp_path: Path) -> None:
     assert (tmp_path / "sample.zip").read_bytes() == (SAMPLES / "mailchimp-export.zip").read_bytes()
 
 
-def test_messy_sample_without_custom_fields(server: Server, cwd: Path) -> None:
+def test_messy_sample_is_imported_without_custom_fields(server: Server, cwd: Path) -> None:
     counts = "18 rows: 9 created, 2 updated, 1 unchanged, 6 refused, 1 warning"
     assert counts in import_sample(server, cwd, "messy.csv").stdout

@@ -67,7 +67,7 @@ def test_form_without_a_part_says_what_is_missing(server: Server, visitor: Visit
     assert keys(server) == []
 
 
-def test_key_gives_only_scopes_that_it_has(server: Server) -> None:
+def test_key_cannot_make_a_key_with_a_scope_that_it_lacks(server: Server) -> None:
     maker = signed_in(server, server.new_key(scopes=(*MAY_MAKE, "tags:read")))
     assert "subscribers:export" not in text(maker.get(PAGE)).partition("New key")[2]
     assert maker.post(PAGE, NEW).status == 403

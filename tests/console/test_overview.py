@@ -84,7 +84,7 @@ def test_count_of_one_workspace_is_not_that_of_another(server: Server) -> None:
     assert "1 subscriber" not in text(other.get("/console"))
 
 
-def test_looks_at_the_same_time_share_one_count(server: Server) -> None:
+def test_simultaneous_requests_for_the_totals_share_one_count(server: Server) -> None:
     subscriber(server)
     totals = server.services.audience_totals
 

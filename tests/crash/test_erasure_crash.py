@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from housekeeping import person
-from housekeeping.person import CELL, EMAIL, FIRST_NAME, IMPORTS, MAPPINGS
+from housekeeping.person import CELL, EARLIER_NAME, EMAIL, IMPORTS, MAPPINGS
 
 from crash.service import ROUNDS, Service
 
@@ -18,7 +18,7 @@ def test_a_person_is_erased_after_kills(service: Callable[[str], Service], seed:
     chance = random.Random(seed)
     killed = service("killed").start()
     field = killed.call("POST", "/v1/custom-fields", {"label": "Notes", "type": "Text"})
-    body = {"email": EMAIL, "name": FIRST_NAME, "custom_fields": {field["id"]: CELL}}
+    body = {"email": EMAIL, "name": EARLIER_NAME, "custom_fields": {field["id"]: CELL}}
     saved = killed.call("POST", "/v1/subscribers", body, **{"Idempotency-Key": EMAIL})
     for text in (person.CHANGED, person.REFUSED):
         mappings = MAPPINGS[: text.partition("\n")[0].count(",") + 1]

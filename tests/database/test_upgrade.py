@@ -114,7 +114,7 @@ async def test_upgrade_of_the_newest_version_makes_no_copy(old: Path, tmp_path: 
     assert not (tmp_path / "others").exists()
 
 
-async def test_upgrade_keeps_the_last_copies(tmp_path: Path) -> None:
+async def test_upgrade_keeps_the_last_three_copies(tmp_path: Path) -> None:
     copies = tmp_path / "copies"
     copies.mkdir()
     for age in range(5):

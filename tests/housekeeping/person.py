@@ -1,4 +1,4 @@
-"""A person whose address, name and cells are known nowhere else, put through everything that stores something."""
+"""A person whose address, name and cells occur in no other test data, and files that contain the person."""
 
 import contextlib
 import sqlite3
@@ -7,10 +7,10 @@ from typing import Any
 
 EMAIL = "zqxwv.kjq@wvzqx-mail.example"
 NAME = "Zqxwvina Jqkzh"
-FIRST_NAME = "Vwxqzina Hzkjq"
-"""Their name until an import and an edit changed it."""
+EARLIER_NAME = "Vwxqzina Hzkjq"
+"""The name of the person until an import or an edit changes it."""
 CELL = "jqxz-cell-7313"
-NEEDLES = tuple(text.lower().encode() for text in (EMAIL, NAME, FIRST_NAME, CELL, "zqxwv", "jqkzh"))
+NEEDLES = tuple(text.lower().encode() for text in (EMAIL, NAME, EARLIER_NAME, CELL, "zqxwv", "jqkzh"))
 IMPORTS = "/v1/jobs/subscriber-imports"
 
 

@@ -18,7 +18,7 @@ from uploading import ready
 from webhooks.receiver import Planned, Receiver
 
 from housekeeping import person
-from housekeeping.person import CELL, EMAIL, FIRST_NAME, IMPORTS, MAPPINGS, NAME, mapped
+from housekeeping.person import CELL, EARLIER_NAME, EMAIL, IMPORTS, MAPPINGS, NAME, mapped
 from mailrith_lite.audience import erasures
 from mailrith_lite.audience.erasures import Pending
 from mailrith_lite.database import Database
@@ -57,16 +57,16 @@ def delete(server: Server, saved: Any) -> None:
 
 
 def put_through_everything(server: Server, receiver: Receiver) -> Any:
-    """Returns the person."""
+    """Makes the service store the person wherever it can. Returns the saved subscriber."""
     text_field = field(server, "Notes")
     subscriber(server, "ada@example.com", name="Ada")
     subscription = {"name": "Hook", "url": receiver.url, "event_patterns": ["*"]}
     data_of(server.call("POST", "/v1/webhook-subscriptions", subscription))
-    body = {"email": EMAIL, "name": FIRST_NAME, "status": "Active", "custom_fields": {text_field["id"]: CELL}}
+    body = {"email": EMAIL, "name": EARLIER_NAME, "status": "Active", "custom_fields": {text_field["id"]: CELL}}
     saved = data_of(
         server.call("POST", "/v1/subscribers", body, headers={"Idempotency-Key": f"signup-{EMAIL.upper()}"})
     )
-    server.import_csv(person.CHANGED)  # its undo keeps the first name
+    server.import_csv(person.CHANGED)  # for its undo, the service keeps the earlier name
     server.import_csv(person.REFUSED, MAPPINGS)
     upload = ready(server, person.REFUSED.replace("Ada", "Adé").encode("latin-1"), name=f"{EMAIL}.csv")
     job = server.call("POST", IMPORTS, {"upload_id": upload["id"], "mappings": MAPPINGS, "dry_run": True})

@@ -192,7 +192,7 @@ def test_blank_cell_of_a_confirmation_date_is_unconfirmed_if_a_person_says_so() 
     assert [meaning(analysis, question, "blank", cell) for cell in (DAY, "")] == ["Active", "Unconfirmed"]
 
 
-def test_file_of_people_who_have_left_is_a_question_also_if_a_column_says_otherwise_of_all() -> None:
+def test_file_name_that_says_unsubscribed_is_a_question_although_each_row_has_another_status() -> None:
     cells = {"Email": [ADDRESS, *OTHER_ADDRESSES[:2]], "Status": ["active", "pending", "pending"]}
     analysis = analysis_of(cells, file_name="unsubscribed.csv")
     assert asked(analysis) == [("file_name_status", None)]

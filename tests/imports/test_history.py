@@ -60,7 +60,7 @@ def person_of(server: Server, email: str = "a@x.com") -> str:
     return str(one["self"])
 
 
-def test_creation_and_edits_have_the_key_the_values_and_the_time(server: Server) -> None:
+def test_history_has_key_values_and_time_of_a_creation_and_an_edit(server: Server) -> None:
     person = create(server, name="Ada", status="Active")
     assert server.call("PATCH", person, {"name": "Ada King", "country": "GB"}).status == 200
     edit, creation = history(server, person)

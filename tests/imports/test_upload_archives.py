@@ -71,7 +71,7 @@ def test_a_dry_run_of_one_file_leaves_the_archive(server: Server) -> None:
     assert finished(server, submit(server, upload, file="first.csv"))["imported_count"] == 2
 
 
-def test_file_and_encoding_go_with_an_upload(server: Server) -> None:
+def test_file_and_encoding_are_refused_where_they_do_not_apply(server: Server) -> None:
     for member in ("file", "encoding"):
         body = {"csv_text": CSV.decode(), "mappings": [{"csv_column": "Email", "field": {"type": "email"}}]}
         reply = server.call("POST", "/v1/jobs/subscriber-imports", {**body, member: "utf-8"})

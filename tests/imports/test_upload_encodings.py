@@ -131,7 +131,7 @@ def test_a_file_that_is_utf8_but_for_some_bytes_needs_an_answer(server: Server) 
     assert files(server) == []
 
 
-def test_an_encoding_of_the_request_wins(server: Server) -> None:
+def test_encoding_of_the_request_replaces_the_detected_one(server: Server) -> None:
     upload = ready(server, "Email,Name\na@example.com,Müller\n".encode("cp1252"))
     reply = submit(server, upload, encoding="utf-8")
     assert (reply.status, reply.error["details"]["field"]) == (400, "encoding")

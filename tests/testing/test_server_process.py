@@ -60,7 +60,7 @@ def test_test_can_replace_anything_in_its_process(pytester: pytest.Pytester, tex
     run_session(pytester, text, *PROCESS).assert_outcomes(passed=tests)
 
 
-def test_controls_need_no_socket(pytester: pytest.Pytester) -> None:
+def test_fixture_works_while_sockets_are_disabled(pytester: pytest.Pytester) -> None:
     text = """
     def test_no_socket(mailrith):
         mailrith.seed(subscribers=["ada@example.com"])
@@ -70,7 +70,7 @@ def test_controls_need_no_socket(pytester: pytest.Pytester) -> None:
     run_session(pytester, text, *PROCESS, "--disable-socket").assert_outcomes(passed=1)
 
 
-def test_fixture_chooses_the_process_too(pytester: pytest.Pytester) -> None:
+def test_fixture_can_choose_the_process_instead_of_the_option(pytester: pytest.Pytester) -> None:
     text = """
     import os
     import pytest

@@ -169,7 +169,7 @@ async def select_changed(
 
 
 async def delete_changes(connection: Connection, job_id: int) -> bool:
-    """Deletes the next ones of an import, with their images. False if there were none."""
+    """Deletes the next changes of an import, with their images. False if there were none."""
     cursor = await connection.execute(
         """DELETE FROM import_changes WHERE job_id = :job_id AND subscriber_id IN (
             SELECT subscriber_id FROM import_changes WHERE job_id = :job_id ORDER BY subscriber_id LIMIT :limit)""",
@@ -188,7 +188,7 @@ async def update_restored(connection: Connection, job_id: int, change_id: int, s
 
 
 def _details(image: Image) -> Details:
-    """Of a change whose image the undo cannot use."""
+    """The details, for the history, of a change whose image the undo cannot use."""
     return Details(
         before=images.replaced(image),
         tags=image.tags,
@@ -232,7 +232,8 @@ async def _insert_images(connection: Connection, job_id: int, change_id: int, ch
 
 
 async def _merge_images(connection: Connection, job_id: int, changed: Sequence[Changed]) -> None:
-    """Of subscribers whose latest change is by this import. Those without an image were created by it."""
+    """Adds images to the saved ones. `changed`: subscribers whose latest change is by this import. The import
+    created those without a saved image."""
     later = {one.subscriber_id: one.image for one in changed}
     rows = await connection.execute_fetchall(
         """SELECT subscriber_id, image FROM import_changes WHERE job_id = ?

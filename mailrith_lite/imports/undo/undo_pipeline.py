@@ -38,7 +38,7 @@ class _Work(msgspec.Struct, kw_only=True):
 
     @property
     def rows(self) -> int:
-        """Of the next chunk."""
+        """How many people the next chunk has at most."""
         return min(self.pace.rows, self.run.chunk_rows or _MAX_CHUNK_ROWS)
 
 

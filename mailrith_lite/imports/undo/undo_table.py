@@ -68,7 +68,7 @@ async def select_undo_jobs(connection: Connection, workspace_id: int, import_job
 
 
 async def delete_skips(connection: Connection, job_id: int) -> bool:
-    """Deletes the next ones. False if there were none."""
+    """Deletes the next skipped people of an undo. Returns False if there were none."""
     cursor = await connection.execute(
         """DELETE FROM undo_skips WHERE job_id = :job_id AND subscriber_id IN (
             SELECT subscriber_id FROM undo_skips WHERE job_id = :job_id ORDER BY subscriber_id LIMIT :limit)""",

@@ -34,7 +34,7 @@ def find_origin_questions(origin: Origin) -> Iterable[Question]:
 
 
 def _take(file: ArchivedFile) -> Answer:
-    """With the status that the name of the file says: `unsubscribed_members.csv`."""
+    """Takes this file, with the status in its name, such as `unsubscribed_members.csv`."""
     status = file_names.status_of_file(file.name)
     label = f"{file.name} ({file.size:,} bytes)" + (f", everybody {status}" if status else "")
     return Answer(label=label, value=file.name, request=ImportPiece(file=file.name, status=status))

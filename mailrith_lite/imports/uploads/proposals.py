@@ -234,8 +234,11 @@ class Proposals:
                 )
 
     def _close_details(self) -> None:
-        """A status for each person answers for `Opt-in date`, and with as many people who have left as
-        `Unsubscribed at` has, for that, too."""
+        """Closes questions about other columns if the status column has a status for each person.
+
+        It answers the question of a column such as `Opt-in date`. It also answers that of `Unsubscribed at`, if it
+        has at least as many people who have left.
+        """
         deciding = [
             column
             for column in self._facts.columns

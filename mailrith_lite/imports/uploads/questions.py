@@ -38,9 +38,10 @@ _STATUS: Final = MappedField(type="subscriber-status")
 
 
 class ImportPiece(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Members of an import request. A mapping replaces the proposal of its column, or is added to the proposals.
+    """The members of an import request that an answer decides.
 
-    `leave_out`: the column whose proposal is removed. With `header`, `mappings` replace all proposals.
+    `mappings`: each replaces the proposal of its column, or is added to the proposals. If `header` is set, they
+    replace all proposals. `leave_out`: the column whose proposal is removed.
     """
 
     mappings: list[ColumnMapping] = []
@@ -229,7 +230,7 @@ def _about_consent(facts: FileFacts, proposals: Proposals) -> Iterable[Question]
 
 
 def _says_nothing(column: ColumnFacts, proposals: Proposals) -> Answer:
-    """A column such as `Opt-in date` then is what else its name says."""
+    """With this answer, a column such as `Opt-in date` becomes the date field of its name, if that is free."""
     named = field_names.type_of(column.name)
     mapped = {proposal.mapping.field.type for proposal in proposals.by_column.values()}
     mappings = []
@@ -326,6 +327,6 @@ def _about_blank(column: ColumnFacts, values: Mapping[str, Status | None], blank
 
 
 def _status_piece(column: ColumnFacts, values: Mapping[str, Status | None]) -> ImportPiece:
-    """Without a translation for a column of statuses."""
+    """`values`: empty if the cells are statuses already."""
     translation: dict[str, str | None] = {**values}
     return ImportPiece(mappings=[ColumnMapping(csv_column=column.name, field=_STATUS, values=translation or None)])

@@ -107,7 +107,7 @@ class Receiver:
             lambda check: encodings.rewrite(part, path, encoding, limit=self.limit, check=check)
         )
         original = originals.original_of(part)
-        if original.exists():  # the archive
+        if original.exists():  # an archive is the original
             await disk.remove(part)
         else:
             part.rename(original)
