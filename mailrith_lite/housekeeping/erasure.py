@@ -10,14 +10,19 @@ from collections.abc import Sequence
 
 from mailrith_lite.api import erased_answers
 from mailrith_lite.audience import erasures, search_index
-from mailrith_lite.audience.erasures import Pending
+from mailrith_lite.audience.erasures import Pending, TextColumn
 from mailrith_lite.console import choices_table
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.exports import export_table
 from mailrith_lite.imports import erasing
 from mailrith_lite.webhooks import delivery_table
 
-_TEXT_COLUMNS = (*erasing.TEXT_COLUMNS, choices_table.TEXT_COLUMN)
+_AUDIT = TextColumn(  # a client can make the id of its request of an address
+    select="""SELECT id AS key, request_id AS text, 0 AS job_id FROM audit_entries
+        WHERE workspace_id = :workspace_id AND instr(request_id, '@')""",
+    updates=("UPDATE audit_entries SET request_id = :text WHERE id = :key",),
+)
+_TEXT_COLUMNS = (*erasing.TEXT_COLUMNS, choices_table.TEXT_COLUMN, _AUDIT)
 
 
 class Erasure:

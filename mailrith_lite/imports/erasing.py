@@ -52,6 +52,11 @@ TEXT_COLUMNS: Final = (
             WHERE workspace_id = :workspace_id AND instr(error_message, '@')""",
         updates=("UPDATE jobs SET error_message = :text WHERE id = :key",),
     ),
+    TextColumn(  # a client can make the id of its request of an address
+        select="""SELECT id AS key, request_id AS text, id AS job_id FROM jobs
+            WHERE workspace_id = :workspace_id AND instr(request_id, '@')""",
+        updates=("UPDATE jobs SET request_id = :text WHERE id = :key",),
+    ),
 )
 
 

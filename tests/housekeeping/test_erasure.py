@@ -189,6 +189,19 @@ def test_the_recorded_answer_about_a_search_loses_the_name_also_if_its_key_has_t
     assert [one for one in person.traces(server.settings.data_dir) if not one.startswith("exports/")] == []
 
 
+def test_an_address_in_the_id_of_a_request_is_erased(server: Server) -> None:
+    saved = subscriber(server, EMAIL)
+    for email in (EMAIL, "ada@example.com"):
+        headers = {"x-mailrith-request-id": f"for-{email}"}
+        assert server.call("POST", EXPORTS, {}, headers=headers).status == 202
+    server.drain()
+    delete(server, saved)
+    erase(server)
+    kept = [("(erased)",), ("for-ada@example.com",)]
+    assert server.rows("SELECT request_id FROM jobs ORDER BY id") == kept
+    assert server.rows("SELECT request_id FROM audit_entries WHERE action = 'export.created' ORDER BY id") == kept
+
+
 def test_a_person_in_an_unfinished_import_is_erased_after_its_end(server: Server) -> None:
     saved = subscriber(server, EMAIL)
     hold_jobs(server)
