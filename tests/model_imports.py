@@ -8,6 +8,7 @@ from typing import Any
 
 from model_audience import CODES, STATUSES, SUPPRESSED, Audience, Person, Refused
 
+STRICTEST_FIRST = ("Blocked", "Complained", "Bounced", "Unsubscribed")
 MAPPED_TYPES = {"Email": "email", "Name": "name", "Country": "country", "Status": "subscriber-status"}
 
 
@@ -65,6 +66,8 @@ class Import:
         if person.status in SUPPRESSED and sent.get("status") in STATUSES[:2]:
             del sent["status"]
             outcomes["status_kept"] += 1
+        if person.status in SUPPRESSED and "status" in sent:
+            sent["status"] = min(person.status, sent["status"], key=STRICTEST_FIRST.index)
         altered = audience.change(person, sent, now)
         if self._add_memberships(person, tag_ids) or altered:
             person.updated_at = now

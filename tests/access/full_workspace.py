@@ -61,7 +61,14 @@ def contents(server: Server) -> dict[str, list[tuple[Any, ...]]]:
     services = server.services
     while server.wait(blocks.refresh(services.database)):
         pass
-    server.wait(JobRetention(services.database, services.exports_directory, ttl=0, undo_ttl=0).remove_expired())
+    retention = JobRetention(
+        services.database,
+        services.exports_directory,
+        ttl=0,
+        undo_ttl=0,
+        is_running=services.runner.is_running,
+    )
+    server.wait(retention.remove_expired())
     tables = server.rows(
         """SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
         AND name NOT LIKE '%search%' AND name NOT IN ('api_keys', 'erasures') ORDER BY name"""
