@@ -181,7 +181,7 @@ def _serving() -> Iterator[tuple[Service, str]]:
     with (
         tempfile.TemporaryDirectory() as folder,
         _receiver() as url,
-        serving(Path(folder) / "data", allow_private_webhooks="on") as service,
+        serving(Path(folder) / "data", allow_private_webhooks="on", max_body_bytes=str(256 << 20)) as service,
     ):
         yield service, url
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from mailrith_lite.access import audit
+from mailrith_lite.access import audit, wrong_keys
 from mailrith_lite.access.audit import Actor
 from mailrith_lite.database import Database
 
@@ -10,7 +10,7 @@ _MAX_COUNTED = 500  # different refusals until the next save; further addresses 
 
 
 class _Refusal(msgspec.Struct):
-    """`count` equal refusals. `actor`: who sent the first of them."""
+    """`count` equal refusals of one address, or of one network of IPv6. `actor`: who sent the first of them."""
 
     actor: Actor
     code: str
@@ -23,7 +23,8 @@ class RefusedKeys:
 
     def note(self, actor: Actor, code: str) -> None:
         """`actor.key_id`: a key that has ended; None for an unknown key. `code`: the code of the error."""
-        key = (actor.via, actor.address, actor.key_id, code)
+        network = None if actor.address is None else wrong_keys.site(actor.address)
+        key = (actor.via, network, actor.key_id, code)
         if key not in self._refusals and len(self._refusals) >= _MAX_COUNTED:
             actor = Actor(via=actor.via, workspace_id=actor.workspace_id, key_id=actor.key_id)
             key = (actor.via, None, actor.key_id, code)
@@ -31,7 +32,10 @@ class RefusedKeys:
         refusal.count += 1
 
     async def save(self, database: Database) -> None:
-        """Writes an entry of the audit for each address and key, with the number of equal refusals."""
+        """Writes an entry of the audit for each address (of IPv6: each network) and key.
+
+        The entry has the number of equal refusals.
+        """
         if not self._refusals:
             return
         refusals, self._refusals = self._refusals, {}

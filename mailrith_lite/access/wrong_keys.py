@@ -25,11 +25,11 @@ class WrongKeys:
 
     def note(self, address: str, now: int) -> int | None:
         """Counts one wrong key. Returns None, or above the limit the seconds until the address may try again."""
-        site = _site(address)
-        count = self._counts.get(site)
+        network = site(address)
+        count = self._counts.get(network)
         if count is None or not 0 <= now - count.began_at < WINDOW:
-            self._counts.pop(site, None)  # to insert it again at the end: the dictionary is sorted by `began_at`
-            count = self._counts[site] = _Count(began_at=now)
+            self._counts.pop(network, None)  # to insert it again at the end: the dictionary is sorted by `began_at`
+            count = self._counts[network] = _Count(began_at=now)
             if len(self._counts) > _MAX_ADDRESSES:
                 del self._counts[next(iter(self._counts))]
         count.keys += 1
@@ -44,8 +44,8 @@ def too_many(retry_after: int) -> errors.RateLimited:
     )
 
 
-def _site(address: str) -> str:
-    """The address, or the network of an IPv6 address: one client has a whole network of them."""
+def site(address: str) -> str:
+    """The address, or the network of an IPv6 address, because one client has a whole network of them."""
     try:
         if ipaddress.ip_address(address).version == 4:
             return address

@@ -1,6 +1,6 @@
 """/console/keys: the keys of the workspace.
 
-A key makes, rotates and revokes only keys whose scopes it has itself.
+A key makes, rotates and revokes only keys whose scopes it has itself. It makes none that outlives it.
 """
 
 from typing import Final
@@ -46,7 +46,7 @@ async def create(call: SessionRequest, fields: Fields) -> web.StreamResponse:
             workspace_id=call.workspace_id,
             name=name,
             scopes=chosen,
-            expires_at=None if lifetime is None else now + lifetime,
+            expires_at=_earlier(call.key.expires_at, None if lifetime is None else now + lifetime),
             now=now,
         )
     return await _render_key(call, new.stored, new)
@@ -102,6 +102,11 @@ async def _check_session(call: SessionRequest, connection: Connection) -> None:
     """
     if await find_key(connection, call.session, clock.now()) is None:
         raise errors.InvalidApiKey
+
+
+def _earlier(end: int | None, other: int | None) -> int | None:
+    """None: never."""
+    return min(filter(None, (end, other)), default=None)
 
 
 def _name(fields: Fields) -> str:

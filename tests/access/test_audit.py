@@ -206,6 +206,15 @@ def test_refused_keys_are_bounded_and_equal_ones_are_one_entry(
     assert sorted(counted, key=str) == [("192.0.2.1", 2), ("192.0.2.2", 1), (None, 2)]
 
 
+def test_refused_keys_of_one_ipv6_network_are_one_entry(server: Server) -> None:
+    refused = RefusedKeys()
+    for address in ("2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"):
+        refused.note(Actor(via="api", address=address), "invalid_api_key")
+    server.wait(refused.save(server.services.database))
+    counted = [(entry.address, entry.details["count"]) for entry in entries(server, "key.refused")]
+    assert sorted(counted) == [("2001:db8:0:1::1", 1), ("2001:db8::1", 2)]
+
+
 @pytest.mark.parametrize(
     ("authorization", "count"),
     [("Bearer mrk_unknown_example_key", 1), ("Basic dXNlcjpwYXNzd29yZA==", 1), ("", 1), (None, 0)],

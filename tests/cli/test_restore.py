@@ -17,6 +17,17 @@ from mailrith_lite.jobs.kinds import IMPORT
 from mailrith_lite.settings import Settings
 
 NEWEST = max(migrations())
+EVIDENCE = {
+    "consent_evidence": {
+        "lawful_basis": "consent",
+        "collected_at": "2025-04-11T00:00:00Z",
+        "evidence_reference": "form-1",
+    }
+}
+STATUS_MAPPINGS = [
+    {"csv_column": "Email", "field": {"type": "email"}},
+    {"csv_column": "Status", "field": {"type": "subscriber-status"}},
+]
 
 
 @pytest.fixture
@@ -88,6 +99,8 @@ def test_restored_database_is_the_backup_but_for_opt_outs_and_ended_keys(
         ("Unconfirmed", "Active", "Unconfirmed"),
         ("Active", "Unconfirmed", "Unconfirmed"),
         ("Unsubscribed", "Unconfirmed", "Unsubscribed"),
+        ("Unsubscribed", "Complained", "Complained"),
+        ("Complained", "Unsubscribed", "Complained"),
     ],
 )
 def test_restore_takes_over_later_statuses_that_are_stricter(
@@ -112,6 +125,39 @@ def test_undo_after_a_restore_skips_who_opted_out_after_the_backup(
     assert server.call("POST", f"{job['self']}/undo").status == 202
     server.drain()
     assert statuses(server) == {"bob@example.com": "Unsubscribed"}
+
+
+def test_undo_after_a_restore_skips_who_opted_out_again_after_the_backup(
+    store: Path, cwd: Path, serve: Callable[..., Server]
+) -> None:
+    path = cwd / "copy.db"
+    server = Server(Settings(port=0, data_dir=store, bootstrap_key=KEY))
+    with server.serving():
+        person = data_of(server.call("POST", "/v1/subscribers", {"email": "eve@example.com", "status": "Active"}))
+        server.import_csv("Email,Status\neve@example.com,Unsubscribed\n", STATUS_MAPPINGS)
+        assert run("backup", path, "--data-dir", store, cwd=cwd).exit_code == 0
+        assert server.call("PUT", f"{person['self']}/status", {"status": "Active", **EVIDENCE}).status == 200
+        assert server.call("PUT", f"{person['self']}/status", {"status": "Unsubscribed"}).status == 200
+    assert restore(path, store).exit_code == 0
+    server = serve(data_dir=store)
+    (job,) = server.call("GET", IMPORT.path).json["data"]
+    assert server.call("POST", f"{job['self']}/undo").status == 202
+    server.drain()
+    assert statuses(server) == {"eve@example.com": "Unsubscribed"}
+
+
+def test_restore_finds_who_opted_out_under_a_new_address(
+    store: Path, cwd: Path, serve: Callable[..., Server]
+) -> None:
+    path = cwd / "copy.db"
+    server = Server(Settings(port=0, data_dir=store, bootstrap_key=KEY))
+    with server.serving():
+        person = data_of(server.call("POST", "/v1/subscribers", {"email": "eve@example.com", "status": "Active"}))
+        assert run("backup", path, "--data-dir", store, cwd=cwd).exit_code == 0
+        assert server.call("PATCH", person["self"], {"email": "new@example.com"}).status == 200
+        assert server.call("PUT", f"{person['self']}/status", {"status": "Unsubscribed"}).status == 200
+    assert restore(path, store).exit_code == 0
+    assert statuses(serve(data_dir=store)) == {"eve@example.com": "Unsubscribed"}
 
 
 def audited(store: Path) -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from time import monotonic
 import pytest
 from conftest import KEY, Server
 
-from mailrith_lite import ids
+from mailrith_lite import clock, ids
 from mailrith_lite.access import scopes
 from mailrith_lite.jobs.kinds import EXPORT
 
@@ -128,3 +128,11 @@ def test_form_that_waits_while_the_key_of_its_session_is_revoked_changes_no_key(
     assert server.wait(revoke_meanwhile()) == 401
     assert keys(server) == before
     assert server.rows("SELECT count(*) FROM api_keys WHERE revoked_at OR rotated_at") == [(1,)]
+
+
+def test_key_does_not_outlive_the_key_that_made_it(server: Server) -> None:
+    end = clock.now() + 3_600 * clock.SECOND
+    maker = signed_in(server, server.new_key(expires_at=end))
+    for lifetime in ("never", "90d"):
+        assert maker.post(PAGE, {**NEW, "lifetime": lifetime}).status == 200
+    assert server.rows("SELECT expires_at FROM api_keys ORDER BY id DESC LIMIT 2") == [(end,), (end,)]
