@@ -6,6 +6,7 @@ MAILRITH_LITE_EXAMPLES sets the number of examples.
 """
 
 import copy
+import itertools
 import os
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,12 +82,15 @@ class Happening:
     changes: dict[str, tuple[Any, Any]]
 
 
+_numbers = itertools.count(1)
+
+
 class Undos(RuleBasedStateMachine):
     server: Server
 
     def __init__(self) -> None:
         super().__init__()
-        self.key = self.server.new_key(workspace=f"Workspace {id(self)}")
+        self.key = self.server.new_key(workspace=f"Workspace {next(_numbers)}")
         self.people: dict[str, Person] = {}
         self.jobs: list[Any] = []
         self.history: dict[str, list[Happening]] = {}
