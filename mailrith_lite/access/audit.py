@@ -58,7 +58,10 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(Actor, frozen=True, kw_only=True):
-    """`workspace_name`, `key_name`: None if there is none, or it no longer exists. `object_id`: a public id."""
+    """`workspace_name`, `key_name`: None if the entry has no workspace or key, or it no longer exists.
+
+    `object_id`: a public id.
+    """
 
     id: int
     occurred_at: int

@@ -102,7 +102,7 @@ def state(subscriber: Subscriber) -> dict[str, Any]:
 
 
 def of_change(before: Subscriber | None, after: Subscriber, said: Statement = NO_STATEMENT) -> Details | None:
-    """None if nothing has happened: no member has changed, and nobody has said anything about consent."""
+    """None if no member has changed and the request says nothing about consent."""
     if before is None:
         return Details(
             created=True,

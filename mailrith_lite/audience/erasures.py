@@ -1,4 +1,4 @@
-"""The table `erasures`: deleted people of whom something may be left. A trigger inserts each of them.
+"""The table `erasures`: deleted subscribers whose data may still be in other tables. A trigger inserts them.
 
 Several rooms have texts that can name such a person. Each room says which, and how a text is found and changed.
 """

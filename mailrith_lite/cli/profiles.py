@@ -31,7 +31,7 @@ def file() -> Path:
 
 
 def read() -> dict[str, Profile]:
-    """By name; empty while nobody has logged in, and for a user whose home belongs to somebody else.
+    """The profiles by name. Empty before the first login, and if the home directory cannot be read.
 
     Raises:
         StartError: the file cannot be read, is damaged, or others may read it.

@@ -21,6 +21,7 @@ _HEADER_RECORDS = 20
 _COMPARED_RECORDS = 100
 _PREFIX = 1 << 21
 """Characters that the header, and what is above it, may take."""
+_BLANK_RUN = re.compile(r"(?<![\r\n])[\r\n]{20001,}+")  # begins at the first line end: linear
 _MAX_CELLS = MAX_COLUMNS + 100
 """Of a header, with the columns of reports of reports."""
 _ADDRESS = re.compile(r"(?:mailto:|[^@<>]*<)?[^\s@<>\"]{1,64}@[^\s@<>\"]{1,255}\.[^\s@<>\"]{1,63}>?[,;.]?")
@@ -77,20 +78,47 @@ def read_layout(
     with open_source(path) as file:
         text = file.read(_PREFIX)
     if (end := text.find("\0")) >= 0:
-        line = 1 + text.count("\n", 0, end) + text.count("\r", 0, end) - text.count("\r\n", 0, end)
+        line = 1 + _count_lines(text[:end])
         raise BrokenFile(f"line {line}: there is a NUL character; remove it")
     named = records.NAMED_DELIMITER.match(text)
     delimiters = delimiter or (named[1] if named else DELIMITERS)
-    readings = [_read_records(text, one) for one in delimiters]
+    short, left_out = _without_blank_runs(text)
+    readings = [_read_records(short, one, cut=len(text) == _PREFIX) for one in delimiters]
     if not text.strip() or all(reading.records == [] and not reading.broken for reading in readings):
         raise BrokenFile("there is no header row; the first line must name the columns")
     layout = None
     if mapped_names and header is not False:
         layout = _find_mapped_header(readings, mapped_names)
-    return _check_limits(layout or _compare(readings, header))
+    layout = layout or _compare(readings, header)
+    before = sum(lines for line, lines in left_out if line < layout.header_line)
+    return _check_limits(msgspec.structs.replace(layout, header_line=layout.header_line + before))
 
 
-def _read_records(text: str, delimiter: str) -> _Reading:
+def _without_blank_runs(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """The text without most lines of long runs of blank ones, which would be read once for each delimiter.
+
+    For each run: the number of the last line of the new text before the place where lines are left out, and how
+    many these are. A cell with so many line ends is not the name of a column.
+    """
+    parts: list[str] = []
+    left_out: list[tuple[int, int]] = []
+    end, line = 0, 1
+    for run in _BLANK_RUN.finditer(text):
+        kept = text[end : run.start() + 2]
+        parts.append(kept)
+        line += _count_lines(kept)
+        left_out.append((line - 1, _count_lines(run[0]) - _count_lines(run[0][:2])))
+        end = run.end()
+    return "".join([*parts, text[end:]]), left_out
+
+
+def _count_lines(text: str) -> int:
+    """Of line ends."""
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
+
+
+def _read_records(text: str, delimiter: str, *, cut: bool) -> _Reading:
+    """`cut`: the text is only the beginning of the file."""
     file = io.StringIO(text, newline="")
     regular = _regular_record(delimiter)
     result: list[_Record] = []
@@ -98,7 +126,7 @@ def _read_records(text: str, delimiter: str) -> _Reading:
     try:
         for line, cells in records.read_line_by_line(file, delimiter):
             end = file.tell()
-            if end == _PREFIX:  # the record may continue
+            if cut and end == len(text):  # the record may continue
                 return _Reading(delimiter=delimiter, records=result, broken=True)
             is_regular = regular.fullmatch(text, *_without_line_ends(text, begin, end)) is not None
             result.append(_Record(line=line, cells=cells, regular=is_regular))

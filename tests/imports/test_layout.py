@@ -218,3 +218,26 @@ def test_a_header_with_other_delimiters_in_quotes_is_split_at_its_own(
     csv.writer(text, delimiter=delimiter, quoting=quoting).writerow(columns)
     names = column_names.from_header(columns)
     assert layout_of(path, text.getvalue()) == Layout(delimiter=delimiter, header_line=1, names=names)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("above", [0, 1, 3])
+def test_header_among_many_blank_lines_has_its_own_line(path: Path, end: str, above: int) -> None:
+    """`above`: runs of blank lines above the header, each after a line that is not blank."""
+    blank = end * 30_000
+    text = (f"Note{end}" + blank) * above + f"Email,Name{end}a@example.com,A{end}" + blank + f"b@example.com,B{end}"
+    layout = layout_of(path, text, ["Email", "Name"])
+    assert layout == Layout(delimiter=",", header_line=30_001 * above + 1, names=["Email", "Name"])
+
+
+def test_blank_lines_are_not_read_one_by_one(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[int] = []
+    read = records.read_line_by_line
+
+    def counted(file: io.StringIO, delimiter: str) -> object:
+        lines.append(file.getvalue().count("\n"))
+        return read(file, delimiter)
+
+    monkeypatch.setattr(records, "read_line_by_line", counted)
+    layout_of(path, "Email,Name\n" + "\n" * MEBIBYTE + "a@example.com,A\n")
+    assert max(lines) < 10
