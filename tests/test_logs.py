@@ -307,7 +307,7 @@ def test_equal_refusals_are_counted_after_the_tenth(tmp_path: Path) -> None:
 def test_line_of_a_key_that_has_ended_has_its_id(tmp_path: Path) -> None:
     with process(tmp_path, "json") as service:
         key_id = json.loads(audit(tmp_path).splitlines()[-1])["object"]
-        command(tmp_path, "keys", "revoke", key_id)
+        command(tmp_path, "keys", "revoke", key_id, "--yes")
         service.server.call("GET", "/v1/tags")
         lines = [json.loads(line) for line in service.stop().splitlines()]
     (line,) = refusals(lines, "/v1/tags")

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from mailrith_lite.audience.values import FieldType
-from mailrith_lite.cli.client_command import confirm, run
+from mailrith_lite.cli.client_command import confirm, run, yes_option
 
 if TYPE_CHECKING:
     from mailrith_lite.cli.http_client import Document
     from mailrith_lite.cli.remote_catalog import Kind
 
 search_option = click.option("--search", metavar="TEXT", help="only those with this text, in any case")
-yes_option = click.option("--yes", is_flag=True, help="do not ask")
 _FIELD_TYPES = get_args(FieldType)
 Cells = Callable[[Any], Sequence[str]]
 """Of a resource in the form of its kind."""

@@ -27,6 +27,7 @@ def _remember(context: click.Context, _: click.Parameter, name: str | None) -> N
         context.meta[_PROFILE] = profiles.check_name(name)
 
 
+yes_option = click.option("--yes", is_flag=True, help="do not ask")
 profile_option = click.option(
     "--profile",
     metavar="NAME",

@@ -57,6 +57,16 @@ async def open_database(data_dir: str | None) -> "AsyncIterator[Database]":
         yield database
 
 
+def read(data_dir: str | None, select: "Callable[[Connection], Awaitable[T]]") -> T:
+    """Runs `select` without a lock, and returns its result."""
+
+    async def run() -> T:
+        async with open_database(data_dir) as database, database.read() as connection:
+            return await select(connection)
+
+    return asyncio.run(run())
+
+
 def write(data_dir: str | None, work: "Callable[[Connection], Awaitable[T]]") -> T:
     """Runs `work` in one transaction, and returns its result after the commit."""
 

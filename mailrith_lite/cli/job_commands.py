@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailrith_lite.cli import output
-from mailrith_lite.cli.client_command import confirm, parse_status, run
+from mailrith_lite.cli.client_command import confirm, parse_status, run, yes_option
 from mailrith_lite.errors import StartError
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def cancel_job(job_id: str) -> None:
 
 @jobs.command("delete")
 @click.argument("job_id", metavar="ID")
-@click.option("--yes", is_flag=True, help="do not ask")
+@yes_option
 def delete_job(job_id: str, yes: bool) -> None:
     """Delete a finished job, with its report or file.
 
@@ -184,7 +184,7 @@ def save_report(job_id: str, target: Path | None, force: bool) -> None:
 
 @jobs.command("undo")
 @click.argument("job_id", metavar="ID")
-@click.option("--yes", is_flag=True, help="do not ask")
+@yes_option
 def undo_import(job_id: str, yes: bool) -> None:
     """Undo an import.
 

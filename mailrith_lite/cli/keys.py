@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailrith_lite import clock, setting_values
-from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, write
+from mailrith_lite.cli.client_command import confirm, yes_option
+from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, read, write
 from mailrith_lite.cli.workspaces import checked_name, find_workspace, only_workspace
 from mailrith_lite.errors import StartError
 
@@ -143,19 +144,22 @@ def rotate_key(key_id: str, data_dir: str | None) -> None:
 
 @keys.command("revoke")
 @click.argument("key_id", metavar="ID")
+@yes_option
 @data_dir_option
-def revoke_key(key_id: str, data_dir: str | None) -> None:
+def revoke_key(key_id: str, yes: bool, data_dir: str | None) -> None:
     """Revoke a key. It stops working at once.
 
     \b
     Example:
-      mailrith-lite keys revoke api_key_9wdvsq5zmmz0n
+      mailrith-lite keys revoke api_key_9wdvsq5zmmz0n --yes
     """
     from mailrith_lite.access import audit, key_changes
     from mailrith_lite.access import keys as access_keys
     from mailrith_lite.cli.printing import print_result
 
     existing_directory(data_dir)
+    name = read(data_dir, lambda connection: access_keys.find(connection, key_id)).name
+    confirm(f"Revoke the key {name}? It stops working at once.", yes=yes)
 
     async def revoke(connection: "Connection") -> "ApiKey":
         key = await access_keys.find(connection, key_id)

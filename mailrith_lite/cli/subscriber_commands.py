@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailrith_lite.cli.client_command import confirm, parse_status, run
+from mailrith_lite.cli.client_command import confirm, parse_status, run, yes_option
 
 if TYPE_CHECKING:
     from mailrith_lite.cli.http_client import ApiClient, Document
@@ -118,7 +118,7 @@ def set_subscriber(subscriber: str, yes: bool, **options: Any) -> None:
 
 @subscribers.command("erase")
 @click.argument("subscriber", metavar="ADDRESS_OR_ID")
-@click.option("--yes", is_flag=True, help="do not ask")
+@yes_option
 def erase_subscriber(subscriber: str, yes: bool) -> None:
     """Delete a subscriber, with everything that the service has of them. It cannot be undone.
 

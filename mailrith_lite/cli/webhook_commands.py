@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailrith_lite.cli.client_command import run
+from mailrith_lite.cli.client_command import confirm, run, yes_option
 
 if TYPE_CHECKING:
     from mailrith_lite.cli.http_client import ApiClient, Document
@@ -78,17 +78,21 @@ def rotate(subscription_id: str) -> None:
 
 @webhooks.command("delete")
 @click.argument("subscription_id", metavar="ID")
-def delete(subscription_id: str) -> None:
+@yes_option
+def delete(subscription_id: str, yes: bool) -> None:
     """Delete a subscription, with the events that wait for it.
 
     \b
     Example:
-      mailrith-lite webhooks delete webhook_subscription_f5trj0n0jhzfa
+      mailrith-lite webhooks delete webhook_subscription_f5trj0n0jhzfa --yes
     """
+    from mailrith_lite.cli.http_client import read_as
     from mailrith_lite.cli.printing import print_result
-    from mailrith_lite.cli.remote_webhooks import path_of
+    from mailrith_lite.cli.remote_webhooks import Subscription, path_of
 
     path = path_of(subscription_id)
+    one = read_as(run(lambda client: client.get(path, dict[str, Any])), Subscription)
+    confirm(f"Delete the webhook {one.name} to {one.url}? The events that wait for it are deleted too.", yes=yes)
     run(lambda client: client.delete(path))
     print_result(f"deleted {subscription_id}", {"id": subscription_id, "deleted": True})
 

@@ -93,6 +93,7 @@ def run_on_terminal(
     keys: str = "",
     prompt: str = "",
     program: Sequence[str] = COMMAND,
+    exit_code: int = 0,
     env: Mapping[str, str] | None = None,
     cwd: Path,
 ) -> str:
@@ -120,7 +121,7 @@ def run_on_terminal(
             if not block:
                 break
             screen += block
-        assert process.wait(SECONDS) == 0, screen.decode()
+        assert process.wait(SECONDS) == exit_code, screen.decode()
     os.close(keyboard)
     return screen.decode()
 

@@ -29,7 +29,7 @@ def test_keys_of_the_command_line_are_in_the_audit(server: Server, data_dir: Pat
     keys(data_dir, "rotate", old)
     new = keys(data_dir, "list")[-1][0]
     for _ in range(2):  # the second time there is nothing to revoke
-        run("keys", "revoke", new, "--data-dir", data_dir, cwd=data_dir.parent)
+        run("keys", "revoke", new, "--yes", "--data-dir", data_dir, cwd=data_dir.parent)
     entries = audit(data_dir, "--action", "key")
     assert [(entry["action"], entry["object"]) for entry in entries[:3]] == [
         ("key.revoked", new),

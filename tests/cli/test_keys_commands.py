@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Server
 
-from cli.command_line import Result, assert_fails, data_rows, run
+from cli.command_line import Result, assert_fails, data_rows, run, run_on_terminal
 from mailrith_lite.access import scopes
 
 KEY_LINE = re.compile(r"mrk_[A-Za-z0-9_-]{43}\n")
@@ -54,10 +54,29 @@ def test_revoke_stops_a_key_at_once(server: Server, data_dir: Path) -> None:
     key = create(data_dir)
     key_id = data_rows(keys(data_dir, "list"))[1][0]
     for _ in range(2):
-        assert keys(data_dir, "revoke", key_id).stdout == f"revoked {key_id} (Nightly import)\n"
+        assert keys(data_dir, "revoke", key_id, "--yes").stdout == f"revoked {key_id} (Nightly import)\n"
         assert status(server, key) == 401
     assert data_rows(keys(data_dir, "list"))[1][4] == "revoked"
     assert_fails(keys(data_dir, "rotate", key_id), "is revoked")
+
+
+def test_revoke_without_a_terminal_needs_yes(server: Server, data_dir: Path) -> None:
+    key = create(data_dir)
+    key_id = data_rows(keys(data_dir, "list"))[1][0]
+    assert_fails(keys(data_dir, "revoke", key_id), "nothing was changed; say --yes")
+    assert status(server, key) == 200
+
+
+def test_revoke_on_a_terminal_names_the_key_and_waits_for_the_answer(server: Server, data_dir: Path) -> None:
+    key = create(data_dir)
+    key_id = data_rows(keys(data_dir, "list"))[1][0]
+    command = ("keys", "revoke", key_id, "--data-dir", data_dir)
+    question = "Revoke the key Nightly import? It stops working at once."
+    screen = run_on_terminal(*command, keys="n\n", prompt=question, exit_code=1, cwd=data_dir.parent)
+    assert "nothing was changed" in screen
+    assert status(server, key) == 200
+    run_on_terminal(*command, keys="y\n", prompt=question, cwd=data_dir.parent)
+    assert status(server, key) == 401
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_damaged_database_is_a_one_line_error(
     [
         ("keys", "list"),
         ("keys", "rotate", "api_key_9wdvsq5zmmz0n"),
-        ("keys", "revoke", "api_key_9wdvsq5zmmz0n"),
+        ("keys", "revoke", "api_key_9wdvsq5zmmz0n", "--yes"),
         ("workspaces", "list"),
         ("workspaces", "update", "Default", "--city", "Berlin"),
         ("backup", "copy.db"),

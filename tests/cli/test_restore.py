@@ -52,7 +52,7 @@ def copy(store: Path, cwd: Path) -> Path:
         (store / "leaked").write_text(other)
         listed = run("keys", "list", "--data-dir", store, cwd=cwd).stdout
         key_id = next(line.split("\t")[0] for line in listed.splitlines() if "\ttest\t" in line)
-        assert run("keys", "revoke", key_id, "--data-dir", store, cwd=cwd).exit_code == 0
+        assert run("keys", "revoke", key_id, "--yes", "--data-dir", store, cwd=cwd).exit_code == 0
     return path
 
 

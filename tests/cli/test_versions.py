@@ -34,7 +34,7 @@ def version(path: Path) -> int:
         ("keys", "list"),
         ("keys", "create", "--name", "New"),
         ("keys", "rotate", KEY_ID),
-        ("keys", "revoke", KEY_ID),
+        ("keys", "revoke", KEY_ID, "--yes"),
         ("workspaces", "list"),
         ("workspaces", "create", "New"),
     ],

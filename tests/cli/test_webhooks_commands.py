@@ -70,9 +70,11 @@ def test_rotate_prints_another_secret_and_delete_ends_the_subscription(
     assert second.startswith("whsec_")
     assert first != second
     public_id = created(server)["id"]
-    assert webhooks("delete", public_id).stdout == f"deleted {public_id}\n"
+    assert_fails(webhooks("delete", public_id), "nothing was changed; say --yes")
+    assert created(server)["id"] == public_id
+    assert webhooks("delete", public_id, "--yes").stdout == f"deleted {public_id}\n"
     assert data_rows(webhooks("list")) == []
-    assert_fails(webhooks("delete", public_id), "webhook_subscription_not_found")
+    assert_fails(webhooks("delete", public_id, "--yes"), "webhook_subscription_not_found")
 
 
 def test_test_and_resend_print_the_result_and_set_the_exit_code(
