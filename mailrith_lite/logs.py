@@ -93,7 +93,8 @@ class _QueueHandler(logging.Handler):
         self._lost = 0  # by the thread that writes
         self._reported = 0  # of both
         self._repeats = _Repeats()
-        threading.Thread(target=self._write_lines, name="log", daemon=True).start()
+        self._thread = threading.Thread(target=self._write_lines, name="log", daemon=True)
+        self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
         if not self._repeats.is_written(record):
@@ -113,7 +114,9 @@ class _QueueHandler(logging.Handler):
         written.wait(_FLUSH_SECONDS)
 
     def close(self) -> None:
+        """Ends the thread, which must not run while the interpreter ends. Does not wait long for the reader."""
         self._lines.put(None)
+        self._thread.join(_FLUSH_SECONDS)
         super().close()
 
     def _write_lines(self) -> None:

@@ -66,18 +66,21 @@ QUERIES = {
 class Service:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._log = directory.with_name(f"{directory.name}.log")
         self._process: subprocess.Popen[str] | None = None
         self._address: Any = None
 
     def start(self) -> "Service":
         environment = {**os.environ, "MAILRITH_LITE_BOOTSTRAP_KEY": KEY}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "mailrith_lite", "serve", "--port", "0", "--data-dir", str(self.directory)],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        command = [sys.executable, "-X", "faulthandler", "-m", "mailrith_lite", "serve"]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "--port", "0", "--data-dir", str(self.directory)],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         address = re.search(r"http://\S+", line)
@@ -91,7 +94,9 @@ class Service:
 
     def stop(self) -> None:
         """Sends SIGTERM and expects exit code 0."""
-        assert self._end(signal.SIGTERM) == 0
+        exit_code = self._end(signal.SIGTERM)
+        last_lines = self._log.read_text().splitlines()[-40:]
+        assert exit_code == 0, f"exit code {exit_code}; the log ends with: {last_lines}"
 
     def restart(self) -> None:
         """Kills the service and starts it again."""
