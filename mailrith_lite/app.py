@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
@@ -44,6 +45,15 @@ from mailrith_lite.webhooks.outbox import Outbox
 DATABASE_FILE = "mailrith.db"
 _SECRET_BYTES = 32  # at least, or signatures could be guessed
 _LAST_WRITE_SECONDS = 1.0
+
+
+class _Files(msgspec.Struct, frozen=True, kw_only=True):
+    """The directories in the data directory, and the secret that signs links and console sessions."""
+
+    imports: Path
+    exports: Path
+    uploads: Path
+    secret: bytes
 
 
 def create_app(services: Services, *, middlewares: Sequence[Middleware] = ()) -> web.Application:
@@ -100,15 +110,19 @@ async def open_services(
     ):
         services, exports = await _build(settings, directory, database, outbox, dispatcher, gate)
         await services.runner.start()
-        background = [
-            asyncio.create_task(housekeeping.delete_expired(services, exports), name="housekeeping"),
-            asyncio.create_task(housekeeping.erase_deleted(services), name="erasure"),
-            asyncio.create_task(housekeeping.update_indexes(services), name="indexes"),
-        ]
+        background = _start_housekeeping(services, exports)
         try:
             yield services
         finally:
             await _stop(services, background)
+
+
+def _start_housekeeping(services: Services, exports: ExportPipeline) -> list[asyncio.Task[None]]:
+    return [
+        asyncio.create_task(housekeeping.delete_expired(services, exports), name="housekeeping"),
+        asyncio.create_task(housekeeping.erase_deleted(services), name="erasure"),
+        asyncio.create_task(housekeeping.update_indexes(services), name="indexes"),
+    ]
 
 
 async def _stop(services: Services, background: Sequence[asyncio.Task[None]]) -> None:
@@ -141,37 +155,48 @@ async def _build(
 ) -> tuple[Services, ExportPipeline]:
     """Makes all services and deletes files that an earlier process left incomplete. No job runs yet."""
     try:
-        imports_directory, exports_directory, uploads_directory = (
-            disk.private_directory(directory / name) for name in ("imports", "exports", "uploads")
+        files = _Files(
+            imports=disk.private_directory(directory / "imports"),
+            exports=disk.private_directory(directory / "exports"),
+            uploads=disk.private_directory(directory / "uploads"),
+            secret=_secret(directory),
         )
-        secret = _secret(directory)
     except OSError as error:
         raise _unusable_directory(directory, error) from error
-    await _refuse_files_of_another(database, (imports_directory, exports_directory, uploads_directory))
+    await _refuse_files_of_another(database, (files.imports, files.exports, files.uploads))
+    guard = settings.export_formula_guard
     imports = ImportPipeline(
-        database,
-        outbox,
-        imports_directory,
-        formula_guard=settings.export_formula_guard,
-        keeps_images=settings.undo_ttl > 0,
+        database, outbox, files.imports, formula_guard=guard, keeps_images=settings.undo_ttl > 0
     )
-    exports = ExportPipeline(
-        database, exports_directory, formula_guard=settings.export_formula_guard, ttl=settings.export_ttl
-    )
-    uploads = _upload_store(settings, database, uploads_directory)
+    exports = ExportPipeline(database, files.exports, formula_guard=guard, ttl=settings.export_ttl)
+    uploads = _upload_store(settings, database, files.uploads)
     for store in (imports, exports, uploads):
         await store.sweep()
     pipelines: dict[JobKind, Pipeline] = {IMPORT: imports, EXPORT: exports, UNDO: UndoPipeline(database, outbox)}
-    concurrency = settings.job_concurrency
+    runner = Runner(
+        database, pipelines, concurrency=settings.job_concurrency, gate=gate, on_final=outbox.record_job
+    )
+    return _services(settings, files, database, runner, outbox, dispatcher, uploads), exports
+
+
+def _services(
+    settings: Settings,
+    files: _Files,
+    database: Database,
+    runner: Runner,
+    outbox: Outbox,
+    dispatcher: Dispatcher,
+    uploads: UploadStore,
+) -> Services:
     searches = AtOnce(settings.max_searches, search_limit.too_many)
-    services = Services(
+    return Services(
         settings=settings,
         database=database,
-        runner=Runner(database, pipelines, concurrency=concurrency, gate=gate, on_final=outbox.record_job),
+        runner=runner,
         outbox=outbox,
         dispatcher=dispatcher,
-        links=Links(secret),
-        upload_links=Links(secret, "upload"),
+        links=Links(files.secret),
+        upload_links=Links(files.secret, "upload"),
         key_use=KeyUse(),
         wrong_keys=WrongKeys(settings.wrong_key_limit),
         refused_keys=RefusedKeys(),
@@ -181,12 +206,11 @@ async def _build(
         searches=searches,
         segment_counts=SegmentCounts(database, searches),
         audience_totals=AudienceTotals(database),
-        secret=secret,
-        imports_directory=imports_directory,
-        exports_directory=exports_directory,
+        secret=files.secret,
+        imports_directory=files.imports,
+        exports_directory=files.exports,
         uploads=uploads,
     )
-    return services, exports
 
 
 def _upload_store(settings: Settings, database: Database, directory: Path) -> UploadStore:

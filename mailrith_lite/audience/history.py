@@ -5,6 +5,7 @@ those that the subscriber has now. To find them, the history goes back from the 
 each change keeps as it was before, shows where a change is not on record; values before that are unknown.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
 
@@ -88,6 +89,13 @@ class _Past:
         self._values |= before
 
 
+class _Step(msgspec.Struct, frozen=True):
+    """A row of one of the tables of the history, and the function that reads it."""
+
+    row: Row
+    read: Callable[[Row, _Past, Subscriber], Entry]
+
+
 async def select_history(connection: Connection, workspace_id: int, subscriber: Subscriber) -> list[Entry]:
     """The whole history, newest first: at most MOST_CHANGES changes, and the newest imports with their undos."""
     parameters = {"workspace_id": workspace_id, "id": subscriber.id, "most": _MOST_IMPORTS}
@@ -119,23 +127,19 @@ async def select_history(connection: Connection, workspace_id: int, subscriber: 
         ORDER BY change.occurred_at <> :created_at, change.id LIMIT 1""",
         {**parameters, "created_at": subscriber.created_at},
     )
-    past = _Past(subscriber)
     steps = [
-        (row["id"], read, row)
-        for rows, read in (
-            (own, _own_entry),
-            (by_imports, _import_entry),
-            (undone, _undo_entry),
-            (creation, _creation_entry),
-        )
-        for row in rows
+        *(_Step(row, _own_entry) for row in own),
+        *(_Step(row, _import_entry) for row in by_imports),
+        *(_Step(row, _undo_entry) for row in undone),
+        *(_Step(row, _creation_entry) for row in creation),
     ]
-    return [read(row, past, subscriber) for _, read, row in sorted(steps, key=lambda step: -step[0])]
+    past = _Past(subscriber)
+    return [step.read(step.row, past, subscriber) for step in sorted(steps, key=lambda step: -step.row["id"])]
 
 
 def _own_entry(row: Row, past: _Past, _: Subscriber) -> Entry:
     """The entry of a change that has a row in `subscriber_changes`."""
-    shared = row["own_details"] is None  # a tag, sequence or field was deleted: nobody has changed the subscriber
+    shared = row["own_details"] is None  # a tag, sequence or field was deleted, for many subscribers at once
     details = changes.decoder.decode(row["details"] if shared else row["own_details"])
     if not shared and not details.created:
         past.expect(None)

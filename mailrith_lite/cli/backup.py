@@ -13,7 +13,7 @@ from mailrith_lite.cli.data_directory import data_dir_option, existing_directory
 from mailrith_lite.errors import StartError
 
 if TYPE_CHECKING:
-    from mailrith_lite.database import Connection
+    from mailrith_lite.database import Connection, Restored
 
 _NAME = "mailrith"
 _KEEP = 7
@@ -103,7 +103,6 @@ def restore(file: Path, as_of_backup: bool, data_dir: str | None) -> None:
       mailrith-lite restore /backups/mailrith-2026-04-11.db
     """
     from mailrith_lite.app import DATABASE_FILE, data_directory
-    from mailrith_lite.cli.printing import print_result
     from mailrith_lite.database import ReplacedUnreadable
     from mailrith_lite.database import restore as restore_database
 
@@ -113,29 +112,34 @@ def restore(file: Path, as_of_backup: bool, data_dir: str | None) -> None:
         raise StartError(f"{file} is the database itself; name a backup")
     with data_directory(path):
         later = _Later(reads_replaced=database.exists() and not as_of_backup)
+        restoring = restore_database(
+            file, database, path / "backups", reconcile=later.keep, reads_replaced=later.reads_replaced
+        )
         try:
-            result = asyncio.run(
-                restore_database(
-                    file, database, path / "backups", reconcile=later.keep, reads_replaced=later.reads_replaced
-                )
-            )
+            result = asyncio.run(restoring)
         except ReplacedUnreadable as error:
             raise StartError(
                 f"{error}; so nobody knows who opted out after the backup, and which keys were revoked: "
                 "add --as-of-backup to restore it nevertheless"
             ) from error
+    _print_restored(file, path, result, later)
+
+
+def _print_restored(file: Path, directory: Path, result: "Restored", later: "_Later") -> None:
+    from mailrith_lite.cli.printing import print_result
+
     migrated = f", migrated from version {result.before} to {result.after}" if result.before != result.after else ""
     aside = "" if result.aside is None else f"\nthe database that was there is now {result.aside}"
     document = {
         "file": str(file),
-        "data_directory": str(path),
+        "data_directory": str(directory),
         "before": result.before,
         "after": result.after,
         "replaced_database": None if result.aside is None else str(result.aside),
         "opted_out_later": later.opted_out,
         "keys_ended_later": later.keys,
     }
-    print_result(f"restored {file} to {path}{migrated}{aside}{later.text()}", document)
+    print_result(f"restored {file} to {directory}{migrated}{aside}{later.text()}", document)
 
 
 class _Later:

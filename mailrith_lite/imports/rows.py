@@ -124,11 +124,13 @@ class RowReader:
                 left_out += self._join_name(line, cells, members)
         except values.Refused as refusal:
             return Row(line=line, cells=_NO_CELLS, error=_error(line, cells, step.column, refusal))
+        change = self._change(line, custom_fields, members)
+        return Row(line=line, cells=cells if self._may_warn else _NO_CELLS, change=change, left_out=left_out)
+
+    def _change(self, line: int, custom_fields: dict[str, Any], members: dict[str, Any]) -> Change:
         if self._status is not None:
             members.setdefault("status", self._status)
-        change = Change(line=line, custom_fields=custom_fields, **members)
-        kept_cells = cells if self._may_warn else _NO_CELLS
-        return Row(line=line, cells=kept_cells, change=change, left_out=left_out)
+        return Change(line=line, custom_fields=custom_fields, **members)
 
     def _join_name(self, line: int, cells: list[str], members: dict[str, Any]) -> tuple[RowError, ...]:
         try:
