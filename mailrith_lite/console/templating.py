@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 from yarl import URL
 
+from mailrith_lite.console.navigation import visible_groups
 from mailrith_lite.console.paths import PATH, relative_root
 from mailrith_lite.console.session_request import SESSION_REQUEST
 from mailrith_lite.pages.rendering import page_response, render
@@ -38,4 +39,11 @@ def _shared(request: web.Request) -> dict[str, Any]:
     def address(path: str, query: Mapping[str, str], **more: str) -> str:
         return root + str(URL.build(path=PATH + path, query={**query, **more}))
 
-    return {"address": address, "console": root + PATH, "root": root, "call": request.get(SESSION_REQUEST)}
+    call = request.get(SESSION_REQUEST)
+    return {
+        "address": address,
+        "console": root + PATH,
+        "root": root,
+        "call": call,
+        "navigation": visible_groups(call.principal.scopes) if call else [],
+    }

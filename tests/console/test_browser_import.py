@@ -96,7 +96,7 @@ def test_messy_file_is_mapped_tried_imported_and_exported(browser: Browser, shop
         download.value.save_as(tmp_path / "report.csv")
         assert len(list(csv.reader((tmp_path / "report.csv").read_text().splitlines()))) == 1 + 9 + 1
 
-        page.get_by_role("link", name="Jobs").last.click()
+        page.get_by_role("link", name="Overview").last.click()
         page.get_by_role("link", name="New export").click()
         page.get_by_label("Status").select_option("Active")
         page.get_by_role("button", name="Count").click()

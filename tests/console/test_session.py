@@ -47,7 +47,7 @@ def test_sign_in_with_a_key_opens_the_console(service: Server) -> None:
     assert visitor.get("/console").headers["location"] == "/console/sign-in"
     reply = visitor.sign_in()
     assert (reply.status, reply.headers["location"]) == (303, "/console")
-    assert heading(visitor.get("/console")) == "Jobs"
+    assert heading(visitor.get("/console")) == "Overview"
 
 
 def test_cookie_is_hidden_from_scripts_and_does_not_contain_the_key(service: Server) -> None:

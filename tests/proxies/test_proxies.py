@@ -48,7 +48,7 @@ def test_console_signs_in_over_tls_and_follows_a_job(public: Site) -> None:
     assert (signed_in.status, signed_in.headers["location"]) == (303, f"{public.url}/console")
     assert all(name.startswith("__Host-") for name in public.cookies)
     page = public.get("/console")
-    assert heading(page) == "Jobs"
+    assert heading(page) == "Overview"
     (style,) = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page.body.decode())
     assert public.get(urljoin(f"{public.url}/console", style).removeprefix(public.url)).status == 200
 
