@@ -34,7 +34,7 @@ def with_arguments(handler: Handler) -> CallHandler:
             codes.assign(error, declared.query)
             raise
         except errors.InvalidRequest as error:
-            codes.assign(error, declared.request)
+            codes.assign(error, declared.request or declared.query)
             raise
 
     return handle

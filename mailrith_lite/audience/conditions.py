@@ -46,14 +46,15 @@ _MEMBERSHIP_STATUSES: dict[SequenceOperator, tuple[str, ...]] = {
 
 
 class Bindings:
-    """The values of a query's named parameters."""
+    """The values of a query's named parameters. Parts of a query that are made apart need different prefixes."""
 
-    def __init__(self) -> None:
+    def __init__(self, prefix: str = "v") -> None:
         self.values: dict[str, Any] = {}
+        self._prefix = prefix
 
     def bind(self, value: Any) -> str:
         """The parameter in SQL, such as `:v3`."""
-        name = f"v{len(self.values)}"
+        name = f"{self._prefix}{len(self.values)}"
         self.values[name] = value
         return f":{name}"
 

@@ -49,25 +49,16 @@ async def select_subscribers(
         search = await search_index.plan_search(connection, workspace_id, subscriber_filter.search)
     candidates = " UNION ".join(
         f"""SELECT id FROM (SELECT subscribers.id FROM {path.tables}
-            WHERE {path.condition} AND subscribers.id < {before} AND {where} ORDER BY {path.order} LIMIT {count})"""
+            WHERE {path.condition} AND subscribers.id < {before} AND {where.condition}
+            ORDER BY {path.order} LIMIT {count})"""
         for path in _access_paths(subscriber_filter, bindings, workspace_id, before, now, search)
     )
     rows = await connection.execute_fetchall(
-        f"""SELECT {COLUMNS} FROM ({candidates} ORDER BY id DESC LIMIT {count}) AS page
+        f"""{where.with_clause()} SELECT {COLUMNS} FROM ({candidates} ORDER BY id DESC LIMIT {count}) AS page
         CROSS JOIN subscribers ON subscribers.id = page.id ORDER BY page.id DESC""",
         bindings.values,
     )
     return [from_row(row) for row in rows]
-
-
-async def select_count(
-    connection: Connection, workspace_id: int, subscriber_filter: SubscriberFilter, now: int
-) -> int:
-    """The number of matching subscribers. It reads all subscribers of the workspace."""
-    bindings = Bindings()
-    where = subscriber_filter.where(bindings, workspace_id, now)
-    rows = await connection.execute_fetchall(f"SELECT count(*) FROM subscribers WHERE {where}", bindings.values)
-    return int(next(iter(rows))[0])
 
 
 def _access_paths(

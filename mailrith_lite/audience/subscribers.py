@@ -180,13 +180,15 @@ async def select_export_batch(
     The batch is one JSON text, because SQLite makes that without the interpreter lock.
     """
     bindings = Bindings()
-    condition = subscriber_filter.where(bindings, workspace_id, now)
+    where = subscriber_filter.where(bindings, workspace_id, now)
+    condition = where.condition
+    sizes = f"""sizes AS (
+        SELECT id, sum(size) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - size AS before
+        FROM (SELECT id, length(custom_fields) AS size FROM subscribers
+            WHERE {condition} AND subscribers.id > :after_id ORDER BY id LIMIT :rows)
+    )"""
     rows = await connection.execute_fetchall(
-        f"""WITH sizes AS (
-            SELECT id, sum(size) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - size AS before
-            FROM (SELECT id, length(custom_fields) AS size FROM subscribers
-                WHERE {condition} AND subscribers.id > :after_id ORDER BY id LIMIT :rows)
-        )
+        f"""{where.with_clause(sizes)}
         SELECT json_group_array(json_array(email, name, status, country, subscribed_at, last_opened_at,
             (SELECT json_group_array(tags.name) FROM subscriber_tags
                 JOIN tags ON tags.id = tag_id WHERE subscriber_id = batch.id),

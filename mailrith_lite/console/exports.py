@@ -4,11 +4,10 @@ from aiohttp import web
 from msgspec import UNSET
 
 from mailrith_lite import clock, errors
-from mailrith_lite.access import audit
-from mailrith_lite.audience import listing
+from mailrith_lite.access import audit, workspaces
+from mailrith_lite.audience import selection
 from mailrith_lite.audience.vocabulary import STATUSES
 from mailrith_lite.console import filter_form, phrases, templating
-from mailrith_lite.console.filter_form import FilterForm
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_pages import find_job
 from mailrith_lite.console.job_view import view_job
@@ -24,37 +23,40 @@ from mailrith_lite.jobs.queue import Job
 async def show_new_export(call: SessionRequest) -> web.StreamResponse:
     """The filter, and the number of subscribers who match it."""
     form = filter_form.parse(call.request.query)
-    selection = _selection(form)
-    count = await _count(call, selection)
+    count = await _count(call, form)
     return await templating.render_page(
         call.request,
         "new-export.html",
         form=form,
+        fields=filter_form.fields(form),
         statuses=STATUSES,
-        description=phrases.selection(selection),
+        description=phrases.selection(_selection(form)),
         count=count,
     )
 
 
-async def _count(call: SessionRequest, selection: Selection) -> int | None:
+async def _count(call: SessionRequest, form: selection.Selection) -> int | None:
     """None if counting takes too long."""
+    now = clock.now()
     try:
-        with call.services.searches.hold(call.workspace_id):
-            async with call.database.read() as connection:
-                return await listing.select_count(
-                    connection, call.workspace_id, selection.subscriber_filter(), clock.now()
-                )
+        async with call.database.read(consistent=True) as connection:
+            workspace = await workspaces.select_own(connection, call.workspace_id)
+            resolved = await selection.resolve(
+                connection, call.workspace_id, form, time_zone=workspace.time_zone, now=now
+            )
+        counts = await call.services.segment_counts.count(resolved.query(call.workspace_id, now))
     except errors.QueryTooSlow:
         return None
+    return counts.total
 
 
 async def start_export(call: SessionRequest, fields: Fields) -> web.StreamResponse:
-    selection = _selection(filter_form.parse(fields))
+    chosen = _selection(filter_form.parse(fields))
     async with call.database.write(durable=True, changes="nobody") as connection:
         job = await submit.insert(
             connection,
             call.workspace_id,
-            selection,
+            chosen,
             call.request_id,
             max_queued=call.services.settings.max_queued_jobs,
             now=clock.now(),
@@ -93,7 +95,7 @@ def _is_available(job: Job, export: Export, now: int) -> bool:
     return job.status == "Completed" and export.available(now)
 
 
-def _selection(form: FilterForm) -> Selection:
+def _selection(form: selection.Selection) -> Selection:
     return Selection(
-        query=form.search, status=form.status, cold_only=form.cold, import_job_id=form.imported or UNSET
+        query=form.search, status=form.status, cold_only=form.cold_only, import_job_id=form.import_job_id or UNSET
     )

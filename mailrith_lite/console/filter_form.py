@@ -1,71 +1,118 @@
-"""The filter of a page, as form fields or as parameters of the address."""
+"""The filter of a page, as form fields or as parameters of an address: `parse` reads them, `fields` writes them.
 
-from collections.abc import Mapping
-from typing import Any
+A custom field has three of them, each repeated for the next one: `field`, `field_operator` and `field_value`.
+"""
 
-import msgspec
+from typing import Final, TypeVar, get_args
 
-from mailrith_lite import ids
-from mailrith_lite.audience.filters import SubscriberFilter
-from mailrith_lite.audience.vocabulary import STATUSES, Status
-from mailrith_lite.http import wire_errors
-from mailrith_lite.jobs.kinds import IMPORT
+from multidict import MultiDict, MultiMapping
 
-MAX_SEARCH = 254
+from mailrith_lite import errors
+from mailrith_lite.audience.conditions import SEQUENCE_OPERATORS, TagOperator
+from mailrith_lite.audience.segments.definition import Operator
+from mailrith_lite.audience.selection import FieldTest, Selection
+from mailrith_lite.audience.vocabulary import STATUSES
 
+C = TypeVar("C", bound=str)
 
-class FilterForm(msgspec.Struct, frozen=True, kw_only=True):
-    """`tag`, `sequence`, `imported`: public ids; the last of an import job."""
-
-    search: str | None = None
-    status: Status | None = None
-    tag: str | None = None
-    sequence: str | None = None
-    imported: str | None = None
-    cold: bool = False
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """The form fields, or address parameters, that `parse` turns into this filter."""
-        values: dict[str, Any] = msgspec.structs.asdict(self)
-        return {name: "on" if value is True else value for name, value in values.items() if value}
-
-    def subscriber_filter(self) -> SubscriberFilter:
-        return SubscriberFilter(
-            search=self.search,
-            status=self.status,
-            cold_only=self.cold,
-            tag_ids=_decode(ids.TAG, self.tag),
-            sequence_ids=_decode(ids.SEQUENCE, self.sequence),
-            import_job_id=None if self.imported is None else IMPORT.decode(self.imported) or 0,
-        )
+_TAG_OPERATORS: Final[tuple[TagOperator, ...]] = get_args(TagOperator)
+_OPERATORS: Final[tuple[Operator, ...]] = get_args(Operator)
+_NAMES: Final = {
+    "email": "email",
+    "tag_ids": "tag",
+    "sequence_ids": "sequence",
+    "segment_id": "segment",
+    "import_job_id": "imported",
+    "custom_fields": "field_value",
+}
+"""Member of a selection -> the element of the page that has it, where the names differ."""
 
 
-def parse(fields: Mapping[str, str]) -> FilterForm:
+def parse(query: MultiMapping[str]) -> Selection:
     """
     Raises:
-        InvalidQuery: the search is too long, or there is no such status.
+        InvalidRequest: a value is too long, or there is no such choice. The error's field is a name of the form.
     """
-    search = fields.get("search", "").strip()
-    if len(search) > MAX_SEARCH or "\0" in search:
-        raise wire_errors.InvalidQuery(f"The search takes at most {MAX_SEARCH} characters.", field="search")
-    name = fields.get("status", "")
-    status = next((known for known in STATUSES if known == name), None)
-    if name and status is None:
-        raise wire_errors.InvalidQuery("There is no such status.", field="status")
-    return FilterForm(
-        search=search or None,
-        status=status,
-        tag=fields.get("tag") or None,
-        sequence=fields.get("sequence") or None,
-        imported=fields.get("imported") or None,
-        cold=bool(fields.get("cold")),
-    )
+    try:
+        return Selection.of(
+            search=query.get("search"),
+            email=query.get("email"),
+            status=_choice(query, "status", STATUSES),
+            cold_only=bool(query.get("cold")),
+            tag_ids=_chosen(query, "tag"),
+            tag_operator=_choice(query, "tag_operator", _TAG_OPERATORS) or "has_any_of",
+            sequence_ids=_chosen(query, "sequence"),
+            sequence_operator=_choice(query, "sequence_operator", SEQUENCE_OPERATORS) or "is_active_in_any_of",
+            country=query.get("country"),
+            segment_id=query.get("segment"),
+            import_job_id=query.get("imported"),
+            custom_fields=_field_tests(query),
+        )
+    except errors.InvalidRequest as error:
+        raise with_form_names(error) from None
 
 
-def _decode(prefix: str, public_id: str | None) -> tuple[int, ...] | None:
-    """None: no filter. Empty: the id is malformed, so nobody matches."""
-    if public_id is None:
-        return None
-    number = ids.decode(prefix, public_id)
-    return () if number is None else (number,)
+def fields(selection: Selection) -> MultiDict[str]:
+    """The form fields that `parse` turns into this selection."""
+    values: list[tuple[str, str | None]] = [
+        ("search", selection.search),
+        ("email", selection.email),
+        ("status", selection.status),
+        ("country", selection.country),
+        ("segment", selection.segment_id),
+        ("imported", selection.import_job_id),
+        ("cold", "on" if selection.cold_only else None),
+    ]
+    if selection.tag_ids:
+        values += (("tag", public_id) for public_id in selection.tag_ids)
+        values.append(("tag_operator", selection.tag_operator))
+    if selection.sequence_ids:
+        values += (("sequence", public_id) for public_id in selection.sequence_ids)
+        values.append(("sequence_operator", selection.sequence_operator))
+    for test in selection.custom_fields:
+        value = "" if test.value is None else str(test.value)
+        values += (("field", test.custom_field_id), ("field_operator", test.operator), ("field_value", value))
+    return MultiDict((name, value) for name, value in values if value is not None)
+
+
+def with_form_names(error: errors.InvalidRequest) -> errors.InvalidRequest:
+    """The error of a selection with the name of the form's element as its field."""
+    member = error.details.get("field", "").partition("[")[0]
+    return errors.InvalidRequest(error.message, field=_NAMES.get(member, member))
+
+
+def _field_tests(query: MultiMapping[str]) -> list[FieldTest]:
+    """A row without a field, as of an empty form, is no test. Without an operator, the field equals the value."""
+    public_ids = query.getall("field", [])
+    operators = query.getall("field_operator", [])
+    texts = query.getall("field_value", [])
+    tests = []
+    for position, public_id in enumerate(public_ids):
+        name = operators[position] if position < len(operators) else ""
+        operator = next((known for known in _OPERATORS if known == (name or "is")), None)
+        if operator is None:
+            raise _no_choice("field_operator")
+        text = texts[position] if position < len(texts) else ""
+        if public_id:
+            tests.append(FieldTest(custom_field_id=public_id, operator=operator, value=text.strip() or None))
+    return tests
+
+
+def _chosen(query: MultiMapping[str], name: str) -> list[str] | None:
+    return [value for value in query.getall(name, []) if value] or None
+
+
+def _choice(query: MultiMapping[str], name: str, choices: tuple[C, ...]) -> C | None:
+    """
+    Raises:
+        InvalidRequest: the field has another value than one of the choices.
+    """
+    value = query.get(name, "")
+    choice = next((known for known in choices if known == value), None)
+    if value and choice is None:
+        raise _no_choice(name)
+    return choice
+
+
+def _no_choice(name: str) -> errors.InvalidRequest:
+    return errors.InvalidRequest(f"There is no such {name.replace('_', ' ')}; choose one of the list.", field=name)

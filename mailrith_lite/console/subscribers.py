@@ -6,11 +6,12 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite import clock, ids
-from mailrith_lite.audience import listing
+from mailrith_lite.access import workspaces
+from mailrith_lite.audience import listing, selection
+from mailrith_lite.audience.selection import Selection
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.vocabulary import STATUSES
 from mailrith_lite.console import filter_form, names, templating
-from mailrith_lite.console.filter_form import FilterForm
 from mailrith_lite.console.session_request import SessionRequest
 
 PAGE_SIZE = 50
@@ -32,15 +33,17 @@ async def show_subscribers(call: SessionRequest) -> web.StreamResponse:
         return await _show(call, form, before_id)
 
 
-async def _show(call: SessionRequest, form: FilterForm, before_id: int | None) -> web.StreamResponse:
+async def _show(call: SessionRequest, form: Selection, before_id: int | None) -> web.StreamResponse:
+    now = clock.now()
     async with call.database.read() as connection:
+        workspace = await workspaces.select_own(connection, call.workspace_id)
         matching = await listing.select_subscribers(
             connection,
             call.workspace_id,
-            form.subscriber_filter(),
+            await selection.resolve(connection, call.workspace_id, form, time_zone=workspace.time_zone, now=now),
             before_id=before_id,
             limit=PAGE_SIZE + 1,
-            now=clock.now(),
+            now=now,
         )
         tags = await names.tag_options(connection, call)
         sequences = await names.sequence_options(connection, call)
@@ -52,6 +55,7 @@ async def _show(call: SessionRequest, form: FilterForm, before_id: int | None) -
             for subscriber in matching[:PAGE_SIZE]
         ],
         form=form,
+        fields=filter_form.fields(form),
         statuses=STATUSES,
         tags=tags,
         sequences=sequences,

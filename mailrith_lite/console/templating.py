@@ -37,7 +37,7 @@ def _shared(request: web.Request) -> dict[str, Any]:
     root = relative_root(request)
 
     def address(path: str, query: Mapping[str, str], **more: str) -> str:
-        return root + str(URL.build(path=PATH + path, query={**query, **more}))
+        return root + str(URL.build(path=PATH + path, query=[*query.items(), *more.items()]))
 
     call = request.get(SESSION_REQUEST)
     return {

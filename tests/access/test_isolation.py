@@ -100,6 +100,7 @@ SPECIAL_CASES: dict[str, list[Case]] = {
         ),
         Case(ids.TAG, "tag_ids=ID&cold_only=true", 200),
         Case(IMPORT.id_prefix, "import_job_id=ID", 200),
+        Case(ids.SEGMENT, "segment_id=ID", 200),
         Case(ids.SEQUENCE, "tag_ids=ID&sequence_ids=ID&search=ID", 200),
     ],
     "upsertSubscriber": [

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from api_records import page
+from api_records import definition, details, page, segment, subscriber
 from conftest import MAPPINGS, Server
 from wire import EMAIL, envelope, running_service
 
@@ -130,6 +130,22 @@ def test_a_filtered_list_has_pages(service: Server) -> None:
     )
     assert (len(first["data"]), len(second["data"])) == (5, len(NAMES) - 5)
     assert second["pagination"]["has_more"] is False
+
+
+def test_country_and_segment_filters_name_one_of_each(server: Server) -> None:
+    for name, country in (("ada", "DE"), ("emile", "FR"), ("jean", "FR")):
+        subscriber(server, f"{name}@example.com", country=country, status="Active")
+    french = segment(server, "French", definition("country", "is", "FR"))
+    assert matching(server, country="france") == {"emile", "jean"}
+    assert matching(server, segment_id=french["id"]) == {"emile", "jean"}
+    assert matching(server, segment_id=french["id"], email="jean@example.com") == {"jean"}
+    assert matching(server, segment_id=french["id"], country="DE") == set()
+    assert matching(server, segment_id=ids.encode(ids.SEGMENT, 99)) == set()
+
+
+def test_unknown_country_is_refused(service: Server) -> None:
+    reply = service.call("GET", "/v1/subscribers?country=Atlantis")
+    assert details(reply) == (400, "invalid_request", "country", "invalid_country")
 
 
 FILTER_CODES = {

@@ -87,7 +87,7 @@ class Compiler:
         return join_conditions(
             group.match,
             [
-                self._condition(condition, self._path_of(path, f"conditions[{number}]"))
+                self.compile_condition(condition, self._path_of(path, f"conditions[{number}]"))
                 for number, condition in enumerate(group.conditions)
             ],
         )
@@ -96,7 +96,11 @@ class Compiler:
         """Inside a referenced segment the path stays that of the condition that refers to it."""
         return path if self._nested else f"{path}.{part}"
 
-    def _condition(self, condition: Condition, path: str) -> str:
+    def compile_condition(self, condition: Condition, path: str) -> str:
+        """
+        Raises:
+            InvalidRequest: with the path of what is wrong in the condition.
+        """
         self._count += 1
         if self._count > MAX_CONDITIONS or len(self._ancestors) > MAX_DEPTH + 1:
             raise errors.InvalidRequest(

@@ -28,6 +28,11 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     values: dict[str, Any]
     key: bytes
 
+    @classmethod
+    def of(cls, workspace_id: int, tables: str, condition: str, values: dict[str, Any]) -> "Query":
+        key = hashlib.sha256(msgspec.json.encode((tables, condition, values))).digest()
+        return cls(workspace_id=workspace_id, tables=tables, condition=condition, values=values, key=key)
+
     def select(self, columns: str) -> str:
         return f"{self.tables} SELECT {columns} FROM subscribers WHERE {self.condition}"
 
@@ -57,18 +62,21 @@ def build_query(
     in_workspace = conditions.in_workspace(bindings, workspace_id)
     compiler = Compiler(references, bindings, own_id=own_id, saved=saved)
     condition = f"{in_workspace} AND {compiler.compile(definition)}"
-    tables = ", ".join(
+    tables = ", ".join(table_definitions(compiler, in_workspace))
+    return Query.of(workspace_id, f"WITH {tables}" if tables else "", condition, bindings.values)
+
+
+def table_definitions(compiler: Compiler, in_workspace: str) -> tuple[str, ...]:
+    """The tables that the compiled SQL reads, for the WITH clause of its query."""
+    return tuple(
         f"{table_name(segment_id)} AS (SELECT subscribers.id FROM subscribers WHERE {in_workspace} AND {sql})"
         for segment_id, sql in compiler.tables.items()
     )
-    with_clause = f"WITH {tables}" if tables else ""
-    return Query(
-        workspace_id=workspace_id,
-        tables=with_clause,
-        condition=condition,
-        values=bindings.values,
-        key=hashlib.sha256(msgspec.json.encode((with_clause, condition, bindings.values))).digest(),
-    )
+
+
+async def is_possible(connection: Connection, query: Query) -> bool:
+    """Whether the query keeps the limits of SQLite."""
+    return await can_compile(connection, query.select(_COUNTS), query.values)
 
 
 async def check_possible(connection: Connection, query: Query) -> None:
@@ -76,7 +84,7 @@ async def check_possible(connection: Connection, query: Query) -> None:
     Raises:
         InvalidRequest: the query exceeds a limit of SQLite.
     """
-    if not await can_compile(connection, query.select(_COUNTS), query.values):
+    if not await is_possible(connection, query):
         raise errors.InvalidRequest(
             "The definition is too complex; remove some of its conditions.",
             field="definition",
