@@ -56,15 +56,20 @@ class _Files(msgspec.Struct, frozen=True, kw_only=True):
     secret: bytes
 
 
-def create_app(services: Services, *, middlewares: Sequence[Middleware] = ()) -> web.Application:
-    """`middlewares` run inside the boundary, which makes the error envelopes and the log lines."""
+def create_app(
+    services: Services, *, middlewares: Sequence[Middleware] = (), style_page: bool = False
+) -> web.Application:
+    """`middlewares` run inside the boundary, which makes the error envelopes and the log lines.
+
+    `style_page`: the console has a page with every part of its pages.
+    """
     app = web.Application(middlewares=[boundary, *middlewares])
     app[SERVICES] = services
     app.on_response_prepare.append(add_headers)
     if (services.settings.public_url or "").startswith("https:"):
         app.on_response_prepare.append(add_hsts)
     add_routes(app)
-    app.add_subapp(CONSOLE_PATH, create_console(services.secret))
+    app.add_subapp(CONSOLE_PATH, create_console(services.secret, style_page=style_page))
     return app
 
 

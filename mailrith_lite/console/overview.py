@@ -6,15 +6,12 @@ import msgspec
 
 from mailrith_lite import clock, disk
 from mailrith_lite.access import key_table
-from mailrith_lite.audience.totals import Totals
 from mailrith_lite.audience.vocabulary import Status
+from mailrith_lite.console.column_chart import Column, draw_columns
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.pages import formats
 from mailrith_lite.webhooks import subscription_table
 
-WIDTH: Final = 1_000
-HEIGHT: Final = 160
-_GAP: Final = 12
 _SOON: Final = 14 * 24 * 3_600 * clock.SECOND
 """A key that ends within this time is named."""
 
@@ -22,17 +19,6 @@ _SOON: Final = 14 * 24 * 3_600 * clock.SECOND
 class StatusCount(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     count: int
-
-
-class Column(msgspec.Struct, frozen=True, kw_only=True):
-    """A month of the chart; its place and size are in units of the picture."""
-
-    label: str
-    count: int
-    x: float
-    y: float
-    width: float
-    height: float
 
 
 class Attention(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,28 +49,9 @@ async def load_overview(call: SessionRequest) -> Overview | None:
         total=totals.total,
         counted_at=totals.counted_at,
         statuses=[StatusCount(status=status, count=count) for status, count in totals.by_status.items() if count],
-        columns=_columns(totals),
+        columns=draw_columns([(formats.month(month.start), month.count) for month in totals.months]),
         attention=await _attention(call),
     )
-
-
-def _columns(totals: Totals) -> list[Column]:
-    most = max(month.count for month in totals.months) or 1
-    step = WIDTH / len(totals.months)
-    columns = []
-    for place, month in enumerate(totals.months):
-        height = HEIGHT * month.count / most
-        columns.append(
-            Column(
-                label=formats.month(month.start),
-                count=month.count,
-                x=round(place * step + _GAP / 2, 1),
-                y=round(HEIGHT - height, 1),
-                width=round(step - _GAP, 1),
-                height=round(height, 1),
-            )
-        )
-    return columns
 
 
 async def _attention(call: SessionRequest) -> list[Attention]:

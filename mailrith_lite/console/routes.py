@@ -18,6 +18,7 @@ from mailrith_lite.console import (
     sequences,
     several_files,
     sign_in,
+    style,
     subscriber,
     subscribers,
     tags,
@@ -35,14 +36,19 @@ from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS, UNDO, JobKind
 _READ = ("subscribers:read",)
 
 
-def create_console(secret: bytes) -> web.Application:
-    """A subapplication, so that its middleware and headers apply to the console only."""
+def create_console(secret: bytes, *, style_page: bool = False) -> web.Application:
+    """A subapplication, so that its middleware and headers apply to the console only.
+
+    `style_page`: for sandboxes.
+    """
     app = web.Application(middlewares=[error_pages])
     app[SESSIONS] = Sessions(secret)
     app[WRONG_KEYS] = WrongKeys(MAX_WRONG_KEYS)
     app[STREAMS] = Streams()
     app.on_response_prepare.append(add_headers)
     _add_routes(app.router)
+    if style_page:
+        app.router.add_get("/style", page(style.show_style))
     return app
 
 

@@ -269,7 +269,7 @@ async def open_sandbox(
         ) as services:
             instruments.gate.attach(services.database, services.runner)
             instruments.webhooks.attach(services.database, services.outbox, services.dispatcher)
-            app = create_app(services, middlewares=[*middlewares, instruments.middleware()])
+            app = create_app(services, middlewares=[*middlewares, instruments.middleware()], style_page=True)
             app.on_response_prepare.append(instruments.add_date)
             listener = Listener(app, (settings.host, *further_hosts), settings.port, grace=_GRACE)
             sandbox = Sandbox(services, instruments, listener, stable=stable)

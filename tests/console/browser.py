@@ -15,6 +15,8 @@ from axe_playwright_python.base import AXE_SCRIPT
 from conftest import KEY, Server
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from mailrith_lite.testing import Mailrith
+
 from .visitor import TOKEN
 
 REQUIRED = "MAILRITH_LITE_REQUIRE_BROWSER"
@@ -30,6 +32,13 @@ _FLAGS = (
 )
 _TIMEOUT = 30_000  # milliseconds
 _SERIOUS = {"serious", "critical"}
+_CUT_OFF = """() => [...document.querySelectorAll("body *")]
+    .filter((one) => !one.closest(".scroll, .unseen, .skip, svg, thead") && one.getClientRects().length)
+    .filter((one) => {
+        const around = one.parentElement.closest(".card") || document.documentElement;
+        return one.getBoundingClientRect().right > around.getBoundingClientRect().right + 0.5;
+    })
+    .map((one) => one.outerHTML.slice(0, 120))"""
 
 expect.set_options(timeout=_TIMEOUT)
 
@@ -49,7 +58,7 @@ def launched() -> Iterator[Browser]:
 
 
 @contextlib.contextmanager
-def watched(browser: Browser, server: Server, *, ignores: str = "\0", **options: Any) -> Iterator[Page]:
+def watched(browser: Browser, server: Server | Mailrith, *, ignores: str = "\0", **options: Any) -> Iterator[Page]:
     """A page in a new context. Fails at the end after an error or warning in the page or a request to another host.
 
     Messages that contain `ignores` are allowed.
@@ -64,7 +73,7 @@ def watched(browser: Browser, server: Server, *, ignores: str = "\0", **options:
     assert [line for line in messages if ignores not in line] == []
 
 
-def _collect(context: BrowserContext, page: Page, server: Server, messages: list[str]) -> None:
+def _collect(context: BrowserContext, page: Page, server: Server | Mailrith, messages: list[str]) -> None:
     page.on(
         "console", lambda message: messages.append(message.text) if message.type in ("error", "warning") else None
     )
@@ -103,3 +112,9 @@ def find_violations(page: Page) -> list[str]:
         if rule["impact"] in _SERIOUS
         for node in rule["nodes"]
     ]
+
+
+def cut_off(page: Page) -> list[str]:
+    """The elements that reach over the right edge of their card or of the window."""
+    found: list[str] = page.evaluate(_CUT_OFF)
+    return found

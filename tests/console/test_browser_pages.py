@@ -13,7 +13,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from mailrith_lite import ids
 
-from .browser import Browser, find_violations, sign_in, sign_in_with_the_form, watched
+from .browser import Browser, cut_off, find_violations, sign_in, sign_in_with_the_form, watched
 from .import_pages import upload_file
 from .visitor import signed_in
 
@@ -21,13 +21,6 @@ DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 NARROW: ViewportSize = {"width": 320, "height": 640}
 LONG = "Anmerkungen_des_Vertriebs_zur_letzten_Bestellung"
-CUT_OFF = """() => [...document.querySelectorAll("body *")]
-    .filter((one) => !one.closest(".scroll, .unseen, .skip, svg, thead") && one.getClientRects().length)
-    .filter((one) => {
-        const around = one.parentElement.closest(".card") || document.documentElement;
-        return one.getBoundingClientRect().right > around.getBoundingClientRect().right + 0.5;
-    })
-    .map((one) => one.outerHTML.slice(0, 120))"""
 
 
 @pytest.fixture(scope="module")
@@ -150,14 +143,14 @@ def check_looks(page: Page, path: str) -> None:
 def test_nothing_is_cut_off_in_a_narrow_window(browser: Browser, service: Server, paths: dict[str, str]) -> None:
     with watched(browser, service, ignores="404 (Not Found)", viewport=NARROW) as page:
         page.goto("/console/sign-in")
-        assert page.evaluate(CUT_OFF) == []
+        assert cut_off(page) == []
         sign_in(page)
         for path in [*paths.values(), "/console/nothing"]:
             page.goto(path)
             for viewport in (PHONE, NARROW):
                 page.set_viewport_size(viewport)
                 assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth"), (viewport, path)
-                assert page.evaluate(CUT_OFF) == [], (viewport, path)
+                assert cut_off(page) == [], (viewport, path)
         page.goto(paths["jobs"])
         row, rows = (page.locator(f".jobs tbody {one}").first.bounding_box() for one in ("tr", ".rows"))
         assert row
