@@ -61,7 +61,7 @@ def check_origin(request: web.Request) -> None:
     own = {request.headers.get("Host", "").lower()}
     own.add(urlsplit(base_address(request.config_dict[SERVICES], request)).netloc.lower())
     if not sender or sender not in own:
-        raise _foreign_form()
+        raise foreign_form()
 
 
 def check_token(sessions: Sessions, session_token: str, form_token: str) -> None:
@@ -70,8 +70,8 @@ def check_token(sessions: Sessions, session_token: str, form_token: str) -> None
         Forbidden: the form belongs to another session.
     """
     if not sessions.is_form_token(session_token, form_token):
-        raise _foreign_form()
+        raise foreign_form()
 
 
-def _foreign_form() -> errors.Forbidden:
+def foreign_form() -> errors.Forbidden:
     return errors.Forbidden("This form is too old or was not made by the console; open the page again.")

@@ -7,7 +7,7 @@ from mailrith_lite import clock, errors
 from mailrith_lite.console import forms, several_files, templating
 from mailrith_lite.console.forms import TOKEN_FIELD
 from mailrith_lite.console.paths import PATH, redirect
-from mailrith_lite.console.session_request import SESSIONS, SessionRequest
+from mailrith_lite.console.session_request import SessionRequest, check_form
 from mailrith_lite.http.multipart import receive_form
 from mailrith_lite.http.statuses import status_of
 from mailrith_lite.imports.uploads import upload_table
@@ -27,7 +27,7 @@ async def receive_file(call: SessionRequest) -> web.StreamResponse:
     store = call.services.uploads
     try:
         form = await receive_form(call.request, store.limit)
-        forms.check_token(call.request.app[SESSIONS], call.session.token, form.fields.get(TOKEN_FIELD, ""))
+        check_form(call, form.fields.get(TOKEN_FIELD, ""))
         pieces = form.pieces
         async with call.database.write(durable=True, changes="nobody") as connection:
             upload = await store.start(connection, call.workspace_id, clock.now())

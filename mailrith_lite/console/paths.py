@@ -12,7 +12,18 @@ CUSTOM_FIELDS_PATH = f"{PATH}/custom-fields"
 SEQUENCES_PATH = f"{PATH}/sequences"
 KEYS_PATH = f"{PATH}/keys"
 WEBHOOKS_PATH = f"{PATH}/webhooks"
-_ACTIONS = ("/cancel", "/part", "/live", "/sign-out", "/choices", "/status", "/delete", "/rotate", "/revoke")
+_ACTIONS = (
+    "/cancel",
+    "/part",
+    "/live",
+    "/switch",
+    "/sign-out",
+    "/choices",
+    "/status",
+    "/delete",
+    "/rotate",
+    "/revoke",
+)
 
 
 def job_path(kind: JobKind, public_id: str) -> str:
@@ -36,16 +47,6 @@ def containing_page(request: web.Request) -> str:
     path = request.rel_url.raw_path
     if path == f"{PATH}/exports":
         return f"{path}/new"
-    for ending in (
-        "/cancel",
-        "/part",
-        "/live",
-        "/sign-out",
-        "/choices",
-        "/status",
-        "/delete",
-        "/rotate",
-        "/revoke",
-    ):
+    for ending in _ACTIONS:
         path = path.removesuffix(ending)
     return path

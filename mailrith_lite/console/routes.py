@@ -70,6 +70,7 @@ def _add_start(router: web.UrlDispatcher) -> None:
     router.add_get("/live", page(live.stream(jobs.progress)))
     router.add_get("/sign-in", sign_in.show_sign_in)
     router.add_post("/sign-in", sign_in.sign_in)
+    router.add_post("/switch", sign_in.switch)
     router.add_post("/sign-out", form(sign_in.sign_out))
 
 

@@ -1,8 +1,12 @@
-"""A session: a signed cookie that names the API key which opened it. It does not contain the key."""
+"""A session: what the cookie of a browser says about one workspace. It names the key that opened it.
+
+The cookie has one session for each workspace that the browser is signed in to. It does not contain a key.
+"""
 
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 
 import msgspec
 from itsdangerous import BadData, Signer
@@ -16,10 +20,12 @@ from mailrith_lite.database import Connection
 
 MAX_IDLE = 12 * 3_600 * clock.SECOND
 MAX_LENGTH = 7 * clock.DAY
+MAX_SESSIONS = 10
+"""Of a browser. A browser takes 4,096 bytes in a cookie; ten sessions need half of it."""
 _RENEWED_AFTER = 300 * clock.SECOND
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class Session(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """`token`: random; the form tokens of the session are signatures of it.
 
     `fingerprint`: of the key.
@@ -48,23 +54,33 @@ class Sessions:
             expires_at=_end(key, now, now),
         )
 
-    def to_cookie(self, session: Session) -> str:
-        return self._cookies.sign(base64_encode(msgspec.json.encode(session))).decode()
+    def to_cookie(self, sessions: Sequence[Session]) -> str:
+        return self._cookies.sign(base64_encode(msgspec.json.encode(sessions))).decode()
 
-    def from_cookie(self, cookie: str, now: int) -> Session | None:
-        """None when the signature is wrong, even in its spelling, or the session has expired."""
+    def from_cookie(self, cookie: str) -> list[Session]:
+        """The current session first; `find_key` says which of them are valid.
+
+        Empty when the signature is wrong, even in its spelling.
+        """
         try:
             payload, _, signature = cookie.encode("ascii").rpartition(b".")
             if not hmac.compare_digest(self._cookies.get_signature(payload), signature):
-                return None
-            session = msgspec.json.decode(base64_decode(payload), type=Session)
+                return []
+            return msgspec.json.decode(base64_decode(payload), type=list[Session])
         except (BadData, UnicodeEncodeError, msgspec.DecodeError):
-            return None
-        return session if session.expires_at > now else None
+            return []
 
     def form_token(self, session_token: str) -> str:
         """The token that a form of this session must contain. The sign-in form has a token without a session."""
         return self._forms.get_signature(session_token).decode()
+
+    def switch_token(self, session_token: str) -> str:
+        """The token that makes this session the current one. It is valid for nothing else."""
+        return self.form_token(f"switch {session_token}")
+
+    def is_switch_token(self, session_token: str, switch_token: str) -> bool:
+        """Compares in constant time."""
+        return self.is_form_token(f"switch {session_token}", switch_token)
 
     def is_form_token(self, session_token: str, form_token: str) -> bool:
         """Compares in constant time."""

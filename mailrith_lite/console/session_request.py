@@ -1,12 +1,15 @@
-"""Loads the session of a request, and wraps the handlers that need one."""
+"""Loads the session of a request, and wraps the handlers that need one.
 
-from collections.abc import Awaitable, Callable
+A browser can be signed in to several workspaces. A request belongs to the current one alone.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 from aiohttp import web
 from yarl import URL
 
-from mailrith_lite import clock, errors
+from mailrith_lite import clock, errors, ids
 from mailrith_lite.access import keys, scopes
 from mailrith_lite.access.audit import Actor
 from mailrith_lite.access.key_table import ApiKey
@@ -29,10 +32,18 @@ SESSION_COOKIE = "mailrith_console"
 SESSIONS = web.AppKey("sessions", Sessions)
 
 
+class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
+    """A valid session of the browser, with its key. `switch_token`: makes this session the current one."""
+
+    session: Session
+    key: ApiKey
+    switch_token: str
+
+
 class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One request with a valid session: what a handler of the console gets, as `Call` is for the API.
 
-    `form_token`: every form of the page must contain it.
+    `form_token`: every form of the page must contain it. `others`: sessions of other workspaces.
     """
 
     request: web.Request
@@ -41,11 +52,16 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     principal: Principal
     session: Session
     form_token: str
+    others: tuple[SignedIn, ...]
     request_id: str
 
     @property
     def workspace_id(self) -> int:
         return self.principal.workspace_id
+
+    @property
+    def public_workspace_id(self) -> str:
+        return ids.encode(ids.WORKSPACE, self.workspace_id)
 
     @property
     def actor(self) -> Actor:
@@ -89,6 +105,7 @@ def page(handler: PageHandler, *required: str) -> Handler:
         call = await load_session(request)
         if call is None:
             return _redirect_to_sign_in(request)
+        _check_workspace(call)
         call.services.request_rates.check(call.principal)
         scopes.require(call.principal.scopes, required)
         response = await handler(call)
@@ -105,10 +122,26 @@ def form(handler: FormHandler, *required: str) -> Handler:
     async def handle(call: SessionRequest) -> web.StreamResponse:
         forms.check_origin(call.request)
         fields = await forms.receive(call.request)
-        forms.check_token(call.request.app[SESSIONS], call.session.token, fields.get(TOKEN_FIELD, ""))
+        check_form(call, fields.get(TOKEN_FIELD, ""))
         return await handler(call, fields)
 
     return page(handle, *required)
+
+
+def check_form(call: SessionRequest, form_token: str) -> None:
+    """
+    Raises:
+        Forbidden: no page of this session sent the form.
+    """
+    sessions = call.request.app[SESSIONS]
+    for other in call.others:
+        if sessions.is_form_token(other.session.token, form_token):
+            own, current = other.key.workspace_name, call.key.workspace_name
+            raise errors.Forbidden(
+                f"The form is from a page of the workspace {own}, and this browser is now in {current}. "
+                f"Nothing was changed; switch to {own}, and send it from there."
+            )
+    forms.check_token(sessions, call.session.token, form_token)
 
 
 async def load_session(request: web.Request) -> SessionRequest | None:
@@ -121,11 +154,9 @@ async def load_session(request: web.Request) -> SessionRequest | None:
     if services.stopping:
         raise wire_errors.ShuttingDown
     now = clock.now()
-    session = request.app[SESSIONS].from_cookie(get_cookie(request, SESSION_COOKIE), now)
-    if session is None:
-        return None
-    key = await find_key(services.database.lookup, session, now)
-    if key is None:
+    current, *others = sessions_of(request) or (None,)
+    key = None if current is None else await find_key(services.database.lookup, current, now)
+    if current is None or key is None:
         return None
     services.key_use.note(key.id, now)
     call = SessionRequest(
@@ -133,8 +164,9 @@ async def load_session(request: web.Request) -> SessionRequest | None:
         services=services,
         key=key,
         principal=keys.principal(key),
-        session=session,
-        form_token=request.app[SESSIONS].form_token(session.token),
+        session=current,
+        form_token=request.app[SESSIONS].form_token(current.token),
+        others=tuple(await select_signed_in(request, others)),
         request_id=request[REQUEST_ID],
     )
     request[REQUESTER].workspace_id = call.workspace_id
@@ -142,17 +174,43 @@ async def load_session(request: web.Request) -> SessionRequest | None:
     return call
 
 
-def set_session(request: web.Request, response: web.StreamResponse, session: Session, now: int) -> None:
-    seconds = (session.expires_at - now) // clock.SECOND
-    set_cookie(request, response, SESSION_COOKIE, request.app[SESSIONS].to_cookie(session), seconds=seconds)
+def sessions_of(request: web.Request) -> list[Session]:
+    """The sessions of the browser, the current one first; some may have ended."""
+    return request.app[SESSIONS].from_cookie(get_cookie(request, SESSION_COOKIE))
+
+
+async def select_signed_in(request: web.Request, sessions: Sequence[Session]) -> list[SignedIn]:
+    """The sessions that are valid."""
+    connection, now = request.config_dict[SERVICES].database.lookup, clock.now()
+    signed_in = []
+    for session in sessions:
+        if (key := await find_key(connection, session, now)) is not None:
+            switch_token = request.app[SESSIONS].switch_token(session.token)
+            signed_in.append(SignedIn(session=session, key=key, switch_token=switch_token))
+    return signed_in
+
+
+def set_sessions(request: web.Request, response: web.StreamResponse, sessions: Sequence[Session]) -> None:
+    """`sessions`: the current one first. The cookie ends with the last of them."""
+    seconds = (max(session.expires_at for session in sessions) - clock.now()) // clock.SECOND
+    set_cookie(request, response, SESSION_COOKIE, request.app[SESSIONS].to_cookie(sessions), seconds=seconds)
 
 
 def _renew(call: SessionRequest, response: web.StreamResponse) -> None:
     """A page that updates itself does not keep its session alive: only a page that somebody opens does."""
-    now = clock.now()
-    session = renew(call.session, call.key, now)
+    session = renew(call.session, call.key, clock.now())
     if session is not None:
-        set_session(call.request, response, session, now)
+        set_sessions(call.request, response, [session, *(other.session for other in call.others)])
+
+
+def _check_workspace(call: SessionRequest) -> None:
+    """A page that updates itself names its workspace in the parameter `workspace`.
+
+    Raises:
+        InvalidApiKey: the browser has switched to another workspace since; the page must be loaded again.
+    """
+    if call.request.query.get("workspace", call.public_workspace_id) != call.public_workspace_id:
+        raise errors.InvalidApiKey
 
 
 def _is_page_load(request: web.Request) -> bool:

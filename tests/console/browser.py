@@ -85,9 +85,9 @@ def _collect(context: BrowserContext, page: Page, server: Server | Mailrith, mes
 
 
 def sign_in(page: Page, key: str = KEY) -> None:
-    """Gives the browser a session, without a visit to a page."""
-    form = page.request.get("/console/sign-in")
-    fields = {"form_token": TOKEN.findall(form.text())[0], "key": key}
+    """Gives the browser a session, without a visit to a page. Earlier ones of other workspaces stay."""
+    form = page.request.get("/console/sign-in?add")
+    fields = {"form_token": TOKEN.findall(form.text())[-1], "key": key}
     origin = urljoin(form.url, "/").rstrip("/")
     answer = page.request.post("/console/sign-in", form=fields, headers={"Origin": origin}, max_redirects=0)
     assert answer.status == 303, answer.text()

@@ -17,7 +17,7 @@ def test_row_of_a_column_shows_only_what_its_choice_needs(browser: Browser, serv
     with watched(browser, service, java_script_enabled=False) as page:
         sign_in(page)
         page.goto(f"/console/uploads/{upload['id']}")
-        page.locator("summary").click()
+        page.locator("main summary").click()
         target = page.get_by_label("What Plan becomes")
         row = page.get_by_role("row").filter(has=target)
         for name in ("Label", "Type", "Options, separated by commas", "Written as"):
@@ -51,7 +51,7 @@ def test_focus_goes_to_the_problems_and_from_there_to_the_field(browser: Browser
     with watched(browser, service, ignores="400 (Bad Request)") as page:
         sign_in(page)
         page.goto(f"/console/uploads/{upload['id']}")
-        page.locator("summary").click()
+        page.locator("main summary").click()
         page.get_by_label("What Plan becomes").select_option("Email")
         page.get_by_role("button", name="Import 2 rows").press("Enter")
         expect(page.get_by_role("alert")).to_be_focused()
@@ -84,7 +84,7 @@ def test_buttons_stay_visible_in_a_long_form(browser: Browser, service: Server) 
     with watched(browser, service, viewport={"width": 320, "height": 640}) as page:
         sign_in(page)
         page.goto(f"/console/uploads/{upload['id']}")
-        page.locator("summary").click()
+        page.locator("main summary").click()
         page.get_by_label("What Size 20 becomes").focus()
         expect(page.get_by_role("button", name="Import 1 row")).to_be_in_viewport()
         button, field = (

@@ -17,12 +17,12 @@ def test_lost_connection_is_shown_until_the_service_answers_again(
     waiting = queue_export(server)
     with watched(browser, server, ignores="Failed to load resource") as page:
         sign_in(page)
-        page.route("**/live", lambda route: route.abort())
-        page.route("**/part", lambda route: route.abort())
+        page.route("**/live?*", lambda route: route.abort())
+        page.route("**/part?*", lambda route: route.abort())
         page.goto(f"/console/exports/{waiting}")
         expect(page.get_by_text("The connection to the service is lost.")).to_be_visible()
         assert find_violations(page) == []
-        page.unroute("**/part")
+        page.unroute("**/part?*")
         expect(page.get_by_text("Connected again.")).to_be_visible()
         wake(server)
         expect(page.get_by_role("heading", name="Export Completed")).to_be_visible()

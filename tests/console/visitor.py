@@ -88,8 +88,9 @@ class Visitor:
         return self.post("/console/sign-in", {"key": key, **fields}, token=token)
 
 
-def token_in(page: Reply) -> str:
-    return TOKEN.findall(page.body.decode())[0]
+def token_in(page: Reply, place: int = 0) -> str:
+    """Of the form at this place in the page."""
+    return TOKEN.findall(page.body.decode())[place]
 
 
 def signed_in(server: Server, key: str = KEY) -> Visitor:

@@ -51,12 +51,18 @@ function showLocalTimes(element) {
 
 showLocalTimes(document);
 
+// --- The workspace of this page: another tab may have switched to another one.
+
+const workspaceOf = (page) => page.querySelector('meta[name="workspace"]')?.content;
+
 // --- Live parts: the service streams them as they change; a page that gets no stream polls.
 
 class Live {
   constructor(element) {
     this.element = element;
-    this.query = element.dataset.query ? "?" + element.dataset.query : "";
+    const query = new URLSearchParams(element.dataset.query);
+    query.set("workspace", workspaceOf(document));
+    this.query = "?" + query;
     this.outcome = this.currentOutcome();
     this.points = [];
     document.addEventListener("visibilitychange", () => this.update());
@@ -147,6 +153,7 @@ class Live {
     if (!response.ok || response.redirected) return location.reload();
     this.ended = true;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (workspaceOf(page) !== workspaceOf(document)) return location.reload();
     const focused = document.querySelector("main").contains(document.activeElement);
     document.querySelector("main").replaceWith(document.adoptNode(page.querySelector("main")));
     showLocalTimes(document.querySelector("main"));
