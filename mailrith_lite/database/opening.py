@@ -14,7 +14,7 @@ from aiosqlite import Connection
 
 from mailrith_lite import errors
 from mailrith_lite.database.failures import is_full, is_locked
-from mailrith_lite.database.settle import abandon, finish
+from mailrith_lite.database.settle import finish, interrupt, make_abandonable
 from mailrith_lite.unicode_forms import fold
 
 OLDEST_SQLITE = (3, 38)
@@ -33,11 +33,12 @@ async def connect(path: Path, pragmas: tuple[str, ...], *, options: str = "mode=
     thread: Any = getattr(opening, "_thread", opening)  # in old versions the connection is the thread itself
     thread.name = _THREAD_NAME
     async with opening as connection:
+        await make_abandonable(connection)
         await retry(connection, "; ".join(pragmas))  # another process may turn a new file into a WAL database
         try:
             yield connection
         finally:
-            await finish(abandon(connection))
+            await finish(interrupt(connection))
 
 
 @contextlib.asynccontextmanager

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
+import weakref
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -11,6 +12,9 @@ from aiosqlite import Connection
 T = TypeVar("T")
 
 _INTERVAL = 0.01  # seconds between two interrupts
+_STEPS = 200_000  # of SQLite's virtual machine between two looks, some milliseconds: a look needs the interpreter lock
+
+_abandoned: weakref.WeakSet[Connection] = weakref.WeakSet()
 
 
 async def finish(work: Awaitable[T]) -> T:
@@ -31,11 +35,27 @@ async def finish(work: Awaitable[T]) -> T:
     return task.result()
 
 
-async def abandon(connection: Connection) -> None:
-    """Interrupts the statement that runs and those that wait for its thread: nobody waits for their results.
+async def make_abandonable(connection: Connection) -> None:
+    """Call it once, before `abandon`."""
+    reference = weakref.ref(connection)
+    await connection.set_progress_handler(lambda: reference() in _abandoned, _STEPS)  # type: ignore[arg-type]
 
-    Call it within `finish`.
+
+async def abandon(connection: Connection) -> None:
+    """Ends the statement that runs and those that wait for its thread: nobody waits for their results.
+
+    Later statements are safe. An interrupt of SQLite is not: while anything is open in the transaction, such as a
+    page of the search index, it also ends each statement that follows, even ROLLBACK. Call it within `finish`.
     """
+    _abandoned.add(connection)
+    try:
+        await _reach_end(connection)
+    finally:
+        _abandoned.discard(connection)
+
+
+async def interrupt(connection: Connection) -> None:
+    """As `abandon`, of a connection that is closed next. Ends a checkpoint, too. Call it within `finish`."""
     end = asyncio.ensure_future(_reach_end(connection))
     while not end.done():
         await connection.interrupt()
@@ -44,5 +64,5 @@ async def abandon(connection: Connection) -> None:
 
 async def _reach_end(connection: Connection) -> None:
     """Returns when the connection's thread has no earlier statement left."""
-    with contextlib.suppress(sqlite3.OperationalError):  # it may be interrupted, too
+    with contextlib.suppress(sqlite3.OperationalError):  # it may be ended, too
         await connection.execute_fetchall("SELECT 1")

@@ -154,3 +154,22 @@ async def test_cancelled_write_interrupts_its_statement(database: Database) -> N
         await task
     async with database.write() as connection:
         assert list(await connection.execute_fetchall("SELECT 1"))
+
+
+async def test_cancelled_write_rolls_back_with_a_page_of_the_search_index_open(database: Database) -> None:
+    inside = asyncio.Event()
+
+    async def write() -> None:
+        async with database.write() as connection:
+            await connection.execute("INSERT INTO subscriber_search (rowid, email) VALUES (7, 'ada@example.com')")
+            await connection.execute("INSERT INTO subscriber_search (subscriber_search, rank) VALUES ('merge', -16)")
+            inside.set()
+            await connection.execute(ENDLESS)
+
+    task = asyncio.create_task(write())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    async with database.write() as connection:
+        assert not list(await connection.execute_fetchall("SELECT id FROM subscriber_search_data WHERE id > 10"))
