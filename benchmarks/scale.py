@@ -117,7 +117,7 @@ def _read(service: Service, people: int) -> None:
     segment = msgspec.json.encode({"name": "Trial in Germany", "definition": _segment(tag)})
     began = time.perf_counter()
     made = service.request("POST", "/v1/segments", segment)["data"]
-    count = f"{made['counts']['total_subscriber_count']:,} people"
+    count = f"{made['total_subscriber_count']:,} people"
     _print("segment, made and counted (a tag and a country)", people, time.perf_counter() - began, count)
     _print_calls("segment, counted before", people, service, "/v1/segments")
 
@@ -136,7 +136,9 @@ def _print_calls(name: str, people: int, service: Service, path: str) -> None:
         began = time.perf_counter()
         answer = service.request("GET", path)
         times.append(time.perf_counter() - began)
-    detail = f"refused: {answer['error']['code']}" if "error" in answer else f"slowest of {ROUNDS}: {max(times):.3f} s"
+    detail = (
+        f"refused: {answer['error']['code']}" if "error" in answer else f"slowest of {ROUNDS}: {max(times):.3f} s"
+    )
     _print(name, people, statistics.median(times), detail)
 
 

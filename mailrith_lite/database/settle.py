@@ -12,7 +12,9 @@ from aiosqlite import Connection
 T = TypeVar("T")
 
 _INTERVAL = 0.01  # seconds between two interrupts
-_STEPS = 200_000  # of SQLite's virtual machine between two looks, some milliseconds: a look needs the interpreter lock
+_STEPS = (
+    200_000  # of SQLite's virtual machine between two looks, some milliseconds: a look needs the interpreter lock
+)
 
 _abandoned: weakref.WeakSet[Connection] = weakref.WeakSet()
 

@@ -162,7 +162,9 @@ async def test_cancelled_write_rolls_back_with_a_page_of_the_search_index_open(d
     async def write() -> None:
         async with database.write() as connection:
             await connection.execute("INSERT INTO subscriber_search (rowid, email) VALUES (7, 'ada@example.com')")
-            await connection.execute("INSERT INTO subscriber_search (subscriber_search, rank) VALUES ('merge', -16)")
+            await connection.execute(
+                "INSERT INTO subscriber_search (subscriber_search, rank) VALUES ('merge', -16)"
+            )
             inside.set()
             await connection.execute(ENDLESS)
 
