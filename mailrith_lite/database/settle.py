@@ -40,7 +40,7 @@ async def finish(work: Awaitable[T]) -> T:
 async def make_abandonable(connection: Connection) -> None:
     """Call it once, before `abandon`."""
     reference = weakref.ref(connection)
-    await connection.set_progress_handler(lambda: reference() in _abandoned, _STEPS)  # type: ignore[arg-type]
+    await connection.set_progress_handler(lambda: reference() in _abandoned, _STEPS)
 
 
 async def abandon(connection: Connection) -> None:
