@@ -6,16 +6,30 @@ from typing import Any
 
 import msgspec
 
+from mailrith_lite.api.export_request import ExportSelection
 from mailrith_lite.api.idempotency import hashed_key
 from mailrith_lite.audience import erasures, mentions
 from mailrith_lite.audience.erasures import Mention
-from mailrith_lite.audience.mentions import ERASED
 from mailrith_lite.database import Connection, Database, Row
+from mailrith_lite.exports import erasing
 from mailrith_lite.jobs.kinds import EXPORT
-from mailrith_lite.unicode_forms import fold
 
 _BATCH = 500
 _CREATES_EXPORT = "createSubscriberExportJob"
+
+
+class _Created(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    selection: ExportSelection
+
+
+class _Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What an answer to `_CREATES_EXPORT` says of the selection."""
+
+    data: _Created
+
+
+_answer_decoder = msgspec.json.Decoder(_Answer)
 
 
 async def erase_answers(database: Database, workspace_id: int) -> None:
@@ -42,7 +56,7 @@ async def erase_answers(database: Database, workspace_id: int) -> None:
             addresses.setdefault(one.position, set()).add(one.address)
         for position, its_addresses in addresses.items():
             row = rows[position]
-            body = _without_query(row["body"]) if position in searched else row["body"]
+            body = _without_texts(row["body"]) if position in searched else row["body"]
             await _scrub(database, workspace_id, row, body, its_addresses)
         operation, key = rows[-1]["operation"], rows[-1]["key"]
 
@@ -75,17 +89,16 @@ def _mentions(rows: Sequence[Row]) -> list[Mention]:
 async def _searches_for_erased(connection: Connection, workspace_id: int, row: Row) -> bool:
     if row["operation"] != _CREATES_EXPORT:
         return False
-    export = msgspec.json.decode(row["body"])["data"]
-    query = export["selection"]["query"]
-    if not query or query == ERASED:
-        return False
-    job_id = EXPORT.decode(export["id"]) or 0
-    return await erasures.select_searched(connection, workspace_id, fold(query.strip()), job_id)
+    export = _answer_decoder.decode(row["body"]).data
+    return await erasing.names_erased(
+        connection, workspace_id, export.selection.selection(), EXPORT.decode(export.id) or 0
+    )
 
 
-def _without_query(body: str) -> str:
+def _without_texts(body: str) -> str:
+    selection = _answer_decoder.decode(body).data.selection.selection()
     answer: dict[str, Any] = msgspec.json.decode(body)
-    answer["data"]["selection"]["query"] = ERASED
+    answer["data"]["selection"] = ExportSelection.of(erasing.without_texts(selection))
     return msgspec.json.encode(answer).decode()
 
 

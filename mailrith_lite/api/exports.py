@@ -1,53 +1,28 @@
 """/v1/jobs/subscriber-exports"""
 
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 import msgspec
-from msgspec import UNSET, Meta
 
-from mailrith_lite import clock, errors
+from mailrith_lite import clock
 from mailrith_lite.access import audit
-from mailrith_lite.api import codec, example, idempotency, parameters, resources
+from mailrith_lite.api import codec, example, idempotency, resources
 from mailrith_lite.api.bodies import Body
 from mailrith_lite.api.call import Call
-from mailrith_lite.api.codes import Codes
 from mailrith_lite.api.downloads import download_url
+from mailrith_lite.api.export_request import ExportRequest, ExportSelection
 from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.parameters import PageQuery
 from mailrith_lite.api.responses import RETRY_LATER, Accepted, Data, PageOf
 from mailrith_lite.api.route import refuses
-from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table, submit
-from mailrith_lite.exports.export_table import Export, Selection
+from mailrith_lite.exports.export_table import Export, Order
 from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT
+from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job, JobStatus
 
 PATH = EXPORT.path
-
-
-Query = Annotated[
-    str,
-    Meta(
-        description="As the parameter search of the list of subscribers",
-        extra_json_schema={"maxLength": parameters.MAX_TEXT, "pattern": r"^[^\x00]*$"},
-    ),
-]
-
-
-ImportId = Annotated[str, Meta(description="An import that has created or changed the subscribers")]
-
-
-class ExportRequest(msgspec.Struct, frozen=True, kw_only=True):
-    CODES: ClassVar[Codes] = Codes(fields={"status": "invalid_export_status"})
-
-    query: Query | None = None
-    status: Status | None = None
-    cold_only: bool | None = None
-    import_job_id: ImportId | None = None
-
-    EXAMPLE: ClassVar[dict[str, Any]] = {"query": "example.com", "status": "Active"}
 
 
 class ExportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +48,8 @@ class ExportJobSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExportJob(ExportJobSummary, frozen=True, kw_only=True):
-    selection: Selection
+    selection: ExportSelection
+    columns: tuple[str, ...] | None
     file_name: str | None
     download_url: str | None
     error_message: str | None
@@ -81,6 +57,7 @@ class ExportJob(ExportJobSummary, frozen=True, kw_only=True):
     EXAMPLE: ClassVar[dict[str, Any]] = {
         **ExportJobSummary.EXAMPLE,
         "selection": {"query": None, "status": "Active", "cold_only": False},
+        "columns": None,
         "file_name": f"subscribers-2025-04-11-{EXPORT.encode(1)[-6:]}.csv",
         "download_url": example.signed("downloads", EXPORT.encode(1)),
         "error_message": None,
@@ -98,9 +75,10 @@ class ExportJob(ExportJobSummary, frozen=True, kw_only=True):
 async def create_export(call: Call, body: Body[ExportRequest | None]) -> Accepted[ExportJob]:
     """Create a subscriber export job
 
-    Without a body, or without a filter in it, all subscribers are exported.
+    Without a body, or without a filter in it, all subscribers are exported; a subscriber must match every filter.
+    Of the body, the contract has `query`, `status` and `cold_only` only.
     """
-    answer = await idempotency.create(call, body, _selection, _insert, changes="nobody")
+    answer = await idempotency.create(call, body, _order, _insert, changes="nobody")
     call.services.runner.wake()
     return Accepted(answer)
 
@@ -144,39 +122,17 @@ async def cancel_export(call: Call) -> Data[ExportJob]:
     return _job_response(call, job, export)
 
 
-def _selection(body: Body[ExportRequest | None]) -> Selection:
+def _order(body: Body[ExportRequest | None]) -> Order:
     """An absent body selects all subscribers."""
     request = body.decode()
-    if request is None:
-        return Selection()
-    query = request.query.strip() if request.query is not None else ""
-    if len(query) > parameters.MAX_TEXT or "\0" in query:
-        raise errors.InvalidRequest(
-            f"query takes at most {parameters.MAX_TEXT} characters, without a NUL.", field="query"
-        )
-    import_id = UNSET if request.import_job_id is None else _import_id(request.import_job_id)
-    return Selection(
-        query=query or None, status=request.status, cold_only=bool(request.cold_only), import_job_id=import_id
-    )
+    return Order() if request is None else request.order()
 
 
-def _import_id(public_id: str) -> str:
-    """
-    Raises:
-        InvalidRequest: this is not the id of an import.
-    """
-    if IMPORT.decode(public_id) is None:
-        raise errors.InvalidRequest(
-            f"import_job_id takes the id of an import, such as {IMPORT.encode(1)}.", field="import_job_id"
-        )
-    return public_id
-
-
-async def _insert(call: Call, selection: Selection, connection: Connection, now: int) -> Answer:
+async def _insert(call: Call, order: Order, connection: Connection, now: int) -> Answer:
     limit = call.services.settings.max_queued_jobs
-    job = await submit.insert(connection, call.workspace_id, selection, call.request_id, max_queued=limit, now=now)
+    job = await submit.insert(connection, call.workspace_id, order, call.request_id, max_queued=limit, now=now)
     await audit.record(connection, call.actor, "export.created", job.public_id)
-    resource = _resource(call, job, Export(selection=selection, file_name=None, expires_at=None))
+    resource = _resource(call, job, Export(order=order))
     return Answer(status=202, body=codec.data(resource), location=resource.self_)
 
 
@@ -186,12 +142,13 @@ def _job_response(call: Call, job: Job, export: Export) -> Data[ExportJob]:
 
 def _resource(call: Call, job: Job, export: Export) -> ExportJob:
     if job.status != "Completed":  # the job was selected before the export, which can be newer
-        export = Export(selection=export.selection, file_name=None, expires_at=None)
+        export = Export(order=export.order)
     link = None
     if export.expires_at is not None and export.available(clock.now()):
         link = download_url(call, job.public_id, export.expires_at)
     return ExportJob(
-        selection=export.selection,
+        selection=ExportSelection.of(export.order.selection),
+        columns=export.order.columns,
         file_name=export.file_name,
         download_url=link,
         error_message=job.error_message,

@@ -200,11 +200,12 @@ async def _count_changed(call: Call, form: SegmentChange) -> tuple[Definition, C
     return definition, await call.services.segment_counts.count(query)
 
 
-@refuses(in_use.named_by_segment(ids.SEGMENT, "Readers", 1))
+@refuses(in_use.named_by_segment(ids.SEGMENT, "Readers", 1), in_use.named_by_export(ids.SEGMENT, 1))
 async def delete_segment(call: Call) -> NoContent:
     """Delete a segment
 
-    The subscribers stay as they are. A segment that another segment names cannot be deleted.
+    The subscribers stay as they are. A segment that another segment or an unfinished
+    export names cannot be deleted.
     """
     async with call.database.write(durable=True, changes="nobody") as connection:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)

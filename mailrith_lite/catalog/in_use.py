@@ -1,8 +1,9 @@
-"""Refuses to delete a tag, custom field, sequence or segment that a segment or an unfinished import names."""
+"""Refuses to delete a tag, custom field, sequence or segment that a segment or an unfinished job names."""
 
 from mailrith_lite import errors, ids
 from mailrith_lite.audience.segments import segment_table
 from mailrith_lite.database import Connection
+from mailrith_lite.exports import export_table
 from mailrith_lite.imports import import_table as imports
 
 
@@ -11,7 +12,7 @@ async def check_tag(connection: Connection, workspace_id: int, tag_id: int) -> N
     Raises:
         Conflict: with the code `tag_in_use`.
     """
-    await _check_segments(connection, workspace_id, ids.TAG, tag_id)
+    await _check_others(connection, workspace_id, ids.TAG, tag_id)
     if await imports.select_any_with_tag(connection, workspace_id, tag_id):
         raise named_by_import(ids.TAG, tag_id)
 
@@ -24,7 +25,7 @@ async def check_custom_field(
         Conflict: with the code `custom_field_in_use`, or `custom_field_type_locked` where the type is to change.
     """
     try:
-        await _check_segments(connection, workspace_id, ids.CUSTOM_FIELD, field_id)
+        await _check_others(connection, workspace_id, ids.CUSTOM_FIELD, field_id)
         if await imports.select_any_with_custom_field(connection, workspace_id, field_id):
             raise named_by_import(ids.CUSTOM_FIELD, field_id)
     except errors.Conflict as conflict:
@@ -36,7 +37,7 @@ async def check_sequence(connection: Connection, workspace_id: int, sequence_id:
     Raises:
         Conflict: with the code `sequence_in_use`.
     """
-    await _check_segments(connection, workspace_id, ids.SEQUENCE, sequence_id)
+    await _check_others(connection, workspace_id, ids.SEQUENCE, sequence_id)
     if await imports.select_any_with_sequence(connection, workspace_id, sequence_id):
         raise named_by_import(ids.SEQUENCE, sequence_id)
 
@@ -46,18 +47,21 @@ async def check_segment(connection: Connection, workspace_id: int, segment_id: i
     Raises:
         Conflict: with the code `segment_in_use`.
     """
-    await _check_segments(connection, workspace_id, ids.SEGMENT, segment_id)
+    await _check_others(connection, workspace_id, ids.SEGMENT, segment_id)
 
 
-async def _check_segments(connection: Connection, workspace_id: int, resource: str, number: int) -> None:
+async def _check_others(connection: Connection, workspace_id: int, resource: str, number: int) -> None:
+    """Checks segments and unfinished exports."""
     public_id = ids.encode(resource, number)
     for segment in await segment_table.select_referring_segments(connection, workspace_id, resource, public_id):
         raise named_by_segment(resource, segment.name, segment.id)
+    if await export_table.select_open_naming(connection, workspace_id, public_id) is not None:
+        raise named_by_export(resource, number)
 
 
-def examples(resource: str) -> tuple[errors.Conflict, errors.Conflict]:
+def examples(resource: str) -> tuple[errors.Conflict, ...]:
     """The conflicts of a tag, custom field or sequence, for the documentation."""
-    return named_by_segment(resource, "Readers", 1), named_by_import(resource, 1)
+    return named_by_segment(resource, "Readers", 1), named_by_import(resource, 1), named_by_export(resource, 1)
 
 
 def named_by_segment(resource: str, segment_name: str, segment_id: int) -> errors.Conflict:
@@ -71,11 +75,19 @@ def named_by_segment(resource: str, segment_name: str, segment_id: int) -> error
 
 
 def named_by_import(resource: str, number: int) -> errors.Conflict:
+    return _named_by_job("import", resource, number)
+
+
+def named_by_export(resource: str, number: int) -> errors.Conflict:
+    return _named_by_job("export", resource, number)
+
+
+def _named_by_job(job: str, resource: str, number: int) -> errors.Conflict:
     name = resource.replace("_", " ")
     return errors.Conflict(
-        f"An import that is not finished names this {name}; wait for its end or cancel it.",
+        f"An {job} that is not finished names this {name}; wait for its end or cancel it.",
         code=f"{resource}_in_use",
-        reason="named_by_import",
+        reason=f"named_by_{job}",
         resource=(resource, ids.encode(resource, number)),
     )
 

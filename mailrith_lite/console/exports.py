@@ -1,7 +1,6 @@
 """/console/exports/…: start an export, and its page."""
 
 from aiohttp import web
-from msgspec import UNSET
 
 from mailrith_lite import clock, errors
 from mailrith_lite.access import audit, workspaces
@@ -14,7 +13,7 @@ from mailrith_lite.console.job_view import view_job
 from mailrith_lite.console.paths import job_path, redirect
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.exports import export_table, submit
-from mailrith_lite.exports.export_table import Export, Selection
+from mailrith_lite.exports.export_table import Export, Order
 from mailrith_lite.http.signed_links import download_path
 from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job
@@ -30,7 +29,7 @@ async def show_new_export(call: SessionRequest) -> web.StreamResponse:
         form=form,
         fields=filter_form.fields(form),
         statuses=STATUSES,
-        description=phrases.selection(_selection(form)),
+        description=phrases.selection(form),
         count=count,
     )
 
@@ -51,12 +50,12 @@ async def _count(call: SessionRequest, form: selection.Selection) -> int | None:
 
 
 async def start_export(call: SessionRequest, fields: Fields) -> web.StreamResponse:
-    chosen = _selection(filter_form.parse(fields))
+    order = Order(selection=filter_form.parse(fields))
     async with call.database.write(durable=True, changes="nobody") as connection:
         job = await submit.insert(
             connection,
             call.workspace_id,
-            chosen,
+            order,
             call.request_id,
             max_queued=call.services.settings.max_queued_jobs,
             now=clock.now(),
@@ -76,7 +75,7 @@ async def show_export(call: SessionRequest) -> web.StreamResponse:
         "export.html",
         job=view_job(job, now),
         export=export,
-        description=phrases.selection(export.selection),
+        description=phrases.selection(export.order.selection),
         available=_is_available(job, export, now),
     )
 
@@ -93,9 +92,3 @@ async def send_file(call: SessionRequest) -> web.StreamResponse:
 
 def _is_available(job: Job, export: Export, now: int) -> bool:
     return job.status == "Completed" and export.available(now)
-
-
-def _selection(form: selection.Selection) -> Selection:
-    return Selection(
-        query=form.search, status=form.status, cold_only=form.cold_only, import_job_id=form.import_job_id or UNSET
-    )

@@ -98,7 +98,7 @@ async def _select_names(connection: Connection, call: SessionRequest, jobs: Sequ
     return {
         **await undos.select_names(connection, call.workspace_id, job_ids),
         **await imports.select_file_names(connection, call.workspace_id, jobs),
-        **{job_id: phrases.selection(export.selection) for job_id, export in exports.items()},
+        **{job_id: phrases.selection(export.order.selection) for job_id, export in exports.items()},
     }
 
 

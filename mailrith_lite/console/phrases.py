@@ -2,9 +2,7 @@
 
 from collections.abc import Sequence
 
-from msgspec import UnsetType
-
-from mailrith_lite.exports.export_table import Selection
+from mailrith_lite.audience.selection import Selection
 
 _EXPECTED = {
     "missing_email": "an email address",
@@ -56,8 +54,8 @@ def selection(selection: Selection) -> str:
     """`All subscribers`, `Cold and Active subscribers matching “ada”`"""
     kinds = [*(["cold"] if selection.cold_only else []), *filter(None, [selection.status])]
     text = f"{' and '.join(kinds)} subscribers" if kinds else "All subscribers"
-    if selection.query is not None:
-        text += f" matching “{selection.query}”"
-    if not isinstance(selection.import_job_id, UnsetType):
+    if selection.search is not None:
+        text += f" matching “{selection.search}”"
+    if selection.import_job_id is not None:
         text += f" of the import {selection.import_job_id}"
     return text[:1].upper() + text[1:]

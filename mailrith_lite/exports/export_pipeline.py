@@ -6,11 +6,15 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-from mailrith_lite import clock, disk
+from mailrith_lite import clock, disk, errors
+from mailrith_lite.access import workspaces
+from mailrith_lite.audience import selection
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
+from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.subscribers import ExportBatch, select_export_batch
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.exports import export_table
+from mailrith_lite.exports.columns import chosen_columns
 from mailrith_lite.exports.writer import Writer
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import EXPORT
@@ -83,13 +87,10 @@ class ExportPipeline:
         """
         job, now = run.job, clock.now()
         async with self._database.snapshot() as connection:
-            export = await export_table.select_export(connection, job.workspace_id, job.id)
-            fields = await select_all_custom_fields(connection, job.workspace_id)
-            writer = Writer(fields, formula_guard=self._formula_guard)
-            selection = export.selection.subscriber_filter()
+            writer, selected = await self._prepare(connection, job, now)
 
             async def batch_after(last_id: int) -> ExportBatch:
-                return await select_export_batch(connection, job.workspace_id, selection, after_id=last_id, now=now)
+                return await select_export_batch(connection, job.workspace_id, selected, after_id=last_id, now=now)
 
             await asyncio.to_thread(file.write, writer.header())
             count, batch = 0, await batch_after(0)
@@ -100,6 +101,23 @@ class ExportPipeline:
                 batch, _ = await asyncio.gather(batch_after(batch.last_id), formatting)
                 await run.step()
             return count
+
+    async def _prepare(self, connection: Connection, job: Job, now: int) -> tuple[Writer, SubscriberFilter]:
+        """
+        Raises:
+            JobFailed: the undo of an import has deleted something that the export names.
+        """
+        export = await export_table.select_export(connection, job.workspace_id, job.id)
+        fields = await select_all_custom_fields(connection, job.workspace_id)
+        workspace = await workspaces.select_own(connection, job.workspace_id)
+        try:
+            columns = chosen_columns(export.order.columns, fields)
+            selected = await selection.resolve(
+                connection, job.workspace_id, export.order.selection, time_zone=workspace.time_zone, now=now
+            )
+        except errors.InvalidRequest as error:
+            raise JobFailed(error.message) from error
+        return Writer(columns, formula_guard=self._formula_guard), selected
 
 
 async def named_files(connection: Connection) -> disk.NamedFiles:

@@ -1,70 +1,73 @@
-"""The table `exports`: the selection of each export, and its file."""
-
-from typing import Any
+"""The table `exports`: what each export selects, and its file."""
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
-from mailrith_lite.audience import erasures
-from mailrith_lite.audience.filters import SubscriberFilter
-from mailrith_lite.audience.mentions import ERASED
-from mailrith_lite.audience.vocabulary import Status
-from mailrith_lite.database import Connection, Database, Row
+from mailrith_lite.audience.selection import Selection
+from mailrith_lite.database import Connection, Row
 from mailrith_lite.jobs.kinds import IMPORT
-from mailrith_lite.unicode_forms import fold
 
-_COLUMNS = "exports.query, exports.status, exports.cold_only, exports.import_job_id, file_name, expires_at"
+_COLUMNS = """exports.query, exports.status, exports.cold_only, exports.import_job_id, exports.selection,
+    exports.columns, file_name, expires_at"""
 _TABLES = "exports JOIN jobs ON jobs.id = exports.job_id"
+_decoder = msgspec.json.Decoder(Selection)
+_columns_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
-class Selection(msgspec.Struct, frozen=True, kw_only=True):
-    """Which subscribers to export. `query` means the same as `search` in the list of subscribers.
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What to export. `columns`: keys as in `exports.columns`; None has all of them."""
 
-    `import_job_id`: the public id of an import that has created or changed them.
-    """
-
-    query: str | None = None
-    status: Status | None = None
-    cold_only: bool = False
-    import_job_id: str | UnsetType = UNSET
-
-    @property
-    def import_number(self) -> int | None:
-        """The integer id of the import; 0 for a text that is not the id of an import."""
-        return None if isinstance(self.import_job_id, UnsetType) else IMPORT.decode(self.import_job_id) or 0
-
-    def subscriber_filter(self) -> SubscriberFilter:
-        return SubscriberFilter(
-            search=self.query, status=self.status, cold_only=self.cold_only, import_job_id=self.import_number
-        )
+    selection: Selection = Selection()
+    columns: tuple[str, ...] | None = None
 
 
 class Export(msgspec.Struct, frozen=True, kw_only=True):
     """`file_name` and `expires_at` are None until the job is Completed."""
 
-    selection: Selection
-    file_name: str | None
-    expires_at: int | None
+    order: Order
+    file_name: str | None = None
+    expires_at: int | None = None
 
     def available(self, now: int) -> bool:
         return self.expires_at is not None and now < self.expires_at
 
 
 def _from_row(row: Row) -> Export:
-    selection: dict[str, Any] = {"query": row["query"], "status": row["status"]}
-    if row["import_job_id"] is not None:
-        selection["import_job_id"] = IMPORT.encode(row["import_job_id"])
+    selection = msgspec.structs.replace(
+        _decoder.decode(row["selection"]),
+        search=row["query"],
+        status=row["status"],
+        cold_only=bool(row["cold_only"]),
+        import_job_id=None if row["import_job_id"] is None else IMPORT.encode(row["import_job_id"]),
+    )
+    columns = None if row["columns"] is None else _columns_decoder.decode(row["columns"])
     return Export(
-        selection=Selection(cold_only=bool(row["cold_only"]), **selection),
+        order=Order(selection=selection, columns=columns),
         file_name=row["file_name"],
         expires_at=row["expires_at"],
     )
 
 
-async def insert_export(connection: Connection, job_id: int, selection: Selection) -> None:
+def _json(selection: Selection) -> str:
+    """Without the members that have columns."""
+    rest = msgspec.structs.replace(selection, search=None, status=None, cold_only=False, import_job_id=None)
+    return msgspec.json.encode(rest).decode()
+
+
+async def insert_export(connection: Connection, job_id: int, order: Order) -> None:
+    selection = order.selection
+    import_id = None if selection.import_job_id is None else IMPORT.decode(selection.import_job_id)
     await connection.execute(
-        "INSERT INTO exports (job_id, query, status, cold_only, import_job_id) VALUES (?, ?, ?, ?, ?)",
-        (job_id, selection.query, selection.status, selection.cold_only, selection.import_number),
+        """INSERT INTO exports (job_id, query, status, cold_only, import_job_id, selection, columns)
+        VALUES (?, ?, ?, ?, ?, ?, ?)""",
+        (
+            job_id,
+            selection.search,
+            selection.status,
+            selection.cold_only,
+            import_id,
+            _json(selection),
+            None if order.columns is None else msgspec.json.encode(order.columns).decode(),
+        ),
     )
 
 
@@ -91,6 +94,16 @@ async def select_open_of_import(connection: Connection, workspace_id: int, impor
         f"""SELECT job_id FROM {_TABLES}
         WHERE completed_at IS NULL AND workspace_id = ? AND import_job_id = ? LIMIT 1""",
         (workspace_id, import_job_id),
+    )
+    return next((int(row["job_id"]) for row in rows), None)
+
+
+async def select_open_naming(connection: Connection, workspace_id: int, public_id: str) -> int | None:
+    """The integer id of an unfinished export whose selection or columns name this resource."""
+    rows = await connection.execute_fetchall(
+        f"""SELECT job_id FROM {_TABLES} WHERE completed_at IS NULL AND workspace_id = :workspace_id
+            AND (instr(exports.selection, :name) OR instr(coalesce(exports.columns, ''), :name)) LIMIT 1""",
+        {"workspace_id": workspace_id, "name": f'"{public_id}"'},
     )
     return next((int(row["job_id"]) for row in rows), None)
 
@@ -123,21 +136,18 @@ async def update_file_removed(connection: Connection, job_ids: list[int], now: i
     )
 
 
-async def erase_queries(database: Database, workspace_id: int) -> None:
-    """Replaces the searches that name a deleted person. An unfinished export keeps its search, which it needs."""
-    async with database.read() as connection:
-        rows = await connection.execute_fetchall(
-            f"""SELECT job_id, query FROM {_TABLES}
-            WHERE workspace_id = ? AND completed_at IS NOT NULL AND query IS NOT NULL AND query <> ?""",
-            (workspace_id, ERASED),
-        )
-        erased = [
-            row["job_id"]
-            for row in rows
-            if await erasures.select_searched(connection, workspace_id, fold(row["query"].strip()), row["job_id"])
-        ]
-    if erased:
-        async with database.write(housekeeping=True) as connection:
-            await connection.executemany(
-                "UPDATE exports SET query = ? WHERE job_id = ?", [(ERASED, job_id) for job_id in erased]
-            )
+async def select_finished(connection: Connection, workspace_id: int) -> dict[int, Selection]:
+    """Integer id of a finished job -> its selection, where that has a text that can name somebody."""
+    rows = await connection.execute_fetchall(
+        f"""SELECT job_id, {_COLUMNS} FROM {_TABLES} WHERE workspace_id = ? AND completed_at IS NOT NULL
+            AND (query IS NOT NULL OR exports.selection <> '{{}}')""",
+        (workspace_id,),
+    )
+    return {row["job_id"]: _from_row(row).order.selection for row in rows}
+
+
+async def update_selection(connection: Connection, job_id: int, selection: Selection) -> None:
+    """Changes its texts."""
+    await connection.execute(
+        "UPDATE exports SET query = ?, selection = ? WHERE job_id = ?", (selection.search, _json(selection), job_id)
+    )

@@ -1,4 +1,4 @@
-"""The columns of an export, and its rows as CSV: UTF-8, RFC 4180, CRLF."""
+"""The header and the rows of an export as CSV: UTF-8, RFC 4180, CRLF."""
 
 import csv
 import functools
@@ -10,10 +10,9 @@ from typing import Any
 import msgspec
 
 from mailrith_lite import clock
-from mailrith_lite.audience.custom_fields import CustomField
-from mailrith_lite.audience.export_columns import COLUMNS, column_of_label
 from mailrith_lite.audience.values import field_text
 from mailrith_lite.cells import guard, guard_name, header_line, join_list
+from mailrith_lite.exports.columns import Column
 
 
 class _Row(msgspec.Struct, frozen=True, array_like=True):
@@ -35,34 +34,41 @@ _rfc3339 = functools.lru_cache(1_000)(clock.rfc3339)  # all rows of an import's 
 
 
 class Writer:
-    """Formats batches as CSV. The columns of `fields` follow the fixed columns, in this order."""
+    """Formats batches as CSV with these columns."""
 
-    def __init__(self, fields: Sequence[CustomField], *, formula_guard: bool) -> None:
+    def __init__(self, columns: Sequence[Column], *, formula_guard: bool) -> None:
         self._safe: Callable[[str], str] = guard if formula_guard else str
         self._list_cell = functools.lru_cache(10_000)(lambda names: self._safe(join_list(names)))
-        self._names = [guard_name(column_of_label(field.label), formula_guard=formula_guard) for field in fields]
-        self._keys = [str(field.id) for field in fields]
+        self._names = [guard_name(column.name, formula_guard=formula_guard) for column in columns]
+        self._cell_makers = [self._maker(column) for column in columns]
 
     def header(self) -> bytes:
-        return header_line([*COLUMNS, *self._names])
+        return header_line(self._names)
 
     def lines(self, rows: str) -> bytes:
         """`rows`: of an `ExportBatch`."""
         return _csv([self._cells(row) for row in _rows_decoder.decode(rows)])
 
     def _cells(self, row: _Row) -> list[str | None]:
-        safe, custom_fields = self._safe, row.custom_fields
-        return [
-            safe(row.email),
-            safe(row.name),
-            row.status,
-            row.country,
-            _rfc3339(row.subscribed_at),
-            None if row.last_opened_at is None else _rfc3339(row.last_opened_at),
-            self._list_cell(row.tags),
-            self._list_cell(row.sequences),
-            *[safe(field_text(custom_fields[key])) if key in custom_fields else "" for key in self._keys],
-        ]
+        return [make(row) for make in self._cell_makers]
+
+    def _maker(self, column: Column) -> Callable[[_Row], str | None]:
+        """Makes the cell of a column from a row."""
+        safe = self._safe
+        if column.field is not None:
+            key = str(column.field.id)
+            return lambda row: safe(field_text(row.custom_fields[key])) if key in row.custom_fields else ""
+        makers: dict[str, Callable[[_Row], str | None]] = {
+            "email": lambda row: safe(row.email),
+            "name": lambda row: safe(row.name),
+            "status": lambda row: row.status,
+            "country": lambda row: row.country,
+            "subscribed_at": lambda row: _rfc3339(row.subscribed_at),
+            "last_opened_at": lambda row: None if row.last_opened_at is None else _rfc3339(row.last_opened_at),
+            "tags": lambda row: self._list_cell(row.tags),
+            "sequences": lambda row: self._list_cell(row.sequences),
+        }
+        return makers[column.key]
 
 
 def _csv(rows: Sequence[Sequence[str | None]]) -> bytes:

@@ -13,7 +13,7 @@ from mailrith_lite.audience import erasures, search_index
 from mailrith_lite.audience.erasures import Pending, TextColumn
 from mailrith_lite.console import choices_table
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.exports import export_table
+from mailrith_lite.exports import erasing as exporting
 from mailrith_lite.imports import erasing
 from mailrith_lite.webhooks import delivery_table
 
@@ -56,7 +56,7 @@ class Erasure:
             await erasing.erase_rows(self._database, workspace_id)
             for column in _TEXT_COLUMNS:
                 await erasures.erase_texts(self._database, workspace_id, column)
-            await export_table.erase_queries(self._database, workspace_id)
+            await exporting.erase_selections(self._database, workspace_id)
             await delivery_table.erase_answers(self._database, workspace_id)
             await erased_answers.erase_answers(self._database, workspace_id)
         await search_index.erase_deleted(self._database)

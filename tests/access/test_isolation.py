@@ -140,6 +140,12 @@ SPECIAL_CASES: dict[str, list[Case]] = {
     "createSubscriberExportJob": [
         *(Case(kind, {"query": "ID"}, 202) for kind in (ids.SUBSCRIBER, "email", "name")),
         Case(IMPORT.id_prefix, {"import_job_id": "ID"}, 202),
+        Case(ids.TAG, {"tag_ids": ["ID"]}, 400),
+        Case(ids.SEQUENCE, {"sequence_ids": ["ID"]}, 400),
+        Case(ids.SEGMENT, {"segment_id": "ID"}, 400),
+        Case(ids.CUSTOM_FIELD, {"custom_fields": [{"custom_field_id": "ID", "operator": "is_empty"}]}, 400),
+        Case(ids.CUSTOM_FIELD, {"columns": ["ID"]}, 400),
+        Case("email", {"email": "ID"}, 202),
     ],
 }
 CASES = {route.operation_id: [*common_cases(route), *SPECIAL_CASES.get(route.operation_id, [])] for route in ROUTES}

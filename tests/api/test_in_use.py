@@ -1,5 +1,6 @@
-"""A resource that a saved segment or an unfinished import names cannot be deleted while they exist."""
+"""A resource that a saved segment or an unfinished job names cannot be deleted while they exist."""
 
+import json
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from api_records import (
     tag,
 )
 from conftest import Reply, Server
-from wire import EMAIL, IMPORTS, envelope
+from wire import EMAIL, EXPORTS, IMPORTS, envelope
 
 from mailrith_lite import clock
 from mailrith_lite.jobs import queue
@@ -210,6 +211,32 @@ def test_a_resource_that_an_import_names_can_be_deleted_after_the_import_is_fina
     assert delete(server, one).status == 204
     ada = data_of(server.call("GET", "/v1/subscribers?email=ada@example.com"))[0]
     assert (ada["tags"], ada["custom_fields"], ada["sequence_ids"]) == ([], {}, [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("tag", {"tag_ids": ["ID"], "tag_operator": "has_none_of"}),
+        ("sequence", {"sequence_ids": ["ID"], "sequence_operator": "has_never_been_in_any_of"}),
+        ("segment", {"segment_id": "ID"}),
+        ("custom_field", {"custom_fields": [{"custom_field_id": "ID", "operator": "is_empty"}]}),
+        ("custom_field", {"columns": ["email", "ID"]}),
+    ],
+)
+def test_resource_that_an_export_names_can_be_deleted_after_the_export_is_final(
+    server: Server, kind: str, body: Any
+) -> None:
+    one = thing(server, kind)
+    hold_jobs(server)
+    body = json.loads(json.dumps(body).replace("ID", one["id"]))
+    job = data_of(server.call("POST", EXPORTS, body))
+    assert refused(delete(server, one), kind, "named_by_export") == {"type": kind, "id": one["id"]}
+    if kind == "custom_field":
+        reply = server.call("PUT", one["self"], {"type": "Text Area"})
+        assert details(reply) == (409, "custom_field_type_locked", None, "named_by_export")
+    release_jobs(server)
+    assert read(server, job)["status"] == "Completed"
+    assert delete(server, one).status == 204
 
 
 @pytest.mark.parametrize("kind", ["tag", "custom_field", "sequence"])

@@ -19,7 +19,7 @@ from mailrith_lite.audience import custom_fields
 from mailrith_lite.database import Database
 from mailrith_lite.exports import export_table
 from mailrith_lite.exports.export_pipeline import ExportPipeline
-from mailrith_lite.exports.export_table import Selection
+from mailrith_lite.exports.export_table import Order
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job, NotProcessing
@@ -66,7 +66,7 @@ async def job(database: Database) -> Job:
 async def add_claimed_job(database: Database) -> Job:
     async with database.write() as connection:
         job = await queue.insert_job(connection, 1, EXPORT, "req", max_queued=99, now=1)
-        await export_table.insert_export(connection, job.id, Selection())
+        await export_table.insert_export(connection, job.id, Order())
         return await queue.update_claimed(connection, job.id, 1)
 
 

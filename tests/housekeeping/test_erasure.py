@@ -121,6 +121,23 @@ def test_everybody_else_stays_when_a_person_is_erased(server: Server) -> None:
     assert [one["id"] for one in found] == [other["id"]]
 
 
+def test_filters_of_an_export_lose_what_names_a_deleted_person(server: Server) -> None:
+    saved = subscriber(server, EMAIL, name=NAME)
+    city = field(server, "City")
+    tests = [
+        {"custom_field_id": city["id"], "operator": "is", "value": text} for text in (NAME.upper(), [EMAIL], "Bonn")
+    ]
+    for body in ({"email": EMAIL}, *({"custom_fields": [test]} for test in tests)):
+        assert server.call("POST", EXPORTS, body, headers={"Idempotency-Key": str(body)}).status == 202
+    server.drain()
+    delete(server, saved)
+    erase(server)
+    kept = " ".join(selection for (selection,) in server.rows("SELECT selection FROM exports ORDER BY job_id"))
+    assert (kept.count("(erased)"), kept.count("Bonn")) == (3, 1)
+    answers = " ".join(body.decode() for (body,) in server.rows("SELECT body FROM idempotency_records"))
+    assert (answers.count("(erased)"), answers.count("Bonn")) == (3, 1)
+
+
 @pytest.mark.parametrize(
     "cell",
     [

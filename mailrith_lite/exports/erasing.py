@@ -1,0 +1,58 @@
+"""Erases what a finished export still says about a deleted person: the texts of its filter."""
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from mailrith_lite.audience import erasures
+from mailrith_lite.audience.mentions import ERASED
+from mailrith_lite.audience.selection import FieldTest, Selection
+from mailrith_lite.database import Connection, Database
+from mailrith_lite.exports import export_table
+from mailrith_lite.unicode_forms import fold
+
+
+async def erase_selections(database: Database, workspace_id: int) -> None:
+    """An unfinished export keeps its texts, which it needs."""
+    async with database.read() as connection:
+        finished = await export_table.select_finished(connection, workspace_id)
+        named = {
+            job_id: selection
+            for job_id, selection in finished.items()
+            if await names_erased(connection, workspace_id, selection, job_id)
+        }
+    if named:
+        async with database.write(housekeeping=True) as connection:
+            for job_id, selection in named.items():
+                await export_table.update_selection(connection, job_id, without_texts(selection))
+
+
+async def names_erased(connection: Connection, workspace_id: int, selection: Selection, job_id: int) -> bool:
+    """Whether a text of the selection names somebody who was deleted after this job was made."""
+    for text in _texts(selection):
+        if await erasures.select_searched(connection, workspace_id, fold(text.strip()), job_id):
+            return True
+    return False
+
+
+def without_texts(selection: Selection) -> Selection:
+    """All texts are replaced, because two together can name a person, too."""
+    return replace(
+        selection,
+        search=None if selection.search is None else ERASED,
+        email=None if selection.email is None else ERASED,
+        custom_fields=tuple(replace(test, value=_erased(test)) for test in selection.custom_fields),
+    )
+
+
+def _erased(test: FieldTest) -> str | int | float | bool | list[str] | None:
+    return ERASED if isinstance(test.value, str | list) else test.value
+
+
+def _texts(selection: Selection) -> Iterator[str]:
+    for text in (selection.search, selection.email):
+        if text is not None and text != ERASED:
+            yield text
+    for test in selection.custom_fields:
+        texts = test.value if isinstance(test.value, list) else [test.value]
+        yield from (text for text in texts if isinstance(text, str) and text != ERASED)
