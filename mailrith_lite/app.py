@@ -24,6 +24,7 @@ from mailrith_lite.api.routes import add_routes
 from mailrith_lite.audience import search_limit
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
 from mailrith_lite.audience.totals import AudienceTotals
+from mailrith_lite.bulk_changes.bulk_pipeline import BulkPipeline
 from mailrith_lite.console.paths import PATH as CONSOLE_PATH
 from mailrith_lite.console.routes import create_console
 from mailrith_lite.database import Database, Upgrade, upgrade
@@ -32,7 +33,7 @@ from mailrith_lite.http.services import SERVICES, Services
 from mailrith_lite.imports.import_pipeline import ImportPipeline
 from mailrith_lite.imports.undo.undo_pipeline import UndoPipeline
 from mailrith_lite.imports.uploads.upload_store import UploadStore
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT, UNDO, JobKind
+from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, UNDO, JobKind
 from mailrith_lite.jobs.run import Gate, Pipeline
 from mailrith_lite.jobs.runner import Runner
 from mailrith_lite.links import Links
@@ -177,7 +178,12 @@ async def _build(
     uploads = _upload_store(settings, database, files.uploads)
     for store in (imports, exports, uploads):
         await store.sweep()
-    pipelines: dict[JobKind, Pipeline] = {IMPORT: imports, EXPORT: exports, UNDO: UndoPipeline(database, outbox)}
+    pipelines: dict[JobKind, Pipeline] = {
+        IMPORT: imports,
+        EXPORT: exports,
+        UNDO: UndoPipeline(database, outbox),
+        BULK_CHANGE: BulkPipeline(database, outbox),
+    }
     runner = Runner(
         database, pipelines, concurrency=settings.job_concurrency, gate=gate, on_final=outbox.record_job
     )

@@ -163,7 +163,7 @@ SETTINGS = (
     Setting(
         name="undo_ttl",
         parse=duration_or_none,
-        help="how long an import can be undone; 0 keeps nothing for it",
+        help="how long an import or a bulk change can be undone; 0 keeps nothing for it",
     ),
     Setting(
         name="audit_ttl",

@@ -14,7 +14,7 @@ from conftest import Reply, Server
 
 from mailrith_lite import clock, ids
 from mailrith_lite.api.routes import ROUTES, SECTIONS, Route
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS, UNDO, kind_of
+from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, KINDS, UNDO, kind_of
 
 OPERATIONS = {route.operation_id: route for route in ROUTES}
 MANIFEST: dict[str, dict[str, Any]] = {
@@ -37,6 +37,13 @@ OURS = {
     "getSubscriberImportUndoJob": ("subscribers:import",),
     "cancelSubscriberImportUndoJob": ("subscribers:import", "live_actions:write"),
     "listSubscriberChanges": ("subscribers:read",),
+    "listSubscriberBulkChangeJobs": ("subscribers:read",),
+    "createSubscriberBulkChangeJob": ("subscribers:write", "live_actions:write"),
+    "previewSubscriberBulkChange": ("subscribers:read",),
+    "getSubscriberBulkChangeJob": ("subscribers:read",),
+    "deleteSubscriberBulkChangeJob": ("subscribers:write", "live_actions:write"),
+    "cancelSubscriberBulkChangeJob": ("subscribers:write", "live_actions:write"),
+    "undoSubscriberBulkChange": ("subscribers:write", "live_actions:write"),
     "testWebhookSubscription": ("webhooks:write", "live_actions:write"),
     "listWebhookDeliveries": ("webhooks:read",),
     "getWebhookDelivery": ("webhooks:read",),
@@ -46,7 +53,8 @@ OURS = {
 UNDOABLE, UNDONE = f"undoable_{IMPORT.id_prefix}", f"undone_{IMPORT.id_prefix}"
 """Imports that can be undone, and that have an undo."""
 FINISHED_EXPORT, FINISHED_UNDO = f"finished_{EXPORT.id_prefix}", f"finished_{UNDO.id_prefix}"
-SPECIAL = (UNDOABLE, UNDONE, FINISHED_EXPORT, FINISHED_UNDO)
+UNDOABLE_BULK, FINISHED_BULK = f"undoable_{BULK_CHANGE.id_prefix}", f"finished_{BULK_CHANGE.id_prefix}"
+SPECIAL = (UNDOABLE, UNDONE, FINISHED_EXPORT, FINISHED_UNDO, UNDOABLE_BULK, FINISHED_BULK)
 """Kinds of job in a state that an operation needs."""
 _JOBS = {
     "deleteSubscriberImportJob": UNDOABLE,
@@ -56,6 +64,8 @@ _JOBS = {
     "previewSubscriberImportUndo": UNDOABLE,
     "getSubscriberImportUndo": UNDONE,
     "cancelSubscriberImportUndo": UNDONE,
+    "undoSubscriberBulkChange": UNDOABLE_BULK,
+    "deleteSubscriberBulkChangeJob": FINISHED_BULK,
 }
 PUBLIC = {route.operation_id for route in ROUTES if route.public}
 ABOUT_THE_API = {route.operation_id for section in SECTIONS if section.key is None for route in section.routes}
@@ -156,6 +166,10 @@ class Workspace:
             return self._finish(self._undo(self._finished_import())[1])
         if kind == FINISHED_EXPORT:
             return self._finish(self.create(EXPORT.id_prefix))
+        if kind == FINISHED_BULK:
+            return self._finish(self.create(BULK_CHANGE.id_prefix))
+        if kind == UNDOABLE_BULK:
+            return self._changed_in_bulk()
         body = example(CREATORS[kind], self.word())
         path = address(CREATORS[kind], known)
         reply = self.server.call("POST", path, body and body | fields, key=self.key)
@@ -186,6 +200,25 @@ class Workspace:
                 )
                 await connection.execute(
                     "UPDATE imports SET images = 'kept' WHERE job_id = ?", (IMPORT.decode(public_id),)
+                )
+
+        self.server.wait(finish())
+        return public_id
+
+    def _changed_in_bulk(self) -> str:
+        """A bulk change that has changed somebody. Where no job runs, its end is written into the database."""
+        person = self.create(ids.SUBSCRIBER)
+        public_id = self.create(BULK_CHANGE.id_prefix, filter=None, subscriber_ids=[person])
+        if not self.server.services.runner._stopping:
+            self.server.drain()
+            return public_id
+
+        async def finish() -> None:
+            async with self.server.services.database.write() as connection:
+                await connection.execute(
+                    """UPDATE jobs SET status = 'Completed', rows_total = 1, rows_processed = 1, changed_count = 1,
+                        completed_at = ? WHERE id = ?""",
+                    (clock.now(), BULK_CHANGE.decode(public_id)),
                 )
 
         self.server.wait(finish())

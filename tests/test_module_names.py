@@ -10,6 +10,7 @@ PACKAGE = Path(mailrith_lite.__file__).parent
 WIRES = {"api", "console", "cli"}  # their pages and resources are those of another room
 SHARED = {
     "audit": "`access` keeps it, the command line and the console show it",
+    "bulk_changes": "the room, its API resource and its pages",
     "custom_fields": "`audience` keeps them, the API has a resource for them, the console has pages",
     "exports": "the room, its API resource and its pages",
     "imports": "the room, its API resource and its pages",

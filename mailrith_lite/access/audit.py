@@ -22,6 +22,8 @@ Action = Literal[
     "workspace.updated",
     "import.created",
     "import.undone",
+    "bulk_change.created",
+    "bulk_change.undone",
     "export.created",
     "export.downloaded",
     "report.downloaded",

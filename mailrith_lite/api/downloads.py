@@ -8,6 +8,7 @@ from aiohttp.abc import AbstractStreamWriter
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.access import audit
 from mailrith_lite.api.call import Call
+from mailrith_lite.bulk_changes.bulk_report import stream_skipped
 from mailrith_lite.exports.export_pipeline import file_path
 from mailrith_lite.exports.export_table import select_export
 from mailrith_lite.http import wire_errors
@@ -19,7 +20,7 @@ from mailrith_lite.http.signed_links import DOWNLOAD_PATH, check_link, download_
 from mailrith_lite.imports.report import stream_report
 from mailrith_lite.imports.undo.undo_report import stream_skips
 from mailrith_lite.jobs import kinds, queue
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT, UNDO
+from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, UNDO
 
 PATH = DOWNLOAD_PATH
 _HEADERS = {
@@ -49,6 +50,8 @@ async def download(request: web.Request) -> web.StreamResponse:
             return await _send_export(request, services, workspace_id, public_id)
         case kinds.UNDO:
             return await _send_report(request, services, workspace_id, UNDO, stream_skips, "skipped")
+        case kinds.BULK_CHANGE:
+            return await _send_report(request, services, workspace_id, BULK_CHANGE, stream_skipped, "skipped")
         case _:
             return await _send_report(request, services, workspace_id, IMPORT, stream_report, "errors")
 

@@ -14,7 +14,7 @@ from mailrith_lite.audience import history, subscribers
 from mailrith_lite.audience.alterations import field_member
 from mailrith_lite.audience.changes import ChangeSource, field_number
 from mailrith_lite.audience.history import Entry, MemberChange
-from mailrith_lite.jobs.kinds import IMPORT, UNDO
+from mailrith_lite.jobs.kinds import BY_NAME, IMPORT
 
 _TIMES = ("subscribed_at", "last_opened_at")
 _PREFIXES = {history.TAGS: ids.TAG, history.SEQUENCES: ids.SEQUENCE}
@@ -71,9 +71,9 @@ class SubscriberChangeResource(msgspec.Struct, frozen=True, kw_only=True):
 async def list_history(call: Call, query: PageQuery) -> PageOf[SubscriberChangeResource]:
     """List the changes of a subscriber
 
-    Newest first: when, by which API key, console session, import or undo, and which members. Values are kept as
-    long as an import can be undone, the changes themselves for a year, unless the operator sets other times. The
-    hosted service does not have this operation.
+    Newest first: when, by which API key, console session, import, undo or bulk change, and which members. Values
+    are kept as long as an import can be undone, the changes themselves for a year, unless the operator sets other
+    times. The hosted service does not have this operation.
     """
     page = query.page(ids.CHANGE)
     async with call.database.read() as connection:
@@ -97,7 +97,7 @@ def _resource(entry: Entry) -> SubscriberChangeResource:
 
 def origin_id(entry: Entry) -> str | None:
     if entry.job_id is not None:
-        return (UNDO if entry.source == UNDO.name else IMPORT).encode(entry.job_id)
+        return BY_NAME[entry.source].encode(entry.job_id)  # a job's source has the name of its kind
     return None if entry.key_id is None else ids.encode(ids.API_KEY, entry.key_id)
 
 

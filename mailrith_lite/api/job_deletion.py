@@ -5,7 +5,7 @@ from mailrith_lite.api.responses import NoContent
 from mailrith_lite.api.route import refuses
 from mailrith_lite.catalog import job_removal
 from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT, UNDO, JobKind
+from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, UNDO, JobKind
 
 
 @refuses(queue.not_final(IMPORT.encode(1)))
@@ -34,6 +34,16 @@ async def delete_undo(call: Call) -> NoContent:
     With its report. The people stay as they are. The import of a completed undo cannot be undone again.
     """
     return await _delete(call, UNDO)
+
+
+@refuses(queue.not_final(BULK_CHANGE.encode(1)))
+async def delete_bulk_change(call: Call) -> NoContent:
+    """Delete a bulk change of subscribers
+
+    With its report and its part of the history of subscribers. The people stay as they are, and it can no longer be
+    undone. The hosted service does not have this operation.
+    """
+    return await _delete(call, BULK_CHANGE)
 
 
 async def _delete(call: Call, kind: JobKind) -> NoContent:

@@ -3,6 +3,7 @@
 from aiohttp import web
 
 from mailrith_lite.api import (
+    bulk_changes,
     custom_fields,
     discovery,
     downloads,
@@ -34,7 +35,7 @@ from mailrith_lite.api.not_served import NOT_SERVED
 from mailrith_lite.api.route import SECTIONS as SECTIONS_KEY
 from mailrith_lite.api.route import Addition, Handler, Route, Section
 from mailrith_lite.http import wire_errors
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT
+from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT
 from mailrith_lite.pages.static import add_static
 
 _READ = ("subscribers:read",)
@@ -42,6 +43,7 @@ _WRITE = ("subscribers:write",)
 _LIVE = subscribers.LIVE_SCOPES
 _IMPORT, _IMPORT_LIVE = IMPORT.read_scopes, IMPORT.write_scopes
 _EXPORT, _EXPORT_LIVE = EXPORT.read_scopes, EXPORT.write_scopes
+_BULK, _BULK_LIVE = BULK_CHANGE.read_scopes, BULK_CHANGE.write_scopes
 _TAGS_READ, _TAGS_WRITE = ("tags:read",), ("tags:write",)
 _FIELDS_READ, _FIELDS_WRITE = ("custom_fields:read",), ("custom_fields:write",)
 _SEQUENCES_READ, _SEQUENCES_WRITE = ("sequences:read",), ("sequences:write",)
@@ -63,6 +65,9 @@ _UNDO = f"{_IMPORT_JOB}/undo"
 _UNDO_JOB = f"{undos.PATH}/{{job_id}}"
 _UPLOAD = f"{uploads.PATH}/{{upload_id}}"
 _EXPORT_JOB = f"{exports.PATH}/{{job_id}}"
+
+_BULK_PREVIEW = f"{bulk_changes.PATH}/preview"
+_BULK_JOB = f"{bulk_changes.PATH}/{{job_id}}"
 
 _PLATFORM = (
     Route("GET", discovery.PATH, "getPublicApiMeta", (), discovery.get_meta, public=True),
@@ -160,6 +165,15 @@ _JOBS = (
     Route("GET", _EXPORT_JOB, "getSubscriberExportJob", _EXPORT, exports.get_export),
     Addition("DELETE", _EXPORT_JOB, "deleteSubscriberExportJob", _EXPORT_LIVE, job_deletion.delete_export),
     Addition("POST", f"{_EXPORT_JOB}/cancel", "cancelSubscriberExportJob", _EXPORT_LIVE, exports.cancel_export),
+    Addition("GET", bulk_changes.PATH, "listSubscriberBulkChangeJobs", _BULK, bulk_changes.list_changes),
+    Addition("POST", bulk_changes.PATH, "createSubscriberBulkChangeJob", _BULK_LIVE, bulk_changes.create_change),
+    Addition("POST", _BULK_PREVIEW, "previewSubscriberBulkChange", _BULK, bulk_changes.preview_change),
+    Addition("GET", _BULK_JOB, "getSubscriberBulkChangeJob", _BULK, bulk_changes.get_change),
+    Addition("DELETE", _BULK_JOB, "deleteSubscriberBulkChangeJob", _BULK_LIVE, job_deletion.delete_bulk_change),
+    Addition(
+        "POST", f"{_BULK_JOB}/cancel", "cancelSubscriberBulkChangeJob", _BULK_LIVE, bulk_changes.cancel_change
+    ),
+    Addition("POST", f"{_BULK_JOB}/undo", "undoSubscriberBulkChange", _BULK_LIVE, bulk_changes.undo_change),
 )
 
 SECTIONS = (
@@ -171,7 +185,7 @@ SECTIONS = (
     Section("sequences", "Sequences", "Who is in which sequence; no email is sent.", _SEQUENCES),
     Section("segments", "Segments", "Saved conditions, and how many subscribers match them.", _SEGMENTS),
     Section("webhook_subscriptions", "Webhooks", "Where events are sent, and what became of each.", _WEBHOOKS),
-    Section("jobs", "Import and Export Jobs", "Move many subscribers in or out, and follow the jobs.", _JOBS),
+    Section("jobs", "Import and Export Jobs", "Import, export or change many subscribers at once.", _JOBS),
 )
 ROUTES = tuple(route for section in SECTIONS for route in section.routes)
 

@@ -106,8 +106,8 @@ async def apply(connection: Connection, workspace_id: int, plan: Plan, now: int)
         await update_states(connection, workspace_id, plan.updates, now)
     if plan.members:
         await blocks.update_tag_counts(connection, plan.members, plan.tag_ids, new_from=plan.first_id)
-        await _insert_tags(connection, plan.members, plan.tag_ids)
-        await _insert_sequences(connection, plan.members, plan.sequence_ids)
+        await insert_tags(connection, plan.members, plan.tag_ids)
+        await insert_sequences(connection, plan.members, plan.sequence_ids)
     if plan.row_tags:
         await blocks.update_row_tag_counts(connection, plan.row_tags)
         await _insert_row_tags(connection, plan.row_tags)
@@ -189,7 +189,8 @@ async def update_states(connection: Connection, workspace_id: int, states: str, 
     )
 
 
-async def _insert_tags(connection: Connection, subscriber_ids: str, tag_ids: str) -> None:
+async def insert_tags(connection: Connection, subscriber_ids: str, tag_ids: str) -> None:
+    """Both are JSON lists of integer ids. Call `blocks.update_tag_counts` before."""
     await connection.execute(
         """INSERT INTO subscriber_tags (subscriber_id, tag_id)
         SELECT subscriber.value, tag.value FROM json_each(?) AS subscriber CROSS JOIN json_each(?) AS tag
@@ -198,7 +199,7 @@ async def _insert_tags(connection: Connection, subscriber_ids: str, tag_ids: str
     )
 
 
-async def _insert_sequences(connection: Connection, subscriber_ids: str, sequence_ids: str) -> None:
+async def insert_sequences(connection: Connection, subscriber_ids: str, sequence_ids: str) -> None:
     """A removed subscriber becomes active in the sequence again; a completed one stays completed."""
     await connection.execute(
         """INSERT INTO subscriber_sequences (subscriber_id, sequence_id)

@@ -23,10 +23,11 @@ _DELETED_CHUNKS = 2
 """At once: a chunk can have a row for each of its subscribers."""
 _FIELD = "custom_fields."
 
-ChangeSource = Literal["api", "console", "command", "import", "undo"]
+ChangeSource = Literal["api", "console", "command", "import", "undo", "bulk_change"]
 BY_IMPORT: Final = "import"
 BY_UNDO: Final = "undo"
-"""Two of the sources. The rooms above have kinds of job of the same names."""
+BY_BULK_CHANGE: Final = "bulk_change"
+"""Three of the sources. The rooms above have kinds of job of the same names."""
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +43,9 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `before`, `after`: member -> value; that of a custom field is named `custom_fields.` and its integer id.
     `members`: those that have changed, and whose values are not kept. The other lists have integer ids. `evidence`:
-    the change came with evidence of consent. `reason`: what a person has written. `changed_by_job`: the import that
-    had made the latest change before.
+    the change came with evidence of consent. `reason`: what a person has written. `rejoined`: those of
+    `joined` from which the subscriber had been removed. `changed_by_job`: the import or bulk change that had made
+    the latest change before.
     """
 
     created: bool = False
@@ -54,6 +56,7 @@ class Details(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     removed_tags: list[int] = []
     joined: list[int] = []
     left: list[int] = []
+    rejoined: list[int] = []
     evidence: bool = False
     reason: str = ""
     changed_by_job: int | None = None
@@ -206,7 +209,7 @@ async def update_keeps_values(connection: Connection, change_id: int) -> None:
 
 
 async def insert_repeated_status(connection: Connection, change_id: int, subscriber_ids: str) -> None:
-    """Records that rows of an import repeat the status of these subscribers. `subscriber_ids`: a JSON list."""
+    """Records that a job repeats the status of these subscribers. `subscriber_ids`: a JSON list."""
     await connection.execute(
         """INSERT INTO subscriber_changes (subscriber_id, change_id, details)
         SELECT subscribers.id, ?, json_object('before', json_object('status', status),

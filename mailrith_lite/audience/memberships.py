@@ -1,6 +1,7 @@
-"""The tables `subscriber_tags` and `subscriber_sequences`: the rows of one subscriber, and those that an undo ends.
+"""The tables `subscriber_tags` and `subscriber_sequences`: the rows of one subscriber, and those that a job ends.
 
-`pairs`: a JSON list of [subscriber's integer id, integer id of the tag or sequence].
+`pairs`: a JSON list of [subscriber's integer id, integer id of the tag or sequence]. `subscriber_ids`: a JSON list
+of integers.
 """
 
 from mailrith_lite.audience import blocks
@@ -65,4 +66,21 @@ async def update_sequences_removed(connection: Connection, pairs: str) -> None:
         f"""UPDATE subscriber_sequences SET status = 'removed'
         WHERE (subscriber_id, sequence_id) IN {_PAIRS}""",
         (pairs,),
+    )
+
+
+async def delete_tag_of_many(connection: Connection, subscriber_ids: str, tag_id: int) -> None:
+    await connection.execute(
+        """DELETE FROM subscriber_tags
+        WHERE tag_id = ? AND subscriber_id IN (SELECT value FROM json_each(?))""",
+        (tag_id, subscriber_ids),
+    )
+
+
+async def update_removed_of_many(connection: Connection, subscriber_ids: str, sequence_id: int) -> None:
+    """The active memberships in the sequence stay on record as removed."""
+    await connection.execute(
+        """UPDATE subscriber_sequences SET status = 'removed'
+        WHERE sequence_id = ? AND status = 'active' AND subscriber_id IN (SELECT value FROM json_each(?))""",
+        (sequence_id, subscriber_ids),
     )

@@ -1,5 +1,6 @@
 """The table `subscribers`: single subscribers, and the batches of an export."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -40,7 +41,7 @@ _tags_decoder = msgspec.json.Decoder(list[SubscriberTag])
 class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
     """`custom_fields`: the field's integer id, as text, -> its value. `sequence_ids`: the active memberships.
 
-    `changed_by_job`: the import that has made the latest change; None if something else has.
+    `changed_by_job`: the import or bulk change that has made the latest change; None if something else has.
     """
 
     id: int
@@ -87,6 +88,16 @@ async def select_subscriber_id(connection: Connection, workspace_id: int, email:
 async def select_count(connection: Connection, workspace_id: int) -> int:
     rows = await connection.execute_fetchall(
         "SELECT coalesce(sum(members), 0) FROM subscriber_blocks WHERE workspace_id = ?", (workspace_id,)
+    )
+    return int(next(iter(rows))[0])
+
+
+async def select_known_count(connection: Connection, workspace_id: int, subscriber_ids: Sequence[int]) -> int:
+    """How many of these are subscribers of the workspace."""
+    rows = await connection.execute_fetchall(
+        """SELECT count(*) FROM json_each(?) AS listed
+        CROSS JOIN subscribers ON subscribers.id = listed.value AND +workspace_id = ?""",
+        (msgspec.json.encode(subscriber_ids).decode(), workspace_id),
     )
     return int(next(iter(rows))[0])
 

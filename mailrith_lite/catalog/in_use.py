@@ -2,6 +2,7 @@
 
 from mailrith_lite import errors, ids
 from mailrith_lite.audience.segments import segment_table
+from mailrith_lite.bulk_changes import bulk_table
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table
 from mailrith_lite.imports import import_table as imports
@@ -15,6 +16,8 @@ async def check_tag(connection: Connection, workspace_id: int, tag_id: int) -> N
     await _check_others(connection, workspace_id, ids.TAG, tag_id)
     if await imports.select_any_with_tag(connection, workspace_id, tag_id):
         raise named_by_import(ids.TAG, tag_id)
+    if await bulk_table.select_any_with_target(connection, workspace_id, "tag", tag_id):
+        raise named_by_bulk_change(ids.TAG, tag_id)
 
 
 async def check_custom_field(
@@ -40,6 +43,8 @@ async def check_sequence(connection: Connection, workspace_id: int, sequence_id:
     await _check_others(connection, workspace_id, ids.SEQUENCE, sequence_id)
     if await imports.select_any_with_sequence(connection, workspace_id, sequence_id):
         raise named_by_import(ids.SEQUENCE, sequence_id)
+    if await bulk_table.select_any_with_target(connection, workspace_id, "sequence", sequence_id):
+        raise named_by_bulk_change(ids.SEQUENCE, sequence_id)
 
 
 async def check_segment(connection: Connection, workspace_id: int, segment_id: int) -> None:
@@ -88,6 +93,16 @@ def _named_by_job(job: str, resource: str, number: int) -> errors.Conflict:
         f"An {job} that is not finished names this {name}; wait for its end or cancel it.",
         code=f"{resource}_in_use",
         reason=f"named_by_{job}",
+        resource=(resource, ids.encode(resource, number)),
+    )
+
+
+def named_by_bulk_change(resource: str, number: int) -> errors.Conflict:
+    name = resource.replace("_", " ")
+    return errors.Conflict(
+        f"A bulk change that is not finished names this {name}; wait for its end or cancel it.",
+        code=f"{resource}_in_use",
+        reason="named_by_bulk_change",
         resource=(resource, ids.encode(resource, number)),
     )
 

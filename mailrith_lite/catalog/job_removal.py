@@ -5,12 +5,15 @@ import msgspec
 from mailrith_lite import clock, errors
 from mailrith_lite.access import audit
 from mailrith_lite.access.audit import Actor
+from mailrith_lite.bulk_changes import bulk_table
+from mailrith_lite.bulk_changes.actions import ERASE
+from mailrith_lite.bulk_changes.bulk_table import UNDO_ACTION
 from mailrith_lite.database import MAX_ID, Connection
 from mailrith_lite.exports import export_table
 from mailrith_lite.imports import import_table
 from mailrith_lite.imports.undo import undo_table
 from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT, UNDO
+from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, UNDO
 from mailrith_lite.jobs.queue import Job
 
 EXPIRED_AT_ONCE = 200
@@ -18,7 +21,7 @@ EXPIRED_AT_ONCE = 200
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Times in milliseconds. A job that ended by `ended` has expired, except an import that ended after `undoable`,
-    because it can still be undone."""
+    because it can still be undone. The same holds for a bulk change."""
 
     ended: int
     undoable: int
@@ -49,6 +52,11 @@ _EXPIRED = f"""completed_at <= :ended AND kind <> '{UNDO.name}' -- an undo goes 
     AND NOT EXISTS (SELECT 1 FROM imports
         WHERE job_id = jobs.id AND images = 'kept' AND jobs.completed_at > :undoable
             AND jobs.created_count + jobs.updated_count > 0)
+    AND NOT EXISTS (SELECT 1 FROM bulk_changes
+        WHERE job_id = jobs.id AND undone_by IS NULL AND action NOT IN ('{ERASE.name}', '{UNDO_ACTION}')
+            AND jobs.changed_count > 0 AND jobs.completed_at > :undoable)
+    AND NOT EXISTS (SELECT 1 FROM bulk_changes JOIN jobs AS undo ON undo.id = job_id
+        WHERE action = '{UNDO_ACTION}' AND target_id = jobs.id AND undo.completed_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM undos JOIN jobs AS undo ON undo.id = undos.job_id
         WHERE import_job_id = jobs.id AND coalesce(undo.completed_at, {MAX_ID}) > :ended)
     AND id NOT IN (SELECT import_job_id FROM jobs AS export JOIN exports ON exports.job_id = export.id
@@ -64,6 +72,10 @@ async def _hide(connection: Connection, job: Job) -> None:
         await _check_exports(connection, job)
         for undo in await undo_table.select_undo_jobs(connection, job.workspace_id, job.id):
             await queue.update_deleted(connection, undo, now)
+    elif job.kind == BULK_CHANGE:
+        latest = (await bulk_table.select_undos(connection, job.workspace_id, [job.id])).get(job.id)
+        if latest is not None and not latest.final:
+            raise queue.not_final(latest.public_id)
     elif job.kind == UNDO and job.status == "Completed":
         undo_of = await undo_table.select_undo(connection, job.workspace_id, job.id)
         await import_table.update_undo_deleted(connection, undo_of.import_job_id)

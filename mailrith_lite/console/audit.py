@@ -26,6 +26,8 @@ LABELS: Final[dict[str, str]] = {
     "workspace.updated": "Workspace changed",
     "import.created": "Import started",
     "import.undone": "Undo of an import started",
+    "bulk_change.created": "Bulk change started",
+    "bulk_change.undone": "Undo of a bulk change started",
     "export.created": "Export started",
     "export.downloaded": "Export downloaded",
     "report.downloaded": "Report downloaded",

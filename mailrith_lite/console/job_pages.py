@@ -14,7 +14,7 @@ from mailrith_lite.console.paths import PATH, job_path, redirect
 from mailrith_lite.console.session_request import FormHandler, PageHandler, SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT, JobKind
+from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, JobKind
 from mailrith_lite.jobs.queue import Job
 
 
@@ -65,6 +65,7 @@ def show_deletion(kind: JobKind) -> PageHandler:
             job=view_job(job, clock.now()),
             import_kind=IMPORT,
             export_kind=EXPORT,
+            bulk_kind=BULK_CHANGE,
         )
 
     return show

@@ -6,7 +6,7 @@ import msgspec
 
 from mailrith_lite import clock
 from mailrith_lite.console.paths import job_path
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT, UNDO, JobKind
+from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, UNDO, JobKind
 from mailrith_lite.jobs.queue import Job, Progress
 
 _MIN_ELAPSED = clock.SECOND  # a speed is not meaningful before
@@ -20,7 +20,7 @@ Outcome = Literal[
 
 
 class RowOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How many rows of an import, or people of an undo, had one of the outcomes that are possible.
+    """How many rows of an import, or people of another job, had one of the outcomes that are possible.
 
     `start`, `width`: the part of the progress bar, in thousandths of all rows.
     """
@@ -35,7 +35,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     """`speed`: rows per second. `elapsed`, `left`: milliseconds. None: not known yet.
 
     `name`: what a person calls the job: the file of an import, or who is in an export. `label`: Import, Dry run,
-    Export or Undo. `parent_path`: of the import whose mapping this one has.
+    Export, Undo or Bulk change. `parent_path`: of the import whose mapping this one has.
     """
 
     id: str
@@ -89,7 +89,7 @@ def view_job(job: Job, now: int, *, name: str = "") -> JobView:
     return JobView(
         id=job.public_id,
         name=name or job.public_id,
-        label="Dry run" if job.dry_run else job.kind.name.capitalize(),
+        label="Dry run" if job.dry_run else job.kind.name.replace("_", " ").capitalize(),
         kind=job.kind,
         path=job_path(job.kind, job.public_id),
         outcome=_outcome(job),
@@ -138,6 +138,12 @@ def _row_outcomes(kind: JobKind, progress: Progress) -> list[RowOutcome]:
         counts = {
             "restored": progress.restored_count,
             "deleted": progress.deleted_count,
+            "skipped": progress.skipped_count,
+        }
+    elif kind == BULK_CHANGE:
+        counts = {
+            "changed": progress.changed_count,
+            "unchanged": progress.unchanged_count,
             "skipped": progress.skipped_count,
         }
     else:

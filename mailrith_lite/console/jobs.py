@@ -6,11 +6,11 @@ import msgspec
 from aiohttp import web
 
 from mailrith_lite import clock, errors
-from mailrith_lite.console import imports, phrases, templating, undos
+from mailrith_lite.console import bulk_changes, imports, phrases, templating, undos
 from mailrith_lite.console.job_view import JobView, view_job
 from mailrith_lite.console.live import Part
 from mailrith_lite.console.overview import load_overview
-from mailrith_lite.console.paths import PATH, SUBSCRIBERS_PATH, redirect
+from mailrith_lite.console.paths import PATH, redirect
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table
@@ -34,9 +34,7 @@ class JobList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def show_jobs(call: SessionRequest) -> web.StreamResponse:
-    """The start page. A key that may see no jobs starts at the subscribers."""
-    if not call.job_kinds and call.may("subscribers:read"):
-        return redirect(call.request, SUBSCRIBERS_PATH)
+    """The start page."""
     jobs = await _load(call)
     return await templating.render_page(
         call.request,
@@ -91,11 +89,12 @@ async def _select_jobs(connection: Connection, call: SessionRequest, before_id: 
 async def _select_names(connection: Connection, call: SessionRequest, jobs: Sequence[Job]) -> dict[int, str]:
     """The files of imports and the selections of exports, by the job's integer id. An import of a text has none.
 
-    An undo has the name of its import.
+    An undo has the name of its import, a bulk change that of what it does.
     """
     job_ids = [job.id for job in jobs]
     exports = await export_table.select_exports(connection, call.workspace_id, job_ids)
     return {
+        **await bulk_changes.select_names(connection, call, job_ids),
         **await undos.select_names(connection, call.workspace_id, job_ids),
         **await imports.select_file_names(connection, call.workspace_id, jobs),
         **{job_id: phrases.selection(export.order.selection) for job_id, export in exports.items()},

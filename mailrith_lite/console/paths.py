@@ -28,7 +28,7 @@ _ACTIONS = (
 
 def job_path(kind: JobKind, public_id: str) -> str:
     """The path of a job's page."""
-    return f"{PATH}/{kind.name}s/{public_id}"
+    return f"{PATH}/{kind.name.replace('_', '-')}s/{public_id}"
 
 
 def redirect(request: web.Request, path: str) -> web.Response:

@@ -5,6 +5,7 @@ from aiohttp import web
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.console import (
     audit,
+    bulk_changes,
     columns,
     corrections,
     custom_fields,
@@ -31,7 +32,7 @@ from mailrith_lite.console.paths import PATH, job_path
 from mailrith_lite.console.session import Sessions
 from mailrith_lite.console.session_request import SESSIONS, form, page
 from mailrith_lite.console.sign_in import MAX_WRONG_KEYS, WRONG_KEYS
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS, UNDO, JobKind
+from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, KINDS, UNDO, JobKind
 
 _READ = ("subscribers:read",)
 
@@ -56,6 +57,7 @@ def _add_routes(router: web.UrlDispatcher) -> None:
     _add_start(router)
     _add_imports(router)
     _add_exports(router)
+    _add_bulk_changes(router)
     for kind in KINDS:
         _add_job(router, kind)
     _add_subscribers(router)
@@ -98,6 +100,14 @@ def _add_exports(router: web.UrlDispatcher) -> None:
     router.add_post("/exports", form(exports.start_export, *EXPORT.write_scopes))
     router.add_get("/exports/{job_id}", page(exports.show_export, *EXPORT.read_scopes))
     router.add_get("/exports/{job_id}/file", page(exports.send_file, *EXPORT.read_scopes))
+
+
+def _add_bulk_changes(router: web.UrlDispatcher) -> None:
+    path, read, write = "/bulk-changes/{job_id}", BULK_CHANGE.read_scopes, BULK_CHANGE.write_scopes
+    router.add_get(path, page(bulk_changes.show_bulk_change, *read))
+    router.add_get(f"{path}/report", page(bulk_changes.send_report, *read))
+    router.add_get(f"{path}/undo", page(bulk_changes.show_undo, *write))
+    router.add_post(f"{path}/undo", form(bulk_changes.start_undo, *write))
 
 
 def _add_job(router: web.UrlDispatcher, kind: JobKind) -> None:

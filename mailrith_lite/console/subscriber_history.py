@@ -17,7 +17,7 @@ from mailrith_lite.console.paths import job_path
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.kinds import IMPORT, UNDO
+from mailrith_lite.jobs.kinds import BY_NAME, IMPORT
 from mailrith_lite.pages import formats
 
 _LABELS = {
@@ -76,7 +76,7 @@ async def view(connection: Connection, call: SessionRequest, entries: Sequence[E
 def _view(
     call: SessionRequest, entry: Entry, known: _Names, key_names: dict[int, str], import_names: dict[int, str]
 ) -> View:
-    kind = {changes.BY_IMPORT: IMPORT, changes.BY_UNDO: UNDO}.get(entry.source)
+    kind = BY_NAME.get(entry.source)  # a job's source has the name of its kind
     path = ""
     if kind is not None and entry.job_id is not None:
         by = import_names.get(entry.job_id) or kind.encode(entry.job_id)
@@ -103,6 +103,7 @@ def _title(entry: Entry) -> str:
         "command": f"{action} by a command of the operator",
         changes.BY_IMPORT: f"{action} by the import",
         changes.BY_UNDO: "Restored by the undo",
+        changes.BY_BULK_CHANGE: "Changed by the bulk change",
     }[entry.source]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mailrith_lite import clock, disk
 from mailrith_lite.audience import changes
+from mailrith_lite.bulk_changes import bulk_table
 from mailrith_lite.catalog import job_removal
 from mailrith_lite.catalog.job_removal import Limits
 from mailrith_lite.database import Connection, Database
@@ -22,6 +23,7 @@ _DELETE_ROWS: tuple[_DeleteRows, ...] = (
     report.delete_row_errors,
     change_table.delete_changes,
     undo_table.delete_skips,
+    bulk_table.delete_skips,
     changes.delete_of_job,
 )
 """Each deletes some rows of a job, and returns False if there were none."""

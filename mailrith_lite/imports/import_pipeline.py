@@ -16,11 +16,11 @@ from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports import decisions, first_pass, import_table, moments, new_fields, records, report
 from mailrith_lite.imports.batches import MAX_CHUNK_ROWS, Batches, open_batches
 from mailrith_lite.imports.import_table import ImportPlan
-from mailrith_lite.imports.pace import Pace
 from mailrith_lite.imports.records import Layout
 from mailrith_lite.imports.rows import Row, RowError, RowReader
 from mailrith_lite.imports.undo import change_table
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.pace import Pace
 from mailrith_lite.jobs.queue import Job, Progress
 from mailrith_lite.jobs.run import JobFailed, Run
 from mailrith_lite.webhooks.events import Source

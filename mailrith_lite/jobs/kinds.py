@@ -71,7 +71,17 @@ UNDO = JobKind(
     read_scopes=("subscribers:import",),
     write_scopes=("subscribers:import", "live_actions:write"),
 )
-KINDS = (IMPORT, EXPORT, UNDO)
+BULK_CHANGE = JobKind(
+    name="bulk_change",
+    resource="subscriber_bulk_change_job",
+    id_prefix="bulk_job",
+    path="/v1/jobs/subscriber-bulk-changes",
+    one_at_a_time=True,
+    counts=("rows_total", "changed_count", "unchanged_count", "skipped_count"),
+    read_scopes=("subscribers:read",),
+    write_scopes=("subscribers:write", "live_actions:write"),
+)
+KINDS = (IMPORT, EXPORT, UNDO, BULK_CHANGE)
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 

@@ -23,8 +23,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """The counts of all kinds of job; `JobKind.counts` names those of a kind.
 
     Each row that an import has processed is created, updated, unchanged or rejected; a row with a warning is one of
-    these, too. Each person that an undo has processed is restored, deleted or skipped. `rows_total` is None until
-    the rows are counted.
+    these, too. Each person that an undo has processed is restored, deleted or skipped; each of a bulk change is
+    changed, unchanged or skipped. `rows_total` is None until the rows are counted.
     """
 
     rows_total: int | None = None
@@ -37,6 +37,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     restored_count: int = 0
     deleted_count: int = 0
     skipped_count: int = 0
+    changed_count: int = 0
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,7 +223,7 @@ async def update_checkpoint(
         """UPDATE jobs SET rows_total = :rows_total, rows_processed = :rows_processed,
             created_count = :created_count, updated_count = :updated_count, unchanged_count = :unchanged_count,
             rejected_count = :rejected_count, warning_count = :warning_count, restored_count = :restored_count,
-            deleted_count = :deleted_count, skipped_count = :skipped_count,
+            deleted_count = :deleted_count, skipped_count = :skipped_count, changed_count = :changed_count,
             deaths = CASE WHEN :resumable THEN 0 ELSE deaths END, updated_at = :now
         WHERE id = :id AND status = 'Processing'""",
         {**msgspec.structs.asdict(progress), "id": job_id, "now": now, "resumable": resumable},

@@ -29,7 +29,7 @@ PLAIN = {  # fields that name no resource
     *("limit", "status", "form_id", "cold_only", "tag_operator", "sequence_operator", "country", "subscribed_on"),
     *("create_only", "consent_evidence", "description", "type", "settings", "csv_text", "connection_id"),
     *("reply_to_email", "track_opens", "track_clicks", "dry_run", "url", "event_patterns"),
-    *("invalid_cells", "header", "delimiter", "encoding", "file"),
+    *("action", "expected_count", "invalid_cells", "header", "delimiter", "encoding", "file"),
     *("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"),
 }
 
@@ -81,6 +81,22 @@ def common_cases(route: Route) -> list[Case]:
         kind = listed(route)
         cases += [Case(kind, f"{name}=ID", 200) for name in ("starting_after", "cursor")]
     return cases + [Case("name", {name: "ID"}, route.statuses[0]) for name in ("name", "label") if name in body]
+
+
+def bulk_change_cases(status: int) -> list[Case]:
+    """`status`: of a request that names nobody of the workspace."""
+    field_test = {"custom_field_id": "ID", "operator": "is", "value": "x"}
+    return [
+        Case(ids.TAG, {"action": "add_tag", "tag_id": "ID"}, 400),
+        Case(ids.SEQUENCE, {"action": "add_to_sequence", "sequence_id": "ID"}, 400),
+        Case(ids.SUBSCRIBER, {"filter": None, "subscriber_ids": ["ID"]}, status),
+        Case(ids.TAG, {"filter": {"tag_ids": ["ID"]}}, 400),
+        Case(ids.SEQUENCE, {"filter": {"sequence_ids": ["ID"]}}, 400),
+        Case(ids.SEGMENT, {"filter": {"segment_id": "ID"}}, 400),
+        Case(ids.CUSTOM_FIELD, {"filter": {"custom_fields": [field_test]}}, 400),
+        Case(IMPORT.id_prefix, {"filter": {"import_job_id": "ID"}}, status),
+        *(Case(kind, {"filter": {"search": "ID"}}, status) for kind in (ids.SUBSCRIBER, "email", "name")),
+    ]
 
 
 SPECIAL_CASES: dict[str, list[Case]] = {
@@ -137,6 +153,8 @@ SPECIAL_CASES: dict[str, list[Case]] = {
         Case(IMPORT.id_prefix, {"like": "ID"}, 400),
         Case("name", {"new_tag_name": "ID"}, 202),
     ],
+    "createSubscriberBulkChangeJob": bulk_change_cases(202),
+    "previewSubscriberBulkChange": bulk_change_cases(200),
     "createSubscriberExportJob": [
         *(Case(kind, {"query": "ID"}, 202) for kind in (ids.SUBSCRIBER, "email", "name")),
         Case(IMPORT.id_prefix, {"import_job_id": "ID"}, 202),

@@ -14,12 +14,12 @@ from mailrith_lite.audience import bulk, changes, memberships, subscribers
 from mailrith_lite.audience.changes import Origin
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.imports.pace import Pace
 from mailrith_lite.imports.undo import change_table, leftovers, restoration, undo_table
 from mailrith_lite.imports.undo.change_table import IdRange
 from mailrith_lite.imports.undo.restoration import Restoration
 from mailrith_lite.imports.undo.undo_table import Undo
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.pace import Pace
 from mailrith_lite.jobs.queue import Job, Progress
 from mailrith_lite.jobs.run import Run
 from mailrith_lite.webhooks.events import Source

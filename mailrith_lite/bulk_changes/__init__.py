@@ -1,0 +1,1 @@
+"""One change of many subscribers, as a job that can be undone."""
