@@ -63,6 +63,7 @@ SLOW_FILES = (
     "testing/test_job_gate.py",
     "testing/test_plugin.py",
     "testing/test_recipes.py",
+    "testing/test_sandbox_command.py",
     "testing/test_serve.py",
     "testing/test_server_process.py",
     "testing/test_unnoticed_server.py",

@@ -1,8 +1,13 @@
 """The entry point of the program. It needs no package, so that it can say which one is missing or too old."""
 
+import gc
 import sys
 
 from mailrith_lite.cli import dependencies
+
+_GC_THRESHOLD = 50_000
+"""New objects between two runs of the garbage collector: those of the modules stay, and so do a chunk's until its
+end."""
 
 
 def main() -> None:
@@ -11,6 +16,7 @@ def main() -> None:
     Raises:
         SystemExit: there is an error, which is one line on stderr, or the exit code is not zero.
     """
+    gc.set_threshold(_GC_THRESHOLD)
     try:
         from mailrith_lite.cli.main import main as run
 
@@ -20,3 +26,5 @@ def main() -> None:
         if not problems:
             raise
         sys.exit(f"mailrith-lite: a package does not fit: {', '.join(problems)}; {dependencies.how_to_install()}")
+    finally:
+        gc.freeze()  # so that the end of the process does not look for garbage in all modules

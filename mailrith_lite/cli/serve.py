@@ -28,7 +28,6 @@ from mailrith_lite.settings import Settings
 _CLOSE_SECONDS = 2.0  # for requests without an answer yet, when the service stops
 _SWITCH_SECONDS = 0.0005  # how often a thread that parses rows lets a request continue
 _OPEN_FILES = 10_240  # the most that macOS grants
-_GC_THRESHOLD = 50_000  # objects; a chunk of rows makes that many, and no cycles
 
 
 def run(settings: Settings, *, notify_socket: str | None = None) -> None:
@@ -41,7 +40,6 @@ def run(settings: Settings, *, notify_socket: str | None = None) -> None:
     _raise_open_files()
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.freeze()
-    gc.set_threshold(_GC_THRESHOLD)
     with _fast_loop() as runner:
         runner.run(_serve(settings, notify_socket))
 

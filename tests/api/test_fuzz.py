@@ -24,7 +24,7 @@ def _of_nobody(path: str) -> str:
     return re.sub(r"\{\w+\}", UNKNOWN, path)
 
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "12"))
 JSON = {"Content-Type": "application/json"}
 GETS = [_of_nobody(route.path) for route in ROUTES if route.signature.query is not Empty]
 POSTS = [

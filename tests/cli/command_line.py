@@ -33,8 +33,8 @@ def csv_file(rows: int) -> str:
 
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
-    modules = {name: os.environ[name] for name in ("PYTHONPATH",) if name in os.environ}
-    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": "/nonexistent", **modules, **changes}
+    kept = {name: os.environ[name] for name in ("PYTHONPATH", "SSL_CERT_FILE") if name in os.environ}
+    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": "/nonexistent", **kept, **changes}
 
 
 def client_environment(server: Server | str, key: str = KEY) -> dict[str, str]:

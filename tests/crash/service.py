@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,10 +19,11 @@ import msgspec
 
 KEY = "mrk_example_secret_key"
 ROUNDS = int(os.environ.get("MAILRITH_LITE_CRASH_ROUNDS", "1"))
-ROWS = 36_000  # six chunks
+ROWS = 24_000  # four chunks
 IMPORTS = "/v1/jobs/subscriber-imports"
 EXPORTS = "/v1/jobs/subscriber-exports"
 UPLOADS = "/v1/jobs/subscriber-import-uploads"
+_PAUSE = 0.01  # seconds; without one, the polls take the processor from the job
 MAPPINGS = [
     {"csv_column": "Email", "field": {"type": "email"}},
     {"csv_column": "Name", "field": {"type": "name"}},
@@ -146,21 +148,34 @@ class Service:
             connection.endheaders()
             connection.send(body[: len(body) * 3 // 4])
             while not self.files():
-                pass
+                self.pause()
             self.kill()
 
     def finish(self, job: Any) -> Any:
         """Polls until the job is final."""
-        while job["status"] in ("Queued", "Processing"):
-            job = self.call("GET", job["self"])
-        return job
+        return self.poll_until(job, lambda now: False)
 
     def poll(self, job: Any, rows: int, most: int = sys.maxsize) -> Any:
         """Polls until the job has processed so many rows or is final, at most `most` times."""
-        while job["status"] in ("Queued", "Processing") and job["progress"]["rows_processed"] < rows and most:
+        return self.poll_until(job, lambda now: now["progress"]["rows_processed"] >= rows, most)
+
+    def poll_until(self, job: Any, reached: Callable[[Any], bool], most: int = sys.maxsize) -> Any:
+        """Polls until `reached(job)` or the job is final, at most `most` times."""
+        while job["status"] in ("Queued", "Processing") and not reached(job) and most:
+            self.pause()
             job = self.call("GET", job["self"])
             most -= 1
         return job
+
+    def pause(self) -> None:
+        """Waits a moment for the end of the process.
+
+        Raises:
+            AssertionError: it has ended.
+        """
+        assert self._process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            raise AssertionError(f"the service has ended with {self._process.wait(_PAUSE)}")
 
     def content(self) -> Content:
         """Stop the service first."""

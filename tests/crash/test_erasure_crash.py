@@ -33,6 +33,6 @@ def test_a_person_is_erased_after_kills(service: Callable[[str], Service], seed:
     deadline = time.monotonic() + PATIENCE
     while person.traces(killed.directory):
         assert time.monotonic() < deadline, person.traces(killed.directory)
-        killed.call("GET", "/v1/subscribers")
+        killed.pause()
     killed.kill()
     assert person.traces(killed.directory) == []

@@ -23,8 +23,7 @@ def test_an_export_that_is_killed_twice_writes_the_same_file(
         job = each.call("POST", EXPORTS)
         for _ in range(2 if name == "killed" else 0):
             size = chance.randrange(len(files[0]))
-            while job["status"] in ("Queued", "Processing") and each.partial_export_size() < size:
-                job = each.call("GET", job["self"])
+            job = each.poll_until(job, lambda _, service=each, size=size: service.partial_export_size() >= size)
             each.kill()
             complete = [path.read_bytes() for path in (each.directory / "exports").glob("*.csv")]
             assert complete in ([], [files[0]])
@@ -48,7 +47,7 @@ def test_an_export_fails_after_three_kills_and_leaves_no_file(
     job = killed.call("POST", EXPORTS)
     for _ in range(3):
         while not list((killed.directory / "exports").iterdir()):
-            pass
+            killed.pause()
         killed.restart()
     job = killed.call("GET", job["self"])
     assert (job["status"], job["download_url"]) == ("Failed", None)

@@ -16,6 +16,15 @@ from mailrith_lite.settings import BadSetting
 from mailrith_lite.testing import serve
 
 PROCESS = ("-o", "mailrith_process=true")
+NO_SOCKETS = """
+import pytest
+
+@pytest.mark.disable_socket
+def test_start_without_sockets(mailrith):
+    mailrith.seed(subscribers=["ada@example.com"])
+    mailrith.jobs.drain()
+    assert len(mailrith.requests) == 0
+"""
 GEVENT = f"""
 from gevent import monkey
 
@@ -24,7 +33,7 @@ monkey.patch_all(ssl=False)  # a plugin of pytest has imported ssl already
 def test_greenlets(mailrith):
     use(mailrith)
 """
-FAKES = f"""
+FAKES = f"""{NO_SOCKETS}
 import asyncio
 import threading
 import time
@@ -54,20 +63,13 @@ def test_fakes_of_the_standard_library(mailrith, monkeypatch):
 """
 
 
-@pytest.mark.parametrize(("text", "tests"), [(FAKES, 3), (GEVENT, 1)], ids=["fakes", "gevent"])
+@pytest.mark.parametrize(("text", "tests"), [(FAKES, 4), (GEVENT, 1)], ids=["fakes", "gevent"])
 def test_test_can_replace_anything_in_its_process(pytester: pytest.Pytester, text: str, tests: int) -> None:
-    """In two sessions, because gevent patches before anything else is imported."""
-    run_session(pytester, text, *PROCESS).assert_outcomes(passed=tests)
+    """In two sessions, because gevent patches before anything else is imported.
 
-
-def test_fixture_works_while_sockets_are_disabled(pytester: pytest.Pytester) -> None:
-    text = """
-    def test_no_socket(mailrith):
-        mailrith.seed(subscribers=["ada@example.com"])
-        mailrith.jobs.drain()
-        assert len(mailrith.requests) == 0
+    The first test of the other session starts the server.
     """
-    run_session(pytester, text, *PROCESS, "--disable-socket").assert_outcomes(passed=1)
+    run_session(pytester, text, *PROCESS).assert_outcomes(passed=tests)
 
 
 def test_fixture_can_choose_the_process_instead_of_the_option(pytester: pytest.Pytester) -> None:
@@ -92,8 +94,8 @@ def test_fixture_can_choose_the_process_instead_of_the_option(pytester: pytest.P
 
 
 def test_xdist_workers_have_a_process_each(pytester: pytest.Pytester) -> None:
-    tests = "\n".join(f"def test_{number}(mailrith): use(mailrith)" for number in range(6))
-    run_session(pytester, CLIENT + tests, *PROCESS, "-n", "2").assert_outcomes(passed=6)
+    tests = "\n".join(f"def test_{number}(mailrith): use(mailrith)" for number in range(2))
+    run_session(pytester, CLIENT + tests, *PROCESS, "-n", "2").assert_outcomes(passed=2)
 
 
 def test_process_ends_with_a_killed_session(
