@@ -266,7 +266,7 @@ def _resource(call: Call, job: Job, change: BulkChange, latest: Job | None) -> B
     return BulkChangeJob(
         action=change.action,
         **_target(change),
-        filter=None if change.selection is None else BulkFilter(**msgspec.structs.asdict(change.selection)),
+        filter=None if change.selection is None else BulkFilter.of(change.selection),
         listed_count=None if change.subscriber_ids is None else len(change.subscriber_ids),
         expected_count=change.expected_count,
         error_message=job.error_message,

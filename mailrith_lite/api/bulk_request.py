@@ -40,7 +40,15 @@ class BulkFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     import_job_id: str | None = None
     custom_fields: Annotated[list[FieldTest], texts.listed(MAX_CUSTOM_FIELDS, "All must hold")] = []
 
+    @classmethod
+    def of(cls, selection: Selection) -> "BulkFilter":
+        return cls(**{name: getattr(selection, name) for name in cls.__struct_fields__})
+
     def selection(self) -> Selection:
+        """
+        Raises:
+            InvalidRequest: a member is too long, or there is no such country.
+        """
         return Selection.of(**{name: getattr(self, name) for name in self.__struct_fields__})
 
 

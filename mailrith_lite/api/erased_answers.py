@@ -6,25 +6,40 @@ from typing import Any
 
 import msgspec
 
+from mailrith_lite.api.bulk_request import BulkFilter
 from mailrith_lite.api.export_request import ExportSelection
 from mailrith_lite.api.idempotency import hashed_key
-from mailrith_lite.audience import erasures, mentions
+from mailrith_lite.audience import erased_selections, erasures, mentions
 from mailrith_lite.audience.erasures import Mention
+from mailrith_lite.audience.selection import Selection
 from mailrith_lite.database import Connection, Database, Row
-from mailrith_lite.exports import erasing
-from mailrith_lite.jobs.kinds import EXPORT
+from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT
 
 _BATCH = 500
 _CREATES_EXPORT = "createSubscriberExportJob"
+_CREATES_BULK_CHANGE = "createSubscriberBulkChangeJob"
 
 
 class _Created(msgspec.Struct, frozen=True, kw_only=True):
+    """An export has a `selection`, a bulk change a `filter` unless it lists the people."""
+
     id: str
-    selection: ExportSelection
+    selection: ExportSelection | None = None
+    filter: BulkFilter | None = None
+
+    @property
+    def job_id(self) -> int:
+        return EXPORT.decode(self.id) or BULK_CHANGE.decode(self.id) or 0
+
+    @property
+    def chosen(self) -> Selection:
+        if self.selection is not None:
+            return self.selection.selection()
+        return Selection() if self.filter is None else self.filter.selection()
 
 
 class _Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What an answer to `_CREATES_EXPORT` says of the selection."""
+    """What an answer to one of the two operations says of the people."""
 
     data: _Created
 
@@ -67,10 +82,10 @@ async def _select_batch(connection: Connection, workspace_id: int, operation: st
         """SELECT operation, idempotency_key AS key, CAST(body AS TEXT) AS body,
             subscriber_id IS NOT NULL AS about_subscriber
         FROM idempotency_records WHERE workspace_id = ? AND (operation, idempotency_key) > (?, ?)
-            AND (instr(idempotency_key, '@') OR operation = ?
+            AND (instr(idempotency_key, '@') OR operation IN (?, ?)
                 OR (subscriber_id IS NULL AND instr(CAST(body AS TEXT), '@')))
         ORDER BY operation, idempotency_key LIMIT ?""",
-        (workspace_id, operation, key, _CREATES_EXPORT, _BATCH),
+        (workspace_id, operation, key, _CREATES_EXPORT, _CREATES_BULK_CHANGE, _BATCH),
     )
     return list(rows)
 
@@ -87,18 +102,20 @@ def _mentions(rows: Sequence[Row]) -> list[Mention]:
 
 
 async def _searches_for_erased(connection: Connection, workspace_id: int, row: Row) -> bool:
-    if row["operation"] != _CREATES_EXPORT:
+    if row["operation"] not in (_CREATES_EXPORT, _CREATES_BULK_CHANGE):
         return False
-    export = _answer_decoder.decode(row["body"]).data
-    return await erasing.names_erased(
-        connection, workspace_id, export.selection.selection(), EXPORT.decode(export.id) or 0
-    )
+    job = _answer_decoder.decode(row["body"]).data
+    return await erased_selections.names_erased(connection, workspace_id, job.chosen, job.job_id)
 
 
 def _without_texts(body: str) -> str:
-    selection = _answer_decoder.decode(body).data.selection.selection()
+    job = _answer_decoder.decode(body).data
+    selection = erased_selections.without_texts(job.chosen)
     answer: dict[str, Any] = msgspec.json.decode(body)
-    answer["data"]["selection"] = ExportSelection.of(erasing.without_texts(selection))
+    if job.selection is not None:
+        answer["data"]["selection"] = ExportSelection.of(selection)
+    else:
+        answer["data"]["filter"] = BulkFilter.of(selection)
     return msgspec.json.encode(answer).decode()
 
 

@@ -9,7 +9,7 @@ from mailrith_lite.audience.selection import Selection
 from mailrith_lite.bulk_changes.actions import ACTIONS, ActionName, Target
 from mailrith_lite.database import Connection, Row
 from mailrith_lite.jobs import queue
-from mailrith_lite.jobs.kinds import BULK_CHANGE
+from mailrith_lite.jobs.kinds import BULK_CHANGE, IMPORT
 from mailrith_lite.jobs.queue import Job
 
 UndoAction = Literal["undo_bulk_change"]
@@ -130,6 +130,33 @@ async def select_any_with_target(connection: Connection, workspace_id: int, targ
         (workspace_id, msgspec.json.encode(actions).decode(), number),
     )
     return bool(next(iter(rows))[0])
+
+
+async def select_open_of_import(connection: Connection, workspace_id: int, import_job_id: int) -> int | None:
+    """The integer id of an unfinished bulk change that selects the people of this import."""
+    rows = await connection.execute_fetchall(
+        f"""SELECT job_id FROM {_TABLES} WHERE completed_at IS NULL AND workspace_id = ?
+            AND filter ->> '$.import_job_id' = ? LIMIT 1""",
+        (workspace_id, IMPORT.encode(import_job_id)),
+    )
+    return next((int(row["job_id"]) for row in rows), None)
+
+
+async def select_finished(connection: Connection, workspace_id: int) -> dict[int, Selection]:
+    """Integer id of a finished job -> its selection, where that has a text that can name somebody."""
+    rows = await connection.execute_fetchall(
+        f"""SELECT job_id, filter FROM {_TABLES}
+        WHERE workspace_id = ? AND completed_at IS NOT NULL AND filter <> '{{}}'""",
+        (workspace_id,),
+    )
+    return {row["job_id"]: _selection_decoder.decode(row["filter"]) for row in rows}
+
+
+async def update_selection(connection: Connection, job_id: int, selection: Selection) -> None:
+    """Changes its texts."""
+    await connection.execute(
+        "UPDATE bulk_changes SET filter = ? WHERE job_id = ?", (_optional_json(selection), job_id)
+    )
 
 
 async def update_after_id(connection: Connection, job_id: int, after_id: int) -> None:

@@ -61,6 +61,9 @@ _EXPIRED = f"""completed_at <= :ended AND kind <> '{UNDO.name}' -- an undo goes 
         WHERE import_job_id = jobs.id AND coalesce(undo.completed_at, {MAX_ID}) > :ended)
     AND id NOT IN (SELECT import_job_id FROM jobs AS export JOIN exports ON exports.job_id = export.id
         WHERE export.completed_at IS NULL AND import_job_id IS NOT NULL)
+    AND NOT EXISTS (SELECT 1 FROM jobs AS bulk JOIN bulk_changes ON job_id = bulk.id
+        WHERE bulk.completed_at IS NULL AND bulk.workspace_id = jobs.workspace_id
+            AND filter ->> '$.import_job_id' IS NOT NULL)
     AND NOT EXISTS (SELECT 1 FROM exports WHERE job_id = jobs.id AND removed_at IS NULL AND expires_at > :now)
     LIMIT :at_once"""
 
@@ -69,7 +72,7 @@ async def _hide(connection: Connection, job: Job) -> None:
     now = clock.now()
     await queue.update_deleted(connection, job, now)
     if job.kind == IMPORT:
-        await _check_exports(connection, job)
+        await _check_selections(connection, job)
         for undo in await undo_table.select_undo_jobs(connection, job.workspace_id, job.id):
             await queue.update_deleted(connection, undo, now)
     elif job.kind == BULK_CHANGE:
@@ -81,12 +84,13 @@ async def _hide(connection: Connection, job: Job) -> None:
         await import_table.update_undo_deleted(connection, undo_of.import_job_id)
 
 
-async def _check_exports(connection: Connection, job: Job) -> None:
-    """An export that selects the people of the import needs what the import has on record of them."""
-    export_id = await export_table.select_open_of_import(connection, job.workspace_id, job.id)
-    if export_id is not None:
-        raise errors.Conflict(
-            "An export of the people of this import is not finished; wait for its end, or cancel it, first.",
-            code="job_not_final",
-            resource=("job", EXPORT.encode(export_id)),
-        )
+async def _check_selections(connection: Connection, job: Job) -> None:
+    """A job that selects the people of the import needs what the import has on record of them."""
+    for kind, noun, table in ((EXPORT, "An export", export_table), (BULK_CHANGE, "A bulk change", bulk_table)):
+        open_id = await table.select_open_of_import(connection, job.workspace_id, job.id)
+        if open_id is not None:
+            raise errors.Conflict(
+                f"{noun} of the people of this import is not finished; wait for its end, or cancel it, first.",
+                code="job_not_final",
+                resource=("job", kind.encode(open_id)),
+            )

@@ -9,11 +9,12 @@ import functools
 from collections.abc import Sequence
 
 from mailrith_lite.api import erased_answers
-from mailrith_lite.audience import erasures, search_index
+from mailrith_lite.audience import erased_selections, erasures, search_index
 from mailrith_lite.audience.erasures import Pending, TextColumn
+from mailrith_lite.bulk_changes import bulk_table
 from mailrith_lite.console import choices_table
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.exports import erasing as exporting
+from mailrith_lite.exports import export_table
 from mailrith_lite.imports import erasing
 from mailrith_lite.webhooks import delivery_table
 
@@ -56,7 +57,10 @@ class Erasure:
             await erasing.erase_rows(self._database, workspace_id)
             for column in _TEXT_COLUMNS:
                 await erasures.erase_texts(self._database, workspace_id, column)
-            await exporting.erase_selections(self._database, workspace_id)
+            for table in (export_table, bulk_table):
+                await erased_selections.erase(
+                    self._database, workspace_id, table.select_finished, table.update_selection
+                )
             await delivery_table.erase_answers(self._database, workspace_id)
             await erased_answers.erase_answers(self._database, workspace_id)
         await search_index.erase_deleted(self._database)

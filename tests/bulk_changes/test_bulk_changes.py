@@ -278,6 +278,19 @@ def test_undo_that_is_not_possible_is_refused_with_its_reason(server: Server, re
     assert reply.error["details"]["reason"] == reason
 
 
+def test_import_whose_people_an_unfinished_bulk_change_selects_is_not_deleted(server: Server) -> None:
+    audience = Audience(server)
+    imported = server.import_csv("Email,Name\nplain@x.com,Ada\n")
+    server.wait(server.services.runner.stop())
+    job = server.call("POST", PATH, audience.request("add_tag", filter={"import_job_id": imported["id"]})).json[
+        "data"
+    ]
+    refused = server.call("DELETE", imported["self"])
+    assert (refused.status, refused.error["details"]["resource"]["id"]) == (409, job["id"])
+    assert server.call("POST", f"{job['self']}/cancel").status == 200
+    assert server.call("DELETE", imported["self"]).status == 204
+
+
 def test_undo_is_off_without_undo_ttl(serve: Any) -> None:
     server = serve(undo_ttl=0)
     job = Audience(server).change("add_tag")

@@ -13,6 +13,7 @@ import pytest
 
 from mailrith_lite import errors
 from mailrith_lite.database import Database
+from mailrith_lite.database import migrate as migrate_module
 from mailrith_lite.database.migrate import migrate, migrations
 
 OPEN = """
@@ -51,8 +52,10 @@ def schema(path: Path) -> list[str]:
         connection.close()
 
 
-def test_migrations_are_numbered_without_gaps() -> None:
-    assert list(migrations()) == list(range(1, len(migrations()) + 1))
+def test_migrations_are_numbered_without_gaps_and_each_has_a_number_of_its_own() -> None:
+    files = [path.name for path in (Path(migrate_module.__file__).parent / "migrations").glob("*.sql")]
+    assert sorted(int(name[:4]) for name in files) == list(range(1, len(files) + 1))
+    assert len(migrations()) == len(files)
 
 
 async def test_a_new_database_has_the_newest_version(tmp_path: Path) -> None:

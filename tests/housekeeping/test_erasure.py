@@ -27,6 +27,7 @@ from mailrith_lite.exports.export_pipeline import ExportPipeline
 from mailrith_lite.housekeeping.erasure import Erasure
 
 EXPORTS = "/v1/jobs/subscriber-exports"
+BULK_CHANGES = "/v1/jobs/subscriber-bulk-changes"
 DAY = 86_400
 
 
@@ -80,6 +81,9 @@ def put_through_everything(server: Server, receiver: Receiver) -> Any:
     for number, query in enumerate((EMAIL.upper(), NAME, "zqxwv")):
         export = {"query": query}
         reply = server.call("POST", EXPORTS, export, headers={"Idempotency-Key": f"export-{number}"})
+        assert reply.status == 202
+        bulk = {"action": "unsubscribe", "filter": {"search": query, "email": EMAIL}}
+        reply = server.call("POST", BULK_CHANGES, bulk, headers={"Idempotency-Key": f"bulk-{number}"})
         assert reply.status == 202
     server.drain()
     server.wait(server.services.dispatcher.drain())
@@ -204,6 +208,19 @@ def test_the_recorded_answer_about_a_search_loses_the_name_also_if_its_key_has_t
     replay = server.call("POST", EXPORTS, {"query": NAME}, headers=headers)
     assert data_of(replay)["selection"]["query"] == "(erased)"
     assert [one for one in person.traces(server.settings.data_dir) if not one.startswith("exports/")] == []
+
+
+def test_bulk_change_that_erases_a_person_loses_the_texts_of_its_own_filter(server: Server) -> None:
+    subscriber(server, EMAIL, name=NAME)
+    body = {"action": "erase", "filter": {"search": NAME}, "expected_count": 1}
+    headers = {"Idempotency-Key": "once"}
+    job = data_of(server.call("POST", BULK_CHANGES, body, headers=headers))
+    assert job["filter"]["search"] == NAME
+    server.drain()
+    erase(server)
+    for answer in (server.call("GET", job["self"]), server.call("POST", BULK_CHANGES, body, headers=headers)):
+        assert data_of(answer)["filter"]["search"] == "(erased)"
+    assert person.traces(server.settings.data_dir) == []
 
 
 def test_an_address_in_the_id_of_a_request_is_erased(server: Server) -> None:

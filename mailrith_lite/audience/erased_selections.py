@@ -1,6 +1,6 @@
-"""Erases what a finished export still says about a deleted person: the texts of its filter."""
+"""Erases what a finished export or bulk change still says about a deleted person: the texts of its filter."""
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from msgspec.structs import replace
 
@@ -8,14 +8,19 @@ from mailrith_lite.audience import erasures
 from mailrith_lite.audience.mentions import ERASED
 from mailrith_lite.audience.selection import FieldTest, Selection
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.exports import export_table
 from mailrith_lite.unicode_forms import fold
 
+SelectFinished = Callable[[Connection, int], Awaitable[dict[int, Selection]]]
+UpdateSelection = Callable[[Connection, int, Selection], Awaitable[None]]
 
-async def erase_selections(database: Database, workspace_id: int) -> None:
-    """An unfinished export keeps its texts, which it needs."""
+
+async def erase(
+    database: Database, workspace_id: int, select_finished: SelectFinished, update: UpdateSelection
+) -> None:
+    """`select_finished`: the integer id of each finished job of the workspace -> its selection. An unfinished job
+    keeps its texts, which it needs. `update`: changes the selection of a job."""
     async with database.read() as connection:
-        finished = await export_table.select_finished(connection, workspace_id)
+        finished = await select_finished(connection, workspace_id)
         named = {
             job_id: selection
             for job_id, selection in finished.items()
@@ -24,7 +29,7 @@ async def erase_selections(database: Database, workspace_id: int) -> None:
     if named:
         async with database.write(housekeeping=True) as connection:
             for job_id, selection in named.items():
-                await export_table.update_selection(connection, job_id, without_texts(selection))
+                await update(connection, job_id, without_texts(selection))
 
 
 async def names_erased(connection: Connection, workspace_id: int, selection: Selection, job_id: int) -> bool:
