@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterable
+from typing import Final
 
 # What a spreadsheet skips before a formula: blanks, line ends, controls, and characters without a width.
 _SKIPPED = r"\s\x00-\x1f\x7f-\xa0\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
@@ -26,6 +27,9 @@ _FORMULA = re.compile(
     )""",
     re.VERBOSE,
 )
+FORMULA_BYTES: Final = bytes([*range(0x21), *b"'+-=@", 0x7F, 0xC2, 0xE1, 0xE2, 0xE3, 0xEF])
+"""The first bytes, in UTF-8, of the characters with which `guard` may find a formula."""
+_NEEDS_CSV_QUOTES = re.compile(r'[,"\r\n]')
 _NEEDS_QUOTES = re.compile(r'[,;|"\r\n]')
 _DELIMITER_LIKE = re.compile(r'[,;\t|"\r\n]')
 _NAME = re.compile(r'\s*(?:"((?:[^"]|"")*+)"\s*(?=[,;|\n]|\Z)|([^,;|\n]*+))(?:[,;|\n]|\Z)')
@@ -48,6 +52,11 @@ def unguard(cell: str) -> str:
 def guard_name(name: str, *, formula_guard: bool) -> str:
     """The cell of a column name. An import always removes a guard from a name, whatever the setting says."""
     return guard(name) if formula_guard or unguard(name) != name else name
+
+
+def csv_cell(text: str) -> str:
+    """A cell of a CSV file (RFC 4180), in quotes only if the text needs them."""
+    return _quoted(text, _NEEDS_CSV_QUOTES)
 
 
 def join_list(items: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""The table `subscribers`: single subscribers, and the batches of an export."""
+"""The table `subscribers`: single subscribers."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -7,14 +7,9 @@ from typing import Any
 import msgspec
 
 from mailrith_lite.audience import blocks
-from mailrith_lite.audience.conditions import Bindings
-from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.vocabulary import Status
 from mailrith_lite.database import Connection, Row
 from mailrith_lite.unicode_forms import fold
-
-_BATCH_ROWS = 2_000
-_BATCH_CHARACTERS = 1 << 20  # of custom fields: the rest of a subscriber is small
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _fields_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
@@ -57,16 +52,6 @@ class Subscriber(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     updated_at: int
     changed_by_job: int | None = None
-
-
-class ExportBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """`rows`: a JSON list with a list for each subscriber: email, name, status, country, subscribed at, last opened
-    at, tag names, sequence names, custom fields. `last_id`: the integer id of the last subscriber.
-    """
-
-    rows: str
-    last_id: int
-    count: int
 
 
 async def select_subscriber(connection: Connection, workspace_id: int, subscriber_id: int) -> Subscriber | None:
@@ -176,44 +161,6 @@ def _parameters(workspace_id: int, subscriber: Subscriber) -> dict[str, Any]:
         "created_at": subscriber.created_at,
         "updated_at": subscriber.updated_at,
     }
-
-
-async def select_export_batch(
-    connection: Connection,
-    workspace_id: int,
-    subscriber_filter: SubscriberFilter,
-    *,
-    after_id: int,
-    now: int,
-) -> ExportBatch:
-    """The next subscribers above `after_id`, oldest first: at most _BATCH_ROWS, and fewer when they are large.
-
-    The batch is one JSON text, because SQLite makes that without the interpreter lock.
-    """
-    bindings = Bindings()
-    where = subscriber_filter.where(bindings, workspace_id, now)
-    condition = where.condition
-    sizes = f"""sizes AS (
-        SELECT id, sum(size) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - size AS before
-        FROM (SELECT id, length(custom_fields) AS size FROM subscribers
-            WHERE {condition} AND subscribers.id > :after_id ORDER BY id LIMIT :rows)
-    )"""
-    rows = await connection.execute_fetchall(
-        f"""{where.with_clause(sizes)}
-        SELECT json_group_array(json_array(email, name, status, country, subscribed_at, last_opened_at,
-            (SELECT json_group_array(tags.name) FROM subscriber_tags
-                JOIN tags ON tags.id = tag_id WHERE subscriber_id = batch.id),
-            (SELECT json_group_array(sequences.name) FROM subscriber_sequences
-                JOIN sequences ON sequences.id = sequence_id
-                WHERE subscriber_id = batch.id AND subscriber_sequences.status = 'active'),
-            json(custom_fields))) AS rows, max(id) AS last_id, count(*) AS count
-        FROM (SELECT * FROM subscribers WHERE {condition} AND subscribers.id > :after_id
-            AND subscribers.id <= (SELECT max(id) FROM sizes WHERE before < :characters)
-            ORDER BY subscribers.id) AS batch""",
-        bindings.values | {"after_id": after_id, "rows": _BATCH_ROWS, "characters": _BATCH_CHARACTERS},
-    )
-    row = next(iter(rows))
-    return ExportBatch(rows=row["rows"], last_id=row["last_id"] or after_id, count=row["count"])
 
 
 def from_row(row: Row) -> Subscriber:

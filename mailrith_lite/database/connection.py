@@ -6,7 +6,7 @@ import sqlite3
 import sys
 from asyncio import sleep
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Any, Literal
@@ -243,10 +243,24 @@ class Database:
     @contextlib.asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:
         """A reader outside the pool, for long reads: all its statements see the same committed state."""
+        async with self.snapshots(1) as (connection,):
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def snapshots(self, readers: int) -> AsyncIterator[Sequence[Connection]]:
+        """So many readers as that of `snapshot`. All of them see the same committed state."""
         with translated(self.path):
-            async with connect(self.path, _READER_PRAGMAS) as connection:
-                await connection.execute("BEGIN")
-                yield connection
+            async with contextlib.AsyncExitStack() as stack:
+                connections = [
+                    await stack.enter_async_context(connect(self.path, _READER_PRAGMAS)) for _ in range(readers)
+                ]
+                async with self.write(housekeeping=True):  # so that nobody commits between two of them
+                    for connection in connections:
+                        await connection.execute("BEGIN")
+                        await connection.execute_fetchall(
+                            "SELECT 1 FROM sqlite_schema LIMIT 1"
+                        )  # BEGIN reads nothing
+                yield connections
 
     @contextlib.asynccontextmanager
     async def scratch_snapshot(self, scratch: Path) -> AsyncIterator[Connection]:

@@ -1,8 +1,11 @@
 """Runs an export: one snapshot becomes one file. A file with its final name is complete."""
 
 import asyncio
+import itertools
 import os
 import re
+from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,10 +13,9 @@ from mailrith_lite import clock, disk, errors
 from mailrith_lite.access import workspaces
 from mailrith_lite.audience import selection
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
-from mailrith_lite.audience.filters import SubscriberFilter
-from mailrith_lite.audience.subscribers import ExportBatch, select_export_batch
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.exports import export_table
+from mailrith_lite.exports import batches, export_table
+from mailrith_lite.exports.batches import BatchQuery, Span
 from mailrith_lite.exports.columns import chosen_columns
 from mailrith_lite.exports.writer import Writer
 from mailrith_lite.jobs import queue
@@ -22,6 +24,8 @@ from mailrith_lite.jobs.queue import Job, Progress
 from mailrith_lite.jobs.run import JobFailed, Run
 
 TOO_LARGE = "The export needs more space than the service's disk has. Free some space, or export fewer subscribers."
+_READERS = 2
+"""How many batches SQLite reads at the same time. More would leave the API without a processor."""
 _SHORT_ID = slice(-13, -5)
 _FILE_NAME = re.compile(rf"{EXPORT.id_prefix}_.*")
 
@@ -81,28 +85,13 @@ class ExportPipeline:
         return self._directory / f"{job.public_id}.csv.part"
 
     async def _write(self, run: Run, file: BinaryIO) -> int:
-        """Writes the whole file and returns the number of subscribers.
-
-        A thread formats each batch while SQLite reads the next one.
-        """
-        job, now = run.job, clock.now()
-        async with self._database.snapshot() as connection:
-            writer, selected = await self._prepare(connection, job, now)
-
-            async def batch_after(last_id: int) -> ExportBatch:
-                return await select_export_batch(connection, job.workspace_id, selected, after_id=last_id, now=now)
-
+        """Writes the whole file and returns the number of subscribers."""
+        async with self._database.snapshots(1 + _READERS) as (planner, *readers):
+            writer, query = await self._prepare(planner, run.job, clock.now())
             await asyncio.to_thread(file.write, writer.header())
-            count, batch = 0, await batch_after(0)
-            while batch.count:
-                run.check()
-                formatting = asyncio.to_thread(_write_lines, file, writer, batch.rows)
-                count += batch.count
-                batch, _ = await asyncio.gather(batch_after(batch.last_id), formatting)
-                await run.step()
-            return count
+            return await _write_rows(run, file, query, writer, planner, readers)
 
-    async def _prepare(self, connection: Connection, job: Job, now: int) -> tuple[Writer, SubscriberFilter]:
+    async def _prepare(self, connection: Connection, job: Job, now: int) -> tuple[Writer, BatchQuery]:
         """
         Raises:
             JobFailed: the undo of an import has deleted something that the export names.
@@ -117,7 +106,38 @@ class ExportPipeline:
             )
         except errors.InvalidRequest as error:
             raise JobFailed(error.message) from error
-        return Writer(columns, formula_guard=self._formula_guard), selected
+        separators = await batches.select_has_separators(connection, job.workspace_id)
+        writer = Writer(columns, formula_guard=self._formula_guard, list_separators=separators)
+        return writer, BatchQuery(job.workspace_id, selected, columns, now)
+
+
+async def _write_rows(
+    run: Run, file: BinaryIO, query: BatchQuery, writer: Writer, planner: Connection, readers: Sequence[Connection]
+) -> int:
+    """Writes all rows and returns their number. The readers work on batches that follow one another."""
+
+    async def lines(reader: Connection, span: Span) -> bytes:
+        return await asyncio.to_thread(writer.lines, await query.select_rows(reader, span))
+
+    next_readers = itertools.cycle(readers)
+    running: deque[asyncio.Task[bytes]] = deque()
+    count = 0
+    try:
+        span = await query.select_span(planner, 0)
+        while span or running:
+            run.check()
+            if span:
+                running.append(asyncio.create_task(lines(next(next_readers), span)))
+                count += span.count
+                span = await query.select_span(planner, span.last_id)
+            if not span or len(running) > len(readers):
+                await asyncio.to_thread(file.write, await running.popleft())
+                await run.step()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    return count
 
 
 async def named_files(connection: Connection) -> disk.NamedFiles:
@@ -134,10 +154,6 @@ def file_path(directory: Path, public_job_id: str) -> Path:
 
 def _file_name(public_job_id: str) -> str:
     return f"{public_job_id}.csv"
-
-
-def _write_lines(file: BinaryIO, writer: Writer, rows: str) -> None:
-    file.write(writer.lines(rows))
 
 
 def _rename(part: Path, final: Path, now: int) -> None:

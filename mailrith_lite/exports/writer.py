@@ -1,77 +1,100 @@
 """The header and the rows of an export as CSV: UTF-8, RFC 4180, CRLF."""
 
-import csv
-import functools
-import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from mailrith_lite import clock
 from mailrith_lite.audience.values import field_text
-from mailrith_lite.cells import guard, guard_name, header_line, join_list
+from mailrith_lite.cells import FORMULA_BYTES, csv_cell, guard, guard_name, header_line, join_list
+from mailrith_lite.exports.batches import CELL, COMMA, LIST, QUOTE, ROW, VALUE, VALUES, column_groups
 from mailrith_lite.exports.columns import Column
 
+_CSV: Final = bytes.maketrans(CELL + QUOTE + COMMA + ROW, b',",\r\n')
+_QUOTED: Final = (b",", b'"', b"\r", b"\n", VALUE, VALUES)
+_ROW_END: Final = ROW[-1:]
+_BEGIN, _FORMULA = b"\x01", b"\x02"
+_BEGINNINGS: Final = bytes.maketrans(
+    bytes(range(256)),
+    bytes(
+        _BEGIN[0] if byte in CELL + ROW + LIST + QUOTE else _FORMULA[0] if byte in FORMULA_BYTES else 0
+        for byte in range(256)
+    ),
+)
+"""Of each byte: whether the next one begins a text, or whether it may begin a formula."""
 
-class _Row(msgspec.Struct, frozen=True, array_like=True):
-    """A subscriber in an `ExportBatch`. `custom_fields`: integer id of the field, as a text -> value."""
-
-    email: str
-    name: str
-    status: str
-    country: str | None
-    subscribed_at: int
-    last_opened_at: int | None
-    tags: tuple[str, ...]
-    sequences: tuple[str, ...]
-    custom_fields: dict[str, Any]
-
-
-_rows_decoder = msgspec.json.Decoder(list[_Row], float_hook=Decimal)
-_rfc3339 = functools.lru_cache(1_000)(clock.rfc3339)  # all rows of an import's chunk have the same time
+_value_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_values_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
 
 
 class Writer:
-    """Formats batches as CSV with these columns."""
+    """Formats batches as CSV with these columns.
 
-    def __init__(self, columns: Sequence[Column], *, formula_guard: bool) -> None:
+    Nearly all cells of a batch need neither quotes nor a guard, so it looks for the others in the whole text, and
+    for the rest only replaces the marks.
+    """
+
+    def __init__(self, columns: Sequence[Column], *, formula_guard: bool, list_separators: bool) -> None:
+        """`list_separators`: whether a name of a tag or a sequence has a `;` or a `|`."""
+        self._guards = formula_guard
         self._safe: Callable[[str], str] = guard if formula_guard else str
-        self._list_cell = functools.lru_cache(10_000)(lambda names: self._safe(join_list(names)))
+        self._quoted = (*_QUOTED, b";", b"|") if list_separators else _QUOTED
         self._names = [guard_name(column.name, formula_guard=formula_guard) for column in columns]
-        self._cell_makers = [self._maker(column) for column in columns]
+        self._groups = [
+            [str(column.field.id) for column in group if column.field is not None]
+            for group in column_groups(columns)
+        ]
 
     def header(self) -> bytes:
         return header_line(self._names)
 
-    def lines(self, rows: str) -> bytes:
-        """`rows`: of an `ExportBatch`."""
-        return _csv([self._cells(row) for row in _rows_decoder.decode(rows)])
+    def lines(self, rows: bytes) -> bytes:
+        """`rows`: of a batch."""
+        pieces = []
+        end = 0
+        for begin, next_end in sorted(set(self._unusual_cells(rows))):
+            pieces += [rows[end:begin], self._cell(rows[begin:next_end])]
+            end = next_end
+        return b"".join([*pieces, rows[end:]]).translate(_CSV, LIST)
 
-    def _cells(self, row: _Row) -> list[str | None]:
-        return [make(row) for make in self._cell_makers]
+    def _unusual_cells(self, rows: bytes) -> Iterator[tuple[int, int]]:
+        """(begin, end) of each cell that may need quotes or a guard, or is not text. Some come twice."""
+        for mark in self._quoted:
+            yield from _cells_with(rows, rows, mark)
+        if self._guards:
+            yield from _cells_with(rows, _BEGIN + rows.translate(_BEGINNINGS), _BEGIN + _FORMULA)
 
-    def _maker(self, column: Column) -> Callable[[_Row], str | None]:
-        """Makes the cell of a column from a row."""
-        safe = self._safe
-        if column.field is not None:
-            key = str(column.field.id)
-            return lambda row: safe(field_text(row.custom_fields[key])) if key in row.custom_fields else ""
-        makers: dict[str, Callable[[_Row], str | None]] = {
-            "email": lambda row: safe(row.email),
-            "name": lambda row: safe(row.name),
-            "status": lambda row: row.status,
-            "country": lambda row: row.country,
-            "subscribed_at": lambda row: _rfc3339(row.subscribed_at),
-            "last_opened_at": lambda row: None if row.last_opened_at is None else _rfc3339(row.last_opened_at),
-            "tags": lambda row: self._list_cell(row.tags),
-            "sequences": lambda row: self._list_cell(row.sequences),
-        }
-        return makers[column.key]
+    def _cell(self, cell: bytes) -> bytes:
+        form, content = cell[:1], cell[1:]
+        if form == VALUES:
+            number, brace, members = content.partition(b"{")
+            values = _values_decoder.decode(brace + members)
+            keys = self._groups[int(number)]
+            return b",".join(self._text(field_text(values[key])) if key in values else b"" for key in keys)
+        if form == VALUE:
+            return self._text(field_text(_value_decoder.decode(content)))
+        if form == LIST:
+            names = content.strip(QUOTE).split(COMMA + b" ")
+            return self._text(join_list(name.decode() for name in names))
+        return self._text(cell.decode())
+
+    def _text(self, text: str) -> bytes:
+        return csv_cell(self._safe(text)).encode()
 
 
-def _csv(rows: Sequence[Sequence[str | None]]) -> bytes:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
+def _cells_with(rows: bytes, searched: bytes, text: bytes) -> Iterator[tuple[int, int]]:
+    """(begin, end) of the cells of `rows` at the places where `searched` has the text."""
+    at = searched.find(text)
+    while at >= 0:
+        begin = rows.rfind(CELL, 0, at) + 1
+        begin = max(begin, rows.rfind(_ROW_END, begin, at) + 1)
+        end = _find(rows, ROW, at, _find(rows, CELL, at, len(rows)))
+        yield begin, end
+        at = searched.find(text, end)
+
+
+def _find(rows: bytes, mark: bytes, begin: int, end: int) -> int:
+    """The first place of the mark from `begin` on; `end` if it comes no earlier."""
+    at = rows.find(mark, begin, end)
+    return end if at < 0 else at

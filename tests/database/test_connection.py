@@ -241,11 +241,11 @@ async def test_many_readers_see_complete_transactions_only(database: Database) -
 
 async def test_a_snapshot_keeps_its_first_state(database: Database) -> None:
     await insert(database, "before")
-    async with database.snapshot() as connection:
-        assert len(list(await connection.execute_fetchall("SELECT name FROM workspaces"))) == 1
+    async with database.snapshots(2) as connections:
         await insert(database, "after")
-        rows = await connection.execute_fetchall("SELECT name FROM workspaces")
-        assert [row["name"] for row in rows] == ["before"]
+        for connection in connections:
+            rows = await connection.execute_fetchall("SELECT name FROM workspaces")
+            assert [row["name"] for row in rows] == ["before"]
     assert await names(database) == ["before", "after"]
 
 
@@ -271,19 +271,36 @@ async def test_can_compile_says_whether_sqlite_accepts_a_statement(database: Dat
 
 
 async def test_snapshots_do_not_block_writers_and_readers(database: Database) -> None:
-    async with database.snapshot() as first, database.snapshot() as second:
-        await first.execute_fetchall("SELECT count(*) FROM workspaces")
-        await second.execute_fetchall("SELECT count(*) FROM workspaces")
+    async with database.snapshot(), database.snapshots(2):
         await insert(database, "a")
         assert await names(database) == ["a"]
 
 
-@pytest.mark.parametrize("method", ["read", "snapshot"])
-async def test_a_reader_cannot_write(database: Database, method: str) -> None:
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        async with getattr(database, method)() as connection:
-            await connection.execute(INSERT, ("x",))
+async def test_a_reader_cannot_write(database: Database) -> None:
+    async with database.read() as reader, database.snapshot() as snapshot_reader:
+        for connection in (reader, snapshot_reader):
+            with pytest.raises(sqlite3.OperationalError, match="readonly"):
+                await connection.execute(INSERT, ("x",))
     assert await names(database) == []
+
+
+async def test_readers_of_a_snapshot_see_one_state_although_others_write(database: Database) -> None:
+    done = asyncio.Event()
+
+    async def write() -> None:
+        number = 0
+        while not done.is_set():
+            await insert(database, str(number))
+            number += 1
+
+    writing = asyncio.create_task(write())
+    try:
+        for _ in range(20):
+            async with database.snapshots(3) as connections:
+                assert len({await count(connection) for connection in connections}) == 1
+    finally:
+        done.set()
+        await writing
 
 
 async def test_a_cancelled_reader_returns_to_the_pool(database: Database) -> None:
@@ -331,8 +348,7 @@ async def test_a_file_that_is_not_a_database_fails_with_one_line(tmp_path: Path,
 @pytest.mark.slow
 async def test_large_wal_is_emptied_unless_a_snapshot_needs_it(database: Database) -> None:
     wal = database.path.with_name("test.db-wal")
-    async with database.snapshot() as snapshot:
-        await snapshot.execute_fetchall("SELECT count(*) FROM workspaces")
+    async with database.snapshot():
         await insert(database, *(f"{number}{'x' * 1_000}" for number in range(6_000)))
         large = wal.stat().st_size
         await database.shrink_wal()
