@@ -29,6 +29,7 @@ from mailrith_lite.console.paths import PATH as CONSOLE_PATH
 from mailrith_lite.console.routes import create_console
 from mailrith_lite.database import Database, Upgrade, upgrade
 from mailrith_lite.exports.export_pipeline import ExportPipeline
+from mailrith_lite.http.request_log import RequestLog
 from mailrith_lite.http.services import SERVICES, Services
 from mailrith_lite.imports.import_pipeline import ImportPipeline
 from mailrith_lite.imports.undo.undo_pipeline import UndoPipeline
@@ -214,6 +215,7 @@ def _services(
         request_rates=RequestRates(
             key_rate=settings.key_rate, workspace_rate=settings.workspace_rate, burst=settings.rate_burst
         ),
+        request_log=RequestLog(),
         searches=searches,
         segment_counts=SegmentCounts(database, searches),
         audience_totals=AudienceTotals(database),

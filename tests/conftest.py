@@ -30,6 +30,7 @@ from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.app import DATABASE_FILE, first_start
 from mailrith_lite.cli.serve import open_service
 from mailrith_lite.database import Database
+from mailrith_lite.http.request_log import RequestLog
 from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings
 
@@ -297,7 +298,7 @@ class ReusedService:
         except sqlite3.OperationalError:  # a transaction of the earlier test has not ended
             return False
         services.key_use, services.wrong_keys = KeyUse(), WrongKeys(server.settings.wrong_key_limit)
-        services.refused_keys = RefusedKeys()
+        services.refused_keys, services.request_log = RefusedKeys(), RequestLog()
         return True
 
 

@@ -17,6 +17,7 @@ from mailrith_lite.http.services import (
     OPERATION,
     PRINCIPAL,
     REFUSAL,
+    REFUSED_KEY,
     REQUEST_ID,
     REQUESTER,
     RESPONSE_STARTED,
@@ -132,6 +133,7 @@ def _record(request: web.Request, status: int, seconds: float) -> None:
     metrics.REQUESTS.labels(operation, status).inc()
     metrics.REQUEST_SECONDS.labels(operation).observe(seconds)
     error = request.get(REFUSAL)
+    _note(request, status, seconds, error)
     if isinstance(error, errors.TooManyRequests):
         metrics.LIMITED_REQUESTS.labels(error.details.get("reason") or error.error_code).inc()
     client = request.headers.get(_CLIENT_HEADER, "")
@@ -152,3 +154,26 @@ def _record(request: web.Request, status: int, seconds: float) -> None:
     }
     equal = (*answer.values(), *caller.values()) if status >= _FIRST_REFUSED else None
     logs.access.info("request", extra={"fields": fields, "equal": equal})
+
+
+def _note(request: web.Request, status: int, seconds: float, error: errors.MailrithError | None) -> None:
+    """For the workspace's own log of requests: those of a known key, to an operation of the API."""
+    operation_id, principal, refused = request.get(OPERATION), request.get(PRINCIPAL), request.get(REFUSED_KEY)
+    if operation_id is None:
+        return
+    if principal is not None:
+        workspace_id, key_id = principal.workspace_id, principal.key_id
+    elif refused is not None:
+        workspace_id, key_id = refused.workspace_id, refused.id
+    else:
+        return
+    request.app[SERVICES].request_log.note(
+        workspace_id,
+        occurred_at=clock.now(),
+        milliseconds=round(seconds * 1_000),
+        operation_id=operation_id,
+        status=status,
+        error=error,
+        key_id=key_id,
+        request_id=request[REQUEST_ID],
+    )

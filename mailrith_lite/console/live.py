@@ -49,6 +49,8 @@ class Streams:
 
 STREAMS = web.AppKey("streams", Streams)
 RenderPart = Callable[[SessionRequest], Awaitable[Part]]
+Version = Callable[[SessionRequest], object]
+"""Differs when the part can have changed; cheaper than to render it."""
 
 
 def part(render_part: RenderPart) -> Callable[[SessionRequest], Awaitable[web.StreamResponse]]:
@@ -62,27 +64,35 @@ def part(render_part: RenderPart) -> Callable[[SessionRequest], Awaitable[web.St
     return handle
 
 
-def stream(render_part: RenderPart) -> Callable[[SessionRequest], Awaitable[web.StreamResponse]]:
+def stream(
+    render_part: RenderPart, version: Version | None = None
+) -> Callable[[SessionRequest], Awaitable[web.StreamResponse]]:
     """A handler that streams events `part` with the HTML, until the part is final or the session ends.
 
     The last event is `end`, with the data `final` or `over`.
     """
 
     async def handle(call: SessionRequest) -> web.StreamResponse:
+        seen = version(call) if version else None
         part = await render_part(call)  # before the stream starts, so that an error is an ordinary response
         with call.request.app[STREAMS].opened(call.session):
-            return await _follow(call, render_part, part)
+            return await _follow(call, render_part, part, version, seen)
 
     return handle
 
 
-async def _follow(call: SessionRequest, render_part: RenderPart, part: Part) -> web.StreamResponse:
+async def _follow(
+    call: SessionRequest, render_part: RenderPart, part: Part, version: Version | None, seen: object
+) -> web.StreamResponse:
+    """`seen`: the version of the part."""
     async with sse_response(call.request) as response:
         await response.send(part.text, event="part")
         while not part.final and not call.services.stopping and await _session_is_valid(call):
             await sleep(_INTERVAL)
             if not _is_connected(call.request, response):
                 return response
+            if version is not None and seen == (seen := version(call)):
+                continue
             previous, part = part, await render_part(call)
             if part != previous:
                 await response.send(part.text, event="part")

@@ -51,6 +51,10 @@ _GROUPS: Final = (
             _link("audit", "Audit", "/audit", "workspace:read"),
         ),
     ),
+    NavigationGroup(
+        title="Developers",
+        links=(_link("requests", "Requests", "/developers", "workspace:read"),),
+    ),
 )
 
 

@@ -11,6 +11,7 @@ TAGS_PATH = f"{PATH}/tags"
 CUSTOM_FIELDS_PATH = f"{PATH}/custom-fields"
 SEQUENCES_PATH = f"{PATH}/sequences"
 KEYS_PATH = f"{PATH}/keys"
+DEVELOPERS_PATH = f"{PATH}/developers"
 WEBHOOKS_PATH = f"{PATH}/webhooks"
 _ACTIONS = (
     "/cancel",

@@ -16,6 +16,7 @@ from mailrith_lite.console import (
     keys,
     live,
     new_import,
+    requests,
     sequences,
     several_files,
     sign_in,
@@ -137,6 +138,9 @@ def _add_workspace(router: web.UrlDispatcher) -> None:
     router.add_post("/keys/{api_key_id}/revoke", form(keys.revoke, *keys.WRITE))
 
     router.add_get("/audit", page(audit.show_audit, "workspace:read"))
+    router.add_get("/developers", page(requests.show_requests, *requests.READ))
+    router.add_get("/developers/part", page(live.part(requests.render_rows), *requests.READ))
+    router.add_get("/developers/live", page(live.stream(requests.render_rows, requests.version), *requests.READ))
 
     router.add_get("/webhooks", page(webhooks.show_webhooks, "webhooks:read"))
     router.add_post("/webhooks", form(webhooks.create, *webhooks.LIVE_SCOPES))

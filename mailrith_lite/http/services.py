@@ -14,6 +14,7 @@ from mailrith_lite.audience.segments.segment_counts import SegmentCounts
 from mailrith_lite.audience.totals import AudienceTotals
 from mailrith_lite.database import Database, Requester
 from mailrith_lite.errors import MailrithError
+from mailrith_lite.http.request_log import RequestLog
 from mailrith_lite.imports.uploads.upload_store import UploadStore
 from mailrith_lite.jobs.runner import Runner
 from mailrith_lite.links import Links
@@ -40,6 +41,7 @@ class Services(msgspec.Struct, kw_only=True):
     wrong_keys: WrongKeys
     refused_keys: RefusedKeys
     request_rates: RequestRates
+    request_log: RequestLog
     searches: AtOnce
     segment_counts: SegmentCounts
     audience_totals: AudienceTotals

@@ -7,9 +7,9 @@ import pytest
 from conftest import Server
 from playwright.sync_api import Page, expect
 
-from .browser import Browser, find_violations, sign_in, sign_in_with_the_form, watched
+from .browser import Browser, cut_off, find_violations, sign_in, sign_in_with_the_form, watched
 from .job_states import queue_export, wake
-from .test_browser_pages import CUT_OFF, NARROW
+from .test_browser_pages import NARROW
 
 LONG = "Verein der Freundinnen und Freunde der Donaudampfschifffahrt"
 
@@ -60,7 +60,7 @@ def test_open_menu_is_accessible_and_nothing_is_cut_off(
         open_menu(page, LONG)
         assert find_violations(page) == []
         assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
-        assert page.evaluate(CUT_OFF) == []
+        assert cut_off(page) == []
         assert page.evaluate("document.querySelector('.workspaces').getBoundingClientRect().left >= 0")
         page.keyboard.press("Escape")
         expect(page.get_by_role("link", name="Sign in to another workspace")).to_be_hidden()

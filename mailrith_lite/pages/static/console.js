@@ -211,6 +211,10 @@ document.querySelectorAll("[data-search-list]").forEach((search) => {
   search.querySelector("input").addEventListener("change", (event) => event.stopPropagation());
 });
 
+// --- What works with JavaScript only.
+
+document.querySelectorAll("[data-scripted]").forEach((element) => (element.hidden = false));
+
 // --- Forms: a second click on a button does not submit the form again.
 
 document.addEventListener("submit", (event) => {
