@@ -1,6 +1,7 @@
-"""The table `erasures`: deleted subscribers whose data may still be in other tables. A trigger inserts them.
+"""The table `erasures`: deleted subscribers whose data may still be in other tables.
 
-Several rooms have texts that can name such a person. Each room says which, and how a text is found and changed.
+A trigger inserts them, or `deletion` for a set. Several rooms have texts that can name such a person. Each room
+says which, and how a text is found and changed.
 """
 
 import asyncio

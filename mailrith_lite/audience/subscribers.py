@@ -120,20 +120,6 @@ async def update_changed_by_hand(connection: Connection, workspace_id: int, subs
     )
 
 
-async def delete_unchanged(
-    connection: Connection, workspace_id: int, first_id: int, last_id: int, job_id: int
-) -> int:
-    """Deletes the subscribers from `first_id` to `last_id` whose latest change is by this import.
-
-    `job_id`: its integer id. Returns the number of deleted subscribers.
-    """
-    cursor = await connection.execute(
-        """DELETE FROM subscribers WHERE id BETWEEN ? AND ? AND +workspace_id = ? AND changed_by_job = ?""",
-        (first_id, last_id, workspace_id, job_id),
-    )
-    return cursor.rowcount
-
-
 async def delete_subscriber(connection: Connection, workspace_id: int, subscriber_id: int) -> None:
     """Deletes the subscriber, their memberships and their evidence of consent."""
     await connection.execute(

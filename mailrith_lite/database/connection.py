@@ -86,6 +86,7 @@ class Database:
         self._writer = writer
         self._lock = asyncio.Lock()
         self._contended_at = float("-inf")
+        self._foreign_keys: bool | None = None  # None: not known whether the writer checks them
 
     @classmethod
     @contextlib.asynccontextmanager
@@ -131,7 +132,12 @@ class Database:
 
     @contextlib.asynccontextmanager
     async def write(
-        self, *, durable: bool = False, changes: Changes = "everybody", housekeeping: bool = False
+        self,
+        *,
+        durable: bool = False,
+        changes: Changes = "everybody",
+        housekeeping: bool = False,
+        foreign_keys: bool = True,
     ) -> AsyncIterator[Connection]:
         """A transaction that commits at the end of the block and rolls back on any exception, also on cancellation.
 
@@ -140,7 +146,8 @@ class Database:
         `durable`: the commit is on the disk before the block ends, for what must survive a power cut, such as a
         202. `changes`: the workspaces whose subscribers the block may change; the caches of others stay valid.
         `housekeeping`: the block changes no answer of the API and nobody waits for it, so it invalidates no cache
-        and does not slow down an import.
+        and does not slow down an import. `foreign_keys=False`: SQLite checks no reference and deletes no row with
+        the one it refers to, which takes time for each row; the block sees to both.
 
         Raises:
             StorageFull: the disk is full; nothing was changed.
@@ -158,7 +165,7 @@ class Database:
                 try:
                     if durable:
                         await self._writer.execute("PRAGMA synchronous = FULL")
-                    await retry(self._writer, "BEGIN IMMEDIATE")
+                    await self._begin(foreign_keys)
                     metrics.WRITER_WAIT_SECONDS.observe(monotonic() - asked_at)
                     yield self._writer
                     await self._commit(None if housekeeping else changes)
@@ -168,6 +175,14 @@ class Database:
                 finally:
                     if durable:
                         await finish(self._writer.execute("PRAGMA synchronous = NORMAL"))
+
+    async def _begin(self, foreign_keys: bool) -> None:
+        script = "BEGIN IMMEDIATE"
+        if self._foreign_keys is not foreign_keys:
+            self._foreign_keys = None  # until the script has run to its end
+            script = f"PRAGMA foreign_keys = {'ON' if foreign_keys else 'OFF'}; {script}"
+        await retry(self._writer, script)
+        self._foreign_keys = foreign_keys
 
     async def write_in_steps(self, step: Callable[[Connection], Awaitable[bool]]) -> None:
         """Runs the step, each time in a transaction of the housekeeping, until it returns False.

@@ -1,6 +1,7 @@
 """One fair writer whose transactions are complete or absent, and readers that see committed states only."""
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from empty_database import write_empty_database
 
 from mailrith_lite import errors
-from mailrith_lite.database import Connection, Database, can_compile, check_database, copy_database
+from mailrith_lite.database import Connection, Database, can_compile, check_database, copy_database, opening
 from mailrith_lite.database.connection import READERS
 
 INSERT = "INSERT INTO workspaces (name, created_at, updated_at) VALUES (?, 1, 1)"
@@ -357,3 +358,39 @@ async def test_large_wal_is_emptied_unless_a_snapshot_needs_it(database: Databas
     assert (wal.stat().st_size, large > 1 << 22) == (0, True)
     await insert(database, "after")
     assert len(await names(database)) == 6_001
+
+
+ORPHAN = "INSERT INTO api_keys VALUES (1, 99, 'key', x'00', '', '[]', NULL, NULL, NULL, NULL, 1, 1)"
+
+
+async def test_write_without_foreign_keys_checks_no_reference(database: Database) -> None:
+    async with database.write(foreign_keys=False) as connection:
+        await connection.execute(ORPHAN)
+        await connection.execute("DELETE FROM api_keys")
+
+
+@pytest.mark.parametrize("failure", [None, RuntimeError, asyncio.CancelledError])
+async def test_next_write_checks_references_again(database: Database, failure: type[BaseException] | None) -> None:
+    with contextlib.suppress(*[failure] if failure else []):
+        async with database.write(foreign_keys=False):
+            if failure:
+                raise failure
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        await insert_orphan(database)
+
+
+async def test_write_checks_references_after_one_that_could_not_begin(
+    database: Database, other_program: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "_BUSY_TIMEOUT", 0)
+    with pytest.raises(errors.DatabaseBusy):
+        async with database.write(foreign_keys=False):
+            pass
+    other_program.rollback()
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        await insert_orphan(database)
+
+
+async def insert_orphan(database: Database) -> None:
+    async with database.write() as connection:
+        await connection.execute(ORPHAN)

@@ -34,9 +34,11 @@ class IdRange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CreatedChunk(msgspec.Struct, frozen=True, kw_only=True):
-    """`last_id`: the chunk ends with this id. `skipped`: a JSON list of those that changed since the import."""
+    """`last_id`: the chunk ends with this id. `unchanged`: a JSON list of those that nothing has changed since the
+    import. `skipped`: of the others."""
 
     last_id: int
+    unchanged: str
     skipped: str
     skipped_count: int
 
@@ -65,9 +67,8 @@ async def insert_plan(connection: Connection, job_id: int, change_id: int | None
     first = [one for one in plan.changed if one.image.changed_by_job != job_id]
     if earlier:
         await _merge_images(connection, job_id, earlier)
-    mixed = await _select_known(connection, job_id, [one.subscriber_id for one in first])
     assert change_id is not None
-    await _insert_images(connection, job_id, change_id, [one for one in first if one.subscriber_id not in mixed])
+    mixed = await _insert_images(connection, job_id, change_id, first)
     if mixed:  # a request or another import changed them between two rows of this one: an undo must skip them
         rows = {one.subscriber_id: _details(one.image) for one in first if one.subscriber_id in mixed}
         await changes.insert_rows(connection, change_id, rows)
@@ -103,6 +104,7 @@ async def select_created(
     """The next `limit` subscribers who still exist, of those from `first_id` to `last_id`."""
     rows = await connection.execute_fetchall(
         """SELECT count(*) AS count, max(id) AS last_id,
+            json_group_array(id) FILTER (WHERE changed_by_job IS :job_id) AS unchanged,
             json_group_array(id) FILTER (WHERE changed_by_job IS NOT :job_id) AS skipped,
             count(*) FILTER (WHERE changed_by_job IS NOT :job_id) AS skipped_count
         FROM (SELECT id, changed_by_job FROM subscribers
@@ -118,6 +120,7 @@ async def select_created(
     row = next(iter(rows))
     return CreatedChunk(
         last_id=row["last_id"] if row["count"] == limit else last_id,
+        unchanged=row["unchanged"],
         skipped=row["skipped"],
         skipped_count=row["skipped_count"],
     )
@@ -210,25 +213,31 @@ async def _insert_created(connection: Connection, job_id: int, first_id: int, la
         )
 
 
-async def _select_known(connection: Connection, job_id: int, subscriber_ids: Sequence[int]) -> set[int]:
-    """Those that an earlier row of the import has created or changed."""
-    rows = await connection.execute_fetchall(
-        """SELECT value AS id FROM json_each(:ids)
-        WHERE EXISTS (SELECT 1 FROM import_changes WHERE job_id = :job_id AND subscriber_id = value)
-            OR value <= (SELECT last_id FROM import_creations WHERE job_id = :job_id AND first_id <= value
-                ORDER BY first_id DESC LIMIT 1)""",
-        {"ids": _json(subscriber_ids), "job_id": job_id},
-    )
-    return {int(row["id"]) for row in rows}
-
-
-async def _insert_images(connection: Connection, job_id: int, change_id: int, changed: Sequence[Changed]) -> None:
-    rows = [(one.subscriber_id, one.image) for one in changed]
-    await connection.execute(
+async def _insert_images(
+    connection: Connection, job_id: int, change_id: int, changed: Sequence[Changed]
+) -> set[int]:
+    """Returns those who get no image, because an earlier row of the import has created or changed them."""
+    parameters = {
+        "job_id": job_id,
+        "change_id": change_id,
+        "images": _json({one.subscriber_id: one.image for one in changed}),
+    }
+    cursor = await connection.execute(
         """INSERT INTO import_changes (job_id, subscriber_id, image, change_id)
-        SELECT ?, json_extract(value, '$[0]'), value -> 1, ? FROM json_each(?)""",
-        (job_id, change_id, _json(rows)),
+        SELECT :job_id, CAST(key AS INTEGER) AS number, value, :change_id FROM json_each(:images)
+        WHERE number > coalesce((SELECT last_id FROM import_creations
+            WHERE job_id = :job_id AND first_id <= number ORDER BY first_id DESC LIMIT 1), 0)
+        ON CONFLICT DO NOTHING""",
+        parameters,
     )
+    if cursor.rowcount == len(changed):
+        return set()
+    rows = await connection.execute_fetchall(
+        """SELECT CAST(key AS INTEGER) AS number FROM json_each(:images) WHERE NOT EXISTS (SELECT 1
+            FROM import_changes WHERE job_id = :job_id AND subscriber_id = number AND change_id = :change_id)""",
+        parameters,
+    )
+    return {int(row["number"]) for row in rows}
 
 
 async def _merge_images(connection: Connection, job_id: int, changed: Sequence[Changed]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from mailrith_lite import clock
-from mailrith_lite.audience import bulk, changes, memberships, subscribers
+from mailrith_lite.audience import bulk, changes, deletion, memberships
 from mailrith_lite.audience.changes import Origin
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
 from mailrith_lite.database import Connection, Database
@@ -84,14 +84,12 @@ class UndoPipeline:
 
     async def _delete_chunk(self, work: _Work, created: IdRange, rows: int) -> None:
         job, import_job_id = work.run.job, work.undo.import_job_id
-        async with self._database.write(changes=job.workspace_id) as connection:
+        async with self._database.write(changes=job.workspace_id, foreign_keys=False) as connection:
             first_id = max(created.first_id, work.undo.created_after + 1)
             chunk = await change_table.select_created(
                 connection, job.workspace_id, import_job_id, first_id, created.last_id, limit=rows
             )
-            deleted = await subscribers.delete_unchanged(
-                connection, job.workspace_id, first_id, chunk.last_id, import_job_id
-            )
+            deleted = await deletion.delete_subscribers(connection, job.workspace_id, chunk.unchanged)
             await undo_table.insert_skips(connection, job.id, chunk.skipped)
             undo = msgspec.structs.replace(work.undo, created_after=chunk.last_id)
             await self._save(connection, work, undo, deleted=deleted, skipped=chunk.skipped_count)
