@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from mailrith_lite.audience import changes, memberships
+from mailrith_lite.audience import changes, deletion, memberships
 from mailrith_lite.audience.alterations import Alteration
 from mailrith_lite.audience.changes import BY_BULK_CHANGE, Details, Origin
 from mailrith_lite.audience.conditions import Bindings
@@ -103,7 +103,7 @@ async def apply(
 ) -> None:
     """Writes the change of `split`, its history and its events."""
     if action is ERASE:
-        await _delete(connection, job.workspace_id, split.altered)
+        await deletion.delete_subscribers(connection, job.workspace_id, split.altered)
         return
     parameters = {"ids": split.altered, "target": target_id, "job_id": job.id, "now": now}
     if split.altered_count:
@@ -275,13 +275,6 @@ def _alteration(one: Restored) -> Alteration:
         changed=changed,
         previous_status=done.after.get("status", UNSUBSCRIBED),
         status=done.before.get("status", UNSUBSCRIBED),
-    )
-
-
-async def _delete(connection: Connection, workspace_id: int, listed: str) -> None:
-    await connection.execute(
-        f"DELETE FROM subscribers WHERE id IN ({_LISTED}) AND +workspace_id = :workspace_id",
-        {"ids": listed, "workspace_id": workspace_id},
     )
 
 
