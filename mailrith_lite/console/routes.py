@@ -145,6 +145,9 @@ def _add_workspace(router: web.UrlDispatcher) -> None:
     router.add_get("/webhooks", page(webhooks.show_webhooks, "webhooks:read"))
     router.add_post("/webhooks", form(webhooks.create, *webhooks.LIVE_SCOPES))
     router.add_get("/webhooks/{webhook_subscription_id}", page(webhooks.show_webhook, "webhooks:read"))
+    one, deliveries = "/webhooks/{webhook_subscription_id}", webhooks.render_deliveries
+    router.add_get(f"{one}/part", page(live.part(deliveries), "webhooks:read"))
+    router.add_get(f"{one}/live", page(live.stream(deliveries), "webhooks:read"))
     router.add_post("/webhooks/{webhook_subscription_id}", form(webhooks.act, *webhooks.LIVE_SCOPES))
 
 

@@ -5,12 +5,15 @@ from typing import Literal
 
 import msgspec
 
-from mailrith_lite import ids
+from mailrith_lite import clock, ids
 from mailrith_lite.database import MAX_ID, Connection, Database, Row
 from mailrith_lite.webhooks.patterns import EventType
 
 DeliveryStatus = Literal["waiting", "delivered", "failed"]
+COUNTED = 10_000
+"""Deliveries of a subscription that are counted by hour: reading more would take too long."""
 _ERASED_AT_ONCE = 2_000
+_HOUR = 3_600 * clock.SECOND
 
 _COLUMNS = """id, workspace_id, subscription_id, event_id, type, subscriber_id, details, occurred_at, status,
     attempts, retries, due_at, tried_at, answer_status, answer, error, milliseconds"""
@@ -56,6 +59,14 @@ class DueSubscription(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     workspace_id: int
     due_at: int
+
+
+class HourCount(msgspec.Struct, frozen=True, kw_only=True):
+    """Deliveries whose last attempt was in this hour. `failed`: those that will be tried again included."""
+
+    start: int
+    delivered: int
+    failed: int
 
 
 class Events(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,6 +155,28 @@ async def select_deliveries(
         (workspace_id, subscription_id, before_id or MAX_ID, limit),
     )
     return [_from_row(row) for row in rows]
+
+
+async def select_hours(
+    connection: Connection, workspace_id: int, subscription_id: int, *, since: int
+) -> list[HourCount]:
+    """The hours since `since` that have attempts, oldest first. Counts the newest deliveries only."""
+    rows = await connection.execute_fetchall(
+        """SELECT tried_at / :hour * :hour AS start,
+            sum(error IS NULL) AS delivered, sum(error IS NOT NULL) AS failed
+        FROM (SELECT tried_at, error FROM webhook_deliveries
+            WHERE workspace_id = :workspace_id AND subscription_id = :subscription_id
+            ORDER BY id DESC LIMIT :counted)
+        WHERE tried_at >= :since GROUP BY start ORDER BY start""",
+        {
+            "hour": _HOUR,
+            "workspace_id": workspace_id,
+            "subscription_id": subscription_id,
+            "counted": COUNTED,
+            "since": since,
+        },
+    )
+    return [HourCount(**dict(row)) for row in rows]
 
 
 async def select_delivery(
