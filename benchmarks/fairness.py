@@ -13,7 +13,8 @@ from typing import Any
 import aiohttp
 
 from benchmarks import rows
-from benchmarks.latency import load, print_latency
+from benchmarks.latency import print_latency
+from benchmarks.load import load_for
 from benchmarks.service import Service, serving
 from benchmarks.speed import field_ids
 
@@ -44,28 +45,19 @@ def _other_key(home: Path) -> str:
 
 
 async def _compare(service: Service, key: str, field_id: str) -> None:
-    async with (
-        aiohttp.ClientSession(headers={"Authorization": f"Bearer {key}"}) as other,
-        aiohttp.ClientSession(headers=service.headers()) as attacker,
-    ):
+    async with aiohttp.ClientSession(headers=service.headers()) as attacker:
         targets = {"GET /healthz": "/healthz", "GET /v1/tags of another workspace": "/v1/tags"}
-        idle = {what: await _load(other, service.address + path) for what, path in targets.items()}
+        idle = {what: await load_for(service.address + path, SECONDS, key=key) for what, path in targets.items()}
         stop = asyncio.Event()
         attack = [
             asyncio.create_task(_attack(attacker, service.address, field_id, number, stop))
             for number in range(ATTACKERS)
         ]
-        busy = {what: await _load(other, service.address + path) for what, path in targets.items()}
+        busy = {what: await load_for(service.address + path, SECONDS, key=key) for what, path in targets.items()}
         stop.set()
         await asyncio.gather(*attack)
     for what in targets:
         print_latency(f"{what} while one workspace attacks", busy[what], idle[what])
-
-
-async def _load(session: aiohttp.ClientSession, address: str) -> list[float]:
-    stop = asyncio.Event()
-    asyncio.get_running_loop().call_later(SECONDS, stop.set)
-    return await load(session, address, stop)
 
 
 async def _attack(

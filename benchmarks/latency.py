@@ -3,24 +3,23 @@
 import asyncio
 import statistics
 import tempfile
-import time
 from pathlib import Path
 
 import aiohttp
 
 from benchmarks import rows
+from benchmarks.load import CONNECTIONS, load, load_for, p99
 from benchmarks.result import print_result
-from benchmarks.service import Service, serving
+from benchmarks.service import UNLIMITED, Service, serving
 from benchmarks.speed import ROWS, field_ids
 
-CONNECTIONS = 16
 IDLE_SECONDS = 4.0
 PATH = "/v1/jobs/subscriber-imports"
 
 
 def measure() -> None:
     text = rows.csv_text(ROWS)
-    with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "data") as service:
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder) / "data", **UNLIMITED) as service:
         _, small_job = service.run_job("import", rows.import_body(rows.csv_text(100), field_ids(service)))
         ids = [field["id"] for field in service.request("GET", "/v1/custom-fields")["data"][::-1]]
         idle, busy = asyncio.run(_compare(service, small_job["id"], rows.import_body(text, ids)))
@@ -44,14 +43,12 @@ async def _compare(service: Service, job_id: str, body: bytes) -> tuple[list[flo
     """Milliseconds of each request while the service is idle, and while an import runs."""
     address = f"{service.address}{PATH}"
     async with aiohttp.ClientSession(headers=service.headers()) as session:
-        stop = asyncio.Event()
-        asyncio.get_running_loop().call_later(IDLE_SECONDS, stop.set)
-        idle = await load(session, f"{address}/{job_id}", stop)
+        idle = await load_for(f"{address}/{job_id}", IDLE_SECONDS)
         stop = asyncio.Event()
         async with session.post(address, data=body) as answer:
             job = (await answer.json())["data"]
         watch = asyncio.create_task(_watch(session, f"{address}/{job['id']}", stop))
-        busy = await load(session, f"{address}/{job['id']}", stop)
+        busy = await load(f"{address}/{job['id']}", stop)
         await watch
     return idle, busy
 
@@ -65,22 +62,3 @@ async def _watch(session: aiohttp.ClientSession, address: str, stop: asyncio.Eve
             await asyncio.sleep(0.1)
     finally:
         stop.set()
-
-
-async def load(session: aiohttp.ClientSession, address: str, stop: asyncio.Event) -> list[float]:
-    """Milliseconds of each GET of the address, one after another on each connection, until `stop` is set."""
-    times: list[float] = []
-
-    async def client() -> None:
-        while not stop.is_set():
-            began = time.perf_counter()
-            async with session.get(address) as answer:
-                await answer.read()
-            times.append((time.perf_counter() - began) * 1_000)
-
-    await asyncio.gather(*(client() for _ in range(CONNECTIONS)))
-    return times
-
-
-def p99(times: list[float]) -> float:
-    return statistics.quantiles(times, n=100)[98]

@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 KEY = "mrk_benchmark_key_0001"
+UNLIMITED = {"key_rate": "1000000", "workspace_rate": "1000000"}
+"""Settings for more requests a second than a key may send."""
 
 
 @dataclass
@@ -65,12 +67,15 @@ class Service:
 
 
 @contextlib.contextmanager
-def serving(data_dir: Path, **settings: str) -> Iterator[Service]:
-    """`settings`: the variables of settings, without their prefix, in lower case."""
+def serving(data_dir: Path, *, log: Path | None = None, **settings: str) -> Iterator[Service]:
+    """`log`: a file for stderr. `settings`: the variables of settings, without their prefix, in lower case."""
     command = [sys.executable, "-m", "mailrith_lite", "serve", "--port", "0", "--data-dir", str(data_dir)]
     values = {"bootstrap_key": KEY, "log_level": "warning", **settings}
     environment = {**os.environ, **{f"MAILRITH_LITE_{name.upper()}": value for name, value in values.items()}}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+    with (
+        contextlib.nullcontext() if log is None else log.open("wb") as stderr,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment) as process,
+    ):
         try:
             assert process.stdout is not None
             line = process.stdout.readline()

@@ -6,10 +6,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import aiohttp
-
 from benchmarks import rows
-from benchmarks.latency import IDLE_SECONDS, PATH, load, print_latency
+from benchmarks.latency import IDLE_SECONDS, PATH, print_latency
+from benchmarks.load import load, load_for
 from benchmarks.result import print_result
 from benchmarks.service import Service, serving
 from benchmarks.speed import field_ids
@@ -58,15 +57,12 @@ def _write(path: Path) -> None:
 async def _compare(service: Service, job_id: str, link: str, file: Path) -> tuple[list[float], list[float], float]:
     """Milliseconds of each request while idle, and during the upload; seconds of the upload."""
     address = f"{service.address}{PATH}/{job_id}"
-    async with aiohttp.ClientSession(headers=service.headers()) as session:
-        stop = asyncio.Event()
-        asyncio.get_running_loop().call_later(IDLE_SECONDS, stop.set)
-        idle = await load(session, address, stop)
-        stop = asyncio.Event()
-        sending = asyncio.create_task(_put(link, file))
-        sending.add_done_callback(lambda _: stop.set())
-        busy = await load(session, address, stop)
-        return idle, busy, await sending
+    idle = await load_for(address, IDLE_SECONDS)
+    stop = asyncio.Event()
+    sending = asyncio.create_task(_put(link, file))
+    sending.add_done_callback(lambda _: stop.set())
+    busy = await load(address, stop)
+    return idle, busy, await sending
 
 
 async def _put(link: str, file: Path) -> float:

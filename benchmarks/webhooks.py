@@ -15,10 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import aiohttp
-
 from benchmarks import rows
-from benchmarks.latency import load, p99
+from benchmarks.load import load_for, p99
 from benchmarks.result import print_result
 from benchmarks.service import Service, serving
 from benchmarks.speed import ROWS, field_ids
@@ -98,9 +96,9 @@ def _measure_delivery(text: str) -> None:
             least=True,
             details=f"memory {memory:.0f} MiB, then {service.memory('VmRSS'):.0f} MiB",
         )
-        busy = asyncio.run(_latencies(service, job["self"]))
+        busy = asyncio.run(load_for(f"{service.address}{job['self']}", SECONDS / 2))
         service.request("PUT", subscription, json.dumps({"status": "disabled"}).encode())
-        idle = asyncio.run(_latencies(service, job["self"]))
+        idle = asyncio.run(load_for(f"{service.address}{job['self']}", SECONDS / 2))
         print_result(
             "GET of a job during deliveries, p99",
             p99(busy) / p99(idle),
@@ -184,13 +182,6 @@ def _serving() -> Iterator[tuple[Service, str]]:
         serving(Path(folder) / "data", allow_private_webhooks="on", max_body_bytes=str(256 << 20)) as service,
     ):
         yield service, url
-
-
-async def _latencies(service: Service, path: str) -> list[float]:
-    async with aiohttp.ClientSession(headers=service.headers()) as session:
-        stop = asyncio.Event()
-        asyncio.get_running_loop().call_later(SECONDS / 2, stop.set)
-        return await load(session, f"{service.address}{path}", stop)
 
 
 def _subscribe(service: Service, url: str, name: str = "Receiver") -> str:
