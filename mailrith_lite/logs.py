@@ -4,6 +4,7 @@ An unexpected exception is logged with its type and its places in the code, neve
 quote a cell or an address.
 """
 
+import contextlib
 import copy
 import json
 import logging
@@ -15,7 +16,7 @@ import time
 from collections.abc import Iterator
 from queue import Empty, SimpleQueue
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 from mailrith_lite import clock
 
@@ -23,7 +24,9 @@ access = logging.getLogger("mailrith_lite.access")
 service = logging.getLogger("mailrith_lite.service")
 
 
+_REQUEST = vars(access.makeRecord(access.name, logging.INFO, __file__, 0, "request", (), None))
 _MAX_LINES = 10_000  # that wait for stderr; later ones are dropped
+_GATHER_SECONDS = 0.05  # that a line waits for further ones
 _FLUSH_SECONDS = 1.0  # that the end of the process waits for the reader of stderr
 _REPEAT_SECONDS = 60.0  # in which equal warnings and errors are counted
 _MAX_COUNTED = 1_000  # different records that are counted at a time; others are written
@@ -40,6 +43,18 @@ def configure(log_format: str, log_level: str) -> None:
         root.handlers[:] = [_QueueHandler(sys.stderr.fileno(), formatter)]
     root.setLevel(logging.WARNING)
     logging.getLogger("mailrith_lite").setLevel(log_level.upper())
+
+
+def request(fields: dict[str, Any], equal: tuple[object, ...] | None) -> None:
+    """Logs a request. `equal`: of a refused request, what other requests must have in common to be counted with it.
+
+    The record is a copy: to make one looks at the stack, the thread and the process, and takes longer than the
+    rest.
+    """
+    if access.isEnabledFor(logging.INFO):
+        record, now = logging.LogRecord.__new__(logging.LogRecord), time.time()
+        vars(record).update(_REQUEST, created=now, msecs=now % 1 * 1_000, fields=fields, equal=equal)
+        access.handle(record)
 
 
 def failure_places(error: BaseException) -> list[str]:
@@ -73,81 +88,99 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 def _plain(value: object) -> str:
     """The value as a text, in quotes if it could look like several fields."""
     text = str(value)
-    return json.dumps(text) if any(mark in text for mark in ' ="') else text
+    return json.dumps(text) if " " in text or "=" in text or '"' in text else text
 
 
 class _QueueHandler(logging.Handler):
-    """Writes lines in a thread, so that a slow reader of stderr does not delay the service.
+    """Writes lines in a thread, so that neither a slow reader of stderr nor the texts of lines delay the service.
 
-    When too many lines wait, later ones are dropped. After the next line that is written, a warning says how many.
-    Writes only the first of equal warnings and errors, and only the first ten of equal refused requests. After a
-    minute, a line has the number of the others.
+    The thread waits a moment for further lines and writes them together: to wake it for each line costs a request
+    more than the line. When too many lines wait, later ones are dropped. After the next lines that are written, a
+    warning says how many. Writes only the first of equal warnings and errors, and only the first ten of equal
+    refused requests. After a minute, a line has the number of the others.
     """
 
     def __init__(self, descriptor: int, formatter: logging.Formatter) -> None:
         super().__init__()
         self.setFormatter(formatter)
         self._descriptor = descriptor
-        self._lines: SimpleQueue[str | threading.Event | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._dropped = 0  # by the threads that log, under this handler's lock
         self._lost = 0  # by the thread that writes
         self._reported = 0  # of both
         self._repeats = _Repeats()
-        self._thread = threading.Thread(target=self._write_lines, name="log", daemon=True)
+        self._thread = threading.Thread(target=self._write_batches, name="log", daemon=True)
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
         if not self._repeats.is_written(record):
             return
-        if self._lines.qsize() >= _MAX_LINES:
+        if self._queue.qsize() >= _MAX_LINES:
             self._dropped += 1
-            return
-        try:
-            self._lines.put(self.format(record))
-        except Exception:
-            self.handleError(record)
+        else:
+            self._queue.put(record)
 
     def flush(self) -> None:
         """Waits until all lines are written, but not long: perhaps nobody reads them."""
         written = threading.Event()
-        self._lines.put(written)
+        self._queue.put(written)
         written.wait(_FLUSH_SECONDS)
 
     def close(self) -> None:
         """Ends the thread, which must not run while the interpreter ends. Does not wait long for the reader."""
-        self._lines.put(None)
+        self._queue.put(None)
         self._thread.join(_FLUSH_SECONDS)
         super().close()
 
-    def _write_lines(self) -> None:
-        while True:
-            try:
-                line = self._lines.get(timeout=_REPEAT_SECONDS)
-            except Empty:
-                line = ""
-            for record in self._repeats.due(everything=line is None or isinstance(line, threading.Event)):
-                self._write(self.format(record))
-            if line is None:
-                return
-            if isinstance(line, threading.Event):
-                line.set()
-                continue
-            if line:
-                self._write(line)
-            if (dropped := self._dropped + self._lost - self._reported) > 0:
-                self._reported += dropped
-                self._write(self.format(_dropped_record(dropped)))
+    def _write_batches(self) -> None:
+        while self._write_batch(self._next_batch()):
+            pass
 
-    def _write(self, line: str) -> None:
-        rest = memoryview(f"{line}\n".encode(errors="replace"))
+    def _write_batch(self, batch: list["_Item"]) -> bool:
+        """False after the end. No name of a record outlives the call: an exception in it can have much memory."""
+        flushes = [item for item in batch if isinstance(item, threading.Event)]
+        records = [item for item in batch if isinstance(item, logging.LogRecord)]
+        records += self._repeats.due(everything=bool(flushes) or None in batch)
+        self._write(records)
+        if (dropped := self._dropped + self._lost - self._reported) > 0:
+            self._reported += dropped
+            self._write([_dropped_record(dropped)])
+        for written in flushes:
+            written.set()
+        return None not in batch
+
+    def _next_batch(self) -> list["_Item"]:
+        """What waits a moment after the first item; nothing after a minute without one."""
+        batch: list[_Item] = []
+        with contextlib.suppress(Empty):
+            batch.append(self._queue.get(timeout=_REPEAT_SECONDS))
+            if isinstance(batch[0], logging.LogRecord):
+                time.sleep(_GATHER_SECONDS)
+            while len(batch) < _MAX_LINES:
+                batch.append(self._queue.get_nowait())
+        return batch
+
+    def _write(self, records: list[logging.LogRecord]) -> None:
+        rest = memoryview("".join(map(self._line, records)).encode(errors="replace"))
         while rest:
             try:
                 rest = rest[os.write(self._descriptor, rest) :]
             except BlockingIOError:  # another process has made the shared stderr non-blocking
                 select.select([], [self._descriptor], [])
             except OSError:  # the reader has gone, or the disk of a log file is full
-                self._lost += 1
+                self._lost += bytes(rest).count(b"\n")
                 return
+
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return f"{self.format(record)}\n"
+        except Exception:
+            self.handleError(record)
+            return ""
+
+
+_Item: TypeAlias = logging.LogRecord | threading.Event | None
+"""A line to write; who waits until all lines are written; None for the end."""
 
 
 class _Repeat:

@@ -72,6 +72,19 @@ def test_lines_for_a_reader_that_has_gone_are_dropped(
         logs.service.info("nor this one")
 
 
+def test_end_of_the_process_writes_all_lines_in_their_order(
+    root: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stderr_is_a_pipe(monkeypatch) as stderr:
+        logs.configure("text", "info")
+        for number in range(100):
+            logs.request({"number": number}, equal=None)
+        logs.service.warning("the last line")
+        root.handlers[0].close()
+        lines = [stderr.readline().split(maxsplit=2)[2] for _ in range(101)]
+    assert lines == [*(f"request number={number}\n" for number in range(100)), "the last line\n"]
+
+
 def test_service_answers_and_stops_although_nobody_reads_its_log(tmp_path: Path) -> None:
     with start_process("serve", "--port", "0", env=BOOTSTRAP | INFO, cwd=tmp_path) as process:
         parts = urlsplit(address(process))

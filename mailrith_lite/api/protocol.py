@@ -113,17 +113,13 @@ class _ApiProtocol(web.RequestHandler):
             error = wire_errors.InternalError("no request id")
         response = _with_request_id(respond(error), request)
         response.force_close()
-        logs.access.info(
-            "request",
-            extra={
-                "fields": {
-                    "request_id": response.headers[REQUEST_ID_HEADER],
-                    "status": response.status,
-                    "code": error.error_code,
-                    "address": request.remote,
-                }
-            },
-        )
+        fields = {
+            "request_id": response.headers[REQUEST_ID_HEADER],
+            "status": response.status,
+            "code": error.error_code,
+            "address": request.remote,
+        }
+        logs.request(fields, equal=None)
         return response
 
 
