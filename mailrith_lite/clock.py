@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 SECOND = 1_000
 MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC; with a time zone, `rfc3339` takes three times as long
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -31,8 +32,8 @@ def use(source: Callable[[], int]) -> None:
 
 def rfc3339(milliseconds: int) -> str:
     """RFC 3339 in UTC with milliseconds: `2026-04-11T12:00:00.000Z`."""
-    moment = datetime.fromtimestamp(milliseconds // 1_000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1_000:03d}Z"
+    moment = _EPOCH + timedelta(milliseconds=milliseconds)
+    return f"{moment.isoformat(timespec='milliseconds')}Z"
 
 
 def http_date(milliseconds: int) -> str:

@@ -26,6 +26,7 @@ WEBHOOK_SUBSCRIPTION: Final = "webhook_subscription"
 WORKSPACE: Final = "workspace"
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
 _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 _LENGTH = 13
 _MODULUS = 1 << 64
@@ -51,8 +52,11 @@ def use_request_names(source: Callable[[], str]) -> None:
 
 def encode(prefix: str, number: int) -> str:
     mixed = number * _FACTOR % _MODULUS
-    digits = [_DIGITS[mixed >> shift & 31] for shift in range(60, -1, -5)]
-    return f"{prefix}_{''.join(digits)}"
+    high, low = mixed >> 30, mixed & (1 << 30) - 1
+    return (
+        f"{prefix}_{_DIGITS[high >> 30]}{_PAIRS[high >> 20 & 1023]}{_PAIRS[high >> 10 & 1023]}{_PAIRS[high & 1023]}"
+        f"{_PAIRS[low >> 20]}{_PAIRS[low >> 10 & 1023]}{_PAIRS[low & 1023]}"
+    )
 
 
 def decode(prefix: str, public_id: str) -> int | None:

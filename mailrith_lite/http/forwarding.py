@@ -36,7 +36,7 @@ def sender(request: web.Request, trusted: Sequence[Network]) -> Sender:
     """
     own = UNIX_SOCKET if request.remote == "" else request.remote or ""
     if own != UNIX_SOCKET:
-        peer = _parse_address(own)
+        peer = _parse_address(own) if trusted else None
         if peer is None or not _is_trusted(peer, trusted):
             return Sender(address=own)
         own = str(peer)
