@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from mailrith_lite import ids
-from mailrith_lite.database import Connection, Row
+from mailrith_lite.database import Connection, Reader, Row
 
 KeyStatus = Literal["active", "expired", "revoked", "rotated"]
 
@@ -62,7 +62,7 @@ async def select_keys(connection: Connection, workspace_id: int | None) -> list[
     return [_from_row(row) for row in rows]
 
 
-async def select_key(connection: Connection, key_id: int) -> ApiKey | None:
+async def select_key(connection: Reader, key_id: int) -> ApiKey | None:
     rows = await connection.execute_fetchall(
         f"SELECT {_COLUMNS} FROM {_TABLES} WHERE api_keys.id = ?",
         (key_id,),
@@ -70,7 +70,7 @@ async def select_key(connection: Connection, key_id: int) -> ApiKey | None:
     return next(map(_from_row, rows), None)
 
 
-async def select_key_by_hash(connection: Connection, key_hash: bytes) -> ApiKey | None:
+async def select_key_by_hash(connection: Reader, key_hash: bytes) -> ApiKey | None:
     rows = await connection.execute_fetchall(
         f"SELECT {_COLUMNS} FROM {_TABLES} WHERE key_hash = ?",
         (key_hash,),

@@ -11,7 +11,7 @@ from mailrith_lite import errors, ids
 from mailrith_lite.access import key_table
 from mailrith_lite.access.key_table import ApiKey
 from mailrith_lite.access.scopes import ALL
-from mailrith_lite.database import Connection, Database
+from mailrith_lite.database import Connection, Database, Reader
 
 PREFIX = "mrk_"
 _RANDOM_BYTES = 32
@@ -93,7 +93,7 @@ async def replace(connection: Connection, old: ApiKey, key: str, now: int) -> in
     )
 
 
-async def authenticate(connection: Connection, headers: Mapping[str, str], now: int) -> Principal:
+async def authenticate(connection: Reader, headers: Mapping[str, str], now: int) -> Principal:
     """
     Raises:
         InvalidApiKey: the header is missing or malformed, or the key is unknown.
@@ -114,7 +114,7 @@ def presented(headers: Mapping[str, str]) -> str:
     return key.strip() if scheme.lower() == "bearer" else ""
 
 
-async def select_active(connection: Connection, text: str, now: int) -> ApiKey:
+async def select_active(connection: Reader, text: str, now: int) -> ApiKey:
     """
     Raises:
         InvalidApiKey, RevokedApiKey, ExpiredApiKey: as `select_presented` and `check_active` do.
@@ -124,7 +124,7 @@ async def select_active(connection: Connection, text: str, now: int) -> ApiKey:
     return key
 
 
-async def select_presented(connection: Connection, text: str) -> ApiKey:
+async def select_presented(connection: Reader, text: str) -> ApiKey:
     """The key, also one that has ended.
 
     Raises:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from mailrith_lite import ids
-from mailrith_lite.database import Connection, Row
+from mailrith_lite.database import Connection, Reader, Row
 
 _COLUMNS = """id, name, logo, address, city, state, postal_code, country, time_zone, created_at, updated_at"""
 
@@ -50,7 +50,7 @@ async def select_workspace(connection: Connection, name_or_id: str) -> Workspace
     return next(map(_from_row, rows), None)
 
 
-async def select_own(connection: Connection, workspace_id: int) -> Workspace:
+async def select_own(connection: Reader, workspace_id: int) -> Workspace:
     """The workspace of a key. It exists as long as the key exists."""
     rows = await connection.execute_fetchall(f"SELECT {_COLUMNS} FROM workspaces WHERE id = ?", (workspace_id,))
     return _from_row(next(iter(rows)))

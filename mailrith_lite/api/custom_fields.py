@@ -101,8 +101,7 @@ async def create_custom_field(call: Call, body: Body[CustomFieldRequest]) -> Cre
 
 async def get_custom_field(call: Call) -> Data[CustomFieldResource]:
     """Get a custom field"""
-    async with call.database.read() as connection:
-        field = await resources.find(call, connection, "custom_field", custom_fields.select_custom_field)
+    field = await resources.find(call, call.database.lookup, "custom_field", custom_fields.select_custom_field)
     return Data(_resource(field))
 
 

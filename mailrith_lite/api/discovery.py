@@ -181,8 +181,7 @@ async def get_capabilities(call: Call) -> Data[Capabilities]:
 
     The operations that this key may call. `limitations` lists the operations that are not served here.
     """
-    async with call.database.read() as connection:
-        key = await key_table.select_key(connection, call.principal.key_id)
+    key = await key_table.select_key(call.database.lookup, call.principal.key_id)
     assert key is not None
     base = base_address(call.services, call.request)
     addresses = _addresses(base)

@@ -59,9 +59,9 @@ async def download(request: web.Request) -> web.StreamResponse:
 async def _send_export(
     request: web.Request, services: Services, workspace_id: int, public_id: str
 ) -> web.StreamResponse:
-    async with services.database.read() as connection:
-        job = await queue.find_job(connection, workspace_id, EXPORT, public_id)
-        export = await select_export(connection, workspace_id, job.id)
+    lookup = services.database.lookup
+    job = await queue.find_job(lookup, workspace_id, EXPORT, public_id)
+    export = await select_export(lookup, workspace_id, job.id)
     if export.expires_at is not None and not export.available(clock.now()):
         raise errors.Expired("This file has expired; start a new export.")
     path = file_path(services.exports_directory, public_id)
@@ -107,8 +107,7 @@ async def _send_report(
     ending: str,
 ) -> web.StreamResponse:
     """`stream`: the rows of the report. `ending`: of the file's name."""
-    async with services.database.read() as connection:
-        job = await queue.find_job(connection, workspace_id, kind, request.match_info["job_id"])
+    job = await queue.find_job(services.database.lookup, workspace_id, kind, request.match_info["job_id"])
     await _record(request, services, "report.downloaded", job.public_id)
     guard = services.settings.export_formula_guard
     blocks = stream(services.database, workspace_id, job.id, formula_guard=guard)

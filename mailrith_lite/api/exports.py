@@ -88,9 +88,9 @@ async def get_export(call: Call) -> Data[ExportJob]:
 
     `download_url` is set from `Completed` until `expires_at`.
     """
-    async with call.database.read() as connection:
-        job = await queue.find_job(connection, call.workspace_id, EXPORT, call.request.match_info["job_id"])
-        export = await export_table.select_export(connection, call.workspace_id, job.id)
+    lookup = call.database.lookup
+    job = await queue.find_job(lookup, call.workspace_id, EXPORT, call.request.match_info["job_id"])
+    export = await export_table.select_export(lookup, call.workspace_id, job.id)
     return _job_response(call, job, export)
 
 
@@ -115,9 +115,9 @@ async def cancel_export(call: Call) -> Data[ExportJob]:
     The hosted service does not have this operation.
     """
     public_id = call.request.match_info["job_id"]
-    async with call.database.read() as connection:  # before the change, because a read can time out
-        job = await queue.find_job(connection, call.workspace_id, EXPORT, public_id)
-        export = await export_table.select_export(connection, call.workspace_id, job.id)
+    lookup = call.database.lookup
+    job = await queue.find_job(lookup, call.workspace_id, EXPORT, public_id)
+    export = await export_table.select_export(lookup, call.workspace_id, job.id)
     job = await call.services.runner.cancel(call.workspace_id, EXPORT, public_id)
     return _job_response(call, job, export)
 

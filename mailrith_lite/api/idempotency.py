@@ -19,7 +19,7 @@ import msgspec
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.api.bodies import IN_MEMORY, Body
 from mailrith_lite.api.call import Call
-from mailrith_lite.database import Changes, Connection
+from mailrith_lite.database import Changes, Connection, Reader
 from mailrith_lite.http import wire_errors
 
 F = TypeVar("F")
@@ -124,7 +124,7 @@ def parse_key(header: str) -> str:
     return key
 
 
-async def select_answer(connection: Connection, attempt: Attempt, now: int) -> Answer | None:
+async def select_answer(connection: Reader, attempt: Attempt, now: int) -> Answer | None:
     """The recorded answer, unless there is none or it has expired.
 
     Raises:
@@ -208,8 +208,7 @@ def _attempt(call: Call, body: Body[F], scope: str) -> Attempt | None:
 async def _replay(call: Call, attempt: Attempt | None) -> Answer | None:
     if attempt is None:
         return None
-    async with call.database.read() as connection:
-        return await select_answer(connection, attempt, clock.now())
+    return await select_answer(call.database.lookup, attempt, clock.now())
 
 
 async def _record(

@@ -138,10 +138,10 @@ async def create_import(call: Call, body: LargeBody[ImportRequest]) -> Accepted[
 
 async def get_import(call: Call) -> Data[ImportJob]:
     """Get a subscriber import job"""
-    async with call.database.read() as connection:
-        job = await queue.find_job(connection, call.workspace_id, IMPORT, call.request.match_info["job_id"])
-        plan = await import_table.select_import(connection, call.workspace_id, job.id)
-        latest = await undo_table.select_latest(connection, call.workspace_id, job.id)
+    lookup = call.database.lookup
+    job = await queue.find_job(lookup, call.workspace_id, IMPORT, call.request.match_info["job_id"])
+    plan = await import_table.select_import(lookup, call.workspace_id, job.id)
+    latest = await undo_table.select_latest(lookup, call.workspace_id, job.id)
     return _job_response(call, job, plan, latest)
 
 
@@ -165,9 +165,9 @@ async def cancel_import(call: Call) -> Data[ImportJob]:
     Rows that were applied before stay, and are counted. The hosted service does not have this operation.
     """
     public_id = call.request.match_info["job_id"]
-    async with call.database.read() as connection:  # before the change, because a read can time out
-        job = await queue.find_job(connection, call.workspace_id, IMPORT, public_id)
-        plan = await import_table.select_import(connection, call.workspace_id, job.id)
+    lookup = call.database.lookup
+    job = await queue.find_job(lookup, call.workspace_id, IMPORT, public_id)
+    plan = await import_table.select_import(lookup, call.workspace_id, job.id)
     job = await call.services.runner.cancel(call.workspace_id, IMPORT, public_id)
     return _job_response(call, job, plan, None)
 

@@ -37,12 +37,14 @@ HEADERS = {
 _HSTS = "max-age=31536000"  # seconds: a year
 _FIRST_REFUSED = 400
 _CLIENT_HEADER = "x-mailrith-client"
+_REQUEST_ID = re.compile(r"[ -~]{1,128}")
+_CLIENT = re.compile(r"[\w./-]{1,64}", re.ASCII)
 
 
 def request_id_of(request: web.BaseRequest) -> str:
     """The client's own id if it is 1 to 128 printable ASCII characters, else a new one."""
     client_id = request.headers.get(REQUEST_ID_HEADER, "")
-    return client_id if re.fullmatch(r"[ -~]{1,128}", client_id) else ids.new_request_id()
+    return client_id if _REQUEST_ID.fullmatch(client_id) else ids.new_request_id()
 
 
 @web.middleware
@@ -123,7 +125,8 @@ async def _authenticate(services: Services, request: web.Request) -> keys.Princi
     Raises:
         InvalidApiKey, RateLimited: as `check_key` does; the first also without a key.
     """
-    return keys.principal(await check_key(request, keys.presented(request.headers), "api", services.wrong_keys))
+    key = await check_key(services, request, keys.presented(request.headers), "api", services.wrong_keys)
+    return keys.principal(key)
 
 
 def _record(request: web.Request, status: int, seconds: float) -> None:
@@ -150,10 +153,10 @@ def _record(request: web.Request, status: int, seconds: float) -> None:
         **answer,
         "ms": round(seconds * 1_000, 1),
         **caller,
-        "client": client if re.fullmatch(r"[\w./-]{1,64}", client, re.ASCII) else None,
+        "client": client if _CLIENT.fullmatch(client) else None,
     }
     equal = (*answer.values(), *caller.values()) if status >= _FIRST_REFUSED else None
-    logs.access.info("request", extra={"fields": fields, "equal": equal})
+    logs.request(fields, equal)
 
 
 def _note(request: web.Request, status: int, seconds: float, error: errors.MailrithError | None) -> None:

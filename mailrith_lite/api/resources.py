@@ -8,11 +8,12 @@ import msgspec
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.api.call import Call
 from mailrith_lite.api.parameters import PageQuery, Text
-from mailrith_lite.database import Connection
+from mailrith_lite.database import Reader
 from mailrith_lite.imports.uploads import usable
 from mailrith_lite.jobs.queue import Job
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Reader)
 
 _NAMES = {ids.UPLOAD: usable.RESOURCE}
 """The resources whose codes have another name than their ids."""
@@ -36,9 +37,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         return [name for name in cls.__struct_fields__ if name not in cls.WITHOUT_EFFECT]
 
 
-async def find(
-    call: Call, connection: Connection, resource: str, select: Callable[[Connection, int, int], Awaitable[T | None]]
-) -> T:
+async def find(call: Call, connection: R, resource: str, select: Callable[[R, int, int], Awaitable[T | None]]) -> T:
     """Selects the resource whose public id is in the path as `{resource_id}`.
 
     Raises:

@@ -174,8 +174,7 @@ async def create_sequence(call: Call, body: Body[SequenceRequest]) -> Created[Se
 
 async def get_sequence(call: Call) -> Data[SequenceResource]:
     """Get a sequence"""
-    async with call.database.read() as connection:
-        sequence = await resources.find(call, connection, "sequence", sequences.select_sequence)
+    sequence = await resources.find(call, call.database.lookup, "sequence", sequences.select_sequence)
     return Data(_resource(sequence))
 
 

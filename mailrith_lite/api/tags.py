@@ -80,8 +80,7 @@ async def create_tag(call: Call, body: Body[TagRequest]) -> Created[TagResource]
 
 async def get_tag(call: Call) -> Data[TagResource]:
     """Get a tag"""
-    async with call.database.read() as connection:
-        tag = await resources.find(call, connection, "tag", tags.select_tag)
+    tag = await resources.find(call, call.database.lookup, "tag", tags.select_tag)
     return Data(_resource(tag))
 
 

@@ -14,7 +14,7 @@ from mailrith_lite.api.idempotency import Answer
 from mailrith_lite.api.parameters import PageQuery
 from mailrith_lite.api.responses import RETRY_LATER, Accepted, Data, PageOf
 from mailrith_lite.api.route import refuses
-from mailrith_lite.database import Connection
+from mailrith_lite.database import Connection, Reader
 from mailrith_lite.imports.undo import undo_preview, undo_state, undo_table
 from mailrith_lite.imports.undo.undo_table import Undo
 from mailrith_lite.jobs import queue
@@ -135,9 +135,9 @@ async def get_undo_of_import(call: Call) -> Data[UndoJob]:
 
     The newest one.
     """
-    async with call.database.read() as connection:
-        job = await _find_of_import(call, connection)
-        undo = await undo_table.select_undo(connection, call.workspace_id, job.id)
+    lookup = call.database.lookup
+    job = await _find_of_import(call, lookup)
+    undo = await undo_table.select_undo(lookup, call.workspace_id, job.id)
     return _job_response(call, job, undo)
 
 
@@ -161,8 +161,7 @@ async def cancel_undo_of_import(call: Call) -> Data[UndoJob]:
 
     People who have been processed stay as they are now. Another undo can process the rest.
     """
-    async with call.database.read() as connection:
-        public_id = (await _find_of_import(call, connection)).public_id
+    public_id = (await _find_of_import(call, call.database.lookup)).public_id
     return await _cancel(call, public_id)
 
 
@@ -182,9 +181,9 @@ async def list_undos(call: Call, query: PageQuery) -> PageOf[UndoJob]:
 
 async def get_undo(call: Call) -> Data[UndoJob]:
     """Get an undo job of a subscriber import"""
-    async with call.database.read() as connection:
-        job = await queue.find_job(connection, call.workspace_id, UNDO, call.request.match_info["job_id"])
-        undo = await undo_table.select_undo(connection, call.workspace_id, job.id)
+    lookup = call.database.lookup
+    job = await queue.find_job(lookup, call.workspace_id, UNDO, call.request.match_info["job_id"])
+    undo = await undo_table.select_undo(lookup, call.workspace_id, job.id)
     return _job_response(call, job, undo)
 
 
@@ -209,18 +208,18 @@ async def _insert(call: Call, _: UndoRequest | None, connection: Connection, now
 
 
 async def _cancel(call: Call, public_id: str) -> Data[UndoJob]:
-    async with call.database.read() as connection:  # before the change: a read can be refused
-        job = await queue.find_job(connection, call.workspace_id, UNDO, public_id)
-        undo = await undo_table.select_undo(connection, call.workspace_id, job.id)
+    lookup = call.database.lookup
+    job = await queue.find_job(lookup, call.workspace_id, UNDO, public_id)
+    undo = await undo_table.select_undo(lookup, call.workspace_id, job.id)
     job = await call.services.runner.cancel(call.workspace_id, UNDO, public_id)
     return _job_response(call, job, undo)
 
 
-async def _find_import(call: Call, connection: Connection) -> Job:
+async def _find_import(call: Call, connection: Reader) -> Job:
     return await queue.find_job(connection, call.workspace_id, IMPORT, call.request.match_info["job_id"])
 
 
-async def _find_of_import(call: Call, connection: Connection) -> Job:
+async def _find_of_import(call: Call, connection: Reader) -> Job:
     """
     Raises:
         NotFound: there is no such import, or it has no undo.

@@ -16,7 +16,7 @@ from mailrith_lite.api.parameters import PageQuery
 from mailrith_lite.api.resources import Change
 from mailrith_lite.api.responses import Created, Data, PageOf
 from mailrith_lite.api.route import refuses
-from mailrith_lite.database import Connection
+from mailrith_lite.database import Connection, Reader
 from mailrith_lite.webhooks import events, patterns, signing, subscription_table, subscriptions, targets
 from mailrith_lite.webhooks.subscription_table import LastStatus, Subscription, SubscriptionStatus
 from mailrith_lite.webhooks.subscriptions import SubscriptionInput, Terms
@@ -159,8 +159,7 @@ async def create_subscription(call: Call, body: Body[WebhookSubscriptionRequest]
 
 async def get_subscription(call: Call) -> Data[WebhookSubscriptionResource]:
     """Get a webhook subscription"""
-    async with call.database.read() as connection:
-        return Data(_resource(await find(call, connection)))
+    return Data(_resource(await find(call, call.database.lookup)))
 
 
 @refuses(subscriptions.name_taken())
@@ -204,7 +203,7 @@ async def rotate_secret(call: Call) -> Data[NewSecret]:
     return Data(_with_secret(rotated))
 
 
-async def find(call: Call, connection: Connection) -> Subscription:
+async def find(call: Call, connection: Reader) -> Subscription:
     """The subscription that the path names.
 
     Raises:

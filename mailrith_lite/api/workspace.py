@@ -43,8 +43,7 @@ async def get_workspace(call: Call) -> Data[WorkspaceResource]:
 
     The workspace of the key. `mailrith-lite workspaces update` changes its properties.
     """
-    async with call.database.read() as connection:
-        workspace = await workspaces.select_own(connection, call.workspace_id)
+    workspace = await workspaces.select_own(call.database.lookup, call.workspace_id)
     resource = WorkspaceResource(
         id=workspace.public_id,
         name=workspace.name,

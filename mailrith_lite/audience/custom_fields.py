@@ -9,7 +9,7 @@ from mailrith_lite import errors, ids
 from mailrith_lite.audience import list_page
 from mailrith_lite.audience.input_checks import check_label
 from mailrith_lite.audience.values import CHOICE_TYPES, FieldType
-from mailrith_lite.database import Connection, Row
+from mailrith_lite.database import Connection, Reader, Row
 from mailrith_lite.unicode_forms import compose, fold
 
 MAX_LABEL = 100
@@ -78,7 +78,7 @@ async def select_custom_fields(
     return [_from_row(row) for row in rows]
 
 
-async def select_custom_field(connection: Connection, workspace_id: int, field_id: int) -> CustomField | None:
+async def select_custom_field(connection: Reader, workspace_id: int, field_id: int) -> CustomField | None:
     rows = await connection.execute_fetchall(
         f"SELECT {_COLUMNS} FROM custom_fields WHERE workspace_id = ? AND id = ?", (workspace_id, field_id)
     )

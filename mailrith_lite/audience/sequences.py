@@ -9,7 +9,7 @@ from mailrith_lite import errors, ids
 from mailrith_lite.audience import list_page
 from mailrith_lite.audience.input_checks import check_label
 from mailrith_lite.audience.values import has_control
-from mailrith_lite.database import Connection, Row
+from mailrith_lite.database import Connection, Reader, Row
 from mailrith_lite.unicode_forms import compose, fold
 
 SequenceStatus = Literal["running", "paused"]
@@ -200,7 +200,7 @@ async def select_sequences(
     return [SequenceSummary(**dict(row)) for row in rows]
 
 
-async def select_sequence(connection: Connection, workspace_id: int, sequence_id: int) -> Sequence | None:
+async def select_sequence(connection: Reader, workspace_id: int, sequence_id: int) -> Sequence | None:
     rows = await connection.execute_fetchall(
         f"SELECT {_COLUMNS} FROM sequences WHERE workspace_id = ? AND id = ?", (workspace_id, sequence_id)
     )

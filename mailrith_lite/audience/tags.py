@@ -7,7 +7,7 @@ import msgspec
 from mailrith_lite import errors
 from mailrith_lite.audience import list_page
 from mailrith_lite.audience.input_checks import check_description, check_label
-from mailrith_lite.database import Connection, Row
+from mailrith_lite.database import Connection, Reader, Row
 from mailrith_lite.unicode_forms import compose, fold
 
 MAX_NAME = 100
@@ -101,7 +101,7 @@ async def select_tags(
     return [_from_row(row) for row in rows]
 
 
-async def select_tag(connection: Connection, workspace_id: int, tag_id: int) -> Tag | None:
+async def select_tag(connection: Reader, workspace_id: int, tag_id: int) -> Tag | None:
     rows = await connection.execute_fetchall(
         f"SELECT {_COLUMNS} FROM tags WHERE workspace_id = ? AND id = ?", (workspace_id, tag_id)
     )

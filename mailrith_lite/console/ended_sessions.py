@@ -1,9 +1,9 @@
 """The table `ended_sessions`: sessions that were signed out before they expired."""
 
-from mailrith_lite.database import Connection
+from mailrith_lite.database import Connection, Reader
 
 
-async def select_is_ended(connection: Connection, token: str) -> bool:
+async def select_is_ended(connection: Reader, token: str) -> bool:
     rows = await connection.execute_fetchall("SELECT 1 FROM ended_sessions WHERE token = ?", (token,))
     return bool(list(rows))
 

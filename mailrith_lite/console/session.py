@@ -16,7 +16,7 @@ from mailrith_lite import clock
 from mailrith_lite.access import key_table, keys
 from mailrith_lite.access.key_table import ApiKey
 from mailrith_lite.console import ended_sessions
-from mailrith_lite.database import Connection
+from mailrith_lite.database import Reader
 
 MAX_IDLE = 12 * 3_600 * clock.SECOND
 MAX_LENGTH = 7 * clock.DAY
@@ -105,7 +105,7 @@ def new_token() -> str:
     return secrets.token_urlsafe(18)
 
 
-async def find_key(connection: Connection, session: Session, now: int) -> ApiKey | None:
+async def find_key(connection: Reader, session: Session, now: int) -> ApiKey | None:
     """The session's key as it is now; None when the key is no longer active or the session has ended."""
     if session.expires_at <= now or await ended_sessions.select_is_ended(connection, session.token):
         return None

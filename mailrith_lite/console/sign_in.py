@@ -56,8 +56,9 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
     sessions = request.app[SESSIONS]
     forms.check_token(sessions, _sign_in_token(get_cookie(request, _FORM_COOKIE)), fields.get(TOKEN_FIELD, ""))
     target = _target(fields.get("next", ""))
+    services, presented = request.config_dict[SERVICES], fields.get("key", "").strip()
     try:
-        key = await check_key(request, fields.get("key", "").strip(), "console", request.app[WRONG_KEYS])
+        key = await check_key(services, request, presented, "console", request.app[WRONG_KEYS])
     except errors.InvalidApiKey:
         return await _render_form(request, target, problem=_INVALID_KEY, status=401)
     except errors.RateLimited as error:

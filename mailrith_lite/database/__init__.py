@@ -2,6 +2,7 @@
 
 from mailrith_lite.database.connection import MAX_ID, Changes, Connection, Database, Row, can_compile
 from mailrith_lite.database.copies import check_database, copy_database, dated_name
+from mailrith_lite.database.lookup import Reader
 from mailrith_lite.database.migrate import Upgrade, check_version, upgrade
 from mailrith_lite.database.opening import connect_to_read, refusing_unusable, sqlite_problem
 from mailrith_lite.database.readers import too_many_reads
@@ -14,6 +15,7 @@ __all__ = [
     "ClientLeft",
     "Connection",
     "Database",
+    "Reader",
     "ReplacedUnreadable",
     "Requester",
     "Restored",

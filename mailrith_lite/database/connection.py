@@ -16,6 +16,7 @@ from aiosqlite import Connection
 from mailrith_lite import disk, errors, metrics
 from mailrith_lite.database import requester
 from mailrith_lite.database.failures import translated
+from mailrith_lite.database.lookup import Lookup
 from mailrith_lite.database.migrate import create_or_check
 from mailrith_lite.database.opening import connect, refusing_unusable, retry
 from mailrith_lite.database.readers import Readers
@@ -59,14 +60,15 @@ _SCRATCH_PRAGMAS = (  # the scratch database is deleted with its connection, so 
 class Database:
     """`async with Database.open(path) as database:` opens the connections, and makes the tables of a new file.
 
-    `lookup` is a reader for short look-ups by key, and `pulse` is one that only shows that the database answers.
-    Neither waits for the pools of `read`.
+    `lookup` selects single rows by key, on the event loop. `pulse` only shows that the database answers. Neither
+    waits for the pools of `read`.
     """
 
     def __init__(
         self,
         path: Path,
         writer: Connection,
+        lookup: Lookup,
         readers: list[Connection],
         *,
         sync_to_disk: bool,
@@ -74,13 +76,14 @@ class Database:
         share: int,
         waiting: int,
     ) -> None:
-        """`readers`, in this order: `lookup`, `pulse`, those of jobs and housekeeping, those of requests."""
+        """`readers`, in this order: `pulse`, those of jobs and housekeeping, those of requests."""
         self.path = path
         self._inode = path.stat().st_ino
         self._sync_to_disk = sync_to_disk
         self._query_timeout = query_timeout
         self._changes: Counter[Changes] = Counter()
-        self.lookup, self.pulse, *readers = readers
+        self.lookup = lookup
+        self.pulse, *readers = readers
         self._job_readers = Readers(readers[:JOB_READERS], share=JOB_READERS)
         self._readers = Readers(readers[JOB_READERS:], share=share, waiting=waiting)
         self._writer = writer
@@ -118,11 +121,12 @@ class Database:
                 await writer.execute_fetchall("PRAGMA busy_timeout = 0")  # from here on `retry` waits
                 readers = [
                     await stack.enter_async_context(connect(path, _READER_PRAGMAS))
-                    for _ in range(2 + JOB_READERS + READERS)
+                    for _ in range(1 + JOB_READERS + READERS)
                 ]
                 yield cls(
                     path,
                     writer,
+                    stack.enter_context(Lookup.open(path)),
                     readers,
                     sync_to_disk=sync_to_disk,
                     query_timeout=query_timeout,

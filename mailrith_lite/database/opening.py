@@ -27,7 +27,7 @@ _UNUSABLE = (sqlite3.DatabaseError, sqlite3.OperationalError)  # damaged, locked
 @contextlib.asynccontextmanager
 async def connect(path: Path, pragmas: tuple[str, ...], *, options: str = "mode=rwc") -> AsyncIterator[Connection]:
     """`options`: of SQLite's URI, such as `mode=ro`."""
-    name = f"{path.absolute().as_uri()}?{options}"
+    name = _uri(path, options)
     sqlite3.connect(name, uri=True).close()  # a failure here leaves no thread of aiosqlite behind
     opening = aiosqlite.connect(name, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT, factory=_Connection)
     thread: Any = getattr(opening, "_thread", opening)  # in old versions the connection is the thread itself
@@ -39,6 +39,15 @@ async def connect(path: Path, pragmas: tuple[str, ...], *, options: str = "mode=
             yield connection
         finally:
             await finish(interrupt(connection))
+
+
+def connect_here(path: Path) -> sqlite3.Connection:
+    """A connection for the calling thread, which waits for no other program."""
+    return sqlite3.connect(_uri(path, "mode=rw"), uri=True, isolation_level=None, timeout=0, factory=_Connection)
+
+
+def _uri(path: Path, options: str) -> str:
+    return f"{path.absolute().as_uri()}?{options}"
 
 
 @contextlib.asynccontextmanager

@@ -3,7 +3,7 @@
 import msgspec
 
 from mailrith_lite.audience.selection import Selection
-from mailrith_lite.database import Connection, Row
+from mailrith_lite.database import Connection, Reader, Row
 from mailrith_lite.jobs.kinds import IMPORT
 
 _COLUMNS = """exports.query, exports.status, exports.cold_only, exports.import_job_id, exports.selection,
@@ -71,7 +71,7 @@ async def insert_export(connection: Connection, job_id: int, order: Order) -> No
     )
 
 
-async def select_export(connection: Connection, workspace_id: int, job_id: int) -> Export:
+async def select_export(connection: Reader, workspace_id: int, job_id: int) -> Export:
     rows = await connection.execute_fetchall(
         f"SELECT {_COLUMNS} FROM {_TABLES} WHERE job_id = ? AND workspace_id = ?", (job_id, workspace_id)
     )

@@ -9,16 +9,16 @@ from mailrith_lite.access.audit import Via
 from mailrith_lite.access.key_table import ApiKey
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.http.acting import actor
-from mailrith_lite.http.services import REFUSAL, REFUSED_KEY, SERVICES
+from mailrith_lite.http.services import REFUSAL, REFUSED_KEY, Services
 
 
-async def check_key(request: web.Request, presented: str, via: Via, limit: WrongKeys) -> ApiKey:
+async def check_key(services: Services, request: web.Request, presented: str, via: Via, limit: WrongKeys) -> ApiKey:
     """
     Raises:
         InvalidApiKey: the key is unknown, was revoked or has expired.
         RateLimited: the key is refused in the same way, and this address has sent too many such keys before.
     """
-    services, now = request.config_dict[SERVICES], clock.now()
+    now = clock.now()
     try:
         key = await keys.select_presented(services.database.lookup, presented)
         request[REFUSED_KEY] = key

@@ -18,7 +18,7 @@ _MAX_SEGMENTS = 6
 
 def caller(request: web.Request) -> dict[str, Any]:
     """`key`: the id of the key, also if it has ended. `address`: of the client, also behind a trusted proxy."""
-    services = request.config_dict.get(SERVICES)
+    services = request.app.get(SERVICES)
     principal, refused = request.get(PRINCIPAL), request.get(REFUSED_KEY)
     workspace_id = principal.workspace_id if principal else refused.workspace_id if refused else None
     key_id = principal.key_id if principal else refused.id if refused else None

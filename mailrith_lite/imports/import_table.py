@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from mailrith_lite.database import Connection
+from mailrith_lite.database import Connection, Reader
 from mailrith_lite.imports.mapping import Column
 from mailrith_lite.imports.options import ImportOptions
 from mailrith_lite.imports.records import Layout
@@ -58,7 +58,7 @@ async def insert_import(connection: Connection, job_id: int, plan: ImportPlan) -
     )
 
 
-async def select_import(connection: Connection, workspace_id: int, job_id: int) -> ImportPlan:
+async def select_import(connection: Reader, workspace_id: int, job_id: int) -> ImportPlan:
     rows = await connection.execute_fetchall(
         """SELECT source, delimiter, header_line, header, columns, tag_ids, sequence_ids, new_tag_name, options,
             iif(undo_deleted, 'expired', images) AS images

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from mailrith_lite import errors
-from mailrith_lite.database import MAX_ID, Connection, Row
+from mailrith_lite.database import MAX_ID, Connection, Reader, Row
 from mailrith_lite.jobs import kinds
 from mailrith_lite.jobs.kinds import JobKind
 
@@ -150,7 +150,7 @@ async def select_open_counts(connection: Connection) -> list[OpenCount]:
     return [OpenCount(**dict(row)) for row in rows]
 
 
-async def find_job(connection: Connection, workspace_id: int, kind: JobKind, public_id: str) -> Job:
+async def find_job(connection: Reader, workspace_id: int, kind: JobKind, public_id: str) -> Job:
     """
     Raises:
         NotFound: the workspace has no such job of this kind.
@@ -162,7 +162,7 @@ async def find_job(connection: Connection, workspace_id: int, kind: JobKind, pub
     return job
 
 
-async def select_job(connection: Connection, workspace_id: int, kind: JobKind, job_id: int) -> Job | None:
+async def select_job(connection: Reader, workspace_id: int, kind: JobKind, job_id: int) -> Job | None:
     rows = await connection.execute_fetchall(
         "SELECT * FROM jobs WHERE workspace_id = ? AND kind = ? AND id = ? AND deleted_at IS NULL",
         (workspace_id, kind.name, job_id),

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from mailrith_lite import ids
-from mailrith_lite.database import MAX_ID, Connection, Row
+from mailrith_lite.database import MAX_ID, Connection, Reader, Row
 from mailrith_lite.unicode_forms import fold
 from mailrith_lite.webhooks import patterns
 
@@ -106,9 +106,7 @@ async def select_subscriptions(
     return [_from_row(row) for row in rows]
 
 
-async def select_subscription(
-    connection: Connection, workspace_id: int, subscription_id: int
-) -> Subscription | None:
+async def select_subscription(connection: Reader, workspace_id: int, subscription_id: int) -> Subscription | None:
     """None for a journal, too."""
     rows = await connection.execute_fetchall(
         f"""SELECT {_COLUMNS} FROM webhook_subscriptions

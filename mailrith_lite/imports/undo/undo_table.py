@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from mailrith_lite.database import Connection, Row
+from mailrith_lite.database import Connection, Reader, Row
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import UNDO
 from mailrith_lite.jobs.queue import Job
@@ -26,11 +26,11 @@ async def insert_undo(connection: Connection, job_id: int, import_job_id: int) -
     await connection.execute("INSERT INTO undos (job_id, import_job_id) VALUES (?, ?)", (job_id, import_job_id))
 
 
-async def select_undo(connection: Connection, workspace_id: int, job_id: int) -> Undo:
+async def select_undo(connection: Reader, workspace_id: int, job_id: int) -> Undo:
     return (await select_undos(connection, workspace_id, [job_id]))[job_id]
 
 
-async def select_undos(connection: Connection, workspace_id: int, job_ids: list[int]) -> dict[int, Undo]:
+async def select_undos(connection: Reader, workspace_id: int, job_ids: list[int]) -> dict[int, Undo]:
     """By the integer id of the undo's job."""
     rows = await connection.execute_fetchall(
         """SELECT job_id, import_job_id, created_after, changed_after
@@ -47,7 +47,7 @@ def _from_row(row: Row) -> Undo:
     )
 
 
-async def select_latest(connection: Connection, workspace_id: int, import_job_id: int) -> Job | None:
+async def select_latest(connection: Reader, workspace_id: int, import_job_id: int) -> Job | None:
     """The newest undo of the import."""
     rows = await connection.execute_fetchall(
         """SELECT max(job_id) FROM undos JOIN jobs ON jobs.id = job_id
