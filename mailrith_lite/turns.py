@@ -13,6 +13,7 @@ class Turns:
         self._share = share
         self._in_use: Counter[int] = Counter()
         self._waiting: dict[int, dict[asyncio.Future[None], None]] = {}  # in the order of their arrival
+        self._turn = 0
         self._turns: dict[int, int] = {}  # workspace id -> number of the turn in which it last got a place
 
     @contextlib.asynccontextmanager
@@ -25,9 +26,11 @@ class Turns:
             self._give_back(workspace_id)
 
     async def _wait(self, workspace_id: int) -> None:
+        if self._free and self._in_use[workspace_id] < self._share:  # no other that may have the place waits for it
+            self._take(workspace_id)
+            return
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(workspace_id, {})[waiter] = None
-        self._hand_out()
         try:
             await waiter
         except asyncio.CancelledError:
@@ -54,10 +57,14 @@ class Turns:
             waiter = next(iter(self._waiting[chosen]))
             self._remove(chosen, waiter)
             if not waiter.cancelled():
-                self._turns[chosen] = max(self._turns.values(), default=0) + 1
-                self._in_use[chosen] += 1
-                self._free -= 1
+                self._take(chosen)
                 waiter.set_result(None)
+
+    def _take(self, workspace_id: int) -> None:
+        self._turn += 1
+        self._turns[workspace_id] = self._turn
+        self._in_use[workspace_id] += 1
+        self._free -= 1
 
     def _remove(self, workspace_id: int, waiter: asyncio.Future[None]) -> None:
         waiters = self._waiting.get(workspace_id, {})

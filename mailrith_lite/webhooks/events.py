@@ -17,6 +17,7 @@ from mailrith_lite.webhooks.subscription_table import Subscription
 
 SUBSCRIPTIONS_PATH = "/v1/webhook-subscriptions"
 _SUBSCRIBERS_PATH = "/v1/subscribers"
+_details_decoder = msgspec.json.Decoder(dict[str, Any])
 _NO_SUBSCRIBER = "[[null]]"
 
 
@@ -96,7 +97,7 @@ def as_received(delivery: Delivery) -> Event:
         id=delivery.public_event_id,
         type=delivery.type,
         timestamp=clock.rfc3339(delivery.occurred_at),
-        data=data | msgspec.json.decode(delivery.details),
+        data=data | _details_decoder.decode(delivery.details),
     )
 
 

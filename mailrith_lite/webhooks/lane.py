@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import msgspec
 
 from mailrith_lite import clock, logs, metrics
-from mailrith_lite.database import Database
+from mailrith_lite.database import Connection, Database
 from mailrith_lite.jobs.obstacles import is_temporary
 from mailrith_lite.turns import Turns
 from mailrith_lite.webhooks import delivery_table, subscription_table
@@ -21,7 +21,9 @@ from mailrith_lite.webhooks.subscription_table import Attempts, Subscription
 
 AT_ONCE: Final = 4
 PAGE: Final = 100
-"""Deliveries that are read, and results that are written, in one transaction."""
+"""Deliveries that are read at a time, with one transaction for the results so far."""
+_LOW: Final = PAGE // 2
+"""With so few deliveries left of a page, one worker fetches the next page while the others send."""
 DELAYS: Final = tuple(
     round(seconds * clock.SECOND) for seconds in (5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
 )
@@ -34,6 +36,8 @@ _RETRY_SECONDS = 1.0  # after the database could not be written, or there was no
 
 _GONE = "The receiver answered 410, so this subscription is disabled. Make it active to continue."
 _DEAD = "Every attempt has failed for 5 days, so this subscription is disabled. Make it active to continue."
+
+_DELIVERED, _FAILED = map(metrics.WEBHOOK_ATTEMPTS.labels, ("delivered", "failed"))
 
 _NO_ATTEMPTS = Attempts(
     count=0,
@@ -77,6 +81,7 @@ class Lane:
         self._reloads = 0
         self._failing_since: int | None = None
         self._queue: deque[Delivery] = deque()
+        self._has_more = False
         self._under_way: set[int] = set()
         self._attempted: list[Delivery] = []
         self._attempts: Attempts | None = None
@@ -150,42 +155,54 @@ class Lane:
 
     async def _next(self) -> Delivery | None:
         """The next delivery that is due; None ends the worker."""
-        async with self._lock:
-            if not self._queue:
+        if self._is_low and (not self._queue or not self._lock.locked()):
+            async with self._lock:
+                if self._is_low:  # no other worker has refilled it meanwhile
+                    await self._refill()
+        elif monotonic() - self._saved_at > _SAVE_SECONDS and not self._lock.locked():
+            async with self._lock:
                 await self._save()
-                await self._load()
-            elif monotonic() - self._saved_at > _SAVE_SECONDS:
-                await self._save()
-            if not self._queue or len(self._workers) > self._at_once:
-                return None
-            delivery = self._queue.popleft()
-            if self._queue and len(self._workers) < self._at_once:
-                self._add_worker()
-            return delivery
+        if not self._queue or len(self._workers) > self._at_once:
+            return None
+        delivery = self._queue.popleft()
+        if self._queue and len(self._workers) < self._at_once:
+            self._add_worker()
+        return delivery
 
-    async def _load(self) -> None:
-        """Reads the subscription again, and the next page of its due deliveries."""
+    @property
+    def _is_low(self) -> bool:
+        """Whether it is time to look for the next page: early, if the last page was full."""
+        return len(self._queue) <= (_LOW if self._has_more else 0)
+
+    async def _refill(self) -> None:
+        """Saves the results, and reads the subscription again and the next page of its due deliveries."""
         gate = self._post.gate
-        if self._stopping or (gate is not None and gate.holds(self._workspace_id)):
-            return
-        reloads = self._reloads
-        async with self._post.database.read() as connection:
-            receiver = await subscription_table.select_receiver(connection, self._subscription_id)
-            if receiver is None:
+        loaded = False
+        while not loaded:
+            reloads = self._reloads
+            await self._save()
+            if self._stopping or (gate is not None and gate.holds(self._workspace_id)):
                 return
-            unsaved = {one.id for one in self._attempted}  # an attempt can end while this reads
-            due = await delivery_table.select_due(
-                connection,
-                self._subscription_id,
-                now=clock.now(),
-                except_ids=self._under_way | unsaved,
-                limit=PAGE,
-            )
-        if reloads == self._reloads:  # else it was read before a change that is committed now
-            self._receiver, self._failing_since = receiver, receiver.failing_since
-            self._queue.extend(due)
-        else:
-            await self._load()
+            async with self._post.database.read() as connection:
+                receiver = await subscription_table.select_receiver(connection, self._subscription_id)
+                due = [] if receiver is None else await self._select_due(connection)
+            loaded = reloads == self._reloads  # else it was read before a change that is committed now
+        self._receiver, self._has_more = receiver, len(due) == PAGE
+        if receiver is None:
+            self._queue.clear()
+        elif self._attempts is None:  # else later attempts have told more
+            self._failing_since = receiver.failing_since
+        self._queue.extend(due)
+
+    async def _select_due(self, connection: Connection) -> list[Delivery]:
+        known = {one.id for one in (*self._queue, *self._attempted)}
+        return await delivery_table.select_due(
+            connection,
+            self._subscription_id,
+            now=clock.now(),
+            except_ids=self._under_way | known,  # an attempt can end while this reads
+            limit=PAGE,
+        )
 
     async def _try(self, delivery: Delivery) -> None:
         async with self._post.places.take(self._workspace_id):
@@ -193,7 +210,7 @@ class Lane:
             if receiver is None:  # changed while the delivery waited for its place
                 return
             outcome = await self._send(receiver, delivery)
-        metrics.WEBHOOK_ATTEMPTS.labels("delivered" if outcome.error is None else "failed").inc()
+        (_DELIVERED if outcome.error is None else _FAILED).inc()
         now = clock.now()
         self._attempted.append(_attempted(delivery, outcome, now))
         if outcome.error is None:

@@ -83,7 +83,8 @@ class Sender:
                 receiver.url or "", data=body, headers=_headers(receiver, delivery, body), allow_redirects=False
             ) as response:
                 status, error = response.status, refusal(response.status)
-                retry_after = _retry_after(response.headers.get("Retry-After", ""))
+                if "Retry-After" in response.headers:
+                    retry_after = _retry_after(response.headers["Retry-After"])
                 with contextlib.suppress(aiohttp.ClientError, ConnectionError, TimeoutError):
                     answer = await _read_text(response)
         except (aiohttp.ClientError, OSError, ValueError) as failure:  # TimeoutError is an OSError
@@ -124,7 +125,7 @@ async def _read_text(response: aiohttp.ClientResponse) -> str:
 
 
 def _retry_after(header: str) -> int:
-    """Milliseconds from now; 0 for a header that is missing or has neither seconds nor a date."""
+    """Milliseconds from now; 0 for a header that has neither seconds nor a date."""
     text = header.strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         return min(int(text) * clock.SECOND, _MAX_RETRY_AFTER)
