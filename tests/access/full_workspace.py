@@ -4,6 +4,7 @@ from typing import Any
 
 from api_calls import CREATORS, SPECIAL, Workspace, example
 from conftest import MAPPINGS, Reply, Server
+from plain_sqlite import opened
 
 from mailrith_lite import ids
 from mailrith_lite.audience import blocks
@@ -69,8 +70,9 @@ def contents(server: Server) -> dict[str, list[tuple[Any, ...]]]:
         is_running=services.runner.is_running,
     )
     server.wait(retention.remove_expired())
-    tables = server.rows(
-        """SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
-        AND name NOT LIKE '%search%' AND name NOT IN ('api_keys', 'erasures') ORDER BY name"""
-    )
-    return {table: sorted(server.rows(f"SELECT * FROM {table}"), key=repr) for (table,) in tables}
+    with opened(services.database.path) as connection:
+        tables = connection.execute(
+            """SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
+            AND name NOT LIKE '%search%' AND name NOT IN ('api_keys', 'erasures') ORDER BY name"""
+        ).fetchall()
+        return {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for (table,) in tables}

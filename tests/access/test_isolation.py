@@ -202,6 +202,12 @@ def content(service: Server, theirs: FullWorkspace, tmp_path_factory: pytest.Tem
     return service.save_database(tmp_path_factory.mktemp("content") / "two-workspaces.db")
 
 
+@pytest.fixture(scope="module")
+def at_first(service: Server, content: Path) -> dict[str, Any]:
+    """The rows before each test."""
+    return contents(service)
+
+
 @pytest.fixture
 def restore(service: Server, content: Path) -> Iterator[Callable[[], None]]:
     """`restore()`: both workspaces have their first content again. Call it before a request that changes something;
@@ -263,30 +269,38 @@ def test_every_field_that_can_name_a_resource_has_a_case(operation_id: str) -> N
 
 @pytest.mark.parametrize(("operation_id", "kind"), PATHS)
 def test_a_resource_of_another_workspace_is_not_found(
-    service: Server, ours: FullWorkspace, theirs: FullWorkspace, operation_id: str, kind: str
+    service: Server,
+    ours: FullWorkspace,
+    theirs: FullWorkspace,
+    at_first: dict[str, Any],
+    operation_id: str,
+    kind: str,
 ) -> None:
-    before = contents(service)
     replies = [
         comparable(ours, ours.call(operation_id, {**ours.known, kind: public_id}), public_id)
         for public_id in (theirs.known[kind], NONEXISTENT[base(kind)])
     ]
     assert replies[0] == replies[1]
     assert replies[0][0] == 404
-    assert contents(service) == before
+    assert contents(service) == at_first
 
 
 @pytest.mark.parametrize(("operation_id", "case"), READING_CASES)
 def test_a_name_of_another_workspace_gets_the_response_of_an_unused_name(
-    service: Server, ours: FullWorkspace, theirs: FullWorkspace, operation_id: str, case: Case
+    service: Server,
+    ours: FullWorkspace,
+    theirs: FullWorkspace,
+    at_first: dict[str, Any],
+    operation_id: str,
+    case: Case,
 ) -> None:
-    before = contents(service)
     replies = [
         comparable(ours, send(ours, operation_id, case, known[case.kind]), known[case.kind])
         for known in (theirs.known, NONEXISTENT)
     ]
     assert replies[0] == replies[1]
     assert replies[0][0] == case.status
-    assert contents(service) == before
+    assert contents(service) == at_first
 
 
 @pytest.mark.parametrize(("operation_id", "case"), CHANGING_CASES)
@@ -344,6 +358,7 @@ def test_an_import_is_not_found_as_an_export(theirs: FullWorkspace) -> None:
         assert theirs.call("getSubscriberExportJob", {EXPORT.id_prefix: public_id}).status == 404
 
 
+@pytest.mark.usefixtures("restore")
 @pytest.mark.parametrize("kind", ["name", "email", ids.SUBSCRIBER])
 def test_search_and_export_select_only_own_subscribers(
     service: Server, ours: FullWorkspace, theirs: FullWorkspace, kind: str
@@ -357,6 +372,7 @@ def test_search_and_export_select_only_own_subscribers(
         assert ("globex" in text) is bool(expected)
 
 
+@pytest.mark.usefixtures("restore")
 def test_an_import_does_not_change_a_subscriber_of_another_workspace_with_the_same_email(
     service: Server, theirs: FullWorkspace
 ) -> None:
@@ -369,6 +385,7 @@ def test_an_import_does_not_change_a_subscriber_of_another_workspace_with_the_sa
     assert visible(theirs) == before
 
 
+@pytest.mark.usefixtures("restore")
 def test_a_signed_link_is_invalid_with_another_workspace(
     service: Server, ours: FullWorkspace, theirs: FullWorkspace
 ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from api_calls import ABOUT_THE_API, MANIFEST, OPERATIONS, OURS, PUBLIC
@@ -48,6 +49,12 @@ def ours(service: Server) -> FullWorkspace:
 
 
 @pytest.fixture(scope="module")
+def at_first(service: Server, ours: FullWorkspace) -> dict[str, Any]:
+    """The rows before each test."""
+    return contents(service)
+
+
+@pytest.fixture(scope="module")
 def content(service: Server, ours: FullWorkspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return service.save_database(tmp_path_factory.mktemp("content") / "ours.db")
 
@@ -58,9 +65,9 @@ def test_every_operation_has_scopes_in_the_contract_or_in_ours() -> None:
 
 @pytest.mark.parametrize(("operation_id", "scope"), NEEDED)
 def test_a_request_without_one_scope_is_refused_and_changes_nothing(
-    service: Server, ours: FullWorkspace, operation_id: str, scope: str
+    service: Server, ours: FullWorkspace, at_first: dict[str, Any], operation_id: str, scope: str
 ) -> None:
-    before, files = contents(service), list(service.services.imports_directory.iterdir())
+    files = list(service.services.imports_directory.iterdir())
     required = REQUIRED[operation_id]
     for key_scopes in (tuple(other for other in scopes.ALL if other != scope), tuple(set(required) - {scope})):
         reply = ours.request(operation_id, key=service.new_key(workspace="ours", scopes=key_scopes))
@@ -72,32 +79,32 @@ def test_a_request_without_one_scope_is_refused_and_changes_nothing(
         assert reply.error["recovery"]["replacement_scopes"] == reply.error["replacement_scopes"]
         assert reply.error["credential_type"] == "workspace_api_key"
         assert scope in reply.error["message"]
-    assert contents(service) == before
+    assert contents(service) == at_first
     assert list(service.services.imports_directory.iterdir()) == files
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_the_scopes_of_an_operation_are_sufficient(
-    service: Server, ours: FullWorkspace, content: Path, operation_id: str
+    service: Server, ours: FullWorkspace, at_first: dict[str, Any], content: Path, operation_id: str
 ) -> None:
     key = service.new_key(workspace="ours", scopes=REQUIRED[operation_id])
-    before = contents(service)
     reply = ours.request(operation_id, key=key)
     assert reply.status == OPERATIONS[operation_id].statuses[0], reply.body
     reads = OPERATIONS[operation_id].method == "GET" or operation_id in (
         "previewSegment",
         "previewSubscriberBulkChange",
     )
-    assert (contents(service) == before) is reads
+    assert (contents(service) == at_first) is reads
     service.restore_database(content)
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_only_public_operations_work_without_a_key(service: Server, ours: FullWorkspace, operation_id: str) -> None:
-    before = contents(service)
+def test_only_public_operations_work_without_a_key(
+    service: Server, ours: FullWorkspace, at_first: dict[str, Any], operation_id: str
+) -> None:
     reply = ours.request(operation_id, key="mrk_a_key_that_nobody_has")
     assert reply.status == (200 if operation_id in PUBLIC else 401)
-    assert contents(service) == before
+    assert contents(service) == at_first
 
 
 def test_the_error_names_all_missing_scopes(service: Server) -> None:
@@ -126,10 +133,11 @@ def test_capabilities_have_exactly_the_operations_of_the_key(service: Server, ke
 
 @pytest.mark.parametrize("key_scopes", SCOPE_SETS)
 def test_operations_of_capabilities_are_those_that_are_not_refused(
-    service: Server, ours: FullWorkspace, key_scopes: tuple[str, ...]
+    service: Server, ours: FullWorkspace, content: Path, key_scopes: tuple[str, ...]
 ) -> None:
     key = service.new_key(workspace="Nothing in it", scopes=key_scopes)
     data = service.call("GET", "/v1/capabilities", key=key).json["data"]
     listed = {op["operation_id"] for resource in data["resources"] for op in resource["operations"]}
     allowed = {name for name in OPERATIONS if ours.request(name, key=key, body={}).status != 403}
+    service.restore_database(content)
     assert allowed - ABOUT_THE_API - set(OURS) == listed

@@ -3,6 +3,7 @@
 The packages that `pip` would download come from this environment, and `systemctl` from the file beside this one.
 """
 
+import os
 import re
 import shlex
 import shutil
@@ -70,6 +71,7 @@ class Machine:
             "HOME": str(root / "home"),
             "ROOT": str(root),
             "PYTHON": sys.executable,
+            "SSL_CERT_FILE": os.devnull,
             "PACKAGES": sysconfig.get_path("purelib"),
             "MAILRITH_LITE_PORT": str(self.port),
             "MAILRITH_API_BASE_URL": f"http://127.0.0.1:{self.port}",
