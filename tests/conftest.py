@@ -20,17 +20,14 @@ import pytest
 from empty_database import write_empty_database
 from fast_selection import fast_items, is_slow_file
 from mailrith_sdk import MailrithClient
+from reused_service import ReusedService
 
 from mailrith_lite import disk
 from mailrith_lite.access import keys, workspaces
-from mailrith_lite.access.keys import KeyUse
-from mailrith_lite.access.refused_keys import RefusedKeys
 from mailrith_lite.access.scopes import ALL
-from mailrith_lite.access.wrong_keys import WrongKeys
-from mailrith_lite.app import DATABASE_FILE, first_start
+from mailrith_lite.app import DATABASE_FILE
 from mailrith_lite.cli.serve import open_service
 from mailrith_lite.database import Database
-from mailrith_lite.http.request_log import RequestLog
 from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings
 
@@ -241,65 +238,6 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             return stack.enter_context(Server(Settings(**values)).serving())
 
         yield start
-
-
-@dataclass
-class ReusedService:
-    """One service at a time for all tests that need one of the default settings: a start costs most of a test.
-
-    `start(directory)` serves a data directory. Each test gets the service with the content that a first start
-    leaves. If a test leaves a service that cannot be reset to it, the service stops, and the next test gets a new
-    one.
-    """
-
-    start: Callable[[Path], contextlib.AbstractContextManager[Server]]
-    factory: pytest.TempPathFactory
-    server: Server | None = None
-    _stop: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
-
-    def __post_init__(self) -> None:
-        self._empty_database = write_empty_database(self.factory.mktemp("empty") / DATABASE_FILE)
-        self._content = self._empty_database
-
-    def take(self) -> Server:
-        try:
-            reusable = self.server is not None and self._made_new(self.server)
-        except BaseException:
-            self.close()
-            raise
-        if not reusable:
-            self.close()
-        if self.server is None:
-            self.server = self._stop.enter_context(self.start(self.factory.mktemp("reused") / "data"))
-            self._content = self._first_content(self.server)
-        return self.server
-
-    def close(self) -> None:
-        self.server = None
-        self._stop.close()
-
-    def _first_content(self, server: Server) -> Path:
-        """Makes the content of a first start, and returns a copy of it."""
-        server.restore_database(self._empty_database)
-        assert server.wait(first_start(server.services)) == KEY
-        return server.save_database(self.factory.mktemp("content") / DATABASE_FILE)
-
-    def _made_new(self, server: Server) -> bool:
-        services = server.services
-        if services.runner._stopping or services.stopping or services.database.is_lost:
-            return False
-        server.drain()
-        uploads = server.settings.data_dir / "uploads"
-        for directory in (services.imports_directory, services.exports_directory, uploads):
-            for path in directory.iterdir():
-                path.unlink()
-        try:
-            server.restore_database(self._content)
-        except sqlite3.OperationalError:  # a transaction of the earlier test has not ended
-            return False
-        services.key_use, services.wrong_keys = KeyUse(), WrongKeys(server.settings.wrong_key_limit)
-        services.refused_keys, services.request_log = RefusedKeys(), RequestLog()
-        return True
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,7 @@ class NotProcessing(Exception):
     """The job is not Processing any more, because it was canceled."""
 
 
-def _from_row(row: Row) -> Job:
+def from_row(row: Row) -> Job:
     values: dict[str, Any] = dict(row)
     progress = Progress(**{field: values.pop(field) for field in Progress.__struct_fields__})
     kind = kinds.BY_NAME[values.pop("kind")]
@@ -132,7 +132,7 @@ async def insert_job(
         VALUES (?, ?, 'Queued', ?, ?, ?, ?, ?) RETURNING *""",
         (workspace_id, kind.name, request_id, dry_run, parent_job_id, now, now),
     )
-    return _from_row(next(iter(rows)))
+    return from_row(next(iter(rows)))
 
 
 async def select_latest_change(connection: Connection) -> int:
@@ -167,7 +167,7 @@ async def select_job(connection: Reader, workspace_id: int, kind: JobKind, job_i
         "SELECT * FROM jobs WHERE workspace_id = ? AND kind = ? AND id = ? AND deleted_at IS NULL",
         (workspace_id, kind.name, job_id),
     )
-    return next(map(_from_row, rows), None)
+    return next(map(from_row, rows), None)
 
 
 async def select_jobs(
@@ -179,7 +179,7 @@ async def select_jobs(
         ORDER BY id DESC LIMIT ?""",
         (workspace_id, kind.name, before_id or MAX_ID, limit),
     )
-    return [_from_row(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 async def select_open_jobs(connection: Connection, workspace_id: int) -> list[Job]:
@@ -187,7 +187,7 @@ async def select_open_jobs(connection: Connection, workspace_id: int) -> list[Jo
     rows = await connection.execute_fetchall(
         "SELECT * FROM jobs WHERE completed_at IS NULL AND workspace_id = ? ORDER BY id", (workspace_id,)
     )
-    return [_from_row(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 async def select_candidates(connection: Connection) -> list[Candidate]:
@@ -208,7 +208,7 @@ async def update_claimed(connection: Connection, job_id: int, now: int) -> Job:
         WHERE id = :id AND status = 'Queued' RETURNING *""",
         {"now": now, "id": job_id},
     )
-    return _from_row(next(iter(rows)))
+    return from_row(next(iter(rows)))
 
 
 async def update_checkpoint(
@@ -277,48 +277,7 @@ async def update_interrupted(connection: Connection, now: int) -> list[Job]:
         WHERE completed_at IS NULL AND status = 'Queued' AND deaths >= ? RETURNING *""",
         (DIED, now, MAX_DEATHS),
     )
-    return [_from_row(row) for row in rows]
-
-
-async def delete_jobs(connection: Connection, workspace_id: int) -> None:
-    """The final jobs of the workspace, with their rows in all other tables."""
-    await connection.execute(
-        "DELETE FROM jobs WHERE workspace_id = ? AND completed_at IS NOT NULL", (workspace_id,)
-    )
-
-
-async def update_deleted(connection: Connection, job: Job, now: int) -> None:
-    """Hides the job. Its rows are deleted later, in small steps.
-
-    Raises:
-        Conflict: the job is not final.
-    """
-    cursor = await connection.execute(
-        """UPDATE jobs SET deleted_at = ?
-        WHERE id = ? AND workspace_id = ? AND completed_at IS NOT NULL AND deleted_at IS NULL""",
-        (now, job.id, job.workspace_id),
-    )
-    if cursor.rowcount != 1:
-        raise not_final(job.public_id)
-
-
-async def select_ended(connection: Connection, condition: str, parameters: dict[str, int]) -> list[Job]:
-    """The final jobs of every workspace that match the condition. The condition can end with `LIMIT`."""
-    rows = await connection.execute_fetchall(
-        f"SELECT * FROM jobs WHERE completed_at IS NOT NULL AND deleted_at IS NULL AND {condition}", parameters
-    )
-    return [_from_row(row) for row in rows]
-
-
-async def select_deleted(connection: Connection) -> list[Job]:
-    """The deleted jobs of every workspace that still have rows."""
-    rows = await connection.execute_fetchall("SELECT * FROM jobs WHERE deleted_at IS NOT NULL ORDER BY id")
-    return [_from_row(row) for row in rows]
-
-
-async def delete_job(connection: Connection, job_id: int) -> None:
-    """Deletes the job and its rows in all other tables."""
-    await connection.execute("DELETE FROM jobs WHERE id = ? AND deleted_at IS NOT NULL", (job_id,))
+    return [from_row(row) for row in rows]
 
 
 async def update_canceled(connection: Connection, job: Job, now: int) -> Job:
@@ -332,20 +291,12 @@ async def update_canceled(connection: Connection, job: Job, now: int) -> Job:
         (CANCELED, now, now, job.id, job.workspace_id),
     )
     for row in rows:
-        return _from_row(row)
+        return from_row(row)
     raise already_final(job.status, job.public_id)
 
 
 def queue_full(max_queued: int) -> errors.QueueFull:
     return errors.QueueFull(f"{max_queued:,} jobs of this workspace are waiting; try again when some are done.")
-
-
-def not_final(public_id: str) -> errors.Conflict:
-    return errors.Conflict(
-        "The job is not finished; wait for its end, or cancel it, before you delete it.",
-        code="job_not_final",
-        resource=("job", public_id),
-    )
 
 
 def already_final(status: JobStatus, public_id: str) -> errors.Conflict:
