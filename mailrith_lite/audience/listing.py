@@ -6,6 +6,7 @@ Every path checks the whole filter, so the newest subscribers of all paths are t
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -40,6 +41,41 @@ async def select_subscribers(
     now: int,
 ) -> list[Subscriber]:
     """Newest first, with integer ids below `before_id`."""
+    newest = await _newest(connection, workspace_id, subscriber_filter, before_id=before_id, limit=limit, now=now)
+    rows = await connection.execute_fetchall(
+        f"""{newest.tables} SELECT {COLUMNS} FROM ({newest.ids}) AS page
+        CROSS JOIN subscribers ON subscribers.id = page.id ORDER BY page.id DESC""",
+        newest.values,
+    )
+    return [from_row(row) for row in rows]
+
+
+async def select_ids(
+    connection: Connection, workspace_id: int, subscriber_filter: SubscriberFilter, *, limit: int, now: int
+) -> list[int]:
+    """The integer ids, newest first."""
+    newest = await _newest(connection, workspace_id, subscriber_filter, before_id=None, limit=limit, now=now)
+    rows = await connection.execute_fetchall(f"{newest.tables} {newest.ids}", newest.values)
+    return [int(row["id"]) for row in rows]
+
+
+class _Newest(msgspec.Struct, frozen=True, kw_only=True):
+    """`ids`: SQL that selects `id`, newest first. `tables`: goes before the query. `values`: its parameters."""
+
+    tables: str
+    ids: str
+    values: dict[str, Any]
+
+
+async def _newest(
+    connection: Connection,
+    workspace_id: int,
+    subscriber_filter: SubscriberFilter,
+    *,
+    before_id: int | None,
+    limit: int,
+    now: int,
+) -> _Newest:
     bindings = Bindings()
     where = subscriber_filter.where(bindings, workspace_id, now)
     before = bindings.bind(before_id or MAX_ID)
@@ -53,12 +89,11 @@ async def select_subscribers(
             ORDER BY {path.order} LIMIT {count})"""
         for path in _access_paths(subscriber_filter, bindings, workspace_id, before, now, search)
     )
-    rows = await connection.execute_fetchall(
-        f"""{where.with_clause()} SELECT {COLUMNS} FROM ({candidates} ORDER BY id DESC LIMIT {count}) AS page
-        CROSS JOIN subscribers ON subscribers.id = page.id ORDER BY page.id DESC""",
-        bindings.values,
+    return _Newest(
+        tables=where.with_clause(),
+        ids=f"SELECT id FROM ({candidates}) ORDER BY id DESC LIMIT {count}",
+        values=bindings.values,
     )
-    return [from_row(row) for row in rows]
 
 
 def _access_paths(

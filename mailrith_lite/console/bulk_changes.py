@@ -8,9 +8,10 @@ from aiohttp import web
 from mailrith_lite import clock, ids
 from mailrith_lite.access import audit
 from mailrith_lite.bulk_changes import bulk_table, bulk_undo
-from mailrith_lite.bulk_changes.actions import BY_NAME, ActionName
+from mailrith_lite.bulk_changes.actions import BY_NAME
 from mailrith_lite.bulk_changes.bulk_table import UNDO_ACTION, BulkChange
 from mailrith_lite.console import names, templating
+from mailrith_lite.console.bulk_words import TITLES, UNDONE
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.job_pages import find_job
 from mailrith_lite.console.job_view import view_job
@@ -23,22 +24,6 @@ from mailrith_lite.jobs.queue import Job
 
 _REPORT_LINK = 60 * clock.SECOND  # short, because the page makes a new link for each download
 _SHOWN_SKIPS = 20
-_TITLES: dict[ActionName, str] = {
-    "add_tag": "Add the tag {}",
-    "remove_tag": "Take the tag {}",
-    "add_to_sequence": "Add to the sequence {}",
-    "remove_from_sequence": "Take from the sequence {}",
-    "unsubscribe": "Unsubscribe",
-    "erase": "Erase",
-}
-_UNDONE: dict[ActionName, str] = {
-    "add_tag": "They lose the tag again.",
-    "remove_tag": "They get the tag again.",
-    "add_to_sequence": "They are in the sequence no longer.",
-    "remove_from_sequence": "They are in the sequence again.",
-    "unsubscribe": "They get the status again that they had before.",
-}
-"""What happens to people whose bulk change is undone."""
 
 
 class SkippedView(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +66,7 @@ async def show_undo(call: SessionRequest) -> web.StreamResponse:
     bulk_undo.check(undo, job.public_id)
     action = BY_NAME[change.action].name
     return await templating.render_page(
-        call.request, "undo-bulk-change.html", job=view_job(job, clock.now(), name=title), undone=_UNDONE[action]
+        call.request, "undo-bulk-change.html", job=view_job(job, clock.now(), name=title), undone=UNDONE[action]
     )
 
 
@@ -134,7 +119,7 @@ async def title_of(connection: Connection, call: SessionRequest, change: BulkCha
     if change.target_id is not None:
         select = names.tag_names if action.target == ids.TAG else names.sequence_names
         (name,) = await select(connection, call, [change.target_id])
-    return _TITLES[action.name].format(f"“{name}”")
+    return TITLES[action.name].format(f"“{name}”")
 
 
 async def _select(connection: Connection, call: SessionRequest, job: Job) -> tuple[BulkChange, Job | None]:

@@ -1,16 +1,18 @@
 """Tags, sequences and custom fields by name, where the key's scopes allow to read them; else by id."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from mailrith_lite import ids
 from mailrith_lite.audience import custom_fields, sequences, tags
+from mailrith_lite.audience.segments import segment_table
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.unicode_forms import fold
 
 MAX_OPTIONS = 500  # the newest ones
+FEW_OPTIONS = 100  # where a page has several lists, which would make it large
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,22 +22,63 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
     name: str
 
 
-async def tag_options(connection: Connection, call: SessionRequest) -> list[Option]:
-    """By name; empty without the scope."""
+async def tag_options(
+    connection: Connection, call: SessionRequest, *, chosen: Iterable[str] = (), most: int = MAX_OPTIONS
+) -> list[Option]:
+    """By name: the newest ones, and those with the public ids of `chosen`. Empty without the scope."""
     if not call.may("tags:read"):
         return []
-    newest = await tags.select_tags(connection, call.workspace_id, search=None, before_id=None, limit=MAX_OPTIONS)
-    return _sorted(Option(id=ids.encode(ids.TAG, tag.id), name=tag.name) for tag in newest)
+    newest = await tags.select_tags(connection, call.workspace_id, search=None, before_id=None, limit=most)
+    options = {ids.encode(ids.TAG, tag.id): tag.name for tag in newest}
+    for number in _missing(ids.TAG, chosen, options):
+        if (tag := await tags.select_tag(connection, call.workspace_id, number)) is not None:
+            options[ids.encode(ids.TAG, number)] = tag.name
+    return _sorted(Option(id=public_id, name=name) for public_id, name in options.items())
 
 
-async def sequence_options(connection: Connection, call: SessionRequest) -> list[Option]:
-    """By name; empty without the scope."""
+async def sequence_options(
+    connection: Connection, call: SessionRequest, *, chosen: Iterable[str] = (), most: int = MAX_OPTIONS
+) -> list[Option]:
+    """As `tag_options`."""
     if not call.may("sequences:read"):
         return []
     newest = await sequences.select_sequences(
-        connection, call.workspace_id, search=None, before_id=None, limit=MAX_OPTIONS
+        connection, call.workspace_id, search=None, before_id=None, limit=most
     )
-    return _sorted(Option(id=ids.encode(ids.SEQUENCE, sequence.id), name=sequence.name) for sequence in newest)
+    options = {ids.encode(ids.SEQUENCE, sequence.id): sequence.name for sequence in newest}
+    for number in _missing(ids.SEQUENCE, chosen, options):
+        sequence = await sequences.select_sequence(connection, call.workspace_id, number)
+        if sequence is not None:
+            options[ids.encode(ids.SEQUENCE, number)] = sequence.settings.name
+    return _sorted(Option(id=public_id, name=name) for public_id, name in options.items())
+
+
+async def segment_options(
+    connection: Connection, call: SessionRequest, *, chosen: str | None, most: int
+) -> list[Option]:
+    """As `tag_options`."""
+    if not call.may("segments:read"):
+        return []
+    newest = await segment_table.select_segments(
+        connection, call.workspace_id, search=None, before_id=None, limit=most
+    )
+    options = {ids.encode(ids.SEGMENT, segment.id): segment.name for segment in newest}
+    for number in _missing(ids.SEGMENT, [chosen] if chosen else [], options):
+        segment = await segment_table.select_segment(connection, call.workspace_id, number)
+        if segment is not None:
+            options[ids.encode(ids.SEGMENT, number)] = segment.name
+    return _sorted(Option(id=public_id, name=name) for public_id, name in options.items())
+
+
+def field_options(labels: Mapping[int, str]) -> list[Option]:
+    """By label. `labels`: as `field_labels` returns them."""
+    return _sorted(Option(id=ids.encode(ids.CUSTOM_FIELD, number), name=label) for number, label in labels.items())
+
+
+def _missing(prefix: str, chosen: Iterable[str], options: Mapping[str, str]) -> list[int]:
+    """The integer ids of the chosen ones that are not among the options."""
+    numbers = (ids.decode(prefix, public_id) for public_id in chosen if public_id not in options)
+    return [number for number in numbers if number is not None]
 
 
 async def field_labels(connection: Connection, call: SessionRequest) -> dict[int, str]:

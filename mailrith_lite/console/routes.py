@@ -15,6 +15,7 @@ from mailrith_lite.console import (
     jobs,
     keys,
     live,
+    new_bulk_change,
     new_import,
     requests,
     sequences,
@@ -105,6 +106,8 @@ def _add_exports(router: web.UrlDispatcher) -> None:
 
 def _add_bulk_changes(router: web.UrlDispatcher) -> None:
     path, read, write = "/bulk-changes/{job_id}", BULK_CHANGE.read_scopes, BULK_CHANGE.write_scopes
+    router.add_get("/bulk-changes/new", page(new_bulk_change.show_new_bulk_change, *read, *write))
+    router.add_post("/bulk-changes/new", form(new_bulk_change.start_bulk_change, *read, *write))
     router.add_get(path, page(bulk_changes.show_bulk_change, *read))
     router.add_get(f"{path}/report", page(bulk_changes.send_report, *read))
     router.add_get(f"{path}/undo", page(bulk_changes.show_undo, *write))

@@ -1,20 +1,27 @@
-"""/console/subscribers: the filtered list."""
+"""/console/subscribers: the filtered list, with the people to choose for a bulk change."""
 
-from contextlib import nullcontext
+from collections.abc import Mapping
 
 import msgspec
 from aiohttp import web
+from multidict import MultiDict, MultiMapping
 
-from mailrith_lite import clock, ids
+from mailrith_lite import clock, errors, ids
 from mailrith_lite.access import workspaces
-from mailrith_lite.audience import listing, selection
+from mailrith_lite.audience import people_page, selection
+from mailrith_lite.audience.people_page import MAX_COUNTED, SORTS, PeoplePage, Sort
 from mailrith_lite.audience.selection import Selection
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.vocabulary import STATUSES
-from mailrith_lite.console import filter_form, names, templating
+from mailrith_lite.console import filter_form, names, people_columns, templating
+from mailrith_lite.console.bulk_words import LABELS
+from mailrith_lite.console.names import Option
+from mailrith_lite.console.people_columns import Column
 from mailrith_lite.console.session_request import SessionRequest
+from mailrith_lite.database import Connection
 
 PAGE_SIZE = 50
+_SORT_LABELS: Mapping[Sort, str] = {"newest": "Newest first", "email": "Email", "name": "Name"}
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,41 +31,119 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     subscriber: Subscriber
 
 
+class Choices(msgspec.Struct, frozen=True, kw_only=True):
+    """What the filter and the columns offer. `fields`: the custom fields, by name."""
+
+    tags: list[Option]
+    sequences: list[Option]
+    segments: list[Option]
+    fields: list[Option]
+    columns: list[Column]
+
+
+class _Query(msgspec.Struct, frozen=True, kw_only=True):
+    """What the address says. `problems`: id of an element -> what is wrong there."""
+
+    form: Selection
+    sort: Sort
+    before_id: int | None
+    problems: dict[str, str]
+
+
 async def show_subscribers(call: SessionRequest) -> web.StreamResponse:
-    """Newest first. The parameter `before` names the last subscriber of the page before."""
-    query = call.request.query
-    form, before_id = filter_form.parse(query), ids.decode(ids.SUBSCRIBER, query.get("before", ""))
-    searching = nullcontext() if form.search is None else call.services.searches.hold(call.workspace_id)
-    with searching:
-        return await _show(call, form, before_id)
+    """The parameter `before` names the last subscriber of the page before."""
+    asked = _parse(call.request.query)
+    async with call.database.read() as connection:
+        choices = await _select_choices(connection, call, asked.form)
+    page = None
+    problems = asked.problems
+    if not problems:
+        try:
+            with call.services.searches.hold(call.workspace_id):
+                page = await _select_page(call, asked)
+        except errors.InvalidRequest as error:
+            problems = {filter_form.with_form_names(error).details["field"]: error.message}
+    return await _render(call, asked, choices, page, problems)
 
 
-async def _show(call: SessionRequest, form: Selection, before_id: int | None) -> web.StreamResponse:
+def _parse(query: MultiMapping[str]) -> _Query:
+    """
+    Raises:
+        InvalidRequest: the address has a value that the form does not offer.
+    """
+    problems: dict[str, str] = {}
+    try:
+        form = filter_form.parse(query)
+    except errors.InvalidRequest as error:
+        if error.details.get("field") != "country":
+            raise
+        problems["country"] = error.message
+        form = filter_form.parse(MultiDict((name, value) for name, value in query.items() if name != "country"))
+    sort = next((known for known in SORTS if known == query.get("sort")), SORTS[0])
+    before_id = ids.decode(ids.SUBSCRIBER, query.get("before", ""))
+    return _Query(form=form, sort=sort, before_id=before_id, problems=problems)
+
+
+async def _select_page(call: SessionRequest, asked: _Query) -> PeoplePage:
     now = clock.now()
     async with call.database.read() as connection:
         workspace = await workspaces.select_own(connection, call.workspace_id)
-        matching = await listing.select_subscribers(
+        resolved = await selection.resolve(
+            connection, call.workspace_id, asked.form, time_zone=workspace.time_zone, now=now
+        )
+        return await people_page.select_page(
             connection,
             call.workspace_id,
-            await selection.resolve(connection, call.workspace_id, form, time_zone=workspace.time_zone, now=now),
-            before_id=before_id,
+            resolved,
+            sort=asked.sort,
+            last_id=asked.before_id,
             limit=PAGE_SIZE + 1,
             now=now,
         )
-        tags = await names.tag_options(connection, call)
-        sequences = await names.sequence_options(connection, call)
+
+
+async def _select_choices(connection: Connection, call: SessionRequest, form: Selection) -> Choices:
+    labels = await names.field_labels(connection, call)
+    return Choices(
+        tags=await names.tag_options(connection, call, chosen=form.tag_ids or (), most=names.FEW_OPTIONS),
+        sequences=await names.sequence_options(
+            connection, call, chosen=form.sequence_ids or (), most=names.FEW_OPTIONS
+        ),
+        segments=await names.segment_options(connection, call, chosen=form.segment_id, most=names.FEW_OPTIONS),
+        fields=names.field_options(labels),
+        columns=people_columns.read(call.request.query, labels),
+    )
+
+
+async def _render(
+    call: SessionRequest, asked: _Query, choices: Choices, page: PeoplePage | None, problems: dict[str, str]
+) -> web.StreamResponse:
+    """`page`: None if the filter has problems."""
+    people = [] if page is None else page.people
+    sequence_names = {option.id: option.name for option in choices.sequences}
+    fields = filter_form.fields(asked.form)
+    shown = MultiDict([*fields.items(), *people_columns.parameters(call.request.query, choices.columns)])
+    if asked.sort != SORTS[0]:
+        shown.add("sort", asked.sort)
     return await templating.render_page(
         call.request,
         "subscribers.html",
-        entries=[
-            Entry(id=ids.encode(ids.SUBSCRIBER, subscriber.id), subscriber=subscriber)
-            for subscriber in matching[:PAGE_SIZE]
-        ],
-        form=form,
-        fields=filter_form.fields(form),
+        status=400 if problems else 200,
+        entries=[Entry(id=ids.encode(ids.SUBSCRIBER, one.id), subscriber=one) for one in people[:PAGE_SIZE]],
+        total=0 if page is None else page.total,
+        most=MAX_COUNTED,
+        form=asked.form,
+        typed_country=call.request.query.get("country", ""),
+        fields=fields,
+        shown=shown,
         statuses=STATUSES,
-        tags=tags,
-        sequences=sequences,
-        more=len(matching) > PAGE_SIZE,
-        first=before_id is None,
+        choices=choices,
+        sequence_name=lambda number: sequence_names.get(public_id := ids.encode(ids.SEQUENCE, number), public_id),
+        sorts=_SORT_LABELS,
+        sort=asked.sort,
+        sorted_by=asked.sort if page is None else page.sort,
+        actions=LABELS,
+        problems=problems,
+        more=len(people) > PAGE_SIZE,
+        first=asked.before_id is None,
     )

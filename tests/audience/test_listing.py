@@ -292,7 +292,7 @@ async def _query_plan(database: Database, subscriber_filter: SubscriberFilter) -
         await connection.set_trace_callback(statements.append)
         await listing.select_subscribers(connection, 1, subscriber_filter, before_id=None, limit=26, now=NOW)
         await connection.set_trace_callback(None)
-        (select,) = (text for text in statements if text.startswith("SELECT subscribers.id, email"))
+        (select,) = (text for text in statements if text.lstrip().startswith("SELECT subscribers.id, email"))
         rows = list(await connection.execute_fetchall(f"EXPLAIN QUERY PLAN {select}"))
     paths: dict[int, list[str]] = {}
     for number, parent, _, step in rows:

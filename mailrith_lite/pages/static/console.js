@@ -227,3 +227,22 @@ window.addEventListener("pageshow", (event) => {
 });
 
 document.querySelectorAll("[data-live]").forEach((element) => new Live(element));
+
+// --- The list of subscribers: choose everybody on the page, and say how many are chosen.
+
+const people = document.getElementById("people");
+if (people) {
+  const page = document.getElementById("page-all");
+  const all = document.getElementById("all");
+  const boxes = [...people.querySelectorAll('[name="subscriber"]')];
+  const count = () => {
+    const chosen = boxes.filter((box) => box.checked).length;
+    page.checked = chosen === boxes.length;
+    page.indeterminate = chosen > 0 && chosen < boxes.length;
+    document.getElementById("chosen").textContent = all.checked || !chosen ? "" : chosen + " chosen";
+  };
+  page.hidden = false;
+  page.addEventListener("change", () => boxes.forEach((box) => (box.checked = page.checked)));
+  people.addEventListener("change", count);
+  count();
+}
