@@ -91,7 +91,7 @@ async def _newest(
     )
     return _Newest(
         tables=where.with_clause(),
-        ids=f"SELECT id FROM ({candidates}) ORDER BY id DESC LIMIT {count}",
+        ids=f"{candidates} ORDER BY id DESC LIMIT {count}",
         values=bindings.values,
     )
 

@@ -181,7 +181,7 @@ def test_subscribers_can_be_searched_filtered_and_paged(serve: Callable[..., Ser
     page, emails = visitor.get(f"/console/subscribers?tag={tag['id']}"), []
     while True:
         emails += re.findall(r">(p\d+@example.com)<", page.body.decode())
-        older = re.findall(r'href="([^"]+)">Older', page.body.decode())
+        older = re.findall(r'href="([^"]+)">Next page', page.body.decode())
         if not older:
             break
         page = visitor.get(urljoin("/console/subscribers", older[0].replace("&amp;", "&")))

@@ -2,7 +2,7 @@
 
 import http.client
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import unescape
 from http.cookies import Morsel, SimpleCookie
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -38,14 +38,15 @@ class Visitor:
     def post(
         self,
         path: str,
-        fields: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | Sequence[tuple[str, str]] = (),
         *,
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
         """Sends a form, by default with this visitor's form token. A header with an empty value is left out."""
         form_token = self.token() if token is None else token
-        body = urlencode({"form_token": form_token, **(fields or {})}).encode()
+        pairs = fields.items() if isinstance(fields, Mapping) else fields
+        body = urlencode([("form_token", form_token), *pairs]).encode()
         sent = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Origin": self.origin,
