@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 SOURCE = Path(__file__).parents[1]
+DOCS = SOURCE / "docs"
 KEY = "mrk_example_secret_key"
 PROJECT = (
     ".ci",
@@ -55,7 +56,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in PROJECT:
         (copy / name).parent.mkdir(exist_ok=True)
         if (SOURCE / name).is_dir():
-            shutil.copytree(SOURCE / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(SOURCE / name, copy / name, symlinks=True, ignore=ignored)
         else:
             shutil.copy(SOURCE / name, copy / name)
     return copy
@@ -119,7 +121,8 @@ def call(address: str, method: str, path: str, body: Any = None) -> tuple[int, A
 def test_the_wheel_has_the_package_its_data_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     expected = {str(path.relative_to(SOURCE)) for path in (SOURCE / "mailrith_lite").rglob("*") if path.is_file()}
-    expected = {name for name in expected if "__pycache__" not in name}
+    expected = {name for name in expected if "__pycache__" not in name and "/console/guides/" not in name}
+    expected |= {f"mailrith_lite/console/guides/{path.relative_to(DOCS)}" for path in DOCS.rglob("*.md")}
     assert {name for name in names if ".dist-info/" not in name} == expected
     assert "mailrith_lite/database/migrations/0001_jobs_and_audience.sql" in names
     assert "mailrith_lite/py.typed" in names
@@ -156,6 +159,15 @@ def test_the_source_distribution_has_the_whole_project_and_its_tests(source: Pat
     )
     assert collected.returncode == 0, collected.stdout[-2_000:]
     assert "tests/test_wheel.py::test_the_installed_wheel_serves" in collected.stdout
+
+
+def test_the_installed_wheel_has_the_guides(python: Path, tmp_path: Path) -> None:
+    code = (
+        "from mailrith_lite.console import guides; print(*sorted(guides.names())); print(guides.read('api').title)"
+    )
+    result = subprocess.run([python, "-c", code], cwd=tmp_path, env={}, check=True, capture_output=True, text=True)
+    names = sorted(path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.md"))
+    assert result.stdout == f"{' '.join(names)}\nThe API\n"
 
 
 def test_the_installed_wheel_serves_from_any_directory(python: Path, tmp_path: Path) -> None:

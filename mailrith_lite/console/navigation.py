@@ -5,6 +5,8 @@ from typing import Final
 
 import msgspec
 
+from mailrith_lite.access import scopes
+
 
 class NavigationLink(msgspec.Struct, frozen=True, kw_only=True):
     """`section`: what the templates of the page, and of the pages below it, set as `section`.
@@ -53,16 +55,19 @@ _GROUPS: Final = (
     ),
     NavigationGroup(
         title="Developers",
-        links=(_link("requests", "Requests", "/developers", "workspace:read"),),
+        links=(
+            _link("requests", "Requests", "/developers", "workspace:read"),
+            _link("guides", "Guides", "/developers/guides", *scopes.ALL),
+        ),
     ),
 )
 
 
-def visible_groups(scopes: Sequence[str]) -> list[NavigationGroup]:
-    """The groups with the pages that a key with these scopes may open; no group is empty."""
+def visible_groups(held: Sequence[str]) -> list[NavigationGroup]:
+    """The groups with the pages that a key with the scopes `held` may open; no group is empty."""
     groups = []
     for group in _GROUPS:
-        links = tuple(link for link in group.links if not set(link.scopes).isdisjoint(scopes))
+        links = tuple(link for link in group.links if not set(link.scopes).isdisjoint(held))
         if links:
             groups.append(NavigationGroup(title=group.title, links=links))
     return groups

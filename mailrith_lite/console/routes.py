@@ -10,6 +10,7 @@ from mailrith_lite.console import (
     corrections,
     custom_fields,
     exports,
+    guides,
     imports,
     job_pages,
     jobs,
@@ -144,6 +145,10 @@ def _add_workspace(router: web.UrlDispatcher) -> None:
     router.add_get("/developers", page(requests.show_requests, *requests.READ))
     router.add_get("/developers/part", page(live.part(requests.render_rows), *requests.READ))
     router.add_get("/developers/live", page(live.stream(requests.render_rows, requests.version), *requests.READ))
+
+    router.add_get("/developers/guides", page(guides.show_guides))
+    router.add_get("/developers/guides/{name}", page(guides.show_guide))
+    router.add_get("/developers/guides/decisions/{name}", page(guides.show_decision))
 
     router.add_get("/webhooks", page(webhooks.show_webhooks, "webhooks:read"))
     router.add_post("/webhooks", form(webhooks.create, *webhooks.LIVE_SCOPES))

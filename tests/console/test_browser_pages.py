@@ -91,6 +91,8 @@ def paths(service: Server) -> dict[str, str]:
         "key": f"/console/keys/{ids.encode(ids.API_KEY, 1)}",
         "webhooks": "/console/webhooks",
         "audit": "/console/audit",
+        "guides": "/console/developers/guides",
+        "guide": "/console/developers/guides/webhooks",
         "requests": "/console/developers?operation=createCustomField",
         "webhook": f"/console/webhooks/{webhook['id']}",
     }

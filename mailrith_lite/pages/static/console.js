@@ -215,6 +215,26 @@ document.querySelectorAll("[data-search-list]").forEach((search) => {
 
 document.querySelectorAll("[data-scripted]").forEach((element) => (element.hidden = false));
 
+// --- Code: a button that copies it.
+
+document.querySelectorAll("pre > code").forEach((code) => {
+  const button = document.createElement("button");
+  button.className = "quiet-button copy";
+  button.type = "button";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      announce("Copied");
+      button.textContent = "Copied";
+    } catch {
+      getSelection().selectAllChildren(code); // without TLS there is no clipboard
+      button.textContent = "Press Ctrl+C";
+    }
+  });
+  code.parentElement.prepend(button);
+});
+
 // --- Forms: a second click on a button does not submit the form again.
 
 document.addEventListener("submit", (event) => {
