@@ -103,7 +103,7 @@ async def apply(connection: Connection, workspace_id: int, plan: Plan, now: int)
         await _insert_subscribers(connection, workspace_id, plan, now)
         await blocks.update_subscriber_counts(connection, workspace_id, plan.first_id)
     if plan.updates:
-        await update_states(connection, workspace_id, plan.updates, now)
+        await update_states(connection, workspace_id, plan.updates, plan.standings, now)
     if plan.members:
         await blocks.update_tag_counts(connection, plan.members, plan.tag_ids, new_from=plan.first_id)
         await insert_tags(connection, plan.members, plan.tag_ids)
@@ -171,22 +171,32 @@ async def _insert_subscribers(connection: Connection, workspace_id: int, plan: P
     )
 
 
-async def update_states(connection: Connection, workspace_id: int, states: str, now: int) -> None:
+async def update_states(connection: Connection, workspace_id: int, states: str, standings: str, now: int) -> None:
     """Writes a JSON list of states, without tags and sequences.
+
+    `standings`: a JSON list of `Standing`, of those who get another status or time. Few changes do that, and a
+    statement that sets an indexed column writes the index for each of its rows, also if the value is the same.
 
     The `+` stops SQLite from scanning the workspace's index and searching the list for each row.
     """
     await connection.execute(
         """UPDATE subscribers SET name = json_extract(row.value, '$[2]'),
-            status = json_extract(row.value, '$[3]'), country = json_extract(row.value, '$[4]'),
-            custom_fields = json_extract(row.value, '$[5]'), name_key = json_extract(row.value, '$[6]'),
-            subscribed_at = coalesce(json_extract(row.value, '$[8]'), subscribed_at),
-            last_opened_at = json_extract(row.value, '$[9]'), updated_at = :now,
+            country = json_extract(row.value, '$[4]'), custom_fields = json_extract(row.value, '$[5]'),
+            name_key = json_extract(row.value, '$[6]'), updated_at = :now,
             changed_by_job = json_extract(row.value, '$[13]')
         FROM json_each(:states) AS row
         WHERE subscribers.id = json_extract(row.value, '$[0]') AND +workspace_id = :workspace_id""",
         {"workspace_id": workspace_id, "states": states, "now": now},
     )
+    if standings:
+        await connection.execute(
+            """UPDATE subscribers SET status = json_extract(row.value, '$[1]'),
+                subscribed_at = coalesce(json_extract(row.value, '$[2]'), subscribed_at),
+                last_opened_at = json_extract(row.value, '$[3]')
+            FROM json_each(:standings) AS row
+            WHERE subscribers.id = json_extract(row.value, '$[0]') AND +workspace_id = :workspace_id""",
+            {"workspace_id": workspace_id, "standings": standings},
+        )
 
 
 async def insert_tags(connection: Connection, subscriber_ids: str, tag_ids: str) -> None:

@@ -78,12 +78,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of a chunk, and what SQLite has to write for it.
 
     `inserts`, `updates`: JSON lists of states. `inserts_have_times`: whether one of `inserts` has a `subscribed_at`
-    or a `last_opened_at`. `members`: a JSON list of the subscribers who get the tags and sequences of the job.
-    `row_tags`, `row_sequences`: JSON objects, integer id -> list of the subscribers who get it. Each is empty when
-    there is nothing to write. `first_id`: the integer id of the first new subscriber. `job_id`: the import that
-    makes the changes. `changed`: the existing subscribers of `updates`, in the order of their ids. `left_again`: a
-    JSON list of the unchanged subscribers whose row repeats a suppressed status: no undo of an earlier import may
-    lift it.
+    or a `last_opened_at`. `standings`: a JSON list of `Standing`, of those of `updates` who get another status or
+    time. `members`: a JSON list of the subscribers who get the tags and sequences of the job. `row_tags`,
+    `row_sequences`: JSON objects, integer id -> list of the subscribers who get it. Each is empty when there is
+    nothing to write. `first_id`: the integer id of the first new subscriber. `job_id`: the import that makes the
+    changes. `changed`: the existing subscribers of `updates`, in the order of their ids. `left_again`: a JSON list
+    of the unchanged subscribers whose row repeats a suppressed status: no undo of an earlier import may lift it.
     """
 
     first_id: int
@@ -92,6 +92,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     inserts: str
     inserts_have_times: bool
     updates: str
+    standings: str
     members: str
     tag_ids: str
     sequence_ids: str
@@ -216,7 +217,7 @@ class _Planner:
         """`changes`: how many there were."""
         new = (state for state in self._by_email.values() if state.id >= self._first_new)
         inserts = sorted(new, key=attrgetter("email"))
-        updates = self._images.states()
+        updates, standings = self._images.states(), self._images.standings()
         left_again = self._left_again.difference(state.id for state in updates)
         members = [*self._incomplete, *range(self._first_new, self._next_id)]
         created = self._next_id - self._first_new
@@ -229,6 +230,7 @@ class _Planner:
                 state.subscribed_at is not None or state.last_opened_at is not None for state in inserts
             ),
             updates=as_json(updates) if updates else "",
+            standings=as_json(standings) if standings else "",
             members=as_json(members) if members else "",
             tag_ids=tag_ids,
             sequence_ids=sequence_ids,

@@ -77,6 +77,15 @@ class State(msgspec.Struct, array_like=True, gc=False):
     changed_by_job: int | None  # the import that made the latest change
 
 
+class Standing(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The members of a subscriber that are in an index or in the count of a block."""
+
+    id: int
+    status: Status
+    subscribed_at: int | None
+    last_opened_at: int | None
+
+
 class Changed(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """An existing subscriber that a change alters. `status`: after the change."""
 
@@ -123,6 +132,10 @@ class ChunkImages:
     def states(self) -> list[State]:
         return list(self._states.values())
 
+    def standings(self) -> list[Standing]:
+        """Of the subscribers whose standing may have changed."""
+        return [new_standing(self._states[number]) for number, image in self._images.items() if moves(image)]
+
     def changed(self) -> list[Changed]:
         for subscriber_id in self._twice:
             image, state = self._images[subscriber_id], self._states[subscriber_id]
@@ -131,6 +144,15 @@ class ChunkImages:
             Changed(subscriber_id=number, status=self._states[number].status, image=image)
             for number, image in sorted(self._images.items())
         ]
+
+
+def moves(image: Image) -> bool:
+    """Whether the change, or its undo, alters the standing of the subscriber."""
+    return not (image.status is UNSET and image.subscribed_at is UNSET and image.last_opened_at is UNSET)
+
+
+def new_standing(state: State) -> Standing:
+    return Standing(state.id, state.status, state.subscribed_at, state.last_opened_at)
 
 
 def restore(state: State, image: Image, fields: Mapping[int, CustomField]) -> bool:

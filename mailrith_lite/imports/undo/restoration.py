@@ -20,7 +20,7 @@ class _Known(msgspec.Struct, array_like=True):
 
 
 class Restoration(msgspec.Struct, frozen=True, kw_only=True):
-    """`states`: a JSON list of the restored subscribers. `restored`, `skipped`: JSON lists of integer ids.
+    """`states`, `standings`: JSON lists for `bulk.update_states`. `restored`, `skipped`: JSON lists of integer ids.
 
     `tags`, `joined`, `rejoined`: what the import has added, as JSON lists of pairs for `memberships`. `last_id`:
     the chunk ends with this id.
@@ -30,6 +30,7 @@ class Restoration(msgspec.Struct, frozen=True, kw_only=True):
     restored_count: int
     skipped_count: int
     states: str
+    standings: str
     restored: str
     skipped: str
     tags: str
@@ -65,6 +66,7 @@ def plan(batch: str, fields: Mapping[int, CustomField]) -> Restoration | None:
         restored_count=len(restored),
         skipped_count=len(skipped),
         states=_json([one.state for one in restored]),
+        standings=_json([images.new_standing(one.state) for one in restored if images.moves(one.image)]),
         restored=_json([one.state.id for one in restored]),
         skipped=_json(skipped),
         tags=_pairs((one.state.id, one.image.tags) for one in restored),

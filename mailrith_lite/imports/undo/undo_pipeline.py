@@ -123,7 +123,7 @@ class UndoPipeline:
 
     async def _apply(self, connection: Connection, job: Job, import_job_id: int, planned: Restoration) -> None:
         now = clock.now()
-        await bulk.update_states(connection, job.workspace_id, planned.states, now)
+        await bulk.update_states(connection, job.workspace_id, planned.states, planned.standings, now)
         await memberships.delete_tags(connection, planned.tags)
         await memberships.delete_sequences(connection, planned.joined)
         await memberships.update_sequences_removed(connection, planned.rejoined)
