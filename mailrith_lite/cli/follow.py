@@ -55,6 +55,21 @@ async def follow_undo(client: ApiClient, job: Job) -> None:
     check_completed(job)
 
 
+async def follow_bulk_change(client: ApiClient, job: Job) -> None:
+    """As `follow_undo`.
+
+    Raises:
+        Unreachable, Refused
+        StartError: the bulk change failed.
+    """
+    print_note(f"Accepted as {job.id}")
+    with progress_bar(job.kind.name.replace("_", " ")) as show:
+        job = await wait_for_end(client, job, with_progress(show))
+    report = f"\nThe people that were skipped, as a CSV file: {job.report_url}" if job.report_url else ""
+    print_result(f"{job.id}: {job.counts}{report}", await _document(client, job))
+    check_completed(job)
+
+
 async def follow_job(client: ApiClient, job_id: str) -> None:
     """Shows a progress bar, then the counts.
 

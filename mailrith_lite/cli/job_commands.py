@@ -61,7 +61,7 @@ def export(status: str | None, query: str | None, cold_only: bool, target: Path 
 def jobs() -> None:
     """List, follow, cancel, undo and delete jobs, and save reports.
 
-    A job is an import, an export, or the undo of an import.
+    A job is an import, an export, a bulk change, or an undo.
 
     \b
     Example:
@@ -72,7 +72,7 @@ def jobs() -> None:
 @jobs.command("list")
 @click.option("--limit", type=click.IntRange(1), default=25, help="how many jobs  [25]")
 def list_jobs(limit: int) -> None:
-    """List the newest imports, exports and undos.
+    """List the newest imports, exports, bulk changes and undos.
 
     \b
     Example:
@@ -186,21 +186,25 @@ def save_report(job_id: str, target: Path | None, force: bool) -> None:
 @click.argument("job_id", metavar="ID")
 @yes_option
 def undo_import(job_id: str, yes: bool) -> None:
-    """Undo an import.
+    """Undo an import or a bulk change.
 
-    Deletes the people that the import created, and puts back what it changed in others. Says what it would do, and
+    Deletes the people that an import created, and puts back what it changed in others. Says what it would do, and
     asks. Skips people who have been changed since.
 
     \b
     Examples:
       mailrith-lite jobs undo import_job_f5trj0n0jhzfa
-      mailrith-lite jobs undo import_job_f5trj0n0jhzfa --yes
+      mailrith-lite jobs undo bulk_job_f5trj0n0jhzfa --yes
     """
     from mailrith_lite.cli.follow import follow_undo
     from mailrith_lite.cli.http_client import new_idempotency_key
     from mailrith_lite.cli.printing import print_result
-    from mailrith_lite.cli.remote_jobs import describe_undo, preview_undo, submit_undo
+    from mailrith_lite.cli.remote_jobs import describe_undo, kind_of, preview_undo, submit_undo
+    from mailrith_lite.jobs.kinds import BULK_CHANGE
 
+    if kind_of(job_id) == BULK_CHANGE:
+        _undo_bulk_change(job_id, yes=yes)
+        return
     result = run(lambda client: preview_undo(client, job_id))
     if not yes or not output.current().as_json:
         print_result(f"This would be the result: {describe_undo(result)}", result)
@@ -208,6 +212,22 @@ def undo_import(job_id: str, yes: bool) -> None:
 
     async def work(client: "ApiClient") -> None:
         await follow_undo(client, await submit_undo(client, job_id, key=new_idempotency_key()))
+
+    run(work)
+
+
+def _undo_bulk_change(job_id: str, *, yes: bool) -> None:
+    from mailrith_lite.cli.follow import follow_bulk_change
+    from mailrith_lite.cli.http_client import new_idempotency_key
+    from mailrith_lite.cli.remote_bulk_changes import submit_undo
+    from mailrith_lite.cli.remote_jobs import Job, path_of
+
+    job = run(lambda client: client.get(path_of(job_id), Job))
+    people = 0 if job.progress is None else job.progress.changed_count
+    confirm(f"Undo {job_id}, which has changed {people:,} {'person' if people == 1 else 'people'}?", yes=yes)
+
+    async def work(client: "ApiClient") -> None:
+        await follow_bulk_change(client, await submit_undo(client, job_id, key=new_idempotency_key()))
 
     run(work)
 

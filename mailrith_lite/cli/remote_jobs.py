@@ -11,7 +11,7 @@ from mailrith_lite.cli.client_errors import Refused, Unreachable
 from mailrith_lite.cli.http_client import ApiClient, Document, read_as
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports.undo.undo_preview import UndoPreview
-from mailrith_lite.jobs.kinds import EXPORT, IMPORT, KINDS, UNDO, JobKind
+from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, KINDS, UNDO, JobKind
 from mailrith_lite.jobs.queue import Progress
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0  # seconds between polls; the service's Retry-After is one
@@ -25,7 +25,7 @@ class Interrupted(StartError):
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """An import, an export or an undo, or a list's summary of one. Members of the other kind are None."""
+    """A job of any kind, or a list's summary of one. Members of the other kind are None."""
 
     id: str
     status: str
@@ -61,6 +61,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         people = self.progress
         if self.kind == UNDO:
             return people.restored_count + people.deleted_count + people.skipped_count
+        if self.kind == BULK_CHANGE:
+            return people.changed_count + people.unchanged_count + people.skipped_count
         return people.rows_processed
 
     @property
@@ -70,6 +72,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             return "" if self.exported_count is None else f"{self.exported_count:,} exported"
         if self.kind == UNDO and self.progress is not None:
             return describe_undo(self.progress)
+        if self.kind == BULK_CHANGE and self.progress is not None:
+            return _describe_change(self.progress)
         if self.progress is not None:
             return _describe(self.progress, final=self.final, dry_run=self.dry_run)
         return "" if self.imported_count is None else f"{self.imported_count:,} imported"
@@ -114,6 +118,12 @@ def _describe(progress: Progress, *, final: bool, dry_run: bool) -> str:
     return f"{rows} {noun}{'; would have been' if dry_run else ''}: {', '.join(results)}"
 
 
+def _describe_change(people: Progress) -> str:
+    return (
+        f"{people.changed_count:,} changed, {people.unchanged_count:,} unchanged, {people.skipped_count:,} skipped"
+    )
+
+
 def describe_undo(people: UndoPreview | Progress) -> str:
     return (
         f"{people.restored_count:,} restored, {people.deleted_count:,} deleted, "
@@ -141,7 +151,7 @@ async def submit_undo(client: ApiClient, import_id: str, *, key: str) -> Job:
 
 def _undo_path(import_id: str) -> str:
     if kind_of(import_id) != IMPORT:
-        raise StartError(f"{import_id} is not the id of an import: only imports can be undone")
+        raise StartError(f"{import_id} is not the id of an import or a bulk change: only these can be undone")
     return f"{path_of(import_id)}/undo"
 
 

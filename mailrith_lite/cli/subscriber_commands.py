@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mailrith_lite.cli.change_command import change_subscribers
 from mailrith_lite.cli.client_command import confirm, parse_status, run, yes_option
 
 if TYPE_CHECKING:
@@ -135,6 +136,9 @@ def erase_subscriber(subscriber: str, yes: bool) -> None:
     confirm(f"Erase {person.email}?", yes=yes)
     run(lambda client: client.delete(f"{PATH}/{person.id}"))
     print_result(f"erased {person.email} ({person.id})", {"id": person.id, "deleted": True})
+
+
+subscribers.add_command(change_subscribers)
 
 
 def _row(person: "Subscriber") -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_records import field, sequence, subscriber, tag
+from api_records import definition, field, segment, sequence, subscriber, tag
 from conftest import MAPPINGS, Server
 
 from cli.command_line import Result, assert_fails, client_environment, data_rows, run, run_on_terminal
@@ -46,6 +46,70 @@ def test_list_has_the_subscribers_who_match_every_option(
     subscriber(server, "dan@example.com")
     rows = data_rows(command("list", *options))
     assert [row[1].partition("@")[0] for row in rows] == expected
+
+
+CHANGES = [
+    (("--add-tag", "Spring", "--status", "Active"), (1, 1, 0)),
+    (("--take-tag", "spring", "--all"), (2, 2, 0)),
+    (("--add-to-sequence", "Welcome", "--tag", "Spring"), (1, 1, 0)),
+    (("--take-from-sequence", "welcome", "--sequence", "Welcome"), (1, 0, 0)),
+    (("--unsubscribe", "--without-tag", "Spring"), (2, 0, 0)),
+    (("--unsubscribe", "--segment", "Germans"), (1, 0, 0)),
+    (("--erase", "--country", "germany"), (1, 0, 0)),
+]
+
+
+@pytest.mark.parametrize(("options", "expected"), CHANGES)
+def test_change_reports_how_many_of_those_who_match_have_changed(
+    server: Server, command: Command, options: tuple[str, ...], expected: tuple[int, int, int]
+) -> None:
+    welcome = sequence(server, "Welcome")["id"]
+    segment(server, "Germans", definition("country", "is", ["DE"]))
+    subscriber(server, "ann@example.com", status="Active", new_tags=["Spring"], sequence_ids=[welcome])
+    subscriber(server, "bob@example.com", status="Bounced", new_tags=["Spring"])
+    subscriber(server, "cay@example.com", status="Active", country="DE")
+    subscriber(server, "dan@example.com")
+    result = command("change", *options, "--yes", "--json")
+    progress = json.loads(result.stdout)["progress"]
+    assert tuple(progress[f"{name}_count"] for name in ("changed", "unchanged", "skipped")) == expected
+
+
+def test_change_of_listed_people_says_where_the_report_is_and_can_be_undone(
+    server: Server, command: Command, cwd: Path
+) -> None:
+    person = subscriber(server, "ann@example.com", status="Active")
+    result = command("change", "--unsubscribe", "--id", person["id"], "--id", NOBODY, "--yes")
+    assert "1 changed, 0 unchanged, 1 skipped" in result.stdout
+    assert "/downloads/" in result.stdout
+    job_id = result.stdout.split(":")[0]
+    env = client_environment(server)
+    assert "not_found" in run("jobs", "report", job_id, "-o", "-", env=env, cwd=cwd).stdout
+    assert "1 changed" in run("jobs", "undo", job_id, "--yes", env=env, cwd=cwd).stdout
+    assert saved(server)["ann@example.com"]["status"] == "Active"
+    assert "1 changed, 0 unchanged, 1 skipped" in run("jobs", "list", env=env, cwd=cwd).stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("--all",), "give exactly one of"),
+        (("--unsubscribe", "--erase", "--all"), "give exactly one of"),
+        (("--unsubscribe",), "say who, or give --all"),
+        (("--unsubscribe", "--all", "--country", "DE"), "leave out --all"),
+        (("--unsubscribe", "--tag", "a", "--without-tag", "b"), "do not go together"),
+        (("--unsubscribe", "--id", NOBODY, "--country", "DE"), "--id goes with no other option"),
+    ],
+)
+def test_change_refuses_options_that_contradict_each_other(
+    command: Command, options: tuple[str, ...], problem: str
+) -> None:
+    assert_fails(command("change", *options, "--yes"), problem)
+
+
+def test_change_does_nothing_without_an_answer(server: Server, command: Command) -> None:
+    subscriber(server, "ann@example.com", status="Active")
+    assert_fails(command("change", "--erase", "--all"), "say --yes")
+    assert list(saved(server)) == ["ann@example.com"]
 
 
 def test_list_names_the_people_of_an_import(server: Server, command: Command) -> None:
