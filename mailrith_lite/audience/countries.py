@@ -16,6 +16,11 @@ def find(text: str) -> str | None:
     return _find(text) if len(text) <= MAX_NAME else None
 
 
+def codes() -> list[str]:
+    """The alpha-2 codes of all countries."""
+    return sorted(set(_tables()[0].values()))
+
+
 @functools.lru_cache(maxsize=4_096)
 def _find(text: str) -> str | None:
     codes, names = _tables()

@@ -43,7 +43,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     value: Any
 
 
-def _parse_query(call: SessionRequest, resource: str) -> ListQuery:
+def parse_query(call: SessionRequest, resource: str) -> ListQuery:
     """The parameter `before` names the last item of the page before."""
     query = call.request.query
     return ListQuery(
@@ -62,7 +62,7 @@ async def render_list(
 ) -> web.StreamResponse:
     """`fields`: the content of a form for a new item that was refused for the problems. `values`: further variables
     of the template."""
-    query = _parse_query(call, resource)
+    query = parse_query(call, resource)
     async with call.database.read() as connection:
         selected = await select(
             connection, call.workspace_id, search=query.search, before_id=query.before_id, limit=PAGE_SIZE + 1

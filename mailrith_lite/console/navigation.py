@@ -40,6 +40,7 @@ _GROUPS: Final = (
         title="People",
         links=(
             _link("subscribers", "Subscribers", "/subscribers", "subscribers:read"),
+            _link("segments", "Segments", "/segments", "segments:read"),
             _link("tags", "Tags", "/tags", "tags:read"),
             _link("custom-fields", "Custom fields", "/custom-fields", "custom_fields:read"),
             _link("sequences", "Sequences", "/sequences", "sequences:read"),

@@ -9,12 +9,14 @@ SIGN_IN_PATH = f"{PATH}/sign-in"
 SUBSCRIBERS_PATH = f"{PATH}/subscribers"
 TAGS_PATH = f"{PATH}/tags"
 CUSTOM_FIELDS_PATH = f"{PATH}/custom-fields"
+SEGMENTS_PATH = f"{PATH}/segments"
 SEQUENCES_PATH = f"{PATH}/sequences"
 KEYS_PATH = f"{PATH}/keys"
 DEVELOPERS_PATH = f"{PATH}/developers"
 WEBHOOKS_PATH = f"{PATH}/webhooks"
 _ACTIONS = (
     "/cancel",
+    "/count",
     "/part",
     "/live",
     "/switch",

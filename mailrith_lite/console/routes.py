@@ -19,6 +19,7 @@ from mailrith_lite.console import (
     new_bulk_change,
     new_import,
     requests,
+    segments,
     sequences,
     several_files,
     sign_in,
@@ -166,6 +167,15 @@ def _add_catalog(router: web.UrlDispatcher) -> None:
     router.add_get("/tags/{tag_id}", page(tags.show_tag, *tags.READ))
     router.add_post("/tags/{tag_id}", form(tags.change, *tags.WRITE))
     router.add_post("/tags/{tag_id}/delete", form(tags.delete, *tags.WRITE))
+
+    router.add_get("/segments", page(segments.show_segments, *segments.READ))
+    router.add_get("/segments/new", page(segments.show_new, *segments.WRITE))
+    router.add_post("/segments/new", form(segments.create, *segments.WRITE))
+    router.add_post("/segments/count", form(segments.count, *segments.WRITE))
+    router.add_get("/segments/{segment_id}", page(segments.show_segment, *segments.READ))
+    router.add_post("/segments/{segment_id}", form(segments.change, *segments.WRITE))
+    router.add_get("/segments/{segment_id}/count", page(segments.show_count, *segments.READ))
+    router.add_post("/segments/{segment_id}/delete", form(segments.delete, *segments.WRITE))
 
     fields, field = "/custom-fields", "/custom-fields/{custom_field_id}"
     router.add_get(fields, page(custom_fields.show_custom_fields, *custom_fields.READ))

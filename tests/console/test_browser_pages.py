@@ -81,6 +81,8 @@ def paths(service: Server) -> dict[str, str]:
         "columns with questions": archived.replace("?file=", "/").partition("&")[0],
         "corrections": f"/console/imports/{job['id']}/correct",
         "upload": uploading.address(service, upload),
+        "segments": "/console/segments",
+        "new segment": "/console/segments/new",
         "tags": "/console/tags",
         "tag": f"/console/tags/{client.tags.list()['data'][0]['id']}",
         "custom fields": "/console/custom-fields",

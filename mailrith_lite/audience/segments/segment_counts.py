@@ -41,18 +41,18 @@ class SegmentCounts:
             RateLimited: the workspace has too many searches and counts at this moment.
             QueryTooSlow, ClientLeft: as `Database.bounded`; the time includes that of the counts before this one.
         """
-        counts = self._cached(query)
+        counts = self.cached(query)
         if counts is None:
             lock = self._locks.setdefault(query.workspace_id, asyncio.Lock())
             with self._searches.hold(query.workspace_id):
                 async with self._database.bounded(), lock:
-                    counts = self._cached(query)  # a caller before us in the queue may have counted the same
+                    counts = self.cached(query)  # a caller before us in the queue may have counted the same
                     if counts is None:
                         counts = await self._count(query)
         return counts
 
-    def _cached(self, query: Query) -> Counts | None:
-        """None after a change in the workspace."""
+    def cached(self, query: Query) -> Counts | None:
+        """The last count; None after a change in the workspace."""
         key = query.workspace_id, query.key
         entry = self._cache.get(key)
         if entry is None or entry.revision != self._database.revision(query.workspace_id):
