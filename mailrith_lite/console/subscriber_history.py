@@ -128,7 +128,7 @@ def _text(member: str, value: Any) -> str | None:
         return None
     if value is None:
         return ""
-    return formats.date_time(value) if member in _TIMES else field_text(value)
+    return f"{formats.date_time(value)} UTC" if member in _TIMES else field_text(value)
 
 
 async def _members(

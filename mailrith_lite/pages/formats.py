@@ -31,13 +31,13 @@ def month(milliseconds: int) -> str:
 
 
 def date_time(milliseconds: int) -> str:
-    """`27 Nov 2026, 14:05 UTC`"""
-    return f"{date(milliseconds)}, {_utc(milliseconds):%H:%M} UTC"
+    """`27 Nov 2026, 14:05`, in UTC"""
+    return f"{date(milliseconds)}, {_utc(milliseconds):%H:%M}"
 
 
 def date_time_seconds(milliseconds: int) -> str:
-    """`27 Nov 2026, 14:05:09 UTC`"""
-    return f"{date(milliseconds)}, {_utc(milliseconds):%H:%M:%S} UTC"
+    """`27 Nov 2026, 14:05:09`, in UTC"""
+    return f"{date(milliseconds)}, {_utc(milliseconds):%H:%M:%S}"
 
 
 def duration(milliseconds: int) -> str:

@@ -10,6 +10,7 @@ from conftest import MAPPINGS, Server
 
 from mailrith_lite import ids
 from mailrith_lite.console.routes import create_console
+from mailrith_lite.jobs.kinds import BULK_CHANGE
 
 from .import_pages import upload_file
 from .visitor import signed_in
@@ -32,12 +33,12 @@ def page_paths(server: Server, name: str) -> dict[str, str]:
     return paths | {state: "/console" + _fill(path, values) for state, path in _STATES.items()}
 
 
-_QUERIES = {"/uploads": "?{archive}"}
+_QUERIES = {"/uploads": "?{archive}", "/bulk-changes/new": "?action=erase&subscriber={subscriber_id}"}
 """What a page does not work without."""
 _STATES = {
     "nothing matches": "/subscribers?search=nothing+like+it",
     "filtered people": "/subscribers?search=person1&status=Active&tag={tag_id}",
-    "people of an import": "/subscribers?imported={imports}",
+    "people of an import": "/subscribers?import_job_id={imports}",
     "no tag matches": "/tags?search=nothing",
     "failed import": "/imports/{failed}",
     "dry run": "/imports/{dry}",
@@ -49,8 +50,9 @@ _STATES = {
 
 
 def _fill(pattern: str, values: Mapping[str, str]) -> str:
-    """A job's id depends on the kind, which is the first part of the path."""
+    """A job's id depends on the kind, which is the first part of the path. `name`: of a guide."""
     first = pattern.split("/")[1] if pattern else ""
+    pattern = pattern.replace("decisions/{name}", "decisions/{decision}")
     return pattern.replace("{job_id}", values.get(first, "{job_id}")).format_map(values)
 
 
@@ -71,6 +73,8 @@ def _make_content(server: Server, name: str) -> dict[str, str]:
         "segment_id": _make_segment(server, name),
         "api_key_id": ids.encode(ids.API_KEY, 1),
         "webhook_subscription_id": _make_webhook(server, name),
+        "name": "webhooks",
+        "decision": "benchmarks",
         **_make_jobs(server, name, created),
         "subscriber_id": _make_changed_person(server, name),
     }
@@ -114,6 +118,7 @@ def _make_jobs(server: Server, name: str, created: Mapping[str, Any]) -> dict[st
     return {
         "imports": job["id"],
         "undos": undo["id"],
+        "bulk-changes": _make_bulk_change(server, created["tags"]["id"]),
         "exports": server.export_csv(query=name[:200])[0]["id"],
         "failed": server.import_csv('Email,Name\n"open\n')["id"],
         "upload_id": upload["id"],
@@ -122,6 +127,13 @@ def _make_jobs(server: Server, name: str, created: Mapping[str, Any]) -> dict[st
         "archive": archive,
         "archived": archive.removeprefix("file=").partition("&")[0],
     }
+
+
+def _make_bulk_change(server: Server, tag_id: str) -> str:
+    body = {"action": "remove_tag", "tag_id": tag_id, "filter": {"search": "person59"}}
+    job = server.call("POST", BULK_CHANGE.path, body).json["data"]
+    server.drain()
+    return str(job["id"])
 
 
 def _quoted(name: str) -> str:

@@ -37,15 +37,23 @@ window.addEventListener("online", () => connection.works());
 
 // --- Times: in the zone of the reader, with UTC as the title.
 
-const timeFormat = new Intl.DateTimeFormat("en-GB", {
-  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",
-});
+const day = { day: "numeric", month: "short", year: "numeric" };
+const minute = { ...day, hour: "2-digit", minute: "2-digit" };
+const second = { ...minute, second: "2-digit" };
+const [dayFormat, minuteFormat, secondFormat] = [day, minute, second].map(
+  (options) => new Intl.DateTimeFormat("en-GB", options),
+);
+
+function timeFormat(time) {
+  if ("day" in time.dataset) return dayFormat;
+  return "seconds" in time.dataset ? secondFormat : minuteFormat;
+}
 
 function showLocalTimes(element) {
   for (const time of element.querySelectorAll("time[datetime]")) {
     if (time.title) continue;
     time.title = time.textContent;
-    time.textContent = timeFormat.format(new Date(time.dateTime));
+    time.textContent = timeFormat(time).format(new Date(time.dateTime));
   }
 }
 
@@ -194,11 +202,8 @@ document.querySelectorAll("form[data-choices]").forEach((form) => {
 
 // --- Lists to choose from: a search hides the entries that do not have its text.
 
-const SEARCHED_FROM = 8; // entries
-
 document.querySelectorAll("[data-search-list]").forEach((search) => {
   const entries = [...document.getElementById(search.dataset.searchList).children];
-  search.hidden = entries.length < SEARCHED_FROM;
   search.querySelector("input").addEventListener("input", (event) => {
     const text = event.target.value.trim().toLowerCase();
     for (const entry of entries) {

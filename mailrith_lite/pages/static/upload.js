@@ -101,7 +101,6 @@ if (form) {
     }
   });
 
-  form.querySelector("[data-drop-hint]").hidden = false;
   for (const type of ["dragenter", "dragover"]) {
     dropZone.addEventListener(type, (event) => {
       event.preventDefault();
