@@ -14,7 +14,7 @@ from mailrith_lite.audience.vocabulary import SUPPRESSED, Status, strictest
 _NEW_STATUS: Status = "Active"
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Change(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """What one row of the file sets. None, or a custom field that is left out, keeps the saved value.
 
     `subscribed_at` replaces the saved time; `last_opened_at` counts when it is later than the saved time. `tags`,

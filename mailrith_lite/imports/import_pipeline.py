@@ -13,10 +13,10 @@ from mailrith_lite.audience import bulk, dry_run, row_lists, tags
 from mailrith_lite.audience.bulk_plan import Change, Outcome
 from mailrith_lite.audience.custom_fields import CustomField, select_all_custom_fields
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.imports import decisions, first_pass, import_table, moments, new_fields, records, report
+from mailrith_lite.imports import decisions, first_pass, import_table, new_fields, records, report
 from mailrith_lite.imports.batches import MAX_CHUNK_ROWS, Batches, open_batches
 from mailrith_lite.imports.import_table import ImportPlan
-from mailrith_lite.imports.records import Layout
+from mailrith_lite.imports.row_task import RowTask
 from mailrith_lite.imports.rows import Row, RowError, RowReader
 from mailrith_lite.imports.undo import change_table
 from mailrith_lite.jobs import queue
@@ -63,9 +63,9 @@ class ImportPipeline:
         if progress.rows_total is None:
             plan, progress = await self._begin(job, *await self._first_pass(run, plan, path))
         async with self._database.read() as connection:
-            reader = await self._reader(connection, job, plan)
-        write = functools.partial(self._apply_chunk, job, plan, reader)
-        await self._write_chunks(run, path, plan.layout, reader, progress, write)
+            task = await self._row_task(connection, job, plan)
+        write = functools.partial(self._apply_chunk, job, plan, task.reader())
+        await self._write_chunks(run, path, task, progress, write)
 
     async def complete(self, connection: Connection, job: Job, now: int) -> None:
         """Does nothing: the checkpoint of the last chunk has all counts."""
@@ -145,12 +145,12 @@ class ImportPipeline:
                 tag_ids = [*tag_ids, trial.add_new_tag(plan.new_tag_name) if tag_id is None else tag_id]
             columns, planned = await new_fields.plan_fields(trial.connection, job.workspace_id, plan.columns)
             plan = msgspec.structs.replace(plan, columns=columns)
-            reader = await self._reader(trial.connection, job, plan, planned)
+            task = await self._row_task(trial.connection, job, plan, planned)
             plan_chunk = functools.partial(
                 trial.plan, job.workspace_id, tag_ids=tag_ids, sequence_ids=plan.sequence_ids
             )
-            write = functools.partial(self._plan_chunk, job, reader, plan_chunk)
-            await self._write_chunks(run, path, plan.layout, reader, progress, write)
+            write = functools.partial(self._plan_chunk, job, task.reader(), plan_chunk)
+            await self._write_chunks(run, path, task, progress, write)
 
     async def _reset(self, job: Job, plan: ImportPlan, progress: Progress) -> None:
         """Deletes the results of an interrupted dry run."""
@@ -162,27 +162,26 @@ class ImportPipeline:
             await import_table.update_begun(connection, job.id, columns=plan.columns, tag_ids=plan.tag_ids)
             await queue.update_checkpoint(connection, job.id, progress, clock.now(), resumable=False)
 
-    async def _reader(
+    async def _row_task(
         self, connection: Connection, job: Job, plan: ImportPlan, planned: Sequence[CustomField] = ()
-    ) -> RowReader:
+    ) -> RowTask:
         """`planned`: the custom fields that the import would create."""
         fields = await select_all_custom_fields(connection, job.workspace_id)
         workspace = await select_own(connection, job.workspace_id)
-        return RowReader(
-            plan.columns,
-            {field.id: field for field in (*fields, *planned)},
-            width=len(plan.layout.names),
+        return RowTask(
+            layout=plan.layout,
+            columns=plan.columns,
+            fields=[*fields, *planned],
             formula_guard=self._formula_guard,
-            moments=functools.partial(moments.moment_reader, workspace.time_zone, clock.now()),
+            time_zone=workspace.time_zone,
+            now=clock.now(),
             options=plan.options,
         )
 
-    async def _write_chunks(
-        self, run: Run, path: Path, layout: Layout, reader: RowReader, progress: Progress, write: _Write
-    ) -> None:
+    async def _write_chunks(self, run: Run, path: Path, task: RowTask, progress: Progress, write: _Write) -> None:
         """Calls `write` with each chunk of the rows that the progress does not include yet."""
         pace = Pace(self._database, MAX_CHUNK_ROWS)
-        async with open_batches(path, layout, reader, skip=progress.rows_processed, check=run.check) as batches:
+        async with open_batches(path, task, skip=progress.rows_processed, check=run.check) as batches:
             while batch := await batches.next():
                 begin = 0
                 while begin < len(batch):

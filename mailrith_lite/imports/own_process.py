@@ -11,10 +11,13 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import BinaryIO
 
 LARGE = 1 << 24
 """Bytes. For a file of this size the time to start a process does not matter."""
+LARGE_IMPORT = 1 << 22
+"""Bytes. The same for the second pass of an import, which takes longer."""
 _CHECK_SECONDS = 0.2
 _NICE = 5
 _GC_THRESHOLD = 50_000  # objects; a few blocks of rows make that many, and no cycles
@@ -50,6 +53,54 @@ async def run_module(module: str, *arguments: str, check: Callable[[], None] = l
     if process.returncode != 0:
         raise RuntimeError(f"{module} ended with {process.returncode}")
     return output
+
+
+class Stream:
+    """A process that prints while others work. `output`: what it prints; read it in a thread."""
+
+    def __init__(self, output: BinaryIO, process: asyncio.subprocess.Process) -> None:
+        self.output = output
+        self._process = process
+
+    def kill(self) -> None:
+        """A thread that reads the output reaches its end."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+
+
+@contextlib.asynccontextmanager
+async def stream_module(module: str, *arguments: str, task: bytes) -> AsyncIterator[Stream]:
+    """Runs `python -m MODULE ARGUMENT…` until the end of the block.
+
+    `task`: a line. The module calls `read_task` and then `start` first.
+    """
+    reading_end, life_end = os.pipe()  # as the pipe of `run_module`, it ends when this process dies
+    output_end, printing_end = os.pipe()
+    with os.fdopen(life_end, "wb", buffering=0) as life, os.fdopen(output_end, "rb") as output:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *("-m", module, *arguments),
+                stdin=reading_end,
+                stdout=printing_end,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        finally:
+            os.close(reading_end)
+            os.close(printing_end)
+        stream = Stream(output, process)
+        try:
+            await asyncio.to_thread(life.write, task + b"\n")
+            yield stream
+        finally:
+            stream.kill()
+            await process.wait()
+
+
+def read_task() -> bytes:
+    """Call it before `start` in a process of `stream_module`."""
+    return sys.stdin.buffer.readline()
 
 
 def start() -> None:

@@ -33,7 +33,7 @@ class RowError(msgspec.Struct, frozen=True, kw_only=True):
     warning: bool = False
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Row(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """One record, with either a change or an error. `cells` is empty unless a warning may need them.
 
     `left_out`: the cells that could not be read, when the row is applied without them.
@@ -43,7 +43,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cells: list[str]
     change: Change | None = None
     error: RowError | None = None
-    left_out: Sequence[RowError] = ()
+    left_out: tuple[RowError, ...] = ()
 
 
 class _Step(msgspec.Struct, frozen=True, kw_only=True):

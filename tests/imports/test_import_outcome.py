@@ -207,6 +207,7 @@ def test_a_file_of_blank_rows_can_be_canceled_at_once(
     server: Server, monkeypatch: pytest.MonkeyPatch, large: int
 ) -> None:
     monkeypatch.setattr(own_process, "LARGE", large)
+    monkeypatch.setattr(own_process, "LARGE_IMPORT", large)
     client = server.sdk()
     rows = "bob@example.com\n" * 100 + ",\n" * 4_000_000  # the first hundred rows are read before the job starts
     blank = {"csv_text": f"Email\n{rows}", "mappings": MAPPINGS[:1]}
