@@ -6,6 +6,7 @@ import fcntl
 import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -19,8 +20,9 @@ from mailrith_lite.access.refused_keys import RefusedKeys
 from mailrith_lite.access.request_rates import RequestRates
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.api import scrape
+from mailrith_lite.api.documentation.openapi import document
 from mailrith_lite.api.middleware import add_headers, add_hsts, boundary
-from mailrith_lite.api.routes import add_routes
+from mailrith_lite.api.routes import SECTIONS, add_routes
 from mailrith_lite.audience import search_limit
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
 from mailrith_lite.audience.totals import AudienceTotals
@@ -71,8 +73,13 @@ def create_app(
     if (services.settings.public_url or "").startswith("https:"):
         app.on_response_prepare.append(add_hsts)
     add_routes(app)
-    app.add_subapp(CONSOLE_PATH, create_console(services.secret, style_page=style_page))
+    app.add_subapp(CONSOLE_PATH, create_console(services.secret, _document, style_page=style_page))
     return app
+
+
+def _document() -> dict[str, Any]:
+    """The OpenAPI document, for the console's reference: the API and the console do not import each other."""
+    return document(SECTIONS, ["/"])
 
 
 def create_metrics_app(services: Services) -> web.Application:

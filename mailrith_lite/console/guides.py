@@ -15,6 +15,7 @@ from aiohttp import web
 
 from mailrith_lite import errors
 from mailrith_lite.console import templating
+from mailrith_lite.console.markdown import parser
 from mailrith_lite.console.session_request import SessionRequest
 
 if TYPE_CHECKING:
@@ -95,10 +96,8 @@ def _files() -> dict[str, Traversable]:
 @functools.cache
 def read(name: str) -> Guide:
     """Takes a tenth of a second, most of it for the first guide."""
-    from markdown_it import MarkdownIt
-
-    parser = MarkdownIt("commonmark").enable("table")
-    tokens = parser.parse(_files()[name].read_text(encoding="utf-8"))
+    markdown = parser()
+    tokens = markdown.parse(_files()[name].read_text(encoding="utf-8"))
     title, tokens = tokens[1].content, _without_html(tokens[3:])
     headings = []
     for place, token in enumerate(tokens):
@@ -116,7 +115,7 @@ def read(name: str) -> Guide:
         name=name,
         title=title,
         summary=_plain(re.split(r"(?<=\.)\s", paragraph, maxsplit=1)[0]),
-        html=parser.renderer.render(tokens, parser.options, {}),
+        html=markdown.renderer.render(tokens, markdown.options, {}),
         headings=headings,
     )
 

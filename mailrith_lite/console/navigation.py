@@ -59,6 +59,7 @@ _GROUPS: Final = (
         links=(
             _link("requests", "Requests", "/developers", "workspace:read"),
             _link("guides", "Guides", "/developers/guides", *scopes.ALL),
+            _link("reference", "API reference", "/developers/reference", *scopes.ALL),
         ),
     ),
 )

@@ -1,5 +1,8 @@
 """The routes of the console: path, handler, and the scopes that the key must hold."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 from aiohttp import web
 
 from mailrith_lite.access.wrong_keys import WrongKeys
@@ -18,6 +21,7 @@ from mailrith_lite.console import (
     live,
     new_bulk_change,
     new_import,
+    reference,
     requests,
     segments,
     sequences,
@@ -33,6 +37,7 @@ from mailrith_lite.console import (
 from mailrith_lite.console.error_pages import add_headers, error_pages
 from mailrith_lite.console.live import STREAMS, Streams
 from mailrith_lite.console.paths import PATH, job_path
+from mailrith_lite.console.reference import REFERENCE, Reference
 from mailrith_lite.console.session import Sessions
 from mailrith_lite.console.session_request import SESSIONS, form, page
 from mailrith_lite.console.sign_in import MAX_WRONG_KEYS, WRONG_KEYS
@@ -41,7 +46,9 @@ from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, KINDS, UNDO, J
 _READ = ("subscribers:read",)
 
 
-def create_console(secret: bytes, *, style_page: bool = False) -> web.Application:
+def create_console(
+    secret: bytes, document: Callable[[], Mapping[str, Any]], *, style_page: bool = False
+) -> web.Application:
     """A subapplication, so that its middleware and headers apply to the console only.
 
     `style_page`: for sandboxes.
@@ -50,6 +57,7 @@ def create_console(secret: bytes, *, style_page: bool = False) -> web.Applicatio
     app[SESSIONS] = Sessions(secret)
     app[WRONG_KEYS] = WrongKeys(MAX_WRONG_KEYS)
     app[STREAMS] = Streams()
+    app[REFERENCE] = Reference(document)
     app.on_response_prepare.append(add_headers)
     _add_routes(app.router)
     if style_page:
@@ -147,6 +155,8 @@ def _add_workspace(router: web.UrlDispatcher) -> None:
     router.add_get("/developers/part", page(live.part(requests.render_rows), *requests.READ))
     router.add_get("/developers/live", page(live.stream(requests.render_rows, requests.version), *requests.READ))
 
+    router.add_get("/developers/reference", page(reference.show_reference))
+    router.add_get("/developers/reference/{operation_id}", page(reference.show_operation))
     router.add_get("/developers/guides", page(guides.show_guides))
     router.add_get("/developers/guides/{name}", page(guides.show_guide))
     router.add_get("/developers/guides/decisions/{name}", page(guides.show_decision))

@@ -26,7 +26,7 @@ def page_paths(server: Server, name: str) -> dict[str, str]:
     """
     values = _make_content(server, name)
     paths = {}
-    for resource in create_console(b"0" * 32).router.resources():
+    for resource in create_console(b"0" * 32, dict).router.resources():
         pattern = resource.canonical
         if any(route.method == "GET" for route in resource) and not pattern.endswith(_NO_PAGES):
             paths[pattern or "/"] = "/console" + _fill(pattern + _QUERIES.get(pattern, ""), values)
@@ -75,6 +75,7 @@ def _make_content(server: Server, name: str) -> dict[str, str]:
         "webhook_subscription_id": _make_webhook(server, name),
         "name": "webhooks",
         "decision": "benchmarks",
+        "operation_id": "createSubscriberImportJob",
         **_make_jobs(server, name, created),
         "subscriber_id": _make_changed_person(server, name),
     }
