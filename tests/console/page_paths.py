@@ -38,7 +38,9 @@ _QUERIES = {"/uploads": "?{archive}", "/bulk-changes/new": "?action=erase&subscr
 _STATES = {
     "nothing matches": "/subscribers?search=nothing+like+it",
     "filtered people": "/subscribers?search=person1&status=Active&tag={tag_id}",
-    "people of an import": "/subscribers?import_job_id={imports}",
+    "people of an import": "/subscribers?imported={imports}",
+    "people by name": "/subscribers?search=person1&sort=name&column={custom_field_id}&field={custom_field_id}",
+    "bulk change of all": "/bulk-changes/new?all=on&search=person1&action=add_tag",
     "no tag matches": "/tags?search=nothing",
     "failed import": "/imports/{failed}",
     "dry run": "/imports/{dry}",
