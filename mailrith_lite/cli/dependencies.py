@@ -1,6 +1,5 @@
 """Whether the installed packages are as new as the service needs."""
 
-import configparser
 import re
 from collections.abc import Iterable, Iterator
 from importlib import metadata
@@ -32,6 +31,8 @@ def _requirements() -> Iterator[tuple[str, str]]:
     """Name and lowest version of each package that is needed without any extra."""
     lines: Iterable[str]
     if _setup_file().exists():
+        import configparser  # a wheel has no such file, so the start of a service need not load this
+
         setup = configparser.ConfigParser(interpolation=None)
         setup.read(_setup_file(), encoding="utf-8")
         lines = setup["options"]["install_requires"].splitlines()

@@ -1,18 +1,20 @@
-"""How commands print: with rich on a terminal, as plain lines for a file or another program, or as JSON."""
+"""How commands print: with rich on a terminal, as plain lines for a file or another program, or as JSON.
+
+Only what needs rich imports it: `serve` prints one line, and rich is a twentieth of its start.
+"""
 
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 import msgspec
-from rich.cells import cell_len
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from mailrith_lite.cli import output
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 T = TypeVar("T")
 
@@ -20,8 +22,10 @@ _INDENT = "  "
 _GAP = 2  # spaces between the columns of a table
 
 
-def console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False) -> "Console":
     """A console of rich with the colors of the terminal, or without any if the user wants none."""
+    from rich.console import Console
+
     return Console(stderr=stderr, color_system="auto" if output.current().color else None, highlight=False)
 
 
@@ -103,6 +107,9 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     if widths is None:
         _print_cells(columns, rows)
         return
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column, width in zip(columns, widths, strict=True):
         table.add_column(column, width=width)
@@ -118,6 +125,8 @@ def one_line(text: str) -> str:
 
 def _widths(rows: Sequence[Sequence[str]], room: int) -> list[int] | None:
     """The widths of the columns, in terminal cells, so that no word is cut; None if there is too little room."""
+    from rich.cells import cell_len
+
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     words = [[word for cell in column for word in cell.split()] for column in zip(*rows, strict=True)]
     least = [max(map(cell_len, column), default=0) for column in words]
