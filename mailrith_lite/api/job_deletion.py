@@ -4,11 +4,11 @@ from mailrith_lite.api.call import Call
 from mailrith_lite.api.responses import NoContent
 from mailrith_lite.api.route import refuses
 from mailrith_lite.catalog import job_removal
-from mailrith_lite.jobs import deletion, queue
+from mailrith_lite.jobs import deleted_jobs, queue
 from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, UNDO, JobKind
 
 
-@refuses(deletion.not_final(IMPORT.encode(1)))
+@refuses(deleted_jobs.not_final(IMPORT.encode(1)))
 async def delete_import(call: Call) -> NoContent:
     """Delete a subscriber import job
 
@@ -18,7 +18,7 @@ async def delete_import(call: Call) -> NoContent:
     return await _delete(call, IMPORT)
 
 
-@refuses(deletion.not_final(EXPORT.encode(1)))
+@refuses(deleted_jobs.not_final(EXPORT.encode(1)))
 async def delete_export(call: Call) -> NoContent:
     """Delete a subscriber export job
 
@@ -27,7 +27,7 @@ async def delete_export(call: Call) -> NoContent:
     return await _delete(call, EXPORT)
 
 
-@refuses(deletion.not_final(UNDO.encode(1)))
+@refuses(deleted_jobs.not_final(UNDO.encode(1)))
 async def delete_undo(call: Call) -> NoContent:
     """Delete an undo job of a subscriber import
 
@@ -36,7 +36,7 @@ async def delete_undo(call: Call) -> NoContent:
     return await _delete(call, UNDO)
 
 
-@refuses(deletion.not_final(BULK_CHANGE.encode(1)))
+@refuses(deleted_jobs.not_final(BULK_CHANGE.encode(1)))
 async def delete_bulk_change(call: Call) -> NoContent:
     """Delete a bulk change of subscribers
 

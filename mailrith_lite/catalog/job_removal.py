@@ -12,7 +12,7 @@ from mailrith_lite.database import MAX_ID, Connection
 from mailrith_lite.exports import export_table
 from mailrith_lite.imports import import_table
 from mailrith_lite.imports.undo import undo_table
-from mailrith_lite.jobs import deletion
+from mailrith_lite.jobs import deleted_jobs
 from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, UNDO
 from mailrith_lite.jobs.queue import Job
 
@@ -40,7 +40,7 @@ async def delete_job(connection: Connection, actor: Actor, job: Job) -> None:
 
 async def delete_expired(connection: Connection, limits: Limits) -> bool:
     """Hides the next expired jobs of every workspace. False if there were none."""
-    jobs = await deletion.select_ended(
+    jobs = await deleted_jobs.select_ended(
         connection, _EXPIRED, {**msgspec.structs.asdict(limits), "now": clock.now(), "at_once": EXPIRED_AT_ONCE}
     )
     for job in jobs:
@@ -70,15 +70,15 @@ _EXPIRED = f"""completed_at <= :ended AND kind <> '{UNDO.name}' -- an undo goes 
 
 async def _hide(connection: Connection, job: Job) -> None:
     now = clock.now()
-    await deletion.update_deleted(connection, job, now)
+    await deleted_jobs.update_deleted(connection, job, now)
     if job.kind == IMPORT:
         await _check_selections(connection, job)
         for undo in await undo_table.select_undo_jobs(connection, job.workspace_id, job.id):
-            await deletion.update_deleted(connection, undo, now)
+            await deleted_jobs.update_deleted(connection, undo, now)
     elif job.kind == BULK_CHANGE:
         latest = (await bulk_table.select_undos(connection, job.workspace_id, [job.id])).get(job.id)
         if latest is not None and not latest.final:
-            raise deletion.not_final(latest.public_id)
+            raise deleted_jobs.not_final(latest.public_id)
     elif job.kind == UNDO and job.status == "Completed":
         undo_of = await undo_table.select_undo(connection, job.workspace_id, job.id)
         await import_table.update_undo_deleted(connection, undo_of.import_job_id)

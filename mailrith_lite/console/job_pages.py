@@ -13,7 +13,7 @@ from mailrith_lite.console.live import Part, RenderPart
 from mailrith_lite.console.paths import PATH, job_path, redirect
 from mailrith_lite.console.session_request import FormHandler, PageHandler, SessionRequest
 from mailrith_lite.database import Connection
-from mailrith_lite.jobs import deletion, queue
+from mailrith_lite.jobs import deleted_jobs, queue
 from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, JobKind
 from mailrith_lite.jobs.queue import Job
 
@@ -58,7 +58,7 @@ def show_deletion(kind: JobKind) -> PageHandler:
         async with call.database.read() as connection:
             job = await find_job(connection, call, kind)
         if not job.final:
-            raise deletion.not_final(job.public_id)
+            raise deleted_jobs.not_final(job.public_id)
         return await templating.render_page(
             call.request,
             "delete-job.html",

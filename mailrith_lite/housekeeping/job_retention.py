@@ -14,7 +14,7 @@ from mailrith_lite.exports.export_pipeline import file_path
 from mailrith_lite.imports import report
 from mailrith_lite.imports.undo import change_table, undo_table
 from mailrith_lite.imports.uploads import upload_table
-from mailrith_lite.jobs import deletion
+from mailrith_lite.jobs import deleted_jobs
 from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job
 
@@ -54,7 +54,7 @@ class JobRetention:
             limits = Limits(ended=now - self._ttl, undoable=now - self._undo_ttl)
             await self._database.write_in_steps(lambda connection: job_removal.delete_expired(connection, limits))
         async with self._database.read() as connection:
-            deleted = await deletion.select_deleted(connection)
+            deleted = await deleted_jobs.select_deleted(connection)
         for job in deleted:
             if not self._is_running(job.id):
                 await self._remove(job)
@@ -67,7 +67,7 @@ class JobRetention:
             await self._database.write_in_steps(functools.partial(_of_job, delete_rows, job.id))
         async with self._database.write(housekeeping=True) as connection:
             await upload_table.delete_of_job(connection, job.id)
-            await deletion.delete_job(connection, job.id)
+            await deleted_jobs.delete_job(connection, job.id)
 
 
 async def _of_job(delete_rows: _DeleteRows, job_id: int, connection: Connection) -> bool:

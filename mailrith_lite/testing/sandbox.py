@@ -15,7 +15,7 @@ from mailrith_lite.access import key_table, keys, scopes, workspaces
 from mailrith_lite.app import create_app, data_directory, open_services
 from mailrith_lite.http.services import Services
 from mailrith_lite.imports.uploads import upload_table
-from mailrith_lite.jobs import deletion
+from mailrith_lite.jobs import deleted_jobs
 from mailrith_lite.setting_values import MAX_DURATION
 from mailrith_lite.settings import SETTINGS, Settings, load
 from mailrith_lite.testing import seed
@@ -122,7 +122,7 @@ class Sandbox:
             await key_table.update_keys_moved(connection, old.id, new.id)
             await journal.insert_journal(connection, new.id, now)
             files = await upload_table.delete_uploads(connection, old.id)  # first, because they refer to jobs
-            await deletion.delete_jobs(connection, old.id)  # this ends their links
+            await deleted_jobs.delete_jobs(connection, old.id)  # this ends their links
         await self.services.uploads.remove_files(files)
         self.instruments.forget_keys(workspace_id)
         self._requests[new.id] = self.requests({new.id})
