@@ -24,7 +24,7 @@ from model_workspace import Workspace
 from mailrith_lite.audience import blocks, search_index
 from mailrith_lite.settings import Settings
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "5"))
 START = 1_800_000_000_000
 _numbers = itertools.count(1)
 

@@ -20,7 +20,7 @@ from mailrith_lite.audience import values
 from mailrith_lite.audience.vocabulary import STATUSES
 from mailrith_lite.cells import guard
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "8"))
 OPTIONS = ["Red", "a, b", 'say "hi"', '"', "=1", "'=1", "'x", "-", "+1", "ü👩", "|;", "true", "\u00c0"]
 FIELDS = {
     "=Text": "Text",

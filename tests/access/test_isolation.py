@@ -161,7 +161,8 @@ def test_a_change_with_a_name_of_another_workspace_has_the_outcome_of_an_unused_
     for known in (theirs.known, NONEXISTENT):
         name = known[case.kind]
         replies.append(comparable(ours, send(ours, operation_id, case, name), name))
-        assert visible(theirs) == theirs_at_first
+        if known is theirs.known:
+            assert visible(theirs) == theirs_at_first
         restore()
     assert replies[0] == replies[1]
     assert replies[0][0] == case.status

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 from conftest import Server
+from empty_database import write_empty_database
 
 from cli.command_line import Write, run
+from mailrith_lite import disk
+from mailrith_lite.app import DATABASE_FILE
 
 
 @pytest.fixture
@@ -36,6 +39,7 @@ def data_dir(server: Server) -> Path:
 @pytest.fixture
 def stopped_data_dir(tmp_path: Path) -> Path:
     """A data directory with a database, without a running service."""
-    directory = tmp_path / "stopped"
+    directory = disk.private_directory(tmp_path / "stopped")
+    write_empty_database(directory / DATABASE_FILE)
     assert run("keys", "create", "--name", "First", "--data-dir", directory, cwd=tmp_path).exit_code == 0
     return directory

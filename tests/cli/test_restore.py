@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,24 +37,32 @@ def store(cwd: Path) -> Path:
 
 
 @pytest.fixture
-def copy(store: Path, cwd: Path) -> Path:
+def copy(original: Path, store: Path, cwd: Path) -> Path:
     """A backup of ada and bob, who are Active. The database has changed since, and nobody serves it."""
-    path = cwd / "copy.db"
+    shutil.copytree(original / "store", store)
+    return Path(shutil.copy(original / "copy.db", cwd))
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the data directory `store` and its backup, which each test copies."""
+    folder = tmp_path_factory.mktemp("original")
+    store, path = folder / "store", folder / "copy.db"
     server = Server(Settings(port=0, data_dir=store, bootstrap_key=KEY))
     with server.serving():
         server.import_csv("Email,Name\nada@example.com,Ada\nbob@example.com,Bob\n")
         leaked = server.call("POST", "/v1/tags", {"name": "Before"}, key=(other := server.new_key()))
         assert leaked.status == 201
-        assert run("backup", path, "--data-dir", store, cwd=cwd).exit_code == 0
+        assert run("backup", path, "--data-dir", store, cwd=folder).exit_code == 0
         (bob,) = server.call("GET", "/v1/subscribers?search=bob").json["data"]
         body = {"status": "Unsubscribed"}
         assert server.call("PUT", f"/v1/subscribers/{bob['id']}/status", body).status == 200
         server.call("POST", "/v1/tags", {"name": "After"})
         (store / "leaked").write_text(other)
-        listed = run("keys", "list", "--data-dir", store, cwd=cwd).stdout
+        listed = run("keys", "list", "--data-dir", store, cwd=folder).stdout
         key_id = next(line.split("\t")[0] for line in listed.splitlines() if "\ttest\t" in line)
-        assert run("keys", "revoke", key_id, "--yes", "--data-dir", store, cwd=cwd).exit_code == 0
-    return path
+        assert run("keys", "revoke", key_id, "--yes", "--data-dir", store, cwd=folder).exit_code == 0
+    return folder
 
 
 def restore(file: Path, store: Path, *options: str) -> Result:

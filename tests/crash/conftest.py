@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from crash.service import IMPORTS, Content, Service, import_request
+from crash.service import EXPORTS, IMPORTS, Content, Service, import_request
 
 
 @pytest.fixture
@@ -24,10 +24,11 @@ def service(tmp_path: Path) -> Iterator[Callable[[str], Service]]:
 
 
 class Reference(msgspec.Struct, frozen=True, kw_only=True):
-    """A stopped service whose import completed without a crash."""
+    """A stopped service whose import completed without a crash. `exported`: the file of an export of everybody."""
 
     directory: Path
     content: Content
+    exported: bytes
 
 
 @pytest.fixture(scope="session")
@@ -35,9 +36,13 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
     service = Service(tmp_path_factory.mktemp("crash") / "data").start()
     try:
         job = service.finish(service.call("POST", IMPORTS, import_request()))
-        service.stop()
         assert job["status"] == "Completed"
-        assert min(job["progress"].values()) > 100
-        yield Reference(directory=service.directory, content=service.content())
+        content = service.content()
+        export = service.finish(service.call("POST", EXPORTS))
+        (path,) = (service.directory / "exports").iterdir()
+        exported = path.read_bytes()
+        service.call("DELETE", export["self"])
+        service.stop()
+        yield Reference(directory=service.directory, content=content, exported=exported)
     finally:
         service.kill()

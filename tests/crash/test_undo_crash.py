@@ -28,9 +28,7 @@ def prepare(service: Service) -> tuple[Any, Content]:
     """
     service.start()
     assert service.finish(service.call("POST", IMPORTS, request(0, KNOWN, "First")))["status"] == "Completed"
-    service.stop()
     before = service.content()
-    service.start()
     job = service.finish(service.call("POST", IMPORTS, request(0, KNOWN + NEW, "Second", new_tag_name="Made")))
     assert (job["progress"]["updated_count"], job["progress"]["created_count"]) == (KNOWN, NEW)
     return job, before
