@@ -19,6 +19,7 @@ from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.values import FieldType
 from mailrith_lite.catalog import field_change, in_use, removal
 from mailrith_lite.database import Connection
+from mailrith_lite.jobs.kinds import IMPORT
 
 PATH = "/v1/custom-fields"
 _CODES = Codes(own="invalid_custom_field")
@@ -108,7 +109,7 @@ async def get_custom_field(call: Call) -> Data[CustomFieldResource]:
 @refuses(
     custom_fields.label_taken("Size", new=False),
     *in_use.examples(ids.CUSTOM_FIELD),
-    in_use.type_locked(in_use.named_by_import(ids.CUSTOM_FIELD, 1)),
+    in_use.type_locked(in_use.named_by_job(IMPORT, ids.CUSTOM_FIELD, 1)),
     field_conversion.values_would_be_lost(1, 12, type_changes=True),
     field_conversion.values_would_be_lost(1, 12, type_changes=False),
 )

@@ -11,8 +11,8 @@ from mailrith_lite.api.codes import Codes
 from mailrith_lite.audience.conditions import SequenceOperator, TagOperator
 from mailrith_lite.audience.selection import MAX_CUSTOM_FIELDS, MAX_LISTED, FieldTest, Selection
 from mailrith_lite.audience.vocabulary import Status
-from mailrith_lite.exports.columns import FIXED
 from mailrith_lite.exports.export_table import Order
+from mailrith_lite.exports.file_columns import FIXED
 
 T = TypeVar("T")
 

@@ -6,6 +6,7 @@ from mailrith_lite.bulk_changes import bulk_table
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table
 from mailrith_lite.imports import import_table as imports
+from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, JobKind
 
 
 async def check_tag(connection: Connection, workspace_id: int, tag_id: int) -> None:
@@ -15,9 +16,9 @@ async def check_tag(connection: Connection, workspace_id: int, tag_id: int) -> N
     """
     await _check_others(connection, workspace_id, ids.TAG, tag_id)
     if await imports.select_any_with_tag(connection, workspace_id, tag_id):
-        raise named_by_import(ids.TAG, tag_id)
+        raise named_by_job(IMPORT, ids.TAG, tag_id)
     if await bulk_table.select_any_with_target(connection, workspace_id, "tag", tag_id):
-        raise named_by_bulk_change(ids.TAG, tag_id)
+        raise named_by_job(BULK_CHANGE, ids.TAG, tag_id)
 
 
 async def check_custom_field(
@@ -30,7 +31,7 @@ async def check_custom_field(
     try:
         await _check_others(connection, workspace_id, ids.CUSTOM_FIELD, field_id)
         if await imports.select_any_with_custom_field(connection, workspace_id, field_id):
-            raise named_by_import(ids.CUSTOM_FIELD, field_id)
+            raise named_by_job(IMPORT, ids.CUSTOM_FIELD, field_id)
     except errors.Conflict as conflict:
         raise type_locked(conflict) if type_changes else conflict from None
 
@@ -42,9 +43,9 @@ async def check_sequence(connection: Connection, workspace_id: int, sequence_id:
     """
     await _check_others(connection, workspace_id, ids.SEQUENCE, sequence_id)
     if await imports.select_any_with_sequence(connection, workspace_id, sequence_id):
-        raise named_by_import(ids.SEQUENCE, sequence_id)
+        raise named_by_job(IMPORT, ids.SEQUENCE, sequence_id)
     if await bulk_table.select_any_with_target(connection, workspace_id, "sequence", sequence_id):
-        raise named_by_bulk_change(ids.SEQUENCE, sequence_id)
+        raise named_by_job(BULK_CHANGE, ids.SEQUENCE, sequence_id)
 
 
 async def check_segment(connection: Connection, workspace_id: int, segment_id: int) -> None:
@@ -61,12 +62,16 @@ async def _check_others(connection: Connection, workspace_id: int, resource: str
     for segment in await segment_table.select_referring_segments(connection, workspace_id, resource, public_id):
         raise named_by_segment(resource, segment.name, segment.id)
     if await export_table.select_open_naming(connection, workspace_id, public_id) is not None:
-        raise named_by_export(resource, number)
+        raise named_by_job(EXPORT, resource, number)
 
 
 def examples(resource: str) -> tuple[errors.Conflict, ...]:
     """The conflicts of a tag, custom field or sequence, for the documentation."""
-    return named_by_segment(resource, "Readers", 1), named_by_import(resource, 1), named_by_export(resource, 1)
+    return (
+        named_by_segment(resource, "Readers", 1),
+        named_by_job(IMPORT, resource, 1),
+        named_by_job(EXPORT, resource, 1),
+    )
 
 
 def named_by_segment(resource: str, segment_name: str, segment_id: int) -> errors.Conflict:
@@ -79,30 +84,13 @@ def named_by_segment(resource: str, segment_name: str, segment_id: int) -> error
     )
 
 
-def named_by_import(resource: str, number: int) -> errors.Conflict:
-    return _named_by_job("import", resource, number)
-
-
-def named_by_export(resource: str, number: int) -> errors.Conflict:
-    return _named_by_job("export", resource, number)
-
-
-def _named_by_job(job: str, resource: str, number: int) -> errors.Conflict:
-    name = resource.replace("_", " ")
+def named_by_job(kind: JobKind, resource: str, number: int) -> errors.Conflict:
+    job, name = kind.name.replace("_", " "), resource.replace("_", " ")
+    article = "An" if job[0] in "aeiou" else "A"
     return errors.Conflict(
-        f"An {job} that is not finished names this {name}; wait for its end or cancel it.",
+        f"{article} {job} that is not finished names this {name}; wait for its end or cancel it.",
         code=f"{resource}_in_use",
-        reason=f"named_by_{job}",
-        resource=(resource, ids.encode(resource, number)),
-    )
-
-
-def named_by_bulk_change(resource: str, number: int) -> errors.Conflict:
-    name = resource.replace("_", " ")
-    return errors.Conflict(
-        f"A bulk change that is not finished names this {name}; wait for its end or cancel it.",
-        code=f"{resource}_in_use",
-        reason="named_by_bulk_change",
+        reason=f"named_by_{kind.name}",
         resource=(resource, ids.encode(resource, number)),
     )
 

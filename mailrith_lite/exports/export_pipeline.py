@@ -14,9 +14,9 @@ from mailrith_lite.access import workspaces
 from mailrith_lite.audience import selection
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
 from mailrith_lite.database import Connection, Database
-from mailrith_lite.exports import batches, export_table
-from mailrith_lite.exports.batches import BatchQuery, Span
-from mailrith_lite.exports.columns import chosen_columns
+from mailrith_lite.exports import batch_query, export_table
+from mailrith_lite.exports.batch_query import BatchQuery, Span
+from mailrith_lite.exports.file_columns import chosen_columns
 from mailrith_lite.exports.writer import Writer
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import EXPORT
@@ -106,7 +106,7 @@ class ExportPipeline:
             )
         except errors.InvalidRequest as error:
             raise JobFailed(error.message) from error
-        separators = await batches.select_has_separators(connection, job.workspace_id)
+        separators = await batch_query.select_has_separators(connection, job.workspace_id)
         writer = Writer(columns, formula_guard=self._formula_guard, list_separators=separators)
         return writer, BatchQuery(job.workspace_id, selected, columns, now)
 

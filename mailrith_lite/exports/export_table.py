@@ -14,7 +14,7 @@ _columns_decoder = msgspec.json.Decoder(tuple[str, ...])
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What to export. `columns`: keys as in `exports.columns`; None has all of them."""
+    """What to export. `columns`: keys as in `exports.file_columns`; None has all of them."""
 
     selection: Selection = Selection()
     columns: tuple[str, ...] | None = None

@@ -5,8 +5,8 @@ from mailrith_lite.audience import selection
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table
-from mailrith_lite.exports.columns import chosen_columns
 from mailrith_lite.exports.export_table import Order
+from mailrith_lite.exports.file_columns import chosen_columns
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import EXPORT
 from mailrith_lite.jobs.queue import Job

@@ -8,8 +8,8 @@ import msgspec
 
 from mailrith_lite.audience.values import field_text
 from mailrith_lite.cells import FORMULA_BYTES, csv_cell, guard, guard_name, header_line, join_list
-from mailrith_lite.exports.batches import CELL, COMMA, LIST, QUOTE, ROW, VALUE, VALUES, column_groups
-from mailrith_lite.exports.columns import Column
+from mailrith_lite.exports.batch_query import CELL, COMMA, LIST, QUOTE, ROW, VALUE, VALUES, column_groups
+from mailrith_lite.exports.file_columns import Column
 
 _CSV: Final = bytes.maketrans(CELL + QUOTE + COMMA + ROW, b',",\r\n')
 _QUOTED: Final = (b",", b'"', b"\r", b"\n", VALUE, VALUES)

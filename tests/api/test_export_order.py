@@ -11,7 +11,7 @@ from conftest import Server
 from wire import EXPORTS, running_service
 
 from mailrith_lite import ids
-from mailrith_lite.exports.columns import FIXED
+from mailrith_lite.exports.file_columns import FIXED
 
 UNKNOWN = {kind: ids.encode(kind, 999) for kind in (ids.TAG, ids.SEQUENCE, ids.SEGMENT, ids.CUSTOM_FIELD)}
 

@@ -24,9 +24,9 @@ from mailrith_lite.audience.values import FieldType, field_text
 from mailrith_lite.audience.vocabulary import STATUSES
 from mailrith_lite.cells import FORMULA_BYTES, guard, join_list
 from mailrith_lite.database import Database
-from mailrith_lite.exports import batches
-from mailrith_lite.exports.batches import BatchQuery
-from mailrith_lite.exports.columns import Column, every_column
+from mailrith_lite.exports import batch_query
+from mailrith_lite.exports.batch_query import BatchQuery
+from mailrith_lite.exports.file_columns import Column, every_column
 from mailrith_lite.exports.writer import Writer
 
 EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "60"))
@@ -180,7 +180,7 @@ async def read_lines(database: Database, columns: Sequence[Column], *, formula_g
     lines = b""
     query = BatchQuery(1, SubscriberFilter(), columns, 1)
     async with database.read() as connection:
-        separators = await batches.select_has_separators(connection, 1)
+        separators = await batch_query.select_has_separators(connection, 1)
         writer = Writer(columns, formula_guard=formula_guard, list_separators=separators)
         span = await query.select_span(connection, 0)
         while span is not None:

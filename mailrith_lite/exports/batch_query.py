@@ -18,7 +18,7 @@ from mailrith_lite.audience.conditions import Bindings
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.database import Connection
-from mailrith_lite.exports.columns import Column
+from mailrith_lite.exports.file_columns import Column
 
 CELL: Final = b"\xff"
 COMMA: Final = b"\xfd"
