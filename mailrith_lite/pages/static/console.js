@@ -256,7 +256,7 @@ document.querySelectorAll("[data-live]").forEach((element) => new Live(element))
 
 // --- The list of subscribers: choose everybody on the page, and say how many are chosen.
 
-const people = document.getElementById("people");
+const people = document.getElementById("chosen-people");
 if (people) {
   const page = document.getElementById("page-all");
   const all = document.getElementById("all");
