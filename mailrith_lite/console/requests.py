@@ -1,7 +1,7 @@
 """/console/developers: the last requests of the workspace, so that somebody can see why an integration fails."""
 
 from collections.abc import Iterable
-from http import HTTPStatus
+from http.client import responses
 from typing import Final
 
 import msgspec
@@ -17,9 +17,8 @@ from mailrith_lite.http.request_log import LoggedRequest
 READ: Final = ("workspace:read",)
 PAGE_SIZE: Final = 50
 _FIRST_ERROR: Final = 400
-_CLOSED: Final = 499
 _MAX_DIGITS: Final = 20
-_NO_PHRASE: Final = {_CLOSED: "Connection closed by the client"}
+_PHRASES: Final = {**responses, 499: "Connection closed by the client"}
 
 
 class RequestFilter(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +119,7 @@ def _row(request: LoggedRequest, names: dict[str, str]) -> RequestRow:
         request=request,
         key_id=key_id,
         key_name=names.get(key_id, key_id),
-        phrase=_NO_PHRASE.get(request.status) or HTTPStatus(request.status).phrase,
+        phrase=_PHRASES.get(request.status, ""),
         failed=request.status >= _FIRST_ERROR,
     )
 

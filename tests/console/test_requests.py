@@ -99,6 +99,22 @@ def test_log_of_another_workspace_is_not_shown(server: Server, visitor: Visitor)
     assert [row.split()[0] for row in rows(signed_in(server, other))] == ["listTags"]
 
 
+def test_status_without_a_phrase_is_shown(server: Server, visitor: Visitor) -> None:
+    note = {"occurred_at": 1, "milliseconds": 1, "operation_id": "getTag", "error": None, "key_id": 1}
+    for status in (499, 599):
+        server.services.request_log.note(1, status=status, request_id="req_1", **note)
+    shown = rows(visitor)
+    assert "Error 599" in shown[0]
+    assert "Error 499 Connection closed by the client" in shown[1]
+
+
+def test_page_of_a_key_leads_to_its_requests(server: Server, visitor: Visitor) -> None:
+    server.call("GET", "/v1/tags")
+    page = visitor.get(f"/console/keys/{ids.encode(ids.API_KEY, 1)}")
+    (query,) = re.findall(r'/developers(\?key=api_key_\w+)"', page.body.decode())
+    assert len(rows(visitor, query)) == 1
+
+
 def test_name_of_a_key_is_shown_as_text(server: Server, visitor: Visitor) -> None:
     name = "<script>alert(1)</script>"
     made = visitor.post("/console/keys", {"name": name, "lifetime": "never", "scope": "tags:read"})
