@@ -255,3 +255,48 @@ def test_a_refused_change_makes_no_event(hooks: Hooks) -> None:
     assert hooks.server.call("PATCH", person["self"], {"email": "ada@example.com", "name": "B"}).status == 409
     assert hooks.server.call("PATCH", person["self"], {"name": "B", "sequence_ids": ["x"]}).status == 400
     assert received(hooks) == []
+
+
+def bulk(hooks: Hooks, action: str, **members: Any) -> Any:
+    """A bulk change of everybody, after its end."""
+    body = {"action": action, "filter": {}, **members}
+    job = data_of(hooks.server.call("POST", "/v1/jobs/subscriber-bulk-changes", body))
+    hooks.server.drain()
+    return job
+
+
+def test_bulk_changes_and_their_undos_make_events_of_those_who_change(hooks: Hooks) -> None:
+    ada, bob = subscriber(hooks.server, "ada@x.com", status="Active"), subscriber(hooks.server, "bob@x.com")
+    readers = tag(hooks.server, "Readers")
+    assert hooks.server.call("PUT", f"{bob['self']}/tags/{readers['id']}").status == 200
+    hooks.subscribe("*")
+    tagging = bulk(hooks, "add_tag", tag_id=readers["id"])
+    assert received(hooks) == [
+        (
+            "subscriber.updated",
+            {
+                "subscriber": reference(ada),
+                "source": {"type": "bulk_change", "id": tagging["id"]},
+                "changed": ["tags"],
+            },
+        )
+    ]
+    forget(hooks)
+    leaving = bulk(hooks, "unsubscribe")
+    moved = {one["subscriber"]["id"]: (one["previous_status"], one["status"]) for _, one in received(hooks)}
+    assert moved == {
+        ada["id"]: ("Active", "Unsubscribed"),
+        bob["id"]: ("Unconfirmed", "Unsubscribed"),
+    }
+    forget(hooks)
+    undo = data_of(hooks.server.call("POST", f"{leaving['self']}/undo"))
+    hooks.server.drain()
+    back = received(hooks)
+    assert {one["source"]["id"] for _, one in back} == {undo["id"]}
+    assert {(one["subscriber"]["id"], one["status"]) for _, one in back} == {
+        (ada["id"], "Active"),
+        (bob["id"], "Unconfirmed"),
+    }
+    forget(hooks)
+    bulk(hooks, "erase", expected_count=2)
+    assert received(hooks) == []
