@@ -9,6 +9,7 @@ from mailrith_lite import clock, errors
 from mailrith_lite.console import bulk_changes, imports, phrases, templating, undos
 from mailrith_lite.console.job_view import JobView, view_job
 from mailrith_lite.console.live import Part
+from mailrith_lite.console.names import of_selections
 from mailrith_lite.console.overview import load_overview
 from mailrith_lite.console.paths import PATH, redirect
 from mailrith_lite.console.session_request import SessionRequest
@@ -93,11 +94,12 @@ async def _select_names(connection: Connection, call: SessionRequest, jobs: Sequ
     """
     job_ids = [job.id for job in jobs]
     exports = await export_table.select_exports(connection, call.workspace_id, job_ids)
+    described = await of_selections(connection, call, (export.order.selection for export in exports.values()))
     return {
         **await bulk_changes.select_names(connection, call, job_ids),
         **await undos.select_names(connection, call.workspace_id, job_ids),
         **await imports.select_file_names(connection, call.workspace_id, jobs),
-        **{job_id: phrases.selection(export.order.selection) for job_id, export in exports.items()},
+        **{job_id: phrases.selection(export.order.selection, described) for job_id, export in exports.items()},
     }
 
 

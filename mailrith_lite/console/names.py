@@ -5,8 +5,9 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from mailrith_lite import ids
-from mailrith_lite.audience import custom_fields, sequences, tags
+from mailrith_lite.audience import custom_fields, naming, sequences, tags
 from mailrith_lite.audience.segments import segment_table
+from mailrith_lite.audience.selection import Selection
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.unicode_forms import fold
@@ -68,6 +69,28 @@ async def segment_options(
         if segment is not None:
             options[ids.encode(ids.SEGMENT, number)] = segment.name
     return _sorted(Option(id=public_id, name=name) for public_id, name in options.items())
+
+
+async def of_selections(
+    connection: Connection, call: SessionRequest, selections: Iterable[Selection]
+) -> dict[str, str]:
+    """Public id -> name, of the tags, sequences, segments and custom fields that the key may read."""
+    chosen = list(selections)
+    named = {
+        ids.TAG: ("tags:read", [public_id for one in chosen for public_id in one.tag_ids or ()]),
+        ids.SEQUENCE: ("sequences:read", [public_id for one in chosen for public_id in one.sequence_ids or ()]),
+        ids.SEGMENT: ("segments:read", [one.segment_id for one in chosen if one.segment_id is not None]),
+    }
+    names: dict[str, str] = {}
+    for resource, (scope, public_ids) in named.items():
+        numbers = [number for one in public_ids if (number := ids.decode(resource, one)) is not None]
+        if numbers and call.may(scope):
+            found = await naming.select_names(connection, call.workspace_id, resource, numbers)
+            names |= {ids.encode(resource, number): name for number, name in found.items()}
+    if any(one.custom_fields for one in chosen):
+        labels = await field_labels(connection, call)
+        names |= {ids.encode(ids.CUSTOM_FIELD, number): label for number, label in labels.items()}
+    return names
 
 
 def field_options(labels: Mapping[int, str]) -> list[Option]:

@@ -41,6 +41,7 @@ _GROUPS: Final = (
         links=(
             _link("subscribers", "Subscribers", "/subscribers", "subscribers:read"),
             _link("segments", "Segments", "/segments", "segments:read"),
+            _link("exports", "Exports", "/exports", "subscribers:export"),
             _link("tags", "Tags", "/tags", "tags:read"),
             _link("custom-fields", "Custom fields", "/custom-fields", "custom_fields:read"),
             _link("sequences", "Sequences", "/sequences", "sequences:read"),

@@ -9,6 +9,8 @@ SIGN_IN_PATH = f"{PATH}/sign-in"
 SUBSCRIBERS_PATH = f"{PATH}/subscribers"
 TAGS_PATH = f"{PATH}/tags"
 CUSTOM_FIELDS_PATH = f"{PATH}/custom-fields"
+EXPORTS_PATH = f"{PATH}/exports"
+NEW_EXPORT_PATH = f"{EXPORTS_PATH}/new"
 SEGMENTS_PATH = f"{PATH}/segments"
 SEQUENCES_PATH = f"{PATH}/sequences"
 KEYS_PATH = f"{PATH}/keys"
@@ -48,8 +50,8 @@ def relative_root(request: web.Request) -> str:
 def containing_page(request: web.Request) -> str:
     """The path of the page that contains the form or the live part of this request."""
     path = request.rel_url.raw_path
-    if path == f"{PATH}/exports":
-        return f"{path}/new"
+    if path in (EXPORTS_PATH, f"{EXPORTS_PATH}/count"):
+        return NEW_EXPORT_PATH
     for ending in _ACTIONS:
         path = path.removesuffix(ending)
     return path

@@ -20,6 +20,7 @@ from mailrith_lite.console import (
     keys,
     live,
     new_bulk_change,
+    new_export,
     new_import,
     reference,
     requests,
@@ -108,8 +109,10 @@ def _add_imports(router: web.UrlDispatcher) -> None:
 
 
 def _add_exports(router: web.UrlDispatcher) -> None:
-    router.add_get("/exports/new", page(exports.show_new_export, *EXPORT.read_scopes))
-    router.add_post("/exports", form(exports.start_export, *EXPORT.write_scopes))
+    router.add_get("/exports", page(exports.show_exports, *EXPORT.read_scopes))
+    router.add_get("/exports/new", page(new_export.show_new_export, *EXPORT.read_scopes))
+    router.add_post("/exports", form(new_export.act, *EXPORT.write_scopes))
+    router.add_post("/exports/count", form(new_export.count, *EXPORT.read_scopes))
     router.add_get("/exports/{job_id}", page(exports.show_export, *EXPORT.read_scopes))
     router.add_get("/exports/{job_id}/file", page(exports.send_file, *EXPORT.read_scopes))
 

@@ -13,12 +13,11 @@ from mailrith_lite.audience.people_page import MAX_COUNTED, SORTS, PeoplePage, S
 from mailrith_lite.audience.selection import Selection
 from mailrith_lite.audience.subscribers import Subscriber
 from mailrith_lite.audience.vocabulary import STATUSES
-from mailrith_lite.console import filter_form, names, people_columns, templating
+from mailrith_lite.console import filter_choices, filter_form, names, people_columns, templating
 from mailrith_lite.console.bulk_words import LABELS
-from mailrith_lite.console.names import Option
+from mailrith_lite.console.filter_choices import FilterChoices
 from mailrith_lite.console.people_columns import Column
 from mailrith_lite.console.session_request import SessionRequest
-from mailrith_lite.database import Connection
 
 PAGE_SIZE = 50
 _SORT_LABELS: Mapping[Sort, str] = {"newest": "Newest first", "email": "Email", "name": "Name"}
@@ -29,16 +28,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     subscriber: Subscriber
-
-
-class Choices(msgspec.Struct, frozen=True, kw_only=True):
-    """What the filter and the columns offer. `fields`: the custom fields, by name."""
-
-    tags: list[Option]
-    sequences: list[Option]
-    segments: list[Option]
-    fields: list[Option]
-    columns: list[Column]
 
 
 class _Query(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +43,8 @@ async def show_subscribers(call: SessionRequest) -> web.StreamResponse:
     """The parameter `before` names the last subscriber of the page before."""
     asked = _parse(call.request.query)
     async with call.database.read() as connection:
-        choices = await _select_choices(connection, call, asked.form)
+        choices = await filter_choices.select(connection, call, asked.form)
+        columns = people_columns.read(call.request.query, await names.field_labels(connection, call))
     page = None
     problems = asked.problems
     if not problems:
@@ -63,7 +53,7 @@ async def show_subscribers(call: SessionRequest) -> web.StreamResponse:
                 page = await _select_page(call, asked)
         except errors.InvalidRequest as error:
             problems = {filter_form.with_form_names(error).details["field"]: error.message}
-    return await _render(call, asked, choices, page, problems)
+    return await _render(call, asked, choices, columns, page, problems)
 
 
 def _parse(query: MultiMapping[str]) -> _Query:
@@ -102,27 +92,19 @@ async def _select_page(call: SessionRequest, asked: _Query) -> PeoplePage:
         )
 
 
-async def _select_choices(connection: Connection, call: SessionRequest, form: Selection) -> Choices:
-    labels = await names.field_labels(connection, call)
-    return Choices(
-        tags=await names.tag_options(connection, call, chosen=form.tag_ids or (), most=names.FEW_OPTIONS),
-        sequences=await names.sequence_options(
-            connection, call, chosen=form.sequence_ids or (), most=names.FEW_OPTIONS
-        ),
-        segments=await names.segment_options(connection, call, chosen=form.segment_id, most=names.FEW_OPTIONS),
-        fields=names.field_options(labels),
-        columns=people_columns.read(call.request.query, labels),
-    )
-
-
 async def _render(
-    call: SessionRequest, asked: _Query, choices: Choices, page: PeoplePage | None, problems: dict[str, str]
+    call: SessionRequest,
+    asked: _Query,
+    choices: FilterChoices,
+    columns: list[Column],
+    page: PeoplePage | None,
+    problems: dict[str, str],
 ) -> web.StreamResponse:
     """`page`: None if the filter has problems."""
     people = [] if page is None else page.people
     sequence_names = {option.id: option.name for option in choices.sequences}
     fields = filter_form.fields(asked.form)
-    shown = MultiDict([*fields.items(), *people_columns.parameters(call.request.query, choices.columns)])
+    shown = MultiDict([*fields.items(), *people_columns.parameters(call.request.query, columns)])
     if asked.sort != SORTS[0]:
         shown.add("sort", asked.sort)
     return await templating.render_page(
@@ -138,6 +120,7 @@ async def _render(
         shown=shown,
         statuses=STATUSES,
         choices=choices,
+        columns=columns,
         sequence_name=lambda number: sequence_names.get(public_id := ids.encode(ids.SEQUENCE, number), public_id),
         sorts=_SORT_LABELS,
         sort=asked.sort,

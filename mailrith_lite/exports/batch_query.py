@@ -47,13 +47,20 @@ class BatchQuery:
     """The batches of one export. All connections must see the same state."""
 
     def __init__(
-        self, workspace_id: int, subscriber_filter: SubscriberFilter, columns: Sequence[Column], now: int
+        self,
+        workspace_id: int,
+        subscriber_filter: SubscriberFilter,
+        columns: Sequence[Column],
+        now: int,
+        *,
+        rows: int = _ROWS,
     ) -> None:
+        """`rows`: the most subscribers of the first batch."""
         bindings = Bindings()
         where = subscriber_filter.where(bindings, workspace_id, now)
         condition = f"{where.condition} AND subscribers.id > :after_id"
         self._bindings = bindings.values
-        self._limit = _ROWS
+        self._limit = rows
         self._spans = f"""{where.with_clause()}
             SELECT max(id) AS last_id, count(*) AS count, sum(length(custom_fields)) AS characters
             FROM (SELECT id, custom_fields FROM subscribers

@@ -85,7 +85,7 @@ def test_malformed_form_is_refused(service: Server, content_type: str, body: byt
     assert reply.headers["content-type"].startswith("text/html")
 
 
-@pytest.mark.parametrize("path", FORMS)
+@pytest.mark.parametrize("path", [path for path in FORMS if path != "/console/exports"])  # this one is a page, too
 def test_get_of_a_form_address_is_405(service: Server, path: str) -> None:
     visitor = signed_in(service)
     reply = visitor.get(path)

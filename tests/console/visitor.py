@@ -38,7 +38,7 @@ class Visitor:
     def post(
         self,
         path: str,
-        fields: Mapping[str, str] | Sequence[tuple[str, str]] = (),
+        fields: Mapping[str, str | list[str]] | Mapping[str, str] | Sequence[tuple[str, str]] = (),
         *,
         token: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -46,7 +46,7 @@ class Visitor:
         """Sends a form, by default with this visitor's form token. A header with an empty value is left out."""
         form_token = self.token() if token is None else token
         pairs = fields.items() if isinstance(fields, Mapping) else fields
-        body = urlencode([("form_token", form_token), *pairs]).encode()
+        body = urlencode([("form_token", form_token), *pairs], doseq=True).encode()
         sent = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Origin": self.origin,

@@ -1,4 +1,4 @@
-// Segments: the count follows the conditions, and a button that changes the form's shape replaces the form alone.
+// Forms with a count: it follows each change. In a segment, the buttons of the conditions replace the conditions alone.
 "use strict";
 
 const COUNT_DELAY = 400; // milliseconds after the last change
@@ -36,12 +36,13 @@ class Builder {
     }
   }
 
-  // Save submits the form; the other buttons need no new page.
+  // The buttons for the count and those of the conditions need no new page; the others submit the form.
   async submit(event) {
     const button = event.submitter;
-    if (!button || button.value === "save") return;
+    const counts = button?.value === "count";
+    if (!counts && !button?.closest("#conditions")) return;
     event.preventDefault();
-    if (button.value === "count") return this.countNow();
+    if (counts) return this.countNow();
     const body = new URLSearchParams(new FormData(this.form, button));
     try {
       const response = await fetch(this.form.getAttribute("action"), { method: "POST", body });
