@@ -15,7 +15,7 @@ from mailrith_lite.jobs.kinds import BULK_CHANGE
 from .import_pages import upload_file
 from .visitor import signed_in
 
-_NO_PAGES = ("/", "/part", "/live", "/report", "/file", "/sign-in")
+_NO_PAGES = ("/", "/part", "/count", "/live", "/report", "/file", "/sign-in")
 """Endings of routes that are no page of a session: redirects, downloads, parts of a page."""
 
 
