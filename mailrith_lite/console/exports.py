@@ -13,8 +13,8 @@ from mailrith_lite.console.paths import redirect
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import export_table
-from mailrith_lite.exports.columns import FIXED
 from mailrith_lite.exports.export_table import Export
+from mailrith_lite.exports.file_columns import FIXED
 from mailrith_lite.http.signed_links import download_path
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import EXPORT

@@ -21,8 +21,8 @@ from mailrith_lite.console.names import Option
 from mailrith_lite.console.paths import NEW_EXPORT_PATH, job_path, redirect
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.exports import estimate, submit
-from mailrith_lite.exports.columns import FIXED, Column, chosen_columns, every_column
 from mailrith_lite.exports.export_table import Order
+from mailrith_lite.exports.file_columns import FIXED, Column, chosen_columns, every_column
 from mailrith_lite.jobs.kinds import EXPORT
 
 _MAX_FIELDS: Final = 100

@@ -6,9 +6,9 @@ from typing import Final
 
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.database import Connection
-from mailrith_lite.exports import batches
-from mailrith_lite.exports.batches import BatchQuery
-from mailrith_lite.exports.columns import Column
+from mailrith_lite.exports import batch_query
+from mailrith_lite.exports.batch_query import BatchQuery
+from mailrith_lite.exports.file_columns import Column
 from mailrith_lite.exports.writer import Writer
 
 SAMPLE: Final = 200  # subscribers
@@ -28,7 +28,7 @@ async def select_size(
     writer = Writer(
         columns,
         formula_guard=formula_guard,
-        list_separators=await batches.select_has_separators(connection, workspace_id),
+        list_separators=await batch_query.select_has_separators(connection, workspace_id),
     )
     header = len(writer.header())
     query = BatchQuery(workspace_id, subscriber_filter, columns, now, rows=SAMPLE)
