@@ -1,0 +1,116 @@
+"""Plays an errand in the console in four manners: by mouse, by keyboard, on a phone, and without JavaScript."""
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from playwright.sync_api import Locator, Page, expect
+
+MANNERS: Final[dict[str, dict[str, Any]]] = {
+    "mouse": {},
+    "keyboard": {},
+    "phone": {"viewport": {"width": 375, "height": 812}, "has_touch": True},
+    "no script": {"java_script_enabled": False},
+}
+"""Name -> options of the browser's context."""
+_MAX_TABS = 120
+_FOCUSED = "(one) => one === document.activeElement"
+_NEXT_IN_GROUP = "(one) => document.activeElement.name === one.name && document.activeElement.type === 'radio'"
+
+Name = str | re.Pattern[str]
+
+
+class Visit:
+    """A person at a page. Each step finds its element by what it is called, and acts as the manner has it."""
+
+    def __init__(self, page: Page, manner: str) -> None:
+        self.page = page
+        self._manner = manner
+
+    def section(self, name: str) -> None:
+        """Opens a page of the navigation."""
+        if self._manner == "phone":
+            self.press("Menu")
+        navigation = self.page.get_by_role("navigation", name="Sections")
+        self._activate(navigation.get_by_role("link", name=name, exact=True))
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(name)
+
+    def follow(self, name: Name) -> None:
+        """Follows the first link of this name on the page."""
+        self._activate(self._in_main("link", name))
+
+    def press(self, name: Name) -> None:
+        buttons = self.page.get_by_role("button", name=name, exact=isinstance(name, str))
+        self._activate(buttons.first)
+
+    def unfold(self, name: str) -> None:
+        self._activate(self.page.locator("summary", has_text=name).first)
+
+    def fill(self, label: str, text: str) -> None:
+        field = self.page.get_by_label(label, exact=True)
+        if self._manner != "keyboard":
+            field.fill(text)
+            return
+        self._reach(field)
+        self.page.keyboard.press("ControlOrMeta+a")
+        self.page.keyboard.type(text)
+
+    def choose(self, label: str, option: str) -> None:
+        field = self.page.get_by_label(label, exact=True)
+        if self._manner != "keyboard":
+            field.select_option(option)
+            return
+        self._reach(field)
+        self.page.keyboard.type(option)
+
+    def check(self, label: Name) -> None:
+        self.check_box(self.page.get_by_label(label, exact=isinstance(label, str)))
+
+    def check_box(self, box: Locator) -> None:
+        """A box to check, or one of the answers to a question."""
+        if self._manner != "keyboard":
+            box.check()
+        elif box.get_attribute("type") == "radio":
+            self._reach(box, _NEXT_IN_GROUP)
+            for _ in range(10):
+                self.page.keyboard.press("Space" if box.evaluate(_FOCUSED) else "ArrowDown")
+                if box.is_checked():
+                    return
+            raise AssertionError("the answer is not reached by the arrow keys")
+        else:
+            self._reach(box)
+            self.page.keyboard.press("Space")
+        expect(box).to_be_checked()
+
+    def attach(self, label: str, path: Path) -> None:
+        field = self.page.get_by_label(label, exact=True)
+        if self._manner == "keyboard":
+            self._reach(field)
+        field.set_input_files(path)
+
+    def see_later(self, text: Name) -> None:
+        """Waits for a text that comes after work of the service. Without JavaScript a person reloads the page."""
+        if self._manner == "no script":
+            self.page.reload()
+        expect(self.page.get_by_role("main")).to_contain_text(text)
+
+    def _in_main(self, role: Any, name: Name) -> Locator:
+        return self.page.get_by_role("main").get_by_role(role, name=name, exact=isinstance(name, str)).first
+
+    def _activate(self, element: Locator) -> None:
+        if self._manner == "keyboard":
+            self._reach(element)
+            self.page.keyboard.press("Enter")
+        elif self._manner == "phone":
+            element.tap()
+        else:
+            element.click()
+
+    def _reach(self, element: Locator, reached: str = _FOCUSED) -> None:
+        """Presses Tab until the element has the focus."""
+        element.wait_for()
+        for _ in range(_MAX_TABS):
+            if element.evaluate(reached):
+                return
+            self.page.keyboard.press("Tab")
+        raise AssertionError(f"{element} is not reached by Tab")
