@@ -70,7 +70,8 @@ def watched(browser: Browser, server: Server | Mailrith, *, ignores: str = "\0",
         page = context.new_page()
         _collect(context, page, server, messages)
         yield page
-    assert [line for line in messages if ignores not in line] == []
+    unexpected = [line for line in messages if ignores not in line]
+    assert not unexpected, unexpected
 
 
 def _collect(context: BrowserContext, page: Page, server: Server | Mailrith, messages: list[str]) -> None:

@@ -40,14 +40,13 @@ class Visit:
         self._activate(self._in_main("link", name))
 
     def press(self, name: Name) -> None:
-        buttons = self.page.get_by_role("button", name=name, exact=isinstance(name, str))
-        self._activate(buttons.first)
+        self._activate(self.page.get_by_role("button", name=name, exact=isinstance(name, str)).first)
 
     def unfold(self, name: str) -> None:
         self._activate(self.page.locator("summary", has_text=name).first)
 
     def fill(self, label: str, text: str) -> None:
-        field = self.page.get_by_label(label, exact=True)
+        field = self.page.get_by_role("textbox", name=label, exact=True)
         if self._manner != "keyboard":
             field.fill(text)
             return
