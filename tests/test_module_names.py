@@ -17,6 +17,7 @@ SHARED = {
     "jobs": "the room, and the pages that list jobs of every kind",
     "keys": "`access` makes and checks API keys, the command line and the console manage them",
     "openapi": "the document, and the command that prints it",
+    "reference": "the API reference, which the API serves for a browser and the console as a page of its own",
     "routes": "each of the two wires lists its addresses on one page",
     "sandbox": "the sandbox, and the command that serves it",
     "segments": "the wing of `audience`, and its API resource",

@@ -29,7 +29,7 @@ from mailrith_lite.exports.batch_query import BatchQuery
 from mailrith_lite.exports.file_columns import Column, every_column
 from mailrith_lite.exports.writer import Writer
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "25"))
 
 _TYPES: tuple[FieldType, ...] = get_args(FieldType)
 _encoder = msgspec.json.Encoder(decimal_format="number")
