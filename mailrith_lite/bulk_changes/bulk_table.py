@@ -142,6 +142,16 @@ async def select_open_of_import(connection: Connection, workspace_id: int, impor
     return next((int(row["job_id"]) for row in rows), None)
 
 
+async def select_open_naming(connection: Connection, workspace_id: int, public_id: str) -> int | None:
+    """The integer id of an unfinished bulk change whose filter names this resource."""
+    rows = await connection.execute_fetchall(
+        f"""SELECT job_id FROM {_TABLES}
+        WHERE completed_at IS NULL AND workspace_id = ? AND instr(filter, ?) LIMIT 1""",
+        (workspace_id, f'"{public_id}"'),
+    )
+    return next((int(row["job_id"]) for row in rows), None)
+
+
 async def select_finished(connection: Connection, workspace_id: int) -> dict[int, Selection]:
     """Integer id of a finished job -> its selection, where that has a text that can name somebody."""
     rows = await connection.execute_fetchall(

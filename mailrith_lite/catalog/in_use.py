@@ -57,12 +57,14 @@ async def check_segment(connection: Connection, workspace_id: int, segment_id: i
 
 
 async def _check_others(connection: Connection, workspace_id: int, resource: str, number: int) -> None:
-    """Checks segments and unfinished exports."""
+    """Checks segments, unfinished exports and the filters of unfinished bulk changes."""
     public_id = ids.encode(resource, number)
     for segment in await segment_table.select_referring_segments(connection, workspace_id, resource, public_id):
         raise named_by_segment(resource, segment.name, segment.id)
     if await export_table.select_open_naming(connection, workspace_id, public_id) is not None:
         raise named_by_job(EXPORT, resource, number)
+    if await bulk_table.select_open_naming(connection, workspace_id, public_id) is not None:
+        raise named_by_job(BULK_CHANGE, resource, number)
 
 
 def examples(resource: str) -> tuple[errors.Conflict, ...]:

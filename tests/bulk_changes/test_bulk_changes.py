@@ -214,6 +214,22 @@ def test_tag_or_sequence_of_an_unfinished_bulk_change_cannot_be_deleted(server: 
     assert server.call("DELETE", path).status == 204
 
 
+@pytest.mark.parametrize("kind", ["segment", "custom_field"])
+def test_what_the_filter_of_an_unfinished_bulk_change_names_cannot_be_deleted(server: Server, kind: str) -> None:
+    made = {
+        "segment": segment(server, "Bad", definition("subscriber_status", "is", "Bounced")),
+        "custom_field": field(server, "Size"),
+    }[kind]
+    server.wait(server.services.runner.stop())
+    test = {"custom_field_id": made["id"], "operator": "is_empty"}
+    chosen = {"segment_id": made["id"]} if kind == "segment" else {"custom_fields": [test]}
+    job = server.call("POST", PATH, {"action": "unsubscribe", "filter": chosen}).json["data"]
+    refused = server.call("DELETE", made["self"])
+    assert (refused.status, refused.error["details"]["reason"]) == (409, "named_by_bulk_change")
+    assert server.call("POST", f"{job['self']}/cancel").status == 200
+    assert server.call("DELETE", made["self"]).status == 204
+
+
 def test_opt_out_that_a_bulk_change_repeats_survives_the_undo_of_the_import_that_made_it(server: Server) -> None:
     subscriber(server, "a@x.com", status="Active")
     imported = server.import_csv(
