@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 KEY = "mrk_benchmark_key_0001"
-UNLIMITED = {"key_rate": "1000000", "workspace_rate": "1000000"}
+UNLIMITED: dict[str, Any] = {"key_rate": "1000000", "workspace_rate": "1000000"}
 """Settings for more requests a second than a key may send."""
 
 
