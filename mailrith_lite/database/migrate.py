@@ -1,6 +1,7 @@
 """Numbered `.sql` files, each applied once in one transaction with its `PRAGMA user_version`.
 
-Only `upgrade` changes the version of a database that has tables; everything else refuses another version.
+Only `upgrade` changes the version of a database that has tables; everything else refuses another version. A new
+database gets the tables of `schema/NNNN.sql`, which are those after migration NNNN, and the migrations after it.
 """
 
 import contextlib
@@ -30,9 +31,21 @@ class Upgrade(msgspec.Struct, frozen=True, kw_only=True):
 
 def migrations() -> dict[int, str]:
     """Number -> SQL, in order."""
-    folder = resources.files("mailrith_lite.database") / "migrations"
+    return _numbered("migrations")
+
+
+def _steps_to_create(known: Mapping[int, str]) -> dict[int, str]:
+    """Version -> the SQL that leads to it. `known`: as `migrations()` returns them."""
+    version, schema = max(_numbered("schema").items())
+    if version not in known:
+        return dict(known)
+    return {version: schema} | {number: sql for number, sql in known.items() if number > version}
+
+
+def _numbered(name: str) -> dict[int, str]:
+    folder = resources.files("mailrith_lite.database") / name
     files = sorted(file.name for file in folder.iterdir() if file.name.endswith(".sql"))
-    return {int(name.split("_", 1)[0]): (folder / name).read_text(encoding="utf-8") for name in files}
+    return {int(name[:4]): (folder / name).read_text(encoding="utf-8") for name in files}
 
 
 async def create_or_check(connection: aiosqlite.Connection, path: Path) -> None:
@@ -45,7 +58,7 @@ async def create_or_check(connection: aiosqlite.Connection, path: Path) -> None:
     async with _transaction(connection):  # two processes may start on the same new directory
         version = await check_known(connection, known, path)
         if version == 0:
-            for number, sql in known.items():
+            for number, sql in _steps_to_create(known).items():
                 await _run(connection, number, sql)
     _refuse_older(version, max(known), path)
 

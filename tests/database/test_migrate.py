@@ -10,11 +10,13 @@ from pathlib import Path
 
 import aiosqlite
 import pytest
+from plain_sqlite import opened
 
 from mailrith_lite import errors
 from mailrith_lite.database import Database
 from mailrith_lite.database import migrate as migrate_module
 from mailrith_lite.database.migrate import migrate, migrations
+from mailrith_lite.database.opening import connect
 
 OPEN = """
 import asyncio, sys
@@ -61,6 +63,26 @@ def test_migrations_are_numbered_without_gaps_and_each_has_a_number_of_its_own()
 async def test_a_new_database_has_the_newest_version(tmp_path: Path) -> None:
     async with Database.open(tmp_path / "new.db"):
         assert version(tmp_path / "new.db") == max(migrations())
+
+
+async def test_new_database_equals_one_that_all_migrations_have_made(tmp_path: Path) -> None:
+    async with Database.open(tmp_path / "new.db"):
+        pass
+    async with connect(tmp_path / "migrated.db", ()) as connection:
+        await migrate(connection, migrations())
+    assert content(tmp_path / "new.db") == content(tmp_path / "migrated.db")
+
+
+def content(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """The tables, indexes and triggers in the order of their making, and the rows of each table."""
+    with opened(path) as connection:
+        made = "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid"
+        tables = """SELECT name FROM pragma_table_list
+            WHERE schema = 'main' AND type != 'virtual' AND name != 'sqlite_schema'"""
+        names = [name for (name,) in connection.execute(tables)]
+        rows = {name: connection.execute(f"SELECT * FROM {name}").fetchall() for name in names}
+        rows["sqlite_sequence"] = [row for row in rows["sqlite_sequence"] if row[1]]  # 0 is the same as no row
+        return {"sqlite_schema": connection.execute(made).fetchall(), **rows}
 
 
 async def test_a_second_opening_changes_nothing(tmp_path: Path) -> None:
