@@ -92,3 +92,15 @@ def parse_status(text: str | None) -> str | None:
         return None if text is None else values.status(text)
     except values.Refused as refusal:
         raise click.UsageError(f"--status: {refusal.message}") from refusal
+
+
+def parse_field(text: str) -> tuple[str, str]:
+    """The label and the value of `LABEL=VALUE`.
+
+    Raises:
+        UsageError: the text has another form.
+    """
+    label, equals, value = text.partition("=")
+    if not equals or not label.strip():
+        raise click.UsageError(f"--field takes LABEL=VALUE, not {text}")
+    return label.strip(), value

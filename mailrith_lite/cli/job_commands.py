@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailrith_lite.cli import output
-from mailrith_lite.cli.client_command import confirm, parse_status, run, yes_option
+from mailrith_lite.cli.client_command import confirm, parse_field, parse_status, run, yes_option
 from mailrith_lite.errors import StartError
 
 if TYPE_CHECKING:
@@ -33,25 +33,56 @@ _force_option = click.option("--force", is_flag=True, help="replace an existing 
 @click.option("--status", metavar="STATUS", help="only subscribers of this status, such as Active")
 @click.option("--query", metavar="Q", help="only subscribers with this text in the email or name")
 @click.option("--cold-only", is_flag=True, help="only subscribers who have opened no email for a long time")
+@click.option("--tag", "tags", multiple=True, metavar="NAME_OR_ID", help="has one of these; may be repeated")
+@click.option("--without-tag", "without_tags", multiple=True, metavar="NAME_OR_ID", help="has none of these")
+@click.option("--sequence", "sequences", multiple=True, metavar="NAME_OR_ID", help="is in one of these")
+@click.option("--country", metavar="CODE", help="such as DE, or the English name")
+@click.option("--segment", metavar="NAME_OR_ID")
+@click.option("--import", "import_job_id", metavar="JOB", help="only whom this import created or changed")
+@click.option("--field", "fields", multiple=True, metavar="LABEL=VALUE", help="a custom field has this value")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="NAME",
+    help="a column, such as Email; may be repeated",
+)
 @_output_option("the file name of the job")
 @_force_option
-def export(status: str | None, query: str | None, cold_only: bool, target: Path | None, force: bool) -> None:
-    """Export subscribers to a CSV file. An existing file is replaced only with --force.
+def export(
+    status: str | None,
+    query: str | None,
+    fields: tuple[str, ...],
+    columns: tuple[str, ...],
+    target: Path | None,
+    force: bool,
+    **people: Any,
+) -> None:
+    """Export the subscribers who match every option to a CSV file. Without --column, it has all columns.
+
+    An existing file is replaced only with --force.
 
     \b
     Examples:
       mailrith-lite export
       mailrith-lite export --status Active -o active.csv --force
+      mailrith-lite export --segment Readers --column Email --column Name
     """
     from mailrith_lite.cli.follow import follow_export
     from mailrith_lite.cli.http_client import new_idempotency_key
+    from mailrith_lite.cli.remote_bulk_changes import People
+    from mailrith_lite.cli.remote_exports import body_of
     from mailrith_lite.cli.remote_jobs import submit_export
 
     _check_target(target, force=force)
-    selection = {"query": query, "status": parse_status(status), "cold_only": cold_only}
+    chosen = People(search=query, status=parse_status(status), **people)
+    if chosen.tags and chosen.without_tags:
+        raise click.UsageError("--tag and --without-tag do not go together; a segment can have both")
+    values = dict(map(parse_field, fields))
 
     async def work(client: "ApiClient") -> None:
-        job = await submit_export(client, selection, key=new_idempotency_key())
+        body = await body_of(client, chosen, fields=values, columns=columns)
+        job = await submit_export(client, body, key=new_idempotency_key())
         await follow_export(client, job, target, force=force)
 
     run(work)

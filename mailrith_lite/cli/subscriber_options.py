@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from mailrith_lite import clock, ids
-from mailrith_lite.cli.client_command import parse_status
+from mailrith_lite.cli.client_command import parse_field, parse_status
 from mailrith_lite.cli.remote_subscribers import Wish
 
 _TEXTS = ("email", "name", "subscribed_on")
@@ -38,7 +38,7 @@ def wish_of(
     if country is not None:
         members["country"] = country or None
     if fields:
-        members["custom_fields"] = dict(map(_parse_field, fields))
+        members["custom_fields"] = dict(map(parse_field, fields))
     if evidence is not None:
         members["consent_evidence"] = {
             "lawful_basis": lawful_basis,
@@ -49,10 +49,3 @@ def wish_of(
     if wish == Wish(members={}) and ids.decode(ids.SUBSCRIBER, subscriber) is not None:
         raise click.UsageError("give at least one option; --help lists them")
     return wish
-
-
-def _parse_field(text: str) -> tuple[str, str]:
-    label, equals, value = text.partition("=")
-    if not equals or not label.strip():
-        raise click.UsageError(f"--field takes LABEL=VALUE, not {text}")
-    return label.strip(), value

@@ -5,6 +5,7 @@ import io
 from pathlib import Path
 
 import pytest
+from api_records import definition, field, segment, sequence, subscriber, tag
 from conftest import MAPPINGS, Server
 
 from cli.command_line import assert_fails, client_environment, run
@@ -45,6 +46,65 @@ def test_export_with_force_replaces_the_file_of_the_output_option(
     size = f"{target.stat().st_size:,}"
     assert result.stdout.endswith(f": {len(expected)} exported to out.csv ({size} bytes)\n")
     assert [path.name for path in cwd.iterdir()] == ["out.csv"]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--tag", "readers"), "ann"),
+        (("--without-tag", "Readers"), "bob cyd"),
+        (("--sequence", "Welcome"), "bob"),
+        (("--country", "Germany"), "ann bob"),
+        (("--segment", "Germans", "--status", "Active"), "ann"),
+        (("--field", "city=Bonn"), "ann cyd"),
+        (("--import", "JOB"), "cyd"),
+    ],
+)
+def test_export_has_whom_every_option_selects(
+    server: Server, cwd: Path, options: tuple[str, ...], expected: str
+) -> None:
+    city, readers = field(server, "City")["id"], tag(server, "Readers")["id"]
+    welcome = sequence(server, "Welcome")["id"]
+    bonn = {city: "Bonn"}
+    subscriber(
+        server, "ann@example.com", status="Active", country="DE", existing_tag_ids=[readers], custom_fields=bonn
+    )
+    subscriber(server, "bob@example.com", country="DE", sequence_ids=[welcome])
+    mapped = {"csv_column": "City", "field": {"type": "custom-field", "custom_field_id": city}}
+    job = server.import_csv("Email,City\ncyd@example.com,Bonn\n", [MAPPINGS[0], mapped])
+    segment(server, "Germans", definition("country", "is", "DE"))
+    named = [job["id"] if option == "JOB" else option for option in options]
+    result = run("export", *named, "--column", "email", "-o", "-", env=client_environment(server), cwd=cwd)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout.split() == ["Email", *(f"{name}@example.com" for name in expected.split())]
+
+
+def test_export_has_the_columns_in_the_order_of_the_options(filled: Server, cwd: Path) -> None:
+    field(filled, "City")
+    columns = [word for name in ("subscribed at", "CITY", "tags") for word in ("--column", name)]
+    result = run("export", *columns, "-o", "-", env=client_environment(filled), cwd=cwd)
+    assert result.stdout.splitlines()[0] == "Subscribed At,City,Tags"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--tag", "None"), "there is no tag None"),
+        (("--segment", "None"), "there is no segment None"),
+        (("--column", "None"), "there is no custom field None"),
+        (("--field", "None=1"), "there is no custom field None"),
+        (("--field", "City"), "--field takes LABEL=VALUE, not City"),
+        (("--tag", "a", "--without-tag", "b"), "--tag and --without-tag do not go together"),
+        (("--country", "Atlantis"), "is not a country"),
+    ],
+)
+def test_export_with_an_unknown_name_fails_with_one_line(
+    filled: Server, cwd: Path, options: tuple[str, ...], message: str
+) -> None:
+    result = run("export", *options, env=client_environment(filled), cwd=cwd)
+    assert result.exit_code != 0
+    assert message in result.stderr
+    assert list(cwd.iterdir()) == []
 
 
 def test_export_makes_no_job_for_a_file_that_exists(filled: Server, cwd: Path) -> None:
