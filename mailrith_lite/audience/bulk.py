@@ -16,6 +16,7 @@ from mailrith_lite.database import Connection
 
 MAX_CHARACTERS = 1 << 23
 """The custom fields of a chunk's existing subscribers, together, in JSON."""
+NO_IDS = "[]"
 
 
 def _unless_empty(lists: str, query: str) -> str:
@@ -104,9 +105,10 @@ async def apply(connection: Connection, workspace_id: int, plan: Plan, now: int)
         await blocks.update_subscriber_counts(connection, workspace_id, plan.first_id)
     if plan.updates:
         await update_states(connection, workspace_id, plan.updates, plan.standings, now)
-    if plan.members:
+    if plan.members and plan.tag_ids != NO_IDS:
         await blocks.update_tag_counts(connection, plan.members, plan.tag_ids, new_from=plan.first_id)
         await insert_tags(connection, plan.members, plan.tag_ids)
+    if plan.members and plan.sequence_ids != NO_IDS:
         await insert_sequences(connection, plan.members, plan.sequence_ids)
     if plan.row_tags:
         await blocks.update_row_tag_counts(connection, plan.row_tags)

@@ -3,7 +3,7 @@
 New subscribers cost a range of ids. A changed one costs a row with the image of what the import has replaced.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -12,7 +12,7 @@ from mailrith_lite.audience import bulk, changes, images
 from mailrith_lite.audience.bulk_plan import Plan
 from mailrith_lite.audience.changes import Details, Origin
 from mailrith_lite.audience.images import Changed, Image
-from mailrith_lite.database import Connection
+from mailrith_lite.database import MAX_ID, Connection
 
 _DELETED_AT_ONCE = 2_000
 MadeKind = Literal["tag", "custom_field"]
@@ -64,8 +64,9 @@ async def insert_plan(connection: Connection, job_id: int, change_id: int | None
     if not plan.changed:
         return
     earlier = [one for one in plan.changed if one.image.changed_by_job == job_id]
-    first = [one for one in plan.changed if one.image.changed_by_job != job_id]
+    first = plan.changed
     if earlier:
+        first = [one for one in plan.changed if one.image.changed_by_job != job_id]
         await _merge_images(connection, job_id, earlier)
     assert change_id is not None
     mixed = await _insert_images(connection, job_id, change_id, first)
@@ -79,7 +80,9 @@ async def insert_plan(connection: Connection, job_id: int, change_id: int | None
         )
 
 
-async def insert_made(connection: Connection, job_id: int, kind: MadeKind, numbers: Iterable[int]) -> None:
+async def insert_made(connection: Connection, job_id: int, kind: MadeKind, numbers: Sequence[int]) -> None:
+    if not numbers:
+        return
     await connection.executemany(
         "INSERT INTO import_made (job_id, kind, number) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
         [(job_id, kind, number) for number in numbers],
@@ -221,13 +224,15 @@ async def _insert_images(
         "job_id": job_id,
         "change_id": change_id,
         "images": _json({one.subscriber_id: one.image for one in changed}),
+        "max_id": MAX_ID,
     }
     cursor = await connection.execute(
         """INSERT INTO import_changes (job_id, subscriber_id, image, change_id)
         SELECT :job_id, CAST(key AS INTEGER) AS number, value, :change_id FROM json_each(:images)
-        WHERE number > coalesce((SELECT last_id FROM import_creations
-            WHERE job_id = :job_id AND first_id <= number ORDER BY first_id DESC LIMIT 1), 0)
-        ON CONFLICT DO NOTHING""",
+        WHERE number < coalesce((SELECT min(first_id) FROM import_creations WHERE job_id = :job_id), :max_id)
+            OR number > coalesce((SELECT last_id FROM import_creations
+                WHERE job_id = :job_id AND first_id <= number ORDER BY first_id DESC LIMIT 1), 0)
+        ON CONFLICT DO NOTHING""",  # the first condition is quick, and holds for almost everybody
         parameters,
     )
     if cursor.rowcount == len(changed):
