@@ -9,7 +9,7 @@ from conftest import Server
 from mailrith_lite import clock
 from mailrith_lite.database import Connection
 from mailrith_lite.exports import submit as exports
-from mailrith_lite.exports.export_table import Selection
+from mailrith_lite.exports.export_table import Order
 from mailrith_lite.imports import accept
 from mailrith_lite.imports.accept import ImportOrder, PreparedImport
 from mailrith_lite.imports.mapping import MappedField, Mapping
@@ -26,7 +26,7 @@ def queue_export(server: Server) -> str:
 
     async def insert() -> str:
         async with server.services.database.write() as connection:
-            job = await exports.insert(connection, 1, Selection(), "req", max_queued=9, now=clock.now())
+            job = await exports.insert(connection, 1, Order(), "req", max_queued=9, now=clock.now())
             return job.public_id
 
     return str(server.wait(insert()))
