@@ -7,12 +7,15 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO
 
 from mailrith_lite import clock, disk, errors
 from mailrith_lite.access import workspaces
-from mailrith_lite.audience import selection
+from mailrith_lite.audience import selection, subscribers
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
+from mailrith_lite.audience.filters import SubscriberFilter
+from mailrith_lite.audience.segments import segment_query
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.exports import batch_query, export_table
 from mailrith_lite.exports.batch_query import BatchQuery, Span
@@ -26,6 +29,8 @@ from mailrith_lite.jobs.run import JobFailed, Run
 TOO_LARGE = "The export needs more space than the service's disk has. Free some space, or export fewer subscribers."
 _READERS = 2
 """How many batches SQLite reads at the same time. More would leave the API without a processor."""
+PROGRESS_SECONDS = 1.0
+"""A running export saves its progress so often."""
 _SHORT_ID = slice(-13, -5)
 _FILE_NAME = re.compile(rf"{EXPORT.id_prefix}_.*")
 
@@ -87,12 +92,14 @@ class ExportPipeline:
     async def _write(self, run: Run, file: BinaryIO) -> int:
         """Writes the whole file and returns the number of subscribers."""
         async with self._database.snapshots(1 + _READERS) as (planner, *readers):
-            writer, query = await self._prepare(planner, run.job, clock.now())
+            writer, query, total = await self._prepare(planner, run.job, clock.now())
             await asyncio.to_thread(file.write, writer.header())
-            return await _write_rows(run, file, query, writer, planner, readers)
+            progress = _RunningProgress(self._database, run.job, total)
+            return await _write_rows(run, file, query, writer, planner, readers, progress)
 
-    async def _prepare(self, connection: Connection, job: Job, now: int) -> tuple[Writer, BatchQuery]:
-        """
+    async def _prepare(self, connection: Connection, job: Job, now: int) -> tuple[Writer, BatchQuery, int]:
+        """With the number of selected subscribers.
+
         Raises:
             JobFailed: the undo of an import has deleted something that the export names.
         """
@@ -108,36 +115,75 @@ class ExportPipeline:
             raise JobFailed(error.message) from error
         separators = await batch_query.select_has_separators(connection, job.workspace_id)
         writer = Writer(columns, formula_guard=self._formula_guard, list_separators=separators)
-        return writer, BatchQuery(job.workspace_id, selected, columns, now)
+        total = await _select_total(connection, job.workspace_id, selected, now)
+        return writer, BatchQuery(job.workspace_id, selected, columns, now), total
+
+
+async def _select_total(connection: Connection, workspace_id: int, selected: SubscriberFilter, now: int) -> int:
+    """The number of everybody is at hand; that of a filter is counted."""
+    if selected == SubscriberFilter():
+        return await subscribers.select_count(connection, workspace_id)
+    counts = await segment_query.select_counts(connection, selected.query(workspace_id, now))
+    return counts.total
+
+
+class _RunningProgress:
+    """Saves how many rows are written, for whoever follows the job. A later attempt begins again at 0."""
+
+    def __init__(self, database: Database, job: Job, total: int) -> None:
+        self._database = database
+        self._job = job
+        self._total = total
+        self._saved_at = monotonic()
+
+    async def note(self, written: int) -> None:
+        """
+        Raises:
+            NotProcessing: the job was canceled.
+        """
+        if monotonic() - self._saved_at < PROGRESS_SECONDS:
+            return
+        self._saved_at = monotonic()
+        async with self._database.write(changes="nobody") as connection:
+            progress = Progress(rows_total=self._total, rows_processed=written)
+            await queue.update_checkpoint(connection, self._job.id, progress, clock.now(), resumable=False)
 
 
 async def _write_rows(
-    run: Run, file: BinaryIO, query: BatchQuery, writer: Writer, planner: Connection, readers: Sequence[Connection]
+    run: Run,
+    file: BinaryIO,
+    query: BatchQuery,
+    writer: Writer,
+    planner: Connection,
+    readers: Sequence[Connection],
+    progress: _RunningProgress,
 ) -> int:
     """Writes all rows and returns their number. The readers work on batches that follow one another."""
 
-    async def lines(reader: Connection, span: Span) -> bytes:
-        return await asyncio.to_thread(writer.lines, await query.select_rows(reader, span))
+    async def lines(reader: Connection, span: Span) -> tuple[bytes, int]:
+        return await asyncio.to_thread(writer.lines, await query.select_rows(reader, span)), span.count
 
     next_readers = itertools.cycle(readers)
-    running: deque[asyncio.Task[bytes]] = deque()
-    count = 0
+    running: deque[asyncio.Task[tuple[bytes, int]]] = deque()
+    written = 0
     try:
         span = await query.select_span(planner, 0)
         while span or running:
             run.check()
             if span:
                 running.append(asyncio.create_task(lines(next(next_readers), span)))
-                count += span.count
                 span = await query.select_span(planner, span.last_id)
             if not span or len(running) > len(readers):
-                await asyncio.to_thread(file.write, await running.popleft())
+                text, count = await running.popleft()
+                await asyncio.to_thread(file.write, text)
+                written += count
+                await progress.note(written)
                 await run.step()
     finally:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-    return count
+    return written
 
 
 async def named_files(connection: Connection) -> disk.NamedFiles:

@@ -1,6 +1,7 @@
 """An export writes one snapshot to one file, and a file with its final name is complete."""
 
 import asyncio
+import contextlib
 import csv
 import io
 import json
@@ -15,9 +16,10 @@ import time_machine
 
 from mailrith_lite import clock, disk
 from mailrith_lite.access import workspaces
-from mailrith_lite.audience import custom_fields
+from mailrith_lite.audience import blocks, custom_fields
+from mailrith_lite.audience.selection import Selection
 from mailrith_lite.database import Database
-from mailrith_lite.exports import export_table
+from mailrith_lite.exports import export_pipeline, export_table
 from mailrith_lite.exports.export_pipeline import ExportPipeline
 from mailrith_lite.exports.export_table import Order
 from mailrith_lite.jobs import queue
@@ -272,3 +274,32 @@ async def test_an_export_of_large_subscribers_needs_little_memory(
         tracemalloc.stop()
     assert (directory / f"{job.public_id}.csv").stat().st_size > 100 * 500_000
     assert peak < 25_000_000  # half of the file; the memory of SQLite, another batch, is not counted
+
+
+@pytest.mark.parametrize(("country", "total"), [(None, COUNT), ("DE", 2_200)])
+async def test_running_export_says_how_many_of_its_rows_are_written(
+    database: Database,
+    pipeline: ExportPipeline,
+    job: Job,
+    monkeypatch: pytest.MonkeyPatch,
+    country: str | None,
+    total: int,
+) -> None:
+    monkeypatch.setattr(export_pipeline, "PROGRESS_SECONDS", 0.0)
+    async with database.write() as connection:
+        await blocks.update_subscriber_counts(connection, 1, 1)
+        await connection.execute("UPDATE subscribers SET country = 'DE' WHERE id <= 2200")
+        if country is not None:
+            selection = Selection(country=country)
+            await connection.execute("DELETE FROM exports")
+            await export_table.insert_export(connection, job.id, Order(selection=selection))
+    seen = []
+
+    def look(check: int) -> None:
+        with contextlib.closing(sqlite3.connect(database.path)) as other:
+            seen.append(other.execute("SELECT rows_processed, rows_total, deaths FROM jobs").fetchone())
+
+    await pipeline.run(RunWithHook(job, look))
+    shares = [processed for processed, of, _ in seen if of == total]
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < shares[-1] == total
