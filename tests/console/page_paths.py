@@ -39,7 +39,8 @@ _STATES = {
     "nothing matches": "/subscribers?search=nothing+like+it",
     "filtered people": "/subscribers?search=person1&status=Active&tag={tag_id}",
     "people of an import": "/subscribers?imported={imports}",
-    "people by name": "/subscribers?search=person1&sort=name&column={custom_field_id}&field={custom_field_id}",
+    "people by name": "/subscribers?search=person1&sort=name&column={custom_field_id}"
+    "&field={custom_field_id}&field_operator=is_not_empty",
     "bulk change of all": "/bulk-changes/new?all=on&search=person1&action=add_tag",
     "no tag matches": "/tags?search=nothing",
     "failed import": "/imports/{failed}",
