@@ -1,9 +1,9 @@
 """Reads the rows of a file in batches, each while the batch before it is written.
 
-    python -m mailrith_lite.imports.batches FILE SKIP
+    python -m mailrith_lite.imports.batches
 
-A large file gets a process of its own, which prints each batch in parts and an empty part after it. An empty batch
-is the end of the file.
+A large file gets a process of its own. It reads an order, and prints each batch in parts, then an empty part.
+An empty batch is the end of the file.
 """
 
 import asyncio
@@ -32,8 +32,16 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder(list[Row], float_hook=Decimal)
 
 
+class _Order(msgspec.Struct, frozen=True, kw_only=True):
+    """`skip`: how many rows are applied already."""
+
+    path: str
+    task: RowTask
+    skip: int
+
+
 class Batches:
-    """The batches of one file. Use `open_batches`."""
+    """The batches of one file. Use `SourceFile.batches`."""
 
     def __init__(self, batches: Iterator[list[Row]], check: Callable[[], None]) -> None:
         self._batches = batches
@@ -61,27 +69,43 @@ class Batches:
             await asyncio.gather(self._ahead, return_exceptions=True)
 
 
-@contextlib.asynccontextmanager
-async def open_batches(
-    path: Path, task: RowTask, *, skip: int, check: Callable[[], None]
-) -> AsyncIterator[Batches]:
-    """The rows after the first `skip`. `check` as in `records.read_records`."""
-    if path.stat().st_size >= own_process.LARGE_IMPORT:
-        line = msgspec.json.encode(task)
-        async with own_process.stream_module(__name__, str(path), str(skip), task=line) as stream:
-            batches = Batches(_printed_batches(stream.output), check)
+class SourceFile:
+    """A file to read. Use `open_source`."""
+
+    def __init__(self, path: Path, stream: own_process.Stream | None) -> None:
+        self._path = path
+        self._stream = stream
+
+    @contextlib.asynccontextmanager
+    async def batches(self, task: RowTask, *, skip: int, check: Callable[[], None]) -> AsyncIterator[Batches]:
+        """The rows after the first `skip`. `check` as in `records.read_records`. Call it once."""
+        if self._stream is None:
+            with records.open_source(self._path) as file:
+                rows = records.read_records(file, task.layout, check)
+                batches = Batches(_read_batches(rows, task, skip), check)
+                try:
+                    yield batches
+                finally:
+                    await batches.settle()
+        else:
+            order = _Order(path=str(self._path), task=task, skip=skip)
+            await self._stream.send(msgspec.json.encode(order))
+            batches = Batches(_printed_batches(self._stream.output), check)
             try:
                 yield batches
             finally:
-                stream.kill()
+                self._stream.kill()
                 await batches.settle()
-        return
-    with records.open_source(path) as file:
-        batches = Batches(_read_batches(records.read_records(file, task.layout, check), task, skip), check)
-        try:
-            yield batches
-        finally:
-            await batches.settle()
+
+
+@contextlib.asynccontextmanager
+async def open_source(path: Path) -> AsyncIterator[SourceFile]:
+    """Open it before the first pass: so the process of a large file is ready after it."""
+    if path.stat().st_size < own_process.LARGE_IMPORT:
+        yield SourceFile(path, None)
+    else:
+        async with own_process.stream_module(__name__) as stream:
+            yield SourceFile(path, stream)
 
 
 def _read_batches(rows: Iterator[tuple[int, list[str]]], task: RowTask, skip: int) -> Iterator[list[Row]]:
@@ -132,15 +156,15 @@ def _print_part(part: bytes) -> None:
     sys.stdout.buffer.write(part)
 
 
-def _main(path: str, skip: str) -> None:
-    task = msgspec.json.decode(own_process.read_task(), type=RowTask)
+def _main() -> None:
+    order = msgspec.json.decode(own_process.read_task(), type=_Order)
     own_process.start()
-    with records.open_source(Path(path)) as file:
-        for batch in _read_batches(records.read_records(file, task.layout), task, int(skip)):
+    with records.open_source(Path(order.path)) as file:
+        for batch in _read_batches(records.read_records(file, order.task.layout), order.task, order.skip):
             _print_batch(batch)
             sys.stdout.flush()
     own_process.finish(bytes(_LENGTH_BYTES))
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    _main()

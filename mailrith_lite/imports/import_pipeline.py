@@ -14,7 +14,7 @@ from mailrith_lite.audience.bulk_plan import Change, Outcome
 from mailrith_lite.audience.custom_fields import CustomField, select_all_custom_fields
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports import decisions, first_pass, import_table, new_fields, records, report
-from mailrith_lite.imports.batches import MAX_CHUNK_ROWS, Batches, open_batches
+from mailrith_lite.imports.batches import MAX_CHUNK_ROWS, Batches, SourceFile, open_source
 from mailrith_lite.imports.import_table import ImportPlan
 from mailrith_lite.imports.row_task import RowTask
 from mailrith_lite.imports.rows import Row, RowError, RowReader
@@ -56,16 +56,20 @@ class ImportPipeline:
         path = self._directory / plan.source
         if not path.is_file():  # the database was restored from a backup, which does not contain the files
             raise JobFailed("The rows of this import are no longer there; send the import again.")
-        if job.dry_run:
-            await self._try_dry(run, plan, path)
-            return
-        progress = job.progress
+        async with open_source(path) as source:
+            if job.dry_run:
+                await self._try_dry(run, plan, path, source)
+            else:
+                await self._import(run, plan, path, source)
+
+    async def _import(self, run: Run, plan: ImportPlan, path: Path, source: SourceFile) -> None:
+        job, progress = run.job, run.job.progress
         if progress.rows_total is None:
             plan, progress = await self._begin(job, *await self._first_pass(run, plan, path))
         async with self._database.read() as connection:
             task = await self._row_task(connection, job, plan)
         write = functools.partial(self._apply_chunk, job, plan, task.reader())
-        await self._write_chunks(run, path, task, progress, write)
+        await self._write_chunks(run, source, task, progress, write)
 
     async def complete(self, connection: Connection, job: Job, now: int) -> None:
         """Does nothing: the checkpoint of the last chunk has all counts."""
@@ -125,15 +129,15 @@ class ImportPipeline:
             await queue.update_checkpoint(connection, job.id, progress, now)
             return await import_table.select_import(connection, job.workspace_id, job.id), progress
 
-    async def _try_dry(self, run: Run, plan: ImportPlan, path: Path) -> None:
+    async def _try_dry(self, run: Run, plan: ImportPlan, path: Path, source: SourceFile) -> None:
         try:
-            await self._run_dry(run, plan, path)
+            await self._run_dry(run, plan, path, source)
         except errors.StorageFull as error:
             if disk.has_room(self._directory):  # so the scratch database was too large
                 raise JobFailed(_DRY_RUN_TOO_LARGE) from error
             raise
 
-    async def _run_dry(self, run: Run, plan: ImportPlan, path: Path) -> None:
+    async def _run_dry(self, run: Run, plan: ImportPlan, path: Path, source: SourceFile) -> None:
         """Plans every chunk against a snapshot of the audience. A dry run that was interrupted starts again."""
         job = run.job
         plan, progress = await self._first_pass(run, plan, path)
@@ -150,7 +154,7 @@ class ImportPipeline:
                 trial.plan, job.workspace_id, tag_ids=tag_ids, sequence_ids=plan.sequence_ids
             )
             write = functools.partial(self._plan_chunk, job, task.reader(), plan_chunk)
-            await self._write_chunks(run, path, task, progress, write)
+            await self._write_chunks(run, source, task, progress, write)
 
     async def _reset(self, job: Job, plan: ImportPlan, progress: Progress) -> None:
         """Deletes the results of an interrupted dry run."""
@@ -178,10 +182,12 @@ class ImportPipeline:
             options=plan.options,
         )
 
-    async def _write_chunks(self, run: Run, path: Path, task: RowTask, progress: Progress, write: _Write) -> None:
+    async def _write_chunks(
+        self, run: Run, source: SourceFile, task: RowTask, progress: Progress, write: _Write
+    ) -> None:
         """Calls `write` with each chunk of the rows that the progress does not include yet."""
         pace = Pace(self._database, MAX_CHUNK_ROWS)
-        async with open_batches(path, task, skip=progress.rows_processed, check=run.check) as batches:
+        async with source.batches(task, skip=progress.rows_processed, check=run.check) as batches:
             while batch := await batches.next():
                 begin = 0
                 while begin < len(batch):

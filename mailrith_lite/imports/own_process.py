@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from io import FileIO
 from typing import BinaryIO
 
 LARGE = 1 << 24
@@ -58,9 +59,14 @@ async def run_module(module: str, *arguments: str, check: Callable[[], None] = l
 class Stream:
     """A process that prints while others work. `output`: what it prints; read it in a thread."""
 
-    def __init__(self, output: BinaryIO, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, life: FileIO, output: BinaryIO, process: asyncio.subprocess.Process) -> None:
         self.output = output
+        self._life = life
         self._process = process
+
+    async def send(self, task: bytes) -> None:
+        """Gives the process its task, a line. Call it once."""
+        await asyncio.to_thread(self._life.write, task + b"\n")
 
     def kill(self) -> None:
         """A thread that reads the output reaches its end."""
@@ -69,18 +75,15 @@ class Stream:
 
 
 @contextlib.asynccontextmanager
-async def stream_module(module: str, *arguments: str, task: bytes) -> AsyncIterator[Stream]:
-    """Runs `python -m MODULE ARGUMENT…` until the end of the block.
-
-    `task`: a line. The module calls `read_task` and then `start` first.
-    """
+async def stream_module(module: str) -> AsyncIterator[Stream]:
+    """Runs `python -m MODULE` until the end of the block. The module calls `read_task` and then `start` first."""
     reading_end, life_end = os.pipe()  # as the pipe of `run_module`, it ends when this process dies
     output_end, printing_end = os.pipe()
-    with os.fdopen(life_end, "wb", buffering=0) as life, os.fdopen(output_end, "rb") as output:
+    with FileIO(life_end, "wb") as life, os.fdopen(output_end, "rb") as output:
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
-                *("-m", module, *arguments),
+                *("-m", module),
                 stdin=reading_end,
                 stdout=printing_end,
                 stderr=subprocess.DEVNULL,
@@ -89,9 +92,8 @@ async def stream_module(module: str, *arguments: str, task: bytes) -> AsyncItera
         finally:
             os.close(reading_end)
             os.close(printing_end)
-        stream = Stream(output, process)
+        stream = Stream(life, output, process)
         try:
-            await asyncio.to_thread(life.write, task + b"\n")
             yield stream
         finally:
             stream.kill()
@@ -99,7 +101,7 @@ async def stream_module(module: str, *arguments: str, task: bytes) -> AsyncItera
 
 
 def read_task() -> bytes:
-    """Call it before `start` in a process of `stream_module`."""
+    """Waits for the task. Call it before `start` in a process of `stream_module`. Empty: the service has died."""
     return sys.stdin.buffer.readline()
 
 

@@ -8,7 +8,7 @@ import pytest
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.values import FieldType
 from mailrith_lite.imports import batches, own_process
-from mailrith_lite.imports.batches import MAX_CHUNK_ROWS, open_batches
+from mailrith_lite.imports.batches import MAX_CHUNK_ROWS, open_source
 from mailrith_lite.imports.mapping import Column
 from mailrith_lite.imports.options import ImportOptions
 from mailrith_lite.imports.records import Layout
@@ -57,7 +57,7 @@ def row_task(*, leave_out: bool = True) -> RowTask:
 
 async def read_rows(path: Path, task: RowTask, skip: int = 0) -> list[list[Row]]:
     read = []
-    async with open_batches(path, task, skip=skip, check=lambda: None) as opened:
+    async with open_source(path) as source, source.batches(task, skip=skip, check=lambda: None) as opened:
         while batch := await opened.next():
             read.append(batch)
     return read
