@@ -216,15 +216,34 @@ def test_a_slow_answer_does_not_hold_back_later_events(box: Box) -> None:
 
 def test_many_events_of_an_import_are_each_delivered_once(box: Box) -> None:
     box.subscribe(patterns=["subscriber.created", "subscriber_import.completed"])
-    text = "Email\n" + "".join(f"person{number}@example.com\n" for number in range(450))
-    mappings = [{"csv_column": "Email", "field": {"type": "email"}}]
-    box.client.jobs.create_import(body={"csv_text": text, "mappings": mappings})
-    box.mailrith.jobs.drain()
+    import_people(box, 450)
     box.drain()
     ids = [request.headers["webhook-id"] for request in box.receiver.received]
     assert len(ids) == len(set(ids)) == 451
     people = {request.data["subscriber"]["id"] for request in box.receiver.received if "subscriber" in request.data}
     assert len(people) == 450
+
+
+def test_410_among_many_events_stops_the_rest_until_the_subscription_is_active_again(box: Box) -> None:
+    before = 160  # more than a page, so the next page is fetched or read when the answer comes
+    box.receiver.answer(*[204] * before, 410)
+    created = box.subscribe(patterns=["subscriber.created"])
+    import_people(box, 450)
+    box.drain()
+    assert box.subscription(created)["status"] == "disabled"
+    assert before < len(box.receiver.received) <= before + 4  # three more attempts can be under way
+    box.update(created, status="active")
+    box.advance(60)
+    box.drain()
+    ids = [request.headers["webhook-id"] for request in box.receiver.received]
+    assert (len(ids), len(set(ids))) == (451, 450)
+
+
+def import_people(box: Box, count: int) -> None:
+    text = "Email\n" + "".join(f"person{number}@example.com\n" for number in range(count))
+    mappings = [{"csv_column": "Email", "field": {"type": "email"}}]
+    box.client.jobs.create_import(body={"csv_text": text, "mappings": mappings})
+    box.mailrith.jobs.drain()
 
 
 def test_a_rotated_secret_is_not_used_any_more(box: Box) -> None:
