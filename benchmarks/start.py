@@ -25,7 +25,7 @@ def measure() -> None:
         "start of the service",
         statistics.median(seconds / base for seconds, base in pairs),
         "times `python -c 'import aiohttp'`",
-        limit=2,
+        limit=1.25,
         details=f"{service:.2f} s and {yardstick:.2f} s",
     )
 
