@@ -1,5 +1,6 @@
 """/console/subscribers: the filtered list, with the people to choose for a bulk change."""
 
+import contextlib
 from collections.abc import Mapping
 
 import msgspec
@@ -49,8 +50,7 @@ async def show_subscribers(call: SessionRequest) -> web.StreamResponse:
     problems = asked.problems
     if not problems:
         try:
-            with call.services.searches.hold(call.workspace_id):
-                page = await _select_page(call, asked)
+            page = await _select_page(call, asked)
         except errors.InvalidRequest as error:
             problems = {filter_form.with_form_names(error).details["field"]: error.message}
     return await _render(call, asked, choices, columns, page, problems)
@@ -76,20 +76,23 @@ def _parse(query: MultiMapping[str]) -> _Query:
 
 async def _select_page(call: SessionRequest, asked: _Query) -> PeoplePage:
     now = clock.now()
-    async with call.database.read() as connection:
-        workspace = await workspaces.select_own(connection, call.workspace_id)
-        resolved = await selection.resolve(
-            connection, call.workspace_id, asked.form, time_zone=workspace.time_zone, now=now
-        )
-        return await people_page.select_page(
-            connection,
-            call.workspace_id,
-            resolved,
-            sort=asked.sort,
-            last_id=asked.before_id,
-            limit=PAGE_SIZE + 1,
-            now=now,
-        )
+    everybody = asked.form == Selection()
+    searching = contextlib.nullcontext() if everybody else call.services.searches.hold(call.workspace_id)
+    with searching:
+        async with call.database.read() as connection:
+            workspace = await workspaces.select_own(connection, call.workspace_id)
+            resolved = await selection.resolve(
+                connection, call.workspace_id, asked.form, time_zone=workspace.time_zone, now=now
+            )
+            return await people_page.select_page(
+                connection,
+                call.workspace_id,
+                resolved,
+                sort=asked.sort,
+                last_id=asked.before_id,
+                limit=PAGE_SIZE + 1,
+                now=now,
+            )
 
 
 async def _render(

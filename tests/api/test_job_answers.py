@@ -39,6 +39,7 @@ EXPORT_KEYS = {
     "self",
     "status",
     "selection",
+    "columns",
     "exported_count",
     "file_name",
     "download_url",
@@ -179,7 +180,7 @@ def test_a_list_has_summaries_without_the_fields_of_the_job(server: Server) -> N
     (imported,) = server.call("GET", IMPORTS).json["data"]
     (exported,) = server.call("GET", EXPORTS).json["data"]
     assert set(imported) == IMPORT_KEYS - {"error_message", "error_report_url", "mappings", "options", "undo"}
-    assert set(exported) == EXPORT_KEYS - {"selection", "file_name", "download_url", "error_message"}
+    assert set(exported) == EXPORT_KEYS - {"selection", "columns", "file_name", "download_url", "error_message"}
 
 
 def test_a_failed_import_names_the_line(server: Server) -> None:

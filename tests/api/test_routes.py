@@ -41,7 +41,7 @@ def test_a_route_agrees_with_the_manifest(operation_id: str) -> None:
     assert route.public is not operation["auth_required"]
     parameters = set(route.signature.query.__struct_encode_fields__) - {"cursor"}  # the command line's own name
     paging = {"limit", "starting_after"} if operation_id == "listWebhookSubscriptions" else set()
-    ours = {"import_job_id"} if operation_id == "listSubscribers" else set()
+    ours = {"import_job_id", "country", "segment_id"} if operation_id == "listSubscribers" else set()
     assert parameters == set(operation["query_params"]) | paging | ours  # the contract gives paging to every list
     assert route.idempotent is ("Idempotency-Key" in operation["header_params"])
     has_body = route.signature.request is not None
