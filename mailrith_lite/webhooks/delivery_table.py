@@ -212,9 +212,9 @@ async def erase_answers(database: Database, workspace_id: int) -> None:
             rows = await connection.execute_fetchall(
                 """SELECT json_group_array(json_array(subscription_id, id)) AS ids, count(*) AS count FROM (
                     SELECT subscription_id, id FROM webhook_deliveries
-                    WHERE workspace_id = ? AND answer IS NOT NULL
-                        AND subscriber_id IN (SELECT subscriber_id FROM erasures) LIMIT ?)""",
-                (workspace_id, _ERASED_AT_ONCE),
+                    WHERE workspace_id = :workspace_id AND answer IS NOT NULL AND subscriber_id IN (
+                        SELECT subscriber_id FROM erasures WHERE workspace_id = :workspace_id) LIMIT :limit)""",
+                {"workspace_id": workspace_id, "limit": _ERASED_AT_ONCE},
             )
         row = next(iter(rows))
         if not row["count"]:
