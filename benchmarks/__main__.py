@@ -6,7 +6,7 @@ import click
 
 NAMES = (
     *("speed", "latency", "fairness", "memory", "start", "lists", "uploads", "sandbox", "hostile", "moving_in"),
-    *("undo", "webhooks", "exports", "requests"),
+    *("undo", "webhooks", "exports", "requests", "console"),
 )
 
 
@@ -14,7 +14,7 @@ NAMES = (
 @click.argument("names", nargs=-1, metavar="[NAME]...", type=click.Choice(NAMES))
 def measure(names: tuple[str, ...]) -> None:
     """Run the benchmarks of these names: speed, latency, fairness, memory, start, lists, uploads, sandbox,
-    hostile, moving_in, undo, webhooks, exports, requests.
+    hostile, moving_in, undo, webhooks, exports, requests, console.
 
     Without a name, run all of them.
     """

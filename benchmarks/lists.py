@@ -73,7 +73,7 @@ def measure(large: int = LARGE, small: int = SMALL) -> None:
     with tempfile.TemporaryDirectory() as folder:
         homes = [Home(Path(folder) / str(count), count) for count in (large, small)]
         for home in homes:
-            _prepare(home)
+            prepare(home)
         exceeded = _compare(homes, [Case("cold_only, nobody is cold", _list(cold_only="true"))])
         for home in homes:
             asyncio.run(crowd.make_older_half_cold(home.path, home.subscribers))
@@ -90,7 +90,7 @@ def _measure_neighbors() -> int:
     with tempfile.TemporaryDirectory() as folder:
         beside, alone = Home(Path(folder) / "beside", OWN), Home(Path(folder) / "alone", OWN)
         for home in (beside, alone):
-            _prepare(home)
+            prepare(home)
         asyncio.run(crowd.insert_neighbors(beside.path, NEIGHBORS))
         needles = (
             ("a text in both workspaces", "reader"),
@@ -103,7 +103,7 @@ def _measure_neighbors() -> int:
         return _compare([beside, alone], cases)
 
 
-def _prepare(home: Home) -> None:
+def prepare(home: Home) -> None:
     with serving(home.path) as service:
         crowd.create_content(service)
     asyncio.run(crowd.insert_subscribers(home.path, home.subscribers))

@@ -46,7 +46,9 @@ class Visit:
         self._activate(self.page.locator("summary", has_text=name).first)
 
     def fill(self, label: str, text: str) -> None:
-        field = self.page.get_by_role("textbox", name=label, exact=True)
+        field = self.page.locator("input:not([type=checkbox]), textarea").and_(
+            self.page.get_by_label(label, exact=True)
+        )
         if self._manner != "keyboard":
             field.fill(text)
             return
@@ -80,6 +82,14 @@ class Visit:
             self._reach(box)
             self.page.keyboard.press("Space")
         expect(box).to_be_checked()
+
+    def uncheck(self, box: Locator) -> None:
+        if self._manner == "keyboard":
+            self._reach(box)
+            self.page.keyboard.press("Space")
+        else:
+            box.uncheck()
+        expect(box).not_to_be_checked()
 
     def attach(self, label: str, path: Path) -> None:
         field = self.page.get_by_label(label, exact=True)

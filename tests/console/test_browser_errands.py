@@ -170,6 +170,34 @@ def tagged(service: Server, key: str) -> list[object]:
     return [person["email"] for person in tagged]
 
 
+def test_segment_is_made_and_exported_with_four_columns(visit: Visit, service: Server, key: str) -> None:
+    for email, country in (("ada@example.com", "DE"), ("bob@example.com", "FR")):
+        service.call("POST", "/v1/subscribers", {"email": email, "country": country}, key=key)
+    visit.section("Segments")
+    visit.follow(re.compile("New segment|Make a segment"))
+    visit.choose("New condition", "Country")
+    visit.press("Add")
+    visit.fill("Value of Country", "Germany")
+    visit.fill("Name", "Germans")
+    visit.press("Create the segment")
+    visit.page.wait_for_url(re.compile("/segments"))
+    visit.follow("Germans")
+    visit.follow("Export")
+    visit.check("Only these")
+    columns = visit.page.locator("#columns [type=checkbox]")
+    for column in columns.all()[4:]:
+        visit.uncheck(column)
+    visit.press("Start the export")
+    visit.page.wait_for_url("**/exports/export_job_*")
+    service.drain()
+    visit.see_later("Completed")
+    job = service.call("GET", f"/v1/jobs/subscriber-exports/{visit.page.url.rpartition('/')[2]}", key=key)
+    lines = service.fetch(job.json["data"]["download_url"]).body.decode().splitlines()
+    assert len(lines) == 2
+    assert [line.count(",") for line in lines] == [3, 3]
+    assert "ada@example.com" in lines[1]
+
+
 def test_reason_of_a_400_is_found(visit: Visit, service: Server, key: str) -> None:
     refused = service.call("POST", "/v1/subscribers", {"email": "ada@example.com", "country": "Atlantis"}, key=key)
     assert refused.status == 400
