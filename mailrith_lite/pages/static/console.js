@@ -244,7 +244,7 @@ document.querySelectorAll("pre > code").forEach((code) => {
 
 document.addEventListener("submit", (event) => {
   if (event.target.method !== "post" || event.defaultPrevented) return;
-  if (event.target.action.endsWith("/sign-out")) sessionStorage.removeItem("mailrith-api-key");
+  if (event.target.getAttribute("action").endsWith("/sign-out")) sessionStorage.removeItem("mailrith-api-key");
   setTimeout(() => event.target.querySelectorAll("button").forEach((button) => (button.disabled = true)));
 });
 
