@@ -382,6 +382,9 @@ async def test_next_write_checks_references_again(database: Database, failure: t
 async def test_write_checks_references_after_one_that_could_not_begin(
     database: Database, other_program: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    other_program.rollback()
+    await insert(database, "a")
+    other_program.execute("BEGIN IMMEDIATE")
     monkeypatch.setattr(opening, "_BUSY_TIMEOUT", 0)
     with pytest.raises(errors.DatabaseBusy):
         async with database.write(foreign_keys=False):
