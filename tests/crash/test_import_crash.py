@@ -9,6 +9,7 @@ import pytest
 
 from crash.conftest import Reference
 from crash.service import EXPORTS, IMPORTS, KEY, MAPPINGS, ROUNDS, ROWS, Service, import_request
+from mailrith_lite.imports import own_process
 
 
 @pytest.mark.parametrize("seed", range(ROUNDS))
@@ -45,6 +46,20 @@ def test_an_import_that_is_stopped_three_times_ends_like_one_without_a_stop(
     stopped.stop()
     assert stopped.content() == reference.content
     assert stopped.files() == []
+
+
+def test_a_large_import_whose_rows_another_process_reads_survives_a_kill(service: Callable[[str], Service]) -> None:
+    rows = 1_000 + own_process.LARGE_IMPORT // 400
+    text = "Email,Note\n" + "".join(f"user{number}@example.com,{'x' * 400}\n" for number in range(rows))
+    killed = service("killed").start()
+    job = killed.call("POST", IMPORTS, {"csv_text": text, "mappings": MAPPINGS[:1]})
+    job = killed.poll(job, 1)
+    killed.restart()
+    job = killed.finish(killed.call("GET", job["self"]))
+    assert (job["status"], job["progress"]["created_count"]) == ("Completed", rows)
+    killed.stop()
+    assert len(killed.content().subscribers) == rows
+    assert killed.files() == []
 
 
 def test_jobs_complete_after_a_kill_directly_after_their_202(service: Callable[[str], Service]) -> None:
