@@ -1,5 +1,7 @@
 """/console/exports/new: who and which columns, how many and how large, and the start, on one page."""
 
+import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Final
 
@@ -10,8 +12,9 @@ from yarl import URL
 
 from mailrith_lite import clock, errors
 from mailrith_lite.access import audit, workspaces
-from mailrith_lite.audience import selection
+from mailrith_lite.audience import selection, subscribers
 from mailrith_lite.audience.custom_fields import select_all_custom_fields
+from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.audience.selection import Selection
 from mailrith_lite.audience.vocabulary import STATUSES
 from mailrith_lite.console import filter_choices, filter_form, names, phrases, templating
@@ -19,6 +22,7 @@ from mailrith_lite.console.form_problems import Problems
 from mailrith_lite.console.forms import Fields
 from mailrith_lite.console.names import Option
 from mailrith_lite.console.paths import NEW_EXPORT_PATH, job_path, redirect
+from mailrith_lite.console.segments import PATIENCE_SECONDS
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.exports import estimate, submit
 from mailrith_lite.exports.export_table import Order
@@ -47,16 +51,20 @@ class _Form(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def show_new_export(call: SessionRequest) -> web.StreamResponse:
-    """The address has the filter and the columns. The number is there when the count ends in time."""
+    """The address has the filter and the columns.
+
+    The number is there if the count is quick, or if the address is that of the button `count`. Otherwise the
+    browser asks for it.
+    """
     form = _parse(call.request.query)
-    return await _render(call, call.request.query, form)
+    return await _render(call, call.request.query, form, patient="counted" in call.request.query)
 
 
 async def act(call: SessionRequest, fields: Fields) -> web.StreamResponse:
     """The button `count` leads to the page with the number, the other one starts the export."""
     form = _parse(fields)
     if fields.get("action") == "count" and not form.problems:
-        return redirect(call.request, f"{NEW_EXPORT_PATH}?{_address(form)}")
+        return redirect(call.request, f"{NEW_EXPORT_PATH}?{_address(form)}&counted=")
     if form.problems:
         return await _render(call, fields, form)
     try:
@@ -126,14 +134,18 @@ async def _count(call: SessionRequest, form: _Form) -> tuple[Counted, Problems]:
             )
             fields = await select_all_custom_fields(connection, call.workspace_id)
             columns = chosen_columns(form.keys, fields)
-        counts = await call.services.segment_counts.count(resolved.query(call.workspace_id, now))
+            everybody = resolved == SubscriberFilter()
+            total = await subscribers.select_count(connection, call.workspace_id) if everybody else 0
+        if not everybody:
+            counts = await call.services.segment_counts.count(resolved.query(call.workspace_id, now))
+            total = counts.total
         async with call.database.read(consistent=True) as connection:
             size = await estimate.select_size(
                 connection,
                 call.workspace_id,
                 resolved,
                 columns,
-                counts.total,
+                total,
                 formula_guard=call.services.settings.export_formula_guard,
                 now=now,
             )
@@ -141,7 +153,7 @@ async def _count(call: SessionRequest, form: _Form) -> tuple[Counted, Problems]:
         return Counted(), _problem(error)
     except errors.QueryTooSlow:
         return Counted(late=True), {}
-    return Counted(count=counts.total, size=size), {}
+    return Counted(count=total, size=size), {}
 
 
 def _problem(error: errors.InvalidRequest) -> Problems:
@@ -149,9 +161,14 @@ def _problem(error: errors.InvalidRequest) -> Problems:
     return {named.details.get("field", ""): error.message}
 
 
-async def _render(call: SessionRequest, typed: MultiMapping[str], form: _Form) -> web.StreamResponse:
-    """`typed`: what the form has, which stays in it if it is refused."""
-    counted, problems = await _count(call, form)
+async def _render(
+    call: SessionRequest, typed: MultiMapping[str], form: _Form, *, patient: bool = False
+) -> web.StreamResponse:
+    """`typed`: what the form has, which stays in it if it is refused. `patient`: waits for a slow count."""
+    counted, problems = Counted(), form.problems
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(None if patient else PATIENCE_SECONDS):
+            counted, problems = await _count(call, form)
     async with call.database.read() as connection:
         choices = await filter_choices.select(connection, call, form.selection)
         described = await names.of_selections(connection, call, [form.selection])

@@ -26,7 +26,7 @@ from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
 
 READ, WRITE = ("segments:read",), ("segments:write",)
-_PATIENCE_SECONDS = 0.25
+PATIENCE_SECONDS = 0.08
 """For so long a page waits for counts. The browser asks for the others, one after another."""
 
 
@@ -217,7 +217,7 @@ async def _count(call: SessionRequest, query: Query) -> Counted:
 async def _count_in_time(call: SessionRequest, queries: list[Query]) -> list[Counted]:
     """Each count in turn until the patience of the page ends."""
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             for query in queries:
                 await _count(call, query)
     return [Counted(counts=call.services.segment_counts.cached(query)) for query in queries]

@@ -10,6 +10,7 @@ from api_records import data_of, definition, field, segment, subscriber, tag
 from conftest import Server
 
 from mailrith_lite import ids
+from mailrith_lite.console import new_export
 
 from .visitor import Visitor, signed_in, text
 
@@ -33,7 +34,7 @@ def test_export_of_a_segment_with_chosen_columns_is_one_step(server: Server, vis
     for name, country in (("ada", "DE"), ("bob", "FR")):
         subscriber(server, f"{name}@example.com", name=name, country=country, custom_fields={city: "Bonn"})
     germans = segment(server, "Germans", definition("country", "is", "DE"))["id"]
-    page = text(visitor.get(f"{NEW}?segment={germans}"))
+    page = text(visitor.get(f"{NEW}?segment={germans}&counted="))
     assert "All subscribers in the segment Germans, as they are when the export starts." in page
     assert "1 subscriber A file of about" in page
     fields = {"segment": germans, "columns": "chosen", "column": ["name", city, "country", "email"]}
@@ -70,10 +71,20 @@ def test_count_leads_to_an_address_with_the_filter_and_the_columns(server: Serve
     assert data_of(server.call("GET", "/v1/jobs/subscriber-exports")) == []
 
 
+def test_page_does_not_wait_for_a_slow_count_unless_somebody_has_pressed_count(
+    server: Server, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscriber(server, "ada@example.com", country="DE")
+    monkeypatch.setattr(new_export, "PATIENCE_SECONDS", 0.0)
+    assert "Not counted yet." in text(visitor.get(f"{NEW}?country=DE"))
+    counted = visitor.post(PAGE, {"country": "DE", "action": "count"})
+    assert "1 subscriber A file of about" in text(visitor.get(counted.headers["location"]))
+
+
 def test_estimate_is_near_the_size_of_the_file(server: Server, visitor: Visitor) -> None:
     rows = "".join(f"person{number}@example.com,Person {number}\n" for number in range(1_000))
     server.import_csv(f"Email,Name\n{rows}")
-    page = visitor.get(f"{NEW}?columns=chosen&column=email&column=name")
+    page = visitor.get(f"{NEW}?columns=chosen&column=email&column=name&counted=")
     started = visitor.post(PAGE, {"columns": "chosen", "column": ["email", "name"]})
     size = sum(len(",".join(line)) + 2 for line in the_file(server, visitor, started.headers["location"]))
     assert 0.9 < float(text(page).split("A file of about ")[1].split(" KiB")[0]) * 1024 / size < 1.1

@@ -11,7 +11,8 @@ class Builder {
     form.addEventListener("input", () => this.countLater());
     form.addEventListener("submit", (event) => this.submit(event));
     this.nameCountries();
-    if (form.querySelector(".condition") && !this.count.querySelector("b")) this.countNow();
+    const complete = !form.querySelector("#conditions") || form.querySelector(".condition");
+    if (complete && !this.count.querySelector("b")) this.countNow();
   }
 
   countLater() {
