@@ -9,6 +9,7 @@ from conftest import KEY, Server
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from mailrith_lite.settings import Settings
+from mailrith_lite.testing import Mailrith, serve
 
 from .browser import launched, sign_in
 from .job_states import claim_import, write_progress
@@ -37,6 +38,9 @@ def main() -> None:
             with signed_in_page(browser, server, PHONE) as page:
                 page.goto(import_url)
                 shoot(page, "console-phone")
+        with serve() as sandbox, signed_in_page(browser, sandbox, DESKTOP, key=sandbox.api_key) as page:
+            page.goto("/console/style")
+            shoot(page, "console-style")
 
 
 def create_audience(server: Server) -> None:
@@ -85,12 +89,14 @@ def wait_for_import(page: Page) -> None:
 
 
 @contextlib.contextmanager
-def signed_in_page(browser: Browser, server: Server, viewport: ViewportSize) -> Iterator[Page]:
+def signed_in_page(
+    browser: Browser, server: Server | Mailrith, viewport: ViewportSize, *, key: str = KEY
+) -> Iterator[Page]:
     """A page of this size, signed in."""
     context = browser.new_context(base_url=server.url, viewport=viewport)
     with contextlib.closing(context):
         page = context.new_page()
-        sign_in(page)
+        sign_in(page, key)
         yield page
 
 
