@@ -49,7 +49,7 @@ async def select_page(
     """
     everybody = subscriber_filter == SubscriberFilter()
     total = await subscribers.select_count(connection, workspace_id) if everybody else None
-    if everybody and (sort == "newest" or (total or 0) > MAX_COUNTED):
+    if everybody and (sort != "name" or (total or 0) > MAX_COUNTED):
         matching = None
     else:
         matching = await listing.select_ids(
