@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 os.environ["SSL_CERT_FILE"] = os.devnull  # without the certificates of the machine, aiohttp loads in half the time
 
+import hypothesis
 import pytest
 from empty_database import write_empty_database
 from fast_selection import fast_items, is_slow_file
@@ -30,6 +31,9 @@ from mailrith_lite.cli.serve import open_service
 from mailrith_lite.database import Database
 from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings
+
+hypothesis.settings.register_profile("tests", deadline=None)  # on a busy machine, any example can take long
+hypothesis.settings.load_profile("tests")
 
 KEY = "mrk_example_secret_key"
 MAPPINGS = [
