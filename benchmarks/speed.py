@@ -1,7 +1,8 @@
 """The speed of imports of 200,000 rows, from the POST to Completed.
 
-Into an empty database, compared with the floor; the same file again, which changes nothing; and into many
-subscribers at random addresses. MAILRITH_LITE_BENCHMARK_PEOPLE sets how many.
+It measures three imports: into an empty database, compared with a plain script; of the same file again, which
+changes nothing; into many subscribers at random addresses.
+MAILRITH_LITE_BENCHMARK_PEOPLE sets the number of those subscribers.
 """
 
 import json

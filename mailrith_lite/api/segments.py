@@ -27,7 +27,7 @@ from mailrith_lite.audience.segments.segment_query import Counts, Query
 from mailrith_lite.audience.segments.segment_table import Segment
 from mailrith_lite.catalog import in_use, removal
 from mailrith_lite.database import Connection
-from mailrith_lite.jobs.kinds import EXPORT
+from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT
 
 PATH = "/v1/segments"
 _CODES = Codes(own="invalid_segment", fields={"definition": "invalid_segment_definition"})
@@ -201,12 +201,16 @@ async def _count_changed(call: Call, form: SegmentChange) -> tuple[Definition, C
     return definition, await call.services.segment_counts.count(query)
 
 
-@refuses(in_use.named_by_segment(ids.SEGMENT, "Readers", 1), in_use.named_by_job(EXPORT, ids.SEGMENT, 1))
+@refuses(
+    in_use.named_by_segment(ids.SEGMENT, "Readers", 1),
+    in_use.named_by_job(EXPORT, ids.SEGMENT, 1),
+    in_use.named_by_job(BULK_CHANGE, ids.SEGMENT, 1),
+)
 async def delete_segment(call: Call) -> NoContent:
     """Delete a segment
 
-    The subscribers stay as they are. A segment that another segment or an unfinished
-    export names cannot be deleted.
+    The subscribers stay as they are. You cannot delete a segment that another segment, an
+    unfinished export or an unfinished bulk change names.
     """
     async with call.database.write(durable=True, changes="nobody") as connection:
         segment = await resources.find(call, connection, "segment", segment_table.select_segment)

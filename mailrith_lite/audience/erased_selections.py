@@ -17,8 +17,11 @@ UpdateSelection = Callable[[Connection, int, Selection], Awaitable[None]]
 async def erase(
     database: Database, workspace_id: int, select_finished: SelectFinished, update: UpdateSelection
 ) -> None:
-    """`select_finished`: the integer id of each finished job of the workspace -> its selection. An unfinished job
-    keeps its texts, which it needs. `update`: changes the selection of a job."""
+    """Replaces the texts in the filters of finished jobs that name a deleted person.
+
+    An unfinished job still needs its texts, so they stay. `select_finished` returns the integer id of each finished
+    job of the workspace -> its selection. `update` changes the selection of a job.
+    """
     async with database.read() as connection:
         finished = await select_finished(connection, workspace_id)
         named = {

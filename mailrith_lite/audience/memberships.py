@@ -1,4 +1,4 @@
-"""The tables `subscriber_tags` and `subscriber_sequences`: the rows of one subscriber, and those that a job ends.
+"""The tables `subscriber_tags` and `subscriber_sequences`: rows of one subscriber, and of many for a job.
 
 `pairs`: a JSON list of [subscriber's integer id, integer id of the tag or sequence]. `subscriber_ids`: a JSON list
 of integers.

@@ -1,6 +1,6 @@
 """One chunk of a bulk change or of its undo. Call each function in the transaction of the chunk.
 
-Lists of subscribers are JSON lists of integer ids.
+A list of subscribers with the type `str` is a JSON list of integer ids.
 """
 
 from collections.abc import Sequence

@@ -73,6 +73,7 @@ def examples(resource: str) -> tuple[errors.Conflict, ...]:
         named_by_segment(resource, "Readers", 1),
         named_by_job(IMPORT, resource, 1),
         named_by_job(EXPORT, resource, 1),
+        named_by_job(BULK_CHANGE, resource, 1),
     )
 
 

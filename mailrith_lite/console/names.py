@@ -26,7 +26,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
 async def tag_options(
     connection: Connection, call: SessionRequest, *, chosen: Iterable[str] = (), most: int = MAX_OPTIONS
 ) -> list[Option]:
-    """By name: the newest ones, and those with the public ids of `chosen`. Empty without the scope."""
+    """The newest tags and those in `chosen` (public ids), sorted by name. Empty if the key lacks `tags:read`."""
     if not call.may("tags:read"):
         return []
     newest = await tags.select_tags(connection, call.workspace_id, search=None, before_id=None, limit=most)

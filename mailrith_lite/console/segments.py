@@ -31,7 +31,7 @@ PATIENCE_SECONDS = 0.08
 
 
 class Counted(msgspec.Struct, frozen=True, kw_only=True):
-    """`counts`: None while nobody has counted, or if the count takes too long; then `late` is set."""
+    """`counts`: None if there is no count yet. `late`: the database stopped the count because it took too long."""
 
     counts: Counts | None = None
     late: bool = False

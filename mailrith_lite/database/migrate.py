@@ -35,7 +35,10 @@ def migrations() -> dict[int, str]:
 
 
 def _steps_to_create(known: Mapping[int, str]) -> dict[int, str]:
-    """Version -> the SQL that leads to it. `known`: as `migrations()` returns them."""
+    """The steps for a new database: version -> SQL. The first makes all tables; the others are later migrations.
+
+    `known`: as `migrations()` returns them.
+    """
     version, schema = max(_numbered("schema").items())
     if version not in known:
         return dict(known)

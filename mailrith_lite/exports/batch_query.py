@@ -101,7 +101,7 @@ async def select_has_separators(connection: Connection, workspace_id: int) -> bo
 
 
 def column_groups(columns: Sequence[Column]) -> list[list[Column]]:
-    """The columns of each cell. With many custom fields, those that follow one another share a cell."""
+    """Groups the columns: SQL makes each group as one text. With many custom fields, neighbors are one group."""
     if sum(column.field is not None for column in columns) <= _MAX_CELLS:
         return [[column] for column in columns]
     runs = itertools.groupby(columns, key=lambda column: "" if column.field is not None else column.key)

@@ -38,7 +38,7 @@ class Case(msgspec.Struct, frozen=True):
 
 
 def definition(field: str, operator: str, value: Any = None, **more: Any) -> dict[str, Any]:
-    """With the condition in the second place of the second group."""
+    """A segment definition whose last condition, the second one of the second group, is the given one."""
     first = {"id": "1", "field": "subscriber_status", "operator": "is", "value": ["Active"]}
     second = {"id": "2", "field": field, "operator": operator, "value": value, **more}
     groups = [{"id": str(number), "match": "any", "conditions": [first]} for number in range(2)]

@@ -94,7 +94,7 @@ async def test_a_set_leaves_the_same_rows_as_one_deletion_after_another(
     assert await check_database(database.path) == []
 
 
-async def test_search_index_learns_of_a_set(database: Database) -> None:
+async def test_deleting_many_people_queues_them_for_the_search_index(database: Database) -> None:
     await populate(database)
     await delete(database, PEOPLE)
     async with database.read() as connection:

@@ -307,7 +307,7 @@ def test_import_whose_people_an_unfinished_bulk_change_selects_is_not_deleted(se
     assert server.call("DELETE", imported["self"]).status == 204
 
 
-def test_undo_is_off_without_undo_ttl(serve: Any) -> None:
+def test_undo_is_off_when_undo_ttl_is_0(serve: Any) -> None:
     server = serve(undo_ttl=0)
     job = Audience(server).change("add_tag")
     assert job["undo"] == {"status": "not_possible", "job_id": None}

@@ -73,7 +73,7 @@ async def tagged(database: Database) -> int:
     return int(next(iter(rows))[0])
 
 
-async def test_people_who_come_after_the_job_stay_as_they_are(
+async def test_people_added_after_the_job_is_queued_are_not_changed(
     database: Database, pipeline: BulkPipeline, tag_id: int
 ) -> None:
     job = await claimed(database, tag_id)

@@ -21,7 +21,7 @@ Name = str | re.Pattern[str]
 
 
 class Visit:
-    """A person at a page. Each step finds its element by what it is called, and acts as the manner has it."""
+    """A person at a page. Each step finds its element by its visible name, and uses it as `manner` says."""
 
     def __init__(self, page: Page, manner: str) -> None:
         self.page = page
@@ -116,7 +116,7 @@ class Visit:
             element.click()
 
     def _reach(self, element: Locator, reached: str = _FOCUSED) -> None:
-        """Presses Tab until the element has the focus."""
+        """Presses Tab until `reached`, a JavaScript test of the element, is true."""
         element.wait_for()
         for _ in range(_MAX_TABS):
             if element.evaluate(reached):

@@ -145,7 +145,7 @@ def _quoted(name: str) -> str:
 
 
 def _upload(server: Server, file: bytes, name: str) -> Any:
-    """The service keeps the part of a file's name after the last slash, so the name gets none."""
+    """Removes slashes from the name, because the service keeps only the part after the last slash."""
     return uploading.ready(server, file, name=f"{name.replace('/', '')}.csv")
 
 

@@ -18,7 +18,9 @@ def sandbox() -> Iterator[Mailrith]:
         yield mailrith
 
 
-def test_every_part_is_accessible_on_both_grounds(browser: Browser, sandbox: Mailrith, tmp_path: Path) -> None:
+def test_every_part_is_accessible_on_light_and_dark_backgrounds(
+    browser: Browser, sandbox: Mailrith, tmp_path: Path
+) -> None:
     with watched(browser, sandbox) as page:
         sign_in(page, sandbox.api_key)
         page.goto("/console/style")

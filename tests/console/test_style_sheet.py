@@ -35,7 +35,7 @@ def test_sizes_of_type_and_space_come_from_the_scale() -> None:
     assert [value for value in values if re.search(LOOSE, value) and value != "-1px"] == []
 
 
-def test_every_custom_property_is_used() -> None:
+def test_custom_properties_are_those_that_are_used() -> None:
     assert set(re.findall(r"(?<![\w-])(--[\w-]+):", STYLE)) == set(re.findall(r"var\((--[\w-]+)\)", STYLE))
 
 

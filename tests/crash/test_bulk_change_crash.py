@@ -34,12 +34,15 @@ def processed(job: Any) -> int:
     return sum(progress[name] for name in ("changed_count", "unchanged_count", "skipped_count"))
 
 
+def has_processed(people: int) -> Callable[[Any], bool]:
+    return lambda job: processed(job) >= people
+
+
 def killed_often(service: Service, job: Any, chance: random.Random) -> Any:
     """The completed job, after three kills on its way."""
     for _ in range(3):
         people = processed(job) + 1 + chance.randrange(PEOPLE // 4)
-        while job["status"] in ("Queued", "Processing") and processed(job) < people:
-            job = service.call("GET", job["self"])
+        service.poll_until(job, has_processed(people))
         service.restart()
         job = service.call("GET", job["self"])
     job = service.finish(job)

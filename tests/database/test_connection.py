@@ -370,7 +370,9 @@ async def test_write_without_foreign_keys_checks_no_reference(database: Database
 
 
 @pytest.mark.parametrize("failure", [None, RuntimeError, asyncio.CancelledError])
-async def test_next_write_checks_references_again(database: Database, failure: type[BaseException] | None) -> None:
+async def test_write_after_one_without_foreign_keys_checks_references(
+    database: Database, failure: type[BaseException] | None
+) -> None:
     with contextlib.suppress(*[failure] if failure else []):
         async with database.write(foreign_keys=False):
             if failure:
