@@ -5,6 +5,7 @@ those that the subscriber has now. To find them, the history goes back from the 
 each change keeps as it was before, shows where a change is not on record; values before that are unknown.
 """
 
+import functools
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Final
@@ -23,6 +24,9 @@ SEQUENCES: Final = "sequence_ids"
 _MOST_IMPORTS: Final = 500
 _OF_WORKSPACE: Final = """change.workspace_id = :workspace_id
     AND NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = change.job_id AND jobs.deleted_at IS NOT NULL)"""
+_UNDONE_ID: Final = (
+    "(SELECT target_id FROM bulk_changes WHERE job_id = change.job_id AND action = 'undo_bulk_change')"
+)
 _IMAGE: Final = f"coalesce(iif(length(image) > {changes.MAX_VALUES}, {images.WITHOUT_VALUES}, image), kept)"
 
 
@@ -65,7 +69,7 @@ _decoder = msgspec.json.Decoder(_KeptImage, float_hook=Decimal)
 class _Past:
     """What is known of the subscriber before the changes that `read` has seen.
 
-    `changed_by_job`: the import that made the latest change by then.
+    `changed_by_job`: the import or bulk change that made the latest change by then.
     """
 
     def __init__(self, subscriber: Subscriber) -> None:
@@ -74,7 +78,7 @@ class _Past:
         self.changed_by_job = subscriber.changed_by_job
 
     def expect(self, changed_by_job: int | None) -> None:
-        """The next change was made by this import. If another one was the latest, a change is not on record."""
+        """The next change left this value. If the subscriber had another one, a change is not on record."""
         if self.changed_by_job != changed_by_job:
             self._values, self._complete = {}, False
 
@@ -100,11 +104,12 @@ async def select_history(connection: Connection, workspace_id: int, subscriber: 
     """The whole history, newest first: at most MOST_CHANGES changes, and the newest imports with their undos."""
     parameters = {"workspace_id": workspace_id, "id": subscriber.id, "most": _MOST_IMPORTS}
     own = await connection.execute_fetchall(
-        f"""SELECT change.*, own.details AS own_details
+        f"""SELECT change.*, own.details AS own_details, {_UNDONE_ID} AS undone_id
         FROM subscriber_changes AS own JOIN changes AS change ON change.id = own.change_id
         WHERE own.subscriber_id = :id AND {_OF_WORKSPACE}""",
         parameters,
     )
+    by_job = {row["job_id"]: row["own_details"] for row in own if row["source"] == changes.BY_BULK_CHANGE}
     by_imports = await connection.execute_fetchall(
         f"""SELECT change.*, {_IMAGE} AS image
         FROM import_changes JOIN changes AS change ON change.id = import_changes.change_id
@@ -128,7 +133,7 @@ async def select_history(connection: Connection, workspace_id: int, subscriber: 
         {**parameters, "created_at": subscriber.created_at},
     )
     steps = [
-        *(_Step(row, _own_entry) for row in own),
+        *(_Step(row, functools.partial(_own_entry, undone=by_job.get(row["undone_id"]))) for row in own),
         *(_Step(row, _import_entry) for row in by_imports),
         *(_Step(row, _undo_entry) for row in undone),
         *(_Step(row, _creation_entry) for row in creation),
@@ -137,17 +142,33 @@ async def select_history(connection: Connection, workspace_id: int, subscriber: 
     return [step.read(step.row, past, subscriber) for step in sorted(steps, key=lambda step: -step.row["id"])]
 
 
-def _own_entry(row: Row, past: _Past, _: Subscriber) -> Entry:
-    """The entry of a change that has a row in `subscriber_changes`."""
+def _own_entry(row: Row, past: _Past, _: Subscriber, *, undone: str | None) -> Entry:
+    """The entry of a change that has a row in `subscriber_changes`.
+
+    `undone`: if the change is the undo of a bulk change, the details of that bulk change.
+    """
     shared = row["own_details"] is None  # a tag, sequence or field was deleted, for many subscribers at once
     details = changes.decoder.decode(row["details"] if shared else row["own_details"])
     if not shared and not details.created:
-        past.expect(None)
+        past.expect(_left_by(row, details, undone))
     changed = _changes(details, past)
     past.replace(details.before, details.members)
     if not shared:
         past.changed_by_job = details.changed_by_job
     return _entry(row, changed, details)
+
+
+def _left_by(row: Row, details: Details, undone: str | None) -> int | None:
+    """The `changed_by_job` that the subscriber had after the change."""
+    if row["source"] != changes.BY_BULK_CHANGE or _repeats_status(details):
+        return None
+    if row["undone_id"] is None:
+        return int(row["job_id"])
+    return None if undone is None else changes.decoder.decode(undone).changed_by_job
+
+
+def _repeats_status(details: Details) -> bool:
+    return bool(details.before) and details.before == details.after
 
 
 def _import_entry(row: Row, past: _Past, _: Subscriber) -> Entry:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from api_records import execute
+from api_records import execute, tag
+from bulk_changes import bulk
 from conftest import Server
 from undone import mapped, undo
 
@@ -225,6 +226,40 @@ def test_values_after_an_unrecorded_change_are_not_claimed(server: Server) -> No
     entries = history(server, person)
     assert unrecorded["id"] not in [entry["source"]["id"] for entry in entries]
     assert [changed(entry)["name"] for entry in entries[:2]] == [("Two", "Three"), ("Zero", "?")]
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_values_after_an_import_stay_known_after_bulk_changes(server: Server, undone: bool) -> None:
+    person = create(server, name="Zero")
+    server.import_csv("Email,Name\na@x.com,One\n")
+    for name in ("Red", "Blue"):
+        job = bulk.change(server, {"action": "add_tag", "tag_id": tag(server, name)["id"], "filter": {}})
+    if undone:
+        bulk.undo(server, job)
+    entries = history(server, person)
+    assert sources(entries) == ["bulk_change"] * (2 + undone) + ["import", "api"]
+    assert changed(entries[-2]) == {"name": ("Zero", "One")}
+
+
+def test_values_after_an_import_stay_known_after_a_bulk_change_repeats_an_opt_out(server: Server) -> None:
+    person = create(server, name="Zero")
+    server.import_csv("Email,Name,Status\na@x.com,One,Unsubscribed\n", [EMAIL, NAME, STATUS])
+    bulk.change(server, {"action": "unsubscribe", "filter": {}})
+    repeated, imported, _ = history(server, person)
+    assert changed(repeated) == {"status": ("Unsubscribed", "Unsubscribed")}
+    assert changed(imported)["name"] == ("Zero", "One")
+
+
+@pytest.mark.parametrize("undone", [False, True])
+def test_values_before_an_unrecorded_change_stay_unknown_after_bulk_changes(server: Server, undone: bool) -> None:
+    person = create(server, name="Zero")
+    server.import_csv("Email,Name\na@x.com,One\n")
+    job = bulk.change(server, {"action": "add_tag", "tag_id": tag(server, "Red")["id"], "filter": {}})
+    if undone:
+        bulk.undo(server, job)
+    unrecorded = server.import_csv("Email,Name\na@x.com,Two\n")
+    assert server.call("DELETE", unrecorded["self"]).status == 204
+    assert changed(history(server, person)[-2]) == {"name": ("Zero", "?")}
 
 
 def test_pages_continue_after_the_cursor(server: Server) -> None:
