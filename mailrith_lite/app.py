@@ -27,6 +27,7 @@ from mailrith_lite.audience import search_limit
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
 from mailrith_lite.audience.totals import AudienceTotals
 from mailrith_lite.bulk_changes.bulk_pipeline import BulkPipeline
+from mailrith_lite.catalog import in_use
 from mailrith_lite.console.paths import PATH as CONSOLE_PATH
 from mailrith_lite.console.routes import create_console
 from mailrith_lite.database import Database, Upgrade, upgrade
@@ -189,7 +190,7 @@ async def _build(
     pipelines: dict[JobKind, Pipeline] = {
         IMPORT: imports,
         EXPORT: exports,
-        UNDO: UndoPipeline(database, outbox),
+        UNDO: UndoPipeline(database, outbox, in_use.is_named_by_job),
         BULK_CHANGE: BulkPipeline(database, outbox),
     }
     runner = Runner(

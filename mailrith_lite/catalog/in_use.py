@@ -56,6 +56,18 @@ async def check_segment(connection: Connection, workspace_id: int, segment_id: i
     await _check_others(connection, workspace_id, ids.SEGMENT, segment_id)
 
 
+async def is_named_by_job(connection: Connection, workspace_id: int, resource: str, number: int) -> bool:
+    """Whether an unfinished export or bulk change names the tag or custom field. `resource`: as in `ids`."""
+    public_id = ids.encode(resource, number)
+    return (
+        await export_table.select_open_naming(connection, workspace_id, public_id) is not None
+        or await bulk_table.select_open_naming(connection, workspace_id, public_id) is not None
+        or (
+            resource == ids.TAG and await bulk_table.select_any_with_target(connection, workspace_id, "tag", number)
+        )
+    )
+
+
 async def _check_others(connection: Connection, workspace_id: int, resource: str, number: int) -> None:
     """Checks segments, unfinished exports and the filters of unfinished bulk changes."""
     public_id = ids.encode(resource, number)

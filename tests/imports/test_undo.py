@@ -1,13 +1,15 @@
 """An undo reverts what an import did to people, and skips people who have changed since."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from api_records import hold_jobs, release_jobs
 from conftest import Server
 from undone import EMAIL, NAME, counts, mapped, people, set_status, skipped, undo
 
 from mailrith_lite.imports.undo.image_retention import ImageRetention
-from mailrith_lite.jobs.kinds import IMPORT
+from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, JobKind
 
 
 def make(server: Server, path: str, **body: Any) -> str:
@@ -239,6 +241,45 @@ def test_tags_and_fields_that_the_import_made_stay_while_somebody_uses_them(serv
     assert counts(undo(server, job)) == (0, 1, 0)
     assert [tag["name"] for tag in server.call("GET", "/v1/tags").json["data"]] == ["Kept"]
     assert server.call("GET", "/v1/custom-fields").json["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "request_of", "stays"),
+    [
+        (EXPORT, lambda tag, _: {"tag_ids": [tag]}, "tag"),
+        (EXPORT, lambda _, size: {"custom_fields": [has_value(size)]}, "field"),
+        (BULK_CHANGE, lambda tag, _: {"action": "add_tag", "tag_id": tag, "filter": {}}, "tag"),
+        (BULK_CHANGE, lambda tag, _: {"action": "unsubscribe", "filter": {"tag_ids": [tag]}}, "tag"),
+        (
+            BULK_CHANGE,
+            lambda _, size: {"action": "unsubscribe", "filter": {"custom_fields": [has_value(size)]}},
+            "field",
+        ),
+    ],
+)
+def test_tag_or_field_that_an_unfinished_job_names_stays(
+    serve: Callable[..., Server], kind: JobKind, request_of: Callable[[str, str], Any], stays: str
+) -> None:
+    server = serve(job_concurrency=1)
+    edit(server, "b@x.com")
+    size_field = {"type": "new-custom-field", "label": "Size", "custom_field_type": "Number"}
+    job = server.import_csv(
+        "Email,Tags,Size\na@x.com,Row,1\n",
+        [EMAIL, mapped("Tags", "tags"), {"csv_column": "Size", "field": size_field}],
+    )
+    made = {"tag": "/v1/tags", "field": "/v1/custom-fields"}
+    tag, size = (server.call("GET", path).json["data"][0]["id"] for path in made.values())
+    hold_jobs(server)
+    assert server.call("POST", f"{IMPORT.path}/{job['id']}/undo").status == 202
+    reply = server.call("POST", kind.path, request_of(tag, size))
+    assert reply.status == 202, reply.body
+    release_jobs(server)
+    assert [name for name, path in made.items() if server.call("GET", path).json["data"]] == [stays]
+    assert server.call("GET", reply.json["data"]["self"]).json["data"]["status"] == "Completed"
+
+
+def has_value(field_id: str) -> dict[str, Any]:
+    return {"custom_field_id": field_id, "operator": "is_not_empty"}
 
 
 def test_deleted_tag_or_field_is_not_restored_and_the_rest_is(server: Server) -> None:

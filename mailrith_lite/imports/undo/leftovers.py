@@ -1,5 +1,7 @@
 """Deletes the tags and custom fields that an import created, once nobody uses them."""
 
+from collections.abc import Awaitable, Callable
+
 from mailrith_lite import ids
 from mailrith_lite.audience import custom_fields, tags
 from mailrith_lite.audience.segments import segment_table
@@ -7,10 +9,21 @@ from mailrith_lite.database import Connection
 from mailrith_lite.imports import import_table
 from mailrith_lite.imports.undo import change_table
 
+IsNamed = Callable[[Connection, int, str, int], Awaitable[bool]]
+"""Arguments: the connection, the workspace, the resource (as in `ids`) and its integer id."""
 
-async def delete_unused(connection: Connection, workspace_id: int, import_job_id: int, now: int) -> None:
-    """A tag or field that a subscriber has, or that a segment or an unfinished import names, stays."""
+
+async def delete_unused(
+    connection: Connection, workspace_id: int, import_job_id: int, is_named_by_job: IsNamed, now: int
+) -> None:
+    """A tag or field that a subscriber has, or that a segment or an unfinished job names, stays.
+
+    `is_named_by_job`: whether an unfinished export or bulk change names the tag or field.
+    """
     for made in await change_table.select_made(connection, import_job_id):
+        resource = ids.TAG if made.kind == "tag" else ids.CUSTOM_FIELD
+        if await is_named_by_job(connection, workspace_id, resource, made.number):
+            continue
         if made.kind == "tag":
             if not await _uses_tag(connection, workspace_id, made.number):
                 await tags.delete_tag(connection, workspace_id, made.number)

@@ -16,6 +16,7 @@ from mailrith_lite.audience.custom_fields import select_all_custom_fields
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.imports.undo import change_table, leftovers, restoration, undo_table
 from mailrith_lite.imports.undo.change_table import IdRange
+from mailrith_lite.imports.undo.leftovers import IsNamed
 from mailrith_lite.imports.undo.restoration import Restoration
 from mailrith_lite.imports.undo.undo_table import Undo
 from mailrith_lite.jobs import queue
@@ -43,9 +44,11 @@ class _Work(msgspec.Struct, kw_only=True):
 
 
 class UndoPipeline:
-    def __init__(self, database: Database, outbox: Outbox) -> None:
+    def __init__(self, database: Database, outbox: Outbox, is_named_by_job: IsNamed) -> None:
+        """`is_named_by_job`: whether an unfinished export or bulk change names a tag or custom field."""
         self._database = database
         self._outbox = outbox
+        self._is_named_by_job = is_named_by_job
 
     async def run(self, run: Run) -> None:
         job = run.job
@@ -138,7 +141,9 @@ class UndoPipeline:
         """The total becomes the number of processed people: some may have been deleted after they were counted."""
         job = work.run.job
         async with self._database.write(changes=job.workspace_id) as connection:
-            await leftovers.delete_unused(connection, job.workspace_id, work.undo.import_job_id, clock.now())
+            await leftovers.delete_unused(
+                connection, job.workspace_id, work.undo.import_job_id, self._is_named_by_job, clock.now()
+            )
             progress = msgspec.structs.replace(work.progress, rows_total=work.progress.rows_processed)
             await queue.update_checkpoint(connection, job.id, progress, clock.now())
 
