@@ -61,18 +61,17 @@ async def erase_answers(database: Database, workspace_id: int) -> None:
                 return
             named = await asyncio.to_thread(_mentions, rows)
             erased = await erasures.select_erased(connection, workspace_id, named)
-            searched = {
-                position
+            bodies = {
+                position: body
                 for position, row in enumerate(rows)
-                if await _searches_for_erased(connection, workspace_id, row)
+                if (body := await _erased_body(connection, workspace_id, row)) is not None
             }
-        addresses: dict[int, set[str]] = {position: set() for position in searched}
+        addresses: dict[int, set[str]] = {position: set() for position in bodies}
         for one in erased:
             addresses.setdefault(one.position, set()).add(one.address)
         for position, its_addresses in addresses.items():
             row = rows[position]
-            body = _without_texts(row["body"]) if position in searched else row["body"]
-            await _scrub(database, workspace_id, row, body, its_addresses)
+            await _scrub(database, workspace_id, row, bodies.get(position, row["body"]), its_addresses)
         operation, key = rows[-1]["operation"], rows[-1]["key"]
 
 
@@ -101,17 +100,15 @@ def _mentions(rows: Sequence[Row]) -> list[Mention]:
     ]
 
 
-async def _searches_for_erased(connection: Connection, workspace_id: int, row: Row) -> bool:
+async def _erased_body(connection: Connection, workspace_id: int, row: Row) -> str | None:
+    """The answer without what its filter can say about deleted people. None: it says nothing about them."""
     if row["operation"] not in (_CREATES_EXPORT, _CREATES_BULK_CHANGE):
-        return False
+        return None
     job = _answer_decoder.decode(row["body"]).data
-    return await erased_selections.names_erased(connection, workspace_id, job.chosen, job.job_id)
-
-
-def _without_texts(body: str) -> str:
-    job = _answer_decoder.decode(body).data
-    selection = erased_selections.without_texts(job.chosen)
-    answer: dict[str, Any] = msgspec.json.decode(body)
+    selection = await erased_selections.without_erased(connection, workspace_id, job.chosen, job.job_id)
+    if selection == job.chosen:
+        return None
+    answer: dict[str, Any] = msgspec.json.decode(row["body"])
     if job.selection is not None:
         answer["data"]["selection"] = ExportSelection.of(selection)
     else:
@@ -120,7 +117,7 @@ def _without_texts(body: str) -> str:
 
 
 async def _scrub(database: Database, workspace_id: int, row: Row, body: str, addresses: set[str]) -> None:
-    """`body`: that of the row, perhaps without its search."""
+    """`body`: that of the row, perhaps without the texts of its filter."""
     if not row["about_subscriber"]:
         await _write_body(database, workspace_id, row, mentions.scrub_json(body, addresses))
     if mentions.word_addresses(row["key"]) & addresses:

@@ -17,40 +17,44 @@ UpdateSelection = Callable[[Connection, int, Selection], Awaitable[None]]
 async def erase(
     database: Database, workspace_id: int, select_finished: SelectFinished, update: UpdateSelection
 ) -> None:
-    """Replaces the texts in the filters of finished jobs that name a deleted person.
+    """Replaces the texts in the filters of finished jobs that can say something about a deleted person.
 
     An unfinished job still needs its texts, so they stay. `select_finished` returns the integer id of each finished
     job of the workspace -> its selection. `update` changes the selection of a job.
     """
     async with database.read() as connection:
         finished = await select_finished(connection, workspace_id)
-        named = {
-            job_id: selection
+        erased = {
+            job_id: await without_erased(connection, workspace_id, selection, job_id)
             for job_id, selection in finished.items()
-            if await names_erased(connection, workspace_id, selection, job_id)
         }
-    if named:
+    changed = {job_id: selection for job_id, selection in erased.items() if selection != finished[job_id]}
+    if changed:
         async with database.write(housekeeping=True) as connection:
-            for job_id, selection in named.items():
-                await update(connection, job_id, without_texts(selection))
+            for job_id, selection in changed.items():
+                await update(connection, job_id, selection)
 
 
-async def names_erased(connection: Connection, workspace_id: int, selection: Selection, job_id: int) -> bool:
-    """Whether a text of the selection names somebody who was deleted after this job was made."""
-    for text in _texts(selection):
-        if await erasures.select_searched(connection, workspace_id, fold(text.strip()), job_id):
-            return True
-    return False
+async def without_erased(connection: Connection, workspace_id: int, selection: Selection, job_id: int) -> Selection:
+    """The selection without what it can say about people who were deleted after this job was made.
 
-
-def without_texts(selection: Selection) -> Selection:
-    """All texts are replaced, because two together can name a person, too."""
-    return replace(
-        selection,
-        search=None if selection.search is None else ERASED,
-        email=None if selection.email is None else ERASED,
-        custom_fields=tuple(replace(test, value=_erased(test)) for test in selection.custom_fields),
+    Nobody knows any more which values such a person had in custom fields, so all texts of `custom_fields` go. If a
+    text has the name or address of such a person, the search and the email go too: two together can name a person.
+    """
+    texts = [*_texts(selection)]
+    if not texts or not await erasures.select_any_since(connection, workspace_id, job_id):
+        return selection
+    selection = replace(
+        selection, custom_fields=tuple(replace(test, value=_erased(test)) for test in selection.custom_fields)
     )
+    for text in texts:
+        if await erasures.select_searched(connection, workspace_id, fold(text.strip()), job_id):
+            return replace(
+                selection,
+                search=None if selection.search is None else ERASED,
+                email=None if selection.email is None else ERASED,
+            )
+    return selection
 
 
 def _erased(test: FieldTest) -> str | int | float | bool | list[str] | None:

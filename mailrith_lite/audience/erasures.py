@@ -91,6 +91,14 @@ async def select_searched(connection: Connection, workspace_id: int, query: str,
     return bool(next(iter(rows))[0])
 
 
+async def select_any_since(connection: Connection, workspace_id: int, job_id: int) -> bool:
+    """Whether somebody was deleted after this job was made, and is not erased yet."""
+    rows = await connection.execute_fetchall(
+        "SELECT EXISTS (SELECT 1 FROM erasures WHERE workspace_id = ? AND last_job_id >= ?)", (workspace_id, job_id)
+    )
+    return bool(next(iter(rows))[0])
+
+
 async def erase_texts(database: Database, workspace_id: int, column: TextColumn) -> None:
     """Takes the addresses of deleted people out of the texts of a column."""
     async with database.read() as connection:

@@ -135,11 +135,39 @@ def test_filters_of_an_export_lose_what_names_a_deleted_person(server: Server) -
         assert server.call("POST", EXPORTS, body, headers={"Idempotency-Key": str(body)}).status == 202
     server.drain()
     delete(server, saved)
+    newer = {"custom_fields": tests[-1:]}
+    assert server.call("POST", EXPORTS, newer, headers={"Idempotency-Key": "newer"}).status == 202
+    server.drain()
     erase(server)
     kept = " ".join(selection for (selection,) in server.rows("SELECT selection FROM exports ORDER BY job_id"))
-    assert (kept.count("(erased)"), kept.count("Bonn")) == (3, 1)
+    assert (kept.count("(erased)"), kept.count("Bonn")) == (4, 1)
     answers = " ".join(body.decode() for (body,) in server.rows("SELECT body FROM idempotency_records"))
-    assert (answers.count("(erased)"), answers.count("Bonn")) == (3, 1)
+    assert (answers.count("(erased)"), answers.count("Bonn")) == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "action", "member"), [(EXPORTS, {}, "selection"), (BULK_CHANGES, {"action": "unsubscribe"}, "filter")]
+)
+def test_filters_lose_the_texts_of_custom_fields_and_keep_the_rest(
+    server: Server, path: str, action: dict[str, str], member: str
+) -> None:
+    phone, size = field(server, "Phone"), field(server, "Size", "Number")
+    saved = subscriber(server, EMAIL)
+    tests = [
+        {"custom_field_id": phone["id"], "operator": "is", "value": "+49 228 555"},
+        {"custom_field_id": size["id"], "operator": "less_than", "value": 7},
+    ]
+    chosen = {"search": "somebody", "custom_fields": tests}
+    body = {**action, "filter": chosen} if action else {"query": "somebody", "custom_fields": tests}
+    headers = {"Idempotency-Key": "once"}
+    job = data_of(server.call("POST", path, body, headers=headers))
+    server.drain()
+    delete(server, saved)
+    erase(server)
+    for answer in (server.call("GET", job["self"]), server.call("POST", path, body, headers=headers)):
+        left = data_of(answer)[member]
+        assert [test["value"] for test in left["custom_fields"]] == ["(erased)", 7]
+        assert "somebody" in left.values()
 
 
 @pytest.mark.parametrize(
