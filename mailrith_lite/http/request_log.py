@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from mailrith_lite import errors
+from mailrith_lite.access.keys import PREFIX
 
 SIZE: Final = 200
 """Requests of a workspace; older ones are dropped."""
@@ -25,7 +26,7 @@ _MARKS_OF_ADDRESSES = frozenset("@\uff20\ufe6b%")
 class LoggedRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`number`: counts all requests of the process. `code`, `field` and `message` are "" without an error.
 
-    `request_id`: "" if the client's own could contain an address.
+    `request_id`: "" if the client's own could contain an address or a key.
     """
 
     number: int
@@ -78,7 +79,7 @@ class RequestLog:
                 field=_field(error) if error else "",
                 message=_message(error) if error else "",
                 key_id=key_id,
-                request_id=request_id if _PLAIN_ID.fullmatch(request_id) else "",
+                request_id=request_id if _is_plain(_PLAIN_ID, request_id) else "",
             )
         )
 
@@ -92,15 +93,19 @@ class RequestLog:
         return requests[-1].number if requests else 0
 
 
+def _is_plain(pattern: re.Pattern[str], text: str) -> bool:
+    return pattern.fullmatch(text) is not None and PREFIX not in text
+
+
 def _field(error: errors.MailrithError) -> str:
     name = error.details.get("field", "")
-    return name if _PLAIN_FIELD.fullmatch(name) else ""
+    return name if _is_plain(_PLAIN_FIELD, name) else ""
 
 
 def _message(error: errors.MailrithError) -> str:
     """The sentence that the client got, with `…` for values of the client, and for a name that is not plain."""
     text, name = error.message, error.details.get("field", "")
-    if name and not _PLAIN_FIELD.fullmatch(name):
+    if name and not _is_plain(_PLAIN_FIELD, name):
         text = text.replace(name, "…")
     start, end = text.find('"'), text.rfind('"')  # the first and the last: a quoted value can contain quotes
     if start >= 0:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from io import FileIO
+from io import BufferedReader, FileIO
 from typing import BinaryIO
 
 LARGE = 1 << 24
@@ -77,27 +77,31 @@ class Stream:
 @contextlib.asynccontextmanager
 async def stream_module(module: str) -> AsyncIterator[Stream]:
     """Runs `python -m MODULE` until the end of the block. The module calls `read_task` and then `start` first."""
-    reading_end, life_end = os.pipe()  # as the pipe of `run_module`, it ends when this process dies
-    output_end, printing_end = os.pipe()
-    with FileIO(life_end, "wb") as life, os.fdopen(output_end, "rb") as output:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                *("-m", module),
-                stdin=reading_end,
-                stdout=printing_end,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        finally:
-            os.close(reading_end)
-            os.close(printing_end)
+    with contextlib.ExitStack() as pipes:
+        task, life = _pipe_of_files(pipes)  # as the pipe of `run_module`, it ends when this process dies
+        output, printing = _pipe_of_files(pipes)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", module),
+            stdin=task,
+            stdout=printing,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        task.close()
+        printing.close()
         stream = Stream(life, output, process)
         try:
             yield stream
         finally:
             stream.kill()
             await process.wait()
+
+
+def _pipe_of_files(files: contextlib.ExitStack) -> tuple[BufferedReader, FileIO]:
+    """The end that reads and the one that writes. `files` closes both."""
+    reading_end, writing_end = os.pipe()
+    return files.enter_context(os.fdopen(reading_end, "rb")), files.enter_context(FileIO(writing_end, "wb"))
 
 
 def read_task() -> bytes:

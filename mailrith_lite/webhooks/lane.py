@@ -162,7 +162,7 @@ class Lane:
         elif monotonic() - self._saved_at > _SAVE_SECONDS and not self._lock.locked():
             async with self._lock:
                 await self._save()
-        if not self._queue or len(self._workers) > self._at_once:
+        if self._stopping or not self._queue or len(self._workers) > self._at_once:
             return None
         delivery = self._queue.popleft()
         if self._queue and len(self._workers) < self._at_once:

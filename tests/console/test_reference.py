@@ -113,6 +113,19 @@ def test_form_sends_the_request_and_keeps_the_key_in_the_tab(browser: Browser, s
         assert page.evaluate("JSON.stringify(sessionStorage)") == "{}"
 
 
+def test_key_in_the_tab_ends_with_the_session(browser: Browser, server: Server) -> None:
+    with watched(browser, server) as page:
+        sign_in(page)
+        page.goto(f"{PAGE}/listTags")
+        page.get_by_label("API key").fill(KEY)
+        page.get_by_role("button", name="Send the request").click()
+        expect(page.locator("[data-answer]")).to_contain_text("200 OK")
+        sign_in(page)  # a new session of the same workspace, as after a sign-out in another tab
+        page.reload()
+        expect(page.get_by_label("API key")).to_have_value("")
+        assert page.evaluate("JSON.stringify(sessionStorage)") == "{}"
+
+
 def test_reason_of_a_refused_request_is_found_from_the_start_page(browser: Browser, server: Server) -> None:
     with watched(browser, server) as page:
         sign_in(page)

@@ -181,6 +181,17 @@ def test_value_of_a_client_is_left_out(server: Server, visitor: Visitor, method:
         assert part not in shown
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [("GET", f"/v1/tags?{KEY}=1", None), ("POST", "/v1/custom-fields", {KEY: 1})],
+)
+def test_key_as_a_name_is_left_out(server: Server, method: str, path: str, body: Any) -> None:
+    server.call(method, path, body, headers={"x-mailrith-request-id": KEY})
+    (request,) = logged(server)
+    assert (request.field, request.request_id) == ("", "")
+    assert KEY not in repr(request)
+
+
 def test_name_of_an_unknown_parameter_is_shown_if_it_is_plain(server: Server) -> None:
     refused = server.call("GET", "/v1/subscribers?emial=x")
     (request,) = logged(server)

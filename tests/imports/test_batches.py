@@ -1,5 +1,7 @@
 """A process of its own reads the rows of a large file exactly as the service does."""
 
+import os
+import resource
 from decimal import Decimal
 from pathlib import Path
 
@@ -111,3 +113,29 @@ def test_a_text_that_ends_in_the_middle_of_a_batch_is_not_the_end_of_the_file(tm
         (tmp_path / "printed").write_bytes(text)
         with (tmp_path / "printed").open("rb") as output, pytest.raises(RuntimeError, match="before the end"):
             list(batches._printed_batches(output))
+
+
+async def test_pipes_are_closed_if_descriptors_run_out_between_them() -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    before = descriptors()
+    free = [number for number in range(limits[0]) if number not in before]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free[2] + 1, limits[1]))  # room for one pipe
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            async with own_process.stream_module("mailrith_lite.imports.batches"):
+                pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert descriptors() == before
+
+
+def descriptors() -> set[int]:
+    return {number for number in range(4_096) if is_open(number)}
+
+
+def is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True

@@ -4,6 +4,11 @@
 const POLL_INTERVAL = 2000; // milliseconds
 const CONNECTED_FOR = 6000; // milliseconds that "Connected again." stays
 
+// The storage of the tab has the key of the reference's forms, for one session: an end of the session in another tab, or
+// a switch to another workspace, changes the token of the page's forms.
+const session = document.querySelector('input[name="form_token"]')?.value;
+if (sessionStorage.getItem("session") !== session) sessionStorage.clear();
+
 function announce(text) {
   document.getElementById("announcement").textContent = text;
 }
@@ -244,7 +249,7 @@ document.querySelectorAll("pre > code").forEach((code) => {
 
 document.addEventListener("submit", (event) => {
   if (event.target.method !== "post" || event.defaultPrevented) return;
-  if (event.target.getAttribute("action").endsWith("/sign-out")) sessionStorage.removeItem("mailrith-api-key");
+  if (event.target.getAttribute("action").endsWith("/sign-out")) sessionStorage.clear();
   setTimeout(() => event.target.querySelectorAll("button").forEach((button) => (button.disabled = true)));
 });
 

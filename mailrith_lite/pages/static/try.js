@@ -1,7 +1,7 @@
 // The page of an operation: sends a request with the key that somebody types. The key stays in the tab.
 "use strict";
 
-const KEY = "mailrith-api-key"; // in the storage of the tab; console.js deletes it with a sign-out
+const KEY = "key"; // in the storage of the tab; console.js clears it when the session is another one
 const SHOWN = 100000; // characters of an answer
 
 document.querySelectorAll("form[data-try]").forEach((form) => {
@@ -11,7 +11,10 @@ document.querySelectorAll("form[data-try]").forEach((form) => {
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (key) sessionStorage.setItem(KEY, key.value);
+    if (key) {
+      sessionStorage.setItem("session", session);
+      sessionStorage.setItem(KEY, key.value);
+    }
     const button = form.querySelector("button.main");
     button.disabled = true;
     const began = performance.now();
