@@ -80,6 +80,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_transfers: int = 4
     max_kept_upload_bytes: int = 20_480 * MEBIBYTE
 
+    @property
+    def bulk_undo_ttl(self) -> int:
+        """Seconds for which a bulk change can be undone: its undo reads the history."""
+        return min(self.undo_ttl, self.history_ttl) if self.history_ttl else self.undo_ttl
+
     def changed(self) -> dict[str, str]:
         """The settings that differ from their defaults, by name, as texts. For a secret, only that it is set."""
         default = Settings()
@@ -163,7 +168,8 @@ SETTINGS = (
     Setting(
         name="undo_ttl",
         parse=duration_or_none,
-        help="how long an import or a bulk change can be undone; 0 keeps nothing for it",
+        help="how long an import or a bulk change can be undone, a bulk change at most for history_ttl; "
+        "0 keeps nothing for it",
     ),
     Setting(
         name="audit_ttl",

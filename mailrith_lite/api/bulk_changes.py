@@ -230,7 +230,7 @@ async def _insert_undo(call: Call, _: BulkUndoRequest | None, connection: Connec
     settings = call.services.settings
     job = await _find(call, connection)
     undo = await bulk_undo.insert_undo(
-        connection, job, call.request_id, ttl=settings.undo_ttl, max_queued=settings.max_queued_jobs, now=now
+        connection, job, call.request_id, ttl=settings.bulk_undo_ttl, max_queued=settings.max_queued_jobs, now=now
     )
     await audit.record(
         connection, call.actor, "bulk_change.undone", job.public_id, details={UNDO_ACTION: undo.public_id}
@@ -261,13 +261,13 @@ def _job_response(call: Call, job: Job, change: BulkChange, undo: Job | None) ->
 def _resource(call: Call, job: Job, change: BulkChange, latest: Job | None) -> BulkChangeJob:
     """`latest`: the newest undo of the bulk change."""
     settings, now = call.services.settings, clock.now()
-    undo = bulk_undo.find_undo(job, change, latest, ttl=settings.undo_ttl, now=now)
+    undo = bulk_undo.find_undo(job, change, latest, ttl=settings.bulk_undo_ttl, now=now)
     expires_at = now + settings.export_ttl * clock.SECOND
     return BulkChangeJob(
         action=change.action,
         **_target(change),
         filter=None if change.selection is None else BulkFilter.of(change.selection),
-        listed_count=None if change.subscriber_ids is None else len(change.subscriber_ids),
+        listed_count=change.listed_count,
         expected_count=change.expected_count,
         error_message=job.error_message,
         report_url=download_url(call, job.public_id, expires_at) if job.progress.skipped_count else None,

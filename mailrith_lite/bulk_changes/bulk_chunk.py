@@ -134,10 +134,11 @@ _DONE: Final = """FROM changes CROSS JOIN subscriber_changes AS own ON own.chang
 """The people whom a bulk change has altered, without those whose opt-out it has only repeated."""
 
 
-async def select_undone_count(connection: Connection, workspace_id: int, undone_id: int) -> int:
-    """The number of people whom the bulk change with this integer id has altered, and who still exist."""
+async def select_undone_count(connection: Connection, workspace_id: int, undone_id: int, *, after_id: int) -> int:
+    """The number of people after `after_id` whom the bulk change with this integer id has altered, and who still
+    exist."""
     rows = await connection.execute_fetchall(
-        f"SELECT count(*) {_DONE}", {"workspace_id": workspace_id, "undone_id": undone_id, "after_id": 0}
+        f"SELECT count(*) {_DONE}", {"workspace_id": workspace_id, "undone_id": undone_id, "after_id": after_id}
     )
     return int(next(iter(rows))[0])
 

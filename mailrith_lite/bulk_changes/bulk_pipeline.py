@@ -8,7 +8,7 @@ import msgspec
 
 from mailrith_lite import clock, errors
 from mailrith_lite.access import workspaces
-from mailrith_lite.audience import selection, sequences, tags
+from mailrith_lite.audience import selection, sequences, subscribers, tags
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.bulk_changes import actions, bulk_chunk, bulk_table, selected_people
 from mailrith_lite.bulk_changes.actions import Action
@@ -62,6 +62,9 @@ class BulkPipeline:
             change = target = await bulk_table.select_bulk_change(connection, job.workspace_id, job.id)
             if change.action == UNDO_ACTION and change.target_id is not None:
                 target = await bulk_table.select_bulk_change(connection, job.workspace_id, change.target_id)
+            if change.listed_count is not None:
+                listed = await bulk_table.select_listed(connection, job.workspace_id, job.id)
+                change = msgspec.structs.replace(change, subscriber_ids=listed)
         pace = Pace(self._database, _MAX_CHUNK_ROWS)
         work = _Work(run=run, change=change, target=target, progress=job.progress, pace=pace)
         if job.progress.rows_total is None:
@@ -94,16 +97,19 @@ class BulkPipeline:
         async with self._database.snapshot() as connection:
             if work.undoes:
                 assert change.target_id is not None
-                total = await bulk_chunk.select_undone_count(connection, job.workspace_id, change.target_id)
+                people = total = await bulk_chunk.select_undone_count(
+                    connection, job.workspace_id, change.target_id, after_id=change.after_id
+                )
             elif change.subscriber_ids is not None:
                 total = len(change.subscriber_ids)
+                people = await subscribers.select_known_count(connection, job.workspace_id, change.subscriber_ids)
             else:
                 await _resolve(work, connection)
-                total = await selected_people.select_count(
+                people = total = await selected_people.select_count(
                     connection, job.workspace_id, work.filter, last_id=change.last_id, now=clock.now()
                 )
-        if change.expected_count not in (None, total):
-            raise JobFailed(_unexpected(total, change.expected_count))
+        if change.expected_count not in (None, people):
+            raise JobFailed(_unexpected(people, change.expected_count))
         work.progress = Progress(rows_total=total)
         async with self._database.write(changes="nobody") as connection:
             await queue.update_checkpoint(connection, job.id, work.progress, clock.now())
@@ -121,6 +127,7 @@ class BulkPipeline:
             split = await bulk_chunk.select_split(
                 connection, job.workspace_id, action, change.target_id, work.filter, batch.listed, now
             )
+            _check_expected(work, split.matched)
             skipped = 0
             if change.subscriber_ids is not None and split.matched < batch.count:
                 skipped = batch.count - split.matched
@@ -227,6 +234,21 @@ async def _has_target(connection: Connection, workspace_id: int, change: BulkCha
     if target == "tag":
         return bool(await tags.select_known_tag_ids(connection, workspace_id, [change.target_id]))
     return bool(await sequences.select_known_sequence_ids(connection, workspace_id, [change.target_id]))
+
+
+def _check_expected(work: _Work, matched: int) -> None:
+    """`matched`: the people of the next chunk. Listed people who do not exist do not count.
+
+    Raises:
+        JobFailed: with this chunk, the job changes more people than the request expects.
+    """
+    expected, progress = work.change.expected_count, work.progress
+    people = progress.changed_count + progress.unchanged_count
+    if expected is not None and people + matched > expected:
+        raise JobFailed(
+            f"More people match now than the {expected:,} that the request expects, so the job stopped after "
+            f"{people:,}; look at who is selected, and start again with the number."
+        )
 
 
 def _unexpected(total: int, expected: int | None) -> str:

@@ -17,6 +17,7 @@ UNDO_ACTION: Final[UndoAction] = "undo_bulk_change"
 REPORT_COLUMNS: Final = ("subscriber_id", "email", "reason")
 _REPORT_ROWS = 2_000
 _COLUMNS = "action, target_id, filter, subscriber_ids, expected_count, last_id, after_id, undone_by"
+_SELECTED = _COLUMNS.replace("subscriber_ids", "json_array_length(subscriber_ids) AS listed_count")
 _TABLES = "bulk_changes JOIN jobs ON jobs.id = bulk_changes.job_id"
 
 SkipReason = Literal["not_found", "changed_since"]
@@ -28,7 +29,8 @@ class BulkChange(msgspec.Struct, frozen=True, kw_only=True):
     """One of three says who is changed: `selection`, `subscriber_ids`, or `UNDO_ACTION` with its job.
 
     `target_id`: the integer id of the tag, of the sequence, or of the bulk change that an undo takes back.
-    `subscriber_ids`: integer ids, in ascending order. `expected_count`: nobody is changed unless so many people
+    `subscriber_ids`: integer ids, in ascending order; None in what this module selects, which has their number
+    as `listed_count`: `select_listed` reads them. `expected_count`: nobody is changed unless so many people
     are to be changed. `last_id`: later subscribers are newer than the job. `after_id`: the checkpoint, the last
     subscriber that the job has looked at. `undone_by`: the integer id of the completed undo.
     """
@@ -37,6 +39,7 @@ class BulkChange(msgspec.Struct, frozen=True, kw_only=True):
     target_id: int | None = None
     selection: Selection | None = None
     subscriber_ids: list[int] | None = None
+    listed_count: int | None = None
     expected_count: int | None = None
     last_id: int = 0
     after_id: int = 0
@@ -56,12 +59,12 @@ _selection_decoder = msgspec.json.Decoder(Selection)
 
 
 def _from_row(row: Row) -> BulkChange:
-    listed, chosen = row["subscriber_ids"], row["filter"]
+    chosen = row["filter"]
     return BulkChange(
         action=row["action"],
         target_id=row["target_id"],
         selection=None if chosen is None else _selection_decoder.decode(chosen),
-        subscriber_ids=None if listed is None else _ids_decoder.decode(listed),
+        listed_count=row["listed_count"],
         expected_count=row["expected_count"],
         last_id=row["last_id"],
         after_id=row["after_id"],
@@ -95,11 +98,31 @@ async def select_bulk_changes(
 ) -> dict[int, BulkChange]:
     """Integer id of a job -> its bulk change."""
     rows = await connection.execute_fetchall(
-        f"""SELECT job_id, {_COLUMNS} FROM {_TABLES}
+        f"""SELECT job_id, {_SELECTED} FROM {_TABLES}
         WHERE +workspace_id = ? AND job_id IN (SELECT value FROM json_each(?))""",
         (workspace_id, msgspec.json.encode(job_ids).decode()),
     )
     return {row["job_id"]: _from_row(row) for row in rows}
+
+
+async def select_listed(connection: Connection, workspace_id: int, job_id: int) -> list[int]:
+    """The integer ids that the request lists, in ascending order; empty if it has a filter."""
+    rows = await connection.execute_fetchall(
+        f"""SELECT subscriber_ids FROM {_TABLES}
+        WHERE +workspace_id = ? AND job_id = ? AND subscriber_ids IS NOT NULL""",
+        (workspace_id, job_id),
+    )
+    return next((_ids_decoder.decode(row["subscriber_ids"]) for row in rows), [])
+
+
+async def select_undo_checkpoint(connection: Connection, job_id: int) -> int:
+    """The last person whom earlier undos of this bulk change have looked at; 0 if there is none."""
+    rows = await connection.execute_fetchall(
+        f"""SELECT coalesce(max(after_id), 0) FROM bulk_changes
+        WHERE target_id = ? AND action = '{UNDO_ACTION}'""",
+        (job_id,),
+    )
+    return int(next(iter(rows))[0])
 
 
 async def select_undos(connection: Connection, workspace_id: int, job_ids: Sequence[int]) -> dict[int, Job]:

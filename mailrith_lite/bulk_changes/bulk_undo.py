@@ -73,11 +73,14 @@ async def insert_undo(
     change = await bulk_table.select_bulk_change(connection, job.workspace_id, job.id)
     latest = (await bulk_table.select_undos(connection, job.workspace_id, [job.id])).get(job.id)
     check(find_undo(job, change, latest, ttl=ttl, now=now), job.public_id)
+    after_id = await bulk_table.select_undo_checkpoint(connection, job.id)
     undo = await queue.insert_job(
         connection, job.workspace_id, BULK_CHANGE, request_id, max_queued=max_queued, now=now
     )
     await bulk_table.insert_bulk_change(
-        connection, undo.id, BulkChange(action=UNDO_ACTION, target_id=job.id, last_id=change.last_id)
+        connection,
+        undo.id,
+        BulkChange(action=UNDO_ACTION, target_id=job.id, last_id=change.last_id, after_id=after_id),
     )
     return undo
 

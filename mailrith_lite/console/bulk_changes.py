@@ -39,7 +39,7 @@ async def show_bulk_change(call: SessionRequest) -> web.StreamResponse:
         change, latest = await _select(connection, call, job)
         title = (await select_names(connection, call, [job.id]))[job.id]
         skips = await bulk_table.select_skips(connection, call.workspace_id, job.id, after_id=0)
-    undo = bulk_undo.find_undo(job, change, latest, ttl=call.services.settings.undo_ttl, now=clock.now())
+    undo = bulk_undo.find_undo(job, change, latest, ttl=call.services.settings.bulk_undo_ttl, now=clock.now())
     return await templating.render_page(
         call.request,
         "bulk-change.html",
@@ -62,7 +62,7 @@ async def show_undo(call: SessionRequest) -> web.StreamResponse:
         job = await find_job(connection, call, BULK_CHANGE)
         change, latest = await _select(connection, call, job)
         title = (await select_names(connection, call, [job.id]))[job.id]
-    undo = bulk_undo.find_undo(job, change, latest, ttl=call.services.settings.undo_ttl, now=clock.now())
+    undo = bulk_undo.find_undo(job, change, latest, ttl=call.services.settings.bulk_undo_ttl, now=clock.now())
     bulk_undo.check(undo, job.public_id)
     action = BY_NAME[change.action].name
     return await templating.render_page(
@@ -78,7 +78,7 @@ async def start_undo(call: SessionRequest, _: Fields) -> web.StreamResponse:
             connection,
             job,
             call.request_id,
-            ttl=settings.undo_ttl,
+            ttl=settings.bulk_undo_ttl,
             max_queued=settings.max_queued_jobs,
             now=clock.now(),
         )

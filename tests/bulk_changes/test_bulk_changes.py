@@ -7,6 +7,7 @@ from api_records import LONG_AGO, definition, field, segment, subscriber, tag
 from conftest import MAPPINGS, Server
 
 from bulk_changes.bulk import PATH, Audience, change, counts, miscounts, people, report, undo
+from mailrith_lite import clock
 
 ACTIONS = {
     # action: (changed, unchanged), and who is changed
@@ -108,7 +109,7 @@ def test_listed_people_are_changed_and_unknown_ones_are_skipped_with_a_report(se
     listed = [audience.ids["plain"], audience.ids["tagged"], gone["id"], theirs["id"], audience.ids["plain"]]
     request = audience.request("add_tag", subscriber_ids=listed)
     assert server.call("POST", f"{PATH}/preview", request).json["data"]["people_count"] == 2
-    job = change(server, request)
+    job = change(server, request | {"expected_count": 2})
     assert (counts(job), job["listed_count"]) == ((1, 1, 2), 4)
     assert sorted(report(server, job)) == sorted([f"{gone['id']},,not_found", f"{theirs['id']},,not_found"])
     assert server.call("GET", theirs["self"], key=other).json["data"]["tags"] == []
@@ -312,6 +313,22 @@ def test_undo_is_off_when_undo_ttl_is_0(serve: Any) -> None:
     job = Audience(server).change("add_tag")
     assert job["undo"] == {"status": "not_possible", "job_id": None}
     assert server.call("POST", f"{job['self']}/undo").error["details"]["reason"] == "undo_is_off"
+
+
+@pytest.mark.parametrize(
+    ("undo_ttl", "history_ttl", "status"),
+    [(86_400, 1, "expired"), (1, 86_400, "expired"), (86_400, 0, "available"), (86_400, 86_400, "available")],
+)
+def test_undo_is_possible_while_both_it_and_the_history_are_kept(
+    serve: Any, monkeypatch: pytest.MonkeyPatch, undo_ttl: int, history_ttl: int, status: str
+) -> None:
+    server = serve(undo_ttl=undo_ttl, history_ttl=history_ttl)
+    job = Audience(server).change("add_tag")
+    later = clock.now() + 10 * clock.SECOND
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert server.call("GET", job["self"]).json["data"]["undo"]["status"] == status
+    reply = server.call("POST", f"{job['self']}/undo")
+    assert reply.status == (410 if status == "expired" else 202)
 
 
 def test_deleted_bulk_change_takes_its_part_of_the_history_along(server: Server) -> None:

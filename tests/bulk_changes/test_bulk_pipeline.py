@@ -8,7 +8,7 @@ from mailrith_lite import clock, ids
 from mailrith_lite.access import workspaces
 from mailrith_lite.audience import tags
 from mailrith_lite.audience.selection import Selection
-from mailrith_lite.bulk_changes import bulk_table, submission
+from mailrith_lite.bulk_changes import bulk_table, bulk_undo, submission
 from mailrith_lite.bulk_changes.bulk_pipeline import BulkPipeline
 from mailrith_lite.bulk_changes.submission import Order
 from mailrith_lite.database import Database
@@ -139,3 +139,59 @@ async def test_database_refuses_counts_that_do_not_add_up(database: Database, ta
             await connection.execute(
                 "UPDATE jobs SET rows_processed = 3, changed_count = 1, skipped_count = 1 WHERE id = ?", (job.id,)
             )
+
+
+async def test_more_people_than_expected_stop_the_job_before_their_chunk(
+    database: Database, pipeline: BulkPipeline, tag_id: int
+) -> None:
+    async with database.write() as connection:
+        await connection.execute("UPDATE subscribers SET status = 'Bounced' WHERE id > ?", (COUNT - 100,))
+    expected = COUNT - 100
+    job = await claimed(database, tag_id, selection=Selection(status="Active"), expected_count=expected)
+
+    def leave(_: int) -> None:
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        await pipeline.run(RunWithHook(job, leave))
+    async with database.write() as connection:
+        await connection.execute("UPDATE subscribers SET status = 'Active' WHERE id > ?", (COUNT - 100,))
+    with pytest.raises(JobFailed, match="More people match now than the 12,900"):
+        await pipeline.run(RunWithHook(await select(database, job)))
+    saved = await select(database, job)
+    assert 0 < saved.progress.changed_count <= expected
+    assert await tagged(database) == saved.progress.changed_count
+
+
+async def test_second_undo_goes_on_after_a_canceled_one(
+    database: Database, pipeline: BulkPipeline, tag_id: int
+) -> None:
+    job = await claimed(database, tag_id)
+    await pipeline.run(RunWithHook(job))
+    async with database.write() as connection:
+        await queue.update_final(connection, job.id, "Completed", None, clock.now())
+    done = await select(database, job)
+
+    async def undo() -> Job:
+        async with database.write() as connection:
+            made = await bulk_undo.insert_undo(connection, done, "req", ttl=1_000, max_queued=9, now=clock.now())
+            return await queue.update_claimed(connection, made.id, 1)
+
+    def leave(_: int) -> None:
+        raise NotProcessing
+
+    first = await undo()
+    with pytest.raises(NotProcessing):
+        await pipeline.run(RunWithHook(first, leave))
+    restored = (await select(database, first)).progress.changed_count
+    async with database.write() as connection:
+        await queue.update_canceled(connection, first, clock.now())
+    second = await undo()
+    await pipeline.run(RunWithHook(second))
+    progress = (await select(database, second)).progress
+    assert (progress.rows_total, progress.changed_count, progress.skipped_count) == (
+        COUNT - restored,
+        COUNT - restored,
+        0,
+    )
+    assert await tagged(database) == 0
