@@ -27,6 +27,7 @@ from mailrith_lite.audience import search_limit
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
 from mailrith_lite.audience.totals import AudienceTotals
 from mailrith_lite.bulk_changes.bulk_pipeline import BulkPipeline
+from mailrith_lite.bulk_changes.erasure_audit import record_erased
 from mailrith_lite.catalog import in_use
 from mailrith_lite.console.paths import PATH as CONSOLE_PATH
 from mailrith_lite.console.routes import create_console
@@ -193,9 +194,8 @@ async def _build(
         UNDO: UndoPipeline(database, outbox, in_use.is_named_by_job),
         BULK_CHANGE: BulkPipeline(database, outbox),
     }
-    runner = Runner(
-        database, pipelines, concurrency=settings.job_concurrency, gate=gate, on_final=outbox.record_job
-    )
+    on_final = (outbox.record_job, record_erased)
+    runner = Runner(database, pipelines, concurrency=settings.job_concurrency, gate=gate, on_final=on_final)
     return _services(settings, files, database, runner, outbox, dispatcher, uploads), exports
 
 

@@ -24,6 +24,7 @@ Action = Literal[
     "import.undone",
     "bulk_change.created",
     "bulk_change.undone",
+    "bulk_change.erased",
     "export.created",
     "export.downloaded",
     "report.downloaded",

@@ -28,6 +28,7 @@ LABELS: Final[dict[str, str]] = {
     "import.undone": "Undo of an import started",
     "bulk_change.created": "Bulk change started",
     "bulk_change.undone": "Undo of a bulk change started",
+    "bulk_change.erased": "People erased by a bulk change",
     "export.created": "Export started",
     "export.downloaded": "Export downloaded",
     "report.downloaded": "Report downloaded",
@@ -49,7 +50,7 @@ _VIA: dict[str, str] = {
     "console": "Console",
     "link": "Link",
     "command": "Command line",
-    "service": "First start",
+    "service": "Service",
 }
 
 

@@ -36,9 +36,9 @@ class Runner:
         *,
         concurrency: int,
         gate: Gate | None = None,
-        on_final: OnFinal | None = None,
+        on_final: Sequence[OnFinal] = (),
     ) -> None:
-        """`on_final` is called in the transaction in which a job becomes final.
+        """Each of `on_final` is called in the transaction in which a job becomes final.
 
         `failing`: the queue cannot be used at the moment.
         """
@@ -300,8 +300,8 @@ class Runner:
         return status.lower()
 
     async def _note_final(self, connection: Connection, job: Job) -> None:
-        if self._on_final is not None:
-            await self._on_final(connection, job)
+        for note in self._on_final:
+            await note(connection, job)
 
     async def _tidy(self, job: Job) -> None:
         """A failure is logged and changes nothing for the job: the sweep of the next start deletes the files."""

@@ -79,6 +79,9 @@ def test_erased_people_are_gone_and_the_others_stay(server: Server) -> None:
         "erased",
     )
     assert server.rows("SELECT count(*) FROM erasures") == [(3,)]
+    assert server.rows(
+        "SELECT object_id, workspace_id, details FROM audit_entries WHERE action = 'bulk_change.erased'"
+    ) == [(job["id"], 1, '{"people_count":3}')]
     assert miscounts(server) == []
 
 
