@@ -195,3 +195,14 @@ async def test_second_undo_goes_on_after_a_canceled_one(
         0,
     )
     assert await tagged(database) == 0
+
+
+async def test_selected_bulk_changes_have_the_number_of_listed_people_without_the_list(
+    database: Database, tag_id: int
+) -> None:
+    listed = [ids.encode(ids.SUBSCRIBER, number) for number in (3, 1, 2)]
+    job = await claimed(database, tag_id, selection=None, subscriber_ids=listed)
+    async with database.read() as connection:
+        change = await bulk_table.select_bulk_change(connection, 1, job.id)
+        numbers = await bulk_table.select_listed(connection, 1, job.id)
+    assert (change.listed_count, change.subscriber_ids, numbers) == (3, None, [1, 2, 3])
