@@ -106,11 +106,11 @@ def _read(service: Service, people: int) -> None:
     calls = {
         "list, first page of 100": {"limit": "100"},
         "list, from the middle on": {"limit": "100", "starting_after": middle},
-        "list of a status that nobody has": {"status": "Bounced"},
+        "list of Bounced people, when there are none": {"status": "Bounced"},
         "list of a tag that a quarter has": {"tag_ids": tag, "tag_operator": "has_any_of"},
         "search of a whole address": {"search": f".{people // 3}@example.com"},
         "search of a text that everybody has": {"search": "reader"},
-        "search of a text that nobody has": {"search": "nowhere"},
+        "search without a match": {"search": "nowhere"},
     }
     for name, query in calls.items():
         _print_calls(name, people, service, f"/v1/subscribers?{urlencode(query)}")

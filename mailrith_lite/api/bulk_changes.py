@@ -36,7 +36,7 @@ class BulkUndoRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BulkPreview(msgspec.Struct, frozen=True, kw_only=True):
-    """`people_count`: those whom the bulk change would look at if it ran now."""
+    """`people_count`: the number of people that the bulk change would process if it ran now."""
 
     action: ActionName
     people_count: int
@@ -74,7 +74,7 @@ class BulkUndoState(msgspec.Struct, frozen=True, kw_only=True):
 class BulkChangeJob(msgspec.Struct, frozen=True, kw_only=True):
     """`listed_count`: the listed subscribers. `undone_job_id`: for an undo, the bulk change that it takes back.
 
-    `report_url`: a CSV file with `subscriber_id`, `email` and `reason` of the people whom the job has skipped.
+    `report_url`: a CSV file with `subscriber_id`, `email` and `reason` of each person that the job has skipped.
     """
 
     id: str

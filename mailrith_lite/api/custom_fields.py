@@ -117,7 +117,7 @@ async def update_custom_field(call: Call, form: CustomFieldChange) -> Data[Custo
     """Update a custom field
 
     Absent fields stay as they are. A type or a list of options that cannot hold a saved value is refused. If a
-    saved segment or an unfinished import names the field, its type cannot change and no option can be removed.
+    saved segment or an unfinished job names the field, its type cannot change and no option can be removed.
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         field = await resources.find(call, connection, "custom_field", custom_fields.select_custom_field)
@@ -136,7 +136,7 @@ async def update_custom_field(call: Call, form: CustomFieldChange) -> Data[Custo
 async def delete_custom_field(call: Call) -> NoContent:
     """Delete a custom field
 
-    The values of all subscribers are deleted with it. A field that a saved segment or an unfinished import names
+    The values of all subscribers are deleted with it. A field that a saved segment or an unfinished job names
     cannot be deleted.
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:

@@ -215,7 +215,7 @@ async def update_sequence_status(call: Call, form: SequenceStatusRequest) -> Dat
 async def delete_sequence(call: Call) -> NoContent:
     """Delete a sequence
 
-    Its memberships are deleted with it. A sequence that a saved segment or an unfinished import names stays.
+    Its memberships are deleted with it. A sequence that a saved segment or an unfinished job names stays.
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         sequence = await resources.find(call, connection, "sequence", sequences.select_sequence)

@@ -107,7 +107,7 @@ async def update_tag(call: Call, form: TagChange) -> Data[TagResource]:
 async def delete_tag(call: Call) -> NoContent:
     """Delete a tag
 
-    Every subscriber loses it. A tag that a saved segment or an unfinished import names cannot be deleted.
+    Every subscriber loses it. A tag that a saved segment or an unfinished job names cannot be deleted.
     """
     async with call.database.write(durable=True, changes=call.workspace_id) as connection:
         tag = await resources.find(call, connection, "tag", tags.select_tag)

@@ -1,4 +1,4 @@
-"""The actions of bulk changes: whom each alters, how, and what the history has about it.
+"""The actions of bulk changes. Each says which people it alters, how, and what it writes into the history.
 
 In SQL, `:target` is the integer id of the tag or the sequence.
 """

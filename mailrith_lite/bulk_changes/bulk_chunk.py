@@ -24,8 +24,10 @@ _LISTED: Final = "SELECT value AS id FROM json_each(:ids)"
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True):
-    """The subscribers of a chunk that exist and match. `altered`: a list. `repeated`: a list of those who have
-    opted out already, and of whom the history must say that they have done so again."""
+    """The subscribers of a chunk that exist and match. `altered`: those that the action alters.
+
+    `repeated`: those who have opted out already. They do not change, but the history records the second opt-out.
+    """
 
     matched: int
     altered: str
@@ -34,7 +36,7 @@ class Split(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Restored(msgspec.Struct, frozen=True, array_like=True):
-    """A subscriber whom nothing has changed since the bulk change. `details`: what it did."""
+    """A subscriber who has not changed since the bulk change. `details`: what the bulk change did."""
 
     id: int
     details: Details
@@ -131,12 +133,14 @@ _DONE: Final = """FROM changes CROSS JOIN subscriber_changes AS own ON own.chang
     CROSS JOIN subscribers ON subscribers.id = own.subscriber_id AND +subscribers.workspace_id = :workspace_id
     WHERE changes.job_id = :undone_id AND own.subscriber_id > :after_id
         AND (own.details -> '$.before' IS NULL OR own.details -> '$.before' <> own.details -> '$.after')"""
-"""The people whom a bulk change has altered, without those whose opt-out it has only repeated."""
+"""The people that a bulk change has altered. A repeated opt-out alters nobody."""
 
 
 async def select_undone_count(connection: Connection, workspace_id: int, undone_id: int, *, after_id: int) -> int:
-    """The number of people after `after_id` whom the bulk change with this integer id has altered, and who still
-    exist."""
+    """The number of people that the bulk change has altered and that still exist.
+
+    `undone_id`: its integer id. Only people after `after_id` count.
+    """
     rows = await connection.execute_fetchall(
         f"SELECT count(*) {_DONE}", {"workspace_id": workspace_id, "undone_id": undone_id, "after_id": after_id}
     )

@@ -1,4 +1,4 @@
-"""The report of a bulk change or of its undo: the people whom it has skipped, as CSV."""
+"""The report of a bulk change or of its undo: the skipped people, as CSV."""
 
 import asyncio
 import csv

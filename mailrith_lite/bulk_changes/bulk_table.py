@@ -1,4 +1,4 @@
-"""The tables `bulk_changes` and `bulk_skips`: what each bulk change does to whom, its checkpoint, and its skips."""
+"""The tables `bulk_changes` and `bulk_skips`: action, people, checkpoint and skips of each bulk change."""
 
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -116,7 +116,7 @@ async def select_listed(connection: Connection, workspace_id: int, job_id: int) 
 
 
 async def select_undo_checkpoint(connection: Connection, job_id: int) -> int:
-    """The last person whom earlier undos of this bulk change have looked at; 0 if there is none."""
+    """The integer id of the last person that earlier undos of this bulk change have processed; 0 without one."""
     rows = await connection.execute_fetchall(
         f"""SELECT coalesce(max(after_id), 0) FROM bulk_changes
         WHERE target_id = ? AND action = '{UNDO_ACTION}'""",

@@ -1,4 +1,4 @@
-"""The entry of the audit with the number of people whom a bulk change has erased."""
+"""The entry of the audit with the number of people that a bulk change has erased."""
 
 from mailrith_lite.access import audit
 from mailrith_lite.access.audit import Actor

@@ -27,7 +27,7 @@ async def change_custom_field(
 
     Raises:
         InvalidRequest: label or options break a rule.
-        Conflict: another field has the label, a value would be lost, or a segment or an unfinished import names the
+        Conflict: another field has the label, a value would be lost, or a segment or an unfinished job names the
             field and its type changes or an option goes.
     """
     saved = field.options if field_type in CHOICE_TYPES else []

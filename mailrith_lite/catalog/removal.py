@@ -26,7 +26,7 @@ async def delete_subscriber(connection: Connection, door: Door, subscriber_id: i
 async def delete_tag(connection: Connection, door: Door, tag: Tag) -> None:
     """
     Raises:
-        Conflict: a segment or an unfinished import names the tag.
+        Conflict: a segment or an unfinished job names the tag.
     """
     await in_use.check_tag(connection, door.workspace_id, tag.id)
     lost = Members(sql=tags.MEMBERS, parameters={"id": tag.id}, changed="tags")
@@ -38,7 +38,7 @@ async def delete_tag(connection: Connection, door: Door, tag: Tag) -> None:
 async def delete_custom_field(connection: Connection, door: Door, field: CustomField) -> None:
     """
     Raises:
-        Conflict: a segment or an unfinished import names the field.
+        Conflict: a segment or an unfinished job names the field.
     """
     await in_use.check_custom_field(connection, door.workspace_id, field.id)
     now = clock.now()
@@ -50,7 +50,7 @@ async def delete_custom_field(connection: Connection, door: Door, field: CustomF
 async def delete_sequence(connection: Connection, door: Door, sequence: Sequence) -> None:
     """
     Raises:
-        Conflict: a segment or an unfinished import names the sequence.
+        Conflict: a segment or an unfinished job names the sequence.
     """
     await in_use.check_sequence(connection, door.workspace_id, sequence.id)
     lost = Members(sql=sequences.MEMBERS, parameters={"id": sequence.id}, changed="sequence_ids")

@@ -1,4 +1,4 @@
-"""Subscribers over HTTP, whom a person names by their address or their id."""
+"""Subscribers over HTTP. Each is named by the address or the id."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

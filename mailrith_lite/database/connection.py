@@ -14,7 +14,7 @@ from typing import Any, Literal
 from aiosqlite import Connection
 
 from mailrith_lite import disk, errors, metrics
-from mailrith_lite.database import requester
+from mailrith_lite.database import pragmas, requester
 from mailrith_lite.database.failures import translated
 from mailrith_lite.database.lookup import Lookup
 from mailrith_lite.database.migrate import create_or_check
@@ -34,27 +34,10 @@ SHARE = 2
 JOB_READERS = 3
 QUERY_TIMEOUT = 5.0  # seconds
 MAX_ID = (1 << 63) - 1
-_WRITER_PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = NORMAL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -16384",
-    "PRAGMA wal_autocheckpoint = 8000",
-    "PRAGMA temp_store = MEMORY",
-    "PRAGMA secure_delete = ON",  # overwrites deleted rows with zeros
-)
-_READER_PRAGMAS = ("PRAGMA query_only = ON", "PRAGMA foreign_keys = ON", "PRAGMA busy_timeout = 1000")
-_SNAPSHOT_PRAGMAS = ("PRAGMA temp_store = MEMORY",)
-_UPKEEP_PRAGMAS = ("PRAGMA busy_timeout = 0",)
 _LARGE_WAL = 1 << 22  # bytes
 SMALL_FILE = 1 << 24  # bytes
 _WAL_ATTEMPTS = 10
 _WAL_PAUSE = 0.25  # seconds
-_SCRATCH_PRAGMAS = (  # the scratch database is deleted with its connection, so it needs no protection
-    "PRAGMA scratch.journal_mode = OFF",
-    "PRAGMA scratch.synchronous = OFF",
-    "PRAGMA scratch.cache_size = -16384",
-)
 
 
 class Database:
@@ -112,15 +95,15 @@ class Database:
         """
         with refusing_unusable(path):
             async with contextlib.AsyncExitStack() as stack:
-                pragmas = _WRITER_PRAGMAS if sync_to_disk else (*_WRITER_PRAGMAS, "PRAGMA synchronous = OFF")
+                settings = pragmas.WRITER if sync_to_disk else (*pragmas.WRITER, "PRAGMA synchronous = OFF")
                 if path.is_file():  # first, because SQLite gives the files of the WAL the mode of the database
                     disk.make_private(path, 0o600)
-                writer = await stack.enter_async_context(connect(path, pragmas))
+                writer = await stack.enter_async_context(connect(path, settings))
                 disk.make_private(path, 0o600)
                 await create_or_check(writer, path)
                 await writer.execute_fetchall("PRAGMA busy_timeout = 0")  # from here on `retry` waits
                 readers = [
-                    await stack.enter_async_context(connect(path, _READER_PRAGMAS))
+                    await stack.enter_async_context(connect(path, pragmas.READER))
                     for _ in range(1 + JOB_READERS + READERS)
                 ]
                 yield cls(
@@ -271,7 +254,7 @@ class Database:
         with translated(self.path):
             async with contextlib.AsyncExitStack() as stack:
                 connections = [
-                    await stack.enter_async_context(connect(self.path, _READER_PRAGMAS)) for _ in range(readers)
+                    await stack.enter_async_context(connect(self.path, pragmas.READER)) for _ in range(readers)
                 ]
                 async with self.write(housekeeping=True):  # so that nobody commits between two of them
                     for connection in connections:
@@ -290,9 +273,9 @@ class Database:
         disk.create_private(scratch).close()
         try:
             with translated(self.path):
-                async with connect(self.path, _SNAPSHOT_PRAGMAS, options="mode=ro") as connection:
+                async with connect(self.path, pragmas.SNAPSHOT, options="mode=ro") as connection:
                     await connection.execute("ATTACH ? AS scratch", (str(scratch),))
-                    for pragma in _SCRATCH_PRAGMAS:
+                    for pragma in pragmas.SCRATCH:
                         await connection.execute(pragma)
                     await connection.execute("BEGIN")
                     yield connection
@@ -318,7 +301,7 @@ class Database:
 
     async def _empty_wal(self) -> bool:
         with translated(self.path):
-            async with connect(self.path, _UPKEEP_PRAGMAS) as connection:
+            async with connect(self.path, pragmas.UPKEEP) as connection:
                 await connection.execute_fetchall(
                     "PRAGMA wal_checkpoint(PASSIVE)"
                 )  # most of the work, without a lock
@@ -343,7 +326,7 @@ class Database:
             DatabaseBusy: another program holds a lock for too long.
         """
         with translated(self.path):
-            async with self._lock, connect(self.path, _UPKEEP_PRAGMAS) as connection:
+            async with self._lock, connect(self.path, pragmas.UPKEEP) as connection:
                 await retry(connection, "VACUUM")
                 await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -14,7 +14,7 @@ State = tuple[dict[str, Any], list[tuple[Any, ...]]]
 
 
 class Audience:
-    """Six people, of whom some have the tag, are in the sequence, have left it, or have opted out."""
+    """Six people. Some have the tag, are in the sequence, have left it, or have opted out."""
 
     def __init__(self, server: Server) -> None:
         self.server = server

@@ -1,4 +1,4 @@
-"""A bulk change alters whom it selects, counts everybody once, and keeps the history and the counts of lists."""
+"""A bulk change alters the people that it selects, counts everybody once, and keeps history and counts."""
 
 from typing import Any
 

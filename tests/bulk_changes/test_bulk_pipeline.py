@@ -1,4 +1,4 @@
-"""The pipeline of bulk changes on its own: whom a job reaches, its chunks, and what a stop or a cancel leaves."""
+"""The pipeline of bulk changes on its own: the people of a job, its chunks, a stop and a cancel."""
 
 from collections.abc import Callable
 

@@ -15,7 +15,7 @@ PATH = "/v1/jobs/subscriber-bulk-changes"
 
 
 def prepare(service: Service) -> dict[str, str]:
-    """People of whom every third has a tag and every fifth is unsubscribed. The ids of the tag and a sequence."""
+    """Imports people: every third with a tag, every fifth unsubscribed. Returns the ids of tag and sequence."""
     service.start()
     lines = "".join(
         f"user{number}@example.com,{'Third' if number % 3 == 0 else ''},{'yes' if number % 5 == 0 else 'no'}\n"
