@@ -159,6 +159,13 @@ class Service:
         """Polls until the job has processed so many rows or is final, at most `most` times."""
         return self.poll_until(job, lambda now: now["progress"]["rows_processed"] >= rows, most)
 
+    def kill_running(self, job: Any) -> Any:
+        """Kills the service while the job is Processing, and starts it again. Returns the job after the start."""
+        job = self.poll_until(job, lambda now: now["status"] == "Processing")
+        assert job["status"] == "Processing", "the job was final before the kill"
+        self.restart()
+        return self.call("GET", job["self"])
+
     def poll_until(self, job: Any, reached: Callable[[Any], bool], most: int = sys.maxsize) -> Any:
         """Polls until `reached(job)` or the job is final, at most `most` times."""
         while job["status"] in ("Queued", "Processing") and not reached(job) and most:

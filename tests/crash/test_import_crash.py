@@ -125,9 +125,7 @@ def test_a_dry_run_fails_after_three_kills_whatever_its_progress(service: Callab
     long = import_request(36_000)  # a kill has to come before its end
     job = killed.call("POST", IMPORTS, {**long, "dry_run": True})
     for _ in range(3):
-        job = killed.poll(job, 1)
-        killed.restart()
-        job = killed.call("GET", job["self"])
+        job = killed.kill_running(killed.poll(job, 1))
     assert (job["status"], job["dry_run"]) == ("Failed", True)
     assert "3 times" in job["error_message"]
     assert killed.files() == []
