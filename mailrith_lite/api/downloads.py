@@ -8,7 +8,7 @@ from aiohttp.abc import AbstractStreamWriter
 from mailrith_lite import clock, errors, ids
 from mailrith_lite.access import audit
 from mailrith_lite.api.call import Call
-from mailrith_lite.bulk_changes.bulk_report import stream_skipped
+from mailrith_lite.bulk_changes import bulk_table
 from mailrith_lite.exports.export_pipeline import file_path
 from mailrith_lite.exports.export_table import select_export
 from mailrith_lite.http import wire_errors
@@ -17,8 +17,8 @@ from mailrith_lite.http.addresses import base_address
 from mailrith_lite.http.header_values import has_broken_date
 from mailrith_lite.http.services import PRINCIPAL, REQUESTER, SERVICES, Services
 from mailrith_lite.http.signed_links import DOWNLOAD_PATH, check_link, download_path
-from mailrith_lite.imports.report import stream_report
-from mailrith_lite.imports.undo.undo_report import stream_skips
+from mailrith_lite.imports import report
+from mailrith_lite.imports.undo import undo_table
 from mailrith_lite.jobs import kinds, queue
 from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, UNDO
 
@@ -49,11 +49,11 @@ async def download(request: web.Request) -> web.StreamResponse:
         case kinds.EXPORT:
             return await _send_export(request, services, workspace_id, public_id)
         case kinds.UNDO:
-            return await _send_report(request, services, workspace_id, UNDO, stream_skips, "skipped")
+            return await _send_report(request, services, UNDO, undo_table.stream_report, "skipped")
         case kinds.BULK_CHANGE:
-            return await _send_report(request, services, workspace_id, BULK_CHANGE, stream_skipped, "skipped")
+            return await _send_report(request, services, BULK_CHANGE, bulk_table.stream_report, "skipped")
         case _:
-            return await _send_report(request, services, workspace_id, IMPORT, stream_report, "errors")
+            return await _send_report(request, services, IMPORT, report.stream_report, "errors")
 
 
 async def _send_export(
@@ -101,12 +101,12 @@ def _file_not_found() -> errors.NotFound:
 async def _send_report(
     request: web.Request,
     services: Services,
-    workspace_id: int,
     kind: kinds.JobKind,
     stream: Callable[..., AsyncIterator[bytes]],
     ending: str,
 ) -> web.StreamResponse:
     """`stream`: the rows of the report. `ending`: of the file's name."""
+    workspace_id = request[REQUESTER].workspace_id
     job = await queue.find_job(services.database.lookup, workspace_id, kind, request.match_info["job_id"])
     await _record(request, services, "report.downloaded", job.public_id)
     guard = services.settings.export_formula_guard

@@ -1,11 +1,14 @@
 """The tables `bulk_changes` and `bulk_skips`: action, people, checkpoint and skips of each bulk change."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Final, Literal
 
 import msgspec
 
+from mailrith_lite.audience import skips
 from mailrith_lite.audience.selection import Selection
+from mailrith_lite.audience.skips import Skip
 from mailrith_lite.bulk_changes.actions import ACTIONS, ActionName, Target
 from mailrith_lite.database import Connection, Row
 from mailrith_lite.jobs import queue
@@ -14,8 +17,6 @@ from mailrith_lite.jobs.queue import Job
 
 UndoAction = Literal["undo_bulk_change"]
 UNDO_ACTION: Final[UndoAction] = "undo_bulk_change"
-REPORT_COLUMNS: Final = ("subscriber_id", "email", "reason")
-_REPORT_ROWS = 2_000
 _COLUMNS = "action, target_id, filter, subscriber_ids, expected_count, last_id, after_id, undone_by"
 _SELECTED = _COLUMNS.replace("subscriber_ids", "json_array_length(subscriber_ids) AS listed_count")
 _TABLES = "bulk_changes JOIN jobs ON jobs.id = bulk_changes.job_id"
@@ -44,14 +45,6 @@ class BulkChange(msgspec.Struct, frozen=True, kw_only=True):
     last_id: int = 0
     after_id: int = 0
     undone_by: int | None = None
-
-
-class Skip(msgspec.Struct, frozen=True, kw_only=True):
-    """`email`: empty for somebody who does not exist."""
-
-    subscriber_id: int
-    email: str
-    reason: SkipReason
 
 
 _ids_decoder = msgspec.json.Decoder(list[int])
@@ -216,9 +209,12 @@ async def select_skips(connection: Connection, workspace_id: int, job_id: int, *
         JOIN jobs ON jobs.id = job_id AND jobs.workspace_id = :workspace_id
         LEFT JOIN subscribers ON subscribers.id = subscriber_id AND +subscribers.workspace_id = :workspace_id
         WHERE job_id = :job_id AND subscriber_id > :after_id ORDER BY subscriber_id LIMIT :limit""",
-        {"workspace_id": workspace_id, "job_id": job_id, "after_id": after_id, "limit": _REPORT_ROWS},
+        {"workspace_id": workspace_id, "job_id": job_id, "after_id": after_id, "limit": skips.PAGE_SIZE},
     )
     return [Skip(**dict(row)) for row in rows]
+
+
+stream_report = partial(skips.stream_report, select_skips, ("subscriber_id", "email", "reason"))
 
 
 async def delete_skips(connection: Connection, job_id: int) -> bool:
@@ -226,7 +222,7 @@ async def delete_skips(connection: Connection, job_id: int) -> bool:
     cursor = await connection.execute(
         """DELETE FROM bulk_skips WHERE job_id = :job_id AND subscriber_id IN (
             SELECT subscriber_id FROM bulk_skips WHERE job_id = :job_id ORDER BY subscriber_id LIMIT :limit)""",
-        {"job_id": job_id, "limit": _REPORT_ROWS},
+        {"job_id": job_id, "limit": skips.PAGE_SIZE},
     )
     return cursor.rowcount > 0
 

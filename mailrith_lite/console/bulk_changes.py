@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import msgspec
 from aiohttp import web
 
 from mailrith_lite import clock, ids
@@ -13,24 +12,13 @@ from mailrith_lite.bulk_changes.bulk_table import UNDO_ACTION, BulkChange
 from mailrith_lite.console import names, templating
 from mailrith_lite.console.bulk_words import TITLES, UNDONE
 from mailrith_lite.console.forms import Fields
-from mailrith_lite.console.job_pages import find_job
+from mailrith_lite.console.job_pages import SHOWN_SKIPS, find_job
 from mailrith_lite.console.job_view import view_job
 from mailrith_lite.console.paths import job_path, redirect
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
-from mailrith_lite.http.signed_links import download_path
 from mailrith_lite.jobs.kinds import BULK_CHANGE
 from mailrith_lite.jobs.queue import Job
-
-_REPORT_LINK = 60 * clock.SECOND  # short, because the page makes a new link for each download
-_SHOWN_SKIPS = 20
-
-
-class SkippedView(msgspec.Struct, frozen=True, kw_only=True):
-    """`path`: of the page of somebody who still exists, else empty."""
-
-    name: str
-    path: str
 
 
 async def show_bulk_change(call: SessionRequest) -> web.StreamResponse:
@@ -48,7 +36,7 @@ async def show_bulk_change(call: SessionRequest) -> web.StreamResponse:
         undone_path=_undone_path(change),
         undo=undo,
         undo_path="" if undo.job_id is None else job_path(BULK_CHANGE, undo.job_id),
-        skips=[_skip(skip) for skip in skips[:_SHOWN_SKIPS]],
+        skips=skips[:SHOWN_SKIPS],
     )
 
 
@@ -89,14 +77,6 @@ async def start_undo(call: SessionRequest, _: Fields) -> web.StreamResponse:
     return redirect(call.request, job_path(BULK_CHANGE, undo.public_id))
 
 
-async def send_report(call: SessionRequest) -> web.StreamResponse:
-    """Redirects to a signed link of the report."""
-    async with call.database.read() as connection:
-        job = await find_job(connection, call, BULK_CHANGE)
-    expires_at = clock.now() + _REPORT_LINK
-    return redirect(call.request, download_path(call.services, call.principal, job.public_id, expires_at))
-
-
 async def select_names(connection: Connection, call: SessionRequest, job_ids: Sequence[int]) -> dict[int, str]:
     """What each job does, by its integer id: `Add the tag “Readers”`, `Undo: Add the tag “Readers”`."""
     changes = await bulk_table.select_bulk_changes(connection, call.workspace_id, job_ids)
@@ -133,8 +113,3 @@ def _undone_path(change: BulkChange) -> str:
     if change.action != UNDO_ACTION or change.target_id is None:
         return ""
     return job_path(BULK_CHANGE, BULK_CHANGE.encode(change.target_id))
-
-
-def _skip(skip: bulk_table.Skip) -> SkippedView:
-    public_id = ids.encode(ids.SUBSCRIBER, skip.subscriber_id)
-    return SkippedView(name=skip.email or public_id, path=f"/subscribers/{public_id}" if skip.email else "")

@@ -11,10 +11,9 @@ from mailrith_lite.console import corrections, names, report_view, templating
 from mailrith_lite.console.columns import FILE_FIELD
 from mailrith_lite.console.job_pages import find_job
 from mailrith_lite.console.job_view import view_job
-from mailrith_lite.console.paths import job_path, redirect
+from mailrith_lite.console.paths import job_path
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
-from mailrith_lite.http.signed_links import download_path
 from mailrith_lite.imports import column_names, dry_run_table, import_table
 from mailrith_lite.imports.fields import FIELDS
 from mailrith_lite.imports.import_table import ImportPlan
@@ -24,8 +23,6 @@ from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.jobs.kinds import IMPORT, UNDO
 from mailrith_lite.jobs.queue import Job
 from mailrith_lite.unicode_forms import fold
-
-_REPORT_LINK = 60 * clock.SECOND  # short, because the page makes a new link for each download
 
 
 class MappedColumn(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,14 +73,6 @@ async def show_import(call: SessionRequest) -> web.StreamResponse:
         undo=undo,
         undo_path=None if undo.latest is None else job_path(UNDO, undo.latest.public_id),
     )
-
-
-async def send_report(call: SessionRequest) -> web.StreamResponse:
-    """Redirects to a signed link of the report."""
-    async with call.database.read() as connection:
-        job = await find_job(connection, call, IMPORT)
-    expires_at = clock.now() + _REPORT_LINK
-    return redirect(call.request, download_path(call.services, call.principal, job.public_id, expires_at))
 
 
 async def select_file_names(connection: Connection, workspace_id: int, jobs: Sequence[Job]) -> dict[int, str]:

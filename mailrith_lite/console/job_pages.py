@@ -13,9 +13,14 @@ from mailrith_lite.console.live import Part, RenderPart
 from mailrith_lite.console.paths import PATH, job_path, redirect
 from mailrith_lite.console.session_request import FormHandler, PageHandler, SessionRequest
 from mailrith_lite.database import Connection
+from mailrith_lite.http.signed_links import download_path
 from mailrith_lite.jobs import deleted_jobs, queue
 from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, JobKind
 from mailrith_lite.jobs.queue import Job
+
+SHOWN_SKIPS = 20
+"""How many of the people whom a job has skipped its page lists."""
+_REPORT_LINK = 60 * clock.SECOND  # short, because the page makes a new link for each download
 
 
 async def find_job(connection: Connection, call: SessionRequest, kind: JobKind) -> Job:
@@ -37,6 +42,18 @@ def progress(kind: JobKind) -> RenderPart:
         return Part(text=text, final=job.final)
 
     return render_part
+
+
+def send_report(kind: JobKind) -> PageHandler:
+    """Redirects to a signed link of the job's report."""
+
+    async def handle(call: SessionRequest) -> web.StreamResponse:
+        async with call.database.read() as connection:
+            job = await find_job(connection, call, kind)
+        expires_at = clock.now() + _REPORT_LINK
+        return redirect(call.request, download_path(call.services, call.principal, job.public_id, expires_at))
+
+    return handle
 
 
 def cancel(kind: JobKind) -> FormHandler:

@@ -100,12 +100,10 @@ def _add_imports(router: web.UrlDispatcher) -> None:
     router.add_get("/imports/{job_id}", page(imports.show_import, *IMPORT.read_scopes))
     router.add_get("/imports/{job_id}/correct", page(corrections.show_corrections, *IMPORT.write_scopes))
     router.add_post("/imports/{job_id}/correct", form(corrections.import_corrected, *IMPORT.write_scopes))
-    router.add_get("/imports/{job_id}/report", page(imports.send_report, *IMPORT.read_scopes))
 
     router.add_get("/imports/{job_id}/undo", page(undos.show_preview, *UNDO.write_scopes))
     router.add_post("/imports/{job_id}/undo", form(undos.start_undo, *UNDO.write_scopes))
     router.add_get("/undos/{job_id}", page(undos.show_undo, *UNDO.read_scopes))
-    router.add_get("/undos/{job_id}/report", page(undos.send_report, *UNDO.read_scopes))
 
 
 def _add_exports(router: web.UrlDispatcher) -> None:
@@ -122,7 +120,6 @@ def _add_bulk_changes(router: web.UrlDispatcher) -> None:
     router.add_get("/bulk-changes/new", page(new_bulk_change.show_new_bulk_change, *read, *write))
     router.add_post("/bulk-changes/new", form(new_bulk_change.start_bulk_change, *read, *write))
     router.add_get(path, page(bulk_changes.show_bulk_change, *read))
-    router.add_get(f"{path}/report", page(bulk_changes.send_report, *read))
     router.add_get(f"{path}/undo", page(bulk_changes.show_undo, *write))
     router.add_post(f"{path}/undo", form(bulk_changes.start_undo, *write))
 
@@ -134,6 +131,8 @@ def _add_job(router: web.UrlDispatcher, kind: JobKind) -> None:
     router.add_get(f"{path}/delete", page(job_pages.show_deletion(kind), *kind.write_scopes))
     router.add_post(f"{path}/delete", form(job_pages.delete(kind), *kind.write_scopes))
     router.add_post(f"{path}/cancel", form(job_pages.cancel(kind), *kind.write_scopes))
+    if kind is not EXPORT:
+        router.add_get(f"{path}/report", page(job_pages.send_report(kind), *kind.read_scopes))
 
 
 def _add_subscribers(router: web.UrlDispatcher) -> None:

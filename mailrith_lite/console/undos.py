@@ -6,19 +6,16 @@ from mailrith_lite import clock, errors
 from mailrith_lite.access import audit
 from mailrith_lite.console import imports, templating
 from mailrith_lite.console.forms import Fields
-from mailrith_lite.console.job_pages import find_job
+from mailrith_lite.console.job_pages import SHOWN_SKIPS, find_job
 from mailrith_lite.console.job_view import view_job
 from mailrith_lite.console.paths import job_path, redirect
 from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
-from mailrith_lite.http.signed_links import download_path
 from mailrith_lite.imports.undo import undo_preview, undo_state, undo_table
 from mailrith_lite.imports.undo.undo_preview import UndoPreview
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import IMPORT, UNDO
 from mailrith_lite.jobs.queue import Job
-
-_REPORT_LINK = 60 * clock.SECOND  # short, because the page makes a new link for each download
 
 
 async def show_preview(call: SessionRequest) -> web.StreamResponse:
@@ -79,7 +76,7 @@ async def show_undo(call: SessionRequest) -> web.StreamResponse:
         job=view_job(job, clock.now()),
         import_name=names[job.id],
         import_path=job_path(IMPORT, import_id),
-        skips=skips[:20],
+        skips=skips[:SHOWN_SKIPS],
     )
 
 
@@ -92,11 +89,3 @@ async def select_names(connection: Connection, workspace_id: int, job_ids: list[
         files = await imports.select_file_names(connection, workspace_id, [job])
         names[job_id] = files.get(job.id, job.public_id)
     return names
-
-
-async def send_report(call: SessionRequest) -> web.StreamResponse:
-    """Redirects to a signed link of the report."""
-    async with call.database.read() as connection:
-        job = await find_job(connection, call, UNDO)
-    expires_at = clock.now() + _REPORT_LINK
-    return redirect(call.request, download_path(call.services, call.principal, job.public_id, expires_at))

@@ -1,17 +1,18 @@
 """The tables `undos` and `undo_skips`: the import of each undo, its checkpoint, and the people that it skips."""
 
-from typing import Final, Literal
+from functools import partial
+from typing import Final
 
 import msgspec
 
+from mailrith_lite.audience import skips
+from mailrith_lite.audience.skips import Skip
 from mailrith_lite.database import Connection, Reader, Row
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import UNDO
 from mailrith_lite.jobs.queue import Job
 
 CHANGED_SINCE: Final = "changed_since"
-REPORT_COLUMNS: Final = ("email", "reason")
-_REPORT_ROWS = 2_000
 
 
 class Undo(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,7 @@ async def delete_skips(connection: Connection, job_id: int) -> bool:
     cursor = await connection.execute(
         """DELETE FROM undo_skips WHERE job_id = :job_id AND subscriber_id IN (
             SELECT subscriber_id FROM undo_skips WHERE job_id = :job_id ORDER BY subscriber_id LIMIT :limit)""",
-        {"job_id": job_id, "limit": _REPORT_ROWS},
+        {"job_id": job_id, "limit": skips.PAGE_SIZE},
     )
     return cursor.rowcount > 0
 
@@ -92,18 +93,15 @@ async def insert_skips(connection: Connection, job_id: int, subscriber_ids: str)
     )
 
 
-class Skip(msgspec.Struct, frozen=True, kw_only=True):
-    subscriber_id: int
-    email: str
-    reason: Literal["changed_since"]
-
-
 async def select_skips(connection: Connection, workspace_id: int, job_id: int, *, after_id: int) -> list[Skip]:
     """The next people that the undo has skipped and that still exist, by their integer ids."""
     rows = await connection.execute_fetchall(
         """SELECT subscriber_id, email, reason FROM undo_skips
         JOIN subscribers ON subscribers.id = subscriber_id AND +subscribers.workspace_id = :workspace_id
         WHERE job_id = :job_id AND subscriber_id > :after_id ORDER BY subscriber_id LIMIT :limit""",
-        {"workspace_id": workspace_id, "job_id": job_id, "after_id": after_id, "limit": _REPORT_ROWS},
+        {"workspace_id": workspace_id, "job_id": job_id, "after_id": after_id, "limit": skips.PAGE_SIZE},
     )
     return [Skip(**dict(row)) for row in rows]
+
+
+stream_report = partial(skips.stream_report, select_skips, ("email", "reason"))
