@@ -9,7 +9,7 @@ from mailrith_lite.access.audit import Actor
 from mailrith_lite.access.keys import Principal
 from mailrith_lite.catalog.door import Door
 from mailrith_lite.database import Database
-from mailrith_lite.http.acting import actor
+from mailrith_lite.http import acting
 from mailrith_lite.http.services import Services
 from mailrith_lite.webhooks import events
 
@@ -30,18 +30,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def actor(self) -> Actor:
         """Who acts, for the audit."""
-        return actor(self.request, "api")
+        return acting.actor(self.request, "api")
 
     @property
     def door(self) -> Door:
-        return Door(
-            workspace_id=self.workspace_id,
-            actor=self.actor,
-            source=events.API,
-            outbox=self.services.outbox,
-            keeps_values=self.services.settings.undo_ttl > 0,
-            require_evidence=self.services.settings.require_consent_evidence,
-        )
+        return acting.door(self.request, "api", events.API)
 
     @property
     def database(self) -> Database:

@@ -21,8 +21,7 @@ from mailrith_lite.console.forms import TOKEN_FIELD, Fields
 from mailrith_lite.console.paths import PATH, SIGN_IN_PATH, redirect
 from mailrith_lite.console.session import Session, Sessions, find_key, renew
 from mailrith_lite.database import Database
-from mailrith_lite.http import wire_errors
-from mailrith_lite.http.acting import actor
+from mailrith_lite.http import acting, wire_errors
 from mailrith_lite.http.services import PRINCIPAL, REQUEST_ID, REQUESTER, SERVICES, Services
 from mailrith_lite.http.statuses import Handler
 from mailrith_lite.jobs.kinds import KINDS, JobKind
@@ -66,18 +65,11 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def actor(self) -> Actor:
         """Who acts, for the audit."""
-        return actor(self.request, "console")
+        return acting.actor(self.request, "console")
 
     @property
     def door(self) -> Door:
-        return Door(
-            workspace_id=self.workspace_id,
-            actor=self.actor,
-            source=events.CONSOLE,
-            outbox=self.services.outbox,
-            keeps_values=self.services.settings.undo_ttl > 0,
-            require_evidence=self.services.settings.require_consent_evidence,
-        )
+        return acting.door(self.request, "console", events.CONSOLE)
 
     @property
     def database(self) -> Database:
