@@ -68,14 +68,20 @@ async def select_pending(connection: Connection) -> list[Pending]:
 
 
 async def select_erased(connection: Connection, workspace_id: int, named: Iterable[Mention]) -> list[Mention]:
-    """The mentions of deleted people. A job that is newer than the deletion means another person."""
+    """The mentions of deleted people. A job that is newer than the deletion means another person.
+
+    Reads all deleted people of the workspace, about two million a second: call it with many mentions at once.
+    """
+    mentioned = list(named)
+    if not mentioned:
+        return []
     rows = await connection.execute_fetchall(
-        """SELECT value ->> 0 AS position, value ->> 1 AS address FROM json_each(?)
-        WHERE EXISTS (SELECT 1 FROM erasures
-            WHERE workspace_id = ? AND email = value ->> 1 AND last_job_id >= value ->> 2)""",
-        (msgspec.json.encode(list(named)).decode(), workspace_id),
+        """SELECT email, max(last_job_id) AS last_job_id FROM erasures
+        WHERE workspace_id = ? AND email IN (SELECT value FROM json_each(?)) GROUP BY email""",
+        (workspace_id, msgspec.json.encode({one.address for one in mentioned}).decode()),
     )
-    return [Mention(position=row["position"], address=row["address"]) for row in rows]
+    last_job_ids = {row["email"]: row["last_job_id"] for row in rows}
+    return [one for one in mentioned if one.job_id <= last_job_ids.get(one.address, -1)]
 
 
 async def select_searched(connection: Connection, workspace_id: int, query: str, job_id: int) -> bool:

@@ -4,7 +4,7 @@ A refused row belongs to everybody whose address is in one of its cells.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 import msgspec
@@ -15,6 +15,8 @@ from mailrith_lite.audience.mentions import ERASED
 from mailrith_lite.database import Database, Row
 from mailrith_lite.imports import report
 
+_LOOKED_UP_AT_ONCE: Final = 20_000
+_DELETED_AT_ONCE: Final = 2_000
 _cells_decoder = msgspec.json.Decoder(list[str])
 _NAMES_ERASED: Final = f"(SELECT json_group_array('{ERASED}') FROM json_each(header))"
 
@@ -65,27 +67,37 @@ async def erase_rows(database: Database, workspace_id: int) -> None:
     async with database.read() as connection:
         job_ids = await report.select_jobs_with_rows(connection, workspace_id)
     for job_id in job_ids:
-        line = position = 0
-        while True:
+        async for named in _mentions(database, workspace_id, job_id):
             async with database.read() as connection:
-                rows = await report.select_row_errors(
-                    connection, workspace_id, job_id, after_line=line, after_position=position
-                )
-                if not rows:
-                    break
-                named = await asyncio.to_thread(_mentions, rows, job_id)
                 erased = await erasures.select_erased(connection, workspace_id, named)
-            if erased:
-                lines = sorted({int(rows[one.position]["line"]) for one in erased})
+            lines = sorted({one.position for one in erased})
+            for start in range(0, len(lines), _DELETED_AT_ONCE):
                 async with database.write(housekeeping=True) as connection:
-                    await report.delete_lines(connection, job_id, lines)
-            line, position = rows[-1]["line"], rows[-1]["position"]
+                    await report.delete_lines(connection, job_id, lines[start : start + _DELETED_AT_ONCE])
 
 
-def _mentions(rows: Sequence[Row], job_id: int) -> list[Mention]:
+async def _mentions(database: Database, workspace_id: int, job_id: int) -> AsyncIterator[list[Mention]]:
+    """The addresses in the rows of a report, many at once. `position` is the line of the row."""
+    named: list[Mention] = []
+    line = position = 0
+    while True:
+        async with database.read() as connection:
+            rows = await report.select_row_errors(
+                connection, workspace_id, job_id, after_line=line, after_position=position
+            )
+        named += await asyncio.to_thread(_find, rows, job_id)
+        if not rows or len(named) >= _LOOKED_UP_AT_ONCE:
+            yield named
+            named = []
+        if not rows:
+            return
+        line, position = rows[-1]["line"], rows[-1]["position"]
+
+
+def _find(rows: Sequence[Row], job_id: int) -> list[Mention]:
     return [
-        Mention(position=position, address=address, job_id=job_id)
-        for position, row in enumerate(rows)
+        Mention(position=row["line"], address=address, job_id=job_id)
+        for row in rows
         for cell in _cells_decoder.decode(row["cells"])
         if "@" in cell
         for address in mentions.addresses(cell)
