@@ -6,8 +6,8 @@ WRITER: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -16384",
-    "PRAGMA wal_autocheckpoint = 8000",
+    "PRAGMA cache_size = -32768",
+    "PRAGMA wal_autocheckpoint = 16000",
     "PRAGMA temp_store = MEMORY",
     "PRAGMA secure_delete = ON",  # overwrites deleted rows with zeros
 )
