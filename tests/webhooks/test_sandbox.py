@@ -6,14 +6,25 @@ from collections.abc import Iterator
 import pytest
 from mailrith_sdk import MailrithClient
 
-from mailrith_lite.testing import Mailrith, serve
+from mailrith_lite.testing import Mailrith
+from mailrith_lite.testing.server import SeparateServer, Server
 from webhooks.receiver import Receiver
 
 
-@pytest.fixture(params=[False, True], ids=["thread", "process"])
-def mailrith(request: pytest.FixtureRequest) -> Iterator[Mailrith]:
-    with serve(process=request.param) as handle:
-        yield handle
+@pytest.fixture(scope="module", params=[Server, SeparateServer], ids=["thread", "process"])
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Server | SeparateServer]:
+    kind: type[Server | SeparateServer] = request.param
+    with kind.running() as server:
+        yield server
+
+
+@pytest.fixture
+def mailrith(sandbox: Server | SeparateServer) -> Iterator[Mailrith]:
+    """A workspace of its own, because the start of a server takes longer than the test."""
+    handle = sandbox.new_workspace()
+    yield handle
+    handle.close()
+    handle.clock.reset()
 
 
 def client(mailrith: Mailrith) -> MailrithClient:
