@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from fork_server import Command, ForkServer
 
 KEY = "mrk_example_secret_key"
 ROUNDS = int(os.environ.get("MAILRITH_LITE_CRASH_ROUNDS", "1"))
@@ -66,24 +67,18 @@ QUERIES = {
 
 
 class Service:
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, forks: ForkServer) -> None:
         self.directory = directory
+        self._forks = forks
         self._log = directory.with_name(f"{directory.name}.log")
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Command | None = None
         self._address: Any = None
 
     def start(self) -> "Service":
         environment = {**os.environ, "MAILRITH_LITE_BOOTSTRAP_KEY": KEY}
-        command = [sys.executable, "-X", "faulthandler", "-m", "mailrith_lite", "serve"]
+        arguments = ["serve", "--port", "0", "--data-dir", str(self.directory)]
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, "--port", "0", "--data-dir", str(self.directory)],
-                env=environment,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
-        assert self._process.stdout is not None
+            self._process = self._forks.start(arguments, stderr=log, environment=environment)
         line = self._process.stdout.readline()
         address = re.search(r"http://\S+", line)
         assert address, line
@@ -109,15 +104,13 @@ class Service:
         process, self._process = self._process, None
         if process is None:
             return 0
-        assert process.stdout is not None
-        with process.stdout:
-            process.send_signal(number)
-            try:
-                return process.wait(30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                raise
+        process.send_signal(number)
+        try:
+            return process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait(30)
+            raise
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self._address.hostname, self._address.port, timeout=60)

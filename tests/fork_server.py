@@ -1,0 +1,136 @@
+"""Starts commands as forks of a process that has imported them: the import takes most of the time of a start.
+
+Each command is still a process of its own, with its own environment, files and signals.
+"""
+
+import contextlib
+import faulthandler
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+_NUMBER = struct.Struct("i")
+_LONGEST_REQUEST = 1 << 17  # bytes
+
+
+class Command:
+    """A command that runs. `stdout`: its output, if it goes to a pipe."""
+
+    def __init__(self, pid: int, outcome: int, stdout: IO[str]) -> None:
+        self.pid = pid
+        self.stdout = stdout
+        self._outcome = outcome
+        self._exit_code: int | None = None
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Does nothing if the command has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def wait(self, seconds: float) -> int:
+        """The exit code; -9 after SIGKILL.
+
+        Raises:
+            subprocess.TimeoutExpired: the command still runs.
+        """
+        if self._exit_code is None:
+            ready, _, _ = select.select([self._outcome], [], [], seconds)
+            if not ready:
+                raise subprocess.TimeoutExpired(["mailrith-lite"], seconds)
+            (self._exit_code,) = _NUMBER.unpack(os.read(self._outcome, _NUMBER.size))
+            os.close(self._outcome)
+            self.stdout.close()
+        return self._exit_code
+
+
+class ForkServer:
+    def __init__(self, requests: socket.socket) -> None:
+        self._requests = requests
+
+    def start(self, arguments: Sequence[str], *, stderr: IO[bytes], environment: Mapping[str, str]) -> Command:
+        """Starts `mailrith-lite ARGUMENTS` in the directory of this process."""
+        request = json.dumps({"arguments": arguments, "environment": dict(environment), "directory": os.getcwd()})
+        output, stdout = os.pipe()
+        outcome, result = os.pipe()
+        try:
+            socket.send_fds(self._requests, [request.encode()], [stdout, stderr.fileno(), result])
+        finally:
+            os.close(stdout)
+            os.close(result)
+        (pid,) = _NUMBER.unpack(os.read(outcome, _NUMBER.size))
+        return Command(pid, outcome, open(output, encoding="utf-8"))
+
+
+@contextlib.contextmanager
+def running() -> Iterator[ForkServer]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        command = [sys.executable, str(Path(__file__)), str(theirs.fileno())]
+        with subprocess.Popen(command, pass_fds=[theirs.fileno()]) as process:
+            theirs.close()
+            yield ForkServer(ours)
+            ours.close()  # ends the process
+            assert process.wait(30) == 0
+
+
+def _serve(requests: socket.socket) -> None:
+    """Forks once for each request, until the other end is closed."""
+    import mailrith_lite.cli.main
+    import mailrith_lite.cli.serve  # noqa: F401
+
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the parents of commands
+    while True:
+        request, descriptors, _, _ = socket.recv_fds(requests, _LONGEST_REQUEST, 3)
+        if not request:
+            return
+        if os.fork() == 0:
+            requests.close()
+            _run(json.loads(request), *descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _run(request: dict[str, object], stdout: int, stderr: int, result: int) -> None:
+    """In a process of its own: forks the command, and writes its id and its exit code to `result`."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    pid = os.fork()
+    if pid == 0:
+        os.close(result)
+        os.dup2(stdout, 1)
+        os.dup2(stderr, 2)
+        os.close(stdout)
+        os.close(stderr)
+        _become(**request)  # type: ignore[arg-type]
+    os.close(stdout)
+    os.close(stderr)
+    os.write(result, _NUMBER.pack(pid))
+    _, status = os.waitpid(pid, 0)
+    with contextlib.suppress(BrokenPipeError):  # nobody asks anymore
+        os.write(result, _NUMBER.pack(os.waitstatus_to_exitcode(status)))
+    os._exit(0)
+
+
+def _become(*, arguments: list[str], environment: dict[str, str], directory: str) -> None:
+    from mailrith_lite.cli.entry import main
+
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = open(2, "w", encoding="utf-8", buffering=1, errors="backslashreplace", closefd=False)
+    faulthandler.enable()
+    os.chdir(directory)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["mailrith-lite", *arguments]
+    main()
+    sys.exit()
+
+
+if __name__ == "__main__":
+    _serve(socket.socket(fileno=int(sys.argv[1])))
