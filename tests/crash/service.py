@@ -20,7 +20,8 @@ from fork_server import Command, ForkServer
 
 KEY = "mrk_example_secret_key"
 ROUNDS = int(os.environ.get("MAILRITH_LITE_CRASH_ROUNDS", "1"))
-ROWS = 24_000  # four chunks
+ROWS = 13_000  # three chunks
+LARGE_BODY_ROWS = 24_000  # the service writes the body to a file while it reads it
 IMPORTS = "/v1/jobs/subscriber-imports"
 EXPORTS = "/v1/jobs/subscriber-exports"
 UPLOADS = "/v1/jobs/subscriber-import-uploads"

@@ -8,7 +8,17 @@ from collections.abc import Callable
 import pytest
 
 from crash.conftest import Reference
-from crash.service import EXPORTS, IMPORTS, KEY, MAPPINGS, ROUNDS, ROWS, Service, import_request
+from crash.service import (
+    EXPORTS,
+    IMPORTS,
+    KEY,
+    LARGE_BODY_ROWS,
+    MAPPINGS,
+    ROUNDS,
+    ROWS,
+    Service,
+    import_request,
+)
 from mailrith_lite.imports import own_process
 
 
@@ -95,7 +105,7 @@ def test_imports_run_in_their_order_after_a_kill(service: Callable[[str], Servic
 
 def test_a_kill_during_the_body_leaves_no_job_and_no_file(service: Callable[[str], Service]) -> None:
     killed = service("killed").start()
-    body = json.dumps(import_request()).encode()
+    body = json.dumps(import_request(LARGE_BODY_ROWS)).encode()
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
     killed.kill_during_request("POST", IMPORTS, body, **headers)
     killed.start()

@@ -10,8 +10,8 @@ import pytest
 
 from crash.service import IMPORTS, MAPPINGS, ROUNDS, Content, Service
 
-KNOWN = 6_000
-NEW = 12_000  # with KNOWN, three chunks
+KNOWN = 4_000
+NEW = 9_000  # with KNOWN, three chunks
 
 
 def request(first: int, last: int, name: str, **body: Any) -> dict[str, Any]:
