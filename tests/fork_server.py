@@ -57,7 +57,9 @@ class ForkServer:
 
     def start(self, arguments: Sequence[str], *, stderr: IO[bytes], environment: Mapping[str, str]) -> Command:
         """Starts `mailrith-lite ARGUMENTS` in the directory of this process."""
-        request = json.dumps({"arguments": arguments, "environment": dict(environment), "directory": os.getcwd()})
+        request = json.dumps(
+            {"arguments": arguments, "environment": dict(environment), "directory": str(Path.cwd())}
+        )
         output, stdout = os.pipe()
         outcome, result = os.pipe()
         try:
@@ -66,7 +68,7 @@ class ForkServer:
             os.close(stdout)
             os.close(result)
         (pid,) = _NUMBER.unpack(os.read(outcome, _NUMBER.size))
-        return Command(pid, outcome, open(output, encoding="utf-8"))
+        return Command(pid, outcome, os.fdopen(output, encoding="utf-8"))
 
 
 @contextlib.contextmanager
@@ -121,8 +123,9 @@ def _run(request: dict[str, object], stdout: int, stderr: int, result: int) -> N
 def _become(*, arguments: list[str], environment: dict[str, str], directory: str) -> None:
     from mailrith_lite.cli.entry import main
 
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", buffering=1, errors="backslashreplace", closefd=False)
+    # A stream is made for the kind of file that it had at first.
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", buffering=1, errors="backslashreplace", closefd=False)
     faulthandler.enable()
     os.chdir(directory)
     os.environ.clear()

@@ -141,6 +141,12 @@ def test_an_operation_refuses_a_wrong_key(world: World, document: Any, name: str
     check(document, name, answer)
 
 
+def test_every_operation_refuses_a_request_without_a_key(world: World) -> None:
+    for name in WITH_KEY:
+        reply = world.server.call(OPERATIONS[name].method, OPERATIONS[name].path, key=None)
+        assert (name, reply.status, reply.error["code"]) == (name, 401, "invalid_api_key")
+
+
 @pytest.mark.parametrize("name", [name for name in WITH_KEY if MANIFEST[name]["required_scopes"]])
 def test_an_operation_refuses_a_key_without_the_scopes_of_the_manifest(
     world: World, document: Any, name: str

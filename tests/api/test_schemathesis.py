@@ -59,7 +59,7 @@ CONFIG = {
         "deterministic": True,
         "database": "none",
         "max-examples": int(EXAMPLES or 1),
-        "with-security-parameters": False,  # else most responses are a 401; the check ignored_auth sends no key
+        "with-security-parameters": False,  # else most responses are a 401
     },
     "phases": {
         "fuzzing": {"enabled": EXAMPLES is not None},  # test_fuzz sends random requests
@@ -67,7 +67,7 @@ CONFIG = {
     },
     "checks": {
         "positive_data_acceptance": {"enabled": False},  # replaced by accepts_what_the_document_allows
-        "ignored_auth": {"enabled": False},  # test_conformance sends a wrong key to each operation
+        "ignored_auth": {"enabled": False},  # test_conformance sends no key and a wrong one
     },
     "operations": [
         {
