@@ -5,7 +5,7 @@ import sys
 
 from mailrith_lite.cli import dependencies
 
-_GC_THRESHOLD = 50_000
+_GC_THRESHOLD = 100_000
 """New objects between two runs of the garbage collector: those of the modules stay, and so do a chunk's until its
 end."""
 
