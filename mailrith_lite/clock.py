@@ -1,5 +1,6 @@
 """The only module that reads the wall clock. A time is an integer: milliseconds since 1970-01-01 UTC."""
 
+import functools
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -30,6 +31,7 @@ def use(source: Callable[[], int]) -> None:
     _source.set(source)
 
 
+@functools.lru_cache(maxsize=4_096)  # who follows a job reads the same times again and again
 def rfc3339(milliseconds: int) -> str:
     """RFC 3339 in UTC with milliseconds: `2026-04-11T12:00:00.000Z`."""
     moment = _EPOCH + timedelta(milliseconds=milliseconds)

@@ -3,6 +3,7 @@
 The values begin at zero with the process, and are those of all services in it.
 """
 
+import functools
 import platform
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
@@ -82,3 +83,11 @@ DISK_FREE_BYTES = Gauge(
 Gauge(
     "mailrith_lite_build_info", "Versions; the value is always 1.", ["version", "python"], registry=REGISTRY
 ).labels(__version__, platform.python_version()).set(1)
+
+_requests = functools.cache(REQUESTS.labels)  # to look for the labels takes longer than to count
+_request_seconds = functools.cache(REQUEST_SECONDS.labels)
+
+
+def note_request(operation: str, status: int, seconds: float) -> None:
+    _requests(operation, status).inc()
+    _request_seconds(operation).observe(seconds)

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 
 from mailrith_lite import clock, errors, ids, logs
-from mailrith_lite.database import MAX_ID, Connection, Database, Row
+from mailrith_lite.database import MAX_ID, Connection, Database, Row, by_name
 
 Action = Literal[
     "key.created",
@@ -140,7 +140,7 @@ async def record_alone(
 
 
 def _from_row(row: Row) -> Entry:
-    values: dict[str, Any] = dict(row)
+    values: dict[str, Any] = by_name(row)
     values["details"] = msgspec.json.decode(row["details"])
     return Entry(**values)
 

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from mailrith_lite import ids
-from mailrith_lite.database import Connection, Reader, Row
+from mailrith_lite.database import Connection, Reader, Row, by_name
 
 KeyStatus = Literal["active", "expired", "revoked", "rotated"]
 
@@ -47,7 +47,7 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _from_row(row: Row) -> ApiKey:
-    values: dict[str, Any] = dict(row)
+    values: dict[str, Any] = by_name(row)
     values["scopes"] = tuple(row["scopes"].split())
     return ApiKey(**values)
 

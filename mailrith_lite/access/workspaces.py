@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from mailrith_lite import ids
-from mailrith_lite.database import Connection, Reader, Row
+from mailrith_lite.database import Connection, Reader, Row, by_name
 
 _COLUMNS = """id, name, logo, address, city, state, postal_code, country, time_zone, created_at, updated_at"""
 
@@ -31,7 +31,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _from_row(row: Row) -> Workspace:
-    return Workspace(**dict(row))
+    return Workspace(**by_name(row))
 
 
 async def select_workspaces(connection: Connection) -> list[Workspace]:

@@ -133,8 +133,7 @@ def _record(request: web.Request, status: int, seconds: float) -> None:
     """Logs the route, not the path, which can hold an email address. Without a route: the path's plain words."""
     resource = request.match_info.route.resource
     operation = request.get(OPERATION) or (resource.canonical if resource is not None else "none")
-    metrics.REQUESTS.labels(operation, status).inc()
-    metrics.REQUEST_SECONDS.labels(operation).observe(seconds)
+    metrics.note_request(operation, status, seconds)
     error = request.get(REFUSAL)
     _note(request, status, seconds, error)
     if isinstance(error, errors.TooManyRequests):

@@ -9,7 +9,7 @@ from mailrith_lite import errors, ids
 from mailrith_lite.audience import list_page
 from mailrith_lite.audience.input_checks import check_label
 from mailrith_lite.audience.values import CHOICE_TYPES, FieldType
-from mailrith_lite.database import Connection, Reader, Row
+from mailrith_lite.database import Connection, Reader, Row, by_name
 from mailrith_lite.unicode_forms import compose, fold
 
 MAX_LABEL = 100
@@ -40,7 +40,7 @@ class CustomField(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _from_row(row: Row) -> CustomField:
-    columns: dict[str, Any] = dict(row)
+    columns: dict[str, Any] = by_name(row)
     columns["options"] = _options_decoder.decode(row["options"])
     return CustomField(**columns)
 

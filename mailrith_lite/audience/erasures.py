@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from mailrith_lite.audience import mentions
-from mailrith_lite.database import MAX_ID, Connection, Database
+from mailrith_lite.database import MAX_ID, Connection, Database, by_name
 
 _DELETED_AT_ONCE: Final = 2_000
 _SHORTEST_QUERY: Final = 3
@@ -64,7 +64,7 @@ async def select_pending(connection: Connection) -> list[Pending]:
         FROM erasures GROUP BY workspace_id""",
         (MAX_ID,),
     )
-    return [Pending(**dict(row)) for row in rows]
+    return [Pending(**by_name(row)) for row in rows]
 
 
 async def select_erased(connection: Connection, workspace_id: int, named: Iterable[Mention]) -> list[Mention]:

@@ -14,7 +14,7 @@ from mailrith_lite import errors, ids
 from mailrith_lite.audience import custom_fields, values
 from mailrith_lite.audience.custom_fields import CustomField
 from mailrith_lite.audience.values import CHOICE_TYPES, CellReader, FieldType
-from mailrith_lite.database import Connection
+from mailrith_lite.database import Connection, by_name
 
 BATCH_ROWS = 5_000
 BATCH_CHARACTERS = 1 << 20
@@ -181,7 +181,7 @@ async def _select_batch(connection: Connection, workspace_id: int, field_id: int
             "characters": BATCH_CHARACTERS,
         },
     )
-    return _Batch(**dict(next(iter(rows))))
+    return _Batch(**by_name(next(iter(rows))))
 
 
 async def _update_values(connection: Connection, workspace_id: int, field_id: int, changed: str, now: int) -> None:

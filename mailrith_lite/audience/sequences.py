@@ -9,7 +9,7 @@ from mailrith_lite import errors, ids
 from mailrith_lite.audience import list_page
 from mailrith_lite.audience.input_checks import check_label
 from mailrith_lite.audience.values import has_control
-from mailrith_lite.database import Connection, Reader, Row
+from mailrith_lite.database import Connection, Reader, Row, by_name
 from mailrith_lite.unicode_forms import compose, fold
 
 SequenceStatus = Literal["running", "paused"]
@@ -74,7 +74,7 @@ class SequenceSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _from_row(row: Row) -> Sequence:
-    columns: dict[str, Any] = dict(row)
+    columns: dict[str, Any] = by_name(row)
     settings = {name: columns.pop(name) for name in SequenceSettings.__struct_fields__}
     settings["definition"] = settings["definition"].encode()
     for name in ("track_opens", "track_clicks"):
@@ -197,7 +197,7 @@ async def select_sequences(
         ORDER BY id DESC LIMIT :limit""",
         list_page.parameters(workspace_id, search, before_id, limit),
     )
-    return [SequenceSummary(**dict(row)) for row in rows]
+    return [SequenceSummary(**by_name(row)) for row in rows]
 
 
 async def select_sequence(connection: Reader, workspace_id: int, sequence_id: int) -> Sequence | None:

@@ -7,7 +7,7 @@ import msgspec
 from mailrith_lite import errors
 from mailrith_lite.audience import list_page
 from mailrith_lite.audience.input_checks import check_description, check_label
-from mailrith_lite.database import Connection, Reader, Row
+from mailrith_lite.database import Connection, Reader, Row, by_name
 from mailrith_lite.unicode_forms import compose, fold
 
 MAX_NAME = 100
@@ -28,7 +28,7 @@ class Tag(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _from_row(row: Row) -> Tag:
-    return Tag(**dict(row))
+    return Tag(**by_name(row))
 
 
 def clean_name(name: str, field: str) -> str:

@@ -10,7 +10,7 @@ from mailrith_lite.audience import skips
 from mailrith_lite.audience.selection import Selection
 from mailrith_lite.audience.skips import Skip
 from mailrith_lite.bulk_changes.actions import ACTIONS, ActionName, Target
-from mailrith_lite.database import Connection, Row
+from mailrith_lite.database import Connection, Row, by_name
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import BULK_CHANGE, IMPORT
 from mailrith_lite.jobs.queue import Job
@@ -211,7 +211,7 @@ async def select_skips(connection: Connection, workspace_id: int, job_id: int, *
         WHERE job_id = :job_id AND subscriber_id > :after_id ORDER BY subscriber_id LIMIT :limit""",
         {"workspace_id": workspace_id, "job_id": job_id, "after_id": after_id, "limit": skips.PAGE_SIZE},
     )
-    return [Skip(**dict(row)) for row in rows]
+    return [Skip(**by_name(row)) for row in rows]
 
 
 stream_report = partial(skips.stream_report, select_skips, ("subscriber_id", "email", "reason"))

@@ -5,7 +5,7 @@ import msgspec
 from mailrith_lite.audience.conditions import Bindings
 from mailrith_lite.audience.filters import SubscriberFilter
 from mailrith_lite.bulk_changes.bulk_table import BulkChange
-from mailrith_lite.database import Connection
+from mailrith_lite.database import Connection, by_name
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +58,7 @@ async def select_matching(
             ORDER BY subscribers.id LIMIT :limit)""",
         bindings.values | {"after_id": after_id, "last_id": last_id, "limit": limit},
     )
-    return Batch(**dict(next(iter(rows))))
+    return Batch(**by_name(next(iter(rows))))
 
 
 def next_listed(change: BulkChange, limit: int) -> Batch:

@@ -1,18 +1,17 @@
 """Whether the installed packages are as new as the service needs.
 
-Each start asks, so this reads only the names of directories: `importlib.metadata` takes 30 ms to import and to parse
-the metadata of all packages. It is imported where the names do not suffice.
+Each start asks, so this reads only the names of directories: `importlib.metadata` takes 30 ms to import, and as
+long to parse the metadata of all packages. It is imported where the names do not suffice.
 """
 
-import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 _NAME = "mailrith-lite"
-_INSTALLED = re.compile(r"([\w.]+)-(\d[^-]*)\.dist-info")
-"""The directory of an installed package, which the packaging standard names by the package and its version."""
+_INSTALLED = re.compile(r"([\w.]+)-([^-]+)(?:-py[\d.]+)?\.(?:dist|egg)-info")
+"""The name of the directory that describes an installed package. Debian writes the second form."""
 _REQUIREMENT = re.compile(r"([\w.-]+)\s*>=\s*([\d.]+)")
 
 
@@ -60,9 +59,10 @@ def _requirements() -> Iterator[tuple[str, str]]:
 def _versions() -> dict[str, str]:
     """By normalized name, as far as the names of directories tell. The first directory on the path counts."""
     versions: dict[str, str] = {}
-    for folder in filter(os.path.isdir, sys.path):
-        for match in filter(None, map(_INSTALLED.fullmatch, os.listdir(folder))):
-            versions.setdefault(_normalized(match[1]), match[2])
+    for folder in sys.path:
+        for path in Path(folder).glob("*-info"):
+            if match := _INSTALLED.fullmatch(path.name):
+                versions.setdefault(_normalized(match[1]), match[2])
     return versions
 
 
@@ -71,7 +71,7 @@ def _normalized(name: str) -> str:
 
 
 def _version(name: str) -> str | None:
-    """Of a package in a zip file, or installed in an older way."""
+    """Of a package whose directory does not tell, such as one in a zip file."""
     from importlib import metadata
 
     try:

@@ -1,6 +1,6 @@
 """The only room that opens SQLite."""
 
-from mailrith_lite.database.connection import MAX_ID, Changes, Connection, Database, Row, can_compile
+from mailrith_lite.database.connection import MAX_ID, Changes, Connection, Database, can_compile
 from mailrith_lite.database.copies import check_database, copy_database, dated_name
 from mailrith_lite.database.lookup import Reader
 from mailrith_lite.database.migrate import Upgrade, check_version, upgrade
@@ -8,6 +8,7 @@ from mailrith_lite.database.opening import connect_to_read, refusing_unusable, s
 from mailrith_lite.database.readers import too_many_reads
 from mailrith_lite.database.requester import ClientLeft, Requester
 from mailrith_lite.database.restoring import ReplacedUnreadable, Restored, restore
+from mailrith_lite.database.row_values import Row, by_name
 
 __all__ = [
     "MAX_ID",
@@ -21,6 +22,7 @@ __all__ = [
     "Restored",
     "Row",
     "Upgrade",
+    "by_name",
     "can_compile",
     "check_database",
     "check_version",

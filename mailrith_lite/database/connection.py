@@ -22,9 +22,8 @@ from mailrith_lite.database.opening import connect, refusing_unusable, retry
 from mailrith_lite.database.readers import Readers
 from mailrith_lite.database.settle import abandon, finish
 
-__all__ = ["MAX_ID", "Changes", "Connection", "Database", "Row", "can_compile"]
+__all__ = ["MAX_ID", "Changes", "Connection", "Database", "can_compile"]
 
-Row = sqlite3.Row
 Changes = int | Literal["everybody", "nobody"]
 """Whose subscribers a write may change: of one workspace (its integer id), of all, or of none."""
 

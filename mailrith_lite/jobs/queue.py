@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from mailrith_lite import errors
-from mailrith_lite.database import MAX_ID, Connection, Reader, Row
+from mailrith_lite.database import MAX_ID, Connection, Reader, Row, by_name
 from mailrith_lite.jobs import kinds
 from mailrith_lite.jobs.kinds import JobKind
 
@@ -99,7 +99,7 @@ class NotProcessing(Exception):
 
 
 def from_row(row: Row) -> Job:
-    values: dict[str, Any] = dict(row)
+    values: dict[str, Any] = by_name(row)
     progress = Progress(**{field: values.pop(field) for field in Progress.__struct_fields__})
     kind = kinds.BY_NAME[values.pop("kind")]
     del values["deleted_at"]
@@ -147,7 +147,7 @@ async def select_open_counts(connection: Connection) -> list[OpenCount]:
         """SELECT kind, status, count(*) AS count, min(created_at) AS oldest_at FROM jobs
         WHERE completed_at IS NULL GROUP BY kind, status"""
     )
-    return [OpenCount(**dict(row)) for row in rows]
+    return [OpenCount(**by_name(row)) for row in rows]
 
 
 async def find_job(connection: Reader, workspace_id: int, kind: JobKind, public_id: str) -> Job:

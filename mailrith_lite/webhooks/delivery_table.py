@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from mailrith_lite import clock, ids
-from mailrith_lite.database import MAX_ID, Connection, Database, Row
+from mailrith_lite.database import MAX_ID, Connection, Database, Row, by_name
 from mailrith_lite.webhooks.patterns import EventType
 
 DeliveryStatus = Literal["waiting", "delivered", "failed"]
@@ -83,7 +83,7 @@ class Events(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _from_row(row: Row) -> Delivery:
-    return Delivery(**dict(row))
+    return Delivery(**by_name(row))
 
 
 async def insert_events(
@@ -128,7 +128,7 @@ async def select_due_subscriptions(connection: Connection) -> list[DueSubscripti
             FROM webhook_subscriptions WHERE status = 'active' AND url IS NOT NULL AND deleted_at IS NULL)
         WHERE due_at IS NOT NULL ORDER BY due_at"""
     )
-    return [DueSubscription(**dict(row)) for row in rows]
+    return [DueSubscription(**by_name(row)) for row in rows]
 
 
 async def select_due(
@@ -176,7 +176,7 @@ async def select_hours(
             "since": since,
         },
     )
-    return [HourCount(**dict(row)) for row in rows]
+    return [HourCount(**by_name(row)) for row in rows]
 
 
 async def select_delivery(

@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from mailrith_lite import ids
-from mailrith_lite.database import MAX_ID, Connection, Reader, Row
+from mailrith_lite.database import MAX_ID, Connection, Reader, Row, by_name
 from mailrith_lite.unicode_forms import fold
 from mailrith_lite.webhooks import patterns
 
@@ -78,7 +78,7 @@ class Attempts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _from_row(row: Row) -> Subscription:
-    values: dict[str, Any] = dict(row)
+    values: dict[str, Any] = by_name(row)
     values["event_patterns"] = _patterns_decoder.decode(row["event_patterns"])
     values["sees_subscribers"] = bool(row["sees_subscribers"])
     return Subscription(**values)

@@ -51,17 +51,20 @@ def test_help_imports_nothing_heavy(cwd: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("package", "module", "command"),
-    [("aiohttp", None, "serve"), ("click", "click", "--help")],
-    ids=["older", "so old that a command cannot be imported"],
+    ("package", "directory", "module", "command"),
+    [
+        ("aiohttp", "aiohttp-0.1.dist-info", None, "serve"),
+        ("prometheus-client", "prometheus_client-0.1.dist-info", None, "serve"),
+        ("aiohttp", "aiohttp-0.1-py3.11.egg-info", None, "serve"),
+        ("click", "click-0.1.dist-info", "click", "--help"),
+    ],
+    ids=["older", "with a hyphen", "installed by Debian", "so old that a command cannot be imported"],
 )
 def test_package_that_is_too_old_is_a_one_line_error(
-    cwd: Path, tmp_path: Path, package: str, module: str | None, command: str
+    cwd: Path, tmp_path: Path, package: str, directory: str, module: str | None, command: str
 ) -> None:
     old = tmp_path / "old"
-    information = old / f"{package}-0.1.dist-info"
-    information.mkdir(parents=True)
-    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 0.1\n")
+    (old / directory).mkdir(parents=True)
     if module is not None:
         (old / f"{module}.py").touch()
     path = os.pathsep.join([str(old), os.environ.get("PYTHONPATH", "")])

@@ -8,7 +8,7 @@ import msgspec
 from mailrith_lite import ids
 from mailrith_lite.audience import list_page
 from mailrith_lite.audience.segments.definition import Definition, referenced_ids
-from mailrith_lite.database import Connection, Row
+from mailrith_lite.database import Connection, Row, by_name
 from mailrith_lite.unicode_forms import fold
 
 _COLUMNS = "id, name, description, definition, created_at, updated_at"
@@ -25,7 +25,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _from_row(row: Row) -> Segment:
-    columns: dict[str, Any] = dict(row)
+    columns: dict[str, Any] = by_name(row)
     columns["definition"] = _decoder.decode(row["definition"])
     return Segment(**columns)
 

@@ -7,7 +7,7 @@ import msgspec
 
 from mailrith_lite.audience import skips
 from mailrith_lite.audience.skips import Skip
-from mailrith_lite.database import Connection, Reader, Row
+from mailrith_lite.database import Connection, Reader, Row, by_name
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs.kinds import UNDO
 from mailrith_lite.jobs.queue import Job
@@ -101,7 +101,7 @@ async def select_skips(connection: Connection, workspace_id: int, job_id: int, *
         WHERE job_id = :job_id AND subscriber_id > :after_id ORDER BY subscriber_id LIMIT :limit""",
         {"workspace_id": workspace_id, "job_id": job_id, "after_id": after_id, "limit": skips.PAGE_SIZE},
     )
-    return [Skip(**dict(row)) for row in rows]
+    return [Skip(**by_name(row)) for row in rows]
 
 
 stream_report = partial(skips.stream_report, select_skips, ("email", "reason"))

@@ -6,7 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from mailrith_lite import ids
-from mailrith_lite.database import Connection, Row
+from mailrith_lite.database import Connection, Row, by_name
 from mailrith_lite.imports import column_names
 from mailrith_lite.imports.records import Layout
 from mailrith_lite.imports.uploads.originals import Origin
@@ -83,7 +83,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _from_row(row: Row) -> Upload:
-    values: dict[str, Any] = dict(row)
+    values: dict[str, Any] = by_name(row)
     facts, origin = values.pop("facts"), values.pop("origin")
     delimiter, header_line, header = (values.pop(name) for name in ("delimiter", "header_line", "header"))
     return Upload(
@@ -129,7 +129,7 @@ async def select_waiting(connection: Connection, workspace_id: int, now: int) ->
         FROM uploads WHERE queued_at IS NULL AND expires_at > ? AND workspace_id = ?""",
         (now, workspace_id),
     )
-    return Waiting(**dict(next(iter(rows))))
+    return Waiting(**by_name(next(iter(rows))))
 
 
 async def select_waiting_sources(connection: Connection, workspace_id: int, but_of: int) -> list[str]:
