@@ -143,7 +143,8 @@ def test_an_operation_refuses_a_wrong_key(world: World, document: Any, name: str
 
 def test_every_operation_refuses_a_request_without_a_key(world: World) -> None:
     for name in WITH_KEY:
-        reply = world.server.call(OPERATIONS[name].method, OPERATIONS[name].path, key=None)
+        path = OPERATIONS[name].path.format(**some(name, world).get("path", {}))
+        reply = world.server.call(OPERATIONS[name].method, path, key=None)
         assert (name, reply.status, reply.error["code"]) == (name, 401, "invalid_api_key")
 
 
