@@ -34,8 +34,8 @@ check: lint types test ## run everything that CI runs
 test: install ## run every test (MAILRITH_LITE_CRASH_ROUNDS=50 for more rounds of kill -9)
 	$(BIN)/pytest $(PARALLEL) $(ARGS)
 
-test-fast: install ## run the quick tests: about two minutes
-	MAILRITH_LITE_EXAMPLES=$${MAILRITH_LITE_EXAMPLES-20} $(BIN)/pytest $(PARALLEL) --fast $(ARGS)
+test-fast: install ## run the quick tests: about a minute
+	MAILRITH_LITE_EXAMPLES=$${MAILRITH_LITE_EXAMPLES-5} $(BIN)/pytest $(PARALLEL) --fast $(ARGS)
 
 lowest: install ## run the quick tests with the lowest versions that setup.cfg allows
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mailrith_lite.cells import guard, join_list, split_list, unguard
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "100"))
 
 FORMULAS = [
     "=1+1",

@@ -56,6 +56,7 @@ def test_a_body_in_many_small_pieces_is_complete(server: Server) -> None:
     assert server.rows("SELECT created_count FROM jobs") == [(200,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1 << 20) - 1, 1 << 20, (1 << 20) + 1, (2 << 20) + 1, 5 << 20])
 def test_a_body_around_the_memory_limit_is_complete(server: Server, size: int) -> None:
     empty = len(json.dumps(text("Email,Note\n")))

@@ -323,6 +323,7 @@ def same_directory(tmp_path: Any) -> Settings:
     return Settings(port=0, data_dir=tmp_path / "data", bootstrap_key=KEY)
 
 
+@pytest.mark.slow
 def test_a_link_works_after_a_restart(tmp_path: Any) -> None:
     with Server(same_directory(tmp_path)).serving() as server:
         job, text = server.export_csv()

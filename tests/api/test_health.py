@@ -21,6 +21,7 @@ def execute(server: Server, sql: str) -> None:
     server.wait(run())
 
 
+@pytest.mark.slow
 @pytest.mark.own_service
 def test_queue_that_cannot_be_used_is_a_problem_until_jobs_run_again(server: Server) -> None:
     execute(server, "ALTER TABLE jobs RENAME TO jobs_away")

@@ -72,6 +72,7 @@ def get_job(server: Server, job: Any) -> Reply:
     return server.call("GET", job["self"])
 
 
+@pytest.mark.slow
 @JOBS
 def test_a_new_job_has_location_and_retry_after(server: Server, path: str, body: Any) -> None:
     hold(server)

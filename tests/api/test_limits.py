@@ -57,6 +57,7 @@ def test_workspace_that_sends_too_much_waits_and_another_workspace_does_not(serv
     assert slow.statuses(2) == [200, 429]
 
 
+@pytest.mark.slow
 def test_rate_of_a_key_counts_in_the_console_and_for_its_links(serve: Callable[..., Server]) -> None:
     server = serve(key_rate=1, rate_burst=100)
     visitor = signed_in(server)
@@ -86,6 +87,7 @@ def test_wrong_key_does_not_use_up_the_rate_of_a_key(serve: Callable[..., Server
     assert slow.statuses(2) == [200, 200]
 
 
+@pytest.mark.slow
 def test_reads_that_wait_are_limited_for_each_workspace(serve: Callable[..., Server]) -> None:
     server = serve(workspace_readers=1, max_waiting_reads=1)
     other = server.new_key(workspace="Other")
@@ -159,6 +161,7 @@ def test_file_form_of_the_console_says_that_the_upload_space_is_full(serve: Call
     assert "may take 10 bytes" in text(reply)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["key_requests", "too_many_searches", "wrong_keys"])
 def test_metrics_count_refusals_by_limit(serve: Callable[..., Server], limit: str) -> None:
     server = serve(metrics_token="a-token-of-the-monitoring", max_searches=1, key_rate=1, wrong_key_limit=1)

@@ -32,6 +32,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["/v1/tags", "/v1/custom-fields"])
 def test_a_page_has_25_items_by_default(service: Server, path: str) -> None:
     first = page(service, path)

@@ -40,6 +40,7 @@ def sample(name: str, **labels: str) -> Sample:
     return name, frozenset(labels.items())
 
 
+@pytest.mark.slow
 def test_metrics_agree_with_what_was_done(service: Server) -> None:
     before = scrape(service)
     service.import_csv(CSV.decode())
@@ -78,6 +79,7 @@ def test_metrics_agree_with_what_was_done(service: Server) -> None:
     assert after[sample("process_resident_memory_bytes")] > 0
 
 
+@pytest.mark.slow
 def test_attempts_of_webhooks_are_counted_by_outcome(serve: Callable[..., Server], unused_tcp_port: int) -> None:
     server = serve(metrics_token=TOKEN, allow_private_webhooks=True)
     before = scrape(server)
@@ -91,6 +93,7 @@ def test_attempts_of_webhooks_are_counted_by_outcome(serve: Callable[..., Server
     assert after[sample("webhook_subscriptions_waiting")] == 1
 
 
+@pytest.mark.slow
 def test_no_label_names_a_client(service: Server) -> None:
     service.call("GET", "/v1/subscribers/somebody@example.com")
     service.call("GET", "/a/path/of/somebody")
@@ -112,6 +115,7 @@ def test_metrics_are_not_found_without_the_token(serve: Callable[..., Server], t
         assert (reply.status, reply.error["message"]) == (404, unknown.error["message"]), sent
 
 
+@pytest.mark.slow
 def test_metrics_have_a_listener_of_their_own(serve: Callable[..., Server], unused_tcp_port: int) -> None:
     server = serve(metrics_port=unused_tcp_port)
     address, server.url = server.url, f"http://127.0.0.1:{unused_tcp_port}"

@@ -58,6 +58,7 @@ def test_the_error_names_the_segment_that_a_change_would_break(server: Server) -
     assert read(server, inner) == inner
 
 
+@pytest.mark.slow
 def test_the_error_names_a_distant_segment_that_a_change_would_break(server: Server) -> None:
     """At every distance, the circle and the excessive depth are found."""
     chain = [segment(server, "Chain 0", definition("subscriber_status", "is", "Active"))]

@@ -62,6 +62,7 @@ def problems(schema: Any, value: Any) -> list[str]:
     return [error.message for error in Draft202012Validator(whole, format_checker=checker).iter_errors(value)]
 
 
+@pytest.mark.slow
 def test_the_document_is_valid_openapi() -> None:
     from openapi_spec_validator import OpenAPIV31SpecValidator  # its import takes as long as hundreds of tests
 

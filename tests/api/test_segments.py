@@ -302,6 +302,7 @@ def test_a_change_that_breaks_a_segment_that_names_this_one_is_refused(server: S
         assert server.call("GET", segment_of["self"]).status == 200
 
 
+@pytest.mark.slow
 def test_the_deepest_definition_can_be_shown_and_listed(server: Server) -> None:
     one = segment(server, "Segment 0", EVERYBODY)
     for number in range(1, 40):

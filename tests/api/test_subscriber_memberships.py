@@ -266,6 +266,7 @@ def test_a_status_needs_the_evidence_that_the_setting_requires(serve: Callable[.
     assert data_of(_send(server, one, method, body))["status"] == "Active"
 
 
+@pytest.mark.slow
 def test_counts_are_right_after_every_kind_of_change(server: Server) -> None:
     spring, welcome = tag(server, "Spring"), sequence(server)
     expected = 0

@@ -123,6 +123,7 @@ def test_headers_of_a_client_that_is_no_proxy_are_ignored(server: Server) -> Non
     assert address(server, {"Forwarded": "proto=https;host=mail.example.com"}) == server.url
 
 
+@pytest.mark.slow
 def test_wrong_keys_count_for_the_client_behind_the_proxy(serve: Callable[..., Server]) -> None:
     server = serve(trusted_proxies=TRUSTED, wrong_key_limit=1)
 

@@ -15,6 +15,7 @@ from wire import envelope
 HOUR = 3_600
 
 
+@pytest.mark.slow
 def test_the_page_loads_nothing_from_other_hosts_and_runs_no_inline_script(server: Server) -> None:
     for upload in (start(server), ready(server)):
         reply = server.call("GET", address(server, upload), key=None, headers=PAGE)

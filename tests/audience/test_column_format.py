@@ -91,6 +91,7 @@ def test_one_day_after_the_twelfth_decides_a_million_dates() -> None:
     assert tally.decide() == "day-first"
 
 
+@pytest.mark.slow
 def test_memory_of_a_tally_does_not_grow_with_its_column() -> None:
     tally = FormatTally("number")
     for number in range(120_000):

@@ -52,6 +52,7 @@ def test_evidence_is_not_required_by_default(server: Server) -> None:
     assert saved_evidence(server) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("evidence", [{}, {"consent_evidence": None}])
 def test_missing_evidence_is_refused_for_active(strict: Server, evidence: Any) -> None:
     assert details(upsert(strict, status="Active", new_tags=["Fair"], **evidence)) == REQUIRED
@@ -88,6 +89,7 @@ def test_active_subscriber_needs_no_new_evidence_to_stay_active(strict: Server) 
     assert details(put_status(strict, person, "Active")) == REQUIRED
 
 
+@pytest.mark.slow
 def test_import_needs_no_evidence(strict: Server) -> None:
     assert strict.import_csv("Email,Name\nada@example.com,Ada\n")["progress"]["created_count"] == 1
     assert upsert(strict).json["data"]["status"] == "Active"

@@ -72,6 +72,7 @@ async def delete(database: Database, numbers: list[int], *, foreign_keys: bool =
         return await deletion.delete_subscribers(connection, 1, msgspec.json.encode(numbers).decode())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("foreign_keys", [False, True])
 @pytest.mark.parametrize("numbers", [PEOPLE, [1], [600, 2, 255], [999, 256], []])
 async def test_a_set_leaves_the_same_rows_as_one_deletion_after_another(

@@ -191,6 +191,7 @@ def test_field_without_values_can_change_to_every_type(server: Server, kind: str
     assert change(server, custom_field, "Text", []).status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_rows", [100, 5_000])
 def test_refusal_counts_the_subscribers_who_would_lose_a_value(
     server: Server, monkeypatch: pytest.MonkeyPatch, batch_rows: int
@@ -216,6 +217,7 @@ def test_refusal_counts_the_subscribers_who_would_lose_a_value(
     assert change(server, size, "Single Select", ["12", "12.0", "large"]).status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_rows", [7, 2_000])
 def test_all_values_are_converted_in_batches_and_nothing_else_changes(
     server: Server, monkeypatch: pytest.MonkeyPatch, batch_rows: int

@@ -151,6 +151,7 @@ DEEP_LEAVES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("names", "leaf"), DEEP_LEAVES.items(), ids=[str(number) for number in range(4)])
 def test_reference_matches_the_same_at_every_depth(audience: Audience, names: str, leaf: Any) -> None:
     """Each segment refers to the first and the one before in its last condition, and excludes both."""

@@ -190,6 +190,7 @@ def test_api_and_import_save_the_same(
     assert exact_data(service.call("GET", reply.json["data"]["self"])) == exact_data(reply)
 
 
+@pytest.mark.slow
 @EACH
 def test_import_and_api_leave_an_equal_value_unchanged(
     service: Server, targets: list[tuple[Any, str]], imported_again: tuple[list[Any], int], number: int

@@ -52,6 +52,7 @@ def test_everybody_has_the_result_afterwards(server: Server, action: str, member
             assert person["status"] == value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("action", ACTIONS)
 def test_undo_restores_everybody_as_before(server: Server, action: str) -> None:
     audience = Audience(server)
@@ -318,6 +319,7 @@ def test_undo_is_off_when_undo_ttl_is_0(serve: Any) -> None:
     assert server.call("POST", f"{job['self']}/undo").error["details"]["reason"] == "undo_is_off"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("undo_ttl", "history_ttl", "status"),
     [(86_400, 1, "expired"), (1, 86_400, "expired"), (86_400, 0, "available"), (86_400, 86_400, "available")],

@@ -102,6 +102,7 @@ async def test_somebody_who_matches_no_more_when_the_job_comes_is_left_out(
     assert (progress.rows_total, progress.changed_count) == (COUNT - 100, COUNT - 100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [Interrupted, NotProcessing])
 async def test_stopped_job_keeps_whole_chunks_with_their_counts(
     database: Database, pipeline: BulkPipeline, tag_id: int, error: type[Exception]
@@ -163,6 +164,7 @@ async def test_more_people_than_expected_stop_the_job_before_their_chunk(
     assert await tagged(database) == saved.progress.changed_count
 
 
+@pytest.mark.slow
 async def test_second_undo_goes_on_after_a_canceled_one(
     database: Database, pipeline: BulkPipeline, tag_id: int
 ) -> None:

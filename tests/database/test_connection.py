@@ -131,6 +131,7 @@ async def test_a_write_that_is_cancelled_while_another_program_holds_the_lock_wr
     assert await names(database) == ["next"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("durable", [False, True])
 async def test_a_write_that_is_cancelled_at_any_moment_is_complete_or_absent(
     database: Database, durable: bool
@@ -223,6 +224,7 @@ async def test_a_reader_sees_nothing_of_an_open_transaction(database: Database) 
     assert await names(database) == ["a", "b"]
 
 
+@pytest.mark.slow
 async def test_many_readers_see_complete_transactions_only(database: Database) -> None:
     done = asyncio.Event()
 
@@ -285,6 +287,7 @@ async def test_a_reader_cannot_write(database: Database) -> None:
     assert await names(database) == []
 
 
+@pytest.mark.slow
 async def test_readers_of_a_snapshot_see_one_state_although_others_write(database: Database) -> None:
     done = asyncio.Event()
 

@@ -56,6 +56,7 @@ async def test_statement_with_too_many_steps_fails_and_the_next_one_answers(data
     assert len(await database.lookup.execute_fetchall(COUNT, (3,))) == 3
 
 
+@pytest.mark.slow
 async def test_steps_of_earlier_runs_do_not_count(database: Database) -> None:
     for _ in range(200):
         assert len(await database.lookup.execute_fetchall(COUNT, (1_000,))) == 1_000

@@ -160,6 +160,7 @@ CELLS = ["=1+1", "'=1", "+1", "+A1", "@x", "-2+3", "'x", "plain"]
 GUARDED = ["'=1+1", "''=1", "+1", "'+A1", "'@x", "'-2+3", "'x", "plain"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guard", [True, False])
 def test_cells_are_guarded_if_the_setting_says_so(serve: Callable[..., Server], guard: bool) -> None:
     server = serve(export_formula_guard=guard)
@@ -249,6 +250,7 @@ def test_a_subscriber_who_opened_once_is_cold_90_days_later(server: Server, days
         assert (server.export_csv(cold_only=True)[0]["exported_count"] == 1) == cold
 
 
+@pytest.mark.slow
 def test_a_long_export_is_complete_and_starts_with_the_oldest(server: Server) -> None:
     insert(server, *((f"user{number}@x.com", str(number), "Active", 1, None) for number in range(9_001)))
     job, text = server.export_csv()
@@ -309,6 +311,7 @@ def test_the_link_of_an_expired_file_answers_410(serve: Callable[..., Server]) -
     assert earlier["expires_at"] < later["expires_at"]
 
 
+@pytest.mark.slow
 def test_a_canceled_export_leaves_no_file(serve: Callable[..., Server]) -> None:
     server = serve(job_concurrency=1)
     insert(server, *((f"user{number}@x.com", "", "Active", 1, None) for number in range(20_000)))

@@ -29,7 +29,7 @@ from mailrith_lite.exports.batch_query import BatchQuery
 from mailrith_lite.exports.file_columns import Column, every_column
 from mailrith_lite.exports.writer import Writer
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "12"))
 
 _TYPES: tuple[FieldType, ...] = get_args(FieldType)
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -228,13 +228,14 @@ def test_a_number_keeps_all_its_digits() -> None:
     assert line.rstrip().split(",") == [field_text(number) for number in numbers]
 
 
+@pytest.mark.slow
 def test_every_character_that_the_guard_may_find_is_known_by_its_first_byte() -> None:
-    ends = ["", "x", "=", "+A1", "1x"]
-    characters = (chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000)
-    guarded = {one for one in characters if any(guard(one + end) != one + end for end in ends)}
+    characters = [chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
+    guarded = {one for end in "x=" for one in characters if guard(one + end) != one + end}
     assert {one.encode()[0] for one in guarded} == set(FORMULA_BYTES)
 
 
+@pytest.mark.slow
 def test_an_empty_cell_of_a_single_column_is_in_quotes() -> None:
     """A line without a character would not be a row."""
     fields = fields_of(1)

@@ -90,6 +90,7 @@ def put_through_everything(server: Server, receiver: Receiver) -> Any:
     return saved
 
 
+@pytest.mark.slow
 def test_a_deleted_person_leaves_no_bytes_in_the_data_directory(
     server: Server, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -145,6 +146,7 @@ def test_filters_of_an_export_lose_what_names_a_deleted_person(server: Server) -
     assert (answers.count("(erased)"), answers.count("Bonn")) == (4, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "action", "member"), [(EXPORTS, {}, "selection"), (BULK_CHANGES, {"action": "unsubscribe"}, "filter")]
 )
@@ -251,6 +253,7 @@ def test_bulk_change_that_erases_a_person_loses_the_texts_of_its_own_filter(serv
     assert person.traces(server.settings.data_dir) == []
 
 
+@pytest.mark.slow
 def test_an_address_in_the_id_of_a_request_is_erased(server: Server) -> None:
     saved = subscriber(server, EMAIL)
     for email in (EMAIL, "ada@example.com"):
@@ -264,6 +267,7 @@ def test_an_address_in_the_id_of_a_request_is_erased(server: Server) -> None:
     assert server.rows("SELECT request_id FROM audit_entries WHERE action = 'export.created' ORDER BY id") == kept
 
 
+@pytest.mark.slow
 def test_a_person_in_an_unfinished_import_is_erased_after_its_end(server: Server) -> None:
     saved = subscriber(server, EMAIL)
     hold_jobs(server)
@@ -349,6 +353,7 @@ def test_a_step_without_deleted_people_writes_nothing(server: Server) -> None:
     assert (server.services.database.revision(1), server.rows("PRAGMA data_version")) == before
 
 
+@pytest.mark.slow
 async def test_rows_that_sqlite_has_moved_leave_no_copy_in_a_small_database(database: Database) -> None:
     chance = random.Random(7)
     emails = [f"{chance.getrandbits(160):040x}@churn.example" for _ in range(3_000)]

@@ -52,6 +52,7 @@ def test_a_setting_of_0_keeps_jobs_for_ever(serve: Callable[..., Server]) -> Non
     assert kept(server) == ["import"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("days", "left"), [(29, ["import"]), (31, [])])
 def test_an_import_that_can_be_undone_stays(serve: Callable[..., Server], days: float, left: list[str]) -> None:
     server = serve(job_ttl=DAY)

@@ -178,6 +178,7 @@ def test_an_unmapped_column_name_may_occur_twice(server: Server) -> None:
     assert job["imported_count"] == 1
 
 
+@pytest.mark.slow
 def test_a_queued_import_has_its_rows_in_a_private_file(serve: Any) -> None:
     server = serve(job_concurrency=1)
     first = server.call("POST", PATH, {"csv_text": "Email\n" + "ada@example.com\n" * 60_000, "mappings": [EMAIL]})
@@ -211,6 +212,7 @@ def test_the_queued_jobs_of_a_workspace_are_limited(serve: Any) -> None:
     assert server.rows("SELECT count(*) FROM jobs") == [(len(replies) + 1,)]
 
 
+@pytest.mark.slow
 def test_the_imports_of_a_workspace_run_in_the_order_of_their_requests(server: Server) -> None:
     for number in range(12):
         body = {"csv_text": f"Email,Name\nada@example.com,Ada {number}\n", "mappings": MAPPINGS}

@@ -65,6 +65,7 @@ async def read_rows(path: Path, task: RowTask, skip: int = 0) -> list[list[Row]]
     return read
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("leave_out", [True, False])
 @pytest.mark.parametrize("skip", [0, 2])
 async def test_a_process_reads_the_same_rows(
@@ -78,6 +79,7 @@ async def test_a_process_reads_the_same_rows(
     assert len(here[0]) == len(ROWS) - skip
 
 
+@pytest.mark.slow
 async def test_numbers_keep_all_digits_between_the_processes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_process, "LARGE_IMPORT", 0)
     (batch,) = await read_rows(path, row_task())
@@ -89,6 +91,7 @@ async def test_numbers_keep_all_digits_between_the_processes(path: Path, monkeyp
     ]
 
 
+@pytest.mark.slow
 async def test_batches_of_a_process_end_where_those_of_the_service_end(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,6 +103,7 @@ async def test_batches_of_a_process_end_where_those_of_the_service_end(
     assert [row.line for batch in read for row in batch] == list(range(2, many + 2))
 
 
+@pytest.mark.slow
 async def test_a_process_that_fails_is_not_the_end_of_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -228,6 +228,7 @@ def test_values_after_an_unrecorded_change_are_not_claimed(server: Server) -> No
     assert [changed(entry)["name"] for entry in entries[:2]] == [("Two", "Three"), ("Zero", "?")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("undone", [False, True])
 def test_values_after_an_import_stay_known_after_bulk_changes(server: Server, undone: bool) -> None:
     person = create(server, name="Zero")
@@ -250,6 +251,7 @@ def test_values_after_an_import_stay_known_after_a_bulk_change_repeats_an_opt_ou
     assert changed(imported)["name"] == ("Zero", "One")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("undone", [False, True])
 def test_values_before_an_unrecorded_change_stay_unknown_after_bulk_changes(server: Server, undone: bool) -> None:
     person = create(server, name="Zero")

@@ -108,6 +108,7 @@ def test_tag_names_are_compared_without_case_in_every_alphabet(server: Server, f
     assert tags(server) == {first: 2}
 
 
+@pytest.mark.slow
 def test_jobs_with_the_same_new_tag_create_it_once(server: Server) -> None:
     other = server.new_key(workspace="Other")
     for number in range(6):

@@ -96,6 +96,7 @@ def test_every_row_is_in_exactly_one_count(server: Server, seed: int) -> None:
         assert reported == [(counts["rejected_count"] + counts["warning_count"],)]
 
 
+@pytest.mark.slow
 def test_chunks_have_the_outcome_of_rows_applied_one_by_one(server: Server) -> None:
     chance = random.Random(7)
     expected: dict[str, str] = {}
@@ -165,6 +166,7 @@ def test_a_canceled_import_keeps_and_counts_the_applied_rows(server: Server) -> 
     assert server.call("POST", f"{PATH}/{job_id}/cancel").error["code"] == "job_already_final"
 
 
+@pytest.mark.slow
 def test_a_canceled_queued_import_leaves_no_file(serve: Callable[..., Server]) -> None:
     server = serve(job_concurrency=1)
     submit(server, "Email,Name\n" + "a@x.com,A\n" * 60_000)
@@ -190,6 +192,7 @@ def test_an_import_changes_the_subscribers_of_its_workspace_only(server: Server)
     assert server.call("GET", f"{PATH}/{job['id']}", key=KEY).status == 404
 
 
+@pytest.mark.slow
 def test_updating_many_subscribers_costs_about_as_much_as_creating_them(server: Server) -> None:
     """In CPU time of this process, which is also the service's, so that a busy machine does not fail the test."""
     seconds = []

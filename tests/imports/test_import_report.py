@@ -115,6 +115,7 @@ def test_cells_of_a_report_are_guarded_once(server: Server) -> None:
     assert [row[1] for row in lines[1:]] == [*guarded, *HOSTILE[9:]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guard", [True, False])
 def test_a_corrected_report_has_the_outcome_of_a_correct_file(serve: Callable[..., Server], guard: bool) -> None:
     server = serve(export_formula_guard=guard)
@@ -164,6 +165,7 @@ def test_a_report_begins_with_the_header_that_was_read(server: Server) -> None:
     assert report(server, job)[1][:4] == ["nobody", "A", "1 Ulm", "3"]
 
 
+@pytest.mark.slow
 def test_a_long_refused_cell_is_reported_completely(server: Server) -> None:
     cell = "é," * (1 << 19)
     job = server.import_csv(table(["Email", "Name"], ["a@x.com", cell]))
@@ -183,6 +185,7 @@ def test_the_report_of_a_running_import_has_the_rows_refused_so_far(server: Serv
     assert len(report(server, server.call("GET", job["self"]).json["data"])) == 10_001
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guard", [True, False])
 def test_the_column_names_of_a_report_are_read_as_those_of_the_file(
     serve: Callable[..., Server], guard: bool

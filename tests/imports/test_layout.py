@@ -13,7 +13,7 @@ from mailrith_lite.imports import column_names, records
 from mailrith_lite.imports.layout import read_layout
 from mailrith_lite.imports.records import BrokenFile, Layout
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "75"))
 MEBIBYTE = 1 << 20
 
 
@@ -83,6 +83,7 @@ def test_a_header_whose_quote_is_not_closed_is_refused(path: Path, text: str) ->
         layout_of(path, text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["x" * 20 * MEBIBYTE, "Email," + "x," * MEBIBYTE, '"' + "x" * 2 * MEBIBYTE],

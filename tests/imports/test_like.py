@@ -189,6 +189,7 @@ def test_import_that_is_not_finished_is_refused(server: Server) -> None:
     assert reply.error["details"]["resource"]["id"] == waiting["id"]
 
 
+@pytest.mark.slow
 def test_parent_is_in_the_list_of_imports(server: Server) -> None:
     first = server.import_csv("Email,Name\nbroken,Ada\n")
     send_like(server, first, "Email,Name\na@x.com,Ada\n")

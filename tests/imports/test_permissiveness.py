@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mailrith_lite.audience.vocabulary import STATUSES, STRICTEST_FIRST, SUPPRESSED, Status
 from mailrith_lite.settings import Settings
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "20"))
 COLUMNS = ("State", "Opted out", "Bounced")
 MEANINGS: dict[str, Status | None] = {
     "": None,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mailrith_lite.imports import lines, records
 from mailrith_lite.imports.records import BrokenFile, Layout
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "75"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "40"))
 MEBIBYTE = 1 << 20
 
 
@@ -166,6 +166,7 @@ def test_an_unclosed_quote_is_refused_in_a_file_with_a_byte_order_mark(path: Pat
     assert problem(path, '\ufeff"a",b\n1,"2\n3\n') == "line 2: a quote is opened here and never closed"
 
 
+@pytest.mark.slow
 def test_an_unclosed_quote_in_a_long_file_is_refused_with_the_line_where_it_opens(path: Path) -> None:
     text = 'a,b\n1,"2\n' + "x,y\n" * 300_000 + '3,"4"\n'
     assert problem(path, text) == "line 2: the cell whose quote opens here is longer than 1,048,576 characters"
@@ -193,6 +194,7 @@ def test_text_after_a_closing_quote_is_refused_with_its_line(path: Path, text: s
     assert "quote" in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("junk", [b"\xff", b"\xc3(", b"\xed\xa0\x80", b"\xe2\x82"])
 @pytest.mark.parametrize("rows", [0, 100_000])
 def test_bytes_that_are_not_utf8_are_refused_with_their_line(path: Path, junk: bytes, rows: int) -> None:
@@ -273,6 +275,7 @@ def test_skipped_blank_lines_change_no_record_and_no_line_number(path: Path, par
     assert read == read_line_by_line(path)
 
 
+@pytest.mark.slow
 def test_problem_after_skipped_blank_lines_has_its_line_number(path: Path) -> None:
     assert problem(path, "Email\n" + "\n" * 200_000 + '"x\n').startswith("line 200002: a quote is opened here")
     assert problem(path, "Email\n" + "\r\n" * 200_000 + "a\0\n").startswith("line 200002: there is a NUL")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mailrith_lite import errors
 from mailrith_lite.imports import spool
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "100"))
 LONGEST_UNIT = 12  # bytes of a pair of escaped surrogates: a segment must have room for it
 SEGMENTS = range(LONGEST_UNIT, 2 * LONGEST_UNIT)
 

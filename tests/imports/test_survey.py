@@ -16,7 +16,7 @@ from mailrith_lite.imports.uploads import column_facts
 from mailrith_lite.imports.uploads.column_facts import ColumnSurvey
 from mailrith_lite.imports.uploads.survey import ColumnFacts, survey_file
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "150"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "50"))
 
 ROW = b"ada@example.com,Ada,\n"
 LARGE = 1 << 20  # bytes

@@ -213,6 +213,7 @@ def test_imports_can_be_undone_one_after_another_from_the_last(server: Server) -
         assert people(server) == before
 
 
+@pytest.mark.slow
 def test_rows_of_one_import_in_different_chunks_are_undone_together(server: Server) -> None:
     edit(server, "a@x.com", name="Zero", country="GB")
     before = people(server)
@@ -243,6 +244,7 @@ def test_tags_and_fields_that_the_import_made_stay_while_somebody_uses_them(serv
     assert server.call("GET", "/v1/custom-fields").json["data"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "request_of", "stays"),
     [

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 from undone import counts, mapped, undo
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "10"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "6"))
 COLUMNS = [*MAPPINGS, mapped("Status", "subscriber-status"), mapped("Tags", "tags")]
 SUPPRESSED = ["Blocked", "Complained", "Bounced", "Unsubscribed"]  # the strictest first
 

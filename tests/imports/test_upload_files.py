@@ -117,6 +117,7 @@ def test_columns_at_their_limits_are_accepted(server: Server) -> None:
     assert finished(server, submit(server, upload, mappings=mappings))["imported_count"] == 1
 
 
+@pytest.mark.slow
 def test_a_row_with_more_cells_than_can_be_read_fails_the_file(server: Server) -> None:
     upload = start(server)
     reply = put(server, upload, gzip.compress(b"Email,Name\n" + (b"," * 4_000_000 + b"\n") * 2, mtime=0))
@@ -124,6 +125,7 @@ def test_a_row_with_more_cells_than_can_be_read_fails_the_file(server: Server) -
     assert "line 2: the row has more than 300,000 cells" in reply.error["message"]
 
 
+@pytest.mark.slow
 def test_a_row_with_more_cells_than_the_header_is_refused_alone(server: Server) -> None:
     upload = ready(server, b"Email,Name\n" + b"," * 100_000 + b"x\nada@example.com,Ada\n")
     job = finished(server, submit(server, upload))

@@ -80,6 +80,7 @@ def test_transfers_at_once_leave_one_complete_file(server: Server) -> None:
     assert look(server, upload)["size_bytes"] == path.stat().st_size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, Settings().max_transfers])
 def test_the_transfers_of_a_workspace_are_limited(serve: Callable[..., Server], most: int) -> None:
     server = serve(max_transfers=most)

@@ -31,6 +31,7 @@ def command(server: Server, case: dict[str, Any], cwd: Path) -> Result:
     return run("import", DIRECTORY / case["file"], *arguments, env=client_environment(server), cwd=cwd)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", [one for one in CASES if "outcome" in one], ids=lambda case: str(case["file"]))
 def test_file_of_another_tool_is_imported_with_one_command(
     server: Server, tmp_path: Path, case: dict[str, Any]
