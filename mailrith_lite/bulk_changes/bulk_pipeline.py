@@ -16,8 +16,9 @@ from mailrith_lite.bulk_changes.bulk_table import CHANGED_SINCE, NOT_FOUND, UNDO
 from mailrith_lite.bulk_changes.selected_people import Batch
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.job_progress import Progress
 from mailrith_lite.jobs.pace import Pace
-from mailrith_lite.jobs.queue import Job, Progress
+from mailrith_lite.jobs.queue import Job
 from mailrith_lite.jobs.run import JobFailed, Run
 from mailrith_lite.webhooks.outbox import Outbox
 

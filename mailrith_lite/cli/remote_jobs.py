@@ -11,8 +11,8 @@ from mailrith_lite.cli.client_errors import Refused, Unreachable
 from mailrith_lite.cli.http_client import ApiClient, Document, read_as
 from mailrith_lite.errors import StartError
 from mailrith_lite.imports.undo.undo_preview import UndoPreview
+from mailrith_lite.jobs.job_progress import Progress
 from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, KINDS, UNDO, JobKind
-from mailrith_lite.jobs.queue import Progress
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0  # seconds between polls; the service's Retry-After is one
 

@@ -6,8 +6,9 @@ import msgspec
 
 from mailrith_lite import clock
 from mailrith_lite.console.paths import job_path
+from mailrith_lite.jobs.job_progress import Progress
 from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, UNDO, JobKind
-from mailrith_lite.jobs.queue import Job, Progress
+from mailrith_lite.jobs.queue import Job
 
 _MIN_ELAPSED = clock.SECOND  # a speed is not meaningful before
 _MIN_ELAPSED_LEFT = 3 * clock.SECOND  # nor is an estimate of the time left

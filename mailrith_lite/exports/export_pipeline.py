@@ -22,8 +22,9 @@ from mailrith_lite.exports.batch_query import BatchQuery, Span
 from mailrith_lite.exports.file_columns import chosen_columns
 from mailrith_lite.exports.writer import Writer
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.job_progress import Progress
 from mailrith_lite.jobs.kinds import EXPORT
-from mailrith_lite.jobs.queue import Job, Progress
+from mailrith_lite.jobs.queue import Job
 from mailrith_lite.jobs.run import JobFailed, Run
 
 TOO_LARGE = "The export needs more space than the service's disk has. Free some space, or export fewer subscribers."

@@ -20,8 +20,9 @@ from mailrith_lite.imports.row_task import RowTask
 from mailrith_lite.imports.rows import Row, RowError, RowReader
 from mailrith_lite.imports.undo import change_table
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.job_progress import Progress
 from mailrith_lite.jobs.pace import Pace
-from mailrith_lite.jobs.queue import Job, Progress
+from mailrith_lite.jobs.queue import Job
 from mailrith_lite.jobs.run import JobFailed, Run
 from mailrith_lite.webhooks.events import Source
 from mailrith_lite.webhooks.outbox import Outbox

@@ -16,7 +16,7 @@ class JobKind(msgspec.Struct, frozen=True, kw_only=True):
     `id_prefix`: begins the public id of each job.
     `path`: where the API lists the jobs; `/` and a public id after it is the address of one job.
     `one_at_a_time`: of the jobs of such kinds, a workspace runs one at a time, in the order of their ids.
-    `counts`: the members of `queue.Progress` that its jobs have.
+    `counts`: the members of `Progress` that its jobs have.
     `read_scopes`, `write_scopes`: what a key needs to see a job, and to start or cancel one.
     """
 

@@ -7,6 +7,7 @@ import msgspec
 from mailrith_lite import errors
 from mailrith_lite.database import MAX_ID, Connection, Reader, Row, by_name
 from mailrith_lite.jobs import kinds
+from mailrith_lite.jobs.job_progress import Progress
 from mailrith_lite.jobs.kinds import JobKind
 
 JobStatus = Literal["Queued", "Processing", "Completed", "Failed"]
@@ -17,27 +18,6 @@ DIED = (
     f"The service was stopped {MAX_DEATHS} times while it worked on this job without getting any further; "
     "the job is given up so that it cannot stop the service again."
 )
-
-
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """The counts of all kinds of job; `JobKind.counts` names those of a kind.
-
-    Each row that an import has processed is created, updated, unchanged or rejected; a row with a warning is one of
-    these, too. Each person that an undo has processed is restored, deleted or skipped; each of a bulk change is
-    changed, unchanged or skipped. `rows_total` is None until the rows are counted.
-    """
-
-    rows_total: int | None = None
-    rows_processed: int = 0
-    created_count: int = 0
-    updated_count: int = 0
-    unchanged_count: int = 0
-    rejected_count: int = 0
-    warning_count: int = 0
-    restored_count: int = 0
-    deleted_count: int = 0
-    skipped_count: int = 0
-    changed_count: int = 0
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,9 +43,18 @@ def test_installed_command_prints_its_version(cwd: Path) -> None:
     assert result.stdout == f"mailrith-lite, version {__version__}\n"
 
 
-def test_help_imports_nothing_heavy(cwd: Path) -> None:
-    """A command imports what it needs when it runs."""
-    code = "import sys, mailrith_lite.cli.main; print(sorted({'aiohttp', 'rich', 'aiosqlite'} & set(sys.modules)))"
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("main", {"aiohttp", "rich", "aiosqlite", "importlib.metadata"}),
+        ("remote_jobs", {"aiohttp.web", "rich", "aiosqlite", "prometheus_client"}),
+    ],
+    ids=["--help", "jobs"],
+)
+def test_command_imports_nothing_heavy(cwd: Path, module: str, heavy: set[str]) -> None:
+    """A command imports what it needs when it runs. One that calls a service needs no server and no database."""
+    modules = f"sys, mailrith_lite.cli.main, mailrith_lite.cli.{module}"
+    code = f"import {modules}; print(sorted({heavy} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
 

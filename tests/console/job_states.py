@@ -14,8 +14,9 @@ from mailrith_lite.imports import accept
 from mailrith_lite.imports.accept import ImportOrder, PreparedImport
 from mailrith_lite.imports.mapping import MappedField, Mapping
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.job_progress import Progress
 from mailrith_lite.jobs.kinds import EXPORT
-from mailrith_lite.jobs.queue import Job, Progress
+from mailrith_lite.jobs.queue import Job
 
 _MAPPINGS = [Mapping(csv_column="Email", field=MappedField(type="email"))]
 _LITERAL = b'"Email\\nada@example.com\\n"'

@@ -4,8 +4,9 @@ import pytest
 
 from mailrith_lite import clock
 from mailrith_lite.console.job_view import view_job
+from mailrith_lite.jobs.job_progress import Progress
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT, JobKind
-from mailrith_lite.jobs.queue import CANCELED, Job, JobStatus, Progress
+from mailrith_lite.jobs.queue import CANCELED, Job, JobStatus
 
 START = 1_000_000
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from mailrith_lite.database import Connection, Database
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.job_progress import Progress
 from mailrith_lite.jobs.kinds import BY_NAME, EXPORT, IMPORT, JobKind
-from mailrith_lite.jobs.queue import Job, Progress
+from mailrith_lite.jobs.queue import Job
 from mailrith_lite.jobs.run import Run
 from mailrith_lite.jobs.runner import Runner
 

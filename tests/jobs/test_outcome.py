@@ -12,8 +12,9 @@ from mailrith_lite import errors
 from mailrith_lite.database import Connection, Database, opening
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs import runner as runner_module
+from mailrith_lite.jobs.job_progress import Progress
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
-from mailrith_lite.jobs.queue import Job, Progress
+from mailrith_lite.jobs.queue import Job
 from mailrith_lite.jobs.run import JobFailed, Run
 
 

@@ -19,8 +19,9 @@ from mailrith_lite.access import workspaces
 from mailrith_lite.database import Database
 from mailrith_lite.jobs import queue
 from mailrith_lite.jobs import runner as runner_module
+from mailrith_lite.jobs.job_progress import Progress
 from mailrith_lite.jobs.kinds import EXPORT, IMPORT
-from mailrith_lite.jobs.queue import DIED, Progress
+from mailrith_lite.jobs.queue import DIED
 from mailrith_lite.jobs.run import Interrupted, Run
 from mailrith_lite.jobs.runner import Runner
 

@@ -20,8 +20,9 @@ from mailrith_lite.imports.undo.leftovers import IsNamed
 from mailrith_lite.imports.undo.restoration import Restoration
 from mailrith_lite.imports.undo.undo_table import Undo
 from mailrith_lite.jobs import queue
+from mailrith_lite.jobs.job_progress import Progress
 from mailrith_lite.jobs.pace import Pace
-from mailrith_lite.jobs.queue import Job, Progress
+from mailrith_lite.jobs.queue import Job
 from mailrith_lite.jobs.run import Run
 from mailrith_lite.webhooks.events import Source
 from mailrith_lite.webhooks.outbox import Outbox

@@ -1,8 +1,11 @@
 """What an undo would do if it ran now."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from mailrith_lite.database import Connection
+if TYPE_CHECKING:
+    from mailrith_lite.database import Connection
 
 
 class UndoPreview(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,7 +17,7 @@ class UndoPreview(msgspec.Struct, frozen=True, kw_only=True):
     skipped_count: int
 
 
-async def select_preview(connection: Connection, workspace_id: int, import_job_id: int) -> UndoPreview:
+async def select_preview(connection: "Connection", workspace_id: int, import_job_id: int) -> UndoPreview:
     """A value that does not fit its custom field any more is not noticed: the undo skips its subscriber, too."""
     rows = await connection.execute_fetchall(
         """SELECT
