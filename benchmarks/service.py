@@ -72,6 +72,7 @@ def serving(data_dir: Path, *, log: Path | None = None, **settings: str) -> Iter
     command = [sys.executable, "-m", "mailrith_lite", "serve", "--port", "0", "--data-dir", str(data_dir)]
     values = {"bootstrap_key": KEY, "log_level": "warning", **settings}
     environment = {**os.environ, **{f"MAILRITH_LITE_{name.upper()}": value for name, value in values.items()}}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # with it, each start may compile the package again
     with (
         contextlib.nullcontext() if log is None else log.open("wb") as stderr,
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment) as process,
