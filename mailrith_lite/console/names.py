@@ -1,5 +1,6 @@
 """Tags, sequences and custom fields by name, where the key's scopes allow to read them; else by id."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -14,6 +15,7 @@ from mailrith_lite.unicode_forms import fold
 
 MAX_OPTIONS = 500  # the newest ones
 FEW_OPTIONS = 100  # where a page has several lists, which would make it large
+_TEXT_AND_NUMBER = re.compile(r"([^0-9]*)([0-9]*)")
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,4 +134,10 @@ async def sequence_names(connection: Connection, call: SessionRequest, sequence_
 
 
 def _sorted(options: Iterable[Option]) -> list[Option]:
-    return sorted(options, key=lambda option: fold(option.name))
+    """By name, and numbers in it by their value: Wave 2 comes before Wave 10."""
+    return sorted(options, key=lambda option: _order(option.name))
+
+
+def _order(name: str) -> list[tuple[str, int]]:
+    """Each text that is no number, with the number after it."""
+    return [(text, int(number or -1)) for text, number in _TEXT_AND_NUMBER.findall(fold(name))]

@@ -32,10 +32,12 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Query(msgspec.Struct, frozen=True, kw_only=True):
-    """What the address says. `problems`: id of an element -> what is wrong there."""
+    """What the address says. `compact`: with rows so low that a page of them fits a screen. `problems`: id of an
+    element -> what is wrong there."""
 
     form: Selection
     sort: Sort
+    compact: bool
     before_id: int | None
     problems: dict[str, str]
 
@@ -71,7 +73,8 @@ def _parse(query: MultiMapping[str]) -> _Query:
         form = filter_form.parse(MultiDict((name, value) for name, value in query.items() if name != "country"))
     sort = next((known for known in SORTS if known == query.get("sort")), SORTS[0])
     before_id = ids.decode(ids.SUBSCRIBER, query.get("before", ""))
-    return _Query(form=form, sort=sort, before_id=before_id, problems=problems)
+    compact = query.get("rows") == "compact"
+    return _Query(form=form, sort=sort, compact=compact, before_id=before_id, problems=problems)
 
 
 async def _select_page(call: SessionRequest, asked: _Query) -> PeoplePage:
@@ -110,6 +113,8 @@ async def _render(
     shown = MultiDict([*fields.items(), *people_columns.parameters(call.request.query, columns)])
     if asked.sort != SORTS[0]:
         shown.add("sort", asked.sort)
+    if asked.compact:
+        shown.add("rows", "compact")
     return await templating.render_page(
         call.request,
         "subscribers.html",
@@ -127,6 +132,7 @@ async def _render(
         sequence_name=lambda number: sequence_names.get(public_id := ids.encode(ids.SEQUENCE, number), public_id),
         sorts=_SORT_LABELS,
         sort=asked.sort,
+        compact=asked.compact,
         sorted_by=asked.sort if page is None else page.sort,
         actions=LABELS,
         problems=problems,

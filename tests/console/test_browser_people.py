@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from api_records import tag
-from conftest import Server
+from conftest import MAPPINGS, Server
 from playwright.sync_api import Page, expect
 
 from .browser import Browser, cut_off, find_violations, sign_in, watched
@@ -81,18 +81,37 @@ def test_all_who_match_are_erased_by_keyboard_alone(browser: Browser, filled: Se
     assert filled.rows("SELECT count(*) FROM subscribers") == [(50,)]
 
 
-def test_fifty_people_fit_a_phone_and_little_more_than_a_laptop(browser: Browser, filled: Server) -> None:
-    with watched(browser, filled, viewport={"width": 1440, "height": 900}) as page:
+@pytest.mark.parametrize(
+    ("query", "width", "lowest", "highest"),
+    [
+        ("", 1440, 24, 26),  # 24 pixels are enough to hit with a mouse
+        ("?rows=compact", 1280, 12, 16),  # fifty rows in a window of 1280 by 800
+        ("", 390, 48, 110),
+        ("?rows=compact", 390, 48, 110),
+    ],
+)
+def test_rows_of_people_are_as_high_as_chosen_and_as_the_window_needs(
+    browser: Browser, filled: Server, query: str, width: int, lowest: int, highest: int
+) -> None:
+    """`lowest`, `highest`: pixels of a row."""
+    tag_all(filled)
+    with watched(browser, filled, viewport={"width": width, "height": 800}) as page:
         sign_in(page)
-        page.goto("/console/subscribers")
-        rows = page.locator(".people tbody tr")
-        expect(rows).to_have_count(50)
+        page.goto(f"/console/subscribers{query}")
+        expect(page.locator(".people tbody tr")).to_have_count(50)
         table = page.locator(".people tbody").bounding_box()
         assert table
-        assert table["height"] <= 50 * 27
+        assert 50 * lowest <= table["height"] <= 50 * highest
+        assert find_violations(page) == []
         page.set_viewport_size({"width": 320, "height": 640})
         assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
         assert cut_off(page) == []
+
+
+def tag_all(server: Server) -> None:
+    rows = "".join(f"p{number:02}@x.com\n" for number in range(60))
+    readers = [tag(server, name)["id"] for name in ("Readers", "Buyers")]
+    server.import_csv(f"Email\n{rows}", [MAPPINGS[0]], existing_tag_ids=readers)
 
 
 @pytest.mark.parametrize("path", ["subscribers?country=Atlantis", "bulk-changes/new?action=add_tag"])

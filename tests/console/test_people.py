@@ -110,6 +110,21 @@ def test_pages_of_every_order_have_everybody_once(
     assert ("in the order newest first or by email" in text(page)) == (sort == "name" and most == 20)
 
 
+def test_choices_are_in_the_order_of_their_numbers(server: Server) -> None:
+    for name in ("Wave 10", "wave 2", "Wave", "1st", "Wave 10 b", "10th"):
+        tag(server, name)
+    options = re.findall(r'<option value="tag_[^>]*>([^<]+)</option>', signed_in(server).get(LIST).body.decode())
+    assert options == ["1st", "10th", "Wave", "wave 2", "Wave 10", "Wave 10 b"]
+
+
+def test_compact_rows_stay_on_the_next_page(server: Server) -> None:
+    server.import_csv("Email\n" + "".join(f"p{number}@x.com\n" for number in range(PAGE_SIZE + 1)), [EMAIL])
+    page = signed_in(server).get(f"{LIST}?rows=compact")
+    (following,) = re.findall(r'href="([^"]+)">Next page', page.body.decode())
+    assert "rows=compact" in following
+    assert '<option value="compact" selected>' in page.body.decode()
+
+
 def test_columns_can_be_chosen_and_stay_on_the_next_page(server: Server, made: dict[str, str]) -> None:
     visitor = signed_in(server)
     page = visitor.get(f"{LIST}?column=created_at&column={made['field']}&column=unknown")

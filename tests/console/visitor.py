@@ -102,7 +102,8 @@ def signed_in(server: Server, key: str = KEY) -> Visitor:
 
 def text(page: Reply) -> str:
     """The visible text of a page, with single spaces."""
-    plain = re.sub(r"<[^>]*>", " ", re.sub(r"<head>.*?</head>", "", page.body.decode(), flags=re.DOTALL))
+    body = re.sub(r"<head>.*?</head>|<wbr>", "", page.body.decode(), flags=re.DOTALL)
+    plain = re.sub(r"<[^>]*>", " ", body)
     return " ".join(unescape(plain).split())
 
 
