@@ -184,7 +184,7 @@ def test_segment_is_made_and_exported_with_four_columns(visit: Visit, service: S
     visit.follow("Export")
     visit.check("Only these")
     for column in ("Name", "Status", "Country"):
-        visit.check(column)
+        visit.check_box(visit.page.get_by_role("checkbox", name=column, exact=True))
     visit.press("Start the export")
     visit.page.wait_for_url("**/exports/export_job_*")
     service.drain()

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from mailrith_lite import clock
 from mailrith_lite.access import key_table
 
-from .browser import Browser, find_violations, sign_in, sign_in_with_the_form, watched
+from .browser import Browser, cut_off, find_violations, sign_in, sign_in_with_the_form, watched
 from .job_states import claim_export, claim_import, put_back_export, queue_export, wake, write_progress
 
 DATA = Path(__file__).parents[2] / "data"
@@ -148,6 +148,26 @@ def test_page_follows_every_status_of_a_job(browser: Browser, shop: Server) -> N
         expect(page.get_by_role("heading", name="Export Completed")).to_be_visible()
         expect(page.get_by_role("link", name="Download the file")).to_be_visible()
         expect(page.locator("#announcement")).to_have_text("Export, Completed")
+
+
+def test_refused_rows_are_grouped_on_a_phone(browser: Browser, shop: Server) -> None:
+    """Six hundred refused rows take a few screens, with the count of each reason and the first rows of one."""
+    rows = "".join(f"broken{number},DE\nada{number}@example.com,Atlantis\n" for number in range(300))
+    country = {"csv_column": "Country", "field": {"type": "country"}}
+    job = shop.import_csv(f"Email,Country\n{rows}", [MAPPINGS[0], country])
+    with watched(browser, shop, viewport={"width": 390, "height": 844}) as page:
+        sign_in(page)
+        page.goto(f"/console/imports/{job['id']}")
+        reasons = page.locator("details.reason")
+        expect(reasons.locator("summary")).to_have_text(
+            [re.compile("^300 × not a country"), re.compile("^300 × not an email")]
+        )
+        expect(reasons.locator("tbody tr").filter(visible=True).first).to_contain_text("Atlantis")
+        assert page.evaluate("document.scrollingElement.scrollHeight") < 8 * 844
+        assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+        reasons.last.locator("summary").click()
+        expect(reasons.last.locator("tbody tr").first).to_contain_text("broken0")
+        assert cut_off(page) == []
 
 
 def test_list_of_jobs_updates_and_keeps_the_focus(browser: Browser, shop: Server) -> None:

@@ -105,6 +105,20 @@ def test_segment_with_two_groups_is_made_by_keyboard(browser: Browser, audience:
     assert made["total_subscriber_count"] == 1
 
 
+def test_label_of_a_group_has_one_line_on_a_phone(browser: Browser, audience: Server) -> None:
+    with watched(browser, audience, viewport=PHONE) as page:
+        sign_in(page)
+        page.goto(NEW)
+        label, chosen = (
+            page.get_by_text("They match").bounding_box(),
+            page.get_by_label("They match").bounding_box(),
+        )
+        assert label
+        assert chosen
+        assert label["height"] < chosen["height"] < 60
+        assert chosen["width"] > 100
+
+
 def test_problems_get_the_focus_and_lead_to_their_inputs(browser: Browser, audience: Server) -> None:
     with watched(browser, audience, ignores="400 (Bad Request)") as page:
         sign_in(page)
