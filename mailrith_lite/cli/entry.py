@@ -6,8 +6,7 @@ import sys
 from mailrith_lite.cli import dependencies
 
 _GC_THRESHOLD = 100_000
-"""New objects between two runs of the garbage collector: those of the modules stay, and so do a chunk's until its
-end."""
+"""New objects between two runs of the garbage collector. A start makes fewer, and those of the modules stay."""
 
 
 def main() -> None:

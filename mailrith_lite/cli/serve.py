@@ -28,6 +28,9 @@ from mailrith_lite.settings import Settings
 _CLOSE_SECONDS = 2.0  # for requests without an answer yet, when the service stops
 _SWITCH_SECONDS = 0.0005  # how often a thread that parses rows lets a request continue
 _OPEN_FILES = 10_240  # the most that macOS grants
+_GC_THRESHOLD = 50_000
+"""New objects between two runs of the garbage collector. Those of a chunk stay until its end, so a low number
+repeats work; with a high one, requests wait longer for each run."""
 
 
 def run(settings: Settings, *, notify_socket: str | None = None) -> None:
@@ -40,6 +43,7 @@ def run(settings: Settings, *, notify_socket: str | None = None) -> None:
     _raise_open_files()
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
     with _fast_loop() as runner:
         runner.run(_serve(settings, notify_socket))
 
