@@ -65,11 +65,11 @@ def test_a_report_has_the_line_numbers_of_the_file(server: Server) -> None:
 
 @pytest.mark.slow
 def test_a_long_report_is_complete_and_in_order(server: Server) -> None:
-    rows = [f"user{number}@x.com" if number % 3 else f"nobody {number}" for number in range(30_000)]
+    rows = [f"user{number}@x.com" if number % 3 else f"nobody {number}" for number in range(12_000)]
     job = server.import_csv("Email,Name\n" + "".join(f"{row},x\n" for row in rows))
     rows_reported = report(server, job)[1:]
     assert [row[0] for row in rows_reported] == [row for row in rows if row.startswith("nobody")]
-    assert [int(row[2]) for row in rows_reported] == [number + 2 for number in range(30_000) if number % 3 == 0]
+    assert [int(row[2]) for row in rows_reported] == [number + 2 for number in range(12_000) if number % 3 == 0]
     assert job["progress"]["rejected_count"] == len(rows_reported)
 
 
@@ -174,7 +174,7 @@ def test_a_long_refused_cell_is_reported_completely(server: Server) -> None:
 
 @pytest.mark.slow
 def test_the_report_of_a_running_import_has_the_rows_refused_so_far(server: Server) -> None:
-    rows = "".join("nobody,x\n" if not number % 2 else f"u{number}@x.com,x\n" for number in range(20_000))
+    rows = "".join("nobody,x\n" if not number % 2 else f"u{number}@x.com,x\n" for number in range(13_000))
     body = {"csv_text": "Email,Name\n" + rows, "mappings": MAPPINGS}
     job = server.call("POST", "/v1/jobs/subscriber-imports", body).json["data"]
     while job["error_report_url"] is None:
@@ -182,7 +182,7 @@ def test_the_report_of_a_running_import_has_the_rows_refused_so_far(server: Serv
     rows_reported = report(server, job)[1:]
     assert [int(row[2]) for row in rows_reported] == [2 * number + 2 for number in range(len(rows_reported))]
     server.drain()
-    assert len(report(server, server.call("GET", job["self"]).json["data"])) == 10_001
+    assert len(report(server, server.call("GET", job["self"]).json["data"])) == 6_501
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ MANY_TESTS = (
     + """
 import pytest
 
-@pytest.mark.parametrize("number", range(12))
+@pytest.mark.parametrize("number", range(4))
 def test_alone(mailrith, number):
     client = client_of(mailrith)
     assert client.subscribers.list()["data"] == []
@@ -187,8 +187,15 @@ SESSIONS = {
         ("-n", "2", "--mailrith-report"),
         {"test_many": MANY_TESTS, "test_clients": TWO_CLIENTS, "test_left": LEFT},
     ),
-    "auto": (("-o", "asyncio_mode=auto"), {"test_asyncio": ASYNCIO, "test_aiohttp": AIOHTTP}),
-    "report": (("--mailrith-report",), {"test_clients": TWO_CLIENTS, "test_other_workspace": OTHER_WORKSPACE}),
+    "auto": (
+        ("-o", "asyncio_mode=auto", "--mailrith-report"),
+        {
+            "test_asyncio": ASYNCIO,
+            "test_aiohttp": AIOHTTP,
+            "test_clients": TWO_CLIENTS,
+            "test_other_workspace": OTHER_WORKSPACE,
+        },
+    ),
     "strict": (("-o", "mailrith_strict=true"), {"test_left": LEFT, "test_wrong": WRONG}),
 }
 """Name -> options and files."""
@@ -219,7 +226,7 @@ def session(request: pytest.FixtureRequest, run: Callable[[str], Session]) -> Se
 
 @ONE_PROCESS_AND_XDIST
 def test_many_tests_share_nothing(session: Session) -> None:
-    assert session.outcomes("test_many") == {"passed": 12}
+    assert session.outcomes("test_many") == {"passed": 4}
     assert session.exit_code == 0
 
 
@@ -265,7 +272,7 @@ def test_stable(mailrith, number):
     run_session(pytester, text).assert_outcomes(passed=3)
 
 
-@pytest.mark.parametrize("session", ["report", "xdist"], indirect=True)
+@pytest.mark.parametrize("session", ["auto", "xdist"], indirect=True)
 def test_report_option_lists_findings_in_the_summary(session: Session) -> None:
     assert session.outcomes("test_clients") == {"passed": 2}
     finding = "bad  *::test_hasty: looked at a job again before Retry-After was over"
@@ -283,7 +290,7 @@ def test_summary_says_when_there_is_nothing_to_report(pytester: pytest.Pytester)
     result.stdout.fnmatch_lines([FINDINGS, "nothing to report"])
 
 
-@pytest.mark.parametrize("session", ["report"], indirect=True)
+@pytest.mark.parametrize("session", ["auto"], indirect=True)
 def test_summary_includes_other_workspaces_and_requests_before_a_reset(session: Session) -> None:
     assert session.outcomes("test_other_workspace") == {"passed": 1}
     session.stdout.fnmatch_lines(["bad  *::test_two: sent a request again before Retry-After was over"])

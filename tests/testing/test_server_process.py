@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from mailrith_sdk import MailrithClient
-from pytest_session import run_session
+from pytest_session import WITHOUT_PLUGINS, run_session
 from test_unnoticed_server import CLIENT, leftovers, wait_until_removed
 
 from mailrith_lite.errors import StartError
@@ -63,13 +63,14 @@ def test_fakes_of_the_standard_library(mailrith, monkeypatch):
 """
 
 
-@pytest.mark.parametrize(("text", "tests"), [(FAKES, 4), (GEVENT, 1)], ids=["fakes", "gevent"])
-def test_test_can_replace_anything_in_its_process(pytester: pytest.Pytester, text: str, tests: int) -> None:
-    """In two sessions, because gevent patches before anything else is imported.
+def test_test_can_use_gevent(pytester: pytest.Pytester) -> None:
+    """In a session of its own, because gevent patches before anything else is imported."""
+    run_session(pytester, GEVENT, *PROCESS).assert_outcomes(passed=1)
 
-    The first test of the other session starts the server.
-    """
-    run_session(pytester, text, *PROCESS).assert_outcomes(passed=tests)
+
+def test_test_of_an_xdist_worker_can_replace_anything_in_its_process(pytester: pytest.Pytester) -> None:
+    """The first test of each worker starts its server."""
+    run_session(pytester, FAKES, *PROCESS, "-n", "2").assert_outcomes(passed=4)
 
 
 def test_fixture_can_choose_the_process_instead_of_the_option(pytester: pytest.Pytester) -> None:
@@ -93,11 +94,6 @@ def test_fixture_can_choose_the_process_instead_of_the_option(pytester: pytest.P
     run_session(pytester, text).assert_outcomes(passed=1)
 
 
-def test_xdist_workers_have_a_process_each(pytester: pytest.Pytester) -> None:
-    tests = "\n".join(f"def test_{number}(mailrith): use(mailrith)" for number in range(2))
-    run_session(pytester, CLIENT + tests, *PROCESS, "-n", "2").assert_outcomes(passed=2)
-
-
 def test_process_ends_with_a_killed_session(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -112,7 +108,7 @@ def test_process_ends_with_a_killed_session(
             os.killpg(0, signal.SIGKILL)
         """
     )
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *PROCESS]
+    command = [sys.executable, "-m", "pytest", *WITHOUT_PLUGINS, *PROCESS]
     ended = subprocess.run(command, start_new_session=True, capture_output=True, timeout=60)
     assert ended.returncode == -signal.SIGKILL
     wait_until_removed(tmp_path)

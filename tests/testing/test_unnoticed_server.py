@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from cli.command_line import start_process
-from pytest_session import run_session
+from pytest_session import WITHOUT_PLUGINS, run_session
 
 CLIENT = """
 from mailrith_sdk import MailrithClient
@@ -118,7 +118,7 @@ def test_killed(mailrith):
     os.killpg(0, signal.SIGKILL)
 """
     pytester.makepyfile(text)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", *WITHOUT_PLUGINS]
     ended = subprocess.run(command, start_new_session=True, capture_output=True, timeout=60)
     assert ended.returncode == -signal.SIGKILL
     wait_until_removed(tmp_path)
