@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 os.environ["SSL_CERT_FILE"] = os.devnull  # without the certificates of the machine, aiohttp loads in half the time
 
+import fork_server
 import hypothesis
 import pytest
 from empty_database import write_empty_database
@@ -230,6 +231,12 @@ def unsynced_files() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: None)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def end_of_fork_server() -> Iterator[None]:
+    yield
+    fork_server.stop()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
@@ -22,57 +23,129 @@ _LONGEST_REQUEST = 1 << 17  # bytes
 
 
 class Command:
-    """A command that runs. `stdout`: its output, if it goes to a pipe."""
+    """A command that runs, with a part of the interface of `subprocess.Popen`."""
 
-    def __init__(self, pid: int, outcome: int, stdout: IO[str]) -> None:
+    def __init__(self, pid: int, outcome: int, stdout: IO[str], stderr: IO[str] | None) -> None:
         self.pid = pid
         self.stdout = stdout
+        self.stderr = stderr
+        self.returncode: int | None = None
         self._outcome = outcome
-        self._exit_code: int | None = None
 
     def send_signal(self, number: signal.Signals) -> None:
         """Does nothing if the command has ended."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, number)
+        if self.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
-    def wait(self, seconds: float) -> int:
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def poll(self) -> int | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.wait(0)
+        return None
+
+    def wait(self, timeout: float | None = None) -> int:
         """The exit code; -9 after SIGKILL.
 
         Raises:
             subprocess.TimeoutExpired: the command still runs.
         """
-        if self._exit_code is None:
-            ready, _, _ = select.select([self._outcome], [], [], seconds)
+        if self.returncode is None:
+            ready, _, _ = select.select([self._outcome], [], [], timeout)
             if not ready:
-                raise subprocess.TimeoutExpired(["mailrith-lite"], seconds)
-            (self._exit_code,) = _NUMBER.unpack(os.read(self._outcome, _NUMBER.size))
-            os.close(self._outcome)
-            self.stdout.close()
-        return self._exit_code
+                raise subprocess.TimeoutExpired(["mailrith-lite"], timeout or 0)
+            (self.returncode,) = _NUMBER.unpack(os.read(self._outcome, _NUMBER.size))
+        return self.returncode
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        """What the command still writes until its end: (stdout, stderr).
+
+        Raises:
+            TimeoutError: the command still ran, and is killed.
+        """
+        assert self.stderr is not None
+        with ThreadPoolExecutor(2) as pool:
+            reads = [pool.submit(stream.read) for stream in (self.stdout, self.stderr)]
+            try:
+                output, errors = [read.result(timeout) for read in reads]
+            except TimeoutError:
+                self.kill()  # ends the reads, too
+                raise
+        self.wait(timeout)
+        return output, errors
+
+    def close(self) -> None:
+        """Kills the command if it runs, and closes the pipes."""
+        self.kill()
+        self.wait()
+        os.close(self._outcome)
+        for pipe in (self.stdout, self.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 class ForkServer:
     def __init__(self, requests: socket.socket) -> None:
         self._requests = requests
 
-    def start(self, arguments: Sequence[str], *, stderr: IO[bytes], environment: Mapping[str, str]) -> Command:
-        """Starts `mailrith-lite ARGUMENTS` in the directory of this process."""
-        request = json.dumps(
-            {"arguments": arguments, "environment": dict(environment), "directory": str(Path.cwd())}
-        )
-        output, stdout = os.pipe()
-        outcome, result = os.pipe()
-        try:
-            socket.send_fds(self._requests, [request.encode()], [stdout, stderr.fileno(), result])
-        finally:
-            os.close(stdout)
-            os.close(result)
+    def start(
+        self,
+        arguments: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        directory: Path | None = None,
+        stderr: IO[bytes] | None = None,
+    ) -> Command:
+        """Starts `mailrith-lite ARGUMENTS`, by default in the directory of this process with a pipe for stderr."""
+        request = {
+            "arguments": arguments,
+            "environment": dict(environment),
+            "directory": str(directory or Path.cwd()),
+        }
+        with contextlib.ExitStack() as passed:
+
+            def pipe() -> tuple[int, int]:
+                ours, theirs = os.pipe()
+                passed.callback(os.close, theirs)
+                return ours, theirs
+
+            output, stdout = pipe()
+            outcome, result = pipe()
+            errors, theirs = (None, stderr.fileno()) if stderr is not None else pipe()
+            socket.send_fds(self._requests, [json.dumps(request).encode()], [stdout, theirs, result])
         (pid,) = _NUMBER.unpack(os.read(outcome, _NUMBER.size))
-        return Command(pid, outcome, os.fdopen(output, encoding="utf-8"))
+        return Command(
+            pid,
+            outcome,
+            os.fdopen(output, encoding="utf-8"),
+            None if errors is None else os.fdopen(errors, encoding="utf-8"),
+        )
+
+
+_stop = contextlib.ExitStack()
+_shared: list[ForkServer] = []
+
+
+def shared() -> ForkServer:
+    """The server of this session, which starts at the first call."""
+    if not _shared:
+        _shared.append(_stop.enter_context(_running()))
+    return _shared[0]
+
+
+def stop() -> None:
+    """Stops the server of this session, if it runs."""
+    _shared.clear()
+    _stop.close()
 
 
 @contextlib.contextmanager
-def running() -> Iterator[ForkServer]:
+def _running() -> Iterator[ForkServer]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours, theirs:
         command = [sys.executable, str(Path(__file__)), str(theirs.fileno())]

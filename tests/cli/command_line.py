@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import fork_server
 from click.testing import CliRunner
 from conftest import KEY, Server
+from fork_server import Command
 
 from mailrith_lite.cli.main import main
 
@@ -66,26 +68,22 @@ def run(*arguments: object, env: Mapping[str, str] | None = None, stdin: str = "
 
 
 def run_process(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path) -> Result:
-    """Runs `mailrith-lite ARGUMENTS` in a process of its own."""
-    with start_process(*arguments, env=env, cwd=cwd) as process:
-        stdout, stderr = process.communicate(timeout=SECONDS)
-    return Result(exit_code=process.returncode, stdout=stdout, stderr=stderr)
+    """Runs `mailrith-lite ARGUMENTS` in a process that Python has just started."""
+    command = [*COMMAND, *map(str, arguments)]
+    ended = subprocess.run(
+        command, env=environment(env or {}), cwd=cwd, capture_output=True, encoding="utf-8", timeout=SECONDS
+    )
+    return Result(exit_code=ended.returncode, stdout=ended.stdout, stderr=ended.stderr)
 
 
 @contextlib.contextmanager
-def start_process(
-    *arguments: object, env: Mapping[str, str] | None = None, cwd: Path
-) -> Iterator[subprocess.Popen[str]]:
+def start_process(*arguments: object, env: Mapping[str, str] | None = None, cwd: Path) -> Iterator[Command]:
     """Starts `mailrith-lite ARGUMENTS`, and kills it at the end of the context if it still runs."""
-    command = [*COMMAND, *map(str, arguments)]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        command, env=environment(env or {}), cwd=cwd, stdout=pipe, stderr=pipe, encoding="utf-8"
+    command = list(map(str, arguments))
+    with contextlib.closing(
+        fork_server.shared().start(command, environment=environment(env or {}), directory=cwd)
     ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+        yield process
 
 
 def run_on_terminal(
@@ -149,7 +147,7 @@ def data_rows(result: Result) -> list[list[str]]:
     return [line.split("\t") for line in result.stdout.splitlines()]
 
 
-def address(service: subprocess.Popen[str]) -> str:
+def address(service: subprocess.Popen[str] | Command) -> str:
     """Waits until the service is ready, and returns its address."""
     assert service.stdout is not None
     line = service.stdout.readline()

@@ -3,27 +3,19 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import fork_server
 import msgspec
 import pytest
-from fork_server import ForkServer
 
 from crash.service import EXPORTS, IMPORTS, Content, Service, import_request
 
 
-@pytest.fixture(scope="session")
-def forks() -> Iterator[ForkServer]:
-    with fork_server.running() as forks:
-        yield forks
-
-
 @pytest.fixture
-def service(tmp_path: Path, forks: ForkServer) -> Iterator[Callable[[str], Service]]:
+def service(tmp_path: Path) -> Iterator[Callable[[str], Service]]:
     """`service(name)`: a service that is not started, on a data directory with this name."""
     services: list[Service] = []
 
     def make(name: str) -> Service:
-        services.append(Service(tmp_path / name, forks))
+        services.append(Service(tmp_path / name))
         return services[-1]
 
     yield make
@@ -40,8 +32,8 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory, forks: ForkServer) -> Iterator[Reference]:
-    service = Service(tmp_path_factory.mktemp("crash") / "data", forks).start()
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
+    service = Service(tmp_path_factory.mktemp("crash") / "data").start()
     try:
         job = service.finish(service.call("POST", IMPORTS, import_request()))
         assert job["status"] == "Completed"

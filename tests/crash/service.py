@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import fork_server
 import msgspec
-from fork_server import Command, ForkServer
+from fork_server import Command
 
 KEY = "mrk_example_secret_key"
 ROUNDS = int(os.environ.get("MAILRITH_LITE_CRASH_ROUNDS", "1"))
@@ -68,9 +69,8 @@ QUERIES = {
 
 
 class Service:
-    def __init__(self, directory: Path, forks: ForkServer) -> None:
+    def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._forks = forks
         self._log = directory.with_name(f"{directory.name}.log")
         self._process: Command | None = None
         self._address: Any = None
@@ -79,7 +79,7 @@ class Service:
         environment = {**os.environ, "MAILRITH_LITE_BOOTSTRAP_KEY": KEY}
         arguments = ["serve", "--port", "0", "--data-dir", str(self.directory)]
         with self._log.open("ab") as log:
-            self._process = self._forks.start(arguments, stderr=log, environment=environment)
+            self._process = fork_server.shared().start(arguments, stderr=log, environment=environment)
         line = self._process.stdout.readline()
         address = re.search(r"http://\S+", line)
         assert address, line
@@ -105,13 +105,9 @@ class Service:
         process, self._process = self._process, None
         if process is None:
             return 0
-        process.send_signal(number)
-        try:
+        with contextlib.closing(process):
+            process.send_signal(number)
             return process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait(30)
-            raise
 
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self._address.hostname, self._address.port, timeout=60)
