@@ -42,7 +42,7 @@ async def show_jobs(call: SessionRequest) -> web.StreamResponse:
         "jobs.html",
         jobs=jobs,
         query=call.request.query_string,
-        overview=await load_overview(call) if jobs.first else None,
+        overview=await load_overview(call, jobs.entries) if jobs.first else None,
     )
 
 

@@ -1,4 +1,7 @@
-"""Serves the style sheet, scripts and icon of the pages. A versioned address is cached for a year."""
+"""Serves the style sheet, scripts and icon of the pages, and a sample file.
+
+A versioned address is cached for a year.
+"""
 
 import asyncio
 import functools
@@ -10,7 +13,7 @@ from aiohttp import web
 from mailrith_lite import errors
 
 PATH = "/static"
-_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".csv": "text/csv"}
 _FOR_A_YEAR = "public, max-age=31536000, immutable"
 
 

@@ -2,17 +2,21 @@
 
 import asyncio
 import re
+from urllib.parse import urljoin
 
 import pytest
+import uploading
 from api_records import data_of, subscriber
-from conftest import Server
+from conftest import MAPPINGS, Server
 
 from mailrith_lite import clock
 from mailrith_lite.audience.totals import select_totals
+from mailrith_lite.jobs.kinds import IMPORT
 
 from .visitor import Visitor, signed_in, text
 
 DAY = 24 * 3_600 * clock.SECOND
+REFUSED = "Email,Name\nada@example.com,Ada\nbob at example.com,Bob\ncy at example.com,Cy\n"
 
 
 @pytest.fixture
@@ -68,8 +72,37 @@ def test_key_that_ends_soon_needs_attention(server: Server, visitor: Visitor) ->
     assert "ends within 3 days." in text(visitor.get("/console"))
 
 
-def test_empty_workspace_says_how_to_begin(visitor: Visitor) -> None:
-    assert "Begin here" in text(visitor.get("/console"))
+@pytest.mark.parametrize("settled_by", ["corrected report", "undo"])
+def test_refused_rows_need_attention_until_they_are_settled(
+    server: Server, visitor: Visitor, settled_by: str
+) -> None:
+    job = uploading.finished(
+        server, uploading.submit(server, uploading.ready(server, REFUSED.encode(), name="fair.csv"))
+    )
+    page = visitor.get("/console")
+    assert "fair.csv: 2 refused rows to correct." in text(page)
+    assert f"/console/imports/{job['id']}" in page.body.decode().partition("Needs attention")[2][:300]
+    corrected = {"csv_text": REFUSED.replace(" at ", "@"), "like": job["id"]}
+    uploading.finished(server, server.call("POST", IMPORT.path, {**corrected, "dry_run": True}))
+    assert "2 refused rows to correct." in text(visitor.get("/console"))
+    if settled_by == "undo":
+        assert server.call("POST", f"{job['self']}/undo").status == 202
+        server.drain()
+    else:
+        uploading.finished(server, server.call("POST", IMPORT.path, corrected))
+    assert "refused rows to correct" not in text(visitor.get("/console"))
+
+
+def test_empty_workspace_says_how_to_begin_and_has_a_sample_file(server: Server, visitor: Visitor) -> None:
+    page = visitor.get("/console")
+    assert "Begin here" in text(page)
+    (address,) = re.findall(r'href="([^"]+)" download', page.body.decode())
+    sample = visitor.get(urljoin("/console", address))
+    assert sample.headers["content-type"] == "text/csv; charset=utf-8"
+    country = {"csv_column": "Country", "field": {"type": "country"}}
+    subscribed = {"csv_column": "Subscribed on", "field": {"type": "subscribed-at"}}
+    job = server.import_csv(sample.body.decode(), [*MAPPINGS, country, subscribed])
+    assert (job["progress"]["created_count"], job["progress"]["rejected_count"]) == (7, 1)
 
 
 def test_without_the_scope_no_people_are_counted(server: Server) -> None:

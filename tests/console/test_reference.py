@@ -29,6 +29,15 @@ def test_list_has_every_operation(visitor: Visitor) -> None:
     assert len(page.body) < 60_000
 
 
+def test_list_reads_no_more_than_the_name_of_each_operation() -> None:
+    """The texts of all operations take several times as long as the list."""
+    operation = {"operationId": "readOne", "tags": ["Things"], "summary": "Read one"}
+    document = {"tags": [{"name": "Things", "description": ""}], "paths": {"/things": {"get": operation}}}
+    (section,) = Reference(lambda: document).sections
+    (entry,) = section.operations
+    assert (entry.id, entry.method, entry.path, entry.summary) == ("readOne", "GET", "/things", "Read one")
+
+
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.operation_id)
 def test_page_of_an_operation_says_what_it_takes_and_answers(visitor: Visitor, route: Route) -> None:
     page = visitor.get(f"{PAGE}/{route.operation_id}")
