@@ -57,8 +57,14 @@ def _named(kind: str, word: str) -> dict[str, str]:
     return {field: word for field in ("name", "label") if field in body}
 
 
+_WITHOUT = {"audit_entries": " WHERE action <> 'key.refused'"}
+
+
 def contents(server: Server) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row that a request can change, once the housekeeping has nothing left to correct or to delete."""
+    """Every row that a request can change, once the housekeeping has nothing left to do.
+
+    The audit's entries about refused keys are left out: they are no work of the request.
+    """
     services = server.services
     while server.wait(blocks.refresh(services.database)):
         pass
@@ -70,9 +76,13 @@ def contents(server: Server) -> dict[str, list[tuple[Any, ...]]]:
         is_running=services.runner.is_running,
     )
     server.wait(retention.remove_expired())
+    server.wait(services.refused_keys.save(services.database))
     with opened(services.database.path) as connection:
         tables = connection.execute(
             """SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'
             AND name NOT LIKE '%search%' AND name NOT IN ('api_keys', 'erasures') ORDER BY name"""
         ).fetchall()
-        return {table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr) for (table,) in tables}
+        return {
+            table: sorted(connection.execute(f"SELECT * FROM {table}{_WITHOUT.get(table, '')}"), key=repr)
+            for (table,) in tables
+        }
