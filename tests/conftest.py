@@ -28,7 +28,9 @@ from mailrith_lite import disk
 from mailrith_lite.access import keys, workspaces
 from mailrith_lite.access.scopes import ALL
 from mailrith_lite.app import DATABASE_FILE
+from mailrith_lite.audience import totals
 from mailrith_lite.cli.serve import open_service
+from mailrith_lite.console import segments
 from mailrith_lite.database import Database
 from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings
@@ -237,6 +239,15 @@ def unsynced_files() -> Iterator[None]:
 def end_of_fork_server() -> Iterator[None]:
     yield
     fork_server.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_pages() -> Iterator[None]:
+    """A page waits for its counts, also on a busy machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(totals, "PATIENCE_SECONDS", 60)
+        patch.setattr(segments, "PATIENCE_SECONDS", 60)
+        yield
 
 
 @pytest.fixture

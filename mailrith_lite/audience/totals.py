@@ -11,7 +11,7 @@ from mailrith_lite.audience.vocabulary import STATUSES, Status
 from mailrith_lite.database import Connection, Database
 
 MONTHS = 12
-_PATIENCE_SECONDS = 0.25
+PATIENCE_SECONDS = 0.1
 """For so long a look waits for a new count before it gets the last one."""
 
 
@@ -83,7 +83,7 @@ class AudienceTotals:
             # in an empty context: the request may end before the count
             task = asyncio.create_task(self._count(workspace_id), context=contextvars.Context())
             self._counting[workspace_id] = task
-        await asyncio.wait({task}, timeout=_PATIENCE_SECONDS)
+        await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
         return self._kept.get(workspace_id, (None, None))[1]
 
     async def _count(self, workspace_id: int) -> None:
