@@ -21,7 +21,7 @@ from mailrith_lite.audience.vocabulary import STATUSES
 from mailrith_lite.cells import join_list, unguard
 from mailrith_lite.unicode_forms import compose, fold
 
-EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "4"))
+EXAMPLES = int(os.environ.get("MAILRITH_LITE_EXAMPLES", "2"))
 OPTIONS = ["Red", "a, b", 'say "hi"', "=1", "'x", "-", "NULL", "true", "01/02/2024", "2024-02-30", "|;"]
 LABELS = [
     *COLUMNS,
