@@ -86,6 +86,7 @@ def test_a_new_job_has_location_and_retry_after(server: Server, path: str, body:
     assert get_job(server, job).json["data"] == job
 
 
+@pytest.mark.slow
 @JOBS
 def test_a_job_has_retry_after_until_it_is_final(server: Server, path: str, body: Any) -> None:
     hold(server)

@@ -99,6 +99,7 @@ def test_reads_that_wait_are_limited_for_each_workspace(serve: Callable[..., Ser
     assert server.call("GET", "/v1/tags").status == 200
 
 
+@pytest.mark.slow
 def test_searches_and_counts_are_limited_for_each_workspace(serve: Callable[..., Server]) -> None:
     server = serve(max_searches=1)
     visitor = signed_in(server)

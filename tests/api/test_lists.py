@@ -43,6 +43,7 @@ def test_a_page_has_25_items_by_default(service: Server, path: str) -> None:
     assert rest["pagination"] == {"has_more": False, "next_cursor": None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1, 7, 29, 30, 31, 100])
 def test_the_pages_together_have_the_whole_list_newest_first(service: Server, limit: int) -> None:
     seen: list[str] = []

@@ -40,6 +40,7 @@ CHANGES: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", list(CHANGES.values()), ids=list(CHANGES))
 def test_counts_are_right_immediately_after(server: Server, change: Any) -> None:
     at: dict[str, Any] = {

@@ -130,6 +130,7 @@ def test_metrics_have_a_listener_of_their_own(serve: Callable[..., Server], unus
         serve(metrics_port=unused_tcp_port, data_dir=server.settings.data_dir.parent / "second")
 
 
+@pytest.mark.slow
 def test_dashboard_shows_metrics_that_exist(service: Server) -> None:
     text = service.call("GET", "/metrics", key=TOKEN).body.decode()
     declared = set(re.findall(r"^# TYPE (\S+)", text, re.MULTILINE))

@@ -76,6 +76,7 @@ def test_the_service_serves_the_document(service: Server) -> None:
     assert reply.json == DOCUMENT
 
 
+@pytest.mark.slow
 def test_the_document_has_the_public_url_as_a_server(tmp_path_factory: Any) -> None:
     with running_service(tmp_path_factory, public_url="https://mail.example.com") as server:
         servers = server.call("GET", "/v1/openapi.json", key=None).json["servers"]

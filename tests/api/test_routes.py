@@ -24,6 +24,7 @@ def address(path: str) -> str:
     return re.sub(r"\{\w+\}", "some_id", path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("route", ROUTES, ids=OPERATIONS)
 def test_a_route_needs_a_key_unless_it_is_public(service: Server, route: Route) -> None:
     reply = service.call(route.method, address(route.path), key=None)

@@ -104,6 +104,7 @@ def test_an_unfinished_import_cannot_be_undone(server: Server) -> None:
     assert job["undo"] == {"status": "not_possible", "job_id": None}
 
 
+@pytest.mark.slow
 def test_a_canceled_import_that_applied_rows_can_be_undone(server: Server) -> None:
     job = server.import_csv(CSV)
     canceled = "UPDATE jobs SET status = 'Failed', error_message = 'Canceled by the client.', rows_total = 9"

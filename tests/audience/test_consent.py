@@ -80,6 +80,7 @@ def test_other_statuses_need_no_evidence(strict: Server, status: str) -> None:
     assert data_of(put_status(strict, person, status))["status"] == status
 
 
+@pytest.mark.slow
 def test_active_subscriber_needs_no_new_evidence_to_stay_active(strict: Server) -> None:
     person = subscriber(strict, status="Active", consent_evidence=EVIDENCE)
     assert upsert(strict, status="Active", name="Ada").status == 200

@@ -66,6 +66,7 @@ def test_number_is_read_back_from_each_format(number: Decimal) -> None:
     assert Decimal(read_plain(f"{number:f}") or "nan") == number
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["1" * 1_000_000 + "x", "1,234" * 200_000, " " * 1_000_000, "1,111" + ",111" * 250_000]
 )

@@ -246,6 +246,7 @@ async def index_size(database: Database) -> int:
     return int(next(iter(rows))[0])
 
 
+@pytest.mark.slow
 async def test_index_removes_deleted_subscribers(database: Database) -> None:
     upkeep = search_index.Upkeep(database)
     async with database.write() as connection:

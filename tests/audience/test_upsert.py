@@ -203,6 +203,7 @@ def test_import_and_api_leave_an_equal_value_unchanged(
     assert data_of(post(service, person["email"], member % saved)) == person
 
 
+@pytest.mark.slow
 def test_import_counts_equal_values_as_unchanged(imported_again: tuple[list[Any], int]) -> None:
     assert imported_again[1] == len(SAME)
 

@@ -73,6 +73,7 @@ async def tagged(database: Database) -> int:
     return int(next(iter(rows))[0])
 
 
+@pytest.mark.slow
 async def test_people_added_after_the_job_is_queued_are_not_changed(
     database: Database, pipeline: BulkPipeline, tag_id: int
 ) -> None:

@@ -23,6 +23,7 @@ def keys(data_dir: Path, *arguments: object) -> list[list[str]]:
     return data_rows(run("keys", *arguments, "--data-dir", data_dir, cwd=data_dir.parent))
 
 
+@pytest.mark.slow
 def test_keys_of_the_command_line_are_in_the_audit(server: Server, data_dir: Path) -> None:
     keys(data_dir, "create", "--name", "Nightly")
     old = keys(data_dir, "list")[-1][0]

@@ -82,6 +82,7 @@ def test_json_of_lists_is_what_the_api_answers(server: Server, command: Command)
         assert listed == server.call("GET", path).json["data"]
 
 
+@pytest.mark.slow
 def test_list_and_names_are_searched_beyond_the_first_page(server: Server, command: Command) -> None:
     first = tag(server, "Tag")
     for number in range(120):

@@ -48,6 +48,7 @@ def test_export_with_force_replaces_the_file_of_the_output_option(
     assert [path.name for path in cwd.iterdir()] == ["out.csv"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "expected"),
     [

@@ -68,6 +68,7 @@ def test_key_of_a_profile_goes_to_its_own_address_only(server: Server, home: dic
     assert_fails(run("jobs", "list", env=env, cwd=cwd), "there is no API key")
 
 
+@pytest.mark.slow
 def test_login_asks_for_the_key_on_a_terminal_and_does_not_show_it(
     server: Server, home: dict[str, str], file: Path, cwd: Path
 ) -> None:

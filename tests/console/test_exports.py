@@ -139,6 +139,7 @@ def test_count_of_the_form_is_a_part(server: Server, visitor: Visitor) -> None:
     assert "is not a country" in text(visitor.post(f"{PAGE}/count", {"country": "Atlantis"}))
 
 
+@pytest.mark.slow
 def test_list_has_pages_and_says_what_became_of_each_file(server: Server, visitor: Visitor) -> None:
     assert "No exports yet" in text(visitor.get(PAGE))
     server.wait(server.services.runner.stop())

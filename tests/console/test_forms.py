@@ -24,6 +24,7 @@ FORMS_OF_PAGES = (
 """Forms with the address of their page."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*FORMS, *FORMS_OF_PAGES])
 def test_form_without_the_token_of_its_session_is_refused(service: Server, path: str) -> None:
     visitor, other = signed_in(service), signed_in(service)

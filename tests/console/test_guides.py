@@ -27,6 +27,7 @@ def article(visitor: Visitor, path: str) -> str:
     return page.body.decode().partition("<article")[2].partition("</article>")[0]
 
 
+@pytest.mark.slow
 def test_list_has_every_guide_with_its_title_and_first_sentence(visitor: Visitor) -> None:
     page = visitor.get(PAGE)
     assert set(ORDER) == {path.stem for path in DOCS.glob("*.md")}

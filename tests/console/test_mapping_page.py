@@ -28,6 +28,7 @@ def test_mapping_is_refused_after_the_file_was_replaced(server: Server) -> None:
     assert server.rows("SELECT count(*) FROM jobs") == [(1,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [

@@ -13,6 +13,7 @@ from .visitor import heading, signed_in
 LINKS = [link for group in visible_groups(ALL) for link in group.links]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("link", LINKS, ids=lambda link: link.section)
 def test_navigation_marks_the_current_page(service: Server, link: NavigationLink) -> None:
     page = signed_in(service).get(f"/console{link.path}")

@@ -48,6 +48,7 @@ def hostile(service: Server) -> dict[str, str]:
     return page_paths(service, HOSTILE)
 
 
+@pytest.mark.slow
 def test_text_from_other_people_is_escaped_on_every_page(service: Server, hostile: dict[str, str]) -> None:
     visitor = signed_in(service)
     escaped = set()
@@ -61,6 +62,7 @@ def test_text_from_other_people_is_escaped_on_every_page(service: Server, hostil
     assert escaped >= SHOW_NAMES
 
 
+@pytest.mark.slow
 def test_every_page_is_below_60_kb(service: Server, hostile: dict[str, str]) -> None:
     visitor = signed_in(service)
     sizes = {path: len(visitor.get(path).body) for path in hostile.values()}
@@ -104,6 +106,7 @@ def test_every_response_has_the_security_headers(service: Server) -> None:
         assert headers["cache-control"] == "no-store"
 
 
+@pytest.mark.slow
 def test_pages_have_no_inline_code_and_no_other_host(service: Server, hostile: dict[str, str]) -> None:
     visitor = signed_in(service)
     for path in [*hostile.values(), "/console/subscribers", "/console/nothing"]:
@@ -218,6 +221,7 @@ def test_export_is_counted_started_and_downloaded(serve: Callable[..., Server]) 
     assert server.export_csv(query="ada", status="Active")[1] == file.body.decode()
 
 
+@pytest.mark.slow
 def test_canceling_an_ended_job_changes_nothing(serve: Callable[..., Server]) -> None:
     server = serve()
     job = server.import_csv("Email,Name\nada@example.com,Ada\n")

@@ -69,6 +69,7 @@ def test_each_filter_shows_its_people_their_number_and_itself(
         assert f'value="{value}"' in page.body.decode() or value in text(page) or value == "germany"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sort", "people"),
     [
@@ -231,6 +232,7 @@ def test_person_of_another_workspace_is_not_changed(server: Server, made: dict[s
     assert server.call("GET", theirs["self"], key=key).json["data"]["status"] == "Unconfirmed"
 
 
+@pytest.mark.slow
 def test_list_of_fifty_people_with_many_names_is_at_most_60_kb(server: Server) -> None:
     for number in range(40):
         tag(server, f"A tag with quite a long name, number {number}")

@@ -197,6 +197,7 @@ def test_history_leads_to_the_import_and_the_undo(server: Server, person: str) -
     assert job["id"] in text(little)
 
 
+@pytest.mark.slow
 def test_history_has_pages_of_fifty(server: Server, person: str) -> None:
     for number in range(51):
         server.call("PATCH", person, {"name": f"Name {number}"})

@@ -108,6 +108,7 @@ def test_the_file_is_utf_8_without_byte_order_mark_and_with_crlf(server: Server)
     assert body == (",".join(COLUMNS) + "\r\n" + line).encode()
 
 
+@pytest.mark.slow
 def test_every_type_of_custom_field_is_written_as_text(server: Server) -> None:
     kinds = [
         ("Text", " t ", "t", ()),

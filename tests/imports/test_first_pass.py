@@ -72,6 +72,7 @@ async def test_the_check_and_a_cancellation_end_the_reading(tmp_path: Path) -> N
         await reading
 
 
+@pytest.mark.slow
 def test_the_process_ends_at_once_with_its_service(tmp_path: Path) -> None:
     """The file is a pipe that never ends, so that reading never ends by itself."""
     source = tmp_path / "endless.csv"

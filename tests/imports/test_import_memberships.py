@@ -62,6 +62,7 @@ def test_a_row_of_a_subscriber_with_all_tags_and_sequences_is_unchanged(server: 
     assert subscribers(server) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["existing_tag_ids", "sequence_ids"])
 def test_a_further_tag_or_sequence_is_a_change(server: Server, kind: str) -> None:
     make = new_tag if kind == "existing_tag_ids" else new_sequence

@@ -40,6 +40,7 @@ def test_the_times_of_a_job_are_in_order(server: Server) -> None:
     assert job["created_at"] <= job["started_at"] <= job["completed_at"] == job["updated_at"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rows", "line"),
     [
@@ -76,6 +77,7 @@ def test_the_report_and_the_counts_stay_after_the_source_is_deleted(server: Serv
     assert "nobody,B,3,Email,invalid_email" in server.report(again)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_every_row_is_in_exactly_one_count(server: Server, seed: int) -> None:
     chance = random.Random(seed)

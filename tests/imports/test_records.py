@@ -101,6 +101,7 @@ def test_a_cell_of_many_lines_that_is_too_long_is_refused_with_its_first_line(pa
     assert problem(path, text) == "line 3: the cell whose quote opens here is longer than 1,048,576 characters"
 
 
+@pytest.mark.slow
 def test_a_row_that_is_too_long_is_refused_with_its_line(path: Path) -> None:
     row = ",".join(["x" * MEBIBYTE] * 17)
     assert problem(path, f"a,b\n1,2\n{row}\n") == "line 3: the row is longer than 16,777,216 characters"

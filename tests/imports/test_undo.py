@@ -115,6 +115,7 @@ def test_opt_out_that_is_repeated_after_the_import_stays(server: Server) -> None
     assert people(server)["a@x.com"]["status"] == "Unsubscribed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("saved", ["a@x.com,Active\n", ""])
 @pytest.mark.parametrize("again", ["Unsubscribed", "Bounced", "Blocked"])
 def test_opt_out_that_a_later_import_repeats_stays(server: Server, saved: str, again: str) -> None:

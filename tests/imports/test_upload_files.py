@@ -109,6 +109,7 @@ def test_a_first_line_that_names_the_delimiter_may_precede_one_column(server: Se
     assert (look(server, upload)["headers"], look(server, upload)["row_count"]) == (["Email"], 1)
 
 
+@pytest.mark.slow
 def test_columns_at_their_limits_are_accepted(server: Server) -> None:
     header = ["Email", *(f"c{number}" for number in range(248)), "n" * 200]
     upload = ready(server, ",".join(header).encode() + b"\nada@example.com\n")

@@ -172,6 +172,7 @@ def test_a_repeated_import_request_gets_its_first_answer(server: Server) -> None
     assert files(server) == files(server, "imports") == []
 
 
+@pytest.mark.slow
 def test_identical_import_requests_at_once_create_one_job(server: Server) -> None:
     upload = ready(server)
     with ThreadPoolExecutor(16) as pool:
