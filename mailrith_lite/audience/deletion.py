@@ -28,7 +28,7 @@ _STEPS: Final = (
     WHERE id <= (SELECT up_to_id FROM search_state)""",
     f"""INSERT INTO erasures (workspace_id, subscriber_id, email, name, last_job_id)
     SELECT workspace_id, id, email, coalesce(name_key, lower(name)), (SELECT coalesce(max(id), 0) FROM jobs)
-    FROM {_PEOPLE} ORDER BY email""",  # in the order of its index
+    FROM {_PEOPLE}""",
     """UPDATE idempotency_records SET body = x''
     WHERE subscriber_id IN (SELECT subscriber_id FROM deletions)""",
     """UPDATE tag_blocks SET members = members - gone.count
