@@ -18,16 +18,17 @@ CASCADES: Final = (
 )
 """The tables whose rows are deleted with their subscriber."""
 
-_PEOPLE = "deletions CROSS JOIN subscribers ON subscribers.id = deletions.subscriber_id"
+DELETE: Final = "DELETE FROM subscribers WHERE id IN (SELECT subscriber_id FROM deletions) AND +workspace_id = ?"
+_PEOPLE: Final = "deletions CROSS JOIN subscribers ON subscribers.id = deletions.subscriber_id"
 _STEPS: Final = (
     f"""UPDATE subscriber_blocks SET members = members - gone.count, stale = 1
     FROM (SELECT workspace_id, id >> 8 AS block, count(*) AS count FROM {_PEOPLE} GROUP BY 1, 2) AS gone
     WHERE subscriber_blocks.workspace_id = gone.workspace_id AND subscriber_blocks.block = gone.block""",
     f"""INSERT OR IGNORE INTO search_backlog (workspace_id, subscriber_id, email, name)
-    SELECT workspace_id, id, email, coalesce(name_key, lower(name)) FROM {_PEOPLE}
+    SELECT workspace_id, id, email, coalesce(name_key, name) FROM {_PEOPLE}
     WHERE id <= (SELECT up_to_id FROM search_state)""",
     f"""INSERT INTO erasures (workspace_id, subscriber_id, email, name, last_job_id)
-    SELECT workspace_id, id, email, coalesce(name_key, lower(name)), (SELECT coalesce(max(id), 0) FROM jobs)
+    SELECT workspace_id, id, email, coalesce(name_key, name), (SELECT coalesce(max(id), 0) FROM jobs)
     FROM {_PEOPLE}""",
     """UPDATE idempotency_records SET body = x''
     WHERE subscriber_id IN (SELECT subscriber_id FROM deletions)""",
@@ -58,9 +59,6 @@ async def delete_subscribers(connection: Connection, workspace_id: int, subscrib
         return 0
     for step in _STEPS:
         await connection.execute(step)
-    await connection.execute(
-        "DELETE FROM subscribers WHERE id IN (SELECT subscriber_id FROM deletions) AND +workspace_id = ?",
-        (workspace_id,),
-    )
+    await connection.execute(DELETE, (workspace_id,))
     await connection.execute("DELETE FROM deletions")
     return cursor.rowcount

@@ -87,11 +87,12 @@ async def select_erased(connection: Connection, workspace_id: int, named: Iterab
 async def select_searched(connection: Connection, workspace_id: int, query: str, job_id: int) -> bool:
     """Whether the search of this job names a deleted person. `query`: case folded."""
     rows = await connection.execute_fetchall(
-        """SELECT EXISTS (SELECT 1 FROM erasures WHERE workspace_id = :workspace_id AND last_job_id >= :job_id
-            AND (instr(:query, email) OR (length(name) >= :shortest AND instr(:query, name))
+        """SELECT EXISTS (SELECT 1 FROM (SELECT email, lower(name) AS name FROM erasures
+                WHERE workspace_id = :workspace_id AND last_job_id >= :job_id)
+            WHERE instr(:query, email) OR (length(name) >= :shortest AND instr(:query, name))
                 OR (length(:query) >= :shortest AND (instr(name, :query)
                     OR instr(substr(email, 1, instr(email, '@')), :query)
-                    OR (instr(:query, '@') AND instr(email, :query))))))""",
+                    OR (instr(:query, '@') AND instr(email, :query)))))""",
         {"workspace_id": workspace_id, "job_id": job_id, "query": query, "shortest": _SHORTEST_QUERY},
     )
     return bool(next(iter(rows))[0])

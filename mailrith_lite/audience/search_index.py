@@ -193,7 +193,7 @@ async def _insert_trigram_counts(connection: Connection, up_to_id: int, last_id:
 async def _move_trigram_counts(connection: Connection, batch: str) -> None:
     """Subtracts the trigrams of the texts that a batch takes out of the index, and adds those of the new texts."""
     rows = await connection.execute_fetchall(
-        f"""SELECT batch.workspace_id, batch.email, batch.name, subscribers.email AS new_email,
+        f"""SELECT batch.workspace_id, batch.email, lower(batch.name) AS name, subscribers.email AS new_email,
             coalesce(name_key, lower(subscribers.name)) AS new_name
         FROM {batch} AS batch LEFT JOIN subscribers ON subscribers.id = subscriber_id
         WHERE subscriber_id % ? = 0""",
@@ -233,7 +233,7 @@ async def _replace_changed(connection: Connection) -> int:
     await _move_trigram_counts(connection, batch)
     await connection.execute(
         f"""INSERT INTO subscriber_search (subscriber_search, rowid, email, name)
-        SELECT 'delete', {_BACKLOG_ROW_ID}, email, name FROM {batch} ORDER BY 2""",
+        SELECT 'delete', {_BACKLOG_ROW_ID}, email, lower(name) FROM {batch} ORDER BY 2""",
         (BATCH,),
     )
     await connection.execute(

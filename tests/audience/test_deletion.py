@@ -14,6 +14,7 @@ from mailrith_lite.database import Connection, Database, check_database, copy_da
 PEOPLE = [1, 2, 255, 256, 257, 600]
 OF_ANOTHER_WORKSPACE = 258
 INDEXED = "user1@x.com", "user2@x.com"
+_ABORT = 2  # an instruction of SQLite that ends the statement, but not its transaction
 
 
 async def populate(database: Database) -> None:
@@ -108,6 +109,16 @@ async def test_people_of_another_workspace_stay(database: Database) -> None:
     before = await contents(database)
     assert await delete(database, [OF_ANOTHER_WORKSPACE]) == 0
     assert await contents(database) == before
+
+
+async def test_sqlite_copies_no_page_before_it_deletes_a_set(database: Database) -> None:
+    """It does if a statement can fail halfway in a transaction that goes on: in a function or a constraint."""
+    async with database.write(foreign_keys=False) as connection:
+        program = list(await connection.execute_fetchall(f"EXPLAIN {deletion.DELETE}", (1,)))
+    failing = {"Function", "PureFunc"}, {"Halt", "HaltIfNull"}
+    assert [tuple(row) for row in program if row["opcode"] in failing[0]] == []
+    assert [tuple(row) for row in program if row["opcode"] in failing[1] and row["p2"] == _ABORT] == []
+    assert [row for row in program if row["opcode"] == "Program"]  # the trigger is a part of it
 
 
 async def test_every_table_that_refers_to_a_subscriber_is_in_the_list(database: Database) -> None:
