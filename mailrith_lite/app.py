@@ -24,6 +24,7 @@ from mailrith_lite.api.documentation.openapi import document
 from mailrith_lite.api.middleware import add_headers, add_hsts, boundary
 from mailrith_lite.api.routes import SECTIONS, add_routes
 from mailrith_lite.audience import search_limit
+from mailrith_lite.audience.large_selections import LargeSelections
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
 from mailrith_lite.audience.totals import AudienceTotals
 from mailrith_lite.bulk_changes.bulk_pipeline import BulkPipeline
@@ -226,6 +227,7 @@ def _services(
         request_log=RequestLog(),
         searches=searches,
         segment_counts=SegmentCounts(database, searches),
+        large_selections=LargeSelections(database),
         audience_totals=AudienceTotals(database),
         secret=files.secret,
         imports_directory=files.imports,

@@ -12,6 +12,7 @@ import msgspec
 from mailrith_lite.audience import listing, subscribers
 from mailrith_lite.audience.conditions import Bindings
 from mailrith_lite.audience.filters import SubscriberFilter
+from mailrith_lite.audience.large_selections import LargeSelections
 from mailrith_lite.audience.subscribers import COLUMNS, Subscriber, from_row
 from mailrith_lite.database import Connection
 
@@ -37,6 +38,7 @@ async def select_page(
     connection: Connection,
     workspace_id: int,
     subscriber_filter: SubscriberFilter,
+    large: LargeSelections,
     *,
     sort: Sort,
     last_id: int | None,
@@ -52,10 +54,8 @@ async def select_page(
     if everybody and (sort != "name" or (total or 0) > MAX_COUNTED):
         matching = None
     else:
-        matching = await listing.select_ids(
-            connection, workspace_id, subscriber_filter, limit=MAX_COUNTED + 1, now=now
-        )
-    if matching is not None and len(matching) <= MAX_COUNTED:
+        matching = await large.select_ids(connection, workspace_id, subscriber_filter, most=MAX_COUNTED, now=now)
+    if matching is not None:
         people = await _select_sorted(connection, workspace_id, matching, sort, last_id, limit)
         return PeoplePage(people=people, total=len(matching), sort=sort)
     if sort == "email":

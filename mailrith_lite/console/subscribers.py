@@ -91,6 +91,7 @@ async def _select_page(call: SessionRequest, asked: _Query) -> PeoplePage:
                 connection,
                 call.workspace_id,
                 resolved,
+                call.services.large_selections,
                 sort=asked.sort,
                 last_id=asked.before_id,
                 limit=PAGE_SIZE + 1,

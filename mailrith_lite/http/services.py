@@ -10,6 +10,7 @@ from mailrith_lite.access.keys import KeyUse, Principal
 from mailrith_lite.access.refused_keys import RefusedKeys
 from mailrith_lite.access.request_rates import RequestRates
 from mailrith_lite.access.wrong_keys import WrongKeys
+from mailrith_lite.audience.large_selections import LargeSelections
 from mailrith_lite.audience.segments.segment_counts import SegmentCounts
 from mailrith_lite.audience.totals import AudienceTotals
 from mailrith_lite.database import Database, Requester
@@ -44,6 +45,7 @@ class Services(msgspec.Struct, kw_only=True):
     request_log: RequestLog
     searches: AtOnce
     segment_counts: SegmentCounts
+    large_selections: LargeSelections
     audience_totals: AudienceTotals
     secret: bytes
     imports_directory: Path
