@@ -118,7 +118,7 @@ async def _stop(process: Process) -> None:
 
 
 async def _add_custom_fields(client: ApiClient) -> None:
-    _title("The workspace gets custom fields, for columns that are no field of every subscriber")
+    _title("The workspace gets custom fields for the columns that no built-in field can hold")
     for field in CUSTOM_FIELDS:
         await client.post("/v1/custom-fields", CustomField, field, key=new_idempotency_key())
     click.echo(", ".join(f"{field['label']} ({field['type']})" for field in CUSTOM_FIELDS))

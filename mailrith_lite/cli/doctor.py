@@ -103,7 +103,7 @@ def _private_paths(directory: Path) -> Iterator[Path]:
 
 
 def _is_ours(path: Path, directory: Path) -> bool:
-    """Whether the service must be able to write it. Other programs, such as Litestream, have folders there, too."""
+    """Whether the service must be able to write to the path. Litestream, for example, has a folder of its own."""
     name = path.relative_to(directory).parts[:1]
     return bool(name) and (name[0] in _FOLDERS or name[0].startswith(_PRIVATE))
 

@@ -80,7 +80,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def short_counts(self) -> str:
-        """`counts` for a narrow table."""
+        """`counts` without the results that are zero, for a narrow table."""
         return without_zeros(self.counts)
 
     @property

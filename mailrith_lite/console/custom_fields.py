@@ -78,7 +78,7 @@ def _type(fields: Fields) -> FieldType:
 
 
 def _options(fields: Fields) -> list[str]:
-    """A line each; blank lines do not count."""
+    """The options in the text area of the form: one per line, without blank lines."""
     return [line.strip() for line in fields.get("options", "").splitlines() if line.strip()]
 
 

@@ -12,10 +12,10 @@ class JobKind(msgspec.Struct, frozen=True, kw_only=True):
     """What the rest of the service must know of a kind of job.
 
     `name`: the text in the column `jobs.kind`, in the log and in messages.
-    `resource`: a job in the codes and details of errors.
-    `id_prefix`: begins the public id of each job.
+    `resource`: the noun for a job in the codes and details of errors.
+    `id_prefix`: the start of the public id of each job.
     `path`: where the API lists the jobs; `/` and a public id after it is the address of one job.
-    `one_at_a_time`: of the jobs of such kinds, a workspace runs one at a time, in the order of their ids.
+    `one_at_a_time`: of all kinds with True, a workspace runs one job at a time, in the order of the jobs' ids.
     `counts`: the members of `Progress` that its jobs have.
     `read_scopes`, `write_scopes`: what a key needs to see a job, and to start or cancel one.
     """

@@ -259,7 +259,7 @@ class Runner:
         return "left unchanged"
 
     async def _run_pipeline(self, run: Run) -> str:
-        """Runs the pipeline, writes the state of the job and returns it, for the log."""
+        """Runs the pipeline and writes the state of the job. Returns this state in words, for the log."""
         job = run.job
         try:
             await run.step()

@@ -87,7 +87,7 @@ class WebhookBox:
             self._dispatcher.reload(subscription_id)
 
     async def drain(self) -> None:
-        """Waits until no event is due, or those that are due are held."""
+        """Waits until no event is due, or the gate holds every event that is due."""
         await self._dispatcher.drain()
 
     async def select_events(self, workspace_id: int, event_type: str | None) -> list[Event]:

@@ -71,7 +71,7 @@ class Dispatcher:
         self.wake()
 
     async def drain(self) -> None:
-        """Waits until no event is due, or the gate holds those that are."""
+        """Waits until no event is due, or the gate holds every event that is due."""
         await self._idle.wait()
 
     async def stop(self, grace: float = GRACE) -> None:

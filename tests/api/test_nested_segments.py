@@ -59,8 +59,8 @@ def test_the_error_names_the_segment_that_a_change_would_break(server: Server) -
 
 
 @pytest.mark.slow
-def test_the_error_names_a_distant_segment_that_a_change_would_break(server: Server) -> None:
-    """At every distance, the circle and the excessive depth are found."""
+def test_change_that_breaks_an_indirectly_dependent_segment_is_refused(server: Server) -> None:
+    """The first change makes the last segment of the chain too deep; the second makes a circle of six segments."""
     chain = [segment(server, "Chain 0", definition("subscriber_status", "is", "Active"))]
     for number in range(1, MAX_DEPTH + 1):
         chain.append(segment(server, f"Chain {number}", definition("segment", "is", chain[-1]["id"])))

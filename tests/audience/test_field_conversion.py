@@ -117,7 +117,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def subscriber_with(server: Server, email: str, custom_field: Any, value: str) -> Any:
-    """A subscriber with the value, which is JSON, so that a number keeps every digit."""
+    """Creates a subscriber with a value of the custom field. `value`: JSON, so that a number keeps its digits."""
     body = f'{{"email": "{email}", "custom_fields": {{"{custom_field["id"]}": {value}}}}}'
     return data_of(server.call("POST", SUBSCRIBERS, body.encode()))
 

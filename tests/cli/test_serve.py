@@ -136,7 +136,7 @@ def test_signal_during_an_import_stops_cleanly_and_the_next_start_completes_it(c
         ((), {"MAILRITH_LITE_BOOTSTRAP_KEY": "my secret"}, "MAILRITH_LITE_BOOTSTRAP_KEY takes a key: mrk_"),
     ],
 )
-def test_bad_setting_stops_the_start_with_its_name_alone(
+def test_bad_setting_stops_the_start_with_an_error_that_names_it_and_shows_no_key(
     cwd: Path, options: tuple[str, ...], env: dict[str, str], message: str
 ) -> None:
     result = run("serve", *options, env=env, cwd=cwd)

@@ -63,7 +63,7 @@ def test_box_of_the_head_chooses_everybody_on_the_page(browser: Browser, filled:
         expect(page.get_by_text("60 people", exact=True)).to_be_visible()
 
 
-def test_all_who_match_are_erased_by_keyboard_alone(browser: Browser, filled: Server) -> None:
+def test_everybody_who_matches_a_search_can_be_erased_by_keyboard(browser: Browser, filled: Server) -> None:
     with watched(browser, filled) as page:
         sign_in(page)
         page.goto("/console/subscribers?search=p0")

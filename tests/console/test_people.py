@@ -213,7 +213,7 @@ def test_erasing_takes_the_number_of_people(server: Server, made: dict[str, str]
     assert emails(visitor.get(LIST)) == ["cy@x.com"]
 
 
-def test_nobody_chosen_is_explained(server: Server, made: dict[str, str]) -> None:
+def test_bulk_change_of_nobody_is_refused_with_what_to_do(server: Server, made: dict[str, str]) -> None:
     page = signed_in(server).get(f"{NEW}?action=add_tag")
     assert (page.status, "Choose people in the list first" in text(page)) == (400, True)
 

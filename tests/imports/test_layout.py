@@ -192,7 +192,7 @@ def test_a_row_with_a_blank_cell_is_no_header_of_a_numbered_column(path: Path) -
         ("sep=;\nEmail,x\n", {"delimiter": ","}, Layout(delimiter=",", header_line=2, names=["Email", "x"])),
     ],
 )
-def test_header_and_delimiter_of_the_request_win(
+def test_header_and_delimiter_of_the_request_override_detection(
     path: Path, text: str, options: dict[str, object], expected: Layout
 ) -> None:
     assert layout_of(path, text, ["Email"], **options) == expected

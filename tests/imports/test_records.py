@@ -309,7 +309,7 @@ def read_until_broken(records: Iterable[tuple[int, Sequence[str]]]) -> tuple[lis
     width=st.integers(1, 4),
     limit=st.sampled_from([6, 30, 300_000]),
 )
-def test_blocks_have_the_records_and_the_errors_of_single_lines(
+def test_reading_in_blocks_gives_the_same_records_and_error_as_line_by_line(
     text: str, delimiter: str, block: int, width: int, limit: int
 ) -> None:
     layout = Layout(delimiter=delimiter, header_line=0, names=["x"] * width)

@@ -1,4 +1,4 @@
-"""The translation of a column in a few words."""
+"""How `describe` says in a few words which status or change each word of a column stands for."""
 
 import pytest
 
