@@ -30,7 +30,7 @@ from mailrith_lite.access.scopes import ALL
 from mailrith_lite.app import DATABASE_FILE
 from mailrith_lite.audience import totals
 from mailrith_lite.cli.serve import open_service
-from mailrith_lite.console import segments
+from mailrith_lite.console import new_export, segments
 from mailrith_lite.database import Database
 from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings
@@ -247,6 +247,7 @@ def patient_pages() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(totals, "PATIENCE_SECONDS", 60)
         patch.setattr(segments, "PATIENCE_SECONDS", 60)
+        patch.setattr(new_export, "PATIENCE_SECONDS", 60)
         yield
 
 

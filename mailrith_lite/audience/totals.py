@@ -11,7 +11,7 @@ from mailrith_lite.audience.vocabulary import STATUSES, Status
 from mailrith_lite.database import Connection, Database
 
 MONTHS = 12
-PATIENCE_SECONDS = 0.1
+PATIENCE_SECONDS = 0.02
 """For so long a look waits for a new count before it gets the last one."""
 
 

@@ -26,7 +26,7 @@ from mailrith_lite.console.session_request import SessionRequest
 from mailrith_lite.database import Connection
 
 READ, WRITE = ("segments:read",), ("segments:write",)
-PATIENCE_SECONDS = 0.08
+PATIENCE_SECONDS = 0.02
 """For so long a page waits for counts. The browser asks for the others, one after another."""
 
 
