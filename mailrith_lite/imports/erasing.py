@@ -4,6 +4,8 @@ A refused row belongs to everybody whose address is in one of its cells.
 """
 
 import asyncio
+import itertools
+import operator
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
@@ -64,33 +66,42 @@ TEXT_COLUMNS: Final = (
 
 async def erase_rows(database: Database, workspace_id: int) -> None:
     """Deletes the rows of reports that name a deleted person, a batch in each transaction."""
-    async with database.read() as connection:
-        job_ids = await report.select_jobs_with_rows(connection, workspace_id)
-    for job_id in job_ids:
-        async for named in _mentions(database, workspace_id, job_id):
-            async with database.read() as connection:
-                erased = await erasures.select_erased(connection, workspace_id, named)
-            lines = sorted({one.position for one in erased})
+    async for named in _mentions(database, workspace_id):
+        async with database.read() as connection:
+            erased = await erasures.select_erased(connection, workspace_id, named)
+        rows = sorted({(one.job_id, one.position) for one in erased})
+        for job_id, its_rows in itertools.groupby(rows, operator.itemgetter(0)):
+            lines = [line for _, line in its_rows]
             for start in range(0, len(lines), _DELETED_AT_ONCE):
                 async with database.write(housekeeping=True) as connection:
                     await report.delete_lines(connection, job_id, lines[start : start + _DELETED_AT_ONCE])
 
 
-async def _mentions(database: Database, workspace_id: int, job_id: int) -> AsyncIterator[list[Mention]]:
-    """The addresses in the rows of a report, many at once. `position` is the line of the row."""
+async def _mentions(database: Database, workspace_id: int) -> AsyncIterator[list[Mention]]:
+    """The addresses in the rows of all reports, many at once. `position` is the line of the row."""
+    async with database.read() as connection:
+        job_ids = await report.select_jobs_with_rows(connection, workspace_id)
     named: list[Mention] = []
+    for job_id in job_ids:
+        async for rows in _batches(database, workspace_id, job_id):
+            named += await asyncio.to_thread(_find, rows, job_id)
+            if len(named) >= _LOOKED_UP_AT_ONCE:
+                yield named
+                named = []
+    yield named
+
+
+async def _batches(database: Database, workspace_id: int, job_id: int) -> AsyncIterator[list[Row]]:
+    """The rows of a report in the order of the file."""
     line = position = 0
     while True:
         async with database.read() as connection:
             rows = await report.select_row_errors(
                 connection, workspace_id, job_id, after_line=line, after_position=position
             )
-        named += await asyncio.to_thread(_find, rows, job_id)
-        if not rows or len(named) >= _LOOKED_UP_AT_ONCE:
-            yield named
-            named = []
         if not rows:
             return
+        yield rows
         line, position = rows[-1]["line"], rows[-1]["position"]
 
 

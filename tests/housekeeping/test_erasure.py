@@ -20,11 +20,12 @@ from webhooks.receiver import Planned, Receiver
 from housekeeping import person
 from housekeeping.person import CELL, EARLIER_NAME, EMAIL, IMPORTS, MAPPINGS, NAME, mapped
 from mailrith_lite.audience import erasures
-from mailrith_lite.audience.erasures import Pending
-from mailrith_lite.database import Database
+from mailrith_lite.audience.erasures import Mention, Pending
+from mailrith_lite.database import Connection, Database
 from mailrith_lite.database import connection as database_connection
 from mailrith_lite.exports.export_pipeline import ExportPipeline
 from mailrith_lite.housekeeping.erasure import Erasure
+from mailrith_lite.imports import erasing
 
 EXPORTS = "/v1/jobs/subscriber-exports"
 BULK_CHANGES = "/v1/jobs/subscriber-bulk-changes"
@@ -213,6 +214,28 @@ def test_a_person_with_the_address_of_a_deleted_one_keeps_their_refused_rows(ser
     job = server.import_csv(person.REFUSED, MAPPINGS)
     erase(server)
     assert len(report(server, job)) == 2
+
+
+def test_the_refused_rows_of_all_imports_are_looked_up_together(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look reads all deleted people of the workspace."""
+    select_erased = erasures.select_erased
+    looks: list[int] = []
+
+    async def counted(connection: Connection, workspace_id: int, named: list[Mention]) -> list[Mention]:
+        looks.append(len(named))
+        return await select_erased(connection, workspace_id, named)
+
+    saved = subscriber(server, EMAIL)
+    jobs = [server.import_csv(f"Email,Name\nbroken,{EMAIL}\nbroken,bob{number}@x.com\n") for number in range(3)]
+    delete(server, saved)
+    monkeypatch.setattr(erasures, "select_erased", counted)
+    server.wait(erasing.erase_rows(server.services.database, 1))
+    assert looks == [6]
+    assert [[row.split(",")[1] for row in report(server, job)] for job in jobs] == [
+        [f"bob{number}@x.com"] for number in range(3)
+    ]
 
 
 def test_the_replay_of_a_deleted_person_is_a_404(server: Server) -> None:
