@@ -6,7 +6,7 @@ from urllib.parse import urljoin
 
 import pytest
 import uploading
-from api_records import data_of, subscriber
+from api_records import data_of, hold_jobs, subscriber
 from conftest import MAPPINGS, Server
 
 from mailrith_lite import clock
@@ -91,6 +91,20 @@ def test_refused_rows_need_attention_until_they_are_settled(
     else:
         uploading.finished(server, server.call("POST", IMPORT.path, corrected))
     assert "refused rows to correct" not in text(visitor.get("/console"))
+
+
+@pytest.mark.parametrize("action", ["corrected report", "undo"])
+def test_refused_rows_need_attention_after_a_canceled_correction_or_undo(
+    server: Server, visitor: Visitor, action: str
+) -> None:
+    job = server.import_csv(REFUSED)
+    hold_jobs(server)
+    if action == "undo":
+        started = server.call("POST", f"{job['self']}/undo")
+    else:
+        started = server.call("POST", IMPORT.path, {"csv_text": REFUSED.replace(" at ", "@"), "like": job["id"]})
+    assert server.call("POST", f"{data_of(started)['self']}/cancel").status == 200
+    assert "2 refused rows to correct." in text(visitor.get("/console"))
 
 
 def test_empty_workspace_says_how_to_begin_and_has_a_sample_file(server: Server, visitor: Visitor) -> None:
