@@ -1,5 +1,7 @@
 """The pages of an undo: what it would do, its start, and its result."""
 
+import re
+
 from conftest import Server
 
 from .visitor import heading, signed_in, text
@@ -63,3 +65,12 @@ def test_an_import_leads_to_its_people(server: Server) -> None:
     assert ("a@x.com" in text(page), "b@x.com" in text(page), "other@x.com" in text(page)) == (True, True, False)
     assert "Export these" in text(page)
     assert "2 subscribers" in text(visitor.get(f"/console/exports/new?imported={job_id}"))
+
+
+def test_skipped_people_are_links_for_a_key_that_may_read_subscribers_only(server: Server) -> None:
+    visitor, path = signed_in(server), imported(server)
+    undo = visitor.post(f"{path}/undo").headers["location"]
+    server.drain()
+    assert re.search(r'<a href="/console/subscribers/[^"]+">b@x.com</a>', visitor.get(undo).body.decode())
+    importer = signed_in(server, server.new_key(scopes=("subscribers:import",)))
+    assert "<li>b@x.com</li>" in importer.get(undo).body.decode()
