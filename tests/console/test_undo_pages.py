@@ -71,6 +71,6 @@ def test_skipped_people_are_links_for_a_key_that_may_read_subscribers_only(serve
     visitor, path = signed_in(server), imported(server)
     undo = visitor.post(f"{path}/undo").headers["location"]
     server.drain()
-    assert re.search(r'<a href="/console/subscribers/[^"]+">b@x.com</a>', visitor.get(undo).body.decode())
+    assert re.search(r'<a href="[^"]*/subscribers/[^"]+">b@x.com</a>', visitor.get(undo).body.decode())
     importer = signed_in(server, server.new_key(scopes=("subscribers:import",)))
     assert "<li>b@x.com</li>" in importer.get(undo).body.decode()
