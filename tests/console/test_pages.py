@@ -126,7 +126,7 @@ def test_security_headers_are_for_the_console_only(service: Server) -> None:
 def test_static_files_are_cached_by_version(service: Server) -> None:
     page = signed_in(service).get("/console").body.decode()
     named = re.findall(r'"\./(static/[^"]+)"', page)
-    assert len(named) == 3
+    assert len(named) >= 3  # an empty workspace has a sample file, too
     for name in named:
         current, outdated = (service.call("GET", f"/{path}", key=None) for path in (name, f"{name}x"))
         assert current.headers["cache-control"] == "public, max-age=31536000, immutable"

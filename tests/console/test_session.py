@@ -54,7 +54,8 @@ def test_cookie_is_hidden_from_scripts_and_does_not_contain_the_key(service: Ser
     cookie = signed_in(service).cookies[SESSION]
     assert (cookie["httponly"], cookie["samesite"]) == (True, "Strict")
     assert cookie["path"] == "/"  # also when a proxy serves the console below a path
-    assert (cookie["max-age"], cookie["secure"]) == (str(MAX_IDLE // clock.SECOND), "")
+    assert 0 <= MAX_IDLE // clock.SECOND - int(cookie["max-age"]) < 60  # the seconds that are left
+    assert cookie["secure"] == ""
     payload = cookie.value.rpartition(".")[0]
     content = cookie.value.encode() + base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
     assert KEY.encode() not in content
