@@ -127,19 +127,11 @@ async def open_services(
     ):
         services, exports = await _build(settings, directory, database, outbox, dispatcher, gate)
         await services.runner.start()
-        background = _start_housekeeping(services, exports)
+        background = housekeeping.start(services, exports)
         try:
             yield services
         finally:
             await _stop(services, background)
-
-
-def _start_housekeeping(services: Services, exports: ExportPipeline) -> list[asyncio.Task[None]]:
-    return [
-        asyncio.create_task(housekeeping.delete_expired(services, exports), name="housekeeping"),
-        asyncio.create_task(housekeeping.erase_deleted(services), name="erasure"),
-        asyncio.create_task(housekeeping.update_indexes(services), name="indexes"),
-    ]
 
 
 async def _stop(services: Services, background: Sequence[asyncio.Task[None]]) -> None:

@@ -89,5 +89,6 @@ _request_seconds = functools.cache(REQUEST_SECONDS.labels)
 
 
 def note_request(operation: str, status: int, seconds: float) -> None:
+    """Counts a request. `operation`: of the API, or the path of a route, so that there are few labels."""
     _requests(operation, status).inc()
     _request_seconds(operation).observe(seconds)

@@ -68,7 +68,7 @@ def test_two_imports_and_an_export_at_the_same_time(serve: Any) -> None:
 
 
 def test_reads_and_writes_are_quick_during_an_import(server: Server) -> None:
-    job = submit(server, KEY, csv_text=csv_text(2 * ROWS))
+    job = submit(server, KEY, csv_text=csv_text(3 * ROWS))
     slowest, count = 0.0, 0
     while not is_final(server, job, KEY):
         for method, body in (("GET", None), ("POST", {"name": f"Tag {count}"})):
@@ -76,10 +76,10 @@ def test_reads_and_writes_are_quick_during_an_import(server: Server) -> None:
             assert server.call(method, "/v1/tags", body).status == (200 if method == "GET" else 201)
             slowest = max(slowest, time.monotonic() - start)
         count += 1
-    assert count > 0
-    assert slowest < 10  # a machine with one worker too many answers late
+    assert count > 10
+    assert slowest < 2
     job = server.call("GET", job["self"]).json["data"]
-    assert (job["status"], job["imported_count"]) == ("Completed", 2 * ROWS * 9 // 10)
+    assert (job["status"], job["imported_count"]) == ("Completed", 3 * ROWS * 9 // 10)
     assert server.rows("SELECT count(*) FROM tags") == [(count,)]
 
 

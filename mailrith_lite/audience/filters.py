@@ -53,6 +53,11 @@ class SubscriberFilter(msgspec.Struct, frozen=True, kw_only=True):
     import_job_id: int | None = None
     compiled: Fragment | None = None
 
+    @property
+    def changes_alone(self) -> bool:
+        """Whether others can match without a change of a subscriber: with time, or when an import is deleted."""
+        return self.cold_only or self.import_job_id is not None
+
     def where(self, bindings: Bindings, workspace_id: int, now: int) -> Where:
         parts = [conditions.in_workspace(bindings, workspace_id)]
         if self.email is not None:

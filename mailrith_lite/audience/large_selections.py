@@ -31,7 +31,7 @@ class LargeSelections:
         matching = await listing.select_ids(connection, workspace_id, subscriber_filter, limit=most + 1, now=now)
         if len(matching) <= most:
             return matching
-        if not subscriber_filter.cold_only:  # who is cold changes with time
+        if not subscriber_filter.changes_alone:
             self._revisions[key] = revision
             self._revisions.move_to_end(key)
             if len(self._revisions) > CACHE_SIZE:

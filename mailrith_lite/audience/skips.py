@@ -1,4 +1,4 @@
-"""The people whom a job has skipped, and the report of them as CSV."""
+"""The people that a job has skipped, and the CSV report that lists them."""
 
 import asyncio
 import csv

@@ -19,7 +19,7 @@ from mailrith_lite.jobs.kinds import BULK_CHANGE, EXPORT, IMPORT, JobKind
 from mailrith_lite.jobs.queue import Job
 
 SHOWN_SKIPS = 20
-"""How many of the people whom a job has skipped its page lists."""
+"""The page of a job lists at most so many of the people that the job has skipped."""
 _REPORT_LINK = 60 * clock.SECOND  # short, because the page makes a new link for each download
 
 

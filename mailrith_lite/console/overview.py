@@ -87,12 +87,17 @@ async def _attention(call: SessionRequest, jobs: Sequence[JobView]) -> list[Atte
 
 
 async def _refused_rows(connection: Connection, workspace_id: int, jobs: Sequence[JobView]) -> list[Attention]:
-    """The imports with refused rows that no later import has corrected and no undo has taken back."""
+    """The imports with refused rows that were not undone, and whose mapping no later import has used again.
+
+    An undone import counts as none.
+    """
     completed = [job for job in jobs if job.completed and not job.dry_run]
     undo_ids = [number for job in completed if job.kind == UNDO and (number := UNDO.decode(job.id)) is not None]
     undos = await undo_table.select_undos(connection, workspace_id, undo_ids)
-    settled = {job_path(IMPORT, IMPORT.encode(undo.import_job_id)) for undo in undos.values()}
-    settled |= {job.parent_path for job in completed if job.parent_path is not None}
+    undone = {job_path(IMPORT, IMPORT.encode(undo.import_job_id)) for undo in undos.values()}
+    settled = undone | {
+        job.parent_path for job in completed if job.parent_path is not None and job.path not in undone
+    }
     refused = [
         Attention(
             text=f"{job.name}: {formats.plural(job.progress.rejected_count, 'refused row')} to correct.",

@@ -1,7 +1,7 @@
 """The loops that run until the service stops. A failure is logged, and the loop goes on."""
 
 import functools
-from asyncio import sleep
+from asyncio import Task, create_task, sleep
 from collections.abc import Awaitable, Callable, Sequence
 
 from mailrith_lite import clock, logs
@@ -22,7 +22,16 @@ _ERASURE_SECONDS = 20.0
 _INDEX_SECONDS = 1.0
 
 
-async def delete_expired(services: Services, exports: ExportPipeline) -> None:
+def start(services: Services, exports: ExportPipeline) -> list[Task[None]]:
+    """Starts the loops. Cancel the tasks to end them."""
+    return [
+        create_task(_delete_expired(services, exports), name="housekeeping"),
+        create_task(_erase_deleted(services), name="erasure"),
+        create_task(_update_indexes(services), name="indexes"),
+    ]
+
+
+async def _delete_expired(services: Services, exports: ExportPipeline) -> None:
     """Deletes what has expired, saves when keys were used, and shrinks the WAL, until the service stops."""
     steps = (exports.remove_expired, *_steps(services))
     while not services.stopping:
@@ -70,7 +79,7 @@ def _steps(services: Services) -> Sequence[Callable[[], Awaitable[None]]]:
     )
 
 
-async def erase_deleted(services: Services) -> None:
+async def _erase_deleted(services: Services) -> None:
     """Takes people who were deleted off the disk, until the service stops."""
     erasure = Erasure(services.database)
     while not services.stopping:
@@ -81,7 +90,7 @@ async def erase_deleted(services: Services) -> None:
         await sleep(_ERASURE_SECONDS)
 
 
-async def update_indexes(services: Services) -> None:
+async def _update_indexes(services: Services) -> None:
     """Keeps the search index and the block counts current. Pauses after each step while a job runs."""
     index = search_index.Upkeep(services.database)
     while not services.stopping:

@@ -80,6 +80,11 @@ async def test_cold_people_are_read_each_time_because_time_passes(audience: Data
     assert [await look(audience, large, cold) for _ in range(2)] == [(None, 1)] * 2
 
 
+async def test_people_of_an_import_are_read_each_time_because_the_import_can_be_deleted(audience: Database) -> None:
+    large, of_import = LargeSelections(audience), SubscriberFilter(import_job_id=1)
+    assert [(await look(audience, large, of_import, most=-1))[1] for _ in range(2)] == [1, 1]
+
+
 async def test_oldest_filter_is_forgotten_when_there_are_too_many(audience: Database) -> None:
     large = LargeSelections(audience)
     await look(audience, large)

@@ -93,6 +93,18 @@ def test_refused_rows_need_attention_until_they_are_settled(
     assert "refused rows to correct" not in text(visitor.get("/console"))
 
 
+def test_refused_rows_need_attention_again_after_the_undo_of_their_correction(
+    server: Server, visitor: Visitor
+) -> None:
+    job = server.import_csv(REFUSED)
+    corrected = {"csv_text": REFUSED.replace(" at ", "@"), "like": job["id"]}
+    correction = uploading.finished(server, server.call("POST", IMPORT.path, corrected))
+    assert "refused rows to correct" not in text(visitor.get("/console"))
+    assert server.call("POST", f"{correction['self']}/undo").status == 202
+    server.drain()
+    assert "2 refused rows to correct." in text(visitor.get("/console"))
+
+
 @pytest.mark.parametrize("action", ["corrected report", "undo"])
 def test_refused_rows_need_attention_after_a_canceled_correction_or_undo(
     server: Server, visitor: Visitor, action: str

@@ -67,7 +67,7 @@ def test_an_import_leads_to_its_people(server: Server) -> None:
     assert "2 subscribers" in text(visitor.get(f"/console/exports/new?imported={job_id}"))
 
 
-def test_skipped_people_are_links_for_a_key_that_may_read_subscribers_only(server: Server) -> None:
+def test_skipped_people_are_links_only_for_a_key_that_may_read_subscribers(server: Server) -> None:
     visitor, path = signed_in(server), imported(server)
     undo = visitor.post(f"{path}/undo").headers["location"]
     server.drain()
