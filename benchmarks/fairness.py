@@ -15,7 +15,7 @@ import aiohttp
 from benchmarks import rows
 from benchmarks.latency import print_latency
 from benchmarks.load import load_for
-from benchmarks.service import Service, serving
+from benchmarks.service import UNLIMITED, Service, serving
 from benchmarks.speed import field_ids
 
 PEOPLE = 200_000
@@ -28,7 +28,7 @@ _PARTS = b"".join(b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n
 def measure() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "data"
-        with serving(home) as service:
+        with serving(home, **UNLIMITED) as service:
             ids = field_ids(service)
             service.run_job("import", rows.import_body(rows.csv_text(PEOPLE), ids))
             key = _other_key(home)

@@ -16,6 +16,7 @@ from mailrith_lite import __version__, clock, disk, errors, housekeeping, ids, l
 from mailrith_lite.access import audit, keys, workspaces
 from mailrith_lite.access.audit import Actor
 from mailrith_lite.access.keys import KeyUse
+from mailrith_lite.access.refusal_pauses import RefusalPauses
 from mailrith_lite.access.refused_keys import RefusedKeys
 from mailrith_lite.access.request_rates import RequestRates
 from mailrith_lite.access.wrong_keys import WrongKeys
@@ -213,6 +214,7 @@ def _services(
         key_use=KeyUse(),
         wrong_keys=WrongKeys(settings.wrong_key_limit),
         refused_keys=RefusedKeys(),
+        refusal_pauses=RefusalPauses(),
         request_rates=RequestRates(
             key_rate=settings.key_rate, workspace_rate=settings.workspace_rate, burst=settings.rate_burst
         ),

@@ -24,11 +24,11 @@ class Rate:
         self._rate = rate
         self._burst = burst
         self._time = time
-        self._buckets: OrderedDict[int, tuple[float, float]] = (
+        self._buckets: OrderedDict[int | str, tuple[float, float]] = (
             OrderedDict()
         )  # owner -> (tokens, when), idle ones first
 
-    def take(self, owner: int) -> int | None:
+    def take(self, owner: int | str) -> int | None:
         """Takes a token. Returns None, or the whole seconds until there is one again."""
         now = self._time()
         tokens, before = self._buckets.pop(owner, (float(self._burst), now))

@@ -11,6 +11,7 @@ import pytest
 from empty_database import write_empty_database
 
 from mailrith_lite.access.keys import KeyUse
+from mailrith_lite.access.refusal_pauses import RefusalPauses
 from mailrith_lite.access.refused_keys import RefusedKeys
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.app import DATABASE_FILE, first_start
@@ -76,4 +77,5 @@ class ReusedService:
             return False
         services.key_use, services.wrong_keys = KeyUse(), WrongKeys(server.settings.wrong_key_limit)
         services.refused_keys, services.request_log = RefusedKeys(), RequestLog()
+        services.refusal_pauses = RefusalPauses()
         return True

@@ -84,7 +84,7 @@ async def list_custom_fields(call: Call, query: SearchQuery) -> PageOf[CustomFie
     Newest first. `search`: part of a label or type, ignoring case.
     """
     page = query.page(ids.CUSTOM_FIELD)
-    async with call.database.read() as connection:
+    async with call.database.read_list(search=query.search) as connection:
         fields = await custom_fields.select_custom_fields(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )

@@ -151,7 +151,7 @@ async def list_imports(call: Call, query: PageQuery) -> PageOf[ImportJobSummary]
     Newest first.
     """
     page = query.page(IMPORT.id_prefix)
-    async with call.database.read() as connection:
+    async with call.database.read_list() as connection:
         jobs = await queue.select_jobs(
             connection, call.workspace_id, IMPORT, before_id=page.before_id, limit=page.fetched
         )

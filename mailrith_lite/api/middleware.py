@@ -6,12 +6,12 @@ from time import monotonic
 from aiohttp import hdrs, web
 
 from mailrith_lite import clock, errors, ids, logs, metrics
-from mailrith_lite.access import keys, scopes
+from mailrith_lite.access import keys, scopes, wrong_keys
 from mailrith_lite.api.call import Call, CallHandler
 from mailrith_lite.api.envelope import respond
 from mailrith_lite.database import Requester
 from mailrith_lite.http import log_fields, wire_errors
-from mailrith_lite.http.addresses import relative_address
+from mailrith_lite.http.addresses import client_address, relative_address
 from mailrith_lite.http.key_check import check_key
 from mailrith_lite.http.services import (
     OPERATION,
@@ -49,7 +49,21 @@ def request_id_of(request: web.BaseRequest) -> str:
 
 @web.middleware
 async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Gives each request an id and a log line, and each error its envelope."""
+    """Gives each request an id and a log line, and each error its envelope. Sends many refusals slowly."""
+    response = await _answer(request, handler)
+    if REFUSAL in request:
+        await request.config_dict[SERVICES].refusal_pauses.wait(_refused_owner(request))
+    return response
+
+
+def _refused_owner(request: web.Request) -> int | str:
+    """The id of the workspace whose key is known, or the address of the client."""
+    if PRINCIPAL in request:
+        return request[PRINCIPAL].workspace_id
+    return wrong_keys.site(client_address(request.config_dict[SERVICES], request) or "")
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     request[REQUEST_ID] = request_id_of(request)
     requester = request[REQUESTER] = Requester()
     began = monotonic()

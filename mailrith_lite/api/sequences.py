@@ -157,7 +157,7 @@ async def list_sequences(call: Call, query: SearchQuery) -> PageOf[SequenceSumma
     Newest first. `search`: part of a name, status or reply address, ignoring case.
     """
     page = query.page(ids.SEQUENCE)
-    async with call.database.read() as connection:
+    async with call.database.read_list(search=query.search) as connection:
         selected = await sequences.select_sequences(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )

@@ -65,7 +65,7 @@ async def list_tags(call: Call, query: SearchQuery) -> PageOf[TagResource]:
     Newest first. `search`: part of a name or description, ignoring case.
     """
     page = query.page(ids.TAG)
-    async with call.database.read() as connection:
+    async with call.database.read_list(search=query.search) as connection:
         selected = await tags.select_tags(
             connection, call.workspace_id, search=query.search, before_id=page.before_id, limit=page.fetched
         )

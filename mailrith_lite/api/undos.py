@@ -171,7 +171,7 @@ async def list_undos(call: Call, query: PageQuery) -> PageOf[UndoJob]:
     Newest first.
     """
     page = query.page(UNDO.id_prefix)
-    async with call.database.read() as connection:
+    async with call.database.read_list() as connection:
         jobs = await queue.select_jobs(
             connection, call.workspace_id, UNDO, before_id=page.before_id, limit=page.fetched
         )

@@ -139,7 +139,7 @@ async def list_subscriptions(call: Call, query: PageQuery) -> PageOf[WebhookSubs
     Newest first.
     """
     page = query.page(RESOURCE)
-    async with call.database.read() as connection:
+    async with call.database.read_list() as connection:
         selected = await subscription_table.select_subscriptions(
             connection, call.workspace_id, before_id=page.before_id, limit=page.fetched
         )

@@ -66,7 +66,7 @@ async def create_custom_field(
 
 
 async def select_custom_fields(
-    connection: Connection, workspace_id: int, *, search: str | None, before_id: int | None, limit: int
+    connection: Reader, workspace_id: int, *, search: str | None, before_id: int | None, limit: int
 ) -> list[CustomField]:
     """Newest first, with integer ids below `before_id`. `search`: part of the label or type, any case."""
     rows = await connection.execute_fetchall(

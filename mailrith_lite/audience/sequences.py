@@ -186,7 +186,7 @@ async def update_sequence(
 
 
 async def select_sequences(
-    connection: Connection, workspace_id: int, *, search: str | None, before_id: int | None, limit: int
+    connection: Reader, workspace_id: int, *, search: str | None, before_id: int | None, limit: int
 ) -> list[SequenceSummary]:
     """Newest first, with integer ids below `before_id`. `search`: part of name, status, reply address, any case."""
     rows = await connection.execute_fetchall(

@@ -89,7 +89,7 @@ def name_taken() -> errors.Conflict:
 
 
 async def select_tags(
-    connection: Connection, workspace_id: int, *, search: str | None, before_id: int | None, limit: int
+    connection: Reader, workspace_id: int, *, search: str | None, before_id: int | None, limit: int
 ) -> list[Tag]:
     """Newest first, with integer ids below `before_id`. `search`: part of the name or description, any case."""
     rows = await connection.execute_fetchall(

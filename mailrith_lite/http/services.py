@@ -7,6 +7,7 @@ from aiohttp import web
 
 from mailrith_lite.access.key_table import ApiKey
 from mailrith_lite.access.keys import KeyUse, Principal
+from mailrith_lite.access.refusal_pauses import RefusalPauses
 from mailrith_lite.access.refused_keys import RefusedKeys
 from mailrith_lite.access.request_rates import RequestRates
 from mailrith_lite.access.wrong_keys import WrongKeys
@@ -41,6 +42,7 @@ class Services(msgspec.Struct, kw_only=True):
     key_use: KeyUse
     wrong_keys: WrongKeys
     refused_keys: RefusedKeys
+    refusal_pauses: RefusalPauses
     request_rates: RequestRates
     request_log: RequestLog
     searches: AtOnce

@@ -21,7 +21,8 @@ _HEADER_RECORDS = 20
 _COMPARED_RECORDS = 100
 _PREFIX = 1 << 21
 """Characters that the header, and what is above it, may take."""
-_BLANK_RUN = re.compile(r"(?<![\r\n])[\r\n]{20001,}+")  # begins at the first line end: linear
+_BLANK_RUN = "\n" * 20_001
+_LINE_ENDS = re.compile(r"\n++")
 _MAX_CELLS = MAX_COLUMNS + 100
 """Of a header, with the columns of reports of reports."""
 _ADDRESS = re.compile(r"(?:mailto:|[^@<>]*<)?[^\s@<>\"]{1,64}@[^\s@<>\"]{1,255}\.[^\s@<>\"]{1,63}>?[,;.]?")
@@ -102,13 +103,16 @@ def _without_blank_runs(text: str) -> tuple[str, list[tuple[int, int]]]:
     """
     parts: list[str] = []
     left_out: list[tuple[int, int]] = []
+    ends = text.replace("\r", "\n")
     end, line = 0, 1
-    for run in _BLANK_RUN.finditer(text):
-        kept = text[end : run.start() + 2]
+    while (start := ends.find(_BLANK_RUN, end)) >= 0:  # a pattern would hold the interpreter lock for milliseconds
+        run = _LINE_ENDS.match(ends, start)
+        assert run is not None
+        kept = text[end : start + 2]
         parts.append(kept)
         line += _count_lines(kept)
-        left_out.append((line - 1, _count_lines(run[0]) - _count_lines(run[0][:2])))
         end = run.end()
+        left_out.append((line - 1, _count_lines(text[start:end]) - _count_lines(text[start : start + 2])))
     return "".join([*parts, text[end:]]), left_out
 
 

@@ -151,7 +151,7 @@ async def select_job(connection: Reader, workspace_id: int, kind: JobKind, job_i
 
 
 async def select_jobs(
-    connection: Connection, workspace_id: int, kind: JobKind, *, before_id: int | None, limit: int
+    connection: Reader, workspace_id: int, kind: JobKind, *, before_id: int | None, limit: int
 ) -> list[Job]:
     """Jobs with an integer id below `before_id` (None: all), newest first."""
     rows = await connection.execute_fetchall(

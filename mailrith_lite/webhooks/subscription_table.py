@@ -95,7 +95,7 @@ async def select_active(connection: Connection, workspace_id: int) -> ActiveSubs
 
 
 async def select_subscriptions(
-    connection: Connection, workspace_id: int, *, before_id: int | None = None, limit: int = MAX_ID
+    connection: Reader, workspace_id: int, *, before_id: int | None = None, limit: int = MAX_ID
 ) -> list[Subscription]:
     """Without journals; newest first, with integer ids below `before_id`."""
     rows = await connection.execute_fetchall(

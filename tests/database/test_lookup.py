@@ -11,7 +11,7 @@ from empty_database import write_empty_database
 from plain_sqlite import opened
 
 from mailrith_lite import errors
-from mailrith_lite.database import Database
+from mailrith_lite.database import Connection, Database
 from mailrith_lite.database.connection import JOB_READERS
 from mailrith_lite.database.lookup import MOST_STEPS, Lookup
 
@@ -54,6 +54,24 @@ async def test_statement_with_too_many_steps_fails_and_the_next_one_answers(data
     with pytest.raises(sqlite3.OperationalError, match="interrupted"):
         await database.lookup.execute_fetchall(COUNT, (MOST_STEPS,))
     assert len(await database.lookup.execute_fetchall(COUNT, (3,))) == 3
+
+
+async def test_list_needs_a_reader_only_if_it_takes_many_steps(database: Database) -> None:
+    async with contextlib.AsyncExitStack() as all_readers:
+        for _ in range(JOB_READERS):
+            await all_readers.enter_async_context(database.read())
+        async with database.read_list() as reader:
+            assert len(list(await reader.execute_fetchall(COUNT, (3,)))) == 3
+            long_read = asyncio.ensure_future(reader.execute_fetchall(COUNT, (MOST_STEPS,)))
+            await asyncio.sleep(0)
+            assert not long_read.done()
+            await all_readers.aclose()
+            assert len(list(await long_read)) == MOST_STEPS
+
+
+async def test_list_with_a_search_is_read_by_a_reader(database: Database) -> None:
+    async with database.read_list(search="a") as reader:
+        assert isinstance(reader, Connection)
 
 
 @pytest.mark.slow

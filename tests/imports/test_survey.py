@@ -12,6 +12,7 @@ from uploading import look, put, ready, start
 
 from mailrith_lite.audience import values
 from mailrith_lite.imports import own_process, records
+from mailrith_lite.imports.layout import read_layout
 from mailrith_lite.imports.uploads import column_facts
 from mailrith_lite.imports.uploads.column_facts import ColumnSurvey
 from mailrith_lite.imports.uploads.survey import ColumnFacts, survey_file
@@ -34,7 +35,7 @@ def small_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_survey_counts_rows_and_filled_cells(tmp_path: Path, rows: int) -> None:
     path = tmp_path / "file.csv"
     path.write_bytes(b"\nEmail,Name,Other\n" + ROW * rows)
-    facts = await survey_file(path)
+    facts = await survey_file(path, read_layout(path))
     assert (facts.row_count, facts.header_line, facts.delimiter) == (rows, 2, ",")
     assert [(column.name, column.filled) for column in facts.columns] == [
         ("Email", rows),
@@ -46,7 +47,7 @@ async def test_survey_counts_rows_and_filled_cells(tmp_path: Path, rows: int) ->
 async def test_samples_are_the_first_different_cells(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     path.write_text("Email,Name\n" + "".join(f"{cell},\n" for cell in (" ", "a", "a ", "b", "c" * 61, "d")))
-    [email, name] = (await survey_file(path)).columns
+    [email, name] = (await survey_file(path, read_layout(path))).columns
     assert (email.filled, email.samples) == (5, ["a", "b", "c" * 59 + "…"])
     assert name == ColumnFacts(name="Name")
 
@@ -117,7 +118,7 @@ async def test_broken_file_is_refused_with_its_line(tmp_path: Path, rows: int) -
     path = tmp_path / "file.csv"
     path.write_bytes(b"Email,Name,Other\n" + ROW * rows + b'"a')
     with pytest.raises(records.BrokenFile, match=f"line {rows + 2}: a quote is opened here"):
-        await survey_file(path)
+        await survey_file(path, read_layout(path))
 
 
 def test_upload_shows_its_analysis_once_it_has_a_file(server: Server) -> None:

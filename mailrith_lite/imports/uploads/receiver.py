@@ -74,7 +74,7 @@ class Receiver:
                     files, encoding = await asyncio.to_thread(self._unpack, part)
                 text = await self._convert(part, encoding)
                 layout = await asyncio.to_thread(read_layout, text.path)
-                facts = await survey.survey_file(text.path)
+                facts = await survey.survey_file(text.path, layout)
         except records.BrokenFile as error:
             raise errors.InvalidFile(f"The file cannot be read: {error}.") from None
         await asyncio.to_thread(_rename, text.path, path)

@@ -15,6 +15,7 @@ import msgspec
 
 from mailrith_lite.imports import column_names, own_process, records
 from mailrith_lite.imports.layout import read_layout
+from mailrith_lite.imports.records import Layout
 from mailrith_lite.imports.uploads.column_facts import ColumnFacts, ColumnSurvey
 
 _ROWS_AT_ONCE = 1_000
@@ -40,12 +41,8 @@ class _Result(msgspec.Struct, frozen=True, kw_only=True):
 class FileSurvey:
     """Reads blocks of rows. Blocking: call `read` in a thread or in a process of its own."""
 
-    def __init__(self, file: Path) -> None:
-        """
-        Raises:
-            BrokenFile: the header cannot be read.
-        """
-        self._layout = read_layout(file)
+    def __init__(self, file: Path, layout: Layout) -> None:
+        self._layout = layout
         names = column_names.without_report_columns(self._layout.names)
         self._columns = [ColumnSurvey(name) for name in names]
         self._source = records.open_source(file)
@@ -88,7 +85,7 @@ class FileSurvey:
         )
 
 
-async def survey_file(file: Path) -> FileFacts:
+async def survey_file(file: Path, layout: Layout) -> FileFacts:
     """
     Raises:
         BrokenFile: the file cannot be read; the text names the line.
@@ -102,7 +99,7 @@ async def survey_file(file: Path) -> FileFacts:
             raise _Canceled
 
     try:
-        return await asyncio.to_thread(_survey, file, check)
+        return await asyncio.to_thread(_survey, file, layout, check)
     finally:
         canceled.set()  # the thread closes the file
 
@@ -111,8 +108,8 @@ class _Canceled(Exception):
     """Nobody waits for the facts any more."""
 
 
-def _survey(file: Path, check: Callable[[], None] = lambda: None) -> FileFacts:
-    with FileSurvey(file) as survey:
+def _survey(file: Path, layout: Layout, check: Callable[[], None] = lambda: None) -> FileFacts:
+    with FileSurvey(file, layout) as survey:
         survey.start(check)
         while survey.read():
             pass
@@ -129,7 +126,7 @@ async def _survey_in_process(file: Path) -> FileFacts:
 def _main(file: str) -> None:
     own_process.start()
     try:
-        result = _Result(facts=_survey(Path(file)))
+        result = _Result(facts=_survey(Path(file), read_layout(Path(file))))
     except records.BrokenFile as error:
         result = _Result(broken=str(error))
     own_process.finish(msgspec.json.encode(result))
