@@ -117,9 +117,9 @@ class Visit:
 
     def _reach(self, element: Locator, reached: str = _FOCUSED) -> None:
         """Presses Tab until `reached`, a JavaScript test of the element, is true."""
-        element.wait_for()
+        found = element.element_handle()  # once, because each search for an element takes longer than a key
         for _ in range(_MAX_TABS):
-            if element.evaluate(reached):
+            if found.evaluate(reached):
                 return
             self.page.keyboard.press("Tab")
         raise AssertionError(f"{element} is not reached by Tab")
