@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from mailrith_lite import __version__, clock, disk, errors, housekeeping, ids, logs
-from mailrith_lite.access import audit, keys, workspaces
+from mailrith_lite.access import audit, keys, refusal_pauses, workspaces
 from mailrith_lite.access.audit import Actor
 from mailrith_lite.access.keys import KeyUse
 from mailrith_lite.access.refusal_pauses import RefusalPauses
@@ -214,7 +214,7 @@ def _services(
         key_use=KeyUse(),
         wrong_keys=WrongKeys(settings.wrong_key_limit),
         refused_keys=RefusedKeys(),
-        refusal_pauses=RefusalPauses(),
+        refusal_pauses=RefusalPauses(refusal_pauses.RATE, refusal_pauses.BURST),
         request_rates=RequestRates(
             key_rate=settings.key_rate, workspace_rate=settings.workspace_rate, burst=settings.rate_burst
         ),

@@ -25,7 +25,7 @@ from mailrith_sdk import MailrithClient
 from reused_service import ReusedService
 
 from mailrith_lite import disk
-from mailrith_lite.access import keys, workspaces
+from mailrith_lite.access import keys, refusal_pauses, workspaces
 from mailrith_lite.access.scopes import ALL
 from mailrith_lite.app import DATABASE_FILE
 from mailrith_lite.audience import totals
@@ -248,6 +248,14 @@ def patient_pages() -> Iterator[None]:
         patch.setattr(totals, "PATIENCE_SECONDS", 60)
         patch.setattr(segments, "PATIENCE_SECONDS", 60)
         patch.setattr(new_export, "PATIENCE_SECONDS", 60)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def prompt_refusals() -> Iterator[None]:
+    """Most requests of many tests are refused."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(refusal_pauses, "RATE", 1_000_000)
         yield
 
 

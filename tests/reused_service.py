@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from empty_database import write_empty_database
 
+from mailrith_lite.access import refusal_pauses
 from mailrith_lite.access.keys import KeyUse
 from mailrith_lite.access.refusal_pauses import RefusalPauses
 from mailrith_lite.access.refused_keys import RefusedKeys
@@ -77,5 +78,5 @@ class ReusedService:
             return False
         services.key_use, services.wrong_keys = KeyUse(), WrongKeys(server.settings.wrong_key_limit)
         services.refused_keys, services.request_log = RefusedKeys(), RequestLog()
-        services.refusal_pauses = RefusalPauses()
+        services.refusal_pauses = RefusalPauses(refusal_pauses.RATE, refusal_pauses.BURST)
         return True
