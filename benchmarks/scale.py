@@ -23,6 +23,8 @@ from benchmarks.service import Service, serving
 PEOPLE = 10_000_000
 PART = 1_000_000  # people of one import
 ROUNDS = 5
+_ENOUGH = 20  # seconds after which a call is not repeated
+_PATIENCE = 120  # seconds that a query may take, instead of 5, so that each gets its time
 _CITIES = ("Berlin", "Lyon", "Austin", "Leeds", "Recife", "Osaka")
 _COUNTRIES = ("DE", "FR", "US", "GB", "BR", "JP")
 _TAGS = ("Customer", "Newsletter", "Trial", "Customer; Newsletter")
@@ -40,7 +42,7 @@ def measure(people: int = PEOPLE) -> None:
     print("| work | people | time | detail |\n| --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "data"
-        with serving(home) as service:
+        with serving(home, query_timeout=str(_PATIENCE)) as service:
             last = _import_all(service, Path(folder) / "part.csv", people)
             _print("memory of the service after the imports", people, None, _memory(service))
             _wait_for_index(service, people)
@@ -101,14 +103,15 @@ def _wait_for_index(service: Service, people: int) -> None:
 
 
 def _read(service: Service, people: int) -> None:
-    middle = service.request("GET", f"/v1/subscribers?search=.{people // 2}%40example.com")["data"][0]["id"]
+    middle = service.request("GET", f"/v1/subscribers?search=.{people // 2}%40example.com")["data"][0]
     tag = service.request("GET", "/v1/tags?search=Trial")["data"][0]["id"]
     calls = {
         "list, first page of 100": {"limit": "100"},
-        "list, from the middle on": {"limit": "100", "starting_after": middle},
+        "list, from the middle on": {"limit": "100", "starting_after": middle["id"]},
         "list of Bounced people, when there are none": {"status": "Bounced"},
         "list of a tag that a quarter has": {"tag_ids": tag, "tag_operator": "has_any_of"},
-        "search of a whole address": {"search": f".{people // 3}@example.com"},
+        "search of a whole address": {"search": middle["email"]},
+        "search of the end of an address": {"search": f".{people // 3}@example.com"},
         "search of a text that everybody has": {"search": "reader"},
         "search without a match": {"search": "nowhere"},
     }
@@ -131,15 +134,14 @@ def _segment(tag: str) -> dict[str, Any]:
 
 
 def _print_calls(name: str, people: int, service: Service, path: str) -> None:
-    times = []
-    for _ in range(ROUNDS):
+    times: list[float] = []
+    while len(times) < ROUNDS and sum(times) < _ENOUGH:
         began = time.perf_counter()
         answer = service.request("GET", path)
         times.append(time.perf_counter() - began)
-    detail = (
-        f"refused: {answer['error']['code']}" if "error" in answer else f"slowest of {ROUNDS}: {max(times):.3f} s"
-    )
-    _print(name, people, statistics.median(times), detail)
+        if "error" in answer:
+            raise RuntimeError(answer["error"]["message"])
+    _print(name, people, statistics.median(times), f"slowest of {len(times)}: {max(times):.3f} s")
 
 
 def _export(service: Service, people: int) -> None:

@@ -22,7 +22,7 @@ from mailrith_lite.access.request_rates import RequestRates
 from mailrith_lite.access.wrong_keys import WrongKeys
 from mailrith_lite.api import scrape
 from mailrith_lite.api.documentation.openapi import document
-from mailrith_lite.api.middleware import add_headers, add_hsts, boundary
+from mailrith_lite.api.middleware import add_headers, add_hsts, boundary, pause_refusals
 from mailrith_lite.api.routes import SECTIONS, add_routes
 from mailrith_lite.audience import search_limit
 from mailrith_lite.audience.large_selections import LargeSelections
@@ -71,7 +71,7 @@ def create_app(
 
     `style_page`: the console has a page with every part of its pages.
     """
-    app = web.Application(middlewares=[boundary, *middlewares])
+    app = web.Application(middlewares=[pause_refusals, boundary, *middlewares])
     app[SERVICES] = services
     app.on_response_prepare.append(add_headers)
     if (services.settings.public_url or "").startswith("https:"):

@@ -317,6 +317,7 @@ def pytest_collection() -> Iterator[None]:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(20_000)  # the collections of 700 objects take a twentieth of all tests
         gc.enable()
 
 

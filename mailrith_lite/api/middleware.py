@@ -1,4 +1,4 @@
-"""Middleware: request id, error envelope, log line. Before a handler with a key: the key and its scopes."""
+"""Middleware: request id, error envelope, log line, pauses. Before a handler with a key: the key and its scopes."""
 
 import re
 from time import monotonic
@@ -48,22 +48,21 @@ def request_id_of(request: web.BaseRequest) -> str:
 
 
 @web.middleware
-async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Gives each request an id and a log line, and each error its envelope. Sends many refusals slowly."""
-    response = await _answer(request, handler)
+async def pause_refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Sends the refusals of a workspace, or of an address without a valid key, slowly if they are many."""
+    response = await handler(request)
     if REFUSAL in request:
-        await request.config_dict[SERVICES].refusal_pauses.wait(_refused_owner(request))
+        services = request.app[SERVICES]
+        principal = request.get(PRINCIPAL)
+        address = client_address(services, request)
+        owner = wrong_keys.site(address) if principal is None else principal.workspace_id
+        await services.refusal_pauses.wait(owner)
     return response
 
 
-def _refused_owner(request: web.Request) -> int | str:
-    """The id of the workspace whose key is known, or the address of the client."""
-    if PRINCIPAL in request:
-        return request[PRINCIPAL].workspace_id
-    return wrong_keys.site(client_address(request.config_dict[SERVICES], request) or "")
-
-
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+@web.middleware
+async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Gives each request an id and a log line, and each error its envelope."""
     request[REQUEST_ID] = request_id_of(request)
     requester = request[REQUESTER] = Requester()
     began = monotonic()
