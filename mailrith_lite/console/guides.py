@@ -31,6 +31,7 @@ ORDER: Final = (
     "command-line",
     "testing",
     "operating",
+    "scale",
     "architecture",
 )
 """The guides in the order of the list. The decisions follow from the last one."""
