@@ -1,6 +1,6 @@
 """The only room that opens SQLite."""
 
-from mailrith_lite.database.connection import MAX_ID, Changes, Connection, Database, can_compile
+from mailrith_lite.database.connection import MAX_ID, Changes, Connection, Database
 from mailrith_lite.database.copies import check_database, copy_database, dated_name
 from mailrith_lite.database.lookup import Reader
 from mailrith_lite.database.migrate import Upgrade, check_version, upgrade
@@ -9,6 +9,7 @@ from mailrith_lite.database.readers import too_many_reads
 from mailrith_lite.database.requester import ClientLeft, Requester
 from mailrith_lite.database.restoring import ReplacedUnreadable, Restored, restore
 from mailrith_lite.database.row_values import Row, by_name
+from mailrith_lite.database.statements import can_compile
 
 __all__ = [
     "MAX_ID",

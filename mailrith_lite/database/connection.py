@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-import sqlite3
 import sys
 from asyncio import sleep
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Any, Literal
+from typing import Literal
 
 from aiosqlite import Connection
 
@@ -23,7 +22,7 @@ from mailrith_lite.database.quick_reads import QuickReads
 from mailrith_lite.database.readers import Readers
 from mailrith_lite.database.settle import abandon, finish
 
-__all__ = ["MAX_ID", "Changes", "Connection", "Database", "can_compile"]
+__all__ = ["MAX_ID", "Changes", "Connection", "Database"]
 
 Changes = int | Literal["everybody", "nobody"]
 """Whose subscribers a write may change: of one workspace (its integer id), of all, or of none."""
@@ -346,14 +345,3 @@ class Database:
     def contended(self, seconds: float) -> bool:
         """Whether a writer had to wait for the lock within the last `seconds`."""
         return monotonic() - self._contended_at < seconds
-
-
-async def can_compile(connection: Connection, sql: str, parameters: Mapping[str, Any]) -> bool:
-    """Whether SQLite can compile the statement; not if it is too deep or too large. The statement does not run."""
-    try:
-        async with connection.execute(f"EXPLAIN {sql}", parameters):
-            return True
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
-            raise
-        return False
