@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 os.environ["SSL_CERT_FILE"] = os.devnull  # without the certificates of the machine, aiohttp loads in half the time
 
@@ -21,6 +20,7 @@ import hypothesis
 import pytest
 from empty_database import write_empty_database
 from fast_selection import fast_items, is_slow_file
+from free_connections import FreeConnections
 from mailrith_sdk import MailrithClient
 from reused_service import ReusedService
 
@@ -48,8 +48,13 @@ MAPPINGS = [
 @dataclass
 class Reply:
     status: int
-    headers: Mapping[str, str]  # lower-case names
+    headers: dict[str, str]  # lower-case names
     body: bytes
+
+    @classmethod
+    def of(cls, response: http.client.HTTPResponse) -> "Reply":
+        names = {name.lower(): value for name, value in response.getheaders()}
+        return cls(response.status, names, response.read())
 
     @property
     def json(self) -> Any:
@@ -70,6 +75,7 @@ class Server:
     settings: Settings
     url: str = ""
     services: Services = field(default=None)  # type: ignore[assignment]
+    connections: FreeConnections = field(default_factory=FreeConnections)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
     _ready: threading.Event = field(default_factory=threading.Event)
     _failure: BaseException | None = None
@@ -87,6 +93,7 @@ class Server:
         try:
             yield self
         finally:
+            self.connections.close()
             self._loop.call_soon_threadsafe(self._stop.set)
             thread.join()
 
@@ -121,22 +128,16 @@ class Server:
         key: str | None = KEY,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """Sends one request on a new connection. A body that is not bytes is sent as JSON."""
+        """Sends one request. A body that is not bytes is sent as JSON."""
         sent = dict(headers or {})
         if key is not None:
             sent.setdefault("Authorization", f"Bearer {key}")
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
             sent.setdefault("Content-Type", "application/json")
-        parts = urlsplit(self.url)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
-        try:
+        with self.connections.take(self.url) as connection:
             connection.request(method, path, body, sent)
-            answer = connection.getresponse()
-            names = {name.lower(): value for name, value in answer.getheaders()}
-            return Reply(answer.status, names, answer.read())
-        finally:
-            connection.close()
+            return Reply.of(connection.getresponse())
 
     def sdk(self, key: str = KEY) -> MailrithClient:
         return MailrithClient(base_url=self.url, api_key=key)

@@ -82,6 +82,7 @@ class Process:
         return self._log.read_text()
 
     def kill(self) -> None:
+        self.server.connections.close()
         self._process.kill()
         self._process.communicate(timeout=30)
 

@@ -156,6 +156,7 @@ def test_committed_change_is_answered_while_no_reader_is_free(
         assert reply.result(30).status == 200
 
 
+@pytest.mark.own_service
 def test_connections_leave_file_descriptors_for_the_database_and_for_jobs(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """An HTTP client that keeps cookies and sends forms like a browser without JavaScript."""
 
+import contextlib
 import http.client
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ class Visitor:
     def __init__(self, server: Server) -> None:
         self.server = server
         self.cookies: dict[str, Morsel[str]] = {}
+        self._tokens: dict[str, str] = {}
 
     @property
     def origin(self) -> str:
@@ -30,7 +32,12 @@ class Visitor:
         return urlsplit(self.origin).netloc
 
     def connect(self) -> http.client.HTTPConnection:
+        """A new connection, for a response that does not end. The caller closes it."""
         return http.client.HTTPConnection(self.host, timeout=60)
+
+    def connection(self) -> contextlib.AbstractContextManager[http.client.HTTPConnection]:
+        """For one request and its whole response."""
+        return self.server.connections.take(self.server.url)
 
     def get(self, path: str, headers: Mapping[str, str] | None = None) -> Reply:
         return self.send("GET", path, None, headers or {})
@@ -58,18 +65,15 @@ class Visitor:
         self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str]
     ) -> Reply:
         cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in self.cookies.items())
-        connection = self.connect()
-        try:
+        with self.connection() as connection:
             connection.request(method, path, body, {**headers, **({"Cookie": cookie} if cookie else {})})
             answer = connection.getresponse()
-            for line in answer.headers.get_all("Set-Cookie", []):
-                self._store_cookie(line)
-            names = {name.lower(): value for name, value in answer.getheaders()}
-            if "location" in names:
-                names["location"] = urljoin(path, names["location"])
-            return Reply(answer.status, names, answer.read())
-        finally:
-            connection.close()
+            reply = Reply.of(answer)
+        for line in answer.headers.get_all("Set-Cookie", []):
+            self._store_cookie(line)
+        if "location" in reply.headers:
+            reply.headers["location"] = urljoin(path, reply.headers["location"])
+        return reply
 
     def _store_cookie(self, line: str) -> None:
         for name, morsel in SimpleCookie(line).items():
@@ -80,9 +84,12 @@ class Visitor:
 
     def token(self) -> str:
         """The form token of this visitor: of the session, or of the sign-in form without one."""
-        if not any(name.endswith(SESSION) for name in self.cookies):
+        session = next((morsel.value for name, morsel in self.cookies.items() if name.endswith(SESSION)), None)
+        if session is None:
             return token_in(self.get("/console/sign-in"))
-        return token_in(self.get("/console/nothing"))  # every page has the form to sign out
+        if session not in self._tokens:  # it stays the same as long as the session
+            self._tokens[session] = token_in(self.get("/console/nothing"))
+        return self._tokens[session]
 
     def sign_in(self, key: str = KEY, **fields: str) -> Reply:
         token = self.token()

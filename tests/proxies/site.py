@@ -41,13 +41,16 @@ class Site(Visitor):
             "localhost", self.proxy.port, context=self.proxy.trust, source_address=(CLIENT, 0), timeout=60
         )
 
+    def connection(self) -> contextlib.AbstractContextManager[http.client.HTTPConnection]:
+        return contextlib.closing(self.connect())
+
     def send(
         self, method: str, path: str, body: bytes | Iterable[bytes] | None, headers: Mapping[str, str]
     ) -> Reply:
         """`path`: of the service. `location` of the reply is an absolute address."""
         reply = super().send(method, self.path + path, body, headers)
         if "location" in reply.headers:
-            reply.headers["location"] = urljoin(self.url + path, reply.headers["location"])  # type: ignore[index]
+            reply.headers["location"] = urljoin(self.url + path, reply.headers["location"])
         return reply
 
     def call(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Reply:
