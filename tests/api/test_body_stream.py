@@ -63,6 +63,7 @@ def test_body_above_the_lowest_speed_is_received(impatient: Server) -> None:
         assert "arrives too slowly" not in read_reply(connection).error["message"]
 
 
+@pytest.mark.own_service
 @pytest.mark.parametrize("framing", [b"Content-Length: 1000000", b"Transfer-Encoding: chunked"])
 def test_body_is_freed_when_the_client_hangs_up(server: Server, framing: bytes) -> None:
     """Without the garbage collector, which runs rarely in the service."""
