@@ -15,9 +15,9 @@ from benchmarks.rows import FIELDS
 from benchmarks.service import Service
 from mailrith_lite import clock, ids
 from mailrith_lite.access import workspaces
-from mailrith_lite.app import DATABASE_FILE
 from mailrith_lite.audience import blocks, bulk, search_index
 from mailrith_lite.audience.bulk_plan import Change
+from mailrith_lite.data_directory import DATABASE_FILE
 from mailrith_lite.database import Connection, Database
 
 TAGS = (

@@ -16,7 +16,7 @@ from benchmarks.people import insert_people
 from benchmarks.result import print_result
 from benchmarks.service import Service, serving
 from benchmarks.speed import field_ids
-from mailrith_lite.app import DATABASE_FILE
+from mailrith_lite.data_directory import DATABASE_FILE
 
 ROWS = int(os.environ.get("MAILRITH_LITE_BENCHMARK_ROWS", "1_000_000"))
 ROUNDS = 3

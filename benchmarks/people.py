@@ -5,7 +5,7 @@ import sqlite3
 from pathlib import Path
 
 from benchmarks import rows
-from mailrith_lite.app import DATABASE_FILE
+from mailrith_lite.data_directory import DATABASE_FILE
 
 
 def insert_people(home: Path, count: int) -> None:

@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from benchmarks.service import Service, serving
-from mailrith_lite.app import DATABASE_FILE
+from mailrith_lite.data_directory import DATABASE_FILE
 
 PEOPLE = 10_000_000
 PART = 1_000_000  # people of one import

@@ -21,7 +21,7 @@ from benchmarks.load import load_for, p99
 from benchmarks.result import print_result
 from benchmarks.service import Service, serving
 from benchmarks.speed import ROWS, field_ids
-from mailrith_lite.app import DATABASE_FILE
+from mailrith_lite.data_directory import DATABASE_FILE
 
 SECONDS = 8.0
 WAITING = 1_000_000

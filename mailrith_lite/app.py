@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import fcntl
-import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from mailrith_lite import __version__, clock, disk, errors, housekeeping, ids, logs
+from mailrith_lite import __version__, clock, data_directory, disk, errors, housekeeping, ids, logs
 from mailrith_lite.access import audit, keys, refusal_pauses, workspaces
 from mailrith_lite.access.audit import Actor
 from mailrith_lite.access.keys import KeyUse
@@ -33,7 +31,7 @@ from mailrith_lite.bulk_changes.erasure_audit import record_erased
 from mailrith_lite.catalog import in_use
 from mailrith_lite.console.paths import PATH as CONSOLE_PATH
 from mailrith_lite.console.routes import create_console
-from mailrith_lite.database import Database, Upgrade, upgrade
+from mailrith_lite.database import Database
 from mailrith_lite.exports.export_pipeline import ExportPipeline
 from mailrith_lite.http.request_log import RequestLog
 from mailrith_lite.http.services import SERVICES, Services
@@ -50,8 +48,6 @@ from mailrith_lite.webhooks.dispatcher import Dispatcher
 from mailrith_lite.webhooks.lane import Gate as WebhookGate
 from mailrith_lite.webhooks.outbox import Outbox
 
-DATABASE_FILE = "mailrith.db"
-_SECRET_BYTES = 32  # at least, or signatures could be guessed
 _LAST_WRITE_SECONDS = 1.0
 
 
@@ -112,11 +108,11 @@ async def open_services(
     Raises:
         StartError: the directory cannot be used.
     """
-    await upgrade_database(directory)
+    await data_directory.upgrade_database(directory)
     outbox = Outbox()
     async with (
         Database.open(
-            directory / DATABASE_FILE,
+            directory / data_directory.DATABASE_FILE,
             sync_to_disk=sync_to_disk,
             query_timeout=settings.query_timeout,
             share=settings.workspace_readers,
@@ -169,10 +165,10 @@ async def _build(
             imports=disk.private_directory(directory / "imports"),
             exports=disk.private_directory(directory / "exports"),
             uploads=disk.private_directory(directory / "uploads"),
-            secret=_secret(directory),
+            secret=data_directory.read_secret(directory),
         )
     except OSError as error:
-        raise _unusable_directory(directory, error) from error
+        raise data_directory.unusable(directory, error) from error
     await _refuse_files_of_another(database, (files.imports, files.exports, files.uploads))
     guard = settings.export_formula_guard
     imports = ImportPipeline(
@@ -241,46 +237,6 @@ def _upload_store(settings: Settings, database: Database, directory: Path) -> Up
     )
 
 
-@contextlib.contextmanager
-def data_directory(path: Path) -> Iterator[Path]:
-    """Creates the directory if needed, and locks it until the context ends.
-
-    Raises:
-        StartError: the directory cannot be used, or another process serves it.
-    """
-    try:
-        directory = disk.private_directory(path)
-        lock = (directory / "lock").open("a")
-    except OSError as error:
-        raise _unusable_directory(path, error) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise errors.StartError(f"another process serves the data directory {path}") from None
-        disk.make_private(directory / "lock", 0o600)
-        with disk.reserve(directory):
-            yield directory
-
-
-async def upgrade_database(directory: Path) -> Upgrade:
-    """Migrates the database of a directory whose lock is held, and says so in the log.
-
-    Raises:
-        StartError: the database cannot be used, or its copy cannot be written.
-    """
-    try:
-        result = await upgrade(directory / DATABASE_FILE, directory / "backups")
-    except OSError as error:
-        raise errors.StartError(
-            f"cannot copy the database before its migration: {error.filename}: {error.strerror}"
-        ) from error
-    if result.copy is not None:
-        fields = {"before": result.before, "after": result.after, "copy": str(result.copy)}
-        logs.service.info("database migrated", extra={"fields": fields})
-    return result
-
-
 async def _refuse_files_of_another(database: Database, directories: Sequence[Path]) -> None:
     """A new database names none of the files, so the start would delete them, with rows that are not imported yet.
 
@@ -296,10 +252,6 @@ async def _refuse_files_of_another(database: Database, directories: Sequence[Pat
                 f"the database {database.path} is new or empty, but {path.parent} has files of another one; "
                 "put that database back, or delete the files"
             )
-
-
-def _unusable_directory(directory: Path, error: OSError) -> errors.StartError:
-    return errors.StartError(f"cannot use the data directory {directory}: {error.filename}: {error.strerror}")
 
 
 async def first_start(services: Services) -> str | None:
@@ -321,25 +273,3 @@ async def record_start(services: Services) -> None:
     """Writes into the audit that this version has started, and the settings that differ from their defaults."""
     details = {"version": __version__, "settings": services.settings.changed()}
     await audit.record_alone(services.database, Actor(via="service"), "service.started", details=details)
-
-
-def _secret(directory: Path) -> bytes:
-    """The secret that signs links and console sessions. The first start creates it."""
-    path = directory / "secret"
-    if not path.exists():
-        part = directory / "secret.part"
-        with disk.create_private(part) as file:
-            file.write(secrets.token_hex(32).encode())
-            disk.sync_file(file)
-        part.rename(path)
-        disk.sync_directory(directory)
-    secret = path.read_bytes()
-    if problem := secret_problem(path, secret):
-        raise errors.StartError(problem)
-    return secret
-
-
-def secret_problem(path: Path, secret: bytes) -> str | None:
-    if len(secret) >= _SECRET_BYTES:
-        return None
-    return f"{path} is too short to sign links; put the original back, or delete it to end all links and sessions"

@@ -27,10 +27,10 @@ from reused_service import ReusedService
 from mailrith_lite import disk
 from mailrith_lite.access import keys, refusal_pauses, workspaces
 from mailrith_lite.access.scopes import ALL
-from mailrith_lite.app import DATABASE_FILE
 from mailrith_lite.audience import totals
 from mailrith_lite.cli.serve import open_service
 from mailrith_lite.console import new_export, segments
+from mailrith_lite.data_directory import DATABASE_FILE
 from mailrith_lite.database import Database
 from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings

@@ -6,7 +6,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mailrith_lite.app import DATABASE_FILE
+from mailrith_lite.data_directory import DATABASE_FILE
 from mailrith_lite.database import Database
 
 

@@ -15,7 +15,8 @@ from mailrith_lite.access.keys import KeyUse
 from mailrith_lite.access.refusal_pauses import RefusalPauses
 from mailrith_lite.access.refused_keys import RefusedKeys
 from mailrith_lite.access.wrong_keys import WrongKeys
-from mailrith_lite.app import DATABASE_FILE, first_start
+from mailrith_lite.app import first_start
+from mailrith_lite.data_directory import DATABASE_FILE
 from mailrith_lite.http.request_log import RequestLog
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import KEY, MAPPINGS, Server
 
-from mailrith_lite.app import data_directory, open_services
+from mailrith_lite import data_directory
+from mailrith_lite.app import open_services
 from mailrith_lite.errors import StartError
 from mailrith_lite.settings import Settings
 
@@ -17,7 +18,7 @@ ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a d
 
 
 async def start(directory: Path) -> None:
-    with data_directory(directory):
+    with data_directory.lock(directory):
         async with open_services(directory, Settings(port=0, data_dir=directory, bootstrap_key=KEY)):
             pass
 

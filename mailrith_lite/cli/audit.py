@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from mailrith_lite import clock, ids, setting_values
-from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, read_pages
+from mailrith_lite.cli.local_database import data_dir_option, existing_directory, read_pages
 from mailrith_lite.cli.workspaces import find_workspace
 
 if TYPE_CHECKING:

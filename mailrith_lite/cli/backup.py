@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailrith_lite import clock, settings
-from mailrith_lite.cli.data_directory import data_dir_option, existing_directory
+from mailrith_lite.cli.local_database import data_dir_option, existing_directory
 from mailrith_lite.errors import StartError
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def backup(file: Path | None, folder: Path | None, keep: int | None, data_dir: s
       mailrith-lite backup /backups/mailrith-2026-04-11.db
       mailrith-lite backup --to /backups --keep 7
     """
-    from mailrith_lite.app import DATABASE_FILE
     from mailrith_lite.cli.printing import print_result
+    from mailrith_lite.data_directory import DATABASE_FILE
     from mailrith_lite.database import copy_database, dated_name, refusing_unusable
 
     if (file is None) == (folder is None):
@@ -102,15 +102,15 @@ def restore(file: Path, as_of_backup: bool, data_dir: str | None) -> None:
     Example:
       mailrith-lite restore /backups/mailrith-2026-04-11.db
     """
-    from mailrith_lite.app import DATABASE_FILE, data_directory
+    from mailrith_lite import data_directory
     from mailrith_lite.database import ReplacedUnreadable
     from mailrith_lite.database import restore as restore_database
 
     path = settings.load(os.environ, data_dir=data_dir).data_dir
-    database = path / DATABASE_FILE
+    database = path / data_directory.DATABASE_FILE
     if file.exists() and database.exists() and file.samefile(database):
         raise StartError(f"{file} is the database itself; name a backup")
-    with data_directory(path):
+    with data_directory.lock(path):
         later = _Later(reads_replaced=database.exists() and not as_of_backup)
         restoring = restore_database(
             file, database, path / "backups", reconcile=later.keep, reads_replaced=later.reads_replaced

@@ -12,7 +12,7 @@ import click
 import msgspec
 
 from mailrith_lite import clock
-from mailrith_lite.cli.data_directory import data_dir_option, existing_directory
+from mailrith_lite.cli.local_database import data_dir_option, existing_directory
 from mailrith_lite.errors import StartError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def doctor(data_dir: str | None) -> None:
 
 
 def _checks(directory: Path) -> Iterator[Check]:
-    from mailrith_lite.app import DATABASE_FILE
+    from mailrith_lite.data_directory import DATABASE_FILE
     from mailrith_lite.database import sqlite_problem
 
     yield _check("SQLite", sqlite_problem())
@@ -110,7 +110,7 @@ def _is_ours(path: Path, directory: Path) -> bool:
 
 def _secret_problem(path: Path) -> str | None:
     """The first start makes the file, so a directory that only commands have used has none."""
-    from mailrith_lite.app import secret_problem
+    from mailrith_lite.data_directory import secret_problem
 
     try:
         return secret_problem(path, path.read_bytes())

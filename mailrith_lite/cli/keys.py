@@ -6,7 +6,7 @@ import click
 
 from mailrith_lite import clock, setting_values
 from mailrith_lite.cli.client_command import confirm, yes_option
-from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, read, write
+from mailrith_lite.cli.local_database import data_dir_option, existing_directory, read, write
 from mailrith_lite.cli.workspaces import checked_name, find_workspace, only_workspace
 from mailrith_lite.errors import StartError
 

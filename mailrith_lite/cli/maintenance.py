@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, open_database
+from mailrith_lite.cli.local_database import data_dir_option, existing_directory, open_database
 
 
 @click.command()
@@ -20,11 +20,11 @@ def migrate(data_dir: str | None) -> None:
     Example:
       mailrith-lite migrate --data-dir data
     """
-    from mailrith_lite.app import data_directory, upgrade_database
+    from mailrith_lite import data_directory
     from mailrith_lite.cli.printing import print_result
 
-    with data_directory(existing_directory(data_dir)) as directory:
-        result = asyncio.run(upgrade_database(directory))
+    with data_directory.lock(existing_directory(data_dir)) as directory:
+        result = asyncio.run(data_directory.upgrade_database(directory))
     if result.copy is None:
         text = f"the database is of version {result.after} already"
     else:
@@ -45,9 +45,9 @@ def compact(data_dir: str | None) -> None:
     Example:
       mailrith-lite compact --data-dir data
     """
-    from mailrith_lite.app import DATABASE_FILE
     from mailrith_lite.audience import search_index
     from mailrith_lite.cli.printing import print_result
+    from mailrith_lite.data_directory import DATABASE_FILE
 
     file = existing_directory(data_dir) / DATABASE_FILE
     before = file.stat().st_size

@@ -10,12 +10,11 @@ from collections.abc import AsyncIterator
 
 import click
 
-from mailrith_lite import __version__, logs
+from mailrith_lite import __version__, data_directory, logs
 from mailrith_lite.api.listening import binding, listening
 from mailrith_lite.app import (
     create_app,
     create_metrics_app,
-    data_directory,
     first_start,
     open_services,
     record_start,
@@ -101,7 +100,7 @@ async def open_service(settings: Settings, *, sync_to_disk: bool = True) -> Asyn
     Binds the addresses before it migrates or creates anything. They answer when the first key exists.
     `sync_to_disk` is that of `open_services`.
     """
-    with data_directory(settings.data_dir) as directory:
+    with data_directory.lock(settings.data_dir) as directory:
         async with (
             binding(settings) as bound,
             open_services(directory, settings, sync_to_disk=sync_to_disk) as services,

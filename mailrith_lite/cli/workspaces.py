@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from mailrith_lite import clock
-from mailrith_lite.cli.data_directory import data_dir_option, existing_directory, write
+from mailrith_lite.cli.local_database import data_dir_option, existing_directory, write
 from mailrith_lite.errors import StartError
 
 if TYPE_CHECKING:

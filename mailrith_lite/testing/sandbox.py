@@ -10,9 +10,9 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from mailrith_lite import clock, disk, ids
+from mailrith_lite import clock, data_directory, disk, ids
 from mailrith_lite.access import key_table, keys, scopes, workspaces
-from mailrith_lite.app import create_app, data_directory, open_services
+from mailrith_lite.app import create_app, open_services
 from mailrith_lite.http.services import Services
 from mailrith_lite.imports.uploads import upload_table
 from mailrith_lite.jobs import deleted_jobs
@@ -263,7 +263,7 @@ async def open_sandbox(
     clock.use(instruments.clock.now)
     if stable:
         _make_stable(settings.data_dir)
-    with data_directory(settings.data_dir) as directory:
+    with data_directory.lock(settings.data_dir) as directory:
         async with open_services(
             directory, settings, gate=instruments.gate, webhook_gate=instruments.webhooks, sync_to_disk=False
         ) as services:

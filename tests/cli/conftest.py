@@ -8,7 +8,7 @@ from empty_database import write_empty_database
 
 from cli.command_line import Write, run
 from mailrith_lite import disk
-from mailrith_lite.app import DATABASE_FILE
+from mailrith_lite.data_directory import DATABASE_FILE
 
 
 @pytest.fixture

@@ -46,14 +46,18 @@ def test_installed_command_prints_its_version(cwd: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("main", {"aiohttp", "rich", "aiosqlite", "importlib.metadata"}),
-        ("remote_jobs", {"aiohttp.web", "rich", "aiosqlite", "prometheus_client"}),
+        ("cli.main", {"aiohttp", "rich", "aiosqlite", "importlib.metadata"}),
+        ("cli.remote_jobs", {"aiohttp.web", "rich", "aiosqlite", "prometheus_client"}),
+        ("data_directory", {"aiohttp", "rich", "mailrith_lite.app"}),
     ],
-    ids=["--help", "jobs"],
+    ids=["--help", "jobs", "keys"],
 )
 def test_command_imports_nothing_heavy(cwd: Path, module: str, heavy: set[str]) -> None:
-    """A command imports what it needs when it runs. One that calls a service needs no server and no database."""
-    modules = f"sys, mailrith_lite.cli.main, mailrith_lite.cli.{module}"
+    """A command imports what it needs when it runs.
+
+    One that calls a service needs no server and no database, and one for the data directory needs no server.
+    """
+    modules = f"sys, mailrith_lite.cli.main, mailrith_lite.{module}"
     code = f"import {modules}; print(sorted({heavy} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"

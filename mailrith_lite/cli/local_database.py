@@ -26,7 +26,7 @@ def existing_directory(data_dir: str | None) -> Path:
     Raises:
         StartError: it has no database.
     """
-    from mailrith_lite.app import DATABASE_FILE
+    from mailrith_lite.data_directory import DATABASE_FILE
 
     directory = _directory(data_dir)
     if not (directory / DATABASE_FILE).is_file():
@@ -41,7 +41,7 @@ async def open_database(data_dir: str | None) -> "AsyncIterator[Database]":
     Raises:
         StartError: the directory cannot be used.
     """
-    from mailrith_lite.app import DATABASE_FILE
+    from mailrith_lite.data_directory import DATABASE_FILE
     from mailrith_lite.database import Database
 
     directory = _directory(data_dir)
