@@ -179,9 +179,11 @@ class JobGate:
     async def _wait(self, job: Job, *, or_paused: bool) -> Job:
         """Waits until the job is final; with `or_paused`, until it is final or pauses."""
         while True:
-            next_move = self._next_move  # read before the job, so that no move is missed
+            # Both are read before the job: no move is missed, and a paused job is not returned as it was before.
+            next_move = self._next_move
+            is_paused = or_paused and job.id in self._paused
             current = await self._select(job)
-            if current.final or (or_paused and job.id in self._paused):
+            if current.final or is_paused:
                 return current
             try:
                 async with asyncio.timeout(_PATIENCE):

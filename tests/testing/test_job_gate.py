@@ -3,9 +3,16 @@
 from typing import Any
 
 import pytest
+from jobs.recorder import Recorder, add_jobs
 from mailrith_sdk import MailrithApiError, MailrithClient
 
+from mailrith_lite.access import workspaces
+from mailrith_lite.database import Database
+from mailrith_lite.jobs.kinds import EXPORT
+from mailrith_lite.jobs.queue import Job
+from mailrith_lite.jobs.runner import Runner
 from mailrith_lite.testing import Mailrith
+from mailrith_lite.testing.job_gate import JobGate
 
 MAPPINGS = [{"csv_column": "Email", "field": {"type": "email"}}]
 
@@ -59,6 +66,30 @@ def test_step_is_one_state_or_one_chunk(mailrith: Mailrith, client: Client) -> N
         steps.append((status, progress["rows_total"], progress["rows_processed"]))
     assert steps == [("Processing", None, 0), ("Processing", 3, 2), ("Processing", 3, 3)]
     assert client.job(job)["imported_count"] == 3
+
+
+class LateGate(JobGate):
+    """What it reads of a job arrives after the job has paused."""
+
+    async def _select(self, job: Job) -> Job:
+        current = await super()._select(job)
+        while job.id not in self._paused:
+            await self._next_move.wait()
+        return current
+
+
+async def test_step_returns_the_job_after_the_step_also_if_it_was_read_before(database: Database) -> None:
+    async with database.write() as connection:
+        await workspaces.insert_workspace(connection, "A", 1)
+    await add_jobs(database, EXPORT)
+    gate = LateGate()
+    runner = Runner(database, {EXPORT: Recorder(database)}, concurrency=1, gate=gate)
+    gate.attach(database, runner)
+    gate.hold(1)
+    await runner.start()
+    job = await gate.advance(1)
+    await runner.stop()
+    assert job.status == "Processing"
 
 
 def test_step_moves_the_oldest_job_until_it_is_final(mailrith: Mailrith, client: Client) -> None:
