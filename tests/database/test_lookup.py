@@ -42,7 +42,38 @@ async def test_lookup_sees_a_commit_of_this_process_and_of_another_program(datab
     assert [row["name"] for row in await database.lookup.execute_fetchall(sql)] == ["Acme"]
     with opened(database.path) as other:
         other.execute("UPDATE workspaces SET name = 'Initech'")
+    await asyncio.sleep(0)  # a request after the commit comes in a later turn of the event loop
     assert [row["name"] for row in await database.lookup.execute_fetchall(sql)] == ["Initech"]
+
+
+async def test_statements_of_one_turn_see_one_state(database: Database) -> None:
+    async with database.write() as connection:
+        await connection.execute("INSERT INTO workspaces (name, created_at, updated_at) VALUES ('Acme', 1, 1)")
+    await database.lookup.execute_fetchall("SELECT id FROM workspaces")
+    with opened(database.path) as other:
+        other.execute("UPDATE workspaces SET name = 'Initech'")
+    assert [row["name"] for row in await database.lookup.execute_fetchall("SELECT name FROM workspaces")] == [
+        "Acme"
+    ]
+
+
+async def test_row_is_remembered_until_a_commit(database: Database) -> None:
+    values = (7, None, b"x")
+    statement = "SELECT ? AS a, ? AS b, ? AS c"
+    first = await database.lookup.execute_fetchall(statement, values)
+    await asyncio.sleep(0)
+    assert (await database.lookup.execute_fetchall(statement, values))[0] is first[0]
+    assert tuple((await database.lookup.execute_fetchall(statement, (8, None, b"x")))[0]) == (8, None, b"x")
+    async with database.write() as connection:
+        await connection.execute("INSERT INTO workspaces (name, created_at, updated_at) VALUES ('Acme', 1, 1)")
+    assert (await database.lookup.execute_fetchall(statement, values))[0] is not first[0]
+
+
+async def test_few_rows_are_remembered(database: Database) -> None:
+    first = await database.lookup.execute_fetchall("SELECT ? AS n", (0,))
+    for number in range(1, 101):
+        await database.lookup.execute_fetchall("SELECT ? AS n", (number,))
+    assert (await database.lookup.execute_fetchall("SELECT ? AS n", (0,)))[0] is not first[0]
 
 
 async def test_lookup_cannot_write(database: Database) -> None:

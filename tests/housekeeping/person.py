@@ -5,6 +5,8 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+from plain_sqlite import read_in_use
+
 EMAIL = "zqxwv.kjq@wvzqx-mail.example"
 NAME = "Zqxwvina Jqkzh"
 EARLIER_NAME = "Vwxqzina Hzkjq"
@@ -32,7 +34,7 @@ def traces(directory: Path) -> list[str]:
     found = []
     for path in sorted(directory.rglob("*")):
         if path.is_file():
-            content = path.read_bytes().lower()
+            content = read_in_use(path).lower()
             found += [
                 f"{path.relative_to(directory)}: {needle.decode()}" for needle in NEEDLES if needle in content
             ]
