@@ -78,8 +78,12 @@ class Lookup:
 
     def _begin_turn(self) -> None:
         self._connection.execute("BEGIN")
+        try:
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error:
+            self._end_turn()  # no row may come from memory
+            raise
         get_running_loop().call_soon(self._end_turn)
-        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         if version != self._version:
             self._remembered.clear()
             self._version = version

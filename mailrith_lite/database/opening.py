@@ -32,13 +32,16 @@ async def connect(path: Path, pragmas: tuple[str, ...], *, options: str = "mode=
     opening = aiosqlite.connect(name, uri=True, isolation_level=None, timeout=_BUSY_TIMEOUT, factory=_Connection)
     thread: Any = getattr(opening, "_thread", opening)  # in old versions the connection is the thread itself
     thread.name = _THREAD_NAME
-    async with opening as connection:
+    try:
+        connection = await finish(opening)  # a thread that opens it after its event loop is closed would fail
         await make_abandonable(connection)
         await retry(connection, "; ".join(pragmas))  # another process may turn a new file into a WAL database
         try:
             yield connection
         finally:
             await finish(interrupt(connection))
+    finally:
+        await finish(opening.close())
 
 
 def connect_here(path: Path) -> sqlite3.Connection:

@@ -316,16 +316,6 @@ async def test_a_cancelled_reader_returns_to_the_pool(database: Database) -> Non
     assert await asyncio.wait_for(names(database), 10) == []
 
 
-async def test_the_files_of_new_and_existing_databases_have_mode_0600(tmp_path: Path) -> None:
-    path = tmp_path / "test.db"
-    modes = {"test.db": "0o600", "test.db-wal": "0o600", "test.db-shm": "0o600"}
-    for name in ("new", "existing"):
-        async with Database.open(path) as database:
-            await insert(database, name)
-            assert {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.glob("test.db*")} == modes
-        path.chmod(0o644)  # as a restored file may be
-
-
 async def test_a_copy_during_a_transaction_is_consistent(database: Database, tmp_path: Path) -> None:
     await insert(database, "a")
     async with database.write() as connection:
@@ -334,19 +324,6 @@ async def test_a_copy_during_a_transaction_is_consistent(database: Database, tmp
     async with Database.open(tmp_path / "copy.db") as copy:
         assert await names(copy) == ["a"]
         assert await check_database(copy.path) == []
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"a text that is long enough to be a database" * 20, b"SQLite format 3\0" + b"\xff" * 84],
-)
-async def test_a_file_that_is_not_a_database_fails_with_one_line(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "not.db"
-    path.write_bytes(content)
-    with pytest.raises(errors.StartError, match="cannot use the database") as error:
-        async with Database.open(path):
-            pass
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.slow
