@@ -79,6 +79,14 @@ def test_revoke_on_a_terminal_names_the_key_and_waits_for_the_answer(server: Ser
     assert status(server, key) == 401
 
 
+def test_ctrl_d_at_the_question_changes_nothing(server: Server, data_dir: Path) -> None:
+    key = create(data_dir)
+    command = ("keys", "revoke", data_rows(keys(data_dir, "list"))[1][0], "--data-dir", data_dir)
+    screen = run_on_terminal(*command, keys="\x04", prompt="at once.", exit_code=130, cwd=data_dir.parent)
+    assert screen.endswith("mailrith-lite: stopped\r\n")
+    assert status(server, key) == 200
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90d", 90 * 86_400), ("12h", 43_200), ("45m", 2_700), ("7200", 7_200)]
 )

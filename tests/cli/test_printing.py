@@ -114,6 +114,13 @@ def test_json_error_is_a_document_on_stderr(
     assert document["error"]["message"]
 
 
+def test_json_error_of_a_setting_has_a_code_of_its_own(cwd: Path) -> None:
+    result = run("keys", "list", "--json", env={"MAILRITH_LITE_PORT": "many"}, cwd=cwd)
+    assert result.exit_code == 1
+    (document,) = documents(result.stderr)
+    assert document["error"]["code"] == "invalid_setting"
+
+
 def test_json_error_of_the_api_has_its_details(server: Server, cwd: Path) -> None:
     arguments = ("export", "--query", "x" * 300, "--json")
     (document,) = documents(run(*arguments, env=client_environment(server), cwd=cwd).stderr)
