@@ -119,7 +119,11 @@ class Visit:
         """Presses Tab until `reached`, a JavaScript test of the element, is true."""
         found = element.element_handle()  # once, because each search for an element takes longer than a key
         for _ in range(_MAX_TABS):
-            if found.evaluate(reached):
+            is_reached = found.evaluate(f"(one) => one.isConnected ? ({reached})(one) : null")
+            if is_reached is None:  # the page has updated itself
+                found = element.element_handle()
+            elif is_reached:
                 return
-            self.page.keyboard.press("Tab")
+            else:
+                self.page.keyboard.press("Tab")
         raise AssertionError(f"{element} is not reached by Tab")
