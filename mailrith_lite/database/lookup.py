@@ -32,9 +32,9 @@ class Lookup:
     The statements of one turn of the event loop share a transaction. A row is remembered until somebody commits, in
     this process or another one. A request that comes after a commit is read in a later turn, so it sees the commit.
 
-    It is for statements that find a few rows by an index, and depend on nothing but their parameters. One that
-    takes many more than `MOST_STEPS` steps fails, so that no mistake, and no content of the database, can stop all
-    requests.
+    It is for statements that find a few rows by an index, and whose result is the same as long as nobody commits.
+    One that takes many more than `MOST_STEPS` steps fails, so that no mistake, and no content of the database, can
+    stop all requests.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:

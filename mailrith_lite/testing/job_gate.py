@@ -179,7 +179,7 @@ class JobGate:
     async def _wait(self, job: Job, *, or_paused: bool) -> Job:
         """Waits until the job is final; with `or_paused`, until it is final or pauses."""
         while True:
-            # Both are read before the job: no move is missed, and a paused job is not returned as it was before.
+            # Both are read before the job: so no move is missed, and a paused job is returned as it is now.
             next_move = self._next_move
             is_paused = or_paused and job.id in self._paused
             current = await self._select(job)

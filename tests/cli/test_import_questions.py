@@ -100,15 +100,8 @@ def test_yes_does_not_answer_a_question_about_consent(server: Server, cwd: Path,
         (("--status", "Bounced"), ["Bounced", "Bounced"]),
         (("--answer", "file_name_status=Unsubscribed"), ["Unsubscribed", "Unsubscribed"]),
         (("--answer", "file_name_status=ignore"), ["Active", "Active"]),
-        (
-            (
-                "--answer",
-                "file_name_status=ignore",
-                "--answer",
-                "file_name_status=Unsubscribed",
-            ),  # the last one counts
-            ["Unsubscribed", "Unsubscribed"],
-        ),
+        # the last answer counts
+        (("--answer=file_name_status=ignore", "--answer=file_name_status=Unsubscribed"), ["Unsubscribed"] * 2),
     ],
 )
 def test_name_of_the_file_says_a_status_that_options_confirm(

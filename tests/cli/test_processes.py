@@ -46,21 +46,38 @@ def test_installed_command_prints_its_version(cwd: Path) -> None:
 @pytest.mark.parametrize(
     ("module", "heavy"),
     [
-        ("cli.main", {"aiohttp", "rich", "aiosqlite", "importlib.metadata"}),
-        ("cli.remote_jobs", {"aiohttp.web", "rich", "aiosqlite", "prometheus_client"}),
-        ("data_directory", {"aiohttp", "rich", "mailrith_lite.app"}),
+        ("main", {"aiohttp", "rich", "aiosqlite", "importlib.metadata"}),
+        ("remote_jobs", {"aiohttp.web", "rich", "aiosqlite", "prometheus_client"}),
     ],
-    ids=["--help", "jobs", "keys"],
+    ids=["--help", "jobs"],
 )
 def test_command_imports_nothing_heavy(cwd: Path, module: str, heavy: set[str]) -> None:
-    """A command imports what it needs when it runs.
-
-    One that calls a service needs no server and no database, and one for the data directory needs no server.
-    """
-    modules = f"sys, mailrith_lite.cli.main, mailrith_lite.{module}"
+    """A command imports what it needs when it runs. One that calls a service needs no server and no database."""
+    modules = f"sys, mailrith_lite.cli.main, mailrith_lite.cli.{module}"
     code = f"import {modules}; print(sorted({heavy} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"
+
+
+def test_commands_for_the_data_directory_do_not_load_the_server(cwd: Path, stopped_data_dir: Path) -> None:
+    directory, copy = ("--data-dir", str(stopped_data_dir)), str(cwd / "copy.db")
+    commands = [
+        ("keys", "list", *directory),
+        ("workspaces", "list", *directory),
+        ("audit", *directory),
+        ("doctor", *directory),
+        ("backup", copy, *directory),
+        ("restore", copy, *directory),
+    ]
+    code = f"""
+import sys
+from mailrith_lite.cli.main import main
+for command in {commands}:
+    main(command)
+    print("loaded:", sorted({{"aiohttp", "mailrith_lite.app"}} & set(sys.modules)), file=sys.stderr)
+"""
+    result = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, check=True)
+    assert [line for line in result.stderr.splitlines() if "loaded: " in line] == ["loaded: []"] * len(commands)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Opening a database: its files, a file that is none, and an opening that is cancelled."""
+"""A database opens with private files, or with an error in one line. A cancelled opening leaves no connection."""
 
 import asyncio
 import sqlite3
