@@ -40,7 +40,12 @@ class Visit:
         self._activate(self._in_main("link", name))
 
     def press(self, name: Name) -> None:
-        self._activate(self.page.get_by_role("button", name=name, exact=isinstance(name, str)).first)
+        button = self.page.get_by_role("button", name=name, exact=isinstance(name, str)).first
+        if self._manner == "no script":  # every button opens a page, which must be there before it is reloaded
+            with self.page.expect_navigation():
+                self._activate(button)
+        else:
+            self._activate(button)
 
     def unfold(self, name: str) -> None:
         self._activate(self.page.locator("summary", has_text=name).first)
