@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import resource
 import signal
@@ -21,12 +22,14 @@ from mailrith_lite.app import (
 )
 from mailrith_lite.cli.printing import print_value
 from mailrith_lite.cli.systemd import notify
+from mailrith_lite.database.sqlite_settings import stop_counting_memory
 from mailrith_lite.http.services import Services
 from mailrith_lite.settings import Settings
 
 _CLOSE_SECONDS = 2.0  # for requests without an answer yet, when the service stops
-_SWITCH_SECONDS = 0.0005  # how often a thread that parses rows lets a request continue
+_SWITCH_SECONDS = 0.0001  # how soon a thread that plans rows lets a request continue
 _OPEN_FILES = 10_240  # the most that macOS grants
+_ARENA_MAX = -8  # M_ARENA_MAX in glibc's malloc.h
 _GC_THRESHOLD = 50_000
 """New objects between two runs of the garbage collector. Those of a chunk stay until its end, so a low number
 repeats work; with a high one, requests wait longer for each run."""
@@ -40,6 +43,8 @@ def run(settings: Settings, *, notify_socket: str | None = None) -> None:
     """
     logs.configure(settings.log_format, settings.log_level)
     _raise_open_files()
+    stop_counting_memory()
+    _share_free_memory()
     sys.setswitchinterval(_SWITCH_SECONDS)
     gc.freeze()
     gc.set_threshold(_GC_THRESHOLD)
@@ -59,6 +64,13 @@ def _raise_open_files() -> None:
             with contextlib.suppress(ValueError, OSError):
                 resource.setrlimit(resource.RLIMIT_NOFILE, (target, hard))
                 return
+
+
+def _share_free_memory() -> None:
+    """All threads take memory that any of them has freed. With glibc's default, each has a store of its own, and
+    those of an import together are 30 MiB larger."""
+    with contextlib.suppress(AttributeError):  # other C libraries than glibc have no such setting
+        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 
 def _fast_loop() -> asyncio.Runner:
