@@ -5,7 +5,7 @@ import sys
 
 from mailrith_lite.cli import dependencies
 
-_GC_THRESHOLD = 100_000
+_GC_THRESHOLD = 500_000
 """New objects between two runs of the garbage collector. A start makes fewer, and those of the modules stay."""
 
 

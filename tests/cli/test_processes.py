@@ -59,6 +59,22 @@ def test_command_imports_nothing_heavy(cwd: Path, module: str, heavy: set[str]) 
     assert result.stdout == "[]\n"
 
 
+def test_start_makes_half_of_the_objects_at_most_that_start_the_garbage_collector() -> None:
+    """A run of it, at which nothing can be freed yet, would take a twelfth of the start."""
+    code = """
+import gc
+from mailrith_lite.cli import entry
+gc.set_threshold(entry._GC_THRESHOLD)
+runs = []
+gc.callbacks.append(lambda phase, info: runs.append(phase))
+import mailrith_lite.cli.main, mailrith_lite.cli.serve
+assert not runs
+print(gc.get_count()[0] / entry._GC_THRESHOLD)
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(result.stdout) < 0.5
+
+
 def test_commands_for_the_data_directory_do_not_load_the_server(cwd: Path, stopped_data_dir: Path) -> None:
     directory, copy = ("--data-dir", str(stopped_data_dir)), str(cwd / "copy.db")
     commands = [
