@@ -1,9 +1,13 @@
 """GETs of a job and small writes while an import runs; the GETs compared with the same service when it is idle."""
 
 import asyncio
+import contextlib
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -18,6 +22,8 @@ IDLE_SECONDS = 4.0
 WRITE_PAUSE = 0.02  # seconds between two small writes
 SMALL_WRITE = 50.0  # milliseconds
 PATH = "/v1/jobs/subscriber-imports"
+PROGRAMS = 2
+"""An import takes up to two processors: the statements of SQLite, and the process that reads the file."""
 
 
 def measure() -> None:
@@ -27,8 +33,14 @@ def measure() -> None:
         ids = [field["id"] for field in service.request("GET", "/v1/custom-fields")["data"][::-1]]
         bodies = [rows.import_body(rows.csv_text(ROWS, seed), ids) for seed in (1, 2)]
         idle, busy = asyncio.run(_compare(service, small_job["self"], bodies[0]))
+        with _computing(PROGRAMS):
+            crowded = asyncio.run(load_for(f"{service.address}{small_job['self']}", IDLE_SECONDS))
         writes = asyncio.run(_write_beside(service, bodies[1]))
     print_latency("GET of a job during an import", busy, idle, limit=2)
+    print(
+        f"GET of a job beside {PROGRAMS} programs that only compute, p99:"
+        f" {p99(crowded) / p99(idle):.3g} times the idle service; an import cannot do better on few processors"
+    )
     print_result(
         "small write during an import, p99",
         p99(writes),
@@ -78,6 +90,16 @@ async def _write_beside(service: Service, body: bytes) -> list[float]:
             await asyncio.sleep(WRITE_PAUSE)
         await watch
     return times
+
+
+@contextlib.contextmanager
+def _computing(programs: int) -> Iterator[None]:
+    """Runs so many programs that take a processor each, and nothing else of the service."""
+    with contextlib.ExitStack() as running:
+        for _ in range(programs):
+            program = running.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            running.callback(program.kill)
+        yield
 
 
 async def _start(session: aiohttp.ClientSession, service: Service, body: bytes) -> str:

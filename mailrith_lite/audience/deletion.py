@@ -48,7 +48,7 @@ _STEPS: Final = (
 async def delete_subscribers(connection: Connection, workspace_id: int, subscriber_ids: str) -> int:
     """Deletes those of the workspace. Returns their number. `subscriber_ids`: a JSON list of integer ids.
 
-    Call it in a `Database.write(foreign_keys=False)`. With foreign keys it does the same, but slowly.
+    Call it in a `Database.write(bulk=True)`. With foreign keys it does the same, but slowly.
     """
     cursor = await connection.execute(
         """INSERT INTO deletions (subscriber_id) SELECT subscribers.id FROM json_each(?) AS listed

@@ -14,6 +14,10 @@ from mailrith_lite.database import Connection, Database
 from mailrith_lite.unicode_forms import fold
 
 BATCH = 2_000
+"""Subscribers in a step."""
+SHORT_BATCH = 500
+"""Subscribers in a step, soon after a request had to wait to write."""
+_CONTENTION_SECONDS = 1.0
 _MERGED_PAGES = 500  # of the index, in one step of a merge
 _MERGED_SHARE = 20  # a merge follows when one subscriber in so many has changed
 _SHORTEST = 3  # the length of a trigram
@@ -112,7 +116,7 @@ async def erase_deleted(database: Database) -> None:
     """
 
     async def replace(connection: Connection) -> bool:
-        return await _replace_changed(connection) > 0
+        return await _replace_changed(connection, _batch_size(database)) > 0
 
     async def merge(connection: Connection) -> bool:
         return await _merge(connection, first=False)
@@ -143,9 +147,14 @@ async def catch_up(database: Database) -> Batch | None:
         )
         if not next(iter(rows))[0]:
             return None
+    limit = _batch_size(database)
     async with database.write(housekeeping=True) as connection:
-        replaced = 0 if await _insert_new(connection) else await _replace_changed(connection)
+        replaced = 0 if await _insert_new(connection, limit) else await _replace_changed(connection, limit)
     return Batch(replaced=replaced)
+
+
+def _batch_size(database: Database) -> int:
+    return SHORT_BATCH if database.contended(_CONTENTION_SECONDS) else BATCH
 
 
 async def _merge(connection: Connection, *, first: bool) -> bool:
@@ -158,13 +167,13 @@ async def _merge(connection: Connection, *, first: bool) -> bool:
     return first or connection.total_changes - before >= 2
 
 
-async def _insert_new(connection: Connection) -> int:
-    """Returns the number of subscribers added."""
+async def _insert_new(connection: Connection, limit: int) -> int:
+    """Returns the number of subscribers added: at most `limit`."""
     up_to_id = await _select_up_to_id(connection)
     rows = await connection.execute_fetchall(
         """SELECT max(id) AS last_id, count(*) AS count
         FROM (SELECT id FROM subscribers WHERE id > ? ORDER BY id LIMIT ?)""",
-        (up_to_id, BATCH),
+        (up_to_id, limit),
     )
     last_id, count = next(iter(rows))
     if count:
@@ -190,14 +199,17 @@ async def _insert_trigram_counts(connection: Connection, up_to_id: int, last_id:
     )
 
 
-async def _move_trigram_counts(connection: Connection, batch: str) -> None:
-    """Subtracts the trigrams of the texts that a batch takes out of the index, and adds those of the new texts."""
+async def _move_trigram_counts(connection: Connection, batch: str, limit: int) -> None:
+    """Subtracts the trigrams of the texts that a batch takes out of the index, and adds those of the new texts.
+
+    `batch`: a query of `search_backlog`, whose parameter is `limit`.
+    """
     rows = await connection.execute_fetchall(
         f"""SELECT batch.workspace_id, batch.email, lower(batch.name) AS name, subscribers.email AS new_email,
             coalesce(name_key, lower(subscribers.name)) AS new_name
         FROM {batch} AS batch LEFT JOIN subscribers ON subscribers.id = subscriber_id
         WHERE subscriber_id % ? = 0""",
-        (BATCH, _SAMPLE),
+        (limit, _SAMPLE),
     )
     changes: Counter[tuple[int, str]] = Counter()
     for row in rows:
@@ -227,24 +239,25 @@ async def _add_trigram_counts(connection: Connection, counts: Counter[tuple[int,
     )
 
 
-async def _replace_changed(connection: Connection) -> int:
-    """Replaces the index rows of changed subscribers, and deletes those of deleted ones. Returns their number."""
+async def _replace_changed(connection: Connection, limit: int) -> int:
+    """Replaces the index rows of changed subscribers, and deletes those of deleted ones. Returns their number:
+    at most `limit`."""
     batch = "(SELECT * FROM search_backlog ORDER BY workspace_id, subscriber_id LIMIT ?)"
-    await _move_trigram_counts(connection, batch)
+    await _move_trigram_counts(connection, batch, limit)
     await connection.execute(
         f"""INSERT INTO subscriber_search (subscriber_search, rowid, email, name)
         SELECT 'delete', {_BACKLOG_ROW_ID}, email, lower(name) FROM {batch} ORDER BY 2""",
-        (BATCH,),
+        (limit,),
     )
     await connection.execute(
         f"""INSERT INTO subscriber_search (rowid, email, name)
         SELECT {_ROW_ID} AS row_id, email, coalesce(name_key, lower(name)) FROM subscribers
         WHERE id IN (SELECT subscriber_id FROM {batch}) ORDER BY row_id""",
-        (BATCH,),
+        (limit,),
     )
     cursor = await connection.execute(
         f"""DELETE FROM search_backlog
         WHERE (workspace_id, subscriber_id) IN (SELECT workspace_id, subscriber_id FROM {batch})""",
-        (BATCH,),
+        (limit,),
     )
     return cursor.rowcount

@@ -121,7 +121,7 @@ class BulkPipeline:
         batch = await self._next_batch(work, rows)
         if batch.last_id is None:
             return False
-        async with self._database.write(changes=job.workspace_id, foreign_keys=False) as connection:
+        async with self._database.write(changes=job.workspace_id, bulk=True) as connection:
             if not await _has_target(connection, job.workspace_id, work.target):
                 raise JobFailed(f"The {action.target} of this job was deleted; the people after it are unchanged.")
             now = clock.now()

@@ -21,6 +21,7 @@ from mailrith_lite.database.opening import connect, refusing_unusable, retry
 from mailrith_lite.database.quick_reads import QuickReads
 from mailrith_lite.database.readers import Readers
 from mailrith_lite.database.settle import abandon, finish
+from mailrith_lite.database.wal_copier import WalCopier
 
 __all__ = ["MAX_ID", "Changes", "Connection", "Database"]
 
@@ -52,6 +53,7 @@ class Database:
         writer: Connection,
         lookup: Lookup,
         readers: list[Connection],
+        copier: WalCopier,
         *,
         sync_to_disk: bool,
         query_timeout: float,
@@ -70,6 +72,7 @@ class Database:
         self._job_readers = Readers(readers[:JOB_READERS], share=JOB_READERS)
         self._readers = Readers(readers[JOB_READERS:], share=share, waiting=waiting)
         self._writer = writer
+        self._copier = copier
         self._lock = asyncio.Lock()
         self._contended_at = float("-inf")
         self._foreign_keys: bool | None = None  # None: not known whether the writer checks them
@@ -111,6 +114,7 @@ class Database:
                     writer,
                     stack.enter_context(Lookup.open(path)),
                     readers,
+                    await stack.enter_async_context(WalCopier.open(path)),
                     sync_to_disk=sync_to_disk,
                     query_timeout=query_timeout,
                     share=share,
@@ -124,7 +128,7 @@ class Database:
         durable: bool = False,
         changes: Changes = "everybody",
         housekeeping: bool = False,
-        foreign_keys: bool = True,
+        bulk: bool = False,
     ) -> AsyncIterator[Connection]:
         """A transaction that commits at the end of the block and rolls back on any exception, also on cancellation.
 
@@ -132,9 +136,9 @@ class Database:
 
         `durable`: the commit is on the disk before the block ends, for what must survive a power cut, such as a
         202. `changes`: the workspaces whose subscribers the block may change; the caches of others stay valid.
-        `housekeeping`: the block changes no answer of the API and nobody waits for it, so it invalidates no cache
-        and does not slow down an import. `foreign_keys=False`: SQLite checks no reference and deletes no row with
-        the one it refers to, which takes time for each row; the block sees to both.
+        `housekeeping`: the block changes no answer of the API and nobody waits for it, so it invalidates no cache.
+        `bulk`: the block is a chunk of a job. SQLite checks no reference in it and deletes no row with the one it
+        refers to, which takes time for each row; the block sees to both. Neither makes the chunks of a job smaller.
 
         Raises:
             StorageFull: the disk is full; nothing was changed.
@@ -144,7 +148,7 @@ class Database:
         if durable and self.is_lost:
             raise errors.StorageLost
         durable = durable and self._sync_to_disk
-        if self._lock.locked() and not housekeeping:
+        if self._lock.locked() and not housekeeping and not bulk:
             self._contended_at = monotonic()
         asked_at = monotonic()
         async with self._lock:
@@ -152,10 +156,12 @@ class Database:
                 try:
                     if durable:
                         await self._writer.execute("PRAGMA synchronous = FULL")
-                    await self._begin(foreign_keys)
+                    await self._begin(foreign_keys=not bulk)
                     metrics.WRITER_WAIT_SECONDS.observe(monotonic() - asked_at)
                     yield self._writer
                     await self._commit(None if housekeeping else changes)
+                    if (bulk or housekeeping) and self._sync_to_disk:  # else no copy waits for the disk
+                        self._copier.copy_soon()
                 except BaseException as error:
                     await self._roll_back(error)
                     raise
@@ -163,7 +169,7 @@ class Database:
                     if durable:
                         await finish(self._writer.execute("PRAGMA synchronous = NORMAL"))
 
-    async def _begin(self, foreign_keys: bool) -> None:
+    async def _begin(self, *, foreign_keys: bool) -> None:
         script = "BEGIN IMMEDIATE"
         if self._foreign_keys is not foreign_keys:
             self._foreign_keys = None  # until the script has run to its end
@@ -271,9 +277,7 @@ class Database:
                 async with self.write(housekeeping=True):  # so that nobody commits between two of them
                     for connection in connections:
                         await connection.execute("BEGIN")
-                        await connection.execute_fetchall(
-                            "SELECT 1 FROM sqlite_schema LIMIT 1"
-                        )  # BEGIN reads nothing
+                        await connection.execute_fetchall("PRAGMA schema_version")  # BEGIN reads nothing
                 yield connections
 
     @contextlib.asynccontextmanager
@@ -314,9 +318,7 @@ class Database:
     async def _empty_wal(self) -> bool:
         with translated(self.path):
             async with connect(self.path, pragmas.UPKEEP) as connection:
-                await connection.execute_fetchall(
-                    "PRAGMA wal_checkpoint(PASSIVE)"
-                )  # most of the work, without a lock
+                await connection.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")  # most of it, without a lock
                 async with self._lock:
                     rows = await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
                     return not next(iter(rows))["busy"]
@@ -340,8 +342,8 @@ class Database:
         with translated(self.path):
             async with self._lock, connect(self.path, pragmas.UPKEEP) as connection:
                 await retry(connection, "VACUUM")
-                await connection.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")
+        await self.empty_wal()  # only then the file becomes smaller
 
     def contended(self, seconds: float) -> bool:
-        """Whether a writer had to wait for the lock within the last `seconds`."""
+        """Whether a writer had to wait for the lock within the last `seconds`, other than jobs and housekeeping."""
         return monotonic() - self._contended_at < seconds

@@ -216,7 +216,7 @@ class ImportPipeline:
     ) -> Progress:
         """Writes subscribers, memberships, events, row errors, counters and checkpoint in one transaction."""
         source = Source.of_job(job)
-        async with self._database.write(changes=job.workspace_id, foreign_keys=False) as connection:
+        async with self._database.write(changes=job.workspace_id, bulk=True) as connection:
             now = clock.now()
             changes = _changes(chunk)
             lists = await row_lists.resolve(connection, job.workspace_id, changes, now)

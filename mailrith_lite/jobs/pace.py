@@ -7,7 +7,7 @@ from time import monotonic
 from mailrith_lite.database import Database
 
 _MIN_ROWS = 200
-_CHUNK_SECONDS = 0.025
+_CHUNK_SECONDS = 0.015
 """How long a chunk may take while somebody else waits to write."""
 _CONTENTION_SECONDS = 1.0
 """How long chunks stay small after somebody had to wait."""

@@ -69,7 +69,7 @@ async def contents(database: Database) -> dict[str, list[Any]]:
 
 async def delete(database: Database, numbers: list[int], *, foreign_keys: bool = False) -> int:
     """As members of the first workspace."""
-    async with database.write(foreign_keys=foreign_keys) as connection:
+    async with database.write(bulk=not foreign_keys) as connection:
         return await deletion.delete_subscribers(connection, 1, msgspec.json.encode(numbers).decode())
 
 
@@ -113,7 +113,7 @@ async def test_people_of_another_workspace_stay(database: Database) -> None:
 
 async def test_sqlite_copies_no_page_before_it_deletes_a_set(database: Database) -> None:
     """It does if a statement can fail halfway in a transaction that goes on: in a function or a constraint."""
-    async with database.write(foreign_keys=False) as connection:
+    async with database.write(bulk=True) as connection:
         program = list(await connection.execute_fetchall(f"EXPLAIN {deletion.DELETE}", (1,)))
     failing = {"Function", "PureFunc"}, {"Halt", "HaltIfNull"}
     assert [tuple(row) for row in program if row["opcode"] in failing[0]] == []

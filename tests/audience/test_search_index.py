@@ -1,5 +1,7 @@
 """A search has the same results before, during and after the update of the index."""
 
+import asyncio
+
 import population
 import pytest
 from search_cases import PEOPLE, SEARCHES, catch_up, search
@@ -7,7 +9,7 @@ from search_cases import PEOPLE, SEARCHES, catch_up, search
 from mailrith_lite import ids
 from mailrith_lite.audience import search_index, subscribers, upsert
 from mailrith_lite.audience.filters import SubscriberFilter
-from mailrith_lite.audience.search_index import BATCH
+from mailrith_lite.audience.search_index import BATCH, SHORT_BATCH
 from mailrith_lite.audience.upsert import SubscriberInput, UpsertContext
 from mailrith_lite.database import Database
 
@@ -193,6 +195,33 @@ async def test_change_of_a_member_outside_the_index_needs_no_update(database: Da
     await change(database, 1, SubscriberInput(**{change_of: profile[change_of]}))  # type: ignore[arg-type]
     assert await pending(database) == []
     assert await catch_up(database) == 0
+
+
+async def test_batch_is_short_after_somebody_had_to_wait_to_write(database: Database) -> None:
+    people = range(1, SHORT_BATCH + 11)
+    async with database.write() as connection:
+        await population.insert_workspaces(connection)
+        await population.insert_people(connection, 1, people, "Somebody")
+    await wait_to_write(database)
+    assert await search_index.catch_up(database)
+    assert await up_to_id(database) == SHORT_BATCH
+    await catch_up(database)
+    async with database.write() as connection:
+        await population.set_column(connection, "name", "Else", people)
+    await wait_to_write(database)
+    assert await search_index.catch_up(database) == search_index.Batch(replaced=SHORT_BATCH)
+
+
+async def wait_to_write(database: Database) -> None:
+    async with database.write():
+        waiting = asyncio.create_task(write_nothing(database))
+        await asyncio.sleep(0)
+    await waiting
+
+
+async def write_nothing(database: Database) -> None:
+    async with database.write():
+        pass
 
 
 async def test_batch_is_one_transaction_and_new_subscribers_come_first(database: Database) -> None:

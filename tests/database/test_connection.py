@@ -215,6 +215,21 @@ async def test_contended_says_that_a_writer_waited(database: Database) -> None:
     assert not database.contended(0)
 
 
+@pytest.mark.parametrize("options", [{"bulk": True}, {"housekeeping": True}])
+async def test_contended_leaves_out_jobs_and_housekeeping_that_waited(
+    database: Database, options: dict[str, bool]
+) -> None:
+    async def wait() -> None:
+        async with database.write(**options):  # type: ignore[arg-type]
+            pass
+
+    async with database.write():
+        task = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+    await task
+    assert not database.contended(60)
+
+
 async def test_a_reader_sees_nothing_of_an_open_transaction(database: Database) -> None:
     async with database.write() as connection:
         await connection.execute(INSERT, ("a",))
@@ -326,6 +341,26 @@ async def test_a_copy_during_a_transaction_is_consistent(database: Database, tmp
         assert await check_database(copy.path) == []
 
 
+@pytest.mark.parametrize("options", [{"bulk": True}, {"housekeeping": True}])
+async def test_pages_of_a_chunk_and_of_housekeeping_are_copied_without_another_commit(
+    database: Database, options: dict[str, bool]
+) -> None:
+    size = database.path.stat().st_size
+    async with database.write(**options) as connection:  # type: ignore[arg-type]
+        for number in range(100):
+            await connection.execute(INSERT, (f"{number}{'x' * 10_000}",))
+    async with asyncio.timeout(60):
+        while database.path.stat().st_size < size + 1_000_000:  # noqa: ASYNC110 - until SQLite has copied
+            await asyncio.sleep(0.01)
+
+
+async def test_database_closes_while_pages_are_copied(tmp_path: Path) -> None:
+    path = write_empty_database(tmp_path / "test.db")
+    async with Database.open(path) as database, database.write(bulk=True) as connection:
+        await connection.execute(INSERT, ("x" * 10_000_000,))
+    assert await check_database(tmp_path / "test.db") == []
+
+
 @pytest.mark.slow
 async def test_large_wal_is_emptied_unless_a_snapshot_needs_it(database: Database) -> None:
     wal = database.path.with_name("test.db-wal")
@@ -344,7 +379,7 @@ ORPHAN = "INSERT INTO api_keys VALUES (1, 99, 'key', x'00', '', '[]', NULL, NULL
 
 
 async def test_write_without_foreign_keys_checks_no_reference(database: Database) -> None:
-    async with database.write(foreign_keys=False) as connection:
+    async with database.write(bulk=True) as connection:
         await connection.execute(ORPHAN)
         await connection.execute("DELETE FROM api_keys")
 
@@ -354,7 +389,7 @@ async def test_write_after_one_without_foreign_keys_checks_references(
     database: Database, failure: type[BaseException] | None
 ) -> None:
     with contextlib.suppress(*[failure] if failure else []):
-        async with database.write(foreign_keys=False):
+        async with database.write(bulk=True):
             if failure:
                 raise failure
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
@@ -369,7 +404,7 @@ async def test_write_checks_references_after_one_that_could_not_begin(
     other_program.execute("BEGIN IMMEDIATE")
     monkeypatch.setattr(opening, "_BUSY_TIMEOUT", 0)
     with pytest.raises(errors.DatabaseBusy):
-        async with database.write(foreign_keys=False):
+        async with database.write(bulk=True):
             pass
     other_program.rollback()
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):

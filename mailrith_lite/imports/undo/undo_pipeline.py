@@ -88,7 +88,7 @@ class UndoPipeline:
 
     async def _delete_chunk(self, work: _Work, created: IdRange, rows: int) -> None:
         job, import_job_id = work.run.job, work.undo.import_job_id
-        async with self._database.write(changes=job.workspace_id, foreign_keys=False) as connection:
+        async with self._database.write(changes=job.workspace_id, bulk=True) as connection:
             first_id = max(created.first_id, work.undo.created_after + 1)
             chunk = await change_table.select_created(
                 connection, job.workspace_id, import_job_id, first_id, created.last_id, limit=rows
