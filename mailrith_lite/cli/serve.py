@@ -41,7 +41,7 @@ def run(settings: Settings, *, notify_socket: str | None = None) -> None:
     Raises:
         StartError: the data directory or the address cannot be used.
     """
-    _share_free_memory()  # before any thread: each gets a store of its own as it begins
+    _share_free_memory()  # before the first thread, which would get a store of its own
     logs.configure(settings.log_format, settings.log_level)
     _raise_open_files()
     stop_counting_memory()

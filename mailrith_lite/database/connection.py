@@ -345,5 +345,5 @@ class Database:
         await self.empty_wal()  # only then the file becomes smaller
 
     def contended(self, seconds: float) -> bool:
-        """Whether a writer had to wait for the lock within the last `seconds`, other than jobs and housekeeping."""
+        """Whether anybody but jobs and housekeeping had to wait for the lock within the last `seconds`."""
         return monotonic() - self._contended_at < seconds
