@@ -1,6 +1,7 @@
 """Replaces a database with a backup. Call it under the lock of the data directory."""
 
 import contextlib
+import itertools
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
@@ -111,7 +112,7 @@ async def _set_aside(path: Path, folder: Path) -> Path:
 
     The WAL must not stay: SQLite would apply it to the restored database.
     """
-    target = disk.private_directory(folder) / dated_name("replaced", clock.now())
+    target = _free_path(disk.private_directory(folder))
     with contextlib.suppress(sqlite3.DatabaseError):  # if the database is damaged, its WAL moves to the folder, too
         async with connect(path, ("PRAGMA wal_checkpoint(TRUNCATE)",)):
             pass  # the last connection deletes the WAL
@@ -122,3 +123,10 @@ async def _set_aside(path: Path, folder: Path) -> Path:
             side.rename(target.with_name(target.name + ending))
     disk.sync_directory(folder)
     return target
+
+
+def _free_path(folder: Path) -> Path:
+    """Restores within one second get a number."""
+    dated = folder / dated_name("replaced", clock.now())
+    numbered = (dated.with_stem(f"{dated.stem}_{number}") for number in itertools.count(2))
+    return next(path for path in itertools.chain([dated], numbered) if not path.exists())

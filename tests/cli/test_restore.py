@@ -1,5 +1,6 @@
 """The command `restore`."""
 
+import contextvars
 import hashlib
 import os
 import shutil
@@ -13,11 +14,13 @@ from conftest import KEY, Server
 from plain_sqlite import opened
 
 from cli.command_line import Result, assert_fails, run
+from mailrith_lite import clock
 from mailrith_lite.database.migrate import migrations
 from mailrith_lite.jobs.kinds import IMPORT
 from mailrith_lite.settings import Settings
 
 NEWEST = max(migrations())
+NOW = 1_790_000_000_000
 EVIDENCE = {
     "consent_evidence": {
         "lawful_basis": "consent",
@@ -199,6 +202,18 @@ def test_backup_is_restored_as_it_was_when_somebody_says_so(
     server = serve(data_dir=store)
     assert statuses(server) == {"ada@example.com": "Active", "bob@example.com": "Active"}
     assert server.call("GET", "/v1/tags", key=(store / "leaked").read_text()).status == 200
+
+
+def test_restores_within_one_second_keep_each_replaced_database(copy: Path, store: Path) -> None:
+    def restore_thrice() -> None:
+        clock.use(lambda: NOW)
+        for _ in range(3):
+            result = restore(copy, store)
+            assert result.exit_code == 0, result.stderr
+
+    contextvars.copy_context().run(restore_thrice)
+    names = sorted(path.name for path in (store / "backups").glob("replaced-*.db"))
+    assert [name.partition("Z")[2] for name in names] == [".db", "_2.db", "_3.db"]
 
 
 def test_damaged_database_is_replaced_only_when_somebody_accepts_what_is_lost(copy: Path, store: Path) -> None:
