@@ -1,5 +1,5 @@
 """The peak of the service's resident memory: after a `csv_text` of 45 MB, and after twice as many rows more; after
-the import of an upload of 2 GiB."""
+the import of an upload of 2 GB."""
 
 import http.client
 import json

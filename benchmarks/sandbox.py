@@ -47,8 +47,8 @@ def _measure_fixture() -> None:
         began = time.perf_counter()
         with Server.running() as server:
             starts.append(time.perf_counter() - began)
-            times = [_seconds(server.new_workspace) for _ in range(WORKSPACES)]
-            workspaces.append(statistics.median(times))  # the first ones also load what the others use
+            # a median, because the first ones also load what the others use
+            workspaces.append(statistics.median(_seconds(server.new_workspace) for _ in range(WORKSPACES)))
             stopping = time.perf_counter()
         stops.append(time.perf_counter() - stopping)
     for what, times, limit in (

@@ -17,7 +17,6 @@ BATCH = 2_000
 """Subscribers in a step."""
 SHORT_BATCH = 500
 """Subscribers in a step, soon after a request had to wait to write."""
-_CONTENTION_SECONDS = 1.0
 _MERGED_PAGES = 500  # of the index, in one step of a merge
 _MERGED_SHARE = 20  # a merge follows when one subscriber in so many has changed
 _SHORTEST = 3  # the length of a trigram
@@ -154,7 +153,7 @@ async def catch_up(database: Database) -> Batch | None:
 
 
 def _batch_size(database: Database) -> int:
-    return SHORT_BATCH if database.contended(_CONTENTION_SECONDS) else BATCH
+    return SHORT_BATCH if database.contended() else BATCH
 
 
 async def _merge(connection: Connection, *, first: bool) -> bool:

@@ -43,14 +43,14 @@ def backup(file: Path | None, folder: Path | None, keep: int | None, data_dir: s
     """
     from mailrith_lite.cli.printing import print_result
     from mailrith_lite.data_directory import DATABASE_FILE
-    from mailrith_lite.database import copy_database, dated_name, refusing_unusable
+    from mailrith_lite.database import copy_database, dated_path, refusing_unusable
 
     if (file is None) == (folder is None):
         raise click.UsageError("name a FILE, or a directory with --to")
     if keep is not None and folder is None:
         raise click.UsageError("--keep needs --to")
     database = existing_directory(data_dir) / DATABASE_FILE
-    target = file if file is not None else _folder(folder) / dated_name(_NAME, clock.now())
+    target = file if file is not None else dated_path(_folder(folder), _NAME)
     if target.exists():
         raise StartError(f"{target} exists already; give a new name")
     try:
@@ -76,7 +76,7 @@ def _folder(folder: Path | None) -> Path:
 
 def _delete_older(folder: Path, keep: int) -> list[Path]:
     """Keeps the newest `keep` dated backups, and returns the deleted ones. Files with other names stay."""
-    dated = re.compile(rf"{_NAME}-\d{{4}}-\d\d-\d\dT\d\d-\d\d-\d\dZ\.db")
+    dated = re.compile(rf"{_NAME}-\d{{4}}-\d\d-\d\dT\d\d-\d\d-\d\dZ(?:_\d+)?\.db")
     older = sorted(path for path in folder.iterdir() if dated.fullmatch(path.name))[:-keep]
     for old in older:
         old.unlink()

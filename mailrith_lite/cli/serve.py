@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import resource
 import signal
@@ -69,7 +68,9 @@ def _raise_open_files() -> None:
 def _share_free_memory() -> None:
     """All threads take memory that any of them has freed. With glibc's default each keeps its own, and an import
     takes about 25 MiB more."""
-    with contextlib.suppress(AttributeError):  # other C libraries than glibc have no such setting
+    with contextlib.suppress(ImportError, AttributeError):  # a Python without ctypes, a C library other than glibc
+        import ctypes
+
         ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
 
 

@@ -1,7 +1,7 @@
 """The only room that opens SQLite."""
 
 from mailrith_lite.database.connection import MAX_ID, Changes, Connection, Database
-from mailrith_lite.database.copies import check_database, copy_database, dated_name
+from mailrith_lite.database.copies import check_database, copy_database, dated_path
 from mailrith_lite.database.lookup import Reader
 from mailrith_lite.database.migrate import Upgrade, check_version, upgrade
 from mailrith_lite.database.opening import connect_to_read, refusing_unusable, sqlite_problem
@@ -29,7 +29,7 @@ __all__ = [
     "check_version",
     "connect_to_read",
     "copy_database",
-    "dated_name",
+    "dated_path",
     "refusing_unusable",
     "restore",
     "sqlite_problem",

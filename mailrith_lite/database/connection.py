@@ -38,6 +38,7 @@ _LARGE_WAL = 1 << 22  # bytes
 SMALL_FILE = 1 << 24  # bytes
 _WAL_ATTEMPTS = 10
 _WAL_PAUSE = 0.25  # seconds
+_CONTENTION_SECONDS = 1.0  # so long after a wait for the lock, jobs and the search index do little at a time
 
 
 class Database:
@@ -344,6 +345,6 @@ class Database:
                 await retry(connection, "VACUUM")
         await self.empty_wal()  # only then the file becomes smaller
 
-    def contended(self, seconds: float) -> bool:
-        """Whether anybody but jobs and housekeeping had to wait for the lock within the last `seconds`."""
+    def contended(self, seconds: float = _CONTENTION_SECONDS) -> bool:
+        """Whether anybody had to wait for the lock within the last `seconds`, without `bulk` or `housekeeping`."""
         return monotonic() - self._contended_at < seconds

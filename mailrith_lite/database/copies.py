@@ -1,6 +1,7 @@
 """Copies of a database file: a copy has its name only when it is whole."""
 
 import errno
+import itertools
 import os
 import sqlite3
 from pathlib import Path
@@ -35,10 +36,15 @@ async def copy_database(source: Path, target: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def dated_name(name: str, now: int) -> str:
-    """Such as `mailrith-2026-04-11T12-00-00Z.db`: the names of one kind sort by time."""
-    moment = clock.rfc3339(now).partition(".")[0].replace(":", "-")
-    return f"{name}-{moment}Z.db"
+def dated_path(folder: Path, name: str) -> Path:
+    """A new path such as `mailrith-2026-04-11T12-00-00Z.db`; the next within the second ends with `Z_2.db`.
+
+    Those of one name sort by time.
+    """
+    moment = clock.rfc3339(clock.now()).partition(".")[0].replace(":", "-")
+    endings = itertools.chain([""], (f"_{number}" for number in itertools.count(2)))
+    paths = (folder / f"{name}-{moment}Z{ending}.db" for ending in endings)
+    return next(path for path in paths if not path.exists())
 
 
 async def check_database(path: Path) -> list[str]:

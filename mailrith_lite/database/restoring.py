@@ -1,7 +1,6 @@
 """Replaces a database with a backup. Call it under the lock of the data directory."""
 
 import contextlib
-import itertools
 import os
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
@@ -9,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from mailrith_lite import clock, disk, errors
+from mailrith_lite import disk, errors
 from mailrith_lite.database.connection import Connection
-from mailrith_lite.database.copies import check_database, copy_database, dated_name
+from mailrith_lite.database.copies import check_database, copy_database, dated_path
 from mailrith_lite.database.migrate import check_known, migrate, migrations
 from mailrith_lite.database.opening import connect, connect_to_read, refusing_unusable
 
@@ -112,7 +111,7 @@ async def _set_aside(path: Path, folder: Path) -> Path:
 
     The WAL must not stay: SQLite would apply it to the restored database.
     """
-    target = _free_path(disk.private_directory(folder))
+    target = dated_path(disk.private_directory(folder), "replaced")
     with contextlib.suppress(sqlite3.DatabaseError):  # if the database is damaged, its WAL moves to the folder, too
         async with connect(path, ("PRAGMA wal_checkpoint(TRUNCATE)",)):
             pass  # the last connection deletes the WAL
@@ -123,10 +122,3 @@ async def _set_aside(path: Path, folder: Path) -> Path:
             side.rename(target.with_name(target.name + ending))
     disk.sync_directory(folder)
     return target
-
-
-def _free_path(folder: Path) -> Path:
-    """Restores within one second get a number."""
-    dated = folder / dated_name("replaced", clock.now())
-    numbered = (dated.with_stem(f"{dated.stem}_{number}") for number in itertools.count(2))
-    return next(path for path in itertools.chain([dated], numbered) if not path.exists())

@@ -9,8 +9,6 @@ from mailrith_lite.database import Database
 _MIN_ROWS = 200
 _CHUNK_SECONDS = 0.015
 """How long a chunk may take while somebody else waits to write."""
-_CONTENTION_SECONDS = 1.0
-"""How long chunks stay small after somebody had to wait."""
 
 
 class Pace:
@@ -24,7 +22,7 @@ class Pace:
 
     @property
     def rows(self) -> int:
-        if not self._database.contended(_CONTENTION_SECONDS):
+        if not self._database.contended():
             return self._limit
         return min(self._limit, max(_MIN_ROWS, int(self._rows_per_second * _CHUNK_SECONDS)))
 

@@ -1,6 +1,7 @@
 """The commands `backup` and `compact`, and a data directory that no command can use."""
 
 import contextlib
+import contextvars
 import re
 import sqlite3
 from pathlib import Path
@@ -11,6 +12,7 @@ from conftest import Server
 
 from cli.command_line import assert_fails, csv_file, run
 from cli.damage import damage
+from mailrith_lite import clock
 
 
 def counts(database: Path) -> dict[str, Any]:
@@ -70,6 +72,19 @@ def test_dated_backups_replace_the_oldest_of_their_directory(stopped_data_dir: P
     assert deleted == [f"deleted {path}" for path in older[:2]]
     assert set(folder.iterdir()) == {Path(match[1]), older[2], *others}
     assert counts(Path(match[1])) == counts(stopped_data_dir / "mailrith.db")
+
+
+def test_dated_backups_within_one_second_replace_none_of_each_other(stopped_data_dir: Path, cwd: Path) -> None:
+    folder = cwd / "backups"
+
+    def back_up_thrice() -> None:
+        clock.use(lambda: 1_790_000_000_000)
+        for _ in range(3):
+            result = run("backup", "--to", folder, "--keep", 2, "--data-dir", stopped_data_dir, cwd=cwd)
+            assert result.exit_code == 0, result.stderr
+
+    contextvars.copy_context().run(back_up_thrice)
+    assert sorted(path.name.partition("Z")[2] for path in folder.iterdir()) == ["_2.db", "_3.db"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from pathlib import Path
 from cli.command_line import SECONDS
 
 _SERVE = """
-import _sqlite3, ctypes, sqlite3
 from pathlib import Path
 from mailrith_lite.cli import serve
 from mailrith_lite.settings import Settings
@@ -18,12 +17,14 @@ from mailrith_lite.settings import Settings
 serve.run(Settings(data_dir=Path("data"), port=0), notify_socket="systemd")
 """
 _COUNT = """
+import _sqlite3, ctypes, sqlite3
 connection = sqlite3.connect(":memory:")
 connection.execute("CREATE TABLE numbers AS VALUES (1)")
 library = ctypes.CDLL(getattr(_sqlite3, "__file__", None))
 print(library.sqlite3_memory_used() if hasattr(library, "sqlite3_memory_used") else 0)
 """
 _STORES = """
+import ctypes
 library = ctypes.CDLL(None)
 library.fopen.restype = ctypes.c_void_p
 file = ctypes.c_void_p(library.fopen(b"stores.xml", b"w"))
@@ -33,9 +34,9 @@ print(Path("stores.xml").read_text().count("<heap nr="))
 """
 
 
-def printed(script: str, cwd: Path) -> int:
+def printed(script: str, cwd: Path, *, before: str = "") -> int:
     """The number in the last line of a process that has served."""
-    command = [sys.executable, "-c", _SERVE + script]
+    command = [sys.executable, "-c", f"{before}\n{_SERVE}{script}"]
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.settimeout(SECONDS)
         systemd.bind(str(cwd / "systemd"))
@@ -44,6 +45,10 @@ def printed(script: str, cwd: Path) -> int:
             process.send_signal(signal.SIGTERM)
             output, _ = process.communicate(timeout=SECONDS)
     return int(output.splitlines()[-1])
+
+
+def test_service_runs_in_a_python_without_ctypes(tmp_path: Path) -> None:
+    assert printed("print(1)", tmp_path, before="import sys; sys.modules['ctypes'] = None") == 1
 
 
 def test_sqlite_has_not_counted_memory(tmp_path: Path) -> None:

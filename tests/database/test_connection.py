@@ -10,7 +10,15 @@ import pytest
 from empty_database import write_empty_database
 
 from mailrith_lite import errors
-from mailrith_lite.database import Connection, Database, can_compile, check_database, copy_database, opening
+from mailrith_lite.database import (
+    Connection,
+    Database,
+    can_compile,
+    check_database,
+    copy_database,
+    opening,
+    wal_copier,
+)
 from mailrith_lite.database.connection import READERS
 
 INSERT = "INSERT INTO workspaces (name, created_at, updated_at) VALUES (?, 1, 1)"
@@ -343,22 +351,28 @@ async def test_a_copy_during_a_transaction_is_consistent(database: Database, tmp
 
 @pytest.mark.parametrize("options", [{"bulk": True}, {"housekeeping": True}])
 async def test_pages_of_a_chunk_and_of_housekeeping_are_copied_without_another_commit(
-    database: Database, options: dict[str, bool]
+    database: Database, monkeypatch: pytest.MonkeyPatch, options: dict[str, bool]
 ) -> None:
+    copied = asyncio.Event()
+
+    async def pause(_: float) -> None:
+        copied.set()
+        await asyncio.Event().wait()  # for ever: there is no second copy
+
+    monkeypatch.setattr(wal_copier, "sleep", pause)
     size = database.path.stat().st_size
     async with database.write(**options) as connection:  # type: ignore[arg-type]
         for number in range(100):
             await connection.execute(INSERT, (f"{number}{'x' * 10_000}",))
-    async with asyncio.timeout(60):
-        while database.path.stat().st_size < size + 1_000_000:  # noqa: ASYNC110 - until SQLite has copied
-            await asyncio.sleep(0.01)
+    await asyncio.wait_for(copied.wait(), 60)
+    assert database.path.stat().st_size > size + 1_000_000
 
 
 async def test_database_closes_while_pages_are_copied(tmp_path: Path) -> None:
     path = write_empty_database(tmp_path / "test.db")
     async with Database.open(path) as database, database.write(bulk=True) as connection:
         await connection.execute(INSERT, ("x" * 10_000_000,))
-    assert await check_database(tmp_path / "test.db") == []
+    assert await check_database(path) == []
 
 
 @pytest.mark.slow

@@ -36,5 +36,10 @@ def test_memory_is_not_counted_after_the_call() -> None:
     assert counted("assert stop_counting_memory()") == 0
 
 
+def test_python_without_ctypes_lets_sqlite_count() -> None:
+    missing = "import sys; sys.modules['ctypes'] = None"
+    assert counted(f"{missing}; assert not stop_counting_memory()") > 10_000
+
+
 def test_second_call_changes_nothing() -> None:
     assert counted("assert stop_counting_memory() and stop_counting_memory()") == 0
